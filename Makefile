@@ -1,0 +1,65 @@
+# `make` alone prints this help. Two targets matter: `make lab` and `make test`; each sets up what it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+EMULATOR_VENV := .venv-emulator
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help
+help: ## Print this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+$(VENV)/.ready: requirements/dev.txt setup.cfg pyproject.toml deployment/venv.sh
+	@deployment/venv.sh $(PYTHON) $(VENV) requirements/dev.txt .
+
+$(EMULATOR_VENV)/.ready: requirements/emulator.txt deployment/venv.sh
+	@deployment/venv.sh $(PYTHON) $(EMULATOR_VENV) requirements/emulator.txt
+
+.PHONY: setup
+setup: $(VENV)/.ready $(EMULATOR_VENV)/.ready ## Make the virtual environments with pinned dependencies
+
+.PHONY: lab
+lab: setup ## Launch the product on the local Region pair and watch a fleet cross over
+	@$(BIN)/python -m lab run $(ARGS)
+
+.PHONY: lab-up
+lab-up: setup ## Start the local Region pair with the product launched and keep it running
+	@$(BIN)/python -m lab up $(ARGS)
+
+.PHONY: lab-down
+lab-down: setup ## Stop what lab-up started
+	@$(BIN)/python -m lab down
+
+.PHONY: lint
+lint: setup ## ruff, mypy, shellcheck, generated templates current, cfn-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	git ls-files -z --cached --others --exclude-standard | grep -zE '\.sh$$|^\.ci/run$$' | xargs -0 $(BIN)/shellcheck
+	$(BIN)/python generate.py --lint
+
+.PHONY: test
+test: setup lint ## Lint, then every test: unit, property, contract, architecture, end to end
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: unit
+unit: setup ## Only the tests that need no Region pair
+	$(BIN)/pytest -m "not lab" $(ARGS)
+
+.PHONY: golden
+golden: setup ## Accept the templates that the code generates now
+	$(BIN)/python generate.py --output tests/golden
+
+.PHONY: dist
+dist: setup ## Build the assets as deployment/build-s3-dist.sh does, under a made-up prefix
+	deployment/build-s3-dist.sh iot-dr-example disaster-recovery-for-aws-iot "v$$($(BIN)/python -c 'import iot_dr; print(iot_dr.__version__)')"
+
+.PHONY: lock
+lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
+	cd requirements && for name in lambda tools templates dev emulator; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt || exit 1; done
+
+.PHONY: clean
+clean: ## Remove virtual environments, caches and build output
+	rm -rf $(VENV) $(EMULATOR_VENV) .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets

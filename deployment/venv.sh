@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Make or refresh a virtual environment from a hash-pinned requirements file; the build script and make share it.
+set -euo pipefail
+
+usage() {
+  echo "usage: $(basename "$0") PYTHON VENV REQUIREMENTS [PROJECT]" >&2
+  exit 2
+}
+
+main() {
+  [ $# -ge 3 ] || usage
+  local python=$1 venv=$2 requirements=$3 project=${4:-}
+
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    echo "error: $python is missing or older than Python 3.11; install python3 (3.11 or newer) or name one: PYTHON=/path/to/python3" >&2
+    exit 2
+  }
+  rm -f "$venv/.ready"
+  if [ ! -x "$venv/bin/python" ]; then
+    echo "Making $venv ..."
+    if "$python" -c 'import ensurepip' 2>/dev/null; then
+      "$python" -m venv "$venv"
+    elif "$python" -m pip --version >/dev/null 2>&1; then
+      # Debian splits ensurepip off into python3-venv; a pip that is there can stand in for it.
+      "$python" -m venv --without-pip "$venv"
+      "$python" -m pip --quiet --disable-pip-version-check --python "$venv/bin/python" install pip
+    else
+      echo "error: $python has neither ensurepip nor pip; run: apt-get install python3-venv python3-pip" >&2
+      exit 2
+    fi
+  fi
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+  if [ -n "$project" ]; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable "$project"
+  fi
+  touch "$venv/.ready"
+}
+
+main "$@"

@@ -1,0 +1,36 @@
+"""Clients with the one retry and time-out configuration of the product.
+
+Standard mode retries throttling and 5xx with jittered back-off inside the call; what still fails is retried by the
+workflow, which costs a state transition and no function time.
+https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+MAX_ATTEMPTS = 4
+CONNECT_TIMEOUT = 3
+READ_TIMEOUT = 10
+"""Seconds; a Region that does not answer must not hold a worker until its own time-out."""
+
+
+def config(connections: int = 16) -> Config:
+    """Return the configuration for a client that `connections` threads share."""
+    return Config(
+        retries={"mode": "standard", "max_attempts": MAX_ATTEMPTS},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=connections,
+    )
+
+
+def client(service: str, region: str | None = None, *, session: Any = None) -> Any:
+    """Return a client for a service in a Region (the environment's own if none is given).
+
+    `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
+    """
+    return (session or boto3.session.Session()).client(service, region_name=region, config=config())

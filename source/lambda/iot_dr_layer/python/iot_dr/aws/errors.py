@@ -1,0 +1,144 @@
+"""The one converter from the SDK's faults to the taxonomy of `iot_dr.errors`.
+
+Codes: https://docs.aws.amazon.com/iot/latest/apireference/CommonErrors.html and the Errors section of each API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from iot_dr import errors
+
+_THROTTLED = frozenset(
+    {
+        "LimitExceededRate",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_CONFLICT = frozenset(
+    {
+        "CertificateStateException",
+        "ConditionalCheckFailedException",
+        "ConflictException",
+        "ConflictingResourceUpdateException",
+        "DeleteConflictException",
+        "ResourceAlreadyExistsException",
+        "TransactionCanceledException",
+        "TransactionConflictException",
+        "VersionConflictException",
+        "VersionsLimitExceededException",
+    }
+)
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "ForbiddenException",
+        "InvalidClientTokenId",
+        "NotAuthorized",
+        "UnauthorizedException",
+        "UnrecognizedClientException",
+    }
+)
+_INVALID = frozenset(
+    {
+        "CertificateConflictException",
+        "CertificateValidationException",
+        "InvalidParameterException",
+        "InvalidParameterValueException",
+        "InvalidRequestException",
+        "MalformedPolicyException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+_CLASSES: tuple[tuple[frozenset[str], type[errors.IotDrError]], ...] = (
+    (_THROTTLED, errors.Throttled),
+    (_CONFLICT, errors.Conflict),
+    (_DENIED, errors.AccessDenied),
+    (_INVALID, errors.InvalidResource),
+    (frozenset({"LimitExceededException"}), errors.LimitExceeded),
+    # A write that names something missing can succeed once that something is there.
+    (frozenset({"ResourceNotFoundException"}), errors.NotReadyYet),
+)
+
+
+def code_of(error: ClientError) -> str:
+    """Return AWS's error code, for example `ResourceNotFoundException`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_missing(error: ClientError) -> bool:
+    """Tell whether AWS answered, positively, that the resource does not exist."""
+    return code_of(error) in {"ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "404"}
+
+
+def convert(error: ClientError | BotoCoreError) -> errors.IotDrError:
+    """Return the product's error for an SDK fault, most specific first; the message keeps AWS's own words."""
+    if isinstance(error, ClientError):
+        return _convert_answer(error)
+    if isinstance(error, NoCredentialsError):
+        return errors.ConfigurationError(
+            "no AWS credentials found; run `aws configure`, export AWS_PROFILE, or open AWS CloudShell"
+        )
+    if isinstance(error, NoRegionError):
+        return errors.ConfigurationError("no Region given; name it, or export AWS_REGION")
+    if isinstance(error, HTTPClientError | BotoConnectionError):
+        return errors.RegionUnavailable(str(error))
+    return errors.TerminalError(str(error))
+
+
+def _convert_answer(error: ClientError) -> errors.IotDrError:
+    code, message = code_of(error), str(error)
+    for codes, kind in _CLASSES:
+        if code in codes:
+            return kind(message)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
+    if status == 429:
+        return errors.Throttled(message)
+    if status >= 500 or code.startswith(("Internal", "ServiceUnavailable", "ServiceFailure")):
+        return errors.RegionUnavailable(message)
+    return errors.TerminalError(message)
+
+
+@contextmanager
+def converted() -> Iterator[None]:
+    """Turn SDK faults raised inside into `iot_dr.errors`, chained to their cause."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise convert(error) from error
+
+
+def call(operation: Callable[..., Any], **parameters: Any) -> dict[str, Any]:
+    """Call one operation of a client with its faults converted."""
+    with converted():
+        answer: dict[str, Any] = operation(**parameters)
+        return answer
+
+
+def read(operation: Callable[..., Any], **parameters: Any) -> dict[str, Any] | None:
+    """Call a reading operation; None only when AWS answered that the resource does not exist."""
+    try:
+        answer: dict[str, Any] = operation(**parameters)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise convert(error) from error
+    except BotoCoreError as error:
+        raise convert(error) from error
+    return answer

@@ -1,0 +1,46 @@
+"""What became of a look: the state that the ledger keeps and the operator reads."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from iot_dr.model.keys import Key
+
+
+class State(enum.StrEnum):
+    """How a resource stands in the secondary Region."""
+
+    IN_SYNC = "in_sync"
+    PENDING = "pending"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    ABSENT = "absent"
+    """Gone from the primary and not, or no longer, in the secondary: nothing is kept of it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one look. Times are epoch milliseconds; `lag` is None where no event told when it changed.
+
+    `again` asks the schedule for another look, after a pause that grows with every try.
+    """
+
+    key: Key
+    state: State
+    reason: str
+    at: int
+    lag: int | None = None
+    event_id: str = ""
+    again: bool = False
+
+    def facts(self) -> dict[str, str | int | None]:
+        """Return what a log line says of it; nothing here is secret."""
+        return {
+            "resource": str(self.key),
+            "kind": str(self.key.kind),
+            "state": str(self.state),
+            "reason": self.reason,
+            "lag": self.lag,
+            "event_id": self.event_id,
+        }

@@ -1,0 +1,37 @@
+"""Metrics in Embedded Metric Format, written to the log, so that counting costs no API call.
+
+Dimensions are the function's service and the kind of resource: a million devices make no more metrics than one.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+NAMESPACE = "IoTDR"
+
+
+class ReplicationMetrics:
+    """Counts outcomes and the lag of one invocation; `flush` writes them as one log line."""
+
+    def __init__(self, service: str | None = None) -> None:
+        self._metrics = Metrics(namespace=NAMESPACE, service=service)
+
+    def outcome(self, kind: str, state: str, lag_milliseconds: int | None) -> None:
+        """Count one resource brought to a state, and its lag where an event told the time."""
+        self._metrics.add_dimension("kind", kind)
+        self._metrics.add_metric(name=_METRIC_OF_STATE.get(state, "Skipped"), unit=MetricUnit.Count, value=1)
+        if lag_milliseconds is not None:
+            self._metrics.add_metric(name="ReplicationLag", unit=MetricUnit.Milliseconds, value=lag_milliseconds)
+
+    def count(self, name: str, value: int) -> None:
+        """Count something else, for example the differences that a sweep found."""
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+    def flush(self) -> None:
+        """Write what was counted, if anything."""
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()
+
+
+_METRIC_OF_STATE = {"in_sync": "Applied", "failed": "Failed", "pending": "Pending"}

@@ -1,0 +1,91 @@
+"""A resource of the primary as it must stand in the secondary.
+
+Only what is a Region or an account by grammar is rewritten: the fields of ARNs in `Resource` and `NotResource`, and in
+conditions whose operator compares ARNs. Topic names, client IDs and free text that merely contain a Region's name stay.
+Grammar: https://docs.aws.amazon.com/iot/latest/developerguide/iot-policy-resources.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from iot_dr.errors import InvalidResource
+from iot_dr.model.arns import Arn
+from iot_dr.model.documents import canonical
+from iot_dr.model.entities import SETTABLE_STATUSES, Certificate, CertificateStatus, Entity, Policy
+from iot_dr.model.regions import RegionPair
+
+_ARN_MEMBERS = frozenset({"Resource", "NotResource"})
+
+
+def translate(entity: Entity, regions: RegionPair) -> Entity:
+    """Return the entity as the secondary must hold it.
+
+    Raises:
+        InvalidResource: a policy's document is not a JSON object.
+    """
+    match entity:
+        case Policy():
+            return replace(entity, document=translate_document(entity.document, regions))
+        case Certificate(status=status) if status not in SETTABLE_STATUSES:
+            # AWS alone sets the PENDING statuses; none of them lets a device connect, and neither does INACTIVE.
+            return replace(entity, status=CertificateStatus.INACTIVE)
+        case _:
+            return entity
+
+
+def translate_document(document: str, regions: RegionPair) -> str:
+    """Return a policy's document, canonical, with the primary's ARNs moved to the secondary."""
+    policy = json.loads(canonical(document))
+    statements = policy.get("Statement", [])
+    moved = [_statement(one, regions) for one in statements] if isinstance(statements, list) else None
+    policy["Statement"] = _statement(statements, regions) if moved is None else moved
+    return canonical(json.dumps(policy))
+
+
+def _statement(statement: Any, regions: RegionPair) -> Any:
+    if not isinstance(statement, dict):
+        return statement
+    return {
+        member: _texts(value, regions)
+        if member in _ARN_MEMBERS
+        else _conditions(value, regions)
+        if member == "Condition"
+        else value
+        for member, value in statement.items()
+    }
+
+
+def _conditions(conditions: Any, regions: RegionPair) -> Any:
+    if not isinstance(conditions, dict):
+        return conditions
+    return {
+        operator: {key: _texts(value, regions) for key, value in operands.items()}
+        if isinstance(operands, dict) and _compares_arns(operator)
+        else operands
+        for operator, operands in conditions.items()
+    }
+
+
+def _compares_arns(operator: str) -> bool:
+    # ArnEquals, ArnLike, ArnNotEquals and ArnNotLike, with the ForAnyValue: prefix or the IfExists suffix.
+    return operator.rpartition(":")[2].startswith("Arn")
+
+
+def _texts(value: Any, regions: RegionPair) -> Any:
+    if isinstance(value, list):
+        return [_texts(one, regions) for one in value]
+    return _moved(value, regions) if isinstance(value, str) else value
+
+
+def _moved(text: str, regions: RegionPair) -> str:
+    try:
+        arn = Arn.parse(text)
+    except InvalidResource:
+        return text
+    if arn.region != regions.primary:
+        return text
+    other_account = regions.primary_account != regions.secondary_account and arn.account == regions.primary_account
+    return str(arn.moved_to(regions.secondary, regions.secondary_account if other_account else arn.account))

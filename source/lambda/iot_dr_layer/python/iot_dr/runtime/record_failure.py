@@ -1,0 +1,51 @@
+"""Wires the failure recorder, where the workflow sends what it could not do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.model.looks import Look
+from iot_dr.observability.logs import logger
+from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.environment import read
+from iot_dr.services.record_failure import record_failure
+
+
+@dataclass(frozen=True)
+class FailureEnvironment:
+    """Variables of the failure recorder."""
+
+    ledger_table: str
+
+
+def record_failure_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the failure recorder: `{"resource": look, "error": {"Error", "Cause"}}` in."""
+    ledger = DynamoDbLedger(client("dynamodb"), read(FailureEnvironment, environ).ledger_table)
+    log, metrics = logger(), ReplicationMetrics()
+
+    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        error = event["error"]
+        look = Look.from_json(event["resource"])
+        outcome = record_failure(look, error["Error"], _cause(error.get("Cause", "")), ledger=ledger, clock=now)
+        log.error("look failed after all retries", extra=outcome.facts())
+        metrics.outcome(outcome.key.kind, outcome.state, None)
+        metrics.flush()
+        return {"outcome": str(outcome.state)}
+
+    return handle
+
+
+def _cause(text: str) -> str:
+    """Return the message of a failed Lambda task, whose cause is the function's error as JSON."""
+    try:
+        cause = json.loads(text)
+    except ValueError:
+        return text
+    return str(cause.get("errorMessage", text)) if isinstance(cause, dict) else text

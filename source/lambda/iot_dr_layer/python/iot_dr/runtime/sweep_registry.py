@@ -1,0 +1,70 @@
+"""Wires the sweep, which the schedule calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.registry_reader import IotRegistryReader
+from iot_dr.aws.workflow import StepFunctionsWorkflow
+from iot_dr.model.regions import RegionPair
+from iot_dr.observability.logs import logger
+from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.environment import read
+from iot_dr.services.concurrency import on
+from iot_dr.services.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class SweepEnvironment:
+    """Variables of the sweep."""
+
+    primary_region: str
+    aws_region: str
+    account_id: str
+    ledger_table: str
+    state_machine_arn: str
+    sweep_slice: int = 200
+
+
+def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the sweep: `{"task": "retry"}` or `{"task": "sweep"}` in, counts out."""
+    sweep = _sweep(read(SweepEnvironment, environ))
+    log, metrics = logger(), ReplicationMetrics()
+
+    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        if event.get("task") == "retry":
+            retried = sweep.retry()
+            log.info("retried", extra={"looks": retried})
+            metrics.count("Retried", retried)
+            metrics.flush()
+            return {"retried": retried}
+        swept = sweep.sweep()
+        log.info("swept", extra={"drift": swept.drift, "round": swept.round})
+        metrics.count("Drift", swept.drift)
+        metrics.flush()
+        return {"drift": swept.drift, "round": swept.round}
+
+    return handle
+
+
+def _sweep(environment: SweepEnvironment) -> Sweep:
+    account = environment.account_id
+    regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
+    return Sweep(
+        primary=IotRegistryReader(client("iot", regions.primary), regions.primary, account),
+        secondary=IotRegistryReader(client("iot", regions.secondary), regions.secondary, account),
+        regions=regions,
+        ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
+        workflow=StepFunctionsWorkflow(client("stepfunctions"), environment.state_machine_arn),
+        clock=now,
+        slice_size=environment.sweep_slice,
+        # One thread per Region: both lists are read at once, each at its own Region's pace.
+        together=on(ThreadPoolExecutor(2)),
+    )

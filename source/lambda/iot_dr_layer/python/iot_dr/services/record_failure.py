@@ -1,0 +1,18 @@
+"""Keeps in the ledger what the workflow could not do, so that it is tried again and can be seen."""
+
+from __future__ import annotations
+
+from iot_dr.model.looks import Look
+from iot_dr.model.outcomes import Outcome, State
+from iot_dr.ports import Clock, Ledger
+
+LONGEST_REASON = 500
+"""Characters; a reason is for reading, the log has the rest."""
+
+
+def record_failure(look: Look, error: str, cause: str, *, ledger: Ledger, clock: Clock) -> Outcome:
+    """Record a look that failed after all of the workflow's retries, to be tried again by the schedule."""
+    reason = f"{error}: {cause}"[:LONGEST_REASON]
+    outcome = Outcome(look.key, State.FAILED, reason, at=clock(), event_id=look.event_id, again=True)
+    ledger.record(outcome)
+    return outcome

@@ -1,0 +1,168 @@
+"""Brings one resource of the secondary to the primary's state: read, plan, apply, record.
+
+Whoever asks for a look (an event, the schedule, an operator), the same steps follow, and they may be repeated, doubled
+and interrupted between any two calls: what is done is found done, what is missing is found missing.
+
+The pause before another look at a new device is returned, never slept: the workflow waits, no function does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from iot_dr.errors import Conflict, NotReadyYet
+from iot_dr.model.changes import Action, Create, Delete, Plan, Snapshot, Update
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.looks import Look
+from iot_dr.model.outcomes import Outcome, State
+from iot_dr.ports import Clock, Ledger, RegistryReader, RegistryWriter
+from iot_dr.reconcile.order import waves
+from iot_dr.reconcile.plan import deletable, plan
+from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.scopes import Scope, ScopeReader
+from iot_dr.services.settling import DEFAULT_SETTLING, Attachments, Settling, attachments, complete, fingerprint, pause
+
+ROUNDS = 4
+"""Times that one look reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
+
+NO_CERTIFICATE = "no certificate with a policy is attached yet"
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """The result of a look: the outcome, what was changed, and the look to come after `pause` seconds (0: none)."""
+
+    outcome: Outcome
+    plan: Plan
+    next_look: Look
+    pause: int = 0
+
+
+class Replication:
+    """The use case, over ports."""
+
+    def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
+        self,
+        *,
+        scopes: ScopeReader,
+        primary: RegistryReader,
+        writer: RegistryWriter,
+        ledger: Ledger,
+        clock: Clock,
+        settling: Settling = DEFAULT_SETTLING,
+        together: Together = one_by_one,
+    ) -> None:
+        self._scopes = scopes
+        self._primary = primary
+        self._writer = writer
+        self._ledger = ledger
+        self._clock = clock
+        self._settling = settling
+        self._together = together
+
+    def replicate(self, look: Look) -> Replicated:
+        """Look at one resource, make the secondary equal, and record it.
+
+        Raises:
+            RetryableError: the same look may succeed later.
+            TerminalError: somebody must look.
+        """
+        if look.looks and look.fingerprint:
+            seen = self._attachments(look.key)
+            if fingerprint(seen) == look.fingerprint:
+                return self._stood_still(look, seen)
+        done, scope = self._reconcile(look)
+        return self._changed(look, done, scope)
+
+    def _stood_still(self, look: Look, seen: Attachments) -> Replicated:
+        now = self._clock()
+        wait = pause(look, seen, now, self._settling)
+        outcome = Outcome(look.key, State.IN_SYNC, "", at=now, event_id=look.event_id)
+        if not wait and not complete(seen):
+            outcome = replace(outcome, reason=NO_CERTIFICATE, again=True)
+            self._ledger.record(outcome)
+        return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
+
+    def _changed(self, look: Look, done: Plan, scope: Scope) -> Replicated:
+        now = self._clock()
+        seen = attachments(scope.desired, look.key)
+        there = look.key in scope.desired.entities
+        first = look.looks == 0
+        look = replace(look, changed_at=look.occurred_at if first else now)
+        wait = pause(look, seen, now, self._settling) if there else 0
+        unfinished = there and look.created and not wait and not complete(seen) and look.key.kind is Kind.THING
+        outcome = Outcome(
+            look.key,
+            _state(done, there=there),
+            NO_CERTIFICATE if unfinished else "; ".join(f"{skip.key}: {skip.reason}" for skip in done.skips),
+            at=now,
+            lag=now - look.occurred_at if first and look.occurred_at and done.actions else None,
+            event_id=look.event_id,
+            again=unfinished,
+        )
+        if outcome.state is not State.ABSENT:
+            self._ledger.record(outcome)
+        return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
+
+    def _reconcile(self, look: Look) -> tuple[Plan, Scope]:
+        """Read, plan and apply until a reading confirms what was deleted; return what was done and the last reading."""
+        done: list[Action] = []
+        doomed: set[Key] = set()
+        with_type = False
+        for _ in range(ROUNDS):
+            started = self._clock()
+            scope = self._scopes.read(look.key, whole=look.whole, with_type=with_type)
+            todo = self._plan(scope)
+            doomed.update(change.key for change in todo.deletes)
+            try:
+                self._apply(todo)
+            except Conflict:
+                continue
+            except NotReadyYet:
+                if with_type:
+                    raise
+                with_type = True
+                continue
+            done.extend(todo.actions)
+            if not todo.deletes:
+                self._forget(doomed, scope.actual, started)
+                return Plan((*done, *todo.skips)), scope
+            # The primary may have made it anew between the reading and the deletion: only another reading tells.
+        raise Conflict(f"{look.key} kept changing while it was looked at")
+
+    def _plan(self, scope: Scope) -> Plan:
+        candidates = deletable(scope.desired, scope.actual)
+        owned = self._ledger.owned(candidates) if candidates else frozenset()
+        return plan(scope.desired, scope.actual, owned=owned)
+
+    def _apply(self, todo: Plan) -> None:
+        if todo.creates:
+            # Noted first: a worker that dies in between leaves a note too many, never a copy that nobody owns.
+            self._ledger.intend([change.key for change in todo.creates], self._clock())
+        for wave in waves(todo.actions):
+            self._together(self._write, wave)
+
+    def _write(self, change: Action) -> None:
+        match change:
+            case Create():
+                self._writer.create(change)
+            case Update():
+                self._writer.update(change)
+            case Delete():
+                self._writer.delete(change)
+
+    def _forget(self, doomed: set[Key], actual: Snapshot, before: int) -> None:
+        gone = doomed & actual.absent
+        if gone:
+            self._ledger.forget(gone, before)
+
+    def _attachments(self, thing: Key) -> Attachments:
+        certificates = sorted(self._primary.certificates_of_thing(thing.name))
+        policies = self._together(self._primary.policies_of_certificate, certificates)
+        return dict(zip(certificates, policies, strict=True))
+
+
+def _state(done: Plan, *, there: bool) -> State:
+    if done.skips:
+        return State.UNSUPPORTED
+    return State.IN_SYNC if there else State.ABSENT

@@ -1,0 +1,118 @@
+"""Finds what no event told: compares both Regions by their lists, and has every difference looked at.
+
+The lists cost one call per 250 resources. What they do not show (documents, attachments) is covered by a round: every
+sweep has the next slice of things and policies looked at whole, whatever the lists say, until all have had their turn.
+
+A sweep applies nothing itself. It finds, with the same `plan` as everybody, and starts the workflow.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from iot_dr.model.changes import Plan, Skip, Snapshot
+from iot_dr.model.entities import Entity, Policy
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.looks import Look
+from iot_dr.model.regions import RegionPair
+from iot_dr.ports import Clock, Ledger, RegistryLister, Workflow
+from iot_dr.reconcile.plan import deletable, plan
+from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits, ensure_safe
+from iot_dr.reconcile.translate import translate
+from iot_dr.services.concurrency import Together, one_by_one
+
+ROUND_KINDS = (Kind.THING, Kind.POLICY)
+"""What the round covers; a certificate's attachments are covered with its things and policies."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: differences by the lists, and how many resources the round added."""
+
+    drift: int
+    round: int
+
+
+class Sweep:
+    """The use case, over ports."""
+
+    def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
+        self,
+        *,
+        primary: RegistryLister,
+        secondary: RegistryLister,
+        regions: RegionPair,
+        ledger: Ledger,
+        workflow: Workflow,
+        clock: Clock,
+        slice_size: int = 200,
+        limits: Limits = DEFAULT_LIMITS,
+        together: Together = one_by_one,
+    ) -> None:
+        self._listers = (primary, secondary)
+        self._regions = regions
+        self._ledger = ledger
+        self._workflow = workflow
+        self._clock = clock
+        self._slice_size = slice_size
+        self._limits = limits
+        self._together = together
+
+    def retry(self) -> int:
+        """Have what failed or was left unfinished looked at again, if its time has come; return how many."""
+        # New, as far as settling goes: what was left without its certificate stays on the list until it has one.
+        looks = [Look(key, created=True) for key in self._ledger.due(self._clock())]
+        self._workflow.start(looks)
+        return len(looks)
+
+    def sweep(self) -> Swept:
+        """Compare both Regions by their lists and have every difference, and the round's next slice, looked at.
+
+        Raises:
+            RetryableError: a list could not be read to its end; nothing is concluded from a part.
+            UnsafePlan: too large a share of the secondary would be deleted; nothing is started.
+        """
+        desired, actual = (_snapshot(entities) for entities in self._together(_listed, self._listers))
+        desired, actual = _completed(desired, actual, self._regions)
+        owned = self._ledger.owned(deletable(desired, actual))
+        found = plan(desired, actual, owned=owned)
+        ensure_safe(found, len(actual.entities), self._limits)
+        drift = _differing(found)
+        turn = [key for kind in ROUND_KINDS for key in self._slice(kind, desired) if key not in drift]
+        self._workflow.start([Look(key) for key in (*sorted(drift), *turn)])
+        return Swept(len(drift), len(turn))
+
+    def _slice(self, kind: Kind, snapshot: Snapshot) -> list[Key]:
+        keys = sorted(key for key in snapshot.entities if key.kind is kind)
+        start = bisect.bisect_right([key.name for key in keys], self._ledger.cursor(kind))
+        turn = keys[start : start + self._slice_size]
+        at_the_end = start + self._slice_size >= len(keys)
+        if keys:
+            self._ledger.move_cursor(kind, "" if at_the_end else turn[-1].name)
+        return turn
+
+
+def _listed(lister: RegistryLister) -> list[Entity]:
+    entities: list[Entity] = [*lister.thing_types(), *lister.things(), *lister.certificates()]
+    # The list of policies gives names alone, so all that it can show is which are missing.
+    entities.extend(Policy(name, "{}") for name in lister.policy_names())
+    return [entity for entity in entities if not entity.key.reserved]
+
+
+def _snapshot(entities: Iterable[Entity]) -> Snapshot:
+    return Snapshot({entity.key: entity for entity in entities})
+
+
+def _completed(primary: Snapshot, secondary: Snapshot, regions: RegionPair) -> tuple[Snapshot, Snapshot]:
+    """Say of each what the other has and it lacks: both lists were read to their end, so that is known to be absent."""
+    desired = {key: translate(entity, regions) for key, entity in primary.entities.items()}
+    return (
+        Snapshot(desired, frozenset(secondary.entities.keys() - desired.keys())),
+        Snapshot(secondary.entities, frozenset(desired.keys() - secondary.entities.keys())),
+    )
+
+
+def _differing(found: Plan) -> frozenset[Key]:
+    return frozenset(change.key for change in found if not isinstance(change, Skip))

@@ -1,0 +1,1 @@
+"""Failure recorder of the replication."""

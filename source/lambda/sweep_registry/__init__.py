@@ -1,0 +1,1 @@
+"""Sweep of the registry."""
