@@ -62,6 +62,9 @@ class RegistryLister(Protocol):
     def policy_names(self) -> Iterator[str]:
         """List the names of all policies."""
 
+    def certificates_of_policy(self, policy: str) -> frozenset[str]:
+        """List the IDs of the certificates that a policy is attached to."""
+
 
 class RegistryWriter(Protocol):
     """Writes one Region's registry; every method may be repeated.

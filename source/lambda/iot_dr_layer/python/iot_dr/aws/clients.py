@@ -21,7 +21,7 @@ READ_TIMEOUT = 10
 def config(connections: int = 16) -> Config:
     """Return the configuration for a client that `connections` threads share."""
     return Config(
-        retries={"mode": "standard", "max_attempts": MAX_ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
         max_pool_connections=connections,

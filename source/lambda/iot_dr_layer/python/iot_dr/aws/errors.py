@@ -43,6 +43,7 @@ _CONFLICT = frozenset(
 )
 _DENIED = frozenset(
     {
+        "403",  # all that S3 tells in answer to a HEAD
         "AccessDenied",
         "AccessDeniedException",
         "ExpiredToken",

@@ -33,7 +33,13 @@ REQUIRED_ACTIONS_BEFORE_DELETING = frozenset({"iot:ListPrincipalThings", "iot:Li
 """What is needed besides to find everything that hangs on a certificate or policy that is gone from the primary."""
 
 LISTER_REQUIRED_ACTIONS = frozenset(
-    {"iot:ListCertificates", "iot:ListPolicies", "iot:ListThings", "iot:ListThingTypes"}
+    {
+        "iot:ListCertificates",
+        "iot:ListPolicies",
+        "iot:ListTargetsForPolicy",
+        "iot:ListThings",
+        "iot:ListThingTypes",
+    }
 )
 """What the sweep's lists need."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from iot_dr.aws.errors import call, read
-from iot_dr.errors import InvalidResource, NotReadyYet
+from iot_dr.errors import Conflict, InvalidResource, NotReadyYet
 from iot_dr.model.arns import certificate_arn
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.entities import (
@@ -111,7 +111,7 @@ class IotRegistryWriter:
             case Certificate() as certificate:
                 self._delete_certificate(certificate)
             case Thing(name=name, version=version):
-                call(self._client.delete_thing, thingName=name, expectedVersion=version)
+                self._delete_thing(name, version)
             case PolicyAttachment(policy=policy, certificate_id=certificate_id):
                 read(self._client.detach_policy, policyName=policy, target=self._arn_of(certificate_id))
             case ThingPrincipal(thing=name, certificate_id=certificate_id):
@@ -147,6 +147,14 @@ class IotRegistryWriter:
         else:
             parameters["removeThingType"] = True
         call(self._client.update_thing, **parameters)
+
+    def _delete_thing(self, name: str, version: int) -> None:
+        try:
+            read(self._client.delete_thing, thingName=name, expectedVersion=version)
+        except InvalidResource as error:
+            # So AWS says that a certificate has been attached to it since it was read.
+            # https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThing.html
+            raise Conflict(str(error)) from error
 
     def _register(self, certificate: Certificate) -> None:
         # Without CA, so that certificates of any issuer, AWS IoT's own too, are accepted as they are.

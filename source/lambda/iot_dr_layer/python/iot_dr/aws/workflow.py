@@ -13,8 +13,9 @@ from iot_dr.model.looks import Look
 REQUIRED_ACTIONS = frozenset({"states:StartExecution"})
 """What the trigger and the schedule need on the state machine."""
 
-LOOKS_PER_EXECUTION = 100
-"""Keeps an execution's input under 50 KiB, a fifth of what Step Functions takes, and an inline Map brief."""
+LOOKS_PER_EXECUTION = 40
+"""What an inline Map runs at once: none of an execution's looks waits for another's pauses, which would add up to more
+than an Express execution's five minutes. The input stays far below the 256 KiB that Step Functions takes."""
 
 
 class StepFunctionsWorkflow:

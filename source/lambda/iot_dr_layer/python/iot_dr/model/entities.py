@@ -86,7 +86,7 @@ class Thing:
     """A thing with all its attributes; no attribute and an empty attribute are not the same."""
 
     name: str
-    attributes: Mapping[str, str] = NO_ATTRIBUTES
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
     type_name: str = ""
     version: int = field(default=0, compare=False)
     thing_id: str = field(default="", compare=False)

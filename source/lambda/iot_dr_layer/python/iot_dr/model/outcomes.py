@@ -13,8 +13,11 @@ class State(enum.StrEnum):
 
     IN_SYNC = "in_sync"
     PENDING = "pending"
+    """A Region, a dependency or AWS's own waiting time stands in the way; the schedule tries again."""
     FAILED = "failed"
+    """AWS refuses it; somebody must look. The schedule tries again, ever more rarely."""
     UNSUPPORTED = "unsupported"
+    """A difference stays that replication may not or cannot remove."""
     ABSENT = "absent"
     """Gone from the primary and not, or no longer, in the secondary: nothing is kept of it."""
 

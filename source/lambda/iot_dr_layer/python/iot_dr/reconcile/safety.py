@@ -29,5 +29,5 @@ def ensure_safe(plan: Plan, existing: int, limits: Limits = DEFAULT_LIMITS) -> N
     if existing >= limits.at_least and deletes > existing * limits.deletes:
         raise UnsafePlan(
             f"the plan deletes {deletes} of {existing} resources, over the limit of {limits.deletes:.0%}; "
-            "check that the primary Region was read whole, then allow more deletes in words if they are meant"
+            'check the primary Region; if so many deletes are meant, start the sweep with a higher "delete_share"'
         )

@@ -39,10 +39,16 @@ def translate(entity: Entity, regions: RegionPair) -> Entity:
 def translate_document(document: str, regions: RegionPair) -> str:
     """Return a policy's document, canonical, with the primary's ARNs moved to the secondary."""
     policy = json.loads(canonical(document))
-    statements = policy.get("Statement", [])
-    moved = [_statement(one, regions) for one in statements] if isinstance(statements, list) else None
-    policy["Statement"] = _statement(statements, regions) if moved is None else moved
+    if "Statement" in policy:
+        policy["Statement"] = _statements(policy["Statement"], regions)
     return canonical(json.dumps(policy))
+
+
+def _statements(statements: Any, regions: RegionPair) -> Any:
+    # The grammar admits one statement without the array.
+    if isinstance(statements, list):
+        return [_statement(one, regions) for one in statements]
+    return _statement(statements, regions)
 
 
 def _statement(statement: Any, regions: RegionPair) -> Any:

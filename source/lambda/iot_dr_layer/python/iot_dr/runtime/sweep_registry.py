@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from iot_dr.aws.clients import client
@@ -15,6 +15,7 @@ from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.reconcile.safety import Limits
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.concurrency import on
@@ -34,7 +35,10 @@ class SweepEnvironment:
 
 
 def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the sweep: `{"task": "retry"}` or `{"task": "sweep"}` in, counts out."""
+    """Return the sweep: `{"task": "retry"}` or `{"task": "sweep"}` in, counts out.
+
+    A sweep refused as unsafe is allowed by `{"task": "sweep", "delete_share": 1.0}`: the share that is meant.
+    """
     sweep = _sweep(read(SweepEnvironment, environ))
     log, metrics = logger(), ReplicationMetrics()
 
@@ -45,11 +49,11 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
             metrics.count("Retried", retried)
             metrics.flush()
             return {"retried": retried}
-        swept = sweep.sweep()
-        log.info("swept", extra={"drift": swept.drift, "round": swept.round})
+        swept = sweep.sweep(Limits(deletes=float(event.get("delete_share", Limits.deletes))))
+        log.info("swept", extra=asdict(swept))
         metrics.count("Drift", swept.drift)
         metrics.flush()
-        return {"drift": swept.drift, "round": swept.round}
+        return asdict(swept)
 
     return handle
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from iot_dr.errors import Conflict, NotReadyYet
-from iot_dr.model.changes import Action, Create, Delete, Plan, Snapshot, Update
+from iot_dr.model.changes import Action, Create, Delete, Plan, Update
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
@@ -107,15 +107,14 @@ class Replication:
     def _reconcile(self, look: Look) -> tuple[Plan, Scope]:
         """Read, plan and apply until a reading confirms what was deleted; return what was done and the last reading."""
         done: list[Action] = []
-        doomed: set[Key] = set()
+        deleted: set[Key] = set()
         with_type = False
         for _ in range(ROUNDS):
             started = self._clock()
             scope = self._scopes.read(look.key, whole=look.whole, with_type=with_type)
             todo = self._plan(scope)
-            doomed.update(change.key for change in todo.deletes)
             try:
-                self._apply(todo)
+                self._apply(todo, deleted)
             except Conflict:
                 continue
             except NotReadyYet:
@@ -125,7 +124,8 @@ class Replication:
                 continue
             done.extend(todo.actions)
             if not todo.deletes:
-                self._forget(doomed, scope.actual, started)
+                # The resource itself too: a failure noted before it was gone would be tried again for ever.
+                self._forget({*deleted, look.key}, scope, started)
                 return Plan((*done, *todo.skips)), scope
             # The primary may have made it anew between the reading and the deletion: only another reading tells.
         raise Conflict(f"{look.key} kept changing while it was looked at")
@@ -135,12 +135,13 @@ class Replication:
         owned = self._ledger.owned(candidates) if candidates else frozenset()
         return plan(scope.desired, scope.actual, owned=owned)
 
-    def _apply(self, todo: Plan) -> None:
+    def _apply(self, todo: Plan, deleted: set[Key]) -> None:
         if todo.creates:
             # Noted first: a worker that dies in between leaves a note too many, never a copy that nobody owns.
             self._ledger.intend([change.key for change in todo.creates], self._clock())
         for wave in waves(todo.actions):
             self._together(self._write, wave)
+            deleted.update(change.key for change in wave if isinstance(change, Delete))
 
     def _write(self, change: Action) -> None:
         match change:
@@ -151,8 +152,8 @@ class Replication:
             case Delete():
                 self._writer.delete(change)
 
-    def _forget(self, doomed: set[Key], actual: Snapshot, before: int) -> None:
-        gone = doomed & actual.absent
+    def _forget(self, suspects: set[Key], scope: Scope, before: int) -> None:
+        gone = suspects - scope.desired.entities.keys() - scope.actual.entities.keys()
         if gone:
             self._ledger.forget(gone, before)
 

@@ -29,6 +29,8 @@ class Settling:
 
     complete: int = 3
     incomplete: int = 60
+    longest: int = 240
+    """An Express workflow lives five minutes; what still changes by then is left to the sweep."""
 
 
 DEFAULT_SETTLING = Settling()
@@ -63,6 +65,8 @@ def pause(look: Look, seen: Attachments, now: int, settling: Settling) -> int:
     Only what an event called new is waited for: the sweep has the rest.
     """
     if look.key.kind is not Kind.THING or not look.created:
+        return 0
+    if now - look.occurred_at >= settling.longest * 1000:
         return 0
     stood_still = (now - look.changed_at) / 1000
     if complete(seen):

@@ -1,7 +1,8 @@
 """Finds what no event told: compares both Regions by their lists, and has every difference looked at.
 
 The lists cost one call per 250 resources. What they do not show (documents, attachments) is covered by a round: every
-sweep has the next slice of things and policies looked at whole, whatever the lists say, until all have had their turn.
+sweep has the next slice of things, policies and certificates looked at whole, whatever the lists say, until all have
+had their turn.
 
 A sweep applies nothing itself. It finds, with the same `plan` as everybody, and starts the workflow.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from iot_dr.model.changes import Plan, Skip, Snapshot
 from iot_dr.model.entities import Entity, Policy
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.keys import Key, Kind, certificate_key
 from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair
 from iot_dr.ports import Clock, Ledger, RegistryLister, Workflow
@@ -23,15 +24,16 @@ from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits, ensure_safe
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.concurrency import Together, one_by_one
 
-ROUND_KINDS = (Kind.THING, Kind.POLICY)
-"""What the round covers; a certificate's attachments are covered with its things and policies."""
+ROUND_KINDS = (Kind.THING, Kind.POLICY, Kind.CERTIFICATE)
+"""What the round covers: documents, and attachments, of which a certificate without thing has some too."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found: differences by the lists, and how many resources the round added."""
+    """What a sweep found: differences by the lists, those of them left to the next sweep, and the round's share."""
 
     drift: int
+    left: int
     round: int
 
 
@@ -48,7 +50,7 @@ class Sweep:
         workflow: Workflow,
         clock: Clock,
         slice_size: int = 200,
-        limits: Limits = DEFAULT_LIMITS,
+        at_most: int = 1000,
         together: Together = one_by_one,
     ) -> None:
         self._listers = (primary, secondary)
@@ -57,7 +59,7 @@ class Sweep:
         self._workflow = workflow
         self._clock = clock
         self._slice_size = slice_size
-        self._limits = limits
+        self._at_most = at_most
         self._together = together
 
     def retry(self) -> int:
@@ -67,7 +69,7 @@ class Sweep:
         self._workflow.start(looks)
         return len(looks)
 
-    def sweep(self) -> Swept:
+    def sweep(self, limits: Limits = DEFAULT_LIMITS) -> Swept:
         """Compare both Regions by their lists and have every difference, and the round's next slice, looked at.
 
         Raises:
@@ -78,27 +80,32 @@ class Sweep:
         desired, actual = _completed(desired, actual, self._regions)
         owned = self._ledger.owned(deletable(desired, actual))
         found = plan(desired, actual, owned=owned)
-        ensure_safe(found, len(actual.entities), self._limits)
+        ensure_safe(found, len(actual.entities), limits)
         drift = _differing(found)
-        turn = [key for kind in ROUND_KINDS for key in self._slice(kind, desired) if key not in drift]
-        self._workflow.start([Look(key) for key in (*sorted(drift), *turn)])
-        return Swept(len(drift), len(turn))
+        # A fleet that was never copied differs in everything; more workers at once than the quotas feed help nobody.
+        due = self._turn("drift", drift, self._at_most)
+        turn = [key for kind in ROUND_KINDS for key in self._turn(kind, _of(kind, desired), self._slice_size)]
+        self._workflow.start([Look(key) for key in dict.fromkeys((*due, *turn))])
+        return Swept(len(drift), len(drift) - len(due), len(turn))
 
-    def _slice(self, kind: Kind, snapshot: Snapshot) -> list[Key]:
-        keys = sorted(key for key in snapshot.entities if key.kind is kind)
-        start = bisect.bisect_right([key.name for key in keys], self._ledger.cursor(kind))
-        turn = keys[start : start + self._slice_size]
-        at_the_end = start + self._slice_size >= len(keys)
-        if keys:
-            self._ledger.move_cursor(kind, "" if at_the_end else turn[-1].name)
-        return turn
+    def _turn(self, name: str, keys: Iterable[Key], size: int) -> list[Key]:
+        """Return the next keys after where the round of this name stands, and move it on; at the end it starts anew."""
+        texts = sorted(map(str, keys))
+        start = bisect.bisect_right(texts, self._ledger.cursor(name)) if texts else 0
+        turn = texts[start : start + size]
+        if texts:
+            self._ledger.move_cursor(name, turn[-1] if turn and start + size < len(texts) else "")
+        return [Key.parse(text) for text in turn]
 
 
 def _listed(lister: RegistryLister) -> list[Entity]:
-    entities: list[Entity] = [*lister.thing_types(), *lister.things(), *lister.certificates()]
+    """List a registry without the health checker's own; its certificate is known by its policy alone."""
     # The list of policies gives names alone, so all that it can show is which are missing.
-    entities.extend(Policy(name, "{}") for name in lister.policy_names())
-    return [entity for entity in entities if not entity.key.reserved]
+    policies = [Policy(name, "{}") for name in lister.policy_names()]
+    probes = [lister.certificates_of_policy(policy.name) for policy in policies if policy.key.reserved]
+    reserved = {certificate_key(one) for one in frozenset().union(*probes)}
+    entities: list[Entity] = [*lister.thing_types(), *lister.things(), *lister.certificates(), *policies]
+    return [entity for entity in entities if not entity.key.reserved and entity.key not in reserved]
 
 
 def _snapshot(entities: Iterable[Entity]) -> Snapshot:
@@ -116,3 +123,7 @@ def _completed(primary: Snapshot, secondary: Snapshot, regions: RegionPair) -> t
 
 def _differing(found: Plan) -> frozenset[Key]:
     return frozenset(change.key for change in found if not isinstance(change, Skip))
+
+
+def _of(kind: Kind, snapshot: Snapshot) -> frozenset[Key]:
+    return frozenset(key for key in snapshot.entities if key.kind is kind)

@@ -1,0 +1,206 @@
+"""Write the lists of docs/reference.md from the code: commands, variables, parameters, outputs and alarms.
+
+`python -m docs.reference` rewrites them; tests/architecture/test_documented.py holds them to the code. A list stands
+between `<!-- from the code: NAME -->` and `<!-- end -->`; everything else in the page is written by hand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+import iot_dr.runtime
+from iot_dr.cli.main import cli
+from templates import main_stack, primary_region, r53_health_checker, secondary_region
+from templates.config import Config
+
+RUNTIME = iot_dr.runtime.__path__
+PAGE = Path(__file__).with_name("reference.md")
+PART = re.compile(r"(<!-- from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+WIDTH = 118
+
+# Names that stand for themselves, so that the page does not depend on who builds it.
+CONFIG = Config("prefix", "disaster-recovery-for-aws-iot", "v0.1.0", ("eu-west-1", "us-east-1"))
+STACKS = {
+    "Main stack": main_stack,
+    "Primary Region's stack": primary_region,
+    "Secondary Region's stack": secondary_region,
+    "Health checker's stack": r53_health_checker,
+}
+
+VARIABLES: Mapping[str, str] = {
+    "ACCOUNT_ID": "The AWS account that both Regions belong to.",
+    "AWS_REGION": "The function's own Region; Lambda sets it.",
+    "BUCKET_RESOURCES": "Bucket of the published templates, `PREFIX-reference`.",
+    "CREATE_HEALTH_CHECK": "Whether to launch the health checkers: `yes` or `no`.",
+    "INCOMPLETE_SECONDS": "How long an incomplete new device is looked at.",
+    "IOT_ENDPOINT": "Device endpoint of the Region.",
+    "LEDGER_TABLE": "Name of the ledger's table.",
+    "PATH_SECRET_ARN": "Secret with the last part of the path.",
+    "PRIMARY_REGION": "Region whose registry is replicated.",
+    "PROBE_SECRET_ARN": "Secret with the probe's certificate and key.",
+    "SECONDARY_REGION": "Region that is kept equal to it.",
+    "SETTLE_SECONDS": "How long a complete new device must stand still.",
+    "SOLUTION_NAME": "First part of the keys of the published files.",
+    "STACK_POSTFIX": "What the names of the launch's stacks end with.",
+    "STATE_MACHINE_ARN": "The replication workflow.",
+    "SWEEP_SLICE": "How many of each kind every sweep has looked at whole.",
+    "UUID": "What the names of the launch's buckets end with.",
+    "VERSION": "Second part of the keys of the published files.",
+}
+"""What each variable of a runtime dataclass is for; a new one needs its line here."""
+
+
+def main() -> None:
+    """Rewrite the page in place."""
+    PAGE.write_text(rendered(PAGE.read_text()))
+
+
+def rendered(page: str) -> str:
+    """Return the page with every part from the code made anew."""
+    return PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[3]}", page)
+
+
+def commands() -> str:
+    """List every sub-command with its options."""
+    return _grouped(
+        (f"`iot-dr {name}`", _entry(option.opts[0], _facts(option), option.help)) for name, option in options()
+    )
+
+
+def variables() -> str:
+    """List every environment variable of the runtime dataclasses."""
+    return "\n".join(_variable_entries())
+
+
+def parameters() -> str:
+    """List every parameter of every stack."""
+    return _grouped(
+        (stack, _entry(name, (_admitted(facts), _default(facts.get("Default", ""))), facts["Description"]))
+        for stack, template in _templates()
+        for name, facts in template["Parameters"].items()
+    )
+
+
+def outputs() -> str:
+    """List every output of every stack."""
+    return _grouped(
+        (stack, _entry(name, (), facts["Description"]))
+        for stack, template in _templates()
+        for name, facts in template["Outputs"].items()
+    )
+
+
+def alarms() -> str:
+    """List every alarm of every stack."""
+    return _grouped(
+        (stack, _entry(name, (), resource["Properties"]["AlarmDescription"]))
+        for stack, template in _templates()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    )
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "commands": commands,
+    "variables": variables,
+    "parameters": parameters,
+    "outputs": outputs,
+    "alarms": alarms,
+}
+
+
+def options() -> Iterator[tuple[str, click.Option]]:
+    """Yield every option with its sub-command's name."""
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        for option in command.params if command else ():
+            if isinstance(option, click.Option):
+                yield name, option
+
+
+def environments() -> list[type[Any]]:
+    """Return the environment dataclasses, each from the module of the runtime that defines it."""
+    modules = (importlib.import_module(f"iot_dr.runtime.{found.name}") for found in pkgutil.iter_modules(RUNTIME))
+    return [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if dataclasses.is_dataclass(value)
+        and isinstance(value, type)
+        and value.__name__.endswith("Environment")
+        and value.__module__ == module.__name__
+    ]
+
+
+def variables_of(environment: type[Any]) -> Mapping[str, object]:
+    """Return the variables of a dataclass with their defaults; empty where there is none."""
+    return {
+        field.name.upper(): "" if field.default is dataclasses.MISSING else field.default
+        for field in dataclasses.fields(environment)
+    }
+
+
+def _facts(option: click.Option) -> tuple[str, ...]:
+    default = option.default if isinstance(option.default, str | Path) else ""
+    return f"or {_code(option.envvar)}" if option.envvar else "", _default(default)
+
+
+def _variable_entries() -> Iterator[str]:
+    readers: dict[str, list[str]] = {}
+    defaults: dict[str, str] = {}
+    for environment in environments():
+        for variable, default in variables_of(environment).items():
+            readers.setdefault(variable, []).append(_code(environment.__module__.rpartition(".")[2]))
+            defaults[variable] = defaults.get(variable) or _default(default)
+    for variable in sorted(readers):
+        yield _entry(variable, (f"read by {', '.join(readers[variable])}", defaults[variable]), VARIABLES[variable])
+
+
+def _templates() -> Iterator[tuple[str, dict[str, Any]]]:
+    for stack, module in STACKS.items():
+        yield stack, module.build(CONFIG).to_dict()
+
+
+def _admitted(facts: Mapping[str, Any]) -> str:
+    if "MinValue" in facts:
+        return f"{facts['MinValue']} to {facts['MaxValue']}"
+    if tuple(facts.get("AllowedValues", ())) == CONFIG.regions:
+        return "a Region that has AWS IoT Core"
+    if "AllowedValues" in facts:
+        return ", ".join(map(_code, facts["AllowedValues"]))
+    return str(facts.get("ConstraintDescription", "")).removeprefix("must be ")
+
+
+def _default(value: object) -> str:
+    return f"default {_code(value)}" if value != "" else ""
+
+
+def _code(value: object) -> str:
+    return f"`{value}`"
+
+
+def _entry(name: str, facts: Iterable[str], text: str | None) -> str:
+    known = "; ".join(filter(None, facts))
+    line = f"- **{_code(name)}**{f' ({known})' if known else ''}: {text}"
+    return textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _grouped(entries: Iterable[tuple[str, str]]) -> str:
+    groups: dict[str, list[str]] = {}
+    for group, entry in entries:
+        groups.setdefault(group, []).append(entry)
+    return "\n\n".join(f"**{group}**\n\n" + "\n".join(lines) for group, lines in groups.items())
+
+
+if __name__ == "__main__":
+    main()

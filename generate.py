@@ -1,0 +1,174 @@
+"""Write the CloudFormation templates, compare them with what was written before, or lint them.
+
+Reads no network, clock or environment: the same commit writes the same bytes. The Regions come from the SDK's data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from botocore.loaders import Loader
+from botocore.regions import EndpointResolver
+from troposphere import Template
+
+from templates import main_stack, primary_region, r53_health_checker, secondary_region
+from templates.config import Config, InvalidConfig
+
+ROOT = Path(__file__).resolve().parent
+SOLUTION = "disaster-recovery-for-aws-iot"
+GOLDEN = ROOT / "tests" / "golden"
+
+STACKS: Mapping[str, Callable[[Config], Template]] = {
+    f"{SOLUTION}.template": main_stack.build,
+    f"{SOLUTION}-primary-region.template": primary_region.build,
+    f"{SOLUTION}-secondary-region.template": secondary_region.build,
+    f"{SOLUTION}-r53-health-checker.template": r53_health_checker.build,
+}
+
+EXAMPLES = f"""\
+examples:
+  generate.py --output build --bucket-prefix acme-iot-dr --version v0.1.0
+      write the four templates for buckets acme-iot-dr-reference and acme-iot-dr-<region>
+  generate.py --check build --bucket-prefix acme-iot-dr --version v0.1.0
+      print how they would differ from those in build/
+  generate.py --check
+      the same for {GOLDEN.relative_to(ROOT)}, which hold the templates for the default values
+  generate.py --lint
+      run cfn-lint on them for every Region that has AWS IoT Core
+
+exit codes: 0 written, equal or clean; 1 different or with findings; 2 bad input
+"""
+
+
+class BadInput(Exception):
+    """A request that cannot be done; the message says what to change."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.output is None and options.check is None and not options.lint:
+        parser.error("nothing to do: give --output, --check or --lint")
+    try:
+        config = Config(options.bucket_prefix, options.solution_name, options.version, iot_regions())
+        return _run(options, render(config), config.regions)
+    except (InvalidConfig, BadInput) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def iot_regions() -> tuple[str, ...]:
+    """Return every Region of every partition that has AWS IoT Core, by the data that the pinned SDK brings."""
+    # The default search paths hold a folder of the user's, which would make the templates depend on it.
+    loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    resolver = EndpointResolver(loader.load_data("endpoints"))
+    return tuple(
+        sorted(
+            region
+            for partition in resolver.get_available_partitions()
+            for region in resolver.get_available_endpoints("iot", partition)
+        )
+    )
+
+
+def render(config: Config) -> dict[str, str]:
+    """Return each template's text by its file name."""
+    return {name: build(config).to_json(indent=2, sort_keys=False) + "\n" for name, build in STACKS.items()}
+
+
+def _run(options: argparse.Namespace, texts: Mapping[str, str], regions: Sequence[str]) -> int:
+    if options.output is not None:
+        _write(texts, options.output)
+    different = options.check is not None and _differs(texts, options.check)
+    findings = options.lint and _lint(texts, regions)
+    return 1 if different or findings else 0
+
+
+def _write(texts: Mapping[str, str], folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _differs(texts: Mapping[str, str], folder: Path) -> bool:
+    if not folder.is_dir():
+        raise BadInput(f"nothing to compare with: {folder} is not a folder; write it with --output {folder}")
+    diff = [line for name, text in texts.items() for line in _diff(name, folder / name, text)]
+    sys.stdout.writelines(diff)
+    return bool(diff)
+
+
+def _diff(name: str, path: Path, text: str) -> list[str]:
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path}: {error}") from error
+    return list(
+        difflib.unified_diff(
+            before.splitlines(keepends=True),
+            text.splitlines(keepends=True),
+            fromfile=f"{name} (in {path.parent})",
+            tofile=f"{name} (as generated)",
+        )
+    )
+
+
+def _lint(texts: Mapping[str, str], regions: Sequence[str]) -> bool:
+    findings = [f"{name}: {finding}" for name, text in texts.items() for finding in lint(text, regions)]
+    print("\n".join(findings) or f"cfn-lint found nothing in {len(texts)} templates for {len(regions)} Regions")
+    return bool(findings)
+
+
+def lint(text: str, regions: Sequence[str]) -> list[str]:
+    """Return cfn-lint's findings for a template, informational ones too, for all Regions in one pass."""
+    try:
+        import cfnlint.api  # noqa: PLC0415  # a build writes templates without the linter installed
+    except ImportError as error:
+        raise BadInput("cfn-lint is not installed; `make setup` installs it") from error
+    settings = {"include_checks": ["I"], "regions": list(regions)}
+    return [
+        f"line {match.linenumber}: {match.rule.id} {match.message}" for match in cfnlint.api.lint(text, config=settings)
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="generate.py",
+        description="Write the CloudFormation templates of the disaster recovery solution for AWS IoT Core.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_argument_group("what to do (at least one)")
+    what.add_argument("--output", type=Path, metavar="DIR", help="write the templates into DIR")
+    what.add_argument(
+        "--check",
+        type=Path,
+        nargs="?",
+        const=GOLDEN,
+        metavar="DIR",
+        help="print a unified diff against those in DIR (default: the golden files) and exit 1 if there is any",
+    )
+    what.add_argument("--lint", action="store_true", help="run cfn-lint for every Region that has AWS IoT Core")
+    what_for = parser.add_argument_group("what for")
+    what_for.add_argument(
+        "--bucket-prefix", default="iot-dr-example", metavar="PREFIX", help="how the buckets' names begin (%(default)s)"
+    )
+    what_for.add_argument(
+        "--solution-name", default=SOLUTION, metavar="NAME", help="first part of the S3 keys (%(default)s)"
+    )
+    what_for.add_argument(
+        "--version", default="v0.0.0", metavar="VERSION", help="second part of the S3 keys (%(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

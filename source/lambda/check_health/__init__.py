@@ -1,0 +1,1 @@
+"""Function package: answers Route 53's health checks."""

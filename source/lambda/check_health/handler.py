@@ -1,0 +1,15 @@
+"""Answer `GET /health/{secret}` of the HTTP API: 200 after one MQTT round trip through this Region, else 503 or 403."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from iot_dr.runtime import health
+
+check = health.wire(os.environ)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's signature
+    """Answer one request of the HTTP API."""
+    return health.answer(check, event)

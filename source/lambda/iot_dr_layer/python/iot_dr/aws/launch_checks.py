@@ -1,0 +1,67 @@
+"""Reads what a launch needs to know of AWS IoT Core in a Region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import boto3
+
+from iot_dr.aws import clients, errors
+from iot_dr.errors import IotDrError
+from iot_dr.model.launches import IotRegion, Unreadable
+
+Value = TypeVar("Value")
+
+REQUIRED_ACTIONS = ("iot:DescribeEndpoint", "iot:DescribeEventConfigurations", "iot:GetIndexingConfiguration")
+
+
+class IotRegions:
+    """Reads any Region; a fault becomes an `Unreadable`, so that one call tells all that is wrong."""
+
+    def __init__(self, client_of: Callable[[str], Any] = lambda region: clients.client("iot", region)) -> None:
+        self._client_of = client_of
+
+    def supported(self) -> frozenset[str]:
+        """Return the Regions that the SDK's own data gives AWS IoT Core, in every partition."""
+        session = boto3.session.Session()
+        return frozenset(
+            region
+            for partition in session.get_available_partitions()
+            for region in session.get_available_regions("iot", partition)
+        )
+
+    def endpoint(self, region: str) -> str:
+        """Return the address that devices of a Region connect to."""
+        return _endpoint(self._client_of(region))
+
+    def read(self, region: str) -> IotRegion:
+        """Read one Region's endpoint, event configurations and indexing mode."""
+        iot = self._client_of(region)
+        return IotRegion(
+            endpoint=_told(lambda: _endpoint(iot)),
+            enabled_events=_told(lambda: _enabled_events(iot)),
+            indexing_mode=_told(lambda: _indexing_mode(iot)),
+        )
+
+
+def _told(read: Callable[[], Value]) -> Value | Unreadable:
+    try:
+        return read()
+    except IotDrError as error:
+        return Unreadable(str(error))
+
+
+def _endpoint(iot: Any) -> str:
+    # Data-ATS is the endpoint whose server certificate devices are told to trust; the older type is Symantec's.
+    return str(errors.call(iot.describe_endpoint, endpointType="iot:Data-ATS")["endpointAddress"])
+
+
+def _enabled_events(iot: Any) -> frozenset[str]:
+    configurations = errors.call(iot.describe_event_configurations).get("eventConfigurations", {})
+    return frozenset(family for family, setting in configurations.items() if setting.get("Enabled"))
+
+
+def _indexing_mode(iot: Any) -> str:
+    answer = errors.call(iot.get_indexing_configuration)
+    return str(answer.get("thingIndexingConfiguration", {}).get("thingIndexingMode", "OFF"))

@@ -1,0 +1,1 @@
+"""The command line `iot-dr`: reads options, calls one service, prints; decides nothing."""

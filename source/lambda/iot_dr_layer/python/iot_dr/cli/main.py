@@ -1,0 +1,70 @@
+"""`iot-dr`: the group of commands, and the one place where an error becomes a message and an exit code.
+
+    0   done
+    1   a launch failed: the message names the first failing resource and AWS's reason
+    2   wrong use, or it cannot run: the message names the mend
+
+A command's module is imported when it is asked for, so that none pays for another's imports.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from iot_dr import __version__
+from iot_dr.errors import IotDrError, LaunchFailed
+
+COMMANDS = ("launch", "publish")
+"""Each is a module beside this one that has a `command`."""
+
+EXAMPLES = """
+\b
+Examples:
+  Publish a build and get the link that launches it:
+    iot-dr publish --help
+  Launch the regional stacks, or go on where a launch stopped:
+    iot-dr launch --primary-region us-east-1 --secondary-region us-west-2 \\
+      --stack-postfix 20261124120000 --uuid 5f0c2a \\
+      --bucket-resources my-bucket-reference \\
+      --solution-name disaster-recovery-for-aws-iot --version v0.1.0
+"""
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is named, and turns the product's errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Name all commands, in alphabetical order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"iot_dr.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what the product foresees ends as one line on stderr, never as a traceback."""
+        try:
+            return super().invoke(ctx)
+        except IotDrError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
+@click.version_option(__version__, prog_name="iot-dr")
+def cli() -> None:
+    """Disaster recovery for AWS IoT Core: keep a secondary Region ready for every device of the primary.
+
+    Exit codes: 0 done; 1 a launch failed; 2 wrong use, or it cannot run.
+    """
+
+
+def main() -> None:
+    """Run the command line (the console script `iot-dr`)."""
+    cli(prog_name="iot-dr")

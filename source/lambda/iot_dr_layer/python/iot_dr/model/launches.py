@@ -1,0 +1,156 @@
+"""The names of everything that one launch makes, derived from two Regions, a postfix and a UUID, and what it meets."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.regions import RegionPair
+
+POSTFIX = re.compile(r"[A-Za-z0-9]{1,32}")
+"""What may follow a stack name's letters; a launch by the main stack uses its time, `%Y%m%d%H%M%S`."""
+UUID = re.compile(r"[a-z0-9]([a-z0-9-]{0,44}[a-z0-9])?")
+"""What S3 admits in a bucket name, short enough for `iot-dr-secondary-` and 63 characters in all."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One deployment of the product; two launches differ in postfix and UUID and share nothing.
+
+    Raises:
+        ConfigurationError: postfix or UUID would make a name that AWS refuses.
+    """
+
+    regions: RegionPair
+    postfix: str
+    uuid: str
+
+    def __post_init__(self) -> None:
+        if not POSTFIX.fullmatch(self.postfix):
+            raise ConfigurationError(f"STACK_POSTFIX must be 1 to 32 letters and digits, not {self.postfix!r}")
+        if not UUID.fullmatch(self.uuid):
+            raise ConfigurationError(
+                f"UUID must be 1 to 46 lower-case letters, digits and inner hyphens, not {self.uuid!r}"
+            )
+
+    @property
+    def primary_stack(self) -> str:
+        """Name the stack with the topic rules and the global table."""
+        return f"IoTDRPrimary{self.postfix}"
+
+    @property
+    def secondary_stack(self) -> str:
+        """Name the stack that replicates."""
+        return f"IoTDRSecondary{self.postfix}"
+
+    @property
+    def health_checker_stack(self) -> str:
+        """Name the health checker's stack, the same in both Regions."""
+        return f"R53HealthChecker{self.postfix}"
+
+    @property
+    def global_table(self) -> str:
+        """Name the table that carries registry events to the secondary Region."""
+        return f"IoTDRGlobalTable{self.postfix}"
+
+    @property
+    def primary_bucket(self) -> str:
+        """Name the work bucket in the primary Region; the operator's tools lie there."""
+        return f"iot-dr-primary-{self.uuid}"
+
+    @property
+    def secondary_bucket(self) -> str:
+        """Name the work bucket in the secondary Region; failed stream records lie there."""
+        return f"iot-dr-secondary-{self.uuid}"
+
+    @property
+    def stacks(self) -> tuple[tuple[str, str], ...]:
+        """Return (Region, stack name) of all that may exist, in the order in which they can be deleted."""
+        return (
+            (self.regions.secondary, self.health_checker_stack),
+            (self.regions.primary, self.health_checker_stack),
+            (self.regions.secondary, self.secondary_stack),
+            (self.regions.primary, self.primary_stack),
+        )
+
+    @property
+    def remainders(self) -> tuple[Remainder, ...]:
+        """Return all that may exist, in the order in which it can be removed; buckets outlive their stacks."""
+        primary, secondary = self.regions.primary, self.regions.secondary
+        return (
+            *(Remainder(RemainderKind.STACK, region, name) for region, name in self.stacks),
+            Remainder(RemainderKind.TABLE, secondary, self.global_table),
+            Remainder(RemainderKind.TABLE, primary, self.global_table),
+            Remainder(RemainderKind.BUCKET, secondary, self.secondary_bucket),
+            Remainder(RemainderKind.BUCKET, primary, self.primary_bucket),
+        )
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands where a value of a Region would, with the reason that AWS gave for not telling it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class IotRegion:
+    """What the check must know of one Region."""
+
+    endpoint: str | Unreadable
+    enabled_events: frozenset[str] | Unreadable
+    indexing_mode: str | Unreadable
+
+
+class RemainderKind(enum.StrEnum):
+    """What a launch makes that can outlive its main stack."""
+
+    STACK = "stack"
+    BUCKET = "bucket"
+    TABLE = "table"
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """One thing that a launch may have made, by where it would be."""
+
+    kind: RemainderKind
+    region: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} in {self.region}"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A CloudFormation stack as it should be."""
+
+    region: str
+    name: str
+    template_url: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One line of a stack's history."""
+
+    time: str
+    region: str
+    stack: str
+    resource: str
+    resource_type: str
+    status: str
+    reason: str = ""
+
+    @property
+    def is_root_cause(self) -> bool:
+        """Tell whether this is a failure of its own, not one that another failure brought about.
+
+        After the first failure CloudFormation cancels what is under way and reports each as failed, with such a reason.
+        """
+        return self.status.endswith("_FAILED") and "cancelled" not in self.reason

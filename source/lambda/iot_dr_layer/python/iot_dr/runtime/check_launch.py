@@ -1,0 +1,52 @@
+"""Wires `Custom::LaunchCheck`, the main stack's first resource: nothing is created unless a launch can work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from iot_dr.aws.launch_checks import IotRegions
+from iot_dr.model.launches import Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.runtime.custom_resources import Answer, Request, answering
+from iot_dr.services import check_launch
+
+
+@dataclass(frozen=True)
+class LaunchCheck:
+    """Names the launch at its creation and keeps the names for as long as the stack lives."""
+
+    reader: check_launch.RegionReader
+    clock: check_launch.Clock
+
+    def create(self, request: Request) -> Answer:
+        """Check both Regions, then name the launch."""
+        primary, secondary = (str(request.properties.get(name, "")) for name in ("PrimaryRegion", "SecondaryRegion"))
+        endpoints = check_launch.check(primary, secondary, self.reader)
+        launch = check_launch.new_launch(RegionPair(primary, secondary), request.stack_id, self.clock)
+        return _answer(launch, endpoints)
+
+    def update(self, request: Request) -> Answer:
+        """Refuse other Regions; keep the names otherwise. A rollback must pass, so settings are not checked again."""
+        regions = RegionPair(request.properties["PrimaryRegion"], request.properties["SecondaryRegion"])
+        launch = check_launch.known_launch(regions, request.stack_id, request.physical_id)
+        return _answer(launch, check_launch.endpoints(regions, self.reader))
+
+    def delete(self, request: Request) -> Answer:
+        """Do nothing: the check made nothing."""
+        return Answer(physical_id=request.physical_id)
+
+
+def _answer(launch: Launch, endpoints: check_launch.Endpoints) -> Answer:
+    return Answer(
+        physical_id=check_launch.identity_of(launch),
+        data={
+            "PrimaryEndpoint": endpoints.primary,
+            "SecondaryEndpoint": endpoints.secondary,
+            "StackPostfix": launch.postfix,
+            "Uuid": launch.uuid,
+        },
+    )
+
+
+lambda_handler = answering(lambda: LaunchCheck(IotRegions(), lambda: datetime.now(UTC)))

@@ -1,0 +1,71 @@
+"""Wires the launch of the regional stacks, as CodeBuild runs it and as any shell with the same variables does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from iot_dr.aws.launch_checks import IotRegions
+from iot_dr.aws.launch_files import PublishedTemplates, WorkBucket
+from iot_dr.aws.stacks import CloudFormationStacks
+from iot_dr.aws.tables import GlobalTables
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.launches import Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.services.concurrency import on
+from iot_dr.services.launch import Launcher, Progress
+
+
+@dataclass(frozen=True)
+class LaunchEnvironment:
+    """The variables that CodeBuild sets, by the names that design and buildspec give them."""
+
+    primary_region: str
+    secondary_region: str
+    stack_postfix: str
+    uuid: str
+    bucket_resources: str
+    solution_name: str
+    version: str
+    create_health_check: str = "no"
+
+    @property
+    def order(self) -> Launch:
+        """Return the launch that these variables ask for.
+
+        Raises:
+            ConfigurationError: Regions, postfix or UUID cannot be.
+        """
+        return Launch(RegionPair(self.primary_region, self.secondary_region), self.stack_postfix, self.uuid)
+
+    @property
+    def wants_health_check(self) -> bool:
+        """Tell whether the health checkers are asked for.
+
+        Raises:
+            ConfigurationError: the answer is neither yes nor no.
+        """
+        if self.create_health_check not in {"yes", "no"}:
+            raise ConfigurationError(f"CREATE_HEALTH_CHECK must be yes or no, not {self.create_health_check!r}")
+        return self.create_health_check == "yes"
+
+
+@contextmanager
+def launcher(environment: LaunchEnvironment, progress: Progress) -> Iterator[Launcher]:
+    """Build what a launch is done with."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="stack") as executor:
+        yield Launcher(
+            stacks=CloudFormationStacks(),
+            templates=PublishedTemplates(
+                environment.bucket_resources,
+                f"{environment.solution_name}/{environment.version}",
+                environment.primary_region,
+            ),
+            tables=GlobalTables(),
+            tools_bucket=WorkBucket(),
+            endpoint_of=IotRegions().endpoint,
+            progress=progress,
+            together=on(executor),
+        )

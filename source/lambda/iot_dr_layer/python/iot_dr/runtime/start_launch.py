@@ -1,0 +1,67 @@
+"""Wires `Custom::SolutionLaunch`: a build starts with the main stack; what it made is named when that stack goes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from iot_dr.aws import clients
+from iot_dr.aws.builds import CodeBuild
+from iot_dr.aws.remains import RegionalRemains
+from iot_dr.model.launches import Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.observability import logs
+from iot_dr.runtime.custom_resources import NOT_CREATED, Answer, Request, answering
+from iot_dr.services import start_launch
+
+logger = logs.logger()
+
+
+@dataclass(frozen=True)
+class SolutionLaunch:
+    """One launch; its identity is the postfix, so that an update never makes a second one."""
+
+    builds: start_launch.Builds
+    remains: start_launch.Remains
+
+    def create(self, request: Request) -> Answer:
+        """Start the build."""
+        launch = _launch(request)
+        build = start_launch.start_launch(
+            self.builds,
+            request.properties["ProjectName"],
+            launch,
+            request.properties["CreateHealthCheck"],
+            # CloudFormation may deliver a request twice; its ID, which both carry, makes one build of them.
+            hashlib.sha256(request.request_id.encode()).hexdigest(),
+        )
+        logger.info("launch started", extra={"build": build, "postfix": launch.postfix})
+        return Answer(physical_id=f"launch-{launch.postfix}", data={"BuildId": build})
+
+    def update(self, request: Request) -> Answer:
+        """Start a build with the same postfix; it brings the stacks to the new properties."""
+        return self.create(request)
+
+    def delete(self, request: Request) -> Answer:
+        """Say what is left; the stacks hold a replica of the fleet and are not removed without being asked for."""
+        if request.physical_id == NOT_CREATED:
+            return Answer(physical_id=request.physical_id, reason="The launch never started; nothing is left.")
+        launch = _launch(request)
+        found = start_launch.leftovers(launch, self.remains)
+        logger.warning(
+            "main stack deleted",
+            extra={"postfix": launch.postfix, "uuid": launch.uuid, "left": [str(leftover) for leftover in found]},
+        )
+        return Answer(physical_id=request.physical_id, reason=start_launch.describe(found))
+
+
+def _launch(request: Request) -> Launch:
+    properties = request.properties
+    return Launch(
+        RegionPair(properties["PrimaryRegion"], properties["SecondaryRegion"]),
+        properties["StackPostfix"],
+        properties["Uuid"],
+    )
+
+
+lambda_handler = answering(lambda: SolutionLaunch(CodeBuild(clients.client("codebuild")), RegionalRemains()))

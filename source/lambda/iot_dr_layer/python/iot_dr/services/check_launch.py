@@ -1,0 +1,187 @@
+"""Decide, before anything is created, whether a launch can work; what is missing is told all at once, with its mend.
+
+Runs in the main stack's first custom resource. What could not be read counts as missing, with the reason why it could
+not: a launch that starts on a guess fails half-way, where the mend costs more.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.arns import partition_of
+from iot_dr.model.events import REPLICATED_EVENT_FAMILIES
+from iot_dr.model.launches import IotRegion, Launch, Unreadable
+from iot_dr.model.regions import RegionPair
+
+POSTFIX_FORMAT = "%Y%m%d%H%M%S"
+
+Clock = Callable[[], datetime]
+
+
+class RegionReader(Protocol):
+    """Reads the state of AWS IoT Core in any Region; every fault becomes an `Unreadable`."""
+
+    def supported(self) -> frozenset[str]:
+        """Return the Regions that have AWS IoT Core, in every partition."""
+        ...
+
+    def read(self, region: str) -> IotRegion:
+        """Read one Region's endpoint, event configurations and indexing mode."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that keeps a launch from working, and the command or choice that mends it."""
+
+    missing: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.missing} -> {self.mend}"
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where devices connect, in each Region."""
+
+    primary: str
+    secondary: str
+
+
+def find_in_choice(primary: str, secondary: str, supported: frozenset[str]) -> tuple[Finding, ...]:
+    """Return what is wrong with the choice of Regions, before either is read."""
+    return tuple(_regions(primary, secondary, supported))
+
+
+def find_in_regions(regions: RegionPair, primary: IotRegion, secondary: IotRegion) -> tuple[Finding, ...]:
+    """Return what the Regions lack for a launch; empty if it can start."""
+    return (
+        *_events(regions.primary, primary),
+        *_indexing(regions.primary, primary),
+        *_endpoint(regions.primary, primary),
+        *_endpoint(regions.secondary, secondary),
+    )
+
+
+def _regions(primary: str, secondary: str, supported: frozenset[str]) -> Iterator[Finding]:
+    if primary == secondary:
+        yield Finding(
+            f"PrimaryRegion and SecondaryRegion are both {primary or 'empty'}", "choose a different SecondaryRegion"
+        )
+    for parameter, region in (("PrimaryRegion", primary), ("SecondaryRegion", secondary)):
+        if region not in supported:
+            choices = ", ".join(sorted(name for name in supported if partition_of(name) == partition_of(region)))
+            yield Finding(f"{parameter} {region!r} does not have AWS IoT Core", f"choose one of {choices}")
+    if partition_of(primary) != partition_of(secondary):
+        yield Finding(
+            f"{primary} and {secondary} are in different AWS partitions, which share no account",
+            "choose two Regions of one partition",
+        )
+
+
+def _events(region: str, state: IotRegion) -> Iterator[Finding]:
+    configurations = {family: {"Enabled": True} for family in REPLICATED_EVENT_FAMILIES}
+    mend = (
+        f"aws iot update-event-configurations --region {region} "
+        f"--event-configurations '{json.dumps(configurations, separators=(',', ':'))}'"
+    )
+    if isinstance(state.enabled_events, Unreadable):
+        yield _unreadable("the event configurations", region, state.enabled_events, "iot:DescribeEventConfigurations")
+        return
+    off = [family for family in REPLICATED_EVENT_FAMILIES if family not in state.enabled_events]
+    if off:
+        yield Finding(f"registry events are off in {region} for {', '.join(off)}", mend)
+
+
+def _indexing(region: str, state: IotRegion) -> Iterator[Finding]:
+    if isinstance(state.indexing_mode, Unreadable):
+        yield _unreadable("the indexing configuration", region, state.indexing_mode, "iot:GetIndexingConfiguration")
+    elif state.indexing_mode not in {"REGISTRY", "REGISTRY_AND_SHADOW"}:
+        # The registry suffices for finding things; indexing shadows as well costs more and is the operator's choice.
+        yield Finding(
+            f"thing indexing is off in {region}",
+            f"aws iot update-indexing-configuration --region {region} "
+            "--thing-indexing-configuration thingIndexingMode=REGISTRY",
+        )
+
+
+def _endpoint(region: str, state: IotRegion) -> Iterator[Finding]:
+    if isinstance(state.endpoint, Unreadable):
+        yield _unreadable("the device endpoint", region, state.endpoint, "iot:DescribeEndpoint")
+
+
+def _unreadable(what: str, region: str, unreadable: Unreadable, action: str) -> Finding:
+    return Finding(
+        f"{what} of {region} cannot be read ({unreadable.reason})",
+        f"enable the Region for the account and allow {action} there, then launch again",
+    )
+
+
+def check(primary: str, secondary: str, reader: RegionReader) -> Endpoints:
+    """Return the endpoints of two Regions between which a launch can start.
+
+    Raises:
+        ConfigurationError: something is missing; the message names each thing and the command that mends it.
+    """
+    _refuse(find_in_choice(primary, secondary, reader.supported()))
+    regions = RegionPair(primary, secondary)
+    in_primary, in_secondary = reader.read(primary), reader.read(secondary)
+    _refuse(find_in_regions(regions, in_primary, in_secondary))
+    return Endpoints(str(in_primary.endpoint), str(in_secondary.endpoint))
+
+
+def endpoints(regions: RegionPair, reader: RegionReader) -> Endpoints:
+    """Return the endpoints of a launch that exists.
+
+    Raises:
+        ConfigurationError: an endpoint cannot be read.
+    """
+    in_primary, in_secondary = reader.read(regions.primary), reader.read(regions.secondary)
+    _refuse((*_endpoint(regions.primary, in_primary), *_endpoint(regions.secondary, in_secondary)))
+    return Endpoints(str(in_primary.endpoint), str(in_secondary.endpoint))
+
+
+def _refuse(findings: tuple[Finding, ...]) -> None:
+    if findings:
+        numbered = " ".join(f"({number}) {finding}" for number, finding in enumerate(findings, 1))
+        raise ConfigurationError(f"Nothing was created. Mend this and launch again: {numbered}")
+
+
+def new_launch(regions: RegionPair, stack_id: str, clock: Clock) -> Launch:
+    """Name a launch after the time and the stack that asks for it.
+
+    The UUID follows from the stack and its Regions, so an update can tell whether these are still the launch's own
+    without a memory of its own; the stack's ID holds a random UUID, so ours is as unique.
+    """
+    return Launch(regions, clock().strftime(POSTFIX_FORMAT), _uuid_of(regions, stack_id))
+
+
+def known_launch(regions: RegionPair, stack_id: str, identity: str) -> Launch:
+    """Read a launch back from `<postfix>-<uuid>`, the identity that it got at its creation.
+
+    Raises:
+        ConfigurationError: the Regions are not those that the launch was created with.
+    """
+    postfix, _, launch_uuid = identity.partition("-")
+    if launch_uuid != _uuid_of(regions, stack_id):
+        raise ConfigurationError(
+            "the Regions of a launch cannot change. Create another stack from the same template for "
+            f"{regions.primary} and {regions.secondary}, then delete this one"
+        )
+    return Launch(regions, postfix, launch_uuid)
+
+
+def identity_of(launch: Launch) -> str:
+    """Return the text that `known_launch` reads back."""
+    return f"{launch.postfix}-{launch.uuid}"
+
+
+def _uuid_of(regions: RegionPair, stack_id: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{stack_id} {regions.primary} {regions.secondary}"))

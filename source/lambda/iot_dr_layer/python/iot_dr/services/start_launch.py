@@ -1,0 +1,106 @@
+"""Start the build that launches the regional stacks, and tell what is left of them when the main stack goes.
+
+The build goes on after the main stack is complete: CloudFormation waits an hour at most and a global table with its
+replica may take a good part of that. Its own log tells how it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from iot_dr.errors import IotDrError
+from iot_dr.model.launches import Launch, Remainder, RemainderKind
+
+
+class Builds(Protocol):
+    """Starts builds of a project."""
+
+    def start(self, project: str, variables: Mapping[str, str], token: str) -> str:
+        """Start a build and return its ID; the same token within five minutes starts none twice."""
+        ...
+
+
+class Remains(Protocol):
+    """Looks for what a launch made."""
+
+    def exists(self, remainder: Remainder) -> bool:
+        """Tell whether it is there in any state but deleted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that outlives the main stack (or may, where it could not be looked at), and how to remove it."""
+
+    remainder: Remainder
+    removal: str
+    unreadable: str = ""
+
+    def __str__(self) -> str:
+        doubt = f" (could not look: {self.unreadable})" if self.unreadable else ""
+        return f"{self.remainder}{doubt}: {self.removal}"
+
+
+def start_launch(builds: Builds, project: str, launch: Launch, create_health_check: str, token: str) -> str:
+    """Start a build that brings all stacks of a launch up, or goes on where an earlier one stopped."""
+    return builds.start(
+        project,
+        {
+            "PRIMARY_REGION": launch.regions.primary,
+            "SECONDARY_REGION": launch.regions.secondary,
+            "CREATE_HEALTH_CHECK": create_health_check,
+            "STACK_POSTFIX": launch.postfix,
+            "UUID": launch.uuid,
+        },
+        token,
+    )
+
+
+def leftovers(launch: Launch, remains: Remains) -> tuple[Leftover, ...]:
+    """Return what is left of a launch, in the order in which it can be removed."""
+    looked = (_look(remainder, remains) for remainder in launch.remainders)
+    found = tuple(leftover for leftover in looked if leftover is not None)
+    owner = Remainder(RemainderKind.STACK, launch.regions.primary, launch.primary_stack)
+    if not any(leftover.remainder == owner and not leftover.unreadable for leftover in found):
+        return found
+    # The table and its replica go with the primary's stack; removing them first would leave that stack at odds.
+    return tuple(leftover for leftover in found if leftover.remainder.kind is not RemainderKind.TABLE)
+
+
+def describe(found: tuple[Leftover, ...]) -> str:
+    """Return what is left as one line, short enough for a custom resource's answer."""
+    if not found:
+        return "Nothing of this launch is left."
+    numbered = " ".join(f"({number}) {leftover}" for number, leftover in enumerate(found, 1))
+    return f"Still there; remove in this order: {numbered}"
+
+
+def _look(remainder: Remainder, remains: Remains) -> Leftover | None:
+    removal = _removal(remainder)
+    try:
+        return Leftover(remainder, removal) if remains.exists(remainder) else None
+    except IotDrError as error:
+        # The main stack's deletion must not fail for a look that failed; unreadable is told, never taken as gone.
+        return Leftover(remainder, removal, unreadable=type(error).__name__)
+
+
+def _removal(remainder: Remainder) -> str:
+    name, region = remainder.name, remainder.region
+    match remainder.kind:
+        case RemainderKind.STACK:
+            return f"aws cloudformation delete-stack --stack-name {name} --region {region}"
+        case RemainderKind.TABLE:
+            return f"aws dynamodb delete-table --table-name {name} --region {region}"
+        case RemainderKind.BUCKET:
+            # Versioned: `aws s3 rb --force` would only hide the content and then fail.
+            versions = (
+                f"aws s3api list-object-versions --bucket {name} --region {region} --output json "
+                "--query '{Objects:[Versions,DeleteMarkers][].{Key:Key,VersionId:VersionId}}'"
+            )
+            return (
+                f'aws s3api delete-objects --bucket {name} --region {region} --delete "$({versions})"; '
+                f"aws s3api delete-bucket --bucket {name} --region {region}"
+            )
+    assert_never(remainder.kind)

@@ -1,0 +1,1 @@
+"""Function package: provisions the health checker's own device."""

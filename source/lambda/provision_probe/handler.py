@@ -1,0 +1,8 @@
+"""Provision or remove the health checker's thing, certificate and policy, on behalf of `Custom::Probe`."""
+
+from __future__ import annotations
+
+from iot_dr.runtime import probes
+from iot_dr.runtime.custom_resources import answering
+
+lambda_handler = answering(probes.wire)

@@ -1,0 +1,41 @@
+"""Alarms on what somebody must look at. They notify nobody by themselves: actions are the account's own affair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from troposphere import Template, cloudwatch
+
+PERIOD_SECONDS = 60
+
+
+def add_alarm(  # noqa: PLR0913  # a metric is named by this many words
+    template: Template,
+    title: str,
+    description: str,
+    *,
+    metric: tuple[str, str],
+    dimensions: Mapping[str, Any],
+    above: float = 0,
+    minutes: int = 1,
+    statistic: str = "Sum",
+) -> cloudwatch.Alarm:
+    """Add an alarm that rings when `metric` (namespace, name) stays above a value for some minutes."""
+    namespace, name = metric
+    return template.add_resource(
+        cloudwatch.Alarm(
+            title,
+            AlarmDescription=description,
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[cloudwatch.MetricDimension(Name=key, Value=value) for key, value in dimensions.items()],
+            Statistic=statistic,
+            Period=PERIOD_SECONDS,
+            EvaluationPeriods=minutes,
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=above,
+            # Nothing measured means nothing went wrong: a quiet fleet makes no events.
+            TreatMissingData="notBreaching",
+        )
+    )

@@ -1,0 +1,105 @@
+"""Parameters as the console's form shows them: checked where they are typed, grouped, labelled in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from troposphere import Parameter, Template
+
+from templates.config import Config
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter with the label of its input in the console."""
+
+    parameter: Parameter
+    label: str
+
+
+def region(config: Config, title: str, label: str, description: str) -> Field:
+    """Ask for one of the Regions that have AWS IoT Core."""
+    return Field(
+        Parameter(
+            title,
+            Type="String",
+            Description=description,
+            AllowedValues=list(config.regions),
+            ConstraintDescription="must be a Region that has AWS IoT Core",
+        ),
+        label,
+    )
+
+
+def text(title: str, label: str, description: str, pattern: str, constraint: str) -> Field:
+    """Ask for text of one form."""
+    return Field(
+        Parameter(
+            title, Type="String", Description=description, AllowedPattern=pattern, ConstraintDescription=constraint
+        ),
+        label,
+    )
+
+
+def choice(title: str, label: str, description: str, values: tuple[str, ...]) -> Field:
+    """Ask for one of few values; the first is the default."""
+    return Field(
+        Parameter(
+            title,
+            Type="String",
+            Description=description,
+            Default=values[0],
+            AllowedValues=list(values),
+            ConstraintDescription=f"must be {' or '.join(values)}",
+        ),
+        label,
+    )
+
+
+def number(title: str, label: str, description: str, default: int, between: tuple[int, int]) -> Field:
+    """Ask for a whole number within bounds."""
+    least, most = between
+    return Field(
+        Parameter(
+            title,
+            Type="Number",
+            Description=description,
+            Default=default,
+            MinValue=least,
+            MaxValue=most,
+            ConstraintDescription=f"must be a whole number from {least} to {most}",
+        ),
+        label,
+    )
+
+
+def uuid() -> Field:
+    """Ask for the launch's UUID; a bucket name made with it has at most 63 characters."""
+    return text(
+        "Uuid",
+        "UUID of the launch",
+        "Makes bucket names unique; every stack of one launch has the same one.",
+        "[a-z0-9]([a-z0-9-]{0,44}[a-z0-9])?",
+        "must be 1 to 46 lower-case letters, digits and inner hyphens",
+    )
+
+
+def add_form(template: Template, groups: Mapping[str, tuple[Field, ...]]) -> None:
+    """Add the parameters and the form that groups and labels them."""
+    for fields in groups.values():
+        for field in fields:
+            template.add_parameter(field.parameter)
+    template.set_metadata(
+        {
+            "AWS::CloudFormation::Interface": {
+                "ParameterGroups": [
+                    {"Label": {"default": name}, "Parameters": [field.parameter.title for field in fields]}
+                    for name, fields in groups.items()
+                ],
+                "ParameterLabels": {
+                    field.parameter.title: {"default": field.label} for fields in groups.values() for field in fields
+                },
+            }
+        }
+    )

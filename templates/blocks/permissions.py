@@ -1,0 +1,87 @@
+"""Statements by intent: the Sid says what for, actions stand by name, and a `*` has its reason on its line.
+
+Which actions know which resources: https://docs.aws.amazon.com/service-authorization/latest/reference/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from awacs import awslambda, dynamodb, logs, s3, secretsmanager, states
+from awacs.aws import Action, Allow, Bool, Condition, Deny, Principal, Statement, StringEquals
+from troposphere import GetAtt, Ref, Sub
+
+OWN_REGION = "${AWS::Region}"
+
+
+def allow(intent: str, actions: Sequence[Action], resources: Sequence[Any], condition: Any = None) -> Statement:
+    """Allow actions on resources, under a Sid that says what for."""
+    optional = {} if condition is None else {"Condition": Condition(condition)}
+    return Statement(Sid=intent, Effect=Allow, Action=list(actions), Resource=list(resources), **optional)
+
+
+def arn(service: str, resource: str, region: str = OWN_REGION, **values: Any) -> Sub:
+    """Return an ARN of this account; `region` and `resource` may hold `${...}` of `Fn::Sub`, with `values` for them."""
+    return Sub(f"arn:${{AWS::Partition}}:{service}:{region}:${{AWS::AccountId}}:{resource}", **values)
+
+
+def in_regions(*regions: Any) -> StringEquals:
+    """Hold a statement to Regions, where its actions know no resource that would."""
+    return StringEquals({"aws:RequestedRegion": list(regions)})
+
+
+def write_log(log_group: Any) -> Statement:
+    """Write to one log group, which exists before its writer does; so nobody needs to create any."""
+    # The log group's ARN attribute ends with `:*`, its streams.
+    return allow("WriteOwnLog", [logs.CreateLogStream, logs.PutLogEvents], [GetAtt(log_group, "Arn")])
+
+
+def invoke(*functions: Any) -> Statement:
+    """Call functions."""
+    return allow("InvokeFunction", [awslambda.InvokeFunction], [GetAtt(function, "Arn") for function in functions])
+
+
+def start_executions(state_machine: Any) -> Statement:
+    """Start executions of one state machine, whose Ref is its ARN."""
+    return allow("StartReplication", [states.StartExecution], [Ref(state_machine)])
+
+
+def read_secrets(*secrets: Any) -> Statement:
+    """Read the values of secrets."""
+    return allow("ReadSecrets", [secretsmanager.GetSecretValue], [GetAtt(secret, "Id") for secret in secrets])
+
+
+def read_stream(stream_arn: Any) -> list[Statement]:
+    """Let an event source mapping read a table's stream with its function's role.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+    """
+    return [
+        allow("ReadStream", [dynamodb.DescribeStream, dynamodb.GetRecords, dynamodb.GetShardIterator], [stream_arn]),
+        allow("FindStream", [dynamodb.ListStreams], ["*"]),  # ListStreams knows no resource
+    ]
+
+
+def keep_failed_records(bucket: Any) -> list[Statement]:
+    """Let an event source mapping put what it gave up on into a bucket.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+    """
+    objects = Sub(f"${{{bucket.title}.Arn}}/aws/lambda/*")  # Lambda chooses the key below its prefix
+    return [
+        allow("KeepFailedRecords", [s3.PutObject], [objects]),
+        allow("FindFailedRecordsBucket", [s3.ListBucket], [GetAtt(bucket, "Arn")]),
+    ]
+
+
+def deny_without_tls(actions: Sequence[Action], resources: Sequence[Any]) -> Statement:
+    """Refuse everybody who comes without TLS; part of a resource's own policy."""
+    return Statement(
+        Sid="DenyWithoutTls",
+        Effect=Deny,
+        Principal=Principal("*"),  # everybody: it is a denial
+        Action=list(actions),
+        Resource=list(resources),
+        Condition=Condition(Bool({"aws:SecureTransport": "false"})),
+    )

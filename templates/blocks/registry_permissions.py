@@ -1,0 +1,111 @@
+"""Rights on the registry of AWS IoT, for one Region each.
+
+Names of things, types, policies and certificate IDs are the fleet's, so resources end in `*`; what keeps a right small
+is its action, its kind of resource and its Region.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awacs import iot
+from awacs.aws import Statement
+
+from templates.blocks.permissions import allow, arn, in_regions
+
+
+def _things(region: str) -> Any:
+    return arn("iot", "thing/*", region)  # any thing of the fleet
+
+
+def _types(region: str) -> Any:
+    return arn("iot", "thingtype/*", region)  # any type of the fleet
+
+
+def _certificates(region: str) -> Any:
+    return arn("iot", "cert/*", region)  # any certificate of the fleet
+
+
+def _policies(region: str) -> Any:
+    return arn("iot", "policy/*", region)  # any policy of the fleet
+
+
+def read_resources(whose: str, region: str, region_value: Any) -> list[Statement]:
+    """Read single resources and what hangs on them."""
+    return [
+        allow(f"Read{whose}Things", [iot.DescribeThing], [_things(region)]),
+        allow(f"Read{whose}ThingTypes", [iot.DescribeThingType], [_types(region)]),
+        allow(f"Read{whose}Certificates", [iot.DescribeCertificate], [_certificates(region)]),
+        allow(f"Read{whose}Policies", [iot.GetPolicy], [_policies(region)]),
+        allow(
+            f"Read{whose}Attachments",
+            [iot.ListAttachedPolicies, iot.ListThingPrincipals],
+            ["*"],  # ListAttachedPolicies and ListThingPrincipals know no resource
+            in_regions(region_value),
+        ),
+    ]
+
+
+def read_dependents(whose: str, region: str, region_value: Any) -> list[Statement]:
+    """Read what depends on a resource, as one must before deleting it."""
+    return [
+        allow(f"Read{whose}PolicyUse", [iot.ListTargetsForPolicy], [_policies(region)]),
+        allow(
+            f"Read{whose}CertificateUse",
+            [iot.ListPrincipalThings],
+            ["*"],  # ListPrincipalThings knows no resource
+            in_regions(region_value),
+        ),
+    ]
+
+
+def write_resources(whose: str, region: str, region_value: Any) -> list[Statement]:
+    """Create, change and delete resources, and attach them to each other."""
+    return [
+        allow(f"Write{whose}Things", [iot.CreateThing, iot.UpdateThing, iot.DeleteThing], [_things(region)]),
+        allow(
+            f"Write{whose}ThingTypes",
+            [iot.CreateThingType, iot.DeprecateThingType, iot.DeleteThingType],
+            [_types(region)],
+        ),
+        allow(
+            f"Write{whose}Certificates",
+            [iot.UpdateCertificate, iot.DeleteCertificate, iot.AttachPolicy, iot.DetachPolicy],
+            [_certificates(region)],
+        ),
+        allow(
+            f"Write{whose}Policies",
+            [
+                iot.CreatePolicy,
+                iot.CreatePolicyVersion,
+                iot.DeletePolicy,
+                iot.DeletePolicyVersion,
+                iot.ListPolicyVersions,  # a policy has five versions at most, so the oldest must go before a sixth
+            ],
+            [_policies(region)],
+        ),
+        allow(
+            f"Write{whose}Registrations",
+            [iot.RegisterCertificateWithoutCA, iot.AttachThingPrincipal, iot.DetachThingPrincipal],
+            ["*"],  # RegisterCertificateWithoutCA and Attach/DetachThingPrincipal know no resource
+            in_regions(region_value),
+        ),
+    ]
+
+
+def list_registries(*region_values: Any) -> list[Statement]:
+    """List whole registries, page by page."""
+    return [
+        allow(
+            "ListRegistries",
+            [iot.ListCertificates, iot.ListPolicies, iot.ListThings, iot.ListThingTypes],
+            ["*"],  # the list calls know no resource
+            in_regions(*region_values),
+        )
+    ]
+
+
+def find_probes(whose: str, region: str) -> list[Statement]:
+    """Find the health checker's certificate, which its policy alone tells from the fleet's."""
+    probe = arn("iot", "policy/iot-dr-probe-*", region)  # of any launch
+    return [allow(f"Find{whose}Probes", [iot.ListTargetsForPolicy], [probe])]

@@ -1,0 +1,274 @@
+"""The main stack: checks the Regions before anything is made, then starts the build that launches the other stacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awacs import cloudformation, codebuild, dynamodb, iot, s3
+from troposphere import (
+    AWSObject,
+    Equals,
+    GetAtt,
+    Not,
+    Output,
+    Ref,
+    Sub,
+    Template,
+)
+from troposphere import codebuild as build_projects
+
+from templates.blocks import parameters, permissions
+from templates.blocks.console import add_console_domains, link
+from templates.blocks.custom_resources import add_custom_resource
+from templates.blocks.functions import LambdaSpec, add_function, add_layer
+from templates.blocks.log_groups import add_log_group
+from templates.blocks.roles import add_managed_policy, add_role
+from templates.blocks.solution import asset_key, code_bucket, reference_bucket, source, start_template
+from templates.config import Config
+from templates.launch_permissions import areas, run_build
+
+IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
+BUILDSPEC = "launch-solution.yml"
+BUILD_MINUTES = 60
+
+
+def build(config: Config) -> Template:
+    """Return the main template, the one that an operator launches."""
+    template = start_template(config, "Disaster recovery for AWS IoT Core: launches the solution in two Regions")
+    add_console_domains(template)
+    _add_form(template, config)
+    layer = add_layer(template)
+    check = add_custom_resource(
+        template,
+        "LaunchCheck",
+        "LaunchCheck",
+        add_function(template, _check_launch(), layer),
+        PrimaryRegion=Ref("PrimaryRegion"),
+        SecondaryRegion=Ref("SecondaryRegion"),
+    )
+    project = _add_launch_project(template)
+    add_custom_resource(
+        template,
+        "SolutionLaunch",
+        "SolutionLaunch",
+        add_function(template, _start_launch(project), layer),
+        ProjectName=Ref(project),
+        PrimaryRegion=Ref("PrimaryRegion"),
+        SecondaryRegion=Ref("SecondaryRegion"),
+        CreateHealthCheck=Ref("CreateHealthCheck"),
+        StackPostfix=GetAtt(check, "StackPostfix"),
+        Uuid=GetAtt(check, "Uuid"),
+    )
+    _add_outputs(template, check, project)
+    return template
+
+
+def _add_form(template: Template, config: Config) -> None:
+    parameters.add_form(
+        template,
+        {
+            "Regions": (
+                parameters.region(
+                    config,
+                    "PrimaryRegion",
+                    "Primary Region",
+                    "Region that your devices use today. Registry events and thing indexing must be on there.",
+                ),
+                parameters.region(
+                    config,
+                    "SecondaryRegion",
+                    "Secondary Region",
+                    "Region that is kept ready for your devices. It must differ from the primary Region.",
+                ),
+            ),
+            "Failover": (
+                parameters.choice(
+                    "CreateHealthCheck",
+                    "Create Route 53 health checks?",
+                    "Makes a health check of AWS IoT Core in each Region, which your DNS can fail over by.",
+                    ("yes", "no"),
+                ),
+            ),
+        },
+    )
+    template.add_rule(
+        "RegionsDiffer",
+        {
+            "Assertions": [
+                {
+                    "Assert": Not(Equals(Ref("PrimaryRegion"), Ref("SecondaryRegion"))),
+                    "AssertDescription": "The secondary Region must differ from the primary Region.",
+                }
+            ]
+        },
+    )
+    template.add_condition("CreatesHealthCheck", Equals(Ref("CreateHealthCheck"), "yes"))
+
+
+def _check_launch() -> LambdaSpec:
+    return LambdaSpec(
+        folder="check_launch",
+        description="Checks both Regions before anything is made, and chooses the names of the launch",
+        statements=(
+            permissions.allow(
+                "ReadIotSettings",
+                [iot.DescribeEndpoint, iot.DescribeEventConfigurations, iot.GetIndexingConfiguration],
+                ["*"],  # settings of a Region know no resource
+                permissions.in_regions(Ref("PrimaryRegion"), Ref("SecondaryRegion")),
+            ),
+        ),
+        timeout=60,
+    )
+
+
+def _start_launch(project: build_projects.Project) -> LambdaSpec:
+    """Describe the function that starts the build, and on deletion says what the build made and is left."""
+    return LambdaSpec(
+        folder="start_launch",
+        description="Starts the build that launches the solution; on deletion says what is left",
+        statements=(
+            permissions.allow("StartLaunch", [codebuild.StartBuild], [GetAtt(project, "Arn")]),
+            permissions.allow(
+                "FindStacks",
+                [cloudformation.DescribeStacks],
+                [
+                    permissions.arn("cloudformation", f"stack/{name}*/*", f"${{{region}}}")  # postfix and ID follow
+                    for name in ("IoTDR", "R53HealthChecker")
+                    for region in ("PrimaryRegion", "SecondaryRegion")
+                ],
+            ),
+            permissions.allow(
+                "FindTables",
+                [dynamodb.DescribeTable],
+                [
+                    permissions.arn("dynamodb", "table/IoTDRGlobalTable*", f"${{{region}}}")  # any postfix
+                    for region in ("PrimaryRegion", "SecondaryRegion")
+                ],
+            ),
+            permissions.allow(
+                "FindBuckets",
+                [s3.ListBucket],
+                [
+                    Sub(f"arn:${{AWS::Partition}}:s3:::iot-dr-{role}-*")  # any UUID
+                    for role in ("primary", "secondary")
+                ],
+            ),
+        ),
+        timeout=60,
+        log_outlives_stack=True,
+    )
+
+
+def _add_launch_project(template: Template) -> build_projects.Project:
+    log_group = add_log_group(template, "LaunchLogGroup", outlive_stack=True)
+    role = add_role(
+        template,
+        "LaunchRole",
+        "codebuild",
+        "Lets the build launch the solution's stacks in both Regions",
+        {"RunBuild": run_build(log_group)},
+        *(add_managed_policy(template, area.title, area.description, area.statements) for area in areas()),
+    )
+    variables: dict[str, Any] = {
+        "BUCKET_RESOURCES": reference_bucket(),
+        "SOLUTION_NAME": source("Name"),
+        "VERSION": source("Version"),
+        "CREATE_HEALTH_CHECK": Ref("CreateHealthCheck"),
+        "PRIMARY_REGION": Ref("PrimaryRegion"),
+        "SECONDARY_REGION": Ref("SecondaryRegion"),
+        "STACK_POSTFIX": GetAtt("LaunchCheck", "StackPostfix"),
+        "UUID": GetAtt("LaunchCheck", "Uuid"),
+    }
+    return template.add_resource(
+        build_projects.Project(
+            "LaunchProject",
+            Description="Launches the regional stacks of the disaster recovery solution; can be run again",
+            ServiceRole=GetAtt(role, "Arn"),
+            Artifacts=build_projects.Artifacts(Type="NO_ARTIFACTS"),
+            Source=build_projects.Source(
+                Type="S3",
+                Location=Sub("${Bucket}/${Key}", Bucket=code_bucket(), Key=asset_key("iot-dr-solution.zip")),
+                BuildSpec=BUILDSPEC,
+            ),
+            Environment=build_projects.Environment(
+                Type="LINUX_CONTAINER",
+                ComputeType="BUILD_GENERAL1_SMALL",
+                Image=IMAGE,
+                EnvironmentVariables=[
+                    build_projects.EnvironmentVariable(Name=name, Value=value) for name, value in variables.items()
+                ],
+            ),
+            LogsConfig=build_projects.LogsConfig(
+                CloudWatchLogs=build_projects.CloudWatchLogs(Status="ENABLED", GroupName=Ref(log_group))
+            ),
+            TimeoutInMinutes=BUILD_MINUTES,
+        )
+    )
+
+
+def _add_outputs(template: Template, check: AWSObject, project: build_projects.Project) -> None:
+    postfix, uuid = GetAtt(check, "StackPostfix"), GetAtt(check, "Uuid")
+
+    def stack_link(name: str, region: str) -> Sub:
+        return link(
+            f"cloudformation/home?region=${{{region}}}#/stacks?filteringText={name}${{Postfix}}",
+            f"${{{region}}}",
+            Postfix=postfix,
+        )
+
+    health_check = {"Condition": "CreatesHealthCheck"}
+    outputs: list[tuple[str, str, Any, dict[str, str]]] = [
+        ("CFNIoTDRPrimaryStack", "Stack in the primary Region", stack_link("IoTDRPrimary", "PrimaryRegion"), {}),
+        (
+            "CFNIoTDRSecondaryStack",
+            "Stack in the secondary Region",
+            stack_link("IoTDRSecondary", "SecondaryRegion"),
+            {},
+        ),
+        (
+            "CFNR53HealthCheckPrimaryStack",
+            "Health checker's stack in the primary Region",
+            stack_link("R53HealthChecker", "PrimaryRegion"),
+            health_check,
+        ),
+        (
+            "CFNR53HealthCheckSecondaryStack",
+            "Health checker's stack in the secondary Region",
+            stack_link("R53HealthChecker", "SecondaryRegion"),
+            health_check,
+        ),
+        (
+            "CodeBuildLaunchSolutionProject",
+            "Project that launches the stacks; watch its build, or start it again",
+            link(
+                "codesuite/codebuild/${AWS::AccountId}/projects/${Project}/history?region=${AWS::Region}",
+                Project=Ref(project),
+            ),
+            {},
+        ),
+        ("IoTEndpointPrimary", "Endpoint of devices in the primary Region", GetAtt(check, "PrimaryEndpoint"), {}),
+        ("IoTEndpointSecondary", "Endpoint of devices in the secondary Region", GetAtt(check, "SecondaryEndpoint"), {}),
+        ("StackPostfix", "What the names of the launched stacks end with", postfix, {}),
+        (
+            "ToolsS3Url",
+            "Operator's tools; toolsrc sets up a shell",
+            link(
+                "s3/object/iot-dr-primary-${Uuid}?region=${PrimaryRegion}&prefix=tools/toolsrc",
+                "${PrimaryRegion}",
+                Uuid=uuid,
+            ),
+            {},
+        ),
+        (
+            "LambdaS3Url",
+            "Code of the functions of this Region",
+            link(
+                "s3/buckets/${Bucket}?region=${AWS::Region}&prefix=${KeyPrefix}/",
+                Bucket=code_bucket(),
+                KeyPrefix=source("KeyPrefix"),
+            ),
+            {},
+        ),
+        ("UuidS3Postfix", "What the names of the launched buckets end with", uuid, {}),
+    ]
+    template.add_output([Output(name, Description=text, Value=value, **extra) for name, text, value, extra in outputs])

@@ -1,0 +1,417 @@
+"""The secondary Region's stack: table stream -> trigger -> workflow -> functions that make the registry equal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from awacs import dynamodb, logs
+from troposphere import GetAtt, Output, Ref, Sub, Template, awslambda, s3, stepfunctions
+from troposphere import dynamodb as tables
+
+from templates import replication_workflow
+from templates.blocks import parameters, permissions, registry_permissions
+from templates.blocks.alarms import add_alarm
+from templates.blocks.buckets import add_private_bucket
+from templates.blocks.functions import LambdaSpec, add_function, add_layer
+from templates.blocks.log_groups import add_log_group
+from templates.blocks.roles import add_role
+from templates.blocks.schedules import add_schedule
+from templates.blocks.solution import source, start_template
+from templates.config import Config
+
+PRIMARY = "${PrimaryRegion}"
+OWN = "${AWS::Region}"
+RETRY_INDEX = "by_state"
+
+
+@dataclass(frozen=True)
+class _Functions:
+    """The functions that the workflow calls."""
+
+    replicate: awslambda.Function
+    record: awslambda.Function
+
+
+def build(config: Config) -> Template:
+    """Return the template of the secondary Region."""
+    template = start_template(
+        config, "Disaster recovery for AWS IoT Core: keeps the secondary Region equal to the primary"
+    )
+    _add_form(template, config)
+    layer = add_layer(template)
+    ledger = _add_ledger(template)
+    bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-secondary-${Uuid}"))
+    functions = _Functions(
+        replicate=add_function(template, _replicate_resource(ledger), layer),
+        record=add_function(template, _record_failure(ledger), layer),
+    )
+    workflow = _add_workflow(template, functions)
+    trigger = add_function(template, _start_replication(workflow, bucket), layer)
+    mapping = _add_stream_mapping(template, trigger, bucket)
+    sweep = add_function(template, _sweep_registry(ledger, workflow), layer)
+    _add_schedules(template, sweep)
+    _add_alarms(template, mapping, trigger, workflow, sweep)
+    template.add_output(
+        [
+            Output("SolutionVersion", Description="Release of this stack", Value=source("Version")),
+            Output("LedgerTableName", Description="State of each replicated resource", Value=Ref(ledger)),
+            Output("WorkBucketName", Description="Holds stream records that failed", Value=Ref(bucket)),
+            Output("ReplicationStateMachineArn", Description="Workflow that replicates", Value=Ref(workflow)),
+            Output("SweepRegistryFunctionName", Description="Function that sweeps and retries", Value=Ref(sweep)),
+        ]
+    )
+    return template
+
+
+def _add_form(template: Template, config: Config) -> None:
+    parameters.add_form(
+        template,
+        {
+            "Regions": (
+                parameters.region(
+                    config, "PrimaryRegion", "Primary Region", "Region whose registry is replicated here."
+                ),
+            ),
+            "Names": (
+                parameters.text(
+                    "GlobalTableStreamArn",
+                    "Stream of the global table's replica in this Region",
+                    "ARN of the latest stream of this Region's replica, not of the primary's.",
+                    "arn:[a-z-]+:dynamodb:[a-z0-9-]+:\\d{12}:table/[A-Za-z0-9_.-]+/stream/.+",
+                    "must be the ARN of a DynamoDB stream",
+                ),
+                parameters.uuid(),
+            ),
+            "Tuning": (
+                parameters.number(
+                    "SettleSeconds",
+                    "Seconds until a device counts as settled",
+                    "A new or changed device is looked at again until it has not changed for this long; "
+                    "attaching a certificate or policy raises no event.",
+                    default=3,
+                    between=(1, 60),
+                ),
+                parameters.number(
+                    "IncompleteSeconds",
+                    "Seconds to wait for a device to be complete",
+                    "How long a thing without certificate, or a certificate without policy, is looked at again before "
+                    "the sweep has it.",
+                    default=60,
+                    # An Express workflow ends after 5 minutes; the last pause and the retries must fit in as well.
+                    between=(10, 180),
+                ),
+                parameters.number(
+                    "SweepMinutes",
+                    "Minutes between sweeps",
+                    "How often both registries are compared for what raises no event, such as a revoked certificate.",
+                    default=15,
+                    between=(2, 1440),
+                ),
+                parameters.number(
+                    "SweepSlice",
+                    "Things and policies per sweep to look at whole",
+                    "Attachments and documents stand in no list, so each sweep takes the next so many of each in turn.",
+                    default=200,
+                    between=(0, 5000),
+                ),
+            ),
+        },
+    )
+
+
+def _add_ledger(template: Template) -> tables.Table:
+    """Add the table that knows how each resource stands.
+
+    It goes with its stack: DynamoDB keeps a backup of a deleted table for 35 days where point-in-time recovery was on.
+    """
+    return template.add_resource(
+        tables.Table(
+            "LedgerTable",
+            DeletionPolicy="Delete",
+            UpdateReplacePolicy="Retain",
+            AttributeDefinitions=[
+                tables.AttributeDefinition(AttributeName="resource", AttributeType="S"),
+                tables.AttributeDefinition(AttributeName="retry_state", AttributeType="S"),
+                tables.AttributeDefinition(AttributeName="next_attempt", AttributeType="N"),
+            ],
+            KeySchema=[tables.KeySchema(AttributeName="resource", KeyType="HASH")],
+            BillingMode="PAY_PER_REQUEST",
+            GlobalSecondaryIndexes=[
+                # Sparse: only what waits for another attempt carries `retry_state`.
+                tables.GlobalSecondaryIndex(
+                    IndexName=RETRY_INDEX,
+                    KeySchema=[
+                        tables.KeySchema(AttributeName="retry_state", KeyType="HASH"),
+                        tables.KeySchema(AttributeName="next_attempt", KeyType="RANGE"),
+                    ],
+                    Projection=tables.Projection(ProjectionType="KEYS_ONLY"),
+                )
+            ],
+            PointInTimeRecoverySpecification=tables.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
+            SSESpecification=tables.SSESpecification(SSEEnabled=True),
+        )
+    )
+
+
+def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
+    primary, own = Ref("PrimaryRegion"), Ref("AWS::Region")
+    return LambdaSpec(
+        folder="replicate_resource",
+        description="Compares one resource of the registry in both Regions and makes the secondary equal",
+        statements=(
+            *registry_permissions.read_resources("Primary", PRIMARY, primary),
+            *registry_permissions.read_resources("Secondary", OWN, own),
+            *registry_permissions.read_dependents("Secondary", OWN, own),
+            *registry_permissions.write_resources("Secondary", OWN, own),
+            permissions.allow(
+                "KeepLedger",
+                [dynamodb.BatchGetItem, dynamodb.BatchWriteItem, dynamodb.DeleteItem, dynamodb.UpdateItem],
+                [GetAtt(ledger, "Arn")],
+            ),
+        ),
+        environment={
+            "PRIMARY_REGION": primary,
+            "ACCOUNT_ID": Ref("AWS::AccountId"),
+            "LEDGER_TABLE": Ref(ledger),
+            "SETTLE_SECONDS": Ref("SettleSeconds"),
+            "INCOMPLETE_SECONDS": Ref("IncompleteSeconds"),
+        },
+        timeout=60,
+        memory=512,
+    )
+
+
+def _record_failure(ledger: tables.Table) -> LambdaSpec:
+    return LambdaSpec(
+        folder="record_failure",
+        description="Records in the ledger what the workflow could not replicate, for the schedule to retry",
+        statements=(permissions.allow("RecordFailures", [dynamodb.UpdateItem], [GetAtt(ledger, "Arn")]),),
+        environment={"LEDGER_TABLE": Ref(ledger)},
+    )
+
+
+def _start_replication(workflow: stepfunctions.StateMachine, bucket: s3.Bucket) -> LambdaSpec:
+    return LambdaSpec(
+        folder="start_replication",
+        description="Starts the workflow for the distinct resources of a batch of registry events",
+        statements=(
+            *permissions.read_stream(Ref("GlobalTableStreamArn")),
+            permissions.start_executions(workflow),
+            *permissions.keep_failed_records(bucket),
+        ),
+        environment={"STATE_MACHINE_ARN": Ref(workflow)},
+        timeout=60,
+    )
+
+
+def _sweep_registry(ledger: tables.Table, workflow: stepfunctions.StateMachine) -> LambdaSpec:
+    return LambdaSpec(
+        folder="sweep_registry",
+        description="Retries what failed, and finds what differs without an event having told",
+        statements=(
+            *registry_permissions.list_registries(Ref("PrimaryRegion"), Ref("AWS::Region")),
+            *registry_permissions.find_probes("Primary", PRIMARY),
+            *registry_permissions.find_probes("Secondary", OWN),
+            permissions.allow(
+                "KeepLedger",
+                [dynamodb.GetItem, dynamodb.BatchGetItem, dynamodb.UpdateItem],
+                [GetAtt(ledger, "Arn")],
+            ),
+            permissions.allow("FindDue", [dynamodb.Query], [Sub(f"${{{ledger.title}.Arn}}/index/{RETRY_INDEX}")]),
+            permissions.start_executions(workflow),
+        ),
+        environment={
+            "PRIMARY_REGION": Ref("PrimaryRegion"),
+            "ACCOUNT_ID": Ref("AWS::AccountId"),
+            "LEDGER_TABLE": Ref(ledger),
+            "STATE_MACHINE_ARN": Ref(workflow),
+            "SWEEP_SLICE": Ref("SweepSlice"),
+        },
+        timeout=900,
+        memory=1024,
+    )
+
+
+def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.StateMachine:
+    """Add the Express workflow; its log tells errors without data, for data may hold what no log should.
+
+    State machines are not named after their stack unless told to; the launch's rights go by that name. A log group
+    below `/aws/vendedlogs/` spares the account's resource policy, whose size is limited.
+    """
+    log_group = add_log_group(
+        template, "ReplicationLogGroup", Sub("/aws/vendedlogs/states/${AWS::StackName}-replication")
+    )
+    role = add_role(
+        template,
+        "ReplicationRole",
+        "states",
+        "Lets the replication workflow call its functions and deliver its log",
+        {
+            "InvokeFunctions": (permissions.invoke(functions.replicate, functions.record),),
+            "DeliverLog": (
+                permissions.allow(
+                    "DeliverLog",
+                    [
+                        logs.CreateLogDelivery,
+                        logs.GetLogDelivery,
+                        logs.UpdateLogDelivery,
+                        logs.DeleteLogDelivery,
+                        logs.ListLogDeliveries,
+                        logs.PutResourcePolicy,
+                        logs.DescribeResourcePolicies,
+                        logs.DescribeLogGroups,
+                    ],
+                    ["*"],  # log deliveries know no resource
+                ),
+            ),
+        },
+    )
+    return template.add_resource(
+        stepfunctions.StateMachine(
+            "ReplicationStateMachine",
+            StateMachineName=Sub("${AWS::StackName}-replication"),
+            StateMachineType="EXPRESS",
+            Definition=replication_workflow.definition(
+                GetAtt(functions.replicate, "Arn"), GetAtt(functions.record, "Arn")
+            ),
+            RoleArn=GetAtt(role, "Arn"),
+            LoggingConfiguration=stepfunctions.LoggingConfiguration(
+                Level="ERROR",
+                IncludeExecutionData=False,
+                Destinations=[
+                    stepfunctions.LogDestination(
+                        CloudWatchLogsLogGroup=stepfunctions.CloudWatchLogsLogGroup(
+                            LogGroupArn=GetAtt(log_group, "Arn")
+                        )
+                    )
+                ],
+            ),
+        )
+    )
+
+
+def _add_stream_mapping(
+    template: Template, trigger: awslambda.Function, bucket: s3.Bucket
+) -> awslambda.EventSourceMapping:
+    """Map the stream to the trigger.
+
+    Every replica's stream holds all writes, so the filter lets only the primary's events through, and of them only new
+    items, not the deletions of TTL. From the trim horizon, else events of the launch's own minutes would be lost.
+    A record that keeps failing goes to the bucket whole; a queue would get only its place in the stream.
+    """
+    return template.add_resource(
+        awslambda.EventSourceMapping(
+            "RegistryEventMapping",
+            EventSourceArn=Ref("GlobalTableStreamArn"),
+            FunctionName=Ref(trigger),
+            StartingPosition="TRIM_HORIZON",
+            BatchSize=100,
+            MaximumBatchingWindowInSeconds=0,
+            ParallelizationFactor=10,
+            BisectBatchOnFunctionError=True,
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+            MaximumRetryAttempts=10,
+            MaximumRecordAgeInSeconds=24 * 3600,  # all that a stream keeps
+            FilterCriteria=awslambda.FilterCriteria(Filters=[awslambda.Filter(Pattern=_events_of_the_primary())]),
+            DestinationConfig=awslambda.DestinationConfig(
+                OnFailure=awslambda.OnFailure(Destination=GetAtt(bucket, "Arn"))
+            ),
+            MetricsConfig=awslambda.MetricsConfig(Metrics=["EventCount"]),
+        )
+    )
+
+
+def _events_of_the_primary() -> Sub:
+    pattern = {
+        "eventName": ["INSERT"],
+        "dynamodb": {"NewImage": {"source_region": {"S": [PRIMARY]}}},
+    }
+    return Sub(json.dumps(pattern))
+
+
+def _add_schedules(template: Template, sweep: awslambda.Function) -> None:
+    role = add_role(
+        template,
+        "SweepScheduleRole",
+        "scheduler",
+        "Lets the schedules start the sweep",
+        {"InvokeSweep": (permissions.invoke(sweep),)},
+    )
+    add_schedule(
+        template,
+        "RetrySchedule",
+        "Retries what failed",
+        rate="rate(1 minute)",
+        function=sweep,
+        role=role,
+        payload={"task": "retry"},
+    )
+    add_schedule(
+        template,
+        "SweepSchedule",
+        "Compares both registries",
+        rate=Sub("rate(${SweepMinutes} minutes)"),
+        function=sweep,
+        role=role,
+        payload={"task": "sweep"},
+    )
+
+
+def _add_alarms(
+    template: Template,
+    mapping: awslambda.EventSourceMapping,
+    trigger: awslambda.Function,
+    workflow: stepfunctions.StateMachine,
+    sweep: awslambda.Function,
+) -> None:
+    add_alarm(
+        template,
+        "ReplicationBehindAlarm",
+        "Registry events wait longer than a minute before the workflow gets them",
+        metric=("AWS/Lambda", "IteratorAge"),
+        dimensions={"FunctionName": Ref(trigger)},
+        statistic="Maximum",
+        above=60_000,
+        minutes=3,
+    )
+    add_alarm(
+        template,
+        "FailedRecordsAlarm",
+        "Registry events were given up on; the work bucket holds their records below aws/lambda/",
+        metric=("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"),
+        dimensions=_of_mapping(mapping),
+    )
+    add_alarm(
+        template,
+        "DroppedRecordsAlarm",
+        "Registry events were dropped: neither processed nor kept; the next sweep finds what they were about",
+        metric=("AWS/Lambda", "DroppedEventCount"),
+        dimensions=_of_mapping(mapping),
+    )
+    add_alarm(
+        template,
+        "WorkflowFailedAlarm",
+        "Executions of the workflow failed, so failures may be missing from the ledger",
+        metric=("AWS/States", "ExecutionsFailed"),
+        dimensions={"StateMachineArn": Ref(workflow)},
+    )
+    add_alarm(
+        template,
+        "WorkflowTimedOutAlarm",
+        "Executions of the workflow took longer than an Express workflow may, so resources wait for the sweep",
+        metric=("AWS/States", "ExecutionsTimedOut"),
+        dimensions={"StateMachineArn": Ref(workflow)},
+    )
+    add_alarm(
+        template,
+        "SweepFailedAlarm",
+        "The sweep, which finds what raises no event, failed",
+        metric=("AWS/Lambda", "Errors"),
+        dimensions={"FunctionName": Ref(sweep)},
+    )
+
+
+def _of_mapping(mapping: awslambda.EventSourceMapping) -> dict[str, Any]:
+    return {"EventSourceMappingUUID": Ref(mapping)}

@@ -1,0 +1,98 @@
+"""The documentation says what the code offers: commands, variables, parameters, and no link leads nowhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docs import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ROOT / "docs" / "figures"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "source").rglob("*.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
+FENCED_OR_COMMENT = re.compile(r"```.*?```|<!--.*?-->|^    .*$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+LONGEST_LINE = 120
+
+
+def test_the_reference_is_what_the_code_says_now():
+    page = reference.PAGE.read_text()
+
+    assert page == reference.rendered(page), "run: .venv/bin/python -m docs.reference"
+
+
+def test_the_reference_has_every_part():
+    parts = {found[2] for found in reference.PART.finditer(reference.PAGE.read_text())}
+
+    assert parts == set(reference.PARTS)
+
+
+def test_every_option_has_a_help_text():
+    silent = [f"{command} {option.opts[0]}" for command, option in reference.options() if not option.help]
+
+    assert silent == []
+
+
+def test_every_described_variable_is_read_somewhere():
+    read = {name.upper() for environment in reference.environments() for name in reference.variables_of(environment)}
+
+    assert set(reference.VARIABLES) == read
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_repository_resolve(page):
+    broken = [target for target in links(page) if not resolves(page, target)]
+
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if FIGURES not in page.parents],  # what a benchmark writes is as wide as its tables
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_lines_fit_a_terminal(page):
+    long = [number for number, line in enumerate(page.read_text().splitlines(), 1) if len(line) > LONGEST_LINE]
+
+    assert long == []
+
+
+def test_every_page_can_be_reached_from_the_index():
+    reached, ahead = set(), [ROOT / "docs" / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        found = ((page.parent / target.partition("#")[0]).resolve() for target in links(page))
+        ahead.extend(other for other in found if other in PAGES and other not in reached)
+
+    assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} <= reached
+
+
+def test_every_row_of_the_scope_says_how_it_stands():
+    rows = [line for line in (ROOT / "docs" / "scope.md").read_text().splitlines() if re.match(r"\| [A-Z]\d+ \|", line)]
+
+    assert {row.split("|")[3].strip() for row in rows} <= {"works", "partly", "not yet"}
+    assert all(row.split("|")[4].strip() for row in rows if "not yet" not in row)
+
+
+def links(page: Path) -> Iterator[str]:
+    for inline, listed in LINK.findall(FENCED_OR_COMMENT.sub("", page.read_text())):
+        target = inline or listed
+        if "://" not in target and not target.startswith("mailto:"):
+            yield target
+
+
+def resolves(page: Path, target: str) -> bool:
+    name, _, anchor = target.partition("#")
+    path = (page.parent / name).resolve() if name else page
+    return path.exists() and (not anchor or anchor in anchors(path))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that the usual renderers give a page's headings."""
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in HEADING.findall(page.read_text())
+    }

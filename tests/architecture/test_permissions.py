@@ -1,0 +1,76 @@
+"""Each function's role holds what its adapters call, all of it and nothing else."""
+
+import pytest
+
+from iot_dr.aws import (
+    builds,
+    launch_checks,
+    launch_files,
+    ledger,
+    probe_things,
+    registry_reader,
+    registry_writer,
+    remains,
+    secrets,
+    tables,
+    workflow,
+)
+from iot_dr.aws import stacks as launched_stacks
+from tests.unit.templates.stacks import STACKS, Stack, make_stacks
+
+READ_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+KEEP_FAILED_RECORDS = {"s3:ListBucket", "s3:PutObject"}
+
+CALLED_BY = {
+    "CheckHealthFunction": secrets.REQUIRED_ACTIONS_TO_READ,
+    "CheckLaunchFunction": set(launch_checks.REQUIRED_ACTIONS),
+    "ProvisionProbeFunction": probe_things.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_WRITE,
+    "RecordFailureFunction": {"dynamodb:UpdateItem"},
+    "ReplicateResourceFunction": registry_reader.REQUIRED_ACTIONS
+    | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
+    | registry_writer.REQUIRED_ACTIONS
+    | ledger.REQUIRED_ACTIONS,
+    "StartLaunchFunction": {*builds.REQUIRED_ACTIONS, *remains.REQUIRED_ACTIONS},
+    # The stream mapping reads, and keeps what failed, with its function's role.
+    "StartReplicationFunction": workflow.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,
+    "SweepRegistryFunction": registry_reader.LISTER_REQUIRED_ACTIONS
+    | ledger.SWEEP_REQUIRED_ACTIONS
+    | workflow.REQUIRED_ACTIONS,
+}
+OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+@pytest.fixture(scope="module", name="stacks")
+def generated_stacks() -> dict[str, Stack]:
+    return make_stacks()
+
+
+@pytest.mark.parametrize("function", CALLED_BY)
+def test_a_functions_role_allows_what_it_calls_and_nothing_else(function: str, stacks: dict[str, Stack]) -> None:
+    (stack,) = [stack for stack in stacks.values() if function in stack.template["Resources"]]
+    statements = stack.statements(stack.role_of(function, "Role"))
+
+    allowed = {action for statement in statements for action in statement["Action"]}
+
+    assert allowed == CALLED_BY[function] | OWN_LOG
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_function_stands_in_the_table(name: str, stacks: dict[str, Stack]) -> None:
+    assert stacks[name].of_type("AWS::Lambda::Function").keys() <= CALLED_BY.keys()
+
+
+def test_the_launchs_role_allows_what_the_launch_itself_calls(stacks: dict[str, Stack]) -> None:
+    allowed = {action for statement in stacks["main"].statements("LaunchRole") for action in statement["Action"]}
+
+    assert {
+        *launched_stacks.REQUIRED_ACTIONS,
+        *tables.REQUIRED_ACTIONS,
+        *launch_files.REQUIRED_ACTIONS,
+        "iot:DescribeEndpoint",
+    } <= allowed

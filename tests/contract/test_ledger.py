@@ -1,0 +1,164 @@
+"""What the ledger promises, held against the fake and against the adapter over the emulator's DynamoDB alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from iot_dr.aws.clients import config
+from iot_dr.aws.ledger import INDEX, DynamoDbLedger
+from iot_dr.model.keys import Key, certificate_key, thing_key, thing_principal_key
+from iot_dr.model.outcomes import Outcome, State
+from iot_dr.ports import Ledger
+from lab.emulator import SECONDARY_REGION
+from tests.fakes import InMemoryLedger
+
+MINUTE = 60_000
+KEYS = (thing_key("pump-17"), certificate_key("abc"), thing_principal_key("pump-17", "abc"))
+THING = KEYS[0]
+
+
+def an_outcome(key: Key = THING, *, at: int = 1_000_000, again: bool = False) -> Outcome:
+    state = State.FAILED if again else State.IN_SYNC
+    return Outcome(key, state, "a reason", at=at, lag=5, event_id="e-1", again=again)
+
+
+@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.lab)])
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    if request.param == "fake":
+        yield InMemoryLedger()
+        return
+    emulator = request.getfixturevalue("emulator")
+    client = boto3.client("dynamodb", SECONDARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
+    attributes = {"resource": "S", "retry_state": "S", "next_attempt": "N"}
+    client.create_table(
+        TableName="ledger",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()],
+        KeySchema=[{"AttributeName": "resource", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": INDEX,
+                "KeySchema": [
+                    {"AttributeName": "retry_state", "KeyType": "HASH"},
+                    {"AttributeName": "next_attempt", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    yield DynamoDbLedger(client, "ledger")
+    client.delete_table(TableName="ledger")
+    client.close()
+
+
+def test_nothing_is_owned_before_it_was_intended(ledger: Ledger) -> None:
+    assert ledger.owned(KEYS) == frozenset()
+
+
+def test_what_was_intended_is_owned(ledger: Ledger) -> None:
+    ledger.intend(KEYS[:2], 1)
+
+    assert ledger.owned(KEYS) == set(KEYS[:2])
+
+
+def test_recording_an_outcome_makes_nothing_owned_and_nothing_free(ledger: Ledger) -> None:
+    ledger.intend([THING], 1)
+
+    ledger.record(an_outcome(THING))
+    ledger.record(an_outcome(KEYS[1]))
+
+    assert ledger.owned(KEYS) == {THING}
+
+
+def test_more_resources_than_one_call_takes_can_be_noted_and_asked_for(ledger: Ledger) -> None:
+    keys = [thing_key(f"pump-{number}") for number in range(230)]
+
+    ledger.intend(keys, 1)
+
+    assert ledger.owned(keys) == set(keys)
+
+
+def test_no_resources_are_no_call(ledger: Ledger) -> None:
+    ledger.intend([], 1)
+    ledger.forget([], 1)
+
+    assert ledger.owned([]) == frozenset()
+
+
+def test_what_is_forgotten_is_owned_no_more(ledger: Ledger) -> None:
+    ledger.intend(KEYS, 1)
+
+    ledger.forget(KEYS[:2], 2)
+
+    assert ledger.owned(KEYS) == {KEYS[2]}
+
+
+def test_what_was_intended_anew_meanwhile_is_not_forgotten(ledger: Ledger) -> None:
+    ledger.intend([THING], 5)
+
+    ledger.forget([THING], 5)
+
+    assert ledger.owned([THING]) == {THING}
+
+
+def test_what_nobody_owns_can_be_forgotten_too(ledger: Ledger) -> None:
+    ledger.record(an_outcome(again=True))
+
+    ledger.forget(KEYS, 1)
+
+    assert list(ledger.due(10**12)) == []
+
+
+def test_what_ended_well_is_not_due(ledger: Ledger) -> None:
+    ledger.record(an_outcome())
+
+    assert list(ledger.due(10**12)) == []
+
+
+def test_what_is_to_be_tried_again_is_due_after_a_minute(ledger: Ledger) -> None:
+    ledger.record(an_outcome(at=1_000_000, again=True))
+
+    assert list(ledger.due(1_000_000 + MINUTE - 1)) == []
+    assert list(ledger.due(1_000_000 + MINUTE)) == [THING]
+
+
+def test_the_pause_doubles_with_every_try(ledger: Ledger) -> None:
+    for at in (0, 1_000_000):
+        ledger.record(an_outcome(at=at, again=True))
+
+    assert list(ledger.due(1_000_000 + 2 * MINUTE - 1)) == []
+    assert list(ledger.due(1_000_000 + 2 * MINUTE)) == [THING]
+
+
+def test_a_success_begins_the_count_anew(ledger: Ledger) -> None:
+    for again in (True, True, False, True):
+        ledger.record(an_outcome(at=1_000_000, again=again))
+
+    assert list(ledger.due(1_000_000 + MINUTE)) == [THING]
+
+
+def test_what_waits_longest_comes_first(ledger: Ledger) -> None:
+    for at, key in ((3, KEYS[2]), (1, KEYS[1]), (2, KEYS[0])):
+        ledger.record(an_outcome(key, at=at, again=True))
+
+    assert list(ledger.due(10**12)) == [KEYS[1], KEYS[0], KEYS[2]]
+
+
+def test_a_cursor_starts_empty_and_stays_where_it_was_moved(ledger: Ledger) -> None:
+    assert ledger.cursor("thing") == ""
+
+    ledger.move_cursor("thing", "pump-17")
+    ledger.move_cursor("policy", "pumps")
+
+    assert (ledger.cursor("thing"), ledger.cursor("policy")) == ("pump-17", "pumps")
+
+
+def test_a_cursor_can_be_put_back_to_its_start(ledger: Ledger) -> None:
+    ledger.move_cursor("thing", "pump-17")
+
+    ledger.move_cursor("thing", "")
+
+    assert ledger.cursor("thing") == ""

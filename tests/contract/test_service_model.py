@@ -1,0 +1,505 @@
+"""What the adapters send and read, against the SDK's own model of each service: a misspelt parameter fails here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ParamValidationError
+from botocore.stub import ANY, Stubber
+
+from iot_dr.aws import ledger as ledgers
+from iot_dr.aws import registry_reader, registry_writer
+from iot_dr.aws import workflow as workflows
+from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
+from iot_dr.aws.registry_writer import IotRegistryWriter
+from iot_dr.aws.workflow import LOOKS_PER_EXECUTION, StepFunctionsWorkflow
+from iot_dr.errors import AccessDenied, Conflict, NotReadyYet, TerminalError, Throttled
+from iot_dr.model.changes import Create, Delete, Update
+from iot_dr.model.entities import (
+    Certificate,
+    CertificateStatus,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.keys import thing_key
+from iot_dr.model.looks import Look
+from iot_dr.model.outcomes import Outcome, State
+from tests.builders import ACCOUNT, SECONDARY, a_document
+
+ID, OTHER_ID = "a" * 64, "b" * 64
+ARN, OTHER_ARN = (f"arn:aws:iot:{SECONDARY}:{ACCOUNT}:cert/{one}" for one in (ID, OTHER_ID))
+DATE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+STATE_MACHINE = f"arn:aws:states:{SECONDARY}:{ACCOUNT}:stateMachine:replication"
+
+THING_ANSWER = {"thingName": "pump-17", "attributes": {"site": "north"}, "thingTypeName": "pump", "version": 3}
+THING = Thing("pump-17", {"site": "north"}, "pump")
+
+
+@dataclass
+class Stubbed:
+    """A client whose answers are scripted, each for the exact parameters that AWS would get."""
+
+    client: Any
+    stubber: Stubber
+
+    def answers(self, operation: str, answer: dict[str, Any] | None = None, **expected: Any) -> None:
+        self.stubber.add_response(operation, answer or {}, expected)
+
+    def fails(self, operation: str, code: str, status: int = 400) -> None:
+        self.stubber.add_client_error(operation, code, "in AWS's own words", status)
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Callable[[str], Any]]:
+    made: dict[str, Any] = {}
+
+    def client(service: str) -> Any:
+        if service not in made:
+            made[service] = boto3.client(service, SECONDARY)
+        return made[service]
+
+    yield client
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture
+def stubbed(clients: Callable[[str], Any]) -> Iterator[Callable[[str], Stubbed]]:
+    stubbers = []
+
+    def stub(service: str) -> Stubbed:
+        client = clients(service)
+        stubber = Stubber(client)
+        stubber.activate()
+        stubbers.append(stubber)
+        return Stubbed(client, stubber)
+
+    yield stub
+    for stubber in stubbers:
+        stubber.deactivate()
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def iot(stubbed: Callable[[str], Stubbed]) -> Stubbed:
+    return stubbed("iot")
+
+
+@pytest.fixture
+def dynamodb(stubbed: Callable[[str], Stubbed]) -> Stubbed:
+    return stubbed("dynamodb")
+
+
+@pytest.fixture
+def reader(iot: Stubbed) -> IotRegistryReader:
+    return IotRegistryReader(iot.client, SECONDARY, ACCOUNT)
+
+
+@pytest.fixture
+def writer(iot: Stubbed) -> IotRegistryWriter:
+    return IotRegistryWriter(iot.client, SECONDARY, ACCOUNT)
+
+
+@pytest.fixture
+def ledger(dynamodb: Stubbed) -> DynamoDbLedger:
+    return DynamoDbLedger(dynamodb.client, "ledger")
+
+
+# Reader
+
+
+def test_a_thing_is_read(iot: Stubbed, reader: IotRegistryReader) -> None:
+    iot.answers("describe_thing", {**THING_ANSWER, "thingId": "id-1"}, thingName="pump-17")
+
+    thing = reader.thing("pump-17")
+
+    assert thing == THING
+    assert thing is not None
+    assert (thing.version, thing.thing_id) == (3, "id-1")
+
+
+def test_a_thing_type_is_read_with_its_attributes_in_order(iot: Stubbed, reader: IotRegistryReader) -> None:
+    properties = {"thingTypeDescription": "any pump", "searchableAttributes": ["site", "room"]}
+    answer = {"thingTypeName": "pump", "thingTypeProperties": properties, "thingTypeMetadata": {"deprecated": True}}
+    iot.answers("describe_thing_type", answer, thingTypeName="pump")
+
+    assert reader.thing_type("pump") == ThingType("pump", "any pump", ("room", "site"), deprecated=True)
+
+
+def test_a_certificate_is_read_with_its_pem(iot: Stubbed, reader: IotRegistryReader) -> None:
+    description = {"certificateId": ID, "status": "REVOKED", "certificatePem": "PEM"}
+    iot.answers("describe_certificate", {"certificateDescription": description}, certificateId=ID)
+
+    certificate = reader.certificate(ID)
+
+    assert certificate == Certificate(ID, CertificateStatus.REVOKED)
+    assert certificate is not None
+    assert certificate.pem == "PEM"
+
+
+def test_a_policy_is_read_in_its_canonical_form(iot: Stubbed, reader: IotRegistryReader) -> None:
+    answer = {"policyName": "pumps", "policyDocument": '{ "b": 1, "a": 2 }', "defaultVersionId": "4"}
+    iot.answers("get_policy", answer, policyName="pumps")
+
+    policy = reader.policy("pumps")
+
+    assert policy == Policy("pumps", '{"a":2,"b":1}')
+    assert policy is not None
+    assert policy.version_id == "4"
+
+
+@pytest.mark.parametrize(
+    ("operation", "read"),
+    [
+        ("describe_thing", lambda reader: reader.thing("x")),
+        ("describe_thing_type", lambda reader: reader.thing_type("x")),
+        ("describe_certificate", lambda reader: reader.certificate(ID)),
+        ("get_policy", lambda reader: reader.policy("x")),
+        ("list_thing_principals", lambda reader: reader.certificates_of_thing("x")),
+        ("list_attached_policies", lambda reader: reader.policies_of_certificate(ID)),
+        ("list_principal_things", lambda reader: reader.things_of_certificate(ID)),
+        ("list_targets_for_policy", lambda reader: reader.certificates_of_policy("x")),
+    ],
+)
+def test_missing_is_what_aws_says_and_a_refusal_is_not(
+    iot: Stubbed, reader: IotRegistryReader, operation: str, read: Callable[[IotRegistryReader], Any]
+) -> None:
+    iot.fails(operation, "ResourceNotFoundException", 404)
+    assert not read(reader)
+
+    for code, error in (("AccessDeniedException", AccessDenied), ("ThrottlingException", Throttled)):
+        iot.fails(operation, code)
+        with pytest.raises(error):
+            read(reader)
+
+
+def test_certificates_of_a_thing_are_read_page_by_page_and_cognito_identities_left_out(
+    iot: Stubbed, reader: IotRegistryReader
+) -> None:
+    expected = {"thingName": "pump-17", "maxResults": PAGE_SIZE}
+    iot.answers("list_thing_principals", {"principals": [ARN], "nextToken": "2"}, **expected)
+    identity = f"{SECONDARY}:11111111-2222-3333-4444-555555555555"
+    iot.answers("list_thing_principals", {"principals": [identity, OTHER_ARN]}, nextToken="2", **expected)
+
+    assert reader.certificates_of_thing("pump-17") == {ID, OTHER_ID}
+
+
+def test_policies_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
+    expected = {"target": ARN, "pageSize": PAGE_SIZE}
+    iot.answers("list_attached_policies", {"policies": [{"policyName": "a"}], "nextMarker": "2"}, **expected)
+    iot.answers("list_attached_policies", {"policies": [{"policyName": "b"}]}, marker="2", **expected)
+
+    assert reader.policies_of_certificate(ID) == {"a", "b"}
+
+
+def test_things_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
+    expected = {"principal": ARN, "maxResults": PAGE_SIZE}
+    iot.answers("list_principal_things", {"things": ["a"], "nextToken": "2"}, **expected)
+    iot.answers("list_principal_things", {"things": ["b"]}, nextToken="2", **expected)
+
+    assert reader.things_of_certificate(ID) == {"a", "b"}
+
+
+def test_certificates_of_a_policy_are_read_page_by_page_and_groups_left_out(
+    iot: Stubbed, reader: IotRegistryReader
+) -> None:
+    expected = {"policyName": "pumps", "pageSize": PAGE_SIZE}
+    group = f"arn:aws:iot:{SECONDARY}:{ACCOUNT}:thinggroup/all"
+    iot.answers("list_targets_for_policy", {"targets": [ARN, group], "nextMarker": "2"}, **expected)
+    iot.answers("list_targets_for_policy", {"targets": [OTHER_ARN]}, marker="2", **expected)
+
+    assert reader.certificates_of_policy("pumps") == {ID, OTHER_ID}
+
+
+def test_the_whole_registry_is_listed_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
+    iot.answers("list_things", {"things": [THING_ANSWER], "nextToken": "2"}, maxResults=PAGE_SIZE)
+    iot.answers("list_things", {"things": [{"thingName": "bare"}]}, maxResults=PAGE_SIZE, nextToken="2")
+    iot.answers("list_thing_types", {"thingTypes": [{"thingTypeName": "a"}]}, maxResults=PAGE_SIZE)
+    certificates = [{"certificateId": ID, "status": "ACTIVE"}]
+    iot.answers("list_certificates", {"certificates": certificates, "nextMarker": "2"}, pageSize=PAGE_SIZE)
+    iot.answers("list_certificates", {"certificates": []}, pageSize=PAGE_SIZE, marker="2")
+    iot.answers("list_policies", {"policies": [{"policyName": "a"}]}, pageSize=PAGE_SIZE)
+
+    assert list(reader.things()) == [THING, Thing("bare")]
+    assert list(reader.thing_types()) == [ThingType("a")]
+    assert list(reader.certificates()) == [Certificate(ID, CertificateStatus.ACTIVE)]
+    assert list(reader.policy_names()) == ["a"]
+
+
+def test_a_page_that_fails_ends_the_list_with_an_error(iot: Stubbed, reader: IotRegistryReader) -> None:
+    iot.answers("list_things", {"things": [THING_ANSWER], "nextToken": "2"}, maxResults=PAGE_SIZE)
+    iot.fails("list_things", "ThrottlingException")
+
+    with pytest.raises(Throttled):
+        list(reader.things())
+
+
+# Writer
+
+
+def test_everything_is_made_with_what_aws_asks_for(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.answers(
+        "create_thing_type",
+        thingTypeName="pump",
+        thingTypeProperties={"thingTypeDescription": "any pump", "searchableAttributes": ["site"]},
+    )
+    iot.answers("deprecate_thing_type", thingTypeName="pump")
+    iot.answers("create_thing_type", thingTypeName="bare", thingTypeProperties={})
+    iot.answers(
+        "create_thing",
+        thingName="pump-17",
+        thingTypeName="pump",
+        attributePayload={"attributes": {"site": "north"}},
+    )
+    iot.answers("create_thing", thingName="bare")
+    iot.answers("register_certificate_without_ca", certificatePem="PEM", status="INACTIVE")
+    iot.answers("create_policy", policyName="pumps", policyDocument=a_document())
+    iot.answers("attach_policy", policyName="pumps", target=ARN)
+    iot.answers("attach_thing_principal", thingName="pump-17", principal=ARN)
+
+    for desired in (
+        ThingType("pump", "any pump", ("site",), deprecated=True),
+        ThingType("bare"),
+        THING,
+        Thing("bare"),
+        Certificate(ID, CertificateStatus.INACTIVE, "PEM"),
+        Policy("pumps", a_document()),
+        PolicyAttachment("pumps", ID),
+        ThingPrincipal("pump-17", ID),
+    ):
+        writer.create(Create(desired, ""))
+
+
+def test_an_update_of_a_thing_replaces_its_attributes_under_its_version(
+    iot: Stubbed, writer: IotRegistryWriter
+) -> None:
+    payload = {"attributes": {"site": "north"}, "merge": False}
+    iot.answers("update_thing", thingName="pump-17", attributePayload=payload, expectedVersion=3, thingTypeName="pump")
+    iot.answers(
+        "update_thing",
+        thingName="pump-17",
+        attributePayload={"attributes": {}, "merge": False},
+        expectedVersion=4,
+        removeThingType=True,
+    )
+
+    writer.update(Update(THING, Thing("pump-17", version=3), ""))
+    writer.update(Update(Thing("pump-17"), Thing("pump-17", version=4), ""))
+
+
+def test_types_and_certificates_are_updated_in_what_can_change(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.answers("deprecate_thing_type", thingTypeName="pump", undoDeprecate=False)
+    iot.answers("deprecate_thing_type", thingTypeName="pump", undoDeprecate=True)
+    iot.answers("update_certificate", certificateId=ID, newStatus="REVOKED")
+    current, deprecated = ThingType("pump"), ThingType("pump", deprecated=True)
+
+    writer.update(Update(deprecated, current, ""))
+    writer.update(Update(current, deprecated, ""))
+    writer.update(Update(Certificate(ID, CertificateStatus.REVOKED), Certificate(ID, CertificateStatus.ACTIVE), ""))
+
+
+def _versions(count: int, default: int) -> dict[str, Any]:
+    numbers = range(7, 7 + count)
+    return {"policyVersions": [{"versionId": str(n), "isDefaultVersion": n == default} for n in numbers]}
+
+
+def test_a_new_document_is_a_new_default_version(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.answers("list_policy_versions", _versions(4, 8), policyName="pumps")
+    iot.answers("create_policy_version", policyName="pumps", policyDocument=a_document(), setAsDefault=True)
+
+    writer.update(Update(Policy("pumps", a_document()), Policy("pumps", "{}"), ""))
+
+
+def test_the_oldest_version_that_is_not_the_default_makes_room(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.answers("list_policy_versions", _versions(5, 7), policyName="pumps")
+    iot.answers("delete_policy_version", policyName="pumps", policyVersionId="8")
+    iot.answers("create_policy_version", policyName="pumps", policyDocument=a_document(), setAsDefault=True)
+
+    writer.update(Update(Policy("pumps", a_document()), Policy("pumps", "{}"), ""))
+
+
+def test_everything_is_deleted_with_what_aws_wants_first(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.answers("detach_policy", policyName="pumps", target=ARN)
+    iot.answers("detach_thing_principal", thingName="pump-17", principal=ARN)
+    iot.answers("delete_thing", thingName="pump-17", expectedVersion=3)
+    iot.answers("update_certificate", certificateId=ID, newStatus="INACTIVE")
+    iot.answers("delete_certificate", certificateId=ID)
+    iot.answers("delete_certificate", certificateId=OTHER_ID)
+    iot.answers("list_policy_versions", _versions(2, 7), policyName="pumps")
+    iot.answers("delete_policy_version", policyName="pumps", policyVersionId="8")
+    iot.answers("delete_policy", policyName="pumps")
+    iot.answers("deprecate_thing_type", thingTypeName="pump")
+    iot.answers("delete_thing_type", thingTypeName="pump")
+    iot.answers("delete_thing_type", thingTypeName="old")
+
+    for actual in (
+        PolicyAttachment("pumps", ID),
+        ThingPrincipal("pump-17", ID),
+        Thing("pump-17", version=3),
+        Certificate(ID, CertificateStatus.ACTIVE),
+        Certificate(OTHER_ID, CertificateStatus.REVOKED),
+        Policy("pumps", "{}"),
+        ThingType("pump"),
+        ThingType("old", deprecated=True),
+    ):
+        writer.delete(Delete(actual, ""))
+
+
+def test_a_policy_that_is_gone_needs_no_versions_deleted(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.fails("list_policy_versions", "ResourceNotFoundException", 404)
+    iot.fails("delete_policy", "ResourceNotFoundException", 404)
+
+    writer.delete(Delete(Policy("pumps", "{}"), ""))
+
+
+def test_a_type_that_aws_does_not_delete_yet_is_not_ready(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.fails("delete_thing_type", "InvalidRequestException")
+
+    with pytest.raises(NotReadyYet):
+        writer.delete(Delete(ThingType("pump", deprecated=True), ""))
+
+
+def test_a_thing_that_something_was_attached_to_meanwhile_is_a_conflict(
+    iot: Stubbed, writer: IotRegistryWriter
+) -> None:
+    iot.fails("delete_thing", "InvalidRequestException")
+
+    with pytest.raises(Conflict):
+        writer.delete(Delete(Thing("pump-17", version=3), ""))
+
+
+def test_what_the_model_of_the_service_does_not_know_is_never_sent(clients: Callable[[str], Any]) -> None:
+    writer = IotRegistryWriter(clients("iot"), SECONDARY, ACCOUNT)
+
+    with pytest.raises(TerminalError) as caught:
+        writer.create(Create(Thing(""), ""))
+
+    assert isinstance(caught.value.__cause__, ParamValidationError)
+
+
+# Ledger
+
+
+def test_ownership_is_asked_for_with_a_consistent_read(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    request = {
+        "ledger": {
+            "Keys": [{"resource": {"S": "thing#a"}}, {"resource": {"S": "thing#b"}}],
+            "ProjectionExpression": "#resource, owned_at",
+            "ExpressionAttributeNames": {"#resource": "resource"},
+            "ConsistentRead": True,
+        }
+    }
+    items = [{"resource": {"S": "thing#a"}, "owned_at": {"N": "1"}}, {"resource": {"S": "thing#b"}}]
+    dynamodb.answers("batch_get_item", {"Responses": {"ledger": items}}, RequestItems=request)
+
+    assert ledger.owned([thing_key("b"), thing_key("a")]) == {thing_key("a")}
+
+
+def test_what_dynamodb_leaves_undone_is_throttling(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    left = {"ledger": {"Keys": [{"resource": {"S": "thing#a"}}]}}
+    dynamodb.answers("batch_get_item", {"Responses": {}, "UnprocessedKeys": left}, RequestItems=ANY)
+    undone = {"ledger": [{"PutRequest": {"Item": {"resource": {"S": "thing#a"}}}}]}
+    dynamodb.answers("batch_write_item", {"UnprocessedItems": undone}, RequestItems=ANY)
+
+    with pytest.raises(Throttled):
+        ledger.owned([thing_key("a")])
+    with pytest.raises(Throttled):
+        ledger.intend([thing_key("a")], 1)
+
+
+def test_an_outcome_is_one_update(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    dynamodb.answers(
+        "update_item",
+        TableName="ledger",
+        Key={"resource": {"S": "thing#a"}},
+        ReturnValues=ANY,
+        UpdateExpression=ANY,
+        ExpressionAttributeNames=ANY,
+        ExpressionAttributeValues=ANY,
+    )
+
+    ledger.record(Outcome(thing_key("a"), State.IN_SYNC, "", at=1))
+
+
+def test_forgetting_spares_what_was_noted_anew(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    dynamodb.answers(
+        "delete_item",
+        TableName="ledger",
+        Key={"resource": {"S": "thing#a"}},
+        ConditionExpression="attribute_not_exists(owned_at) OR owned_at < :before",
+        ExpressionAttributeValues={":before": {"N": "5"}},
+    )
+    dynamodb.fails("delete_item", "ConditionalCheckFailedException")
+    dynamodb.fails("delete_item", "ThrottlingException")
+
+    ledger.forget([thing_key("a")], 5)
+    ledger.forget([thing_key("a")], 5)
+    with pytest.raises(Throttled):
+        ledger.forget([thing_key("a")], 5)
+
+
+def test_what_is_due_is_read_page_by_page_from_the_index(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    expected = {
+        "TableName": "ledger",
+        "IndexName": ledgers.INDEX,
+        "KeyConditionExpression": "retry_state = :waiting AND next_attempt <= :now",
+        "ExpressionAttributeValues": {":waiting": {"S": ledgers.WAITING}, ":now": {"N": "7"}},
+    }
+    last = {"resource": {"S": "thing#a"}}
+    dynamodb.answers("query", {"Items": [last], "LastEvaluatedKey": last}, **expected)
+    dynamodb.answers("query", {"Items": [{"resource": {"S": "thing#b"}}]}, ExclusiveStartKey=last, **expected)
+
+    assert list(ledger.due(7)) == [thing_key("a"), thing_key("b")]
+
+
+# Workflow
+
+
+def test_looks_are_handed_to_the_workflow_in_chunks_with_a_name_of_their_own(
+    stubbed: Callable[[str], Stubbed],
+) -> None:
+    states = stubbed("stepfunctions")
+    looks = [Look(thing_key(f"{'x' * 120}-{n}"), event_id="e" * 36) for n in range(LOOKS_PER_EXECUTION + 1)]
+    answer = {"executionArn": STATE_MACHINE, "startDate": DATE}
+    for chunk in (looks[:LOOKS_PER_EXECUTION], looks[LOOKS_PER_EXECUTION:]):
+        text = json.dumps({"resources": [look.to_json() for look in chunk]})
+        assert len(text) < 256 * 1024
+        states.answers("start_execution", answer, stateMachineArn=STATE_MACHINE, name=ANY, input=text)
+
+    StepFunctionsWorkflow(states.client, STATE_MACHINE).start(looks)
+
+
+def test_no_looks_start_nothing(stubbed: Callable[[str], Stubbed]) -> None:
+    StepFunctionsWorkflow(stubbed("stepfunctions").client, STATE_MACHINE).start([])
+
+
+# Rights
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        registry_reader.REQUIRED_ACTIONS,
+        registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING,
+        registry_reader.LISTER_REQUIRED_ACTIONS,
+        registry_writer.REQUIRED_ACTIONS,
+        ledgers.REQUIRED_ACTIONS,
+        ledgers.SWEEP_REQUIRED_ACTIONS,
+        workflows.REQUIRED_ACTIONS,
+    ],
+)
+def test_every_right_is_an_operation_of_its_service(clients: Callable[[str], Any], actions: frozenset[str]) -> None:
+    services = {"iot": "iot", "dynamodb": "dynamodb", "states": "stepfunctions"}
+    for action in actions:
+        service, _, operation = action.partition(":")
+        assert operation in clients(services[service]).meta.service_model.operation_names

@@ -1,0 +1,350 @@
+"""The health checker as its template launches it: real function, real API endpoint, real MQTT, its own roles enforced.
+
+The stack stands on an emulator of its own, because these tests take the Region's certificate and listener away.
+"""
+
+import http.client
+import importlib.util
+import io
+import json
+import socket
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from lab.emulator import PRIMARY_REGION, ROOT, Emulator
+from lab.waiting import until
+from templates import r53_health_checker
+from templates.config import Config
+
+pytestmark = pytest.mark.lab
+
+POSTFIX = "20260101000000"
+STACK = f"R53HealthChecker{POSTFIX}"
+PROBE = f"iot-dr-probe-{POSTFIX}"
+CONFIG = Config("iot-dr-health", "disaster-recovery-for-aws-iot", "v0.1.0", (PRIMARY_REGION,))
+# Beside the package, the layer holds what requirements/lambda.txt names; that list is held by test_distribution.py.
+LAYER_PACKAGES = ("iot_dr", "aws_lambda_powertools", "jmespath", "paho", "typing_extensions")
+ROUTE_53_SECONDS = 2.0
+
+
+class Relay:
+    """Stands before the MQTT listener: counts the connections, and holds back what is sent if told to."""
+
+    def __init__(self, port: int) -> None:
+        self._upstream = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self.silent = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._upstream)) as server:
+            back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+            back.start()
+            self._pump(client, server)
+            back.join()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while block := source.recv(65536):
+                if not self.silent:
+                    sink.sendall(block)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass
+class Checker:
+    """One launched health checker, and what an operator and Route 53 can do with it."""
+
+    emulator: Emulator
+    relay: Relay | None = None
+    slowest: list[float] = field(default_factory=list)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=PRIMARY_REGION,
+            endpoint_url=self.emulator.endpoint_url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def physical_id(self, logical_id: str) -> str:
+        answer = self.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
+        return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+    def outputs(self) -> dict[str, str]:
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def path(self) -> str:
+        """The path that Route 53 was told."""
+        check = self.client("route53").get_health_check(HealthCheckId=self.physical_id("HealthCheck"))
+        return str(check["HealthCheck"]["HealthCheckConfig"]["ResourcePath"])
+
+    def ask(self, path: str) -> tuple[int, dict[str, str], dict[str, str]]:
+        """Ask the API's endpoint as Route 53 does; returns status, headers and body."""
+        api = self.physical_id("HealthApi")
+        start = time.monotonic()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.emulator.port, timeout=10)) as connection:
+            connection.request("GET", path, headers={"Host": f"{api}.execute-api.localhost:{self.emulator.port}"})
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+        self.slowest.append(time.monotonic() - start)
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+
+    def certificate_id(self) -> str:
+        (principal,) = self.client("iot").list_thing_principals(thingName=PROBE)["principals"]
+        return str(principal.rpartition("/")[2])
+
+    @contextmanager
+    def deactivated(self) -> Iterator[None]:
+        iot, certificate_id = self.client("iot"), self.certificate_id()
+        iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
+        try:
+            yield
+        finally:
+            iot.update_certificate(certificateId=certificate_id, newStatus="ACTIVE")
+
+
+def zipped(entries: Iterator[tuple[str, Path]]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in entries:
+            archive.write(path, name)
+    return target.getvalue()
+
+
+def layer_entries() -> Iterator[tuple[str, Path]]:
+    for package in LAYER_PACKAGES:
+        spec = importlib.util.find_spec(package)
+        assert spec is not None
+        assert spec.origin is not None, package
+        origin = Path(spec.origin)
+        if origin.name != "__init__.py":
+            yield f"python/{origin.name}", origin
+            continue
+        for path in sorted(origin.parent.rglob("*.py")):
+            yield f"python/{package}/{path.relative_to(origin.parent)}", path
+
+
+def function_entries(name: str) -> Iterator[tuple[str, Path]]:
+    folder = ROOT / "source" / "lambda" / name
+    for path in sorted(folder.glob("*.py")):
+        yield f"{name}/{path.name}", path
+
+
+def upload(checker: Checker) -> None:
+    s3, bucket = checker.client("s3"), f"{CONFIG.bucket_prefix}-{PRIMARY_REGION}"
+    s3.create_bucket(Bucket=bucket)
+    zips = {
+        "iot_dr_layer": layer_entries(),
+        **{name: function_entries(name) for name in ("check_health", "provision_probe")},
+    }
+    for name, entries in zips.items():
+        s3.put_object(Bucket=bucket, Key=f"{CONFIG.solution_name}/{CONFIG.version}/{name}.zip", Body=zipped(entries))
+
+
+def stack_status(checker: Checker) -> str:
+    (stack,) = checker.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    status = str(stack["StackStatus"])
+    return "" if status.endswith("_IN_PROGRESS") else f"{status} {stack.get('StackStatusReason', '')}".strip()
+
+
+@pytest.fixture(scope="module")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checker]:
+    with Emulator(tmp_path_factory.mktemp("health")) as emulator:
+        checker = Checker(emulator)
+        upload(checker)
+        checker.client("cloudformation").create_stack(
+            StackName=STACK,
+            TemplateBody=r53_health_checker.build(CONFIG).to_json(),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Parameters=[{"ParameterKey": "StackPostfix", "ParameterValue": POSTFIX}],
+        )
+        assert until(lambda: stack_status(checker), 60) == "CREATE_COMPLETE"
+        with closing(Relay(emulator.mqtt_ports[PRIMARY_REGION])) as relay:
+            checker.relay = relay
+            _lead_through(checker, relay)
+            yield checker
+
+
+def _lead_through(checker: Checker, relay: Relay) -> None:
+    """Give the function the relay's address as its endpoint; everything else stays as launched."""
+    functions, name = checker.client("lambda"), checker.physical_id("CheckHealthFunction")
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables["IOT_ENDPOINT"] = f"localhost:{relay.port}"
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+@pytest.fixture
+def relay(checker: Checker) -> Iterator[Relay]:
+    assert checker.relay is not None
+    yield checker.relay
+    checker.relay.silent = False
+
+
+def test_a_region_that_carries_messages_is_healthy_and_each_call_makes_a_connection(
+    checker: Checker, relay: Relay
+) -> None:
+    before = relay.connections
+
+    answers = [checker.ask(checker.path()) for _ in range(3)]
+
+    assert [status for status, _, _ in answers] == [200, 200, 200]
+    assert relay.connections == before + 3
+    assert answers[0][1]["cache-control"] == "no-store"
+    assert answers[0][2] == {"status": "healthy", "reason": "round_trip"}
+
+
+def test_a_certificate_deactivated_between_two_calls_of_a_warm_function_fails_the_second(checker: Checker) -> None:
+    path = checker.path()
+    assert checker.ask(path)[0] == 200
+
+    with checker.deactivated():
+        status, _, body = checker.ask(path)
+        assert (status, body["reason"]) == (503, "refused")
+
+    assert checker.ask(path)[0] == 200
+
+
+def test_a_policy_detached_between_two_calls_fails_the_second(checker: Checker) -> None:
+    path, iot = checker.path(), checker.client("iot")
+    (principal,) = iot.list_thing_principals(thingName=PROBE)["principals"]
+    assert checker.ask(path)[0] == 200
+
+    iot.detach_policy(policyName=PROBE, target=principal)
+    try:
+        assert checker.ask(path)[0] == 503
+    finally:
+        iot.attach_policy(policyName=PROBE, target=principal)
+
+    assert checker.ask(path)[0] == 200
+
+
+@pytest.mark.parametrize("guess", ["wrong", "x" * 43, "%C3%A9"])
+def test_a_wrong_secret_is_forbidden_and_causes_no_mqtt_traffic(checker: Checker, relay: Relay, guess: str) -> None:
+    before = relay.connections
+
+    status, headers, body = checker.ask(f"/health/{guess}")
+
+    assert (status, body["reason"]) == (403, "forbidden")
+    assert headers["cache-control"] == "no-store"
+    assert relay.connections == before
+
+
+def test_an_endpoint_that_falls_silent_is_answered_for_while_route_53_still_waits(
+    checker: Checker, relay: Relay
+) -> None:
+    path = checker.path()
+    assert checker.ask(path)[0] == 200
+
+    relay.silent = True
+    status, _, body = checker.ask(path)
+
+    assert (status, body["reason"]) == (503, "unreachable")
+    assert checker.slowest[-1] < ROUTE_53_SECONDS
+
+
+def test_a_cold_function_answers_while_route_53_still_waits(checker: Checker, relay: Relay) -> None:
+    _lead_through(checker, relay)  # a changed configuration ends the warm process
+
+    assert checker.ask(checker.path())[0] == 200
+
+    assert checker.slowest[-1] < ROUTE_53_SECONDS
+
+
+def test_a_certificate_that_the_stack_replaced_is_found_by_a_warm_function(checker: Checker) -> None:
+    path = checker.path()
+    old = checker.certificate_id()
+    assert checker.ask(path)[0] == 200
+    checker.client("iot").update_certificate(certificateId=old, newStatus="INACTIVE")
+
+    _update_probe(checker)
+
+    assert checker.certificate_id() != old
+    # The remembered credentials may be a few seconds too young to be read anew.
+    assert until(lambda: checker.ask(path)[0] == 200, 10)
+
+
+def _update_probe(checker: Checker) -> None:
+    """Ask the provisioning function as CloudFormation does on an update."""
+    event = {
+        "RequestType": "Update",
+        # Nobody waits there; the emulator answers 404, which the function takes as an answer refused.
+        "ResponseURL": f"{checker.emulator.endpoint_url}/_ministack/cfn-response/none",
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Probe",
+        "PhysicalResourceId": PROBE,
+        "ResourceProperties": {"ProbeName": PROBE, "SecretArn": checker.physical_id("ProbeSecret")},
+    }
+    answer = checker.client("lambda").invoke(
+        FunctionName=checker.physical_id("ProvisionProbeFunction"), Payload=json.dumps(event).encode()
+    )
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def test_neither_outputs_nor_variables_hold_a_secret(checker: Checker) -> None:
+    secret = checker.path().rpartition("/")[2]
+    assert len(secret) == 43
+    key = checker.client("secretsmanager").get_secret_value(SecretId=checker.physical_id("ProbeSecret"))["SecretString"]
+    functions = checker.client("lambda").list_functions()["Functions"]
+    variables = json.dumps([function.get("Environment", {}) for function in functions])
+
+    for shown in (json.dumps(checker.outputs()), variables):
+        assert secret not in shown
+        assert "PRIVATE KEY" not in shown
+    assert "PRIVATE KEY" in key
+
+
+def test_no_log_line_holds_the_path_or_a_key(checker: Checker) -> None:
+    secret = checker.path().rpartition("/")[2]
+    checker.ask(checker.path())
+    logs = checker.client("logs")
+
+    written = [
+        event["message"]
+        for group in logs.describe_log_groups()["logGroups"]
+        for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+    ]
+
+    assert any("health check answered" in message for message in written)
+    assert not any(secret in message or "PRIVATE KEY" in message for message in written)
+
+
+def test_deleting_the_stack_leaves_neither_thing_nor_certificate_policy_or_secret(checker: Checker) -> None:
+    """Last in this module: it takes the checker away."""
+    checker.client("cloudformation").delete_stack(StackName=STACK)
+
+    iot, secrets = checker.client("iot"), checker.client("secretsmanager")
+    assert until(lambda: not iot.list_policies()["policies"], 30)
+    assert iot.list_things()["things"] == []
+    assert iot.list_certificates()["certificates"] == []
+    assert until(lambda: not secrets.list_secrets()["SecretList"], 30)

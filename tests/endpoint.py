@@ -1,0 +1,93 @@
+"""A stand-in for AWS on this machine: remembers what was sent to it and answers what a test says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call as it went over the wire. `operation` is the JSON protocols' target, or the REST method and path."""
+
+    operation: str
+    body: dict[str, Any]
+    region: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What AWS answers."""
+
+    body: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    error: str = ""
+
+
+Answering = Callable[[Request], Answer]
+MISSING = Answer({"message": "no such thing"}, 404, "ResourceNotFoundException")
+
+
+class Endpoint:
+    """An HTTP server on a free port of this machine; `url` is what AWS_ENDPOINT_URL is set to."""
+
+    def __init__(self, answering: Answering) -> None:
+        self.requests: list[Request] = []
+        self._answering = answering
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def operations(self) -> list[str]:
+        """Return the operations that were called, in order."""
+        return [request.operation for request in self.requests]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _serve(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length) or b"{}")
+                target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+                region = self.headers.get("Authorization", "").split("/")[2]
+                request = Request(target or f"{self.command} {self.path}", body, region)
+                endpoint.requests.append(request)
+                answer = endpoint._answering(request)
+                text = json.dumps(answer.body).encode()
+                self.send_response(answer.status)
+                if answer.error:
+                    self.send_header("x-amzn-errortype", answer.error)
+                self.send_header("Content-Type", "application/x-amz-json-1.0")
+                self.send_header("Content-Length", str(len(text)))
+                # No connection is kept, so none is left open when a client is.
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  # names of the base class
+
+            def log_message(self, *_arguments: Any) -> None:
+                """Print nothing."""
+
+        return Handler

@@ -1,0 +1,400 @@
+"""The ports of `iot_dr.ports` in memory, with AWS's rules; `tests/contract` holds them to what the emulator does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, TypeVar, cast
+
+from iot_dr.aws.ledger import pause
+from iot_dr.errors import Conflict, InvalidResource, IotDrError, NotReadyYet
+from iot_dr.model.changes import Create, Delete, Plan, Update
+from iot_dr.model.entities import (
+    Certificate,
+    CertificateStatus,
+    Entity,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.looks import Look
+from iot_dr.model.outcomes import Outcome
+from iot_dr.ports import Clock
+from iot_dr.reconcile.order import ordered
+
+DEPRECATION_WAIT = 300_000
+"""Milliseconds that AWS wants between a thing type's deprecation and its deletion."""
+
+Port = TypeVar("Port")
+
+
+class FakeClock:
+    """Tells a time that only a test moves on, and a millisecond more at every reading, as two calls never coincide."""
+
+    def __init__(self, now: int = 1_000_000) -> None:
+        self._now = now
+
+    def __call__(self) -> int:
+        """Tell the time in epoch milliseconds."""
+        self._now += 1
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += int(seconds * 1000)
+
+
+class InMemoryRegistry:
+    """One Region's registry: reader, lister and writer.
+
+    `deprecation_wait` is what AWS wants between deprecating and deleting a thing type, in milliseconds.
+    """
+
+    def __init__(self, clock: Clock | None = None, *, deprecation_wait: int = DEPRECATION_WAIT) -> None:
+        self._clock = clock or FakeClock()
+        self._wait = deprecation_wait
+        self._ids = count(1)
+        self._entities: dict[Key, Entity] = {}
+        self._policy_versions: dict[str, int] = {}
+        self._deprecated_at: dict[str, int] = {}
+
+    # What a test asks or arranges
+
+    @property
+    def entities(self) -> Mapping[Key, Entity]:
+        """Everything that the registry holds, as values."""
+        return dict(self._entities)
+
+    def put(self, *entities: Entity) -> None:
+        """Create or update, as a customer would, whatever was there before."""
+        for creation in Plan(ordered(Create(entity, "arranged") for entity in entities)).creates:
+            actual = self._entities.get(creation.key)
+            if actual is None:
+                self.create(creation)
+            elif actual != creation.desired:
+                self.update(Update(creation.desired, actual, "arranged"))
+
+    def remove(self, *keys: Key) -> None:
+        """Delete with all that hangs on it, as a customer would: what points first, waiting where AWS wants it."""
+        doomed = {key for root in keys for key in self._entities if key == root or root in _ends_of(key)}
+        for deletion in Plan(ordered(Delete(self._entities[key], "arranged") for key in doomed)).deletes:
+            if deletion.key.kind is Kind.THING_TYPE:
+                self._deprecated_at[deletion.key.name] = self._clock() - self._wait
+            self.delete(deletion)
+
+    # Reader
+
+    def thing(self, name: str) -> Thing | None:
+        """Read a thing."""
+        return cast("Thing | None", self._entities.get(Key(Kind.THING, name)))
+
+    def thing_type(self, name: str) -> ThingType | None:
+        """Read a thing type."""
+        return cast("ThingType | None", self._entities.get(Key(Kind.THING_TYPE, name)))
+
+    def certificate(self, certificate_id: str) -> Certificate | None:
+        """Read a certificate with its PEM."""
+        return cast("Certificate | None", self._entities.get(Key(Kind.CERTIFICATE, certificate_id)))
+
+    def policy(self, name: str) -> Policy | None:
+        """Read a policy's default version."""
+        return cast("Policy | None", self._entities.get(Key(Kind.POLICY, name)))
+
+    def certificates_of_thing(self, thing: str) -> frozenset[str]:
+        """List the certificates attached to a thing."""
+        return frozenset(key.other for key in self._of(Kind.THING_PRINCIPAL) if key.name == thing)
+
+    def policies_of_certificate(self, certificate_id: str) -> frozenset[str]:
+        """List the policies attached to a certificate."""
+        return frozenset(key.name for key in self._of(Kind.POLICY_ATTACHMENT) if key.other == certificate_id)
+
+    def things_of_certificate(self, certificate_id: str) -> frozenset[str]:
+        """List the things that a certificate is attached to."""
+        return frozenset(key.name for key in self._of(Kind.THING_PRINCIPAL) if key.other == certificate_id)
+
+    def certificates_of_policy(self, policy: str) -> frozenset[str]:
+        """List the certificates that a policy is attached to."""
+        return frozenset(key.other for key in self._of(Kind.POLICY_ATTACHMENT) if key.name == policy)
+
+    # Lister
+
+    def things(self) -> Iterator[Thing]:
+        """List all things."""
+        return iter([entity for entity in self._entities.values() if isinstance(entity, Thing)])
+
+    def thing_types(self) -> Iterator[ThingType]:
+        """List all thing types."""
+        return iter([entity for entity in self._entities.values() if isinstance(entity, ThingType)])
+
+    def certificates(self) -> Iterator[Certificate]:
+        """List all certificates, without PEM as AWS does."""
+        return iter([replace(entity, pem="") for entity in self._entities.values() if isinstance(entity, Certificate)])
+
+    def policy_names(self) -> Iterator[str]:
+        """List the names of all policies."""
+        return iter([key.name for key in self._of(Kind.POLICY)])
+
+    # Writer
+
+    def create(self, change: Create) -> None:
+        """Make it, if AWS would."""
+        desired, key = change.desired, change.key
+        actual = self._entities.get(key)
+        if actual is not None:
+            # AWS takes the same thing, type or attachment twice; a policy or a certificate never.
+            if actual != desired or isinstance(desired, Policy | Certificate):
+                raise Conflict(f"{key} exists")
+            return
+        match desired:
+            case Thing(type_name=type_name):
+                self._require_usable_type(type_name)
+                desired = replace(desired, version=1, thing_id=f"id-{next(self._ids)}")
+            case Policy():
+                desired = replace(desired, version_id=self._next_version(desired.name))
+            case ThingType(deprecated=True):
+                self._deprecated_at[key.name] = self._clock()
+            case PolicyAttachment() | ThingPrincipal():
+                self._require(*_ends_of(key))
+        self._entities[key] = desired
+
+    def update(self, change: Update) -> None:
+        """Change it, if AWS would."""
+        desired, key = change.desired, change.key
+        self._require(key)
+        actual = self._entities[key]
+        match desired, actual:
+            case Thing(), Thing():
+                _require_version(change.actual, actual)
+                if desired.type_name != actual.type_name:
+                    self._require_usable_type(desired.type_name)
+                desired = replace(desired, version=actual.version + 1, thing_id=actual.thing_id)
+            case Policy(), Policy():
+                desired = replace(desired, version_id=self._next_version(desired.name))
+            case ThingType(), ThingType():
+                # AWS changes nothing else, whatever is asked for.
+                desired = replace(actual, deprecated=desired.deprecated)
+                self._deprecated_at[key.name] = self._clock()
+            case Certificate(), Certificate():
+                desired = replace(desired, pem=actual.pem)
+            case _:
+                raise InvalidResource(f"{key} has no field that could be updated")
+        self._entities[key] = desired
+
+    def delete(self, change: Delete) -> None:
+        """Remove it, if AWS would; already gone is success."""
+        key = change.key
+        actual = self._entities.get(key)
+        match actual:
+            case None:
+                return
+            case Thing():
+                _require_version(change.actual, actual)
+                self._refuse_while_attached(key)
+            case Policy():
+                self._refuse_while_attached(key)
+            case Certificate():
+                # The adapter makes it inactive first, so a refusal leaves it so.
+                if actual.status is CertificateStatus.ACTIVE:
+                    self._entities[key] = replace(actual, status=CertificateStatus.INACTIVE)
+                self._refuse_while_attached(key)
+            case ThingType():
+                self._delete_type(actual)
+        del self._entities[key]
+
+    def _delete_type(self, actual: ThingType) -> None:
+        if not actual.deprecated:
+            self._entities[actual.key] = replace(actual, deprecated=True)
+            self._deprecated_at.setdefault(actual.name, self._clock())
+        if any(thing.type_name == actual.name for thing in self.things()):
+            raise NotReadyYet(f"a thing uses {actual.key}")
+        if self._clock() - self._deprecated_at[actual.name] < self._wait:
+            raise NotReadyYet(f"{actual.key} was deprecated less than five minutes ago")
+        del self._deprecated_at[actual.name]
+
+    def _of(self, kind: Kind) -> list[Key]:
+        return [key for key in self._entities if key.kind is kind]
+
+    def _next_version(self, policy: str) -> str:
+        self._policy_versions[policy] = self._policy_versions.get(policy, 0) + 1
+        return str(self._policy_versions[policy])
+
+    def _require(self, *keys: Key) -> None:
+        for key in keys:
+            if key not in self._entities:
+                raise NotReadyYet(f"{key} does not exist")
+
+    def _require_usable_type(self, name: str) -> None:
+        if not name:
+            return
+        self._require(Key(Kind.THING_TYPE, name))
+        if cast(ThingType, self.thing_type(name)).deprecated:
+            raise InvalidResource(f"thing type {name} is deprecated")
+
+    def _refuse_while_attached(self, key: Key) -> None:
+        relations = [other for other in self._entities if other != key and key in _ends_of(other)]
+        if relations:
+            raise Conflict(f"{key} still has {relations}")
+
+
+def _require_version(read: Entity, actual: Thing) -> None:
+    if cast(Thing, read).version != actual.version:
+        raise Conflict(f"{actual.key} has version {actual.version}")
+
+
+def _ends_of(key: Key) -> tuple[Key, ...]:
+    match key.kind:
+        case Kind.POLICY_ATTACHMENT:
+            return Key(Kind.POLICY, key.name), Key(Kind.CERTIFICATE, key.other)
+        case Kind.THING_PRINCIPAL:
+            return Key(Kind.THING, key.name), Key(Kind.CERTIFICATE, key.other)
+        case _:
+            return ()
+
+
+@dataclass
+class _Note:
+    """What the ledger holds of one resource."""
+
+    owned_at: int | None = None
+    outcome: Outcome | None = None
+    attempts: int = 0
+    next_attempt: int | None = None
+
+
+@dataclass
+class InMemoryLedger:
+    """The ledger, with the item semantics of its table."""
+
+    notes: dict[Key, _Note] = field(default_factory=dict)
+    cursors: dict[str, str] = field(default_factory=dict)
+
+    def owned(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that replication created."""
+        return frozenset(key for key in keys if key in self.notes and self.notes[key].owned_at is not None)
+
+    def intend(self, keys: Sequence[Key], at: int) -> None:
+        """Note, before creating them, that replication will own these."""
+        for key in keys:
+            self.notes[key] = _Note(owned_at=at)
+
+    def forget(self, keys: Collection[Key], before: int) -> None:
+        """Drop the notes of resources that are gone."""
+        for key in keys:
+            note = self.notes.get(key)
+            if note is not None and (note.owned_at is None or note.owned_at < before):
+                del self.notes[key]
+
+    def record(self, outcome: Outcome) -> None:
+        """Note how a look ended."""
+        note = self.notes.setdefault(outcome.key, _Note())
+        note.outcome = outcome
+        note.attempts = note.attempts + 1 if outcome.again else 0
+        note.next_attempt = outcome.at + pause(note.attempts) if outcome.again else None
+
+    def due(self, now: int) -> Iterator[Key]:
+        """Yield what is to be tried again by now, longest waiting first."""
+        waiting = [(note.next_attempt, key) for key, note in self.notes.items() if note.next_attempt is not None]
+        return iter([key for due_at, key in sorted(waiting) if due_at <= now])
+
+    def cursor(self, name: str) -> str:
+        """Return where a round stands."""
+        return self.cursors.get(name, "")
+
+    def move_cursor(self, name: str, to: str) -> None:
+        """Note where a round stands."""
+        self.cursors[name] = to
+
+    def outcome(self, key: Key) -> Outcome | None:
+        """What a test asks: how the last look at it ended."""
+        return self.notes[key].outcome if key in self.notes else None
+
+
+@dataclass
+class RecordingWorkflow:
+    """Remembers the looks that were asked for."""
+
+    started: list[Look] = field(default_factory=list)
+
+    def start(self, looks: Sequence[Look]) -> None:
+        """Remember them."""
+        self.started.extend(looks)
+
+    def take(self) -> list[Look]:
+        """Hand over what was asked for since the last time."""
+        taken, self.started = self.started, []
+        return taken
+
+
+class Killed(BaseException):
+    """The worker's process ends here; nothing in the product may catch it."""
+
+
+Between = Callable[[str, int], None]
+"""Called with the call's name, for example `primary.thing`, and its number from 1."""
+
+
+def _nothing(_name: str, _number: int) -> None:
+    """Leave the call alone."""
+
+
+@dataclass
+class Calls:
+    """Stands between a service and its ports: remembers every call, and lets a test act before and after each."""
+
+    made: list[str] = field(default_factory=list)
+    before: Between = _nothing
+    after: Between = _nothing
+
+    def through(self, side: str, port: Port) -> Port:
+        """Return the port with its calls going through here."""
+        return cast(Port, _Intercepted(side, port, self))
+
+    def to(self, *sides: str) -> list[str]:
+        """Return the calls that were made to these ports."""
+        return [call for call in self.made if call.partition(".")[0] in sides]
+
+
+class _Intercepted:
+    """A port whose calls are seen by `Calls`."""
+
+    def __init__(self, side: str, port: Any, calls: Calls) -> None:
+        self._side, self._port, self._calls = side, port, calls
+
+    def __getattr__(self, operation: str) -> Any:
+        method = getattr(self._port, operation)
+
+        def intercepted(*arguments: Any, **named: Any) -> Any:
+            name = f"{self._side}.{operation}"
+            self._calls.made.append(name)
+            number = len(self._calls.made)
+            self._calls.before(name, number)
+            answer = method(*arguments, **named)
+            self._calls.after(name, number)
+            return answer
+
+        return intercepted
+
+
+def raising(error: IotDrError | Killed, *, at: Collection[int] = (), on: Collection[str] = ()) -> Between:
+    """Raise at the calls with these numbers, or at every call with one of these names."""
+
+    def fault(name: str, number: int) -> None:
+        if number in at or name in on:
+            raise error
+
+    return fault
+
+
+def once(name: str, action: Callable[[], Any]) -> Between:
+    """Let the world change once, at the first call of this name."""
+    pending = [action]
+
+    def between(called: str, _number: int) -> None:
+        if called == name and pending:
+            pending.pop()()
+
+    return between

@@ -1,0 +1,197 @@
+"""A launch's smaller adapters against the SDK's stub: replicas, templates, builds, settings of a Region."""
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from iot_dr.aws.builds import CodeBuild
+from iot_dr.aws.launch_checks import IotRegions
+from iot_dr.aws.launch_files import PublishedTemplates, WorkBucket
+from iot_dr.aws.remains import RegionalRemains
+from iot_dr.aws.tables import GlobalTables
+from iot_dr.aws.waiting import wait_until
+from iot_dr.errors import ConfigurationError, LaunchFailed, Throttled
+from iot_dr.model.launches import Remainder, RemainderKind, Unreadable
+
+STREAM = "arn:aws:dynamodb:us-west-2:111122223333:table/t/stream/1"
+
+
+def stubbed(service: str, region: str = "us-east-1") -> tuple[Any, Stubber]:
+    client = boto3.client(service, region_name=region)
+    stub = Stubber(client)
+    stub.activate()
+    return client, stub
+
+
+def table(status: str, replicas: dict[str, str] | None = None, stream: str = "") -> dict[str, Any]:
+    description: dict[str, Any] = {
+        "TableStatus": status,
+        "Replicas": [{"RegionName": name, "ReplicaStatus": state} for name, state in (replicas or {}).items()],
+    }
+    return {"Table": description | ({"LatestStreamArn": stream} if stream else {})}
+
+
+class Tables:
+    """A table seen from two Regions."""
+
+    def __init__(self) -> None:
+        self.here, self._here = stubbed("dynamodb")
+        self.there, self._there = stubbed("dynamodb", "us-west-2")
+
+    def sees(self, status: str, **replicas: str) -> None:
+        named = {name.replace("_", "-"): state for name, state in replicas.items()}
+        self._here.add_response("describe_table", table(status, named), {"TableName": "t"})
+
+    def replica(self, status: str, stream: str = "") -> None:
+        self._there.add_response("describe_table", table(status, stream=stream), {"TableName": "t"})
+
+    def absent(self) -> None:
+        self._here.add_client_error("describe_table", "ResourceNotFoundException")
+
+    def stream(self) -> str:
+        clients = {"us-east-1": self.here, "us-west-2": self.there}
+        return GlobalTables(lambda _service, region: clients[region], delay=0).replica_stream(
+            "t", "us-east-1", "us-west-2"
+        )
+
+
+def test_the_stream_is_told_once_the_replica_is_active_on_both_sides() -> None:
+    tables = Tables()
+    tables.sees("UPDATING", us_west_2="CREATING")
+    tables.sees("ACTIVE", us_west_2="ACTIVE")
+    tables.replica("CREATING")
+    tables.sees("ACTIVE", us_west_2="ACTIVE")
+    tables.replica("ACTIVE", STREAM)
+
+    assert tables.stream() == STREAM
+
+
+def test_a_table_without_the_replica_fails_at_once() -> None:
+    tables = Tables()
+    tables.sees("ACTIVE", eu_west_1="ACTIVE")
+
+    with pytest.raises(LaunchFailed, match="no replica in us-west-2"):
+        tables.stream()
+
+
+def test_a_table_that_is_not_there_fails_at_once() -> None:
+    tables = Tables()
+    tables.absent()
+
+    with pytest.raises(LaunchFailed, match="does not exist"):
+        tables.stream()
+
+
+def test_waiting_ends_with_the_mend_when_the_time_is_over() -> None:
+    with pytest.raises(LaunchFailed, match=r"stack x was not done .* same STACK_POSTFIX"):
+        wait_until("stack x", lambda: False, delay=0.001, seconds=0.003)
+
+
+def test_a_look_that_fails_for_a_passing_reason_is_repeated() -> None:
+    looks = iter([Throttled("slow down"), False, True])
+
+    def look() -> bool:
+        answer = next(looks)
+        if isinstance(answer, Throttled):
+            raise answer
+        return answer
+
+    wait_until("stack x", look, delay=0)
+
+    assert list(looks) == []
+
+
+def published(stub: Callable[[Stubber], None]) -> str:
+    client, stubber = stubbed("s3")
+    stub(stubber)
+    return PublishedTemplates("p-reference", "drs/v1.0.0", "us-east-1", lambda _service, _region: client).url("a.json")
+
+
+def test_a_published_template_is_given_by_its_virtual_hosted_url() -> None:
+    def stub(stubber: Stubber) -> None:
+        stubber.add_response("head_bucket", {"BucketRegion": "us-east-1"}, {"Bucket": "p-reference"})
+        stubber.add_response("head_object", {}, {"Bucket": "p-reference", "Key": "drs/v1.0.0/a.json"})
+
+    assert published(stub) == "https://p-reference.s3.us-east-1.amazonaws.com/drs/v1.0.0/a.json"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "part"),
+    [("404", 404, "does not exist; publish this version first"), ("403", 403, "belongs to another account")],
+)
+def test_a_bucket_that_cannot_be_read_is_told_with_the_mend(code: str, status: int, part: str) -> None:
+    with pytest.raises(ConfigurationError, match=part):
+        published(lambda stubber: stubber.add_client_error("head_bucket", code, http_status_code=status))
+
+
+def test_a_template_that_is_not_published_is_told_with_the_mend() -> None:
+    def stub(stubber: Stubber) -> None:
+        stubber.add_response("head_bucket", {})
+        stubber.add_client_error("head_object", "404", http_status_code=404)
+
+    with pytest.raises(ConfigurationError, match=r"s3://p-reference/drs/v1\.0\.0/a\.json does not exist"):
+        published(stub)
+
+
+def test_the_tools_settings_are_written_as_text() -> None:
+    client, stub = stubbed("s3")
+    expected = {"Bucket": "b", "Key": "k", "Body": b"x", "ContentType": "text/plain; charset=utf-8"}
+    stub.add_response("put_object", {}, expected)
+
+    WorkBucket(lambda _service, _region: client).put("us-east-1", "b", "k", "x")
+
+    stub.assert_no_pending_responses()
+
+
+def test_a_build_gets_its_variables_and_a_token_that_starts_none_twice() -> None:
+    client, stub = stubbed("codebuild")
+    stub.add_response(
+        "start_build",
+        {"build": {"id": "p:1"}},
+        {
+            "projectName": "p",
+            "idempotencyToken": "t",
+            "environmentVariablesOverride": [{"name": "UUID", "value": "5f0c2a", "type": "PLAINTEXT"}],
+        },
+    )
+
+    assert CodeBuild(client).start("p", {"UUID": "5f0c2a"}, "t") == "p:1"
+
+
+def test_a_region_is_read_with_what_it_refuses_beside_what_it_tells() -> None:
+    client, stub = stubbed("iot")
+    stub.add_response("describe_endpoint", {"endpointAddress": "a-ats.iot"}, {"endpointType": "iot:Data-ATS"})
+    stub.add_response(
+        "describe_event_configurations",
+        {"eventConfigurations": {"THING": {"Enabled": True}, "JOB": {"Enabled": False}}},
+    )
+    stub.add_client_error("get_indexing_configuration", "UnauthorizedException", "no", 401)
+
+    state = IotRegions(lambda _region: client).read("us-east-1")
+
+    assert (state.endpoint, state.enabled_events) == ("a-ats.iot", frozenset({"THING"}))
+    assert isinstance(state.indexing_mode, Unreadable)
+
+
+def test_the_sdk_knows_regions_with_iot_core_in_every_partition() -> None:
+    assert {"us-east-1", "cn-north-1", "us-gov-west-1"} <= IotRegions().supported()
+
+
+@pytest.mark.parametrize(
+    ("kind", "service", "operation", "code"),
+    [
+        (RemainderKind.TABLE, "dynamodb", "describe_table", "ResourceNotFoundException"),
+        (RemainderKind.BUCKET, "s3", "head_bucket", "404"),
+    ],
+)
+def test_only_awss_word_makes_a_remainder_gone(kind: RemainderKind, service: str, operation: str, code: str) -> None:
+    client, stub = stubbed(service)
+    stub.add_response(operation, {})
+    stub.add_client_error(operation, code, http_status_code=404)
+    remains = RegionalRemains(lambda _service, _region: client)
+
+    assert remains.exists(Remainder(kind, "us-east-1", "x-1"))
+    assert not remains.exists(Remainder(kind, "us-east-1", "x-1"))

@@ -1,0 +1,145 @@
+"""Secrets Manager's adapter, its parameters checked against the service's model."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from iot_dr.aws.secrets import RememberedSecrets, SecretText, impatient_client
+from iot_dr.errors import AccessDenied, NotReadyYet, RegionUnavailable
+
+ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:probe-AbCdEf"
+
+
+@pytest.fixture
+def client() -> Any:
+    return boto3.client("secretsmanager", region_name="us-east-1")
+
+
+@pytest.fixture
+def stub(client: Any) -> Iterator[Stubber]:
+    with Stubber(client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def says(stub: Stubber, text: str) -> None:
+    stub.add_response("get_secret_value", {"SecretString": text}, {"SecretId": ARN})
+
+
+def fails(stub: Stubber, code: str, status: int = 400) -> None:
+    stub.add_client_error("get_secret_value", code, http_status_code=status)
+
+
+def test_a_secret_is_read_once_as_long_as_its_age_is_accepted(client: Any, stub: Stubber) -> None:
+    clock = Clock()
+    secrets = RememberedSecrets(client, clock)
+    says(stub, "one")
+    assert secrets.read(ARN, 300) == "one"
+
+    clock.now += 300
+
+    assert secrets.read(ARN, 300) == "one"
+
+
+def test_a_secret_older_than_accepted_is_read_anew(client: Any, stub: Stubber) -> None:
+    clock = Clock()
+    secrets = RememberedSecrets(client, clock)
+    says(stub, "one")
+    secrets.read(ARN, 300)
+    clock.now += 6
+    says(stub, "two")
+
+    assert secrets.read(ARN, 5) == "two"
+    assert secrets.read(ARN, 300) == "two"
+
+
+@pytest.mark.parametrize(("code", "status"), [("InternalServiceError", 500), ("ThrottlingException", 400)])
+def test_a_secret_that_cannot_be_renewed_is_used_beyond_its_age(
+    client: Any, stub: Stubber, code: str, status: int
+) -> None:
+    clock = Clock()
+    secrets = RememberedSecrets(client, clock)
+    says(stub, "one")
+    secrets.read(ARN, 300)
+    clock.now += 1000
+    fails(stub, code, status)
+
+    assert secrets.read(ARN, 300) == "one"
+
+
+def test_a_secret_that_was_never_read_and_cannot_be_is_an_error(client: Any, stub: Stubber) -> None:
+    fails(stub, "InternalServiceError", 500)
+
+    with pytest.raises(RegionUnavailable):
+        RememberedSecrets(client, Clock()).read(ARN, 300)
+
+
+def test_a_right_that_was_taken_away_is_not_bridged_by_memory(client: Any, stub: Stubber) -> None:
+    clock = Clock()
+    secrets = RememberedSecrets(client, clock)
+    says(stub, "one")
+    secrets.read(ARN, 300)
+    clock.now += 1000
+    fails(stub, "AccessDeniedException")
+
+    with pytest.raises(AccessDenied):
+        secrets.read(ARN, 300)
+
+
+def test_a_secret_that_is_missing_is_not_ready(client: Any, stub: Stubber) -> None:
+    fails(stub, "ResourceNotFoundException")
+
+    with pytest.raises(NotReadyYet):
+        RememberedSecrets(client, Clock()).read(ARN, 300)
+
+
+def test_a_deleted_secret_is_not_served_from_memory(client: Any, stub: Stubber) -> None:
+    clock = Clock()
+    secrets = RememberedSecrets(client, clock)
+    says(stub, "one")
+    secrets.read(ARN, 300)
+    clock.now += 1000
+    fails(stub, "ResourceNotFoundException")
+
+    with pytest.raises(NotReadyYet):
+        secrets.read(ARN, 300)
+
+
+def test_the_probes_secret_is_read_written_and_emptied(client: Any, stub: Stubber) -> None:
+    secret = SecretText(client, ARN)
+    says(stub, "one")
+    stub.add_response("put_secret_value", {}, {"SecretId": ARN, "SecretString": "two"})
+    # Two versions, so that the old value is neither AWSCURRENT nor AWSPREVIOUS.
+    for _ in range(2):
+        stub.add_response("put_secret_value", {}, {"SecretId": ARN, "SecretString": "{}"})
+
+    assert secret.read() == "one"
+    secret.write("two")
+    secret.empty()
+
+
+def test_a_probes_secret_that_is_gone_reads_as_none_and_needs_no_emptying(client: Any, stub: Stubber) -> None:
+    secret = SecretText(client, ARN)
+    fails(stub, "ResourceNotFoundException")
+    for _ in range(2):
+        stub.add_client_error("put_secret_value", "ResourceNotFoundException")
+
+    assert secret.read() is None
+    secret.empty()
+
+
+def test_the_health_checks_client_gives_up_within_the_time_that_route_53_waits() -> None:
+    config = impatient_client().meta.config
+
+    attempts = config.retries["total_max_attempts"]
+    assert attempts * (config.connect_timeout + config.read_timeout) < 2

@@ -1,0 +1,101 @@
+"""The command line's promises: exit codes, errors as one line, help that works, nothing imported too early."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from iot_dr.cli import main
+from iot_dr.errors import AccessDenied, IotDrError, LaunchFailed
+
+
+def invoke(*arguments: str, **environ: str) -> Result:
+    variables = dict.fromkeys(("PRIMARY_REGION", "SECONDARY_REGION", "STACK_POSTFIX", "UUID", "VERSION"))
+    return CliRunner().invoke(main.cli, arguments, env={**variables, **environ})
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[IotDrError], None]:
+    def fail(error: IotDrError) -> None:
+        @click.command()
+        def command() -> None:
+            raise error
+
+        monkeypatch.setattr(main.LazyGroup, "get_command", lambda *_: command)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(LaunchFailed("stack x failed: why"), 1), (AccessDenied("stack x failed: why"), 2)],
+)
+def test_an_error_is_one_line_on_stderr_and_an_exit_code(
+    failing: Callable[[IotDrError], None], error: IotDrError, code: int
+) -> None:
+    failing(error)
+
+    result = invoke("anything")
+
+    assert (result.exit_code, result.stderr, result.stdout) == (code, "error: stack x failed: why\n", "")
+
+
+def test_help_names_every_command_the_exit_codes_and_examples() -> None:
+    result = invoke("--help")
+
+    assert result.exit_code == 0
+    for part in (*main.COMMANDS, "Exit codes", "Examples:", "iot-dr launch --primary-region"):
+        assert part in result.stdout
+
+
+def test_the_version_is_told() -> None:
+    assert invoke("--version").stdout == f"iot-dr, version {main.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [("nothing-like-it",), ("launch", "--nothing-like-it"), ("launch", "x")])
+def test_wrong_use_ends_with_2(arguments: tuple[str, ...]) -> None:
+    assert invoke(*arguments).exit_code == 2
+
+
+def test_a_launch_without_its_variables_names_all_that_are_missing() -> None:
+    result = invoke("launch", UUID="a", VERSION="")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: missing: PRIMARY_REGION (--primary-region), SECONDARY_REGION")
+    assert "VERSION (--version)" in result.stderr
+    assert "UUID" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "part"),
+    [
+        ("SECONDARY_REGION", "us-east-1", "choose a different secondary Region"),
+        ("UUID", "Not/Good", "UUID must be"),
+        ("STACK_POSTFIX", "a b", "STACK_POSTFIX must be"),
+        ("CREATE_HEALTH_CHECK", "perhaps", "'perhaps' is not one of 'yes', 'no'"),
+    ],
+)
+def test_a_launch_with_a_value_that_cannot_be_is_refused_before_any_call(variable: str, value: str, part: str) -> None:
+    environ = {
+        "PRIMARY_REGION": "us-east-1",
+        "SECONDARY_REGION": "us-west-2",
+        "STACK_POSTFIX": "20261124120000",
+        "UUID": "5f0c2a",
+        "BUCKET_RESOURCES": "p-reference",
+        "SOLUTION_NAME": "drs",
+        "VERSION": "v1.0.0",
+    }
+
+    result = invoke("launch", **(environ | {variable: value}))
+
+    assert result.exit_code == 2
+    assert part in result.stderr
+
+
+def test_the_group_starts_without_the_sdk() -> None:
+    code = "import sys, iot_dr.cli.main; sys.exit('boto3' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,51 @@
+"""Two entities are equal when AWS would serve devices alike; what a Region counts for itself takes no part."""
+
+from dataclasses import replace
+
+import pytest
+
+from iot_dr.model.entities import (
+    Certificate,
+    CertificateStatus,
+    Entity,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.keys import Kind
+
+EXAMPLES: dict[Kind, Entity] = {
+    Kind.THING_TYPE: ThingType("pump"),
+    Kind.POLICY: Policy("pumps", "{}"),
+    Kind.CERTIFICATE: Certificate("abc", CertificateStatus.ACTIVE, "PEM"),
+    Kind.THING: Thing("pump-17"),
+    Kind.POLICY_ATTACHMENT: PolicyAttachment("pumps", "abc"),
+    Kind.THING_PRINCIPAL: ThingPrincipal("pump-17", "abc"),
+}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_an_entity_whose_key_is_of_that_kind(kind: Kind) -> None:
+    assert EXAMPLES[kind].key.kind is kind
+
+
+def test_what_a_region_counts_for_itself_makes_no_difference() -> None:
+    thing, policy = Thing("pump-17", {"a": "1"}), Policy("pumps", "{}")
+
+    assert replace(thing, version=7, thing_id="x") == thing
+    assert replace(policy, version_id="3") == policy
+    assert Certificate("abc", CertificateStatus.ACTIVE, "PEM") == Certificate("abc", CertificateStatus.ACTIVE)
+
+
+def test_an_empty_attribute_is_not_the_same_as_none() -> None:
+    assert Thing("pump-17", {"site": ""}) != Thing("pump-17")
+
+
+def test_a_thing_without_attributes_equals_one_with_an_empty_map() -> None:
+    assert Thing("pump-17") == Thing("pump-17", {})
+
+
+def test_a_certificate_does_not_show_its_pem() -> None:
+    assert "PEM" not in repr(EXAMPLES[Kind.CERTIFICATE])

@@ -1,0 +1,50 @@
+"""Keys name resources and relations, and survive being written down."""
+
+import pytest
+
+from iot_dr.errors import EventError
+from iot_dr.model.keys import (
+    RESERVED_PREFIX,
+    ROOT_KINDS,
+    Key,
+    Kind,
+    certificate_key,
+    policy_attachment_key,
+    policy_key,
+    thing_key,
+    thing_principal_key,
+    thing_type_key,
+)
+
+KEYS = (
+    thing_type_key("pump"),
+    policy_key("pumps"),
+    certificate_key("abc"),
+    thing_key("site:north_pump-17"),
+    policy_attachment_key("pumps", "abc"),
+    thing_principal_key("pump-17", "abc"),
+)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_a_key_reads_back_as_it_was_written(key: Key) -> None:
+    assert Key.parse(str(key)) == key
+
+
+def test_every_kind_has_a_key() -> None:
+    assert {key.kind for key in KEYS} == set(Kind)
+
+
+@pytest.mark.parametrize("text", ["", "thing", "thing#", "group#x", "cursor#thing"])
+def test_a_text_that_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(EventError, match="not a resource key"):
+        Key.parse(text)
+
+
+def test_relations_cannot_be_asked_for() -> None:
+    assert {key.kind for key in KEYS if not key.other} == ROOT_KINDS
+
+
+def test_the_health_checkers_names_are_reserved() -> None:
+    assert thing_key(f"{RESERVED_PREFIX}20260101").reserved
+    assert not thing_key("pump-17").reserved

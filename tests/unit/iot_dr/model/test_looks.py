@@ -1,0 +1,76 @@
+"""Many events about one resource make one look at it."""
+
+import json
+
+import pytest
+
+from iot_dr.errors import EventError
+from iot_dr.model.keys import ROOT_KINDS, Key, Kind, thing_key
+from iot_dr.model.looks import Look, coalesce
+from tests.builders import an_event
+
+
+def test_a_look_survives_the_workflow() -> None:
+    look = Look(thing_key("pump-17"), 1, True, False, "e-1", 2, 3, "f")
+
+    assert Look.from_json(json.loads(json.dumps(look.to_json()))) == look
+
+
+@pytest.mark.parametrize("kind", sorted(ROOT_KINDS))
+def test_a_kind_and_a_name_are_enough(kind: Kind) -> None:
+    assert Look.from_json({"kind": str(kind), "name": "x"}) == Look(Key(kind, "x"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"kind": "thing"}, {"kind": "thing", "name": ""}, {"kind": "thing", "name": 7}]
+    + [{"kind": kind, "name": "x"} for kind in (None, "group", "policy_attachment")],
+)
+def test_what_cannot_be_looked_at_is_refused(value: dict) -> None:
+    with pytest.raises(EventError, match="cannot look at"):
+        Look.from_json(value)
+
+
+def test_events_of_one_resource_become_one_look_with_the_newest_time() -> None:
+    events = [
+        an_event("a", "CREATED", 10, "e1"),
+        an_event("b", "CREATED", 11, "e2"),
+        an_event("a", "UPDATED", 12, "e3"),
+    ]
+
+    looks = coalesce(events)
+
+    assert [(look.key.name, look.occurred_at, look.event_id) for look in looks] == [("a", 12, "e3"), ("b", 11, "e2")]
+
+
+def test_the_newest_time_wins_in_any_order() -> None:
+    events = [an_event("a", "UPDATED", 12, "e3"), an_event("a", "CREATED", 10, "e1")]
+
+    (look,) = coalesce(events)
+
+    assert (look.occurred_at, look.event_id) == (12, "e3")
+
+
+@pytest.mark.parametrize("operations", [("CREATED", "UPDATED"), ("UPDATED", "CREATED")])
+def test_once_called_new_it_stays_new(operations: tuple[str, str]) -> None:
+    (look,) = coalesce(an_event("a", operation, time) for time, operation in enumerate(operations))
+
+    assert look.created
+    assert look.whole
+
+
+def test_updates_alone_do_not_need_a_whole_look() -> None:
+    (look,) = coalesce([an_event("a", "UPDATED", 1), an_event("a", "UPDATED", 2)])
+
+    assert not look.whole
+    assert not look.created
+
+
+def test_a_deletion_needs_a_whole_look() -> None:
+    (look,) = coalesce([an_event("a", "DELETED")])
+
+    assert look.whole
+
+
+def test_no_events_make_no_looks() -> None:
+    assert coalesce([]) == ()

@@ -1,0 +1,212 @@
+"""The health check's decisions, with a probe and secrets that do what the test says."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from iot_dr.errors import AccessDenied, IotDrError, NotReadyYet, RegionUnavailable, Throttled
+from iot_dr.model.probes import ProbeCredentials
+from iot_dr.services import health
+from iot_dr.services.health import HealthCheck, HealthSecrets
+
+CREDENTIALS = ProbeCredentials("iot-dr-probe-1", "a" * 64, "certificate", "key")
+RENEWED = replace(CREDENTIALS, certificate_id="b" * 64)
+
+
+@dataclass
+class Secrets:
+    """Secrets with a current text each; a remembered older one is given to who accepts its age."""
+
+    current: dict[str, str]
+    remembered: dict[str, str] = field(default_factory=dict)
+    reads: list[tuple[str, float]] = field(default_factory=list)
+
+    def read(self, secret_id: str, max_age_seconds: float) -> str:
+        self.reads.append((secret_id, max_age_seconds))
+        if max_age_seconds >= health.REMEMBER_SECONDS and secret_id in self.remembered:
+            return self.remembered[secret_id]
+        return self.current[secret_id]
+
+
+@dataclass
+class Broker:
+    """Returns the nonce, or another text, or fails; remembers who spoke to it."""
+
+    accepts: frozenset[str] = frozenset({CREDENTIALS.certificate_id, RENEWED.certificate_id})
+    sends: str | None = None
+    fails: IotDrError | None = None
+    calls: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def round_trip(self, credentials: ProbeCredentials, nonce: str, timeout_seconds: float) -> str:
+        self.calls.append((credentials.certificate_id, nonce, timeout_seconds))
+        if self.fails:
+            raise self.fails
+        if credentials.certificate_id not in self.accepts:
+            raise AccessDenied("the endpoint closed the connection before it was accepted")
+        return nonce if self.sends is None else self.sends
+
+
+class Clock:
+    def __init__(self, *times: float) -> None:
+        self.times = list(times)
+
+    def __call__(self) -> float:
+        return self.times.pop(0) if len(self.times) > 1 else self.times[0]
+
+
+def a_check(broker: Broker, secrets: Secrets | None = None, clock: Clock | None = None) -> HealthCheck:
+    nonces = iter(f"nonce-{number}" for number in range(9))
+    return HealthCheck(
+        ids=HealthSecrets(path="path", probe="probe"),
+        secrets=secrets or some_secrets(),
+        probe=broker,
+        clock=clock or Clock(0.0),
+        new_nonce=lambda: next(nonces),
+    )
+
+
+def some_secrets() -> Secrets:
+    return Secrets({"path": "s3cret", "probe": CREDENTIALS.to_json()})
+
+
+def test_a_region_that_returns_the_nonce_is_healthy() -> None:
+    assert a_check(Broker()).check("s3cret") == health.HEALTHY
+    assert health.HEALTHY.status_code == 200
+
+
+@pytest.mark.parametrize("received", ["", "nonce-1", "nonce-00", "NONCE-0"])
+def test_a_region_that_returns_anything_but_the_nonce_is_unhealthy(received: str) -> None:
+    verdict = a_check(Broker(sends=received)).check("s3cret")
+
+    assert verdict == health.WRONG_MESSAGE
+    assert verdict.status_code == 503
+
+
+def test_the_nonce_of_an_earlier_call_does_not_make_a_later_one_healthy() -> None:
+    broker = Broker()
+    check = a_check(broker)
+    assert check.check("s3cret") == health.HEALTHY
+
+    broker.sends = "nonce-0"
+
+    assert check.check("s3cret") == health.WRONG_MESSAGE
+
+
+def test_every_call_makes_a_round_trip_of_its_own() -> None:
+    broker = Broker()
+    check = a_check(broker)
+
+    for _ in range(3):
+        check.check("s3cret")
+
+    assert [nonce for _, nonce, _ in broker.calls] == ["nonce-0", "nonce-1", "nonce-2"]
+
+
+@pytest.mark.parametrize("offered", ["", "S3cret", "s3cret ", "s3cre", "s3crett", "sécret", "\ud800"])
+def test_a_wrong_secret_is_forbidden_and_causes_no_mqtt_traffic(offered: str) -> None:
+    broker = Broker()
+
+    verdict = a_check(broker).check(offered)
+
+    assert verdict == health.FORBIDDEN
+    assert verdict.status_code == 403
+    assert broker.calls == []
+
+
+def test_an_empty_path_secret_lets_nobody_in() -> None:
+    secrets = some_secrets()
+    secrets.current["path"] = ""
+
+    assert a_check(Broker(), secrets).check("") == health.FORBIDDEN
+
+
+def test_a_wrong_secret_never_reads_the_private_key() -> None:
+    secrets = some_secrets()
+
+    a_check(Broker(), secrets).check("guess")
+
+    assert {secret_id for secret_id, _ in secrets.reads} == {"path"}
+
+
+def test_a_rotated_path_secret_is_found_although_the_old_one_is_remembered() -> None:
+    secrets = some_secrets()
+    secrets.remembered["path"] = "old"
+
+    assert a_check(Broker(), secrets).check("s3cret") == health.HEALTHY
+
+
+def test_credentials_that_are_refused_are_read_anew_and_tried_once_more() -> None:
+    secrets = some_secrets()
+    secrets.remembered["probe"] = CREDENTIALS.to_json()
+    secrets.current["probe"] = RENEWED.to_json()
+    broker = Broker(accepts=frozenset({RENEWED.certificate_id}))
+
+    assert a_check(broker, secrets).check("s3cret") == health.HEALTHY
+    assert [certificate for certificate, _, _ in broker.calls] == [CREDENTIALS.certificate_id, RENEWED.certificate_id]
+
+
+def test_credentials_that_are_refused_and_still_current_are_not_tried_again() -> None:
+    broker = Broker(accepts=frozenset())
+    check = a_check(broker)
+
+    with pytest.raises(AccessDenied):
+        check.check("s3cret")
+
+    assert len(broker.calls) == 1
+
+
+def test_a_certificate_that_is_deactivated_between_two_calls_fails_the_second_and_serves_again_when_activated() -> None:
+    broker = Broker()
+    check = a_check(broker)
+    assert check.check("s3cret") == health.HEALTHY
+
+    broker.accepts = frozenset()
+    with pytest.raises(AccessDenied):
+        check.check("s3cret")
+
+    broker.accepts = frozenset({CREDENTIALS.certificate_id})
+    assert check.check("s3cret") == health.HEALTHY
+
+
+def test_the_round_trip_gets_what_reading_the_secrets_left_of_the_time() -> None:
+    broker = Broker()
+
+    a_check(broker, clock=Clock(10.0, 10.4)).check("s3cret")
+
+    assert broker.calls[0][2] == pytest.approx(health.DEADLINE_SECONDS - 0.4)
+
+
+def test_no_round_trip_begins_after_the_deadline() -> None:
+    broker = Broker()
+
+    with pytest.raises(RegionUnavailable):
+        a_check(broker, clock=Clock(10.0, 10.0 + health.DEADLINE_SECONDS)).check("s3cret")
+
+    assert broker.calls == []
+
+
+def test_the_deadline_leaves_time_within_the_two_seconds_that_route_53_waits() -> None:
+    assert health.DEADLINE_SECONDS <= 1.5
+
+
+def test_a_secret_without_credentials_is_a_failure_that_quotes_nothing_of_it() -> None:
+    secrets = some_secrets()
+    secrets.current["probe"] = '{"private_key": "KEY"'
+
+    with pytest.raises(NotReadyYet) as caught:
+        a_check(Broker(), secrets).check("s3cret")
+
+    assert "KEY" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (AccessDenied("arn:aws:secretsmanager:..."), "refused"),
+        (RegionUnavailable("host"), "unreachable"),
+        (NotReadyYet("arn"), "not_ready"),
+        (Throttled("arn"), "not_ready"),
+    ],
+)
+def test_every_foreseen_failure_is_unhealthy_with_a_reason_from_a_fixed_list(error: IotDrError, reason: str) -> None:
+    assert health.failure(error) == health.Verdict(503, reason)

@@ -1,0 +1,40 @@
+"""What the workflow could not do is kept, and tried again by the schedule."""
+
+from iot_dr.model.keys import thing_key
+from iot_dr.model.looks import Look
+from iot_dr.model.outcomes import State
+from iot_dr.services.record_failure import LONGEST_REASON, record_failure
+from tests.fakes import FakeClock, InMemoryLedger
+
+LOOK = Look(thing_key("pump-17"), event_id="e-1")
+
+
+def test_a_failure_is_kept_with_its_reason_and_waits_for_another_try() -> None:
+    ledger, clock = InMemoryLedger(), FakeClock()
+
+    outcome = record_failure(LOOK, "AccessDenied", "no right to iot:GetPolicy", ledger=ledger, clock=clock)
+
+    assert ledger.outcome(LOOK.key) == outcome
+    assert (outcome.state, outcome.reason) == (State.FAILED, "AccessDenied: no right to iot:GetPolicy")
+    assert outcome.event_id == "e-1"
+    assert not list(ledger.due(clock()))
+    clock.advance(61)
+    assert list(ledger.due(clock())) == [LOOK.key]
+
+
+def test_each_failure_waits_longer_than_the_one_before() -> None:
+    ledger, clock = InMemoryLedger(), FakeClock()
+    for _ in range(2):
+        record_failure(LOOK, "AccessDenied", "", ledger=ledger, clock=clock)
+
+    clock.advance(61)
+
+    assert not list(ledger.due(clock()))
+    clock.advance(60)
+    assert list(ledger.due(clock())) == [LOOK.key]
+
+
+def test_a_reason_is_for_reading() -> None:
+    outcome = record_failure(LOOK, "Error", "x" * 10_000, ledger=InMemoryLedger(), clock=FakeClock())
+
+    assert len(outcome.reason) == LONGEST_REASON

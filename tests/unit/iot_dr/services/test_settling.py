@@ -1,0 +1,88 @@
+"""A new device is looked at with growing pauses until what hangs on it has stood still."""
+
+import pytest
+
+from iot_dr.model.entities import PolicyAttachment, ThingPrincipal
+from iot_dr.model.keys import Key, policy_key, thing_key
+from iot_dr.model.looks import Look
+from iot_dr.services.settling import PAUSES, Attachments, Settling, attachments, complete, fingerprint, pause
+from tests.builders import a_device, a_snapshot
+
+THING = thing_key("pump-17")
+SETTLING = Settling(complete=3, incomplete=60)
+COMPLETE = {"certificate": ["policy"]}
+
+
+def _pause(seen: Attachments, seconds_still: float, *, looks: int = 0, key: Key = THING, created: bool = True) -> int:
+    look = Look(key, occurred_at=1_000_000, created=created, looks=looks, changed_at=1_000_000)
+    return pause(look, seen, 1_000_000 + int(seconds_still * 1000), SETTLING)
+
+
+@pytest.mark.parametrize(("seconds", "wanted"), [(0, 3), (2.9, 3), (3, 0), (100, 0)])
+def test_a_complete_device_is_looked_at_again_until_it_stood_still(seconds: float, wanted: int) -> None:
+    assert _pause(COMPLETE, seconds) == wanted
+
+
+@pytest.mark.parametrize("seen", [{}, {"certificate": []}, {"one": ["policy"], "two": []}])
+def test_an_incomplete_device_is_waited_for_longer(seen: Attachments) -> None:
+    assert _pause(seen, 59.9)
+    assert not _pause(seen, 60)
+
+
+def test_what_never_stands_still_is_left_to_the_sweep_before_the_workflow_ends() -> None:
+    restless = Look(THING, occurred_at=1_000_000, created=True, looks=9, changed_at=1_239_000)
+
+    assert pause(restless, COMPLETE, 1_239_999, SETTLING) == 3
+    assert pause(restless, COMPLETE, 1_240_000, SETTLING) == 0
+
+
+def test_pauses_grow_and_then_stay() -> None:
+    pauses = [_pause({}, 0, looks=looks) for looks in range(len(PAUSES) + 3)]
+
+    assert pauses == sorted(pauses)
+    assert pauses[0] == 1
+    assert pauses[-1] == PAUSES[-1]
+
+
+def test_what_is_not_new_is_left_to_the_sweep() -> None:
+    assert _pause({}, 0, created=False) == 0
+
+
+def test_only_things_are_waited_for() -> None:
+    assert _pause({}, 0, key=policy_key("pumps")) == 0
+
+
+def test_the_waits_for_an_incomplete_device_fit_into_an_express_workflow() -> None:
+    seconds, looks = 0, 0
+    while wait := _pause({}, seconds, looks=looks):
+        seconds, looks = seconds + wait, looks + 1
+
+    assert 60 <= seconds < 300
+
+
+def test_attachments_are_those_of_the_thing_alone() -> None:
+    mine, others = a_device("pump-17"), a_device("pump-18")
+    snapshot = a_snapshot(*mine, *others[1:])
+
+    (certificate,) = [entity.certificate_id for entity in mine if isinstance(entity, ThingPrincipal)]
+
+    assert attachments(snapshot, THING) == {certificate: ["pumps"]}
+
+
+def test_a_certificate_without_policy_is_seen_too() -> None:
+    assert attachments(a_snapshot(ThingPrincipal("pump-17", "c"), PolicyAttachment("p", "d")), THING) == {"c": []}
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted"), [({}, False), ({"c": []}, False), ({"c": ["p"]}, True), ({"c": ["p"], "d": []}, False)]
+)
+def test_a_device_is_complete_when_each_of_its_certificates_has_a_policy(seen: Attachments, wanted: bool) -> None:
+    assert complete(seen) is wanted
+
+
+def test_a_fingerprint_changes_with_the_attachments_and_with_nothing_else() -> None:
+    assert fingerprint({"a": ["p", "q"], "b": []}) == fingerprint({"b": (), "a": frozenset({"q", "p"})})
+    prints = {
+        fingerprint(seen) for seen in ({}, {"a": []}, {"a": ["p"]}, {"a": ["q"]}, {"a": ["p", "q"]}, {"b": ["p"]})
+    }
+    assert len(prints) == 6

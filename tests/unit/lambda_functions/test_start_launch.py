@@ -1,0 +1,143 @@
+"""The start of a launch as CloudFormation calls it: the handler itself, an answer over HTTP."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from iot_dr.errors import AccessDenied, IotDrError
+from iot_dr.model.launches import Remainder
+from iot_dr.runtime import start_launch
+from start_launch.handler import lambda_handler
+from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
+
+PROPERTIES = {
+    "ProjectName": "launch",
+    "PrimaryRegion": "us-east-1",
+    "SecondaryRegion": "us-west-2",
+    "CreateHealthCheck": "yes",
+    "StackPostfix": "20261124120000",
+    "Uuid": "5f0c2a12-0000-0000-0000-000000000000",
+}
+
+
+@dataclass
+class World:
+    """CodeBuild and both Regions in memory."""
+
+    started: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    tokens: dict[str, str] = field(default_factory=dict)
+    there: set[str] = field(default_factory=set)
+    error: BaseException | None = None
+
+    def start(self, project: str, variables: Mapping[str, str], token: str) -> str:
+        if self.error:
+            raise self.error
+        if token not in self.tokens:
+            self.started.append((project, dict(variables)))
+            self.tokens[token] = f"{project}:{len(self.started)}"
+        return self.tokens[token]
+
+    def exists(self, remainder: Remainder) -> bool:
+        if self.error:
+            raise self.error
+        return str(remainder) in self.there
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    fake = World()
+    monkeypatch.setattr(start_launch, "CodeBuild", lambda _client: fake)
+    monkeypatch.setattr(start_launch, "RegionalRemains", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def answers() -> Iterator[Answers]:
+    with taking_answers() as taken:
+        yield taken
+
+
+def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answers: Answers) -> None:
+    lambda_handler(answers.request("Create", PROPERTIES), Invocation())
+
+    assert answers.only["Status"] == "SUCCESS"
+    assert answers.only["PhysicalResourceId"] == "launch-20261124120000"
+    assert world.started == [
+        (
+            "launch",
+            {
+                "PRIMARY_REGION": "us-east-1",
+                "SECONDARY_REGION": "us-west-2",
+                "CREATE_HEALTH_CHECK": "yes",
+                "STACK_POSTFIX": "20261124120000",
+                "UUID": "5f0c2a12-0000-0000-0000-000000000000",
+            },
+        )
+    ]
+
+
+def test_a_request_that_is_delivered_twice_starts_one_build(world: World, answers: Answers) -> None:
+    for _ in range(2):
+        lambda_handler(answers.request("Create", PROPERTIES), Invocation())
+
+    assert len(world.started) == 1
+
+
+def test_an_update_starts_another_build_of_the_same_launch(world: World, answers: Answers) -> None:
+    lambda_handler(answers.request("Create", PROPERTIES), Invocation())
+    changed = PROPERTIES | {"CreateHealthCheck": "no"}
+    update = answers.request("Update", changed, "launch-20261124120000", RequestId="request-2")
+
+    lambda_handler(update, Invocation())
+
+    assert [variables["CREATE_HEALTH_CHECK"] for _, variables in world.started] == ["yes", "no"]
+    assert len({variables["STACK_POSTFIX"] for _, variables in world.started}) == 1
+    assert {body["PhysicalResourceId"] for body in answers.bodies} == {"launch-20261124120000"}
+
+
+def test_a_delete_succeeds_and_says_what_is_left(
+    world: World, answers: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.there = {"stack IoTDRSecondary20261124120000 in us-west-2"}
+
+    lambda_handler(answers.request("Delete", PROPERTIES, "launch-20261124120000"), Invocation())
+
+    command = "aws cloudformation delete-stack --stack-name IoTDRSecondary20261124120000 --region us-west-2"
+    assert answers.only["Status"] == "SUCCESS"
+    assert command in answers.only["Reason"]
+    (record,) = [record for record in caplog.records if record.message == "main stack deleted"]
+    assert command in record.__dict__["left"][0]
+
+
+def test_a_delete_succeeds_although_nothing_can_be_looked_at(world: World, answers: Answers) -> None:
+    world.error = AccessDenied("no right")
+
+    lambda_handler(answers.request("Delete", PROPERTIES, "launch-20261124120000"), Invocation())
+
+    assert answers.only["Status"] == "SUCCESS"
+    assert "could not look: AccessDenied" in answers.only["Reason"]
+    assert answers.sizes[0] <= 4096
+
+
+def test_a_delete_of_a_launch_that_never_started_looks_for_nothing(world: World, answers: Answers) -> None:
+    world.error = AssertionError("looked")
+
+    lambda_handler(answers.request("Delete", PROPERTIES, "not-created"), Invocation())
+
+    assert answers.only["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("error", [AccessDenied("codebuild:StartBuild is not allowed"), RuntimeError("a bug: secret")])
+def test_an_exception_inside_is_answered(world: World, answers: Answers, error: Exception) -> None:
+    world.error = error
+
+    if isinstance(error, IotDrError):
+        lambda_handler(answers.request("Create", PROPERTIES), Invocation())
+    else:
+        with pytest.raises(RuntimeError):
+            lambda_handler(answers.request("Create", PROPERTIES), Invocation())
+
+    assert answers.only["Status"] == "FAILED"
+    assert answers.only["PhysicalResourceId"] == "not-created"
+    assert "secret" not in answers.only["Reason"]

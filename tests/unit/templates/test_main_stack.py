@@ -1,0 +1,102 @@
+import re
+
+import pytest
+
+import generate
+from tests.unit.templates.resolving import PRIMARY
+from tests.unit.templates.stacks import Stack
+
+OUTPUTS = {
+    "CFNIoTDRPrimaryStack",
+    "CFNIoTDRSecondaryStack",
+    "CFNR53HealthCheckPrimaryStack",
+    "CFNR53HealthCheckSecondaryStack",
+    "CodeBuildLaunchSolutionProject",
+    "IoTEndpointPrimary",
+    "IoTEndpointSecondary",
+    "StackPostfix",
+    "ToolsS3Url",
+    "LambdaS3Url",
+    "UuidS3Postfix",
+}
+BUILD_VARIABLES = {
+    "BUCKET_RESOURCES",
+    "SOLUTION_NAME",
+    "VERSION",
+    "CREATE_HEALTH_CHECK",
+    "PRIMARY_REGION",
+    "SECONDARY_REGION",
+    "STACK_POSTFIX",
+    "UUID",
+}
+
+
+@pytest.fixture(name="main")
+def main_stack(stacks: dict[str, Stack]) -> Stack:
+    return stacks["main"]
+
+
+def test_parameters_are_those_that_the_documentation_names(main: Stack) -> None:
+    assert set(main.template["Parameters"]) == {"PrimaryRegion", "SecondaryRegion", "CreateHealthCheck"}
+
+
+def test_outputs_are_those_that_the_documentation_names(main: Stack) -> None:
+    assert set(main.template["Outputs"]) == OUTPUTS
+
+
+def test_the_form_offers_every_region_with_iot_core_and_no_other(main: Stack) -> None:
+    for name in ("PrimaryRegion", "SecondaryRegion"):
+        assert tuple(main.template["Parameters"][name]["AllowedValues"]) == generate.iot_regions()
+
+
+def test_the_form_refuses_one_region_for_both(main: Stack) -> None:
+    (assertion,) = main.template["Rules"]["RegionsDiffer"]["Assertions"]
+
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "PrimaryRegion"}, {"Ref": "SecondaryRegion"}]}]}
+
+
+def test_nothing_is_launched_before_the_check_has_passed(main: Stack) -> None:
+    launch = main.template["Resources"]["SolutionLaunch"]["Properties"]
+
+    assert launch["StackPostfix"] == {"Fn::GetAtt": ["LaunchCheck", "StackPostfix"]}
+    assert launch["Uuid"] == {"Fn::GetAtt": ["LaunchCheck", "Uuid"]}
+
+
+def test_links_open_a_page_of_the_console_in_the_resources_region(main: Stack) -> None:
+    links = {
+        name: url
+        for name, output in main.template["Outputs"].items()
+        if str(url := main.resolve(output["Value"])).startswith("http")
+    }
+
+    assert links.keys() == {name for name in OUTPUTS if name.startswith(("CFN", "CodeBuild")) or name.endswith("S3Url")}
+    for name, url in links.items():
+        assert re.fullmatch(r"https://[a-z0-9-]+\.console\.aws\.amazon\.com/[^\s${}]+", url), name
+    assert links["CFNIoTDRPrimaryStack"].startswith(f"https://{PRIMARY}.")
+    assert links["CFNIoTDRPrimaryStack"].endswith("filteringText=IoTDRPrimaryLaunchCheck.StackPostfix")
+
+
+def test_the_build_gets_the_variables_that_the_buildspec_reads(main: Stack) -> None:
+    variables = main.properties("LaunchProject")["Environment"]["EnvironmentVariables"]
+    values = {variable["Name"]: variable["Value"] for variable in variables}
+
+    assert values.keys() == BUILD_VARIABLES
+    assert values["BUCKET_RESOURCES"] == "iot-dr-example-reference"
+
+
+def test_the_build_takes_its_source_from_the_stacks_own_region(main: Stack) -> None:
+    source = main.properties("LaunchProject")["Source"]
+
+    assert source["Location"] == (f"iot-dr-example-{PRIMARY}/disaster-recovery-for-aws-iot/v0.0.0/iot-dr-solution.zip")
+    assert source["BuildSpec"] == "launch-solution.yml"
+
+
+def test_the_log_of_what_deletion_left_outlives_the_stack(main: Stack) -> None:
+    for title in ("StartLaunchLogGroup", "LaunchLogGroup"):
+        assert main.template["Resources"][title]["DeletionPolicy"] == "Retain"
+
+
+def test_the_start_may_start_its_own_project_only(main: Stack) -> None:
+    (starting,) = [one for one in main.statements("StartLaunchRole") if "codebuild:StartBuild" in one["Action"]]
+
+    assert starting["Resource"] == [main.resolve.arn("LaunchProject")]

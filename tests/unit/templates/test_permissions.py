@@ -1,0 +1,77 @@
+"""Policies of all stacks: known to AWS, small enough, and every `*` with its reason."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import generate
+from tests.unit.templates.policy_linter import findings
+from tests.unit.templates.stacks import Stack
+
+INLINE_POLICIES_OF_A_ROLE = 10_240
+MANAGED_POLICY = 6_144
+"""IAM's limits, white space not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+MARGIN = 400
+"""What longer Regions, partitions and names than those of this test may add."""
+
+ACCEPTED = {
+    # The launch gives its buckets their policy and life cycle. Who may do that can reach the objects; they are the
+    # launch's own buckets, and the bucket policy holds nothing but the denial of connections without TLS.
+    re.compile(r"LaunchRole: RESOURCE_POLICY_PRIVILEGE_ESCALATION.* on arn:aws:s3:::iot-dr-(primary|secondary)-\* "),
+    # parliament wants a hosted zone as well as a health check; the call takes one of them by its ResourceType.
+    re.compile(r"LaunchRole: RESOURCE_MISMATCH: \[{'action': 'route53:ChangeTagsForResource'[^}]*hostedzone/\*'}\]"),
+}
+
+
+def test_every_role_passes_parliament(stack: Stack) -> None:
+    found = [
+        f"{role}: {finding}"
+        for role in stack.of_type("AWS::IAM::Role")
+        for document in stack.documents(role)
+        for finding in findings(document)
+    ]
+
+    unaccepted = [line for line in found if not any(accepted.match(line) for accepted in ACCEPTED)]
+
+    assert not unaccepted, "\n".join(unaccepted)
+
+
+def test_parliament_would_find_a_misspelt_action() -> None:
+    statement = {"Effect": "Allow", "Action": ["iot:ReadThing"], "Resource": ["*"]}
+
+    assert findings({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_policies_stay_below_the_limits_of_iam(stack: Stack) -> None:
+    for role in stack.of_type("AWS::IAM::Role"):
+        size = sum(_size(policy["PolicyDocument"]) for policy in stack.properties(role)["Policies"])
+        assert size + MARGIN <= INLINE_POLICIES_OF_A_ROLE, f"{role} has {size} characters"
+
+    for policy in stack.of_type("AWS::IAM::ManagedPolicy"):
+        size = _size(stack.properties(policy)["PolicyDocument"])
+        assert size + MARGIN <= MANAGED_POLICY, f"{policy} has {size} characters"
+
+
+def test_no_role_may_do_everything_of_a_service(stack: Stack) -> None:
+    for role in stack.of_type("AWS::IAM::Role"):
+        for statement in stack.statements(role):
+            assert not [action for action in statement["Action"] if "*" in action], f"{role} {statement['Sid']}"
+
+
+def test_every_wildcard_has_its_reason_on_its_line() -> None:
+    wildcard = re.compile(r"""["'][^"']*(?<!\*)\*(?!\*)[^"']*["']""")
+    lines = [
+        f"{path.name}:{number}: {line.strip()}"
+        for path in sorted((generate.ROOT / "templates").rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if wildcard.search(line) and "#" not in line and "re.compile" not in line and "encode(*" not in line
+    ]
+
+    assert not lines, "\n".join(lines)
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    return len(json.dumps(document, separators=(",", ":")))

@@ -1,0 +1,145 @@
+import json
+
+import pytest
+
+from iot_dr.services.settling import PAUSES
+from tests.unit.templates.resolving import PARAMETERS, PRIMARY
+from tests.unit.templates.stacks import Stack
+
+EXPRESS_SECONDS = 300
+SECONDS_FOR_RETRIES = 60
+
+
+@pytest.fixture(name="secondary")
+def secondary_stack(stacks: dict[str, Stack]) -> Stack:
+    return stacks["secondary"]
+
+
+def test_the_launch_needs_to_give_only_what_has_no_default(secondary: Stack) -> None:
+    needed = {name for name, spec in secondary.template["Parameters"].items() if "Default" not in spec}
+
+    assert needed == {"PrimaryRegion", "GlobalTableStreamArn", "Uuid"}
+
+
+def test_the_mapping_lets_only_new_items_of_the_primary_through(secondary: Stack) -> None:
+    (criterion,) = secondary.properties("RegistryEventMapping")["FilterCriteria"]["Filters"]
+
+    assert json.loads(criterion["Pattern"]) == {
+        "eventName": ["INSERT"],
+        "dynamodb": {"NewImage": {"source_region": {"S": [PRIMARY]}}},
+    }
+
+
+def test_the_mapping_loses_no_event_and_keeps_what_fails(secondary: Stack) -> None:
+    mapping = secondary.properties("RegistryEventMapping")
+
+    assert mapping["EventSourceArn"] == PARAMETERS["GlobalTableStreamArn"]
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["MaximumRetryAttempts"] == 10
+    assert mapping["MaximumRecordAgeInSeconds"] == 24 * 3600
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == secondary.resolve.arn("WorkBucket")
+
+
+def test_the_triggers_role_has_what_its_mapping_needs(secondary: Stack) -> None:
+    resources_of = {
+        action: statement["Resource"]
+        for statement in secondary.statements("StartReplicationRole")
+        for action in statement["Action"]
+    }
+    bucket = secondary.resolve.arn("WorkBucket")
+
+    for action in ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"):
+        assert resources_of[action] == [PARAMETERS["GlobalTableStreamArn"]]
+    assert resources_of["dynamodb:ListStreams"] == ["*"]
+    assert resources_of["s3:PutObject"] == [f"{bucket}/aws/lambda/*"]
+    assert resources_of["s3:ListBucket"] == [bucket]
+    assert resources_of["states:StartExecution"] == [secondary.resolve.arn("ReplicationStateMachine")]
+
+
+def test_the_state_machine_may_call_exactly_the_functions_of_its_tasks(secondary: Stack) -> None:
+    machine = secondary.properties("ReplicationStateMachine")
+    called = _functions_called(machine["Definition"])
+    role = secondary.role_of("ReplicationStateMachine", "RoleArn")
+    (invoking,) = [one for one in secondary.statements(role) if one["Action"] == ["lambda:InvokeFunction"]]
+
+    assert set(invoking["Resource"]) == called
+    assert called == {
+        secondary.resolve.arn("ReplicateResourceFunction"),
+        secondary.resolve.arn("RecordFailureFunction"),
+    }
+
+
+def test_the_state_machine_is_express_and_logs_errors_without_data(secondary: Stack) -> None:
+    machine = secondary.properties("ReplicationStateMachine")
+
+    assert machine["StateMachineType"] == "EXPRESS"
+    assert machine["LoggingConfiguration"]["Level"] == "ERROR"
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+
+def test_each_schedule_may_call_its_function_and_nothing_else(secondary: Stack) -> None:
+    schedules = secondary.of_type("AWS::Scheduler::Schedule")
+
+    assert set(schedules) == {"RetrySchedule", "SweepSchedule"}
+    for schedule in schedules:
+        target = secondary.properties(schedule)["Target"]
+        (allowed,) = secondary.statements(secondary.role_of(schedule, "Target", "RoleArn"))
+        assert allowed["Action"] == ["lambda:InvokeFunction"]
+        assert allowed["Resource"] == [target["Arn"]]
+
+
+@pytest.mark.parametrize(("schedule", "task"), [("RetrySchedule", "retry"), ("SweepSchedule", "sweep")])
+def test_each_schedule_names_its_task(schedule: str, task: str, secondary: Stack) -> None:
+    assert json.loads(secondary.properties(schedule)["Target"]["Input"]) == {"task": task}
+
+
+def test_the_longest_wait_for_a_device_fits_into_an_express_execution(secondary: Stack) -> None:
+    longest = secondary.template["Parameters"]["IncompleteSeconds"]["MaxValue"]
+
+    assert longest + max(PAUSES) < EXPRESS_SECONDS - SECONDS_FOR_RETRIES
+
+
+def test_the_ledger_is_keyed_by_resource_and_its_index_is_by_state(secondary: Stack) -> None:
+    ledger = secondary.properties("LedgerTable")
+    (index,) = ledger["GlobalSecondaryIndexes"]
+
+    assert [key["AttributeName"] for key in ledger["KeySchema"]] == ["resource"]
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["retry_state", "next_attempt"]
+    assert ledger["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_no_role_writes_to_the_primarys_registry(secondary: Stack) -> None:
+    reading = ("Describe", "Get", "List")
+    for role in secondary.of_type("AWS::IAM::Role"):
+        for statement in secondary.statements(role):
+            written = [one for one in statement["Action"] if one.startswith("iot:") and not one[4:].startswith(reading)]
+            if written:
+                held = statement.get("Condition", {}).get("StringEquals", {}).get("aws:RequestedRegion")
+                assert not [resource for resource in statement["Resource"] if PRIMARY in resource]
+                assert statement["Resource"] != ["*"] or held == [secondary.resolve.region]
+
+
+def test_what_piles_up_fails_or_is_dropped_rings_an_alarm(secondary: Stack) -> None:
+    watched = {secondary.properties(alarm)["MetricName"] for alarm in secondary.of_type("AWS::CloudWatch::Alarm")}
+
+    assert watched == {
+        "IteratorAge",
+        "OnFailureDestinationDeliveredEventCount",
+        "DroppedEventCount",
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+        "Errors",
+    }
+    # The mapping's counts exist only where they are asked for.
+    assert secondary.properties("RegistryEventMapping")["MetricsConfig"] == {"Metrics": ["EventCount"]}
+
+
+def _functions_called(node: object) -> set[str]:
+    if isinstance(node, list):
+        return {called for item in node for called in _functions_called(item)}
+    if not isinstance(node, dict):
+        return set()
+    own = {node["FunctionName"]} if "FunctionName" in node else set()
+    return own | {called for item in node.values() for called in _functions_called(item)}

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import boto3
+import pytest
+
+import generate
+
+
+def test_the_regions_are_those_that_the_sdk_gives_iot_core_in_every_partition() -> None:
+    session = boto3.session.Session()
+    known = {
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("iot", partition)
+    }
+
+    assert generate.iot_regions() == tuple(sorted(known))
+
+
+def test_the_four_templates_are_written_into_a_new_folder(tmp_path: Path) -> None:
+    code = generate.main(["--output", str(tmp_path / "new" / "folder")])
+
+    assert code == 0
+    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {
+        "disaster-recovery-for-aws-iot.template",
+        "disaster-recovery-for-aws-iot-primary-region.template",
+        "disaster-recovery-for-aws-iot-secondary-region.template",
+        "disaster-recovery-for-aws-iot-r53-health-checker.template",
+    }
+
+
+def test_the_release_stands_in_the_templates(tmp_path: Path) -> None:
+    generate.main(["--output", str(tmp_path), "--bucket-prefix", "acme", "--solution-name", "dr", "--version", "v9"])
+
+    for path in tmp_path.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert '"BucketPrefix": "acme"' in text
+        assert '"KeyPrefix": "dr/v9"' in text
+        assert "(dr v9)" in text
+
+
+def test_check_is_quiet_and_0_where_nothing_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generate.main(["--output", str(tmp_path)])
+
+    assert generate.main(["--check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_check_shows_what_differs_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generate.main(["--output", str(tmp_path), "--version", "v1"])
+
+    assert generate.main(["--check", str(tmp_path), "--version", "v2"]) == 1
+    shown = capsys.readouterr().out
+    assert '-        "Version": "v1",' in shown
+    assert '+        "Version": "v2",' in shown
+    assert "(as generated)" in shown
+
+
+def test_check_takes_a_missing_file_for_an_empty_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.main(["--check", str(tmp_path)]) == 1
+    assert "disaster-recovery-for-aws-iot.template" in capsys.readouterr().out
+
+
+def test_check_without_folder_compares_with_the_golden_files() -> None:
+    assert generate.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--output", "x", "--bucket-prefix", "Not A Bucket"], "bucket prefix 'Not A Bucket'"),
+        (["--output", "x", "--version", ""], "version ''"),
+        (["--check", "no-such-folder"], "no-such-folder is not a folder"),
+        (["--output", "setup.cfg"], "cannot write to setup.cfg"),
+    ],
+)
+def test_bad_input_exits_2_and_says_what_to_change(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(generate.ROOT)
+
+    assert generate.main(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_nothing_to_do_exits_2_and_names_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        generate.main([])
+
+    assert stopped.value.code == 2
+    assert "--output, --check or --lint" in capsys.readouterr().err
+
+
+def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        generate.main(["--help"])
+
+    shown = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert "examples:" in shown
+    assert "generate.py --output build --bucket-prefix acme-iot-dr" in shown
+    assert "exit codes:" in shown
+
+
+def test_lint_prints_findings_and_exits_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        generate, "render", lambda _config: {"bad.template": '{"Resources": {"A": {"Type": "B::C::D"}}}'}
+    )
+
+    assert generate.main(["--lint"]) == 1
+    assert "bad.template: line 1: E" in capsys.readouterr().out
+
+
+def test_neither_clock_nor_environment_nor_network_is_read_by_the_templates() -> None:
+    sources = [*(generate.ROOT / "templates").rglob("*.py"), generate.ROOT / "generate.py"]
+
+    for path in sources:
+        text = path.read_text(encoding="utf-8")
+        for word in ("import os\n", "os.environ", "datetime", "import time", "boto3", "uuid4", "import random"):
+            assert word not in text, f"{path.name}: {word}"
