@@ -1,0 +1,98 @@
+"""The trigger: a batch of the table's stream in, one workflow execution and the unreadable records' numbers out."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from iot_dr.errors import AccessDenied, ConfigurationError
+from iot_dr.runtime.start_replication import start_replication_handler
+from tests.builders import a_stream_record, a_thing_payload, a_type_payload, an_item
+from tests.endpoint import Answer, Endpoint, Request
+from tests.unit.lambda_functions.functions import STATE_MACHINE, Function, load
+
+STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
+GOOD, TYPE, UNREADABLE = an_item(a_thing_payload("pump-17")), an_item(a_type_payload("pump")), an_item("no base64!")
+
+
+@pytest.fixture
+def aws() -> Iterator[Endpoint]:
+    with Endpoint(lambda _request: STARTED) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def trigger(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
+    return load("start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+
+
+def a_batch(*items: dict) -> dict:
+    return {"Records": [a_stream_record(item, str(100 + number)) for number, item in enumerate(items)]}
+
+
+def started(aws: Endpoint) -> list[tuple[str, str]]:
+    looks = [look for request in aws.requests for look in json.loads(request.body["input"])["resources"]]
+    return [(look["kind"], look["name"]) for look in looks]
+
+
+def test_a_batch_starts_one_execution_for_its_distinct_resources(aws: Endpoint, trigger: Function) -> None:
+    answer = trigger(a_batch(GOOD, TYPE, GOOD), None)
+
+    assert answer == {"batchItemFailures": []}
+    assert aws.operations() == ["StartExecution"]
+    assert aws.requests[0].body["stateMachineArn"] == STATE_MACHINE
+    assert started(aws) == [("thing", "pump-17"), ("thing_type", "pump")]
+
+
+def test_one_unreadable_record_is_reported_alone_and_the_others_are_started(aws: Endpoint, trigger: Function) -> None:
+    answer = trigger(a_batch(GOOD, UNREADABLE, TYPE), None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "101"}]}
+    assert started(aws) == [("thing", "pump-17"), ("thing_type", "pump")]
+
+
+def test_an_event_of_another_family_is_reported_and_never_lost(aws: Endpoint, trigger: Function) -> None:
+    answer = trigger(a_batch(an_item({"eventType": "JOB_EVENT"})), None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "100"}]}
+    assert aws.requests == []
+
+
+def test_a_record_without_image_is_reported(aws: Endpoint, trigger: Function) -> None:
+    batch = a_batch(GOOD)
+    del batch["Records"][0]["dynamodb"]["NewImage"]
+
+    assert trigger(batch, None) == {"batchItemFailures": [{"itemIdentifier": "100"}]}
+
+
+def test_one_invocation_leaves_nothing_to_the_next(aws: Endpoint, trigger: Function) -> None:
+    trigger(a_batch(UNREADABLE), None)
+
+    assert trigger(a_batch(GOOD), None) == {"batchItemFailures": []}
+
+
+def test_an_unreadable_record_is_logged_with_its_reason_and_without_traceback(
+    trigger: Function, caplog: pytest.LogCaptureFixture
+) -> None:
+    trigger(a_batch(UNREADABLE), None)
+
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "not base64 of JSON" in vars(line)["reason"]
+    assert vars(line)["resource"] == "pump-17"
+    assert line.exc_info is None
+
+
+def test_a_workflow_that_cannot_be_started_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denies(_request: Request) -> Answer:
+        return Answer({"__type": "AccessDeniedException", "message": "no"}, 400)
+
+    with Endpoint(denies) as aws:
+        trigger = load("start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+
+        with pytest.raises(AccessDenied):
+            trigger(a_batch(GOOD), None)
+
+
+def test_without_its_variables_the_function_does_not_start() -> None:
+    with pytest.raises(ConfigurationError, match="STATE_MACHINE_ARN"):
+        start_replication_handler({})

@@ -1,0 +1,89 @@
+"""The sweep as the schedule calls it: one task to retry, one to compare."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from iot_dr.errors import ConfigurationError, UnsafePlan
+from iot_dr.runtime.sweep_registry import sweep_registry_handler
+from tests.builders import PRIMARY
+from tests.endpoint import Answer, Endpoint, Request
+from tests.unit.lambda_functions.functions import STATE_MACHINE, WORKER_VARIABLES, Function, load
+
+STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
+EMPTY_LISTS = {"things": [], "thingTypes": [], "certificates": [], "policies": []}
+
+
+def answering(things_of: Callable[[str], list[str]]) -> Callable[[Request], Answer]:
+    """Answer as two Regions do whose registries hold nothing but these things, all of them owned."""
+
+    def answer(request: Request) -> Answer:
+        match request.operation.partition("?")[0]:
+            case "GET /things":
+                return Answer({"things": [{"thingName": name} for name in things_of(request.region)]})
+            case "BatchGetItem":
+                keys = request.body["RequestItems"]["ledger"]["Keys"]
+                return Answer({"Responses": {"ledger": [{**key, "owned_at": {"N": "1"}} for key in keys]}})
+            case "Query":
+                return Answer({"Items": [{"resource": {"S": "thing#waits"}}]})
+            case "StartExecution":
+                return STARTED
+            case operation:
+                return Answer(EMPTY_LISTS if operation.startswith("GET") else {})
+
+    return answer
+
+
+@contextmanager
+def sweeping(patch: pytest.MonkeyPatch, things_of: Callable[[str], list[str]]) -> Iterator[tuple[Endpoint, Function]]:
+    with Endpoint(answering(things_of)) as aws:
+        yield aws, load("sweep_registry", aws, patch, {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE})
+
+
+def _started(aws: Endpoint) -> list[str]:
+    inputs = [json.loads(request.body["input"]) for request in aws.requests if request.operation == "StartExecution"]
+    return [look["name"] for one in inputs for look in one["resources"]]
+
+
+def test_a_sweep_starts_the_workflow_for_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with sweeping(monkeypatch, lambda region: ["a", "b"] if region == PRIMARY else ["b"]) as (aws, sweep):
+        answer = sweep({"task": "sweep"}, None)
+
+    assert answer["drift"] == 1
+    assert sorted(_started(aws)) == ["a", "b"]
+
+
+def test_a_retry_starts_the_workflow_for_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    with sweeping(monkeypatch, lambda _region: []) as (aws, sweep):
+        answer = sweep({"task": "retry"}, None)
+
+    assert answer == {"retried": 1}
+    assert _started(aws) == ["waits"]
+    assert set(aws.operations()) == {"Query", "StartExecution"}
+
+
+def test_an_unsafe_sweep_is_refused_until_its_share_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"pump-{number}" for number in range(20)]
+    with sweeping(monkeypatch, lambda region: [] if region == PRIMARY else names) as (aws, sweep):
+        with pytest.raises(UnsafePlan):
+            sweep({"task": "sweep"}, None)
+        assert _started(aws) == []
+
+        answer = sweep({"task": "sweep", "delete_share": 1.0}, None)
+
+    assert answer["drift"] == 20
+
+
+def test_drift_is_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with sweeping(monkeypatch, lambda region: ["a"] if region == PRIMARY else []) as (_, sweep):
+        sweep({"task": "sweep"}, None)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["Drift"] for line in lines if "_aws" in line] == [[1.0]]
+
+
+def test_without_its_variables_the_function_does_not_start() -> None:
+    with pytest.raises(ConfigurationError, match="PRIMARY_REGION"):
+        sweep_registry_handler({})
