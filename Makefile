@@ -37,7 +37,7 @@ lint: setup ## ruff, mypy, shellcheck, generated templates current, cfn-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	git ls-files -z --cached --others --exclude-standard | grep -zE '\.sh$$|^\.ci/run$$' | xargs -0 $(BIN)/shellcheck
-	$(BIN)/python generate.py --lint
+	$(BIN)/python generate.py --lint --check tests/golden
 
 .PHONY: test
 test: setup lint ## Lint, then every test: unit, property, contract, architecture, end to end
@@ -48,8 +48,9 @@ unit: setup ## Only the tests that need no Region pair
 	$(BIN)/pytest -m "not lab" $(ARGS)
 
 .PHONY: golden
-golden: setup ## Accept the templates that the code generates now
+golden: setup ## Accept the templates and the reference pages that the code generates now
 	$(BIN)/python generate.py --output tests/golden
+	$(BIN)/python -m docs.reference
 
 .PHONY: dist
 dist: setup ## Build the assets as deployment/build-s3-dist.sh does, under a made-up prefix
@@ -62,4 +63,4 @@ lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
 
 .PHONY: clean
 clean: ## Remove virtual environments, caches and build output
-	rm -rf $(VENV) $(EMULATOR_VENV) .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets
+	rm -rf $(VENV) $(EMULATOR_VENV) .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*

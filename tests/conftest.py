@@ -7,6 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples at every run, so that a red run is red again; `--hypothesis-profile search` looks for new ones.
+settings.register_profile("steady", derandomize=True, database=None, deadline=None, max_examples=60)
+settings.register_profile("search", deadline=None, max_examples=2000)
+settings.load_profile("steady")
 
 DUMMY_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",

@@ -1,36 +1,10 @@
-"""A test of the tests: a health check that loses one of its statements must not pass its own tests.
+"""A test of the tests: a health check that loses one of its statements must not pass its own tests."""
 
-Each mutant is a copy of the package in which one statement is another, put before the checkout on the path.
-"""
-
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "source" / "lambda" / "iot_dr_layer" / "python" / "iot_dr"
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One statement of a module, what becomes of it, and the tests that must notice."""
-
-    module: str
-    statement: str
-    replacement: str
-    tests: str
-
-    def apply(self, package: Path) -> None:
-        path = package / self.module
-        text = path.read_text(encoding="utf-8")
-        assert text.count(self.statement) == 1, f"{self.module} no longer has this statement once: {self.statement}"
-        path.write_text(text.replace(self.statement, self.replacement), encoding="utf-8")
-
+from tests.architecture.mutants import Mutation, copy_package, run_tests, survives
 
 HEALTH = "tests/unit/iot_dr/services/test_health.py"
 MQTT = "tests/unit/iot_dr/aws/test_mqtt.py"
@@ -52,42 +26,13 @@ MUTATIONS = {
 }
 
 
-def passes(tests: str, package_parent: Path) -> subprocess.CompletedProcess[str]:
-    """Run tests with the package that lies in a folder, as a fresh process."""
-    path = os.pathsep.join([str(package_parent), str(ROOT)])
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-o", f"pythonpath={package_parent} {ROOT}"]
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, tests],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    copy = tmp_path / "iot_dr"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
-
-
 @pytest.mark.parametrize("tests", [HEALTH, MQTT])
-def test_a_copy_without_a_mutation_passes(package: Path, tests: str) -> None:
-    result = passes(tests, package.parent)
+def test_a_copy_without_a_mutation_passes(tmp_path: Path, tests: str) -> None:
+    result = run_tests(tests, copy_package(tmp_path).parent)
 
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_a_mutant_does_not_survive(package: Path, name: str) -> None:
-    mutation = MUTATIONS[name]
-    mutation.apply(package)
-
-    result = passes(mutation.tests, package.parent)
-
-    # 1: tests failed. Any other status would be a mutant that cannot even be imported, which proves nothing.
-    assert result.returncode == 1, result.stdout + result.stderr
-    assert " failed" in result.stdout
+def test_a_mutant_does_not_survive(tmp_path: Path, name: str) -> None:
+    assert not survives(MUTATIONS[name], tmp_path)

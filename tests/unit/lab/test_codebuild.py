@@ -14,7 +14,9 @@ def run(phases: dict[str, Any], **sections: Any) -> subprocess.CompletedProcess[
 
 
 def test_phases_run_in_their_order_in_one_shell() -> None:
-    result = run({"build": {"commands": ["echo $ANSWER in ${PWD##*/}"]}, "install": {"commands": ["ANSWER=42", "cd /"]}})
+    result = run(
+        {"build": {"commands": ["echo $ANSWER in ${PWD##*/}"]}, "install": {"commands": ["ANSWER=42", "cd /"]}}
+    )
     assert result.returncode == 0
     assert [line for line in result.stdout.splitlines() if not line.startswith("Entering")] == ["42 in"]
 
@@ -33,7 +35,9 @@ def test_a_failed_install_keeps_the_build_phase_from_running() -> None:
 
 
 def test_post_build_runs_after_a_failed_build_and_cannot_mend_it() -> None:
-    result = run({"build": {"commands": ["false"]}, "post_build": {"commands": ["echo after $CODEBUILD_BUILD_SUCCEEDING"]}})
+    result = run(
+        {"build": {"commands": ["false"]}, "post_build": {"commands": ["echo after $CODEBUILD_BUILD_SUCCEEDING"]}}
+    )
     assert result.returncode == 1
     assert "after 0" in result.stdout
 
@@ -48,5 +52,5 @@ def test_variables_of_the_buildspec_are_set() -> None:
 
 
 def test_a_buildspec_of_version_0_1_is_refused() -> None:
-    with pytest.raises(ValueError, match="not 0.2"):
+    with pytest.raises(ValueError, match=r"not 0\.2"):
         script({"version": 0.1, "phases": {}})

@@ -25,7 +25,10 @@ def signed(service: str, region: str, **headers: str) -> dict[str, str | None]:
         ("PUT /things/pump-17/principals HTTP/1.1", "AttachThingPrincipal"),
         ("POST /certificate/register-no-ca HTTP/1.1", "RegisterCertificateWithoutCA"),
         ("PUT /certificates/0af3?newStatus=INACTIVE HTTP/1.1", "UpdateCertificate"),
-        ("POST /attached-policies/arn%3Aaws%3Aiot%3Aus-east-1%3A1%3Acert%2F0af3?recursive=false HTTP/1.1", "ListAttachedPolicies"),
+        (
+            "POST /attached-policies/arn%3Aaws%3Aiot%3Aus-east-1%3A1%3Acert%2F0af3?recursive=false HTTP/1.1",
+            "ListAttachedPolicies",
+        ),
         ("PUT /target-policies/device HTTP/1.1", "AttachPolicy"),
         ("POST /target-policies/device HTTP/1.1", "DetachPolicy"),
         ("POST /policies/device/version?setAsDefault=true HTTP/1.1", "CreatePolicyVersion"),

@@ -28,5 +28,9 @@ def test_key_and_certificate_belong_together() -> None:
 
 def test_every_resource_of_the_policy_is_in_the_devices_region() -> None:
     statements = json.loads(device_policy("us-east-1", "000000000000"))["Statement"]
-    resources = [entry for each in statements for entry in ([each["Resource"]] if isinstance(each["Resource"], str) else each["Resource"])]
+    resources = [
+        entry
+        for each in statements
+        for entry in ([each["Resource"]] if isinstance(each["Resource"], str) else each["Resource"])
+    ]
     assert all(resource.startswith("arn:aws:iot:us-east-1:000000000000:") for resource in resources)

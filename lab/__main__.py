@@ -1,0 +1,130 @@
+"""`python -m lab run | up | down`: the local Region pair."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import NoReturn
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.table import Table
+
+from lab import supervisor
+from lab.emulator import STATE, LabError
+from lab.pair import launched
+from lab.progress import ConsoleProgress
+from lab.registry import KINDS
+from lab.rehearsal import Outcome, rehearse
+
+_PR_SET_PDEATHSIG = 1
+
+console = Console()
+
+_skip_build = click.option("--skip-build", is_flag=True, help="Use what deployment/build-s3-dist.sh built last.")
+
+
+@click.group()
+def cli() -> None:
+    """The local Region pair: both Regions on this machine, without an AWS account."""
+
+
+@cli.command()
+@click.option("--devices", type=click.IntRange(4, 500), default=20, show_default=True, help="Size of the fleet.")
+@_skip_build
+def run(devices: int, *, skip_build: bool) -> None:
+    """Launch the product, let a fleet cross, compare both Regions; exit 0 when they are equal."""
+    _end_with_make()
+    begun = time.monotonic()
+    with supervisor.exclusive(STATE / "run.lock", "make lab"):
+        supervisor.discard_leftovers(STATE / "run")
+        with launched(STATE / "run", ConsoleProgress(console), build=not skip_build) as pair:
+            outcome = rehearse(pair, devices)
+    show(outcome, time.monotonic() - begun)
+    if outcome.differences:
+        sys.exit(1)
+
+
+@cli.command()
+@_skip_build
+def up(*, skip_build: bool) -> None:
+    """Launch the product and keep the pair running for experiments."""
+    state = supervisor.up(click.echo, build=not skip_build)
+    click.echo("\nThe pair is up. For the AWS CLI and boto3:\n")
+    for name, value in state["environ"].items():
+        click.echo(f"export {name}={value}")
+    click.echo("\nDevices connect to:")
+    for region, endpoint in state["endpoints"].items():
+        click.echo(f"  {region}  {endpoint}")
+    click.echo(
+        f"\nStack postfix {state['outputs']['StackPostfix']}; all else in .lab/state.json. Stop it: make lab-down"
+    )
+
+
+@cli.command()
+def down() -> None:
+    """Stop what `up` started."""
+    click.echo("Stopped." if supervisor.down() else "No pair was running.")
+
+
+@cli.command(hidden=True)
+@_skip_build
+def supervise(*, skip_build: bool) -> None:
+    """Be the process that `up` leaves running."""
+    supervisor.supervise(build=not skip_build)
+
+
+def show(outcome: Outcome, seconds: float) -> None:
+    """What crossed, and how fast."""
+    table = Table(title="What crossed", title_justify="left")
+    table.add_column("")
+    for region in ("primary", "secondary"):
+        table.add_column(region, justify="right")
+    table.add_column("equal", justify="center")
+    for kind in KINDS:
+        equal = outcome.primary.kinds[kind] == outcome.secondary.kinds[kind]
+        counts = (str(outcome.primary.count(kind)), str(outcome.secondary.count(kind)))
+        table.add_row(kind, *counts, "[green]yes[/green]" if equal else "[red]no[/red]")
+    table.add_row("MQTT with the same certificate", *("connected" for _ in outcome.connected), "[green]yes[/green]")
+    console.print(table)
+    lag = outcome.lag
+    console.print(
+        f"Lag over {len(lag.seconds)} devices, last provisioning call to complete device: "
+        f"median {lag.median:.2f} s, p95 {lag.p95:.2f} s, max {lag.longest:.2f} s; "
+        f"the first, with cold functions: {outcome.cold.longest:.2f} s"
+    )
+    for difference in outcome.differences:
+        console.print(f"[red]{difference}[/red]")
+    verdict = "[red]The Regions differ.[/red]" if outcome.differences else "[green]Both Regions are equal.[/green]"
+    console.print(f"{verdict} [dim]{seconds:.0f} s in all[/dim]")
+
+
+def _end_with_make() -> None:
+    """Take the death of `make` for SIGTERM: killed outright it tells nobody, but the kernel does."""
+    if "MAKELEVEL" in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run a command; every way out stops what it started."""
+    # SIGTERM leaves as Ctrl-C does: through every `finally`.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        cli()
+    except LabError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except (ClientError, BotoCoreError) as error:
+        click.echo(f"error: a call to the pair failed: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Lambda's runtime."""
+
+import os
+import threading
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from . import correction
+from .patching import replace
+
+_ENVIRONMENTS = 2 * (os.cpu_count() or 2)
+_PATIENCE = 10.0
+
+_HANDLER_FAILED = (
+    '_real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")'
+)
+_HANDLER_FAILED_WITH_CLASS = (
+    '_real_stdout.write(json.dumps({"status": "ok", "result": None, "raised": {'
+    '"errorMessage": str(e), "errorType": type(e).__name__, "requestId": context.aws_request_id, '
+    '"stackTrace": traceback.format_tb(e.__traceback__)}, "trace": traceback.format_exc()}) + "\\n")'
+)
+
+
+@correction("https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html")
+def function_error_names_the_class() -> None:
+    """errorType is the exception's class, by which Retry and Catch match, and the environment lives on after it."""
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if script.count(_HANDLER_FAILED) != 1:
+        message = "the emulator's Python worker no longer reports a failed handler the way this correction replaces"
+        raise LookupError(message)
+    # Reported as an answer, because the emulator kills a worker that reports an error; turned back into one below.
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_HANDLER_FAILED, _HANDLER_FAILED_WITH_CLASS)
+
+    execute, invoke = lambda_svc._execute_function_warm, lambda_runtime.Worker.invoke
+
+    def execute_function_warm(func: dict[str, Any], event: Any, request_id: str) -> Any:
+        result = execute(func, event, request_id)
+        raised = result.get("body")
+        if isinstance(raised, _Raised):
+            return {"body": dict(raised.error), "error": True, "log": result.get("log", "")}
+        return result
+
+    def worker_invoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        response = invoke(self, *args, **kwargs)
+        if "raised" in response:
+            log = "\n".join(filter(None, [response.get("log", ""), response.get("trace", "")]))
+            return {**response, "result": _Raised(response["raised"]), "log": log}
+        return response
+
+    lambda_runtime.Worker.invoke = worker_invoke
+    replace(execute, execute_function_warm)
+
+
+class _Raised:
+    """What a handler raised, on its way through the emulator's result."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        self.error = error
+
+
+@correction("https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html")
+def cold_starts_do_not_crowd_out_the_machine() -> None:
+    """On AWS cold starts run beside each other; here a burst of them shares a few cores and takes many seconds.
+
+    So beyond a few environments of one function an invocation waits a moment for one that is about to be free. Only a
+    moment: a function that waits for itself gets the environment that AWS would give it.
+    """
+    acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    released = threading.Condition()
+
+    def crowded(func_name: str, config: dict[str, Any], qualifier: str) -> bool:
+        with lambda_runtime._lock:
+            workers = lambda_runtime._workers.get(lambda_runtime._worker_key(func_name, config, qualifier), [])
+            return len(workers) >= _ENVIRONMENTS and all(worker.in_use for worker in workers)
+
+    def acquire_worker(
+        func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: str = "$LATEST", **more: Any
+    ) -> Any:
+        with released:
+            released.wait_for(lambda: not crowded(func_name, config, qualifier), _PATIENCE)
+            return acquire(func_name, config, code_zip, qualifier=qualifier, **more)
+
+    def release_worker(worker: Any) -> None:
+        release(worker)
+        with released:
+            released.notify_all()
+
+    replace(acquire, acquire_worker)
+    replace(release, release_worker)

@@ -1,0 +1,64 @@
+"""The registry's control plane, and the ARNs that its calls are authorized on."""
+
+import json
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.services import iot
+
+from . import correction
+from .patching import replace
+
+_IOT_SERVICES = ("iot", "iot-data", "iot-jobs-data")
+
+
+@correction("https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateThing.html")
+def update_thing_expected_version() -> None:
+    """UpdateThing with a stale expectedVersion is refused with VersionConflictException."""
+    update = iot._update_thing
+
+    def update_thing(name: str, payload: dict[str, Any]) -> Any:
+        expected, thing = payload.get("expectedVersion"), iot._things.get(name)
+        if thing is not None and expected is not None and int(expected) != thing.get("version", 1):
+            return iot.error_response_json(
+                "VersionConflictException",
+                f"The version for thing {name} does not match the expected version.",
+                409,
+            )
+        return update(name, payload)
+
+    replace(update, update_thing)
+
+
+@correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
+def policy_attachment_is_authorized_on_its_target() -> None:
+    """Attach- and DetachPolicy are authorized on the certificate or group, ListTargetsForPolicy on the policy."""
+    extract = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
+        service: str,
+        method: str,
+        path: str,
+        headers: Any,
+        body: bytes,
+        query_params: Any,
+        region: str,
+        account_id: str,
+    ) -> Any:
+        if service in _IOT_SERVICES:
+            parts = [part for part in path.split("/") if part]
+            if len(parts) == 2 and parts[0] == "target-policies":
+                return _target(body)
+            if len(parts) == 2 and parts[0] == "policy-targets":
+                return f"arn:aws:iot:{region}:{account_id}:policy/{parts[1]}"
+        return extract(service, method, path, headers, body, query_params, region, account_id)
+
+    replace(extract, extract_resource_arn)
+
+
+def _target(body: bytes) -> str:
+    try:
+        target = json.loads(body or b"{}").get("target")
+    except (ValueError, AttributeError):
+        target = None
+    return target if isinstance(target, str) and target else "*"

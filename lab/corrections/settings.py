@@ -1,0 +1,41 @@
+"""What the launcher tells the emulator's process, read from its environment."""
+
+import json
+import os
+from pathlib import Path
+
+
+def mqtt_sockets() -> dict[str, tuple[int, int]]:
+    """Region -> (file descriptor of its bound MQTT socket, port)."""
+    return {region: (fd, port) for region, (fd, port) in json.loads(os.environ["LAB_MQTT_SOCKETS"]).items()}
+
+
+def gateway_socket() -> int:
+    """File descriptor of the bound socket on which the emulator answers the AWS APIs."""
+    return int(os.environ["LAB_GATEWAY_SOCKET"])
+
+
+def lifeline() -> int:
+    """File descriptor of a pipe that reaches its end when the process that started the emulator dies."""
+    return int(os.environ["LAB_LIFELINE"])
+
+
+def certificate_authority() -> Path:
+    """Where to write the certificate of the authority that signs the MQTT listeners' certificates."""
+    return Path(os.environ["LAB_CA_FILE"])
+
+
+def without() -> list[str]:
+    """Names of the corrections to leave out."""
+    return [name for name in os.environ.get("LAB_WITHOUT", "").split(",") if name]
+
+
+def tls_socket() -> tuple[int, int]:
+    """File descriptor and port of the bound socket on which the emulator answers the AWS APIs over TLS."""
+    fd, port = json.loads(os.environ["LAB_TLS_SOCKET"])
+    return int(fd), int(port)
+
+
+def tls_port() -> int:
+    """Port of the TLS socket."""
+    return tls_socket()[1]

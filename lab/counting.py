@@ -1,0 +1,281 @@
+"""A proxy before the emulator that counts AWS calls by service, API and Region, and can spoil them.
+
+Functions reach it through AWS_ENDPOINT_URL_<SERVICE>, which they inherit from the emulator's process. The Host header
+goes on unchanged, so signatures hold. Service and Region stand in the signature's credential scope.
+"""
+
+import asyncio
+import re
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import parse_qs, urlsplit
+
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import Loader
+
+from lab.emulator import bind_loopback
+
+COUNTED_SERVICES = ("IOT", "IOT_DATA_PLANE", "DYNAMODB", "SFN")
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+# Signing name -> botocore's model, where they differ.
+_MODELS = {"iotdata": "iot-data", "iotdevicegateway": "iot-data", "states": "stepfunctions"}
+_MAX_HEAD = 1 << 16
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to AWS."""
+
+    service: str
+    operation: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Answer with an error of AWS's instead of asking the emulator."""
+
+    status: int
+    code: str
+    message: str = "from the lab"
+
+    async def spoil(self, client: asyncio.StreamWriter) -> None:
+        """Send the error in the form that JSON protocols read: code in the header, message in the body."""
+        body = f'{{"__type": "{self.code}", "message": "{self.message}"}}'.encode()
+        head = (
+            f"HTTP/1.1 {self.status} Refused\r\nContent-Type: application/json\r\nx-amzn-ErrorType: {self.code}\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        client.write(head.encode() + body)
+        await client.drain()
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Break the connection before an answer."""
+
+    async def spoil(self, client: asyncio.StreamWriter) -> None:
+        """Send RST."""
+        client.transport.abort()
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Take the request and never answer, until the client gives up."""
+
+    async def spoil(self, client: asyncio.StreamWriter) -> None:
+        """Wait for the client to close."""
+        while not client.transport.is_closing():
+            await asyncio.sleep(0.05)  # the transport says nothing when the peer is gone
+
+
+class Fault(Protocol):
+    """What happens to a request instead of being forwarded."""
+
+    async def spoil(self, client: asyncio.StreamWriter) -> None:
+        """Answer, or don't."""
+        ...
+
+
+Intercept = Callable[[Call], Fault | None]
+
+
+@dataclass(frozen=True)
+class _Message:
+    """Head and body of a request or response, as they came."""
+
+    head: bytes
+    body: bytes
+
+    @property
+    def start_line(self) -> str:
+        return self.head.split(b"\r\n", 1)[0].decode("latin-1")
+
+    def header(self, name: str) -> str | None:
+        for line in self.head.decode("latin-1").split("\r\n")[1:]:
+            key, _, value = line.partition(":")
+            if key.strip().lower() == name:
+                return value.strip()
+        return None
+
+
+async def _read_message(reader: asyncio.StreamReader, *, answers: str | None = None) -> _Message | None:
+    """Read one message with its body, or None at the end; `answers` is the method that a response is for."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    message = _Message(head, b"")
+    status = message.start_line.split(" ")[1] if answers else ""
+    if answers == "HEAD" or status in ("204", "304") or status.startswith("1"):
+        return message
+    length = message.header("content-length")
+    if "chunked" in (message.header("transfer-encoding") or "").lower():
+        return _Message(head, await _read_chunks(reader))
+    if length is not None:
+        return _Message(head, await reader.readexactly(int(length)))
+    if answers:
+        return _Message(head, await reader.read())
+    return message
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while True:
+        line = await reader.readuntil(b"\r\n")
+        size = int(line.split(b";")[0], 16)
+        body += line + await reader.readexactly(size + 2)
+        if size == 0:
+            return body
+
+
+@cache
+def _operations(model: str) -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """Method, path and name of every operation of a REST service, the most specific path first."""
+    try:
+        operations = Loader().load_service_model(model, "service-2")["operations"]
+    except DataNotFoundError:
+        return ()  # unsigned, or a service that botocore does not know: counted by its path
+    found = []
+    for name, operation in operations.items():
+        path = operation["http"]["requestUri"].split("?")[0]
+        pattern = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(path))
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", pattern)
+        found.append((operation["http"]["method"], re.compile(f"{pattern}/?"), name))
+    return tuple(sorted(found, key=lambda entry: entry[1].pattern.count("[^/]+") + 2 * entry[1].pattern.count(".+")))
+
+
+def identify(request_line: str, headers: Mapping[str, str | None], body: bytes) -> Call:
+    """Which AWS call a request is."""
+    scope = _SCOPE.search(headers.get("authorization") or "")
+    service, region = (scope["service"], scope["region"]) if scope else ("", "")
+    method, target, _ = request_line.split(" ", 2)
+    named = headers.get("x-amz-target")
+    if named:
+        return Call(service, named.rpartition(".")[2], region)
+    if "x-www-form-urlencoded" in (headers.get("content-type") or ""):
+        return Call(service, parse_qs(body.decode("utf-8", "replace")).get("Action", ["?"])[0], region)
+    path = urlsplit(target).path
+    for verb, pattern, name in _operations(_MODELS.get(service, service)):
+        if verb == method and pattern.fullmatch(path):
+            return Call(service, name, region)
+    return Call(service, f"{method} {path}", region)
+
+
+class CountingProxy:
+    """The proxy, on a thread of its own; `intercept` decides for each call whether it is spoiled."""
+
+    def __init__(self) -> None:
+        self.intercept: Intercept | None = None
+        self._counts: Counter[Call] = Counter()
+        self._lock = threading.Lock()
+        self._socket: socket.socket = bind_loopback()
+        self.port: int = self._socket.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="counting-proxy", daemon=True)
+        self._upstream_port = 0
+        self._connections: set[asyncio.Task[None]] = set()
+
+    @property
+    def endpoint_url(self) -> str:
+        """The proxy's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environ(self, services: Iterable[str] = COUNTED_SERVICES) -> dict[str, str]:
+        """Environment that leads these services' clients through the proxy."""
+        return {f"AWS_ENDPOINT_URL_{service}": self.endpoint_url for service in services}
+
+    def start(self, upstream_port: int) -> None:
+        """Begin to forward to the emulator's port."""
+        self._upstream_port = upstream_port
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
+
+    def stop(self) -> None:
+        """Close everything and end the thread."""
+        if not self._thread.is_alive():
+            self._loop.close()
+            self._socket.close()
+            return
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def counts(self) -> Counter[Call]:
+        """Calls counted so far."""
+        with self._lock:
+            return self._counts.copy()
+
+    def reset(self) -> None:
+        """Count from zero."""
+        with self._lock:
+            self._counts.clear()
+
+    async def _serve(self) -> None:
+        self._server = await asyncio.start_server(self._accept, sock=self._socket, limit=_MAX_HEAD)
+
+    async def _close(self) -> None:
+        self._server.close()
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_connection(
+                "127.0.0.1", self._upstream_port, limit=_MAX_HEAD
+            )
+            try:
+                await self._converse(reader, writer, upstream_reader, upstream_writer)
+            finally:
+                upstream_writer.close()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # either side went away; the other sees it by its own connection ending
+        finally:
+            self._connections.discard(task)
+            with suppress(RuntimeError):
+                writer.close()
+
+    async def _converse(
+        self,
+        client_reader: asyncio.StreamReader,
+        client: asyncio.StreamWriter,
+        upstream_reader: asyncio.StreamReader,
+        upstream: asyncio.StreamWriter,
+    ) -> None:
+        while request := await _read_message(client_reader):
+            names = ("authorization", "x-amz-target", "content-type")
+            call = identify(request.start_line, {name: request.header(name) for name in names}, request.body)
+            with self._lock:
+                self._counts[call] += 1
+            fault = self.intercept(call) if self.intercept else None
+            if fault:
+                await fault.spoil(client)
+                return
+            upstream.write(request.head + request.body)
+            await upstream.drain()
+            response = await _read_message(upstream_reader, answers=request.start_line.split(" ")[0])
+            if response is None:
+                return
+            client.write(response.head + response.body)
+            await client.drain()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,233 @@
+"""Both Regions with the product launched in them, as a customer would do it."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from lab import codebuild, processes
+from lab.counting import CountingProxy
+from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator, LabError
+from lab.progress import Progress, step
+from lab.waiting import until
+
+ACCOUNT = "000000000000"
+MAIN_STACK = "iot-dr"
+# Every family that the product replicates; https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
+EVENT_FAMILIES = ("THING", "THING_TYPE", "THING_TYPE_ASSOCIATION")
+
+_STACK_SECONDS = 120
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".lab", ".*_cache", ".hypothesis", "__pycache__", "*-s3-assets")
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What the build script is told."""
+
+    bucket_prefix: str
+    solution_name: str
+    version: str
+
+
+def default_distribution() -> Distribution:
+    """The lab's own bucket prefix, and the version of this checkout."""
+    import iot_dr  # noqa: PLC0415 - only its version; importing the lab must not need the product
+
+    return Distribution("iot-dr-lab", "disaster-recovery-for-aws-iot", f"v{iot_dr.__version__}")
+
+
+class Pair:
+    """Two Regions of one account on this machine, and the steps from an empty account to a launched product."""
+
+    primary = PRIMARY_REGION
+    secondary = SECONDARY_REGION
+    account = ACCOUNT
+
+    def __init__(self, folder: Path, progress: Progress, distribution: Distribution | None = None) -> None:
+        self.progress = progress
+        self.distribution = distribution or default_distribution()
+        self.proxy = CountingProxy()
+        self.emulator = Emulator(folder, environ=self.proxy.environ())
+        self.outputs: dict[str, str] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+        self._exit = ExitStack()
+
+    def client(self, service: str, region: str = PRIMARY_REGION) -> Any:
+        """A boto3 client of the account's administrator; one per service and Region, safe to share between threads."""
+        with self._lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = boto3.client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self.emulator.tls_endpoint_url,
+                    verify=str(self.emulator.ca_file),
+                    aws_access_key_id="test",
+                    aws_secret_access_key="test",
+                    config=Config(max_pool_connections=32, retries={"mode": "standard"}),
+                )
+            return self._clients[service, region]
+
+    def start(self) -> None:
+        """Start the emulator with the counting proxy before it."""
+        self._exit.callback(self.proxy.stop)
+        self._exit.enter_context(self.emulator)
+        self.proxy.start(self.emulator.port)
+
+    def stop(self) -> None:
+        """Stop both."""
+        self._exit.close()
+
+    def build(self) -> None:
+        """Build the distribution with the project's own script."""
+        it = self.distribution
+        with step(self.progress, "Build templates and zips (deployment/build-s3-dist.sh)"):
+            shutil.rmtree(self._checkout, ignore_errors=True)
+            shutil.copytree(ROOT, self._checkout, symlinks=True, ignore=_NOT_COPIED)
+            self._project("deployment/build-s3-dist.sh", it.bucket_prefix, it.solution_name, it.version)
+
+    def prepare_account(self) -> None:
+        """Turn on what the product asks for in the primary Region: registry events and thing indexing."""
+        with step(self.progress, "Enable registry events and thing indexing in the primary Region"):
+            iot = self.client("iot")
+            iot.update_event_configurations(eventConfigurations={name: {"Enabled": True} for name in EVENT_FAMILIES})
+            iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+
+    def publish(self) -> None:
+        """Publish the distribution to S3 with the project's own script."""
+        it = self.distribution
+        with step(self.progress, "Publish to S3 (deployment/publish.sh)"):
+            self._project(
+                "deployment/publish.sh", it.bucket_prefix, it.solution_name, it.version, self.primary, self.secondary
+            )
+
+    def create_main_stack(self, *, health_check: bool = True) -> None:
+        """Create the main stack from the published template, as the quick-create link does."""
+        with step(self.progress, "Create the main stack"):
+            it = self.distribution
+            self.client("cloudformation").create_stack(
+                StackName=MAIN_STACK,
+                TemplateURL=(
+                    f"{self.emulator.tls_endpoint_url}/{it.bucket_prefix}-reference/{it.solution_name}/{it.version}/"
+                    "disaster-recovery-for-aws-iot.template"
+                ),
+                Parameters=[
+                    {"ParameterKey": "PrimaryRegion", "ParameterValue": self.primary},
+                    {"ParameterKey": "SecondaryRegion", "ParameterValue": self.secondary},
+                    {"ParameterKey": "CreateHealthCheck", "ParameterValue": "yes" if health_check else "no"},
+                ],
+                Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            )
+            stack = self.rested_stack(MAIN_STACK)
+            self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+            self.progress.line(f"stack postfix {self.outputs.get('StackPostfix')}")
+
+    def run_launch(self) -> None:
+        """Run the build that the main stack started, as CodeBuild would."""
+        with step(self.progress, "Run the buildspec of iot-dr-solution.zip (launches the regional stacks)"):
+            builds = self.client("codebuild")
+            projects = builds.list_projects()["projects"]
+            ids = [build for name in projects for build in builds.list_builds_for_project(projectName=name)["ids"]]
+            if len(ids) != 1:
+                message = f"the main stack should have started one build, there are {len(ids)}"
+                raise LabError(message)
+            status = codebuild.run_build(
+                ids[0],
+                self.client,
+                environ=self.emulator.client_environ(),
+                scratch=self.emulator.folder,
+                line=self.progress.line,
+            )
+            if status:
+                message = f"the buildspec ended with status {status}; its output stands above"
+                raise LabError(message)
+
+    def launch(self, *, build: bool = True, health_check: bool = True) -> None:
+        """Everything from an empty account to a product that replicates."""
+        if build:
+            self.build()
+        self.prepare_account()
+        self.publish()
+        self.create_main_stack(health_check=health_check)
+        self.run_launch()
+
+    def rested_stack(self, name: str, region: str = PRIMARY_REGION) -> dict[str, Any]:
+        """The stack once it is complete; LabError with CloudFormation's own reasons when it is not."""
+        stacks = self.client("cloudformation", region)
+
+        def rested() -> dict[str, Any] | None:
+            stack: dict[str, Any] = stacks.describe_stacks(StackName=name)["Stacks"][0]
+            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+        stack = until(rested, _STACK_SECONDS)
+        if stack is None or stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            status = stack["StackStatus"] if stack else "still in progress"
+            message = "\n".join([f"stack {name} in {region}: {status}", *self._failures(stacks, name)])
+            raise LabError(message)
+        return stack
+
+    def device_endpoint(self, region: str) -> str:
+        """Where devices connect in a Region."""
+        endpoint: str = self.client("iot", region).describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        return endpoint
+
+    @staticmethod
+    def _failures(stacks: Any, name: str) -> Iterator[str]:
+        pages = stacks.get_paginator("describe_stack_events").paginate(StackName=name)
+        for event in [event for page in pages for event in page["StackEvents"]][::-1]:
+            if event["ResourceStatus"].endswith("FAILED"):
+                yield f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+
+    @property
+    def _checkout(self) -> Path:
+        """A copy of the project, so that a build which waits to be published in the project itself stays what it is."""
+        return self.emulator.folder / "checkout"
+
+    def _project(self, script: str, *arguments: str) -> None:
+        environ = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ
+        }
+        environ |= self.emulator.client_environ() if self.emulator.pid else {}
+        # The certificate authority is for MQTT; pip must keep trusting what this machine trusts.
+        environ.pop("SSL_CERT_FILE", None)
+        environ |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        environ["VENV"] = str(ROOT / ".venv")
+        lines: list[str] = []
+
+        def line(text: str) -> None:
+            lines.append(text)
+            self.progress.line(text)
+
+        status = processes.run([self._checkout / script, *arguments], environ=environ, folder=self._checkout, line=line)
+        if status:
+            message = "\n".join([f"{script} ended with status {status}", *lines[-10:]])
+            raise LabError(message)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+@contextmanager
+def launched(folder: Path, progress: Progress, *, build: bool = True) -> Iterator[Pair]:
+    """A pair with the product launched, for the length of a `with` block."""
+    with Pair(folder, progress) as pair:
+        pair.launch(build=build)
+        yield pair

@@ -1,0 +1,121 @@
+"""A fleet on the launched pair: made, changed, one device retired; both Regions compared; a device connects to both."""
+
+import json
+from dataclasses import dataclass, field
+
+from lab.devices import MqttDevice
+from lab.emulator import LabError
+from lab.fleet import Device, Fleet
+from lab.lag import Lag, LagWatch
+from lab.pair import Pair
+from lab.progress import step
+from lab.registry import Registry, read
+from lab.waiting import until
+
+_CROSS_SECONDS = 60
+_TYPES = ("pump", "valve")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rehearsal found."""
+
+    primary: Registry
+    secondary: Registry
+    cold: Lag
+    lag: Lag
+    connected: tuple[str, ...] = ()
+    differences: list[str] = field(default_factory=list)
+
+
+def rehearse(pair: Pair, devices: int) -> Outcome:
+    """Run the fleet through its life and look at both Regions."""
+    fleet = Fleet(pair.client("iot", pair.primary), region=pair.primary, account=pair.account)
+    cold, lag = _provision(pair, fleet, devices)
+    _change(pair, fleet)
+    differences = _settle(pair)
+    connected = _connect(pair, next(iter(fleet)))
+    return Outcome(
+        read(pair.client("iot", pair.primary), pair.primary),
+        read(pair.client("iot", pair.secondary), pair.secondary),
+        cold,
+        lag,
+        connected,
+        differences,
+    )
+
+
+def _provision(pair: Pair, fleet: Fleet, devices: int) -> tuple[Lag, Lag]:
+    """One device first, which meets functions that have never run; then the others, of which the lag is told."""
+    names = [f"{_TYPES[number % len(_TYPES)]}-{number:02}" for number in range(devices)]
+    with step(pair.progress, f"Provision a first device in {pair.primary}; the functions start cold"):
+        fleet.prepare(*_TYPES)
+        cold = _cross(pair, fleet, names[:1])
+    with step(pair.progress, f"Provision {devices - 1} more, each with its own key and certificate"):
+        return cold, _cross(pair, fleet, names[1:])
+
+
+def _cross(pair: Pair, fleet: Fleet, names: list[str]) -> Lag:
+    with LagWatch(pair.client("iot", pair.secondary)) as watch:
+        for number, name in enumerate(names):
+            attributes = {"site": "harbour" if number % 3 else "mill", "serial": f"{number:04}"}
+            watch.made(fleet.provision(name, thing_type=name.partition("-")[0], attributes=attributes))
+        missing = watch.wait(_CROSS_SECONDS)
+        if missing:
+            message = f"not complete in {pair.secondary} after {_CROSS_SECONDS} s: {', '.join(missing)}"
+            raise LabError(message)
+        return watch.lag
+
+
+def _change(pair: Pair, fleet: Fleet) -> None:
+    with step(pair.progress, "Change attributes, retire one device, replace another under its name"):
+        names = list(fleet.devices)
+        fleet.change(names[1], site="quarry", firmware="2.1")
+        fleet.retire(names[-1])
+        replaced = fleet.retire(names[-2])
+        fleet.provision(replaced.thing_name, thing_type=replaced.thing_type, attributes={"site": "mill"})
+
+
+def _settle(pair: Pair) -> list[str]:
+    """Wait for events, then let the sweep bring what has none, as its schedule does; what differs then differs."""
+    primary, secondary = pair.client("iot", pair.primary), pair.client("iot", pair.secondary)
+
+    def differences() -> list[str]:
+        try:
+            return read(primary, pair.primary).differences(read(secondary, pair.secondary))
+        except (primary.exceptions.ResourceNotFoundException, secondary.exceptions.ResourceNotFoundException) as error:
+            return [f"changed while it was read: {error}"]
+
+    with step(pair.progress, "Wait until both Regions are equal"):
+        if until(lambda: not differences(), 8):
+            return []
+    with step(pair.progress, "Run the sweep for what raises no event (deleted certificates), as its schedule does"):
+        stack = pair.rested_stack(f"IoTDRSecondary{pair.outputs['StackPostfix']}", pair.secondary)
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        answer = pair.client("lambda", pair.secondary).invoke(
+            FunctionName=outputs["SweepRegistryFunctionName"], Payload=json.dumps({"task": "sweep"})
+        )
+        if answer.get("FunctionError"):
+            message = f"the sweep failed: {answer['Payload'].read().decode()}"
+            raise LabError(message)
+        until(lambda: not differences(), _CROSS_SECONDS)
+        return differences()
+
+
+def _connect(pair: Pair, device: Device) -> tuple[str, ...]:
+    """Connect with the same key and certificate to each Region, publish and get the message back."""
+    for region in (pair.primary, pair.secondary):
+        with step(pair.progress, f"Connect {device.thing_name} by MQTT to {region}, publish, receive"):
+            topic = f"devices/{device.thing_name}/lab"
+            with MqttDevice(
+                pair.device_endpoint(region),
+                client_id=device.thing_name,
+                identity=device.identity,
+                ca_file=pair.emulator.ca_file,
+            ) as client:
+                client.subscribe(topic)
+                client.publish(topic, region.encode())
+                if client.receive() != (topic, region.encode()):
+                    message = f"{region} returned another message than the one published"
+                    raise LabError(message)
+    return (pair.primary, pair.secondary)

@@ -1,0 +1,64 @@
+"""The emulator's process, started by `lab.emulator` on the emulator's interpreter: corrects it, then serves."""
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+# Run as a script so that no environment variable leads the Lambda functions, which inherit it, to the checkout.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from lab import lifeline  # noqa: E402 - after the path is set
+from lab.corrections import apply, settings  # noqa: E402
+
+log = logging.getLogger("lab.server")
+
+
+def certify() -> tuple[str, str]:
+    """Publish the lab's authority, which functions and devices trust, and make the gateway's certificate."""
+    from ministack.core.x509_utils import sign_leaf_certificate  # noqa: PLC0415 - imported once the process is guarded
+    from ministack.services import iot  # noqa: PLC0415
+
+    authority, authority_key = iot._ensure_ca()
+    settings.certificate_authority().write_text(authority, encoding="ascii")
+    certificate, key, _ = sign_leaf_certificate(
+        authority,
+        authority_key,
+        common_name="localhost",
+        san_dns=["localhost", "*.execute-api.localhost"],
+        san_ips=["127.0.0.1"],
+        key_type="ec256",
+    )
+    folder = Path(os.environ["TMPDIR"])
+    certificate_file, key_file = folder / "gateway.crt", folder / "gateway.key"
+    certificate_file.write_text(certificate, encoding="ascii")
+    key_file.write_text(key, encoding="ascii")
+    return str(certificate_file), str(key_file)
+
+
+def serve(certificate_file: str, key_file: str) -> None:
+    """Serve the AWS APIs on the sockets that the parent bound, in the clear and over TLS, until SIGTERM."""
+    from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found] # noqa: PLC0415
+    from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415
+    from ministack.app import app  # noqa: PLC0415
+
+    config = Config()
+    config.insecure_bind = [f"fd://{settings.gateway_socket()}"]
+    config.bind = [f"fd://{settings.tls_socket()[0]}"]
+    config.certfile, config.keyfile = certificate_file, key_file
+    config.keep_alive_timeout = 75
+    config.accesslog = None
+    asyncio.run(hypercorn_serve(app, config))
+
+
+def main() -> None:
+    """Guard the process, correct the emulator, serve."""
+    lifeline.hold(settings.lifeline())
+    applied = apply(without=settings.without())
+    log.info("corrections applied: %s", ", ".join(applied) or "none")
+    serve(*certify())
+
+
+if __name__ == "__main__":
+    main()

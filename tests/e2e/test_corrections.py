@@ -1,0 +1,819 @@
+"""Each correction of the emulator: needed by the emulator as it comes, and AWS's behaviour with it.
+
+A test of the first kind that fails says that a new release of the emulator needs the correction no longer: remove it.
+"""
+
+import base64
+import io
+import json
+import os
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from lab.devices import MqttDevice, Refused
+from lab.emulator import PRIMARY_REGION, REGIONS, SECONDARY_REGION, Emulator
+from lab.fleet import Fleet, make_identity
+from lab.waiting import until
+
+pytestmark = pytest.mark.lab
+
+ACCOUNT = "000000000000"
+
+
+class Aws:
+    """Clients of one emulator."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+
+    def client(self, service: str, region: str = PRIMARY_REGION, **keys: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.emulator.endpoint_url,
+            aws_access_key_id=keys.get("key_id", "test"),
+            aws_secret_access_key=keys.get("secret", "test"),
+            config=Config(retries={"max_attempts": 0}),
+        )
+
+
+@pytest.fixture(scope="module")
+def uncorrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with Emulator(tmp_path_factory.mktemp("uncorrected"), without=["all"]) as emulator:
+        yield Aws(emulator)
+
+
+@pytest.fixture(scope="module")
+def corrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with Emulator(tmp_path_factory.mktemp("corrected")) as emulator:
+        yield Aws(emulator)
+
+
+def make_role(aws: Aws, service: str, *statements: dict[str, Any]) -> str:
+    iam, name = aws.client("iam"), f"role-{uuid.uuid4().hex[:8]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    arn: str = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    if statements:
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=document)
+    return arn
+
+
+def make_function(aws: Aws, code: str, *statements: dict[str, Any], timeout: int = 10) -> str:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("function.py", code)
+    arn: str = aws.client("lambda").create_function(
+        FunctionName=f"function-{uuid.uuid4().hex[:8]}",
+        Runtime="python3.13",
+        Handler="function.handler",
+        Role=make_role(aws, "lambda", *statements),
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=timeout,
+    )["FunctionArn"]
+    return arn
+
+
+def make_user(aws: Aws, *statements: dict[str, Any]) -> dict[str, str]:
+    iam, name = aws.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"key_id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+
+
+def make_stack(
+    aws: Aws, resources: dict[str, Any], *, region: str = PRIMARY_REGION, name: str | None = None, **sections: Any
+) -> dict[str, Any]:
+    """Create a stack and return its description once it rests."""
+    cloudformation, name = aws.client("cloudformation", region), name or f"stack-{uuid.uuid4().hex[:8]}"
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps({"Resources": resources, **sections}),
+        Capabilities=["CAPABILITY_IAM"],
+        OnFailure="DO_NOTHING",
+    )
+
+    def resting() -> dict[str, Any] | None:
+        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+    stack = until(resting, 20)
+    assert stack, f"{name} does not come to rest"
+    return stack
+
+
+def outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+# MQTT
+
+
+def register_in_both_regions(aws: Aws) -> Fleet:
+    identity = make_identity("pump")
+    fleets = [Fleet(aws.client("iot", region), region=region, account=ACCOUNT) for region in REGIONS]
+    for fleet in fleets:
+        fleet.prepare()
+        fleet.provision(f"pump-{identity.certificate_id[:8]}", identity=identity)
+    return fleets[0]
+
+
+def connect(aws: Aws, fleet: Fleet, endpoint: str) -> None:
+    device = next(iter(fleet))
+    with MqttDevice(
+        endpoint, client_id=device.thing_name, identity=device.identity, ca_file=aws.emulator.ca_file
+    ) as client:
+        client.subscribe(f"devices/{device.thing_name}/echo")
+        client.publish(f"devices/{device.thing_name}/echo", b"hello")
+        assert client.receive() == (f"devices/{device.thing_name}/echo", b"hello")
+
+
+def endpoint_of(aws: Aws, region: str) -> str:
+    address: str = aws.client("iot", region).describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    return address
+
+
+def test_a_certificate_active_in_both_regions_connects_to_both(corrected: Aws) -> None:
+    fleet = register_in_both_regions(corrected)
+    for region in REGIONS:
+        connect(corrected, fleet, endpoint_of(corrected, region))
+
+
+def test_the_emulator_refuses_a_certificate_active_in_both_regions(uncorrected: Aws) -> None:
+    fleet = register_in_both_regions(uncorrected)
+    with pytest.raises(Refused):
+        connect(uncorrected, fleet, f"localhost:{uncorrected.emulator.uncorrected_mqtt_port}")
+
+
+def test_the_regions_have_endpoints_of_their_own_that_devices_can_reach(corrected: Aws) -> None:
+    addresses = {endpoint_of(corrected, region) for region in REGIONS}
+    assert addresses == {f"localhost:{port}" for port in corrected.emulator.mqtt_ports.values()}
+
+
+def test_the_emulator_names_an_endpoint_that_answers_no_mqtt(uncorrected: Aws) -> None:
+    assert endpoint_of(uncorrected, PRIMARY_REGION).endswith(f":{uncorrected.emulator.port}")
+
+
+def test_messages_stay_in_the_region_of_the_listener(corrected: Aws) -> None:
+    fleet = register_in_both_regions(corrected)
+    device = next(iter(fleet))
+    here, there = (
+        MqttDevice(
+            endpoint_of(corrected, region),
+            client_id=device.thing_name,
+            identity=device.identity,
+            ca_file=corrected.emulator.ca_file,
+            timeout=1,
+        )
+        for region in REGIONS
+    )
+    topic = f"devices/{device.thing_name}/only-here"
+    with here, there:
+        here.subscribe(topic)
+        there.subscribe(topic)
+        here.publish(topic, b"1")
+        assert here.receive() == (topic, b"1")
+        with pytest.raises(TimeoutError):
+            there.receive()
+
+
+def test_a_client_without_a_certificate_is_refused(corrected: Aws) -> None:
+    client = MqttDevice(
+        endpoint_of(corrected, PRIMARY_REGION), client_id="x", identity=None, ca_file=corrected.emulator.ca_file
+    )
+    with pytest.raises(Refused):
+        client.connect()
+
+
+def test_the_emulator_accepts_a_client_without_a_certificate(uncorrected: Aws) -> None:
+    client = MqttDevice(
+        f"localhost:{uncorrected.emulator.uncorrected_mqtt_port}",
+        client_id="x",
+        identity=None,
+        ca_file=uncorrected.emulator.ca_file,
+    )
+    with client:
+        pass
+
+
+def test_a_deactivated_certificate_is_refused_by_its_region_only(corrected: Aws) -> None:
+    fleet = register_in_both_regions(corrected)
+    certificate_id = next(iter(fleet)).identity.certificate_id
+    corrected.client("iot", SECONDARY_REGION).update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
+    connect(corrected, fleet, endpoint_of(corrected, PRIMARY_REGION))
+    with pytest.raises(Refused):
+        connect(corrected, fleet, endpoint_of(corrected, SECONDARY_REGION))
+
+
+# Registry
+
+
+def stale_update(aws: Aws) -> None:
+    iot, name = aws.client("iot"), f"thing-{uuid.uuid4().hex[:8]}"
+    iot.create_thing(thingName=name)
+    iot.update_thing(thingName=name, attributePayload={"attributes": {"a": "1"}}, expectedVersion=1)
+    iot.update_thing(thingName=name, attributePayload={"attributes": {"a": "2"}}, expectedVersion=1)
+
+
+def test_a_stale_expected_version_is_refused(corrected: Aws) -> None:
+    with pytest.raises(corrected.client("iot").exceptions.VersionConflictException):
+        stale_update(corrected)
+
+
+def test_the_emulator_ignores_a_stale_expected_version(uncorrected: Aws) -> None:
+    stale_update(uncorrected)
+
+
+def attach_as_user_with_rights_on_certificates(aws: Aws) -> None:
+    """What the service authorization reference asks for: AttachPolicy on the certificate, ListTargets on the policy."""
+    root, policy = aws.client("iot"), f"policy-{uuid.uuid4().hex[:8]}"
+    certificate = root.register_certificate_without_ca(
+        certificatePem=make_identity("x").certificate_pem, status="ACTIVE"
+    )["certificateArn"]
+    root.create_policy(policyName=policy, policyDocument='{"Version":"2012-10-17","Statement":[]}')
+    arn = f"arn:aws:iot:{PRIMARY_REGION}:{ACCOUNT}"
+    user = make_user(
+        aws,
+        {"Effect": "Allow", "Action": ["iot:AttachPolicy", "iot:DetachPolicy"], "Resource": f"{arn}:cert/*"},
+        {"Effect": "Allow", "Action": "iot:ListTargetsForPolicy", "Resource": f"{arn}:policy/*"},
+    )
+    iot = aws.client("iot", **user)
+    iot.attach_policy(policyName=policy, target=certificate)
+    assert iot.list_targets_for_policy(policyName=policy)["targets"] == [certificate]
+    iot.detach_policy(policyName=policy, target=certificate)
+
+
+def test_policy_attachment_is_authorized_on_the_certificate(corrected: Aws) -> None:
+    attach_as_user_with_rights_on_certificates(corrected)
+
+
+def test_the_emulator_authorizes_policy_attachment_on_everything(uncorrected: Aws) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        attach_as_user_with_rights_on_certificates(uncorrected)
+
+
+def test_the_emulator_refuses_deletes_that_aws_refuses(uncorrected: Aws) -> None:
+    """No correction: it behaves as AWS here, and the product relies on it."""
+    iot, fleet = uncorrected.client("iot"), Fleet(uncorrected.client("iot"), region=PRIMARY_REGION, account=ACCOUNT)
+    fleet.prepare()
+    device = fleet.provision(f"thing-{uuid.uuid4().hex[:8]}")
+    with pytest.raises(iot.exceptions.InvalidRequestException):
+        iot.delete_thing(thingName=device.thing_name)
+    with pytest.raises(iot.exceptions.DeleteConflictException):
+        iot.delete_policy(policyName=fleet.policy_name)
+    with pytest.raises(iot.exceptions.CertificateStateException):
+        iot.delete_certificate(certificateId=device.identity.certificate_id)
+    iot.update_certificate(certificateId=device.identity.certificate_id, newStatus="INACTIVE")
+    with pytest.raises(iot.exceptions.DeleteConflictException):
+        iot.delete_certificate(certificateId=device.identity.certificate_id)
+    with pytest.raises(iot.exceptions.VersionConflictException):
+        iot.delete_thing(thingName=device.thing_name, expectedVersion=99)
+
+
+# Rules
+
+
+def item_written_by_rule(aws: Aws) -> dict[str, Any]:
+    """A rule as the primary stack has it: a literal, a whole-number time to live in two spellings."""
+    name = f"events_{uuid.uuid4().hex[:8]}"
+    dynamodb = aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "resource", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "resource", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    role = make_role(aws, "iot", {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"})
+    aws.client("iot").create_topic_rule(
+        ruleName=name,
+        topicRulePayload={
+            "sql": (
+                "SELECT topic(2) AS resource, 'us-east-1' AS source_region, encode(*, 'base64') AS payload, "
+                "floor(timestamp() / 1000) + 172800 AS expires, cast(timestamp() / 1000 AS Int) AS whole "
+                f"FROM '{name}/+'"
+            ),
+            "awsIotSqlVersion": "2016-03-23",
+            "actions": [{"dynamoDBv2": {"roleArn": role, "putItem": {"tableName": name}}}],
+        },
+    )
+    aws.client("iot-data").publish(topic=f"{name}/pump", payload=b'{"eventType": "THING_EVENT"}')
+    items = until(lambda: dynamodb.scan(TableName=name)["Items"], 5)
+    item: dict[str, Any] = items[0]
+    assert item["resource"] == {"S": "pump"}
+    assert item["source_region"] == {"S": "us-east-1"}
+    assert base64.b64decode(item["payload"]["S"]) == b'{"eventType": "THING_EVENT"}'
+    return item
+
+
+def test_floor_and_cast_give_a_time_to_live_in_whole_seconds(corrected: Aws) -> None:
+    item = item_written_by_rule(corrected)
+    assert abs(int(item["expires"]["N"]) - 172800 - time.time()) < 60
+    assert abs(int(item["whole"]["N"]) - time.time()) < 60
+
+
+def test_the_emulator_has_neither_floor_nor_cast(uncorrected: Aws) -> None:
+    item = item_written_by_rule(uncorrected)
+    assert "expires" not in item
+    assert "whole" not in item
+
+
+# Functions
+
+FAILING = """
+class RegionUnavailable(Exception):
+    pass
+
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    if not event.get("ok"):
+        raise RegionUnavailable("us-west-2 does not answer")
+    return calls
+"""
+
+
+def caught_by_class(aws: Aws) -> str:
+    """Run a state machine that retries and catches by the class of the function's error; what the execution ends as."""
+    function = make_function(aws, FAILING)
+    states, name = aws.client("stepfunctions"), f"machine-{uuid.uuid4().hex[:8]}"
+    retry = {
+        "ErrorEquals": ["RegionUnavailable"],
+        "IntervalSeconds": 1,
+        "MaxAttempts": 1,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 5,
+        "JitterStrategy": "FULL",
+    }
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload": {"ok": False}},
+        "Retry": [retry],
+        "Catch": [{"ErrorEquals": ["RegionUnavailable"], "Next": "Caught"}],
+        "End": True,
+    }
+    machine = states.create_state_machine(
+        name=name,
+        roleArn=make_role(aws, "states", {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}),
+        definition=json.dumps({"StartAt": "Try", "States": {"Try": task, "Caught": {"Type": "Pass", "End": True}}}),
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+
+    def ended() -> str | None:
+        status: str = states.describe_execution(executionArn=execution)["status"]
+        return None if status == "RUNNING" else status
+
+    return until(ended, 15) or "RUNNING"
+
+
+def test_retry_and_catch_match_the_class_of_a_functions_error(corrected: Aws) -> None:
+    assert caught_by_class(corrected) == "SUCCEEDED"
+
+
+def test_the_emulator_matches_no_class_of_error(uncorrected: Aws) -> None:
+    assert caught_by_class(uncorrected) == "FAILED"
+
+
+def invoke(aws: Aws, function: str, event: dict[str, Any]) -> Any:
+    return json.loads(aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))["Payload"].read())
+
+
+def test_the_environment_lives_on_after_a_handlers_error(corrected: Aws) -> None:
+    function = make_function(corrected, FAILING)
+    assert invoke(corrected, function, {"ok": True}) == 1
+    error = invoke(corrected, function, {})
+    assert (error["errorType"], error["errorMessage"]) == ("RegionUnavailable", "us-west-2 does not answer")
+    assert error["stackTrace"]
+    assert invoke(corrected, function, {"ok": True}) == 3
+
+
+def test_the_emulator_hides_the_class_and_ends_the_environment(uncorrected: Aws) -> None:
+    function = make_function(uncorrected, FAILING)
+    assert invoke(uncorrected, function, {"ok": True}) == 1
+    assert invoke(uncorrected, function, {})["errorType"] == "Runtime.HandlerError"
+    assert invoke(uncorrected, function, {"ok": True}) == 1
+
+
+SLOW = """
+import os, time
+
+def handler(event, context):
+    time.sleep(0.2)
+    return os.getpid()
+"""
+
+
+def environments_of_a_burst(aws: Aws) -> int:
+    """How many environments twelve invocations at once get, once the first is warm."""
+    function = make_function(aws, SLOW)
+    invoke(aws, function, {})
+    with ThreadPoolExecutor(12) as pool:
+        return len(set(pool.map(lambda _: invoke(aws, function, {}), range(12))))
+
+
+def test_a_burst_waits_for_environments_instead_of_starting_a_crowd(corrected: Aws) -> None:
+    assert environments_of_a_burst(corrected) <= 2 * (os.cpu_count() or 2)
+
+
+def test_the_emulator_starts_an_environment_for_every_invocation_of_a_burst(uncorrected: Aws) -> None:
+    assert environments_of_a_burst(uncorrected) > 2 * (os.cpu_count() or 2)
+
+
+# Stream mappings
+
+READER = """
+import boto3, os
+table = boto3.resource("dynamodb").Table("TABLE")
+
+def handler(event, context):
+    failures = []
+    for record in event["Records"]:
+        key = record["dynamodb"]["Keys"]["k"]["S"]
+        table.update_item(
+            Key={"k": key}, UpdateExpression="ADD tries :one", ExpressionAttributeValues={":one": 1},
+        )
+        if key.startswith("bad"):
+            MODE
+            break
+    return {"batchItemFailures": failures}
+"""
+RAISE = "raise ValueError(key)"
+REPORT = 'failures.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})'
+
+
+class Stream:
+    """A table whose stream feeds a function that notes in another table what it got."""
+
+    def __init__(self, aws: Aws, mode: str, **settings: Any) -> None:
+        self.dynamodb, self.s3 = aws.client("dynamodb"), aws.client("s3")
+        self.source, self.seen, self.bucket = (
+            f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("source", "seen", "failed")
+        )
+        self.s3.create_bucket(Bucket=self.bucket)
+        for name in (self.source, self.seen):
+            self.dynamodb.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+            )
+        function = make_function(
+            aws,
+            READER.replace("TABLE", self.seen).replace("MODE", mode),
+            {"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": "*"},
+        )
+        self.mapping = aws.client("lambda").create_event_source_mapping(
+            EventSourceArn=self.dynamodb.describe_table(TableName=self.source)["Table"]["LatestStreamArn"],
+            FunctionName=function,
+            StartingPosition="TRIM_HORIZON",
+            DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{self.bucket}"}},
+            Enabled=False,
+            **settings,
+        )["UUID"]
+        self.functions = aws.client("lambda")
+
+    def feed(self, *keys: str) -> None:
+        """Write the items first and enable the mapping then, so that they come as one batch."""
+        for key in keys:
+            self.dynamodb.put_item(TableName=self.source, Item={"k": {"S": key}})
+        self.functions.update_event_source_mapping(UUID=self.mapping, Enabled=True)
+
+    def tries(self) -> dict[str, int]:
+        items = self.dynamodb.scan(TableName=self.seen)["Items"]
+        return {item["k"]["S"]: int(item["tries"]["N"]) for item in items}
+
+    def failed(self) -> list[dict[str, Any]]:
+        objects = self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        return [
+            json.loads(self.s3.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"].read()) for entry in objects
+        ]
+
+    def close(self) -> None:
+        self.functions.delete_event_source_mapping(UUID=self.mapping)
+
+
+def failed_keys(record: dict[str, Any]) -> list[str]:
+    return [entry["dynamodb"]["Keys"]["k"]["S"] for entry in json.loads(record["payload"])["Records"]]
+
+
+def test_a_record_that_keeps_failing_is_kept_in_the_failure_destination_and_the_rest_goes_on(corrected: Aws) -> None:
+    stream = Stream(corrected, RAISE, MaximumRetryAttempts=2, BisectBatchOnFunctionError=True, BatchSize=10)
+    stream.feed("a", "b", "bad", "c")
+    failed = until(stream.failed, 10)
+    assert [failed_keys(record) for record in failed] == [["bad"]]
+    assert failed[0]["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert failed[0]["DDBStreamBatchInfo"]["batchSize"] == 1
+    assert until(lambda: "c" in stream.tries(), 5)
+    stream.close()
+
+
+def test_without_bisecting_the_whole_batch_is_given_up_after_its_retries(corrected: Aws) -> None:
+    stream = Stream(corrected, RAISE, MaximumRetryAttempts=1, BatchSize=10)
+    stream.feed("a", "bad", "c")
+    failed = until(stream.failed, 10)
+    assert [failed_keys(record) for record in failed] == [["a", "bad", "c"]]
+    assert stream.tries() == {"a": 2, "bad": 2}
+    stream.close()
+
+
+def test_item_failures_are_tried_again_from_the_failed_record_on(corrected: Aws) -> None:
+    stream = Stream(
+        corrected,
+        REPORT,
+        MaximumRetryAttempts=1,
+        BisectBatchOnFunctionError=True,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        BatchSize=10,
+    )
+    stream.feed("a", "b", "bad", "c")
+    failed = until(stream.failed, 10)
+    assert [failed_keys(record) for record in failed] == [["bad"]]
+    assert until(lambda: "c" in stream.tries(), 5)
+    assert (stream.tries()["a"], stream.tries()["b"]) == (1, 1)
+    stream.close()
+
+
+def test_the_emulator_loses_reported_item_failures(uncorrected: Aws) -> None:
+    stream = Stream(
+        uncorrected, REPORT, MaximumRetryAttempts=1, FunctionResponseTypes=["ReportBatchItemFailures"], BatchSize=10
+    )
+    stream.feed("a", "bad", "c")
+    assert until(lambda: "bad" in stream.tries(), 10)
+    assert not until(lambda: stream.failed() or stream.tries()["bad"] > 1, 2)
+    stream.close()
+
+
+def test_the_emulator_retries_a_failing_batch_beyond_every_limit(uncorrected: Aws) -> None:
+    stream = Stream(uncorrected, RAISE, MaximumRetryAttempts=0, BisectBatchOnFunctionError=True, BatchSize=10)
+    stream.feed("bad", "c")
+    assert until(lambda: stream.tries().get("bad", 0) > 1, 10)
+    assert stream.failed() == []
+    stream.close()
+
+
+# Stacks
+
+
+def global_table() -> dict[str, Any]:
+    return {
+        "Table": {
+            "Type": "AWS::DynamoDB::GlobalTable",
+            "Properties": {
+                "TableName": f"global-{uuid.uuid4().hex[:8]}",
+                "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
+                "BillingMode": "PAY_PER_REQUEST",
+                "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+                "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True},
+                "Replicas": [{"Region": region} for region in REGIONS],
+            },
+        }
+    }
+
+
+def test_a_global_table_has_its_replicas_with_streams_and_loses_them_with_the_stack(corrected: Aws) -> None:
+    resources = global_table()
+    name = resources["Table"]["Properties"]["TableName"]
+    stack = make_stack(corrected, resources)
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    here, there = (corrected.client("dynamodb", region) for region in REGIONS)
+    replicas = here.describe_table(TableName=name)["Table"]["Replicas"]
+    assert {(replica["RegionName"], replica["ReplicaStatus"]) for replica in replicas} == {
+        (SECONDARY_REGION, "ACTIVE")
+    } or {replica["RegionName"] for replica in replicas} == set(REGIONS)
+    assert SECONDARY_REGION in there.describe_table(TableName=name)["Table"]["LatestStreamArn"]
+    for client in (here, there):
+        assert client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
+    here.put_item(TableName=name, Item={"k": {"S": "x"}})
+    assert there.get_item(TableName=name, Key={"k": {"S": "x"}})["Item"] == {"k": {"S": "x"}}
+    corrected.client("cloudformation").delete_stack(StackName=stack["StackName"])
+    assert until(lambda: name not in there.list_tables()["TableNames"], 10)
+
+
+def test_the_emulator_makes_no_replica(uncorrected: Aws) -> None:
+    resources = global_table()
+    make_stack(uncorrected, resources)
+    there = uncorrected.client("dynamodb", SECONDARY_REGION)
+    assert resources["Table"]["Properties"]["TableName"] not in there.list_tables()["TableNames"]
+
+
+def region_condition_holds(aws: Aws) -> bool:
+    stack = make_stack(
+        aws,
+        {"Queue": {"Type": "AWS::SQS::Queue"}},
+        Conditions={"Here": {"Fn::Equals": [{"Ref": "AWS::Region"}, PRIMARY_REGION]}},
+        Outputs={"Here": {"Condition": "Here", "Value": "yes"}},
+    )
+    return outputs(stack) == {"Here": "yes"}
+
+
+def test_a_condition_may_compare_the_region(corrected: Aws) -> None:
+    assert region_condition_holds(corrected)
+
+
+def test_the_emulator_compares_the_name_of_the_pseudo_parameter(uncorrected: Aws) -> None:
+    assert not region_condition_holds(uncorrected)
+
+
+def secret_stack(aws: Aws) -> tuple[dict[str, str], str]:
+    stack = make_stack(
+        aws,
+        {
+            "Secret": {
+                "Type": "AWS::SecretsManager::Secret",
+                "Properties": {"GenerateSecretString": {"PasswordLength": 43}},
+            },
+            "Mirror": {
+                "Type": "AWS::SSM::Parameter",
+                "Properties": {"Type": "String", "Value": {"Fn::Sub": "/{{resolve:secretsmanager:${Secret}}}"}},
+            },
+        },
+        Outputs={"Ref": {"Value": {"Ref": "Secret"}}, "Mirror": {"Value": {"Ref": "Mirror"}}},
+    )
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    return outputs(stack), stack["StackName"]
+
+
+def test_ref_of_a_secret_is_its_arn_and_resolves(corrected: Aws) -> None:
+    values, stack_name = secret_stack(corrected)
+    secrets = corrected.client("secretsmanager")
+    secret = secrets.get_secret_value(SecretId=values["Ref"])
+    assert values["Ref"] == secret["ARN"]
+    mirror = corrected.client("ssm").get_parameter(Name=values["Mirror"])["Parameter"]["Value"]
+    assert mirror == f"/{secret['SecretString']}"
+    corrected.client("cloudformation").delete_stack(StackName=stack_name)
+    gone = secrets.exceptions.ResourceNotFoundException
+
+    def deleted() -> bool:
+        try:
+            return "DeletedDate" in secrets.describe_secret(SecretId=values["Ref"])
+        except gone:
+            return True
+
+    assert until(deleted, 10)
+
+
+def test_the_emulator_gives_the_name_of_a_secret(uncorrected: Aws) -> None:
+    assert not secret_stack(uncorrected)[0]["Ref"].startswith("arn:")
+
+
+def generated_secret(aws: Aws) -> str:
+    generate = {"PasswordLength": 200, "ExcludePunctuation": True}
+    stack = make_stack(
+        aws,
+        {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"GenerateSecretString": generate}}},
+        Outputs={"Ref": {"Value": {"Ref": "Secret"}}},
+    )
+    secret: str = aws.client("secretsmanager").get_secret_value(SecretId=outputs(stack)["Ref"])["SecretString"]
+    return secret
+
+
+def test_a_generated_secret_leaves_out_excluded_kinds_of_character(corrected: Aws) -> None:
+    assert generated_secret(corrected).isalnum()
+
+
+def test_the_emulator_puts_excluded_kinds_in_all_the_same(uncorrected: Aws) -> None:
+    assert not generated_secret(uncorrected).isalnum()
+
+
+HEALTH_CHECK = {
+    "Check": {
+        "Type": "AWS::Route53::HealthCheck",
+        "Properties": {
+            "HealthCheckConfig": {
+                "Type": "HTTPS",
+                "FullyQualifiedDomainName": "health.example.com",
+                "ResourcePath": "/health",
+                "Port": 443,
+                "RequestInterval": 30,
+                "FailureThreshold": 3,
+                "EnableSNI": True,
+            }
+        },
+    }
+}
+
+
+def test_a_health_check_can_be_a_resource(corrected: Aws) -> None:
+    stack = make_stack(
+        corrected,
+        HEALTH_CHECK,
+        Outputs={"Id": {"Value": {"Ref": "Check"}}, "Same": {"Value": {"Fn::GetAtt": ["Check", "HealthCheckId"]}}},
+    )
+    values, route53 = outputs(stack), corrected.client("route53")
+    assert values["Id"] == values["Same"]
+    check = route53.get_health_check(HealthCheckId=values["Id"])["HealthCheck"]
+    assert check["HealthCheckConfig"]["ResourcePath"] == "/health"
+    corrected.client("cloudformation").delete_stack(StackName=stack["StackName"])
+    assert until(lambda: not route53.list_health_checks()["HealthChecks"], 10)
+
+
+def test_the_emulator_refuses_a_template_with_a_health_check(uncorrected: Aws) -> None:
+    with pytest.raises(ClientError, match="Unrecognized resource types"):
+        make_stack(uncorrected, HEALTH_CHECK)
+
+
+ANSWERING = """
+import json, urllib.request
+
+def handler(event, context):
+    answer = {
+        "Status": "STATUS", "Reason": "thing indexing is off; run: aws iot update-indexing-configuration",
+        "PhysicalResourceId": "x", "StackId": event["StackId"], "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "Data": {"Scheme": event["ResponseURL"].split(":")[0], "Text": "answered"},
+    }
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    urllib.request.urlopen(request)
+"""
+
+
+def custom_resource(aws: Aws, status: str) -> dict[str, Any]:
+    function = make_function(aws, ANSWERING.replace("STATUS", status))
+    return make_stack(
+        aws,
+        {"Check": {"Type": "Custom::Check", "Properties": {"ServiceToken": function}}},
+        Outputs={"Scheme": {"Value": {"Fn::GetAtt": ["Check", "Scheme"]}}},
+    )
+
+
+def test_a_custom_resource_answers_over_https_with_a_certificate_it_can_check(corrected: Aws) -> None:
+    assert outputs(custom_resource(corrected, "SUCCESS")) == {"Scheme": "https"}
+
+
+def test_the_emulator_takes_a_custom_resources_answer_in_the_clear(uncorrected: Aws) -> None:
+    assert outputs(custom_resource(uncorrected, "SUCCESS")) == {"Scheme": "http"}
+
+
+def names_in_both_regions(aws: Aws) -> set[str]:
+    """The role that stacks of one name, in two Regions, get for the same logical ID."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [trust]}}}
+    name = f"stack-{uuid.uuid4().hex[:8]}"
+    return {
+        outputs(make_stack(aws, {"Role": role}, region=region, name=name, **ROLE_OUTPUT))["Role"] for region in REGIONS
+    }
+
+
+ROLE_OUTPUT = {"Outputs": {"Role": {"Value": {"Ref": "Role"}}}}
+
+
+def test_stacks_of_one_name_in_two_regions_have_roles_of_their_own(corrected: Aws) -> None:
+    assert len(names_in_both_regions(corrected)) == 2
+
+
+def test_the_emulator_gives_them_the_same_role(uncorrected: Aws) -> None:
+    assert len(names_in_both_regions(uncorrected)) == 1
+
+
+def variables_of_a_build(aws: Aws) -> dict[str, str]:
+    codebuild, name = aws.client("codebuild"), f"project-{uuid.uuid4().hex[:8]}"
+    codebuild.create_project(
+        name=name,
+        source={"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+            "environmentVariables": [{"name": "VERSION", "value": "v1"}, {"name": "UUID", "value": ""}],
+        },
+        serviceRole=make_role(aws, "codebuild"),
+    )
+    started = codebuild.start_build(
+        projectName=name, environmentVariablesOverride=[{"name": "UUID", "value": "1234", "type": "PLAINTEXT"}]
+    )["build"]["id"]
+    build = codebuild.batch_get_builds(ids=[started])["builds"][0]
+    return {entry["name"]: entry["value"] for entry in build["environment"]["environmentVariables"]}
+
+
+def test_a_build_keeps_the_variables_that_it_was_started_with(corrected: Aws) -> None:
+    assert variables_of_a_build(corrected) == {"VERSION": "v1", "UUID": "1234"}
+
+
+def test_the_emulator_forgets_them(uncorrected: Aws) -> None:
+    assert variables_of_a_build(uncorrected) == {"VERSION": "v1", "UUID": ""}
+
+
+def test_a_failing_custom_resource_fails_the_stack_with_its_reason(corrected: Aws) -> None:
+    stack = custom_resource(corrected, "FAILED")
+    assert stack["StackStatus"] == "CREATE_FAILED"
+    events = corrected.client("cloudformation").describe_stack_events(StackName=stack["StackName"])["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events if event["LogicalResourceId"] == "Check"]
+    assert any("aws iot update-indexing-configuration" in reason for reason in reasons)

@@ -1,0 +1,90 @@
+"""The emulator's process: there when asked for, gone with whoever asked."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.emulator import ROOT, Emulator, LabError
+from lab.waiting import until
+
+HOLDER = """
+import sys, signal
+from pathlib import Path
+from lab.emulator import Emulator
+with Emulator(Path(sys.argv[1])) as emulator:
+    print(emulator.pid, flush=True)
+    signal.pause()
+"""
+
+
+def members(group: int) -> list[int]:
+    """Processes of a group that still run, from the kernel's own list."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_it_stops_with_its_block_and_takes_its_temporary_folder_along(tmp_path: Path) -> None:
+    with Emulator(tmp_path) as emulator:
+        group = emulator.pid
+        assert group
+        assert members(group)
+    assert members(group) == []
+    assert list(tmp_path.glob("tmp-*")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_it_dies_with_a_parent_that_is_killed_outright(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        group = int(holder.stdout.readline())
+        assert members(group)
+        os.kill(holder.pid, signal.SIGKILL)
+    assert until(lambda: not members(group), 5)
+
+
+def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
+    with Emulator(tmp_path) as emulator:
+        wanted = {emulator.port, emulator.tls_port, *emulator.mqtt_ports.values()}
+        # Local address and state of each socket; 0A is LISTEN, 0100007F is 127.0.0.1.
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+        listening = [row[1].split(":") for row in rows if row[3] == "0A"]
+        assert {int(port, 16) for host, port in listening if host == "0100007F"} >= wanted
+        assert not {int(port, 16) for host, port in listening if host == "00000000"} & wanted
+
+
+def test_an_unknown_correction_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no such correction: typo"):
+        Emulator(tmp_path, without=["typo"]).start()
+
+
+LIST_CORRECTIONS = """
+from lab.corrections import load
+for each in load().values():
+    print(f"| `{each.name}` | {each.why} | [AWS]({each.source}) |")
+"""
+
+
+def test_every_correction_stands_in_the_docs_with_its_reason() -> None:
+    listing = subprocess.run(
+        [ROOT / ".venv-emulator/bin/python", "-c", LIST_CORRECTIONS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    page = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
+    rows = [[line for line in text.splitlines() if "| [AWS](" in line] for text in (page, listing)]
+    assert rows[0] == rows[1]
