@@ -41,11 +41,12 @@ lint: setup ## ruff, mypy, shellcheck, generated templates current, cfn-lint
 
 .PHONY: test
 test: setup lint ## Lint, then every test: unit, property, contract, architecture, end to end
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not lab" --numprocesses auto $(ARGS)
+	$(BIN)/pytest -m lab $(ARGS)
 
 .PHONY: unit
 unit: setup ## Only the tests that need no Region pair
-	$(BIN)/pytest -m "not lab" $(ARGS)
+	$(BIN)/pytest -m "not lab" --numprocesses auto $(ARGS)
 
 .PHONY: golden
 golden: setup ## Accept the templates and the reference pages that the code generates now

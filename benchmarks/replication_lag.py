@@ -11,23 +11,23 @@ emulator, those of the product through a proxy that counts them.
 from __future__ import annotations
 
 import json
-import statistics
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from iot_dr.model.documents import canonical
 from iot_dr.model.regions import RegionPair
 from iot_dr.reconcile.translate import translate_document
+from lab.counting import Call
 from lab.fleet import Device, Fleet, device_policy, make_identity
+from lab.lag import Lag
 from lab.pair import Pair
 from lab.progress import ConsoleProgress
 from lab.waiting import until
@@ -55,12 +55,10 @@ def main(devices: int, warm_up: int) -> None:
             _measure(pair, fleet, f"warm-{number}")
         _await_quiet(pair)
         pair.proxy.reset()
-        lags = []
-        for number in range(devices):
-            lags.append(_measure(pair, fleet, f"device-{number}"))
-            console.print(f"\r{number + 1}/{devices}", end="")
+        numbers = track(range(devices), description="Devices", console=console)
+        lag = Lag([_measure(pair, fleet, f"device-{number}") for number in numbers])
         _await_quiet(pair)
-        _print(console, lags, pair.proxy.counts(), devices)
+        _print(console, lag, pair.proxy.counts(), devices)
 
 
 def _measure(pair: Pair, fleet: Fleet, name: str) -> float:
@@ -116,13 +114,11 @@ def _await_quiet(pair: Pair) -> None:
     until(quiet, 120)
 
 
-def _print(console: Console, lags: Sequence[float], counts: Counter[Any], devices: int) -> None:
-    ordered = sorted(lags)
-    lag = Table(title=f"Lag of {devices} complete new devices, milliseconds")
-    for column in ("median", "p95", "max"):
-        lag.add_column(column, justify="right")
-    p95 = ordered[max(0, round(0.95 * len(ordered)) - 1)]
-    lag.add_row(*(f"{1000 * value:.0f}" for value in (statistics.median(ordered), p95, ordered[-1])))
+def _print(console: Console, lag: Lag, counts: Counter[Call], devices: int) -> None:
+    times = Table(title="Lag in milliseconds")
+    for column in ("devices", "median", "p95", "max"):
+        times.add_column(column, justify="right")
+    times.add_row(str(devices), *(f"{1000 * value:.0f}" for value in (lag.median, lag.p95, lag.longest)))
     calls = Table(title="AWS calls of the product per device")
     for column in ("Region", "service", "API", "calls"):
         calls.add_column(column, justify="right" if column == "calls" else "left")
@@ -133,14 +129,14 @@ def _print(console: Console, lags: Sequence[float], counts: Counter[Any], device
     total = sum(counts.values()) / devices
     calls.add_row("", "", "all", f"{total:.2f}", style="bold")
     console.print()
-    console.print(lag)
+    console.print(times)
     console.print(calls)
     console.print(f"least that the job needs: {LEAST_CALLS}; ratio {total / LEAST_CALLS:.2f}")
     figures = {
         "devices": devices,
-        "median_ms": round(1000 * statistics.median(ordered)),
-        "p95_ms": round(1000 * p95),
-        "max_ms": round(1000 * ordered[-1]),
+        "median_ms": round(1000 * lag.median),
+        "p95_ms": round(1000 * lag.p95),
+        "max_ms": round(1000 * lag.longest),
         "calls_per_device": round(total, 2),
         "ratio": round(total / LEAST_CALLS, 2),
     }

@@ -167,7 +167,7 @@ def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
             *registry_permissions.write_resources("Secondary", OWN, own),
             permissions.allow(
                 "KeepLedger",
-                [dynamodb.BatchGetItem, dynamodb.BatchWriteItem, dynamodb.DeleteItem, dynamodb.UpdateItem],
+                [dynamodb.BatchGetItem, dynamodb.DeleteItem, dynamodb.UpdateItem],
                 [GetAtt(ledger, "Arn")],
             ),
         ),

@@ -279,7 +279,7 @@ class InMemoryLedger:
     def intend(self, keys: Sequence[Key], at: int) -> None:
         """Note, before creating them, that replication will own these."""
         for key in keys:
-            self.notes[key] = _Note(owned_at=at)
+            self.notes.setdefault(key, _Note()).owned_at = at
 
     def forget(self, keys: Collection[Key], before: int) -> None:
         """Drop the notes of resources that are gone."""
@@ -291,6 +291,9 @@ class InMemoryLedger:
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended."""
         note = self.notes.setdefault(outcome.key, _Note())
+        if outcome.partial:
+            note.outcome = note.outcome or outcome
+            return
         note.outcome = outcome
         note.attempts = note.attempts + 1 if outcome.again else 0
         note.next_attempt = outcome.at + pause(note.attempts) if outcome.again else None

@@ -162,3 +162,20 @@ def test_a_cursor_can_be_put_back_to_its_start(ledger: Ledger) -> None:
     ledger.move_cursor("thing", "")
 
     assert ledger.cursor("thing") == ""
+
+
+def test_an_outcome_of_the_resource_alone_leaves_what_waits_waiting(ledger: Ledger) -> None:
+    ledger.record(an_outcome(again=True))
+
+    ledger.record(Outcome(THING, State.IN_SYNC, "", at=1_000_500, lag=7, partial=True))
+
+    assert list(ledger.due(1_000_000 + MINUTE)) == [THING]
+
+
+def test_noting_ownership_leaves_what_waits_waiting(ledger: Ledger) -> None:
+    ledger.record(an_outcome(again=True))
+
+    ledger.intend([THING], 1_000_500)
+
+    assert list(ledger.due(1_000_000 + MINUTE)) == [THING]
+    assert ledger.owned([THING]) == {THING}

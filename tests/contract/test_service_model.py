@@ -408,12 +408,28 @@ def test_ownership_is_asked_for_with_a_consistent_read(dynamodb: Stubbed, ledger
 def test_what_dynamodb_leaves_undone_is_throttling(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
     left = {"ledger": {"Keys": [{"resource": {"S": "thing#a"}}]}}
     dynamodb.answers("batch_get_item", {"Responses": {}, "UnprocessedKeys": left}, RequestItems=ANY)
-    undone = {"ledger": [{"PutRequest": {"Item": {"resource": {"S": "thing#a"}}}}]}
-    dynamodb.answers("batch_write_item", {"UnprocessedItems": undone}, RequestItems=ANY)
 
     with pytest.raises(Throttled):
         ledger.owned([thing_key("a")])
-    with pytest.raises(Throttled):
+
+
+def test_ownership_is_noted_in_one_transaction_that_another_worker_can_refuse(
+    dynamodb: Stubbed, ledger: DynamoDbLedger
+) -> None:
+    note = {
+        "Update": {
+            "TableName": "ledger",
+            "Key": {"resource": {"S": "thing#a"}},
+            "UpdateExpression": "SET #owned_at = :owned_at",
+            "ExpressionAttributeNames": {"#owned_at": "owned_at"},
+            "ExpressionAttributeValues": {":owned_at": {"N": "1"}},
+        }
+    }
+    dynamodb.answers("transact_write_items", {}, TransactItems=[note])
+    dynamodb.fails("transact_write_items", "TransactionCanceledException")
+
+    ledger.intend([thing_key("a")], 1)
+    with pytest.raises(Conflict):
         ledger.intend([thing_key("a")], 1)
 
 
@@ -422,7 +438,6 @@ def test_an_outcome_is_one_update(dynamodb: Stubbed, ledger: DynamoDbLedger) -> 
         "update_item",
         TableName="ledger",
         Key={"resource": {"S": "thing#a"}},
-        ReturnValues=ANY,
         UpdateExpression=ANY,
         ExpressionAttributeNames=ANY,
         ExpressionAttributeValues=ANY,

@@ -96,7 +96,7 @@ def test_nothing_is_deleted_that_the_primary_did_not_say_is_absent(
     b: Registry, a: Registry, hidden: Registry, mode: Mode
 ) -> None:
     desired, actual = _snapshots(b, a)
-    unreadable = {key: "denied" for key in hidden}
+    unreadable = dict.fromkeys(hidden, "denied")
     desired = Snapshot(
         {key: entity for key, entity in desired.entities.items() if key not in unreadable},
         desired.absent - unreadable.keys(),

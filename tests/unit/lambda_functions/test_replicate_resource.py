@@ -25,7 +25,7 @@ def a_thing_in_the_primary(request: Request) -> Answer:
             return MISSING
         case operation, _ if operation.startswith("GET /things/pump-17/principals"):
             return Answer({"principals": []})
-        case "BatchWriteItem" | "UpdateItem" | "POST /things/pump-17", _:
+        case "TransactWriteItems" | "UpdateItem" | "POST /things/pump-17", _:
             return Answer({"Attributes": {"attempts": {"N": "1"}}})
         case operation, region:
             raise AssertionError(f"nothing should call {operation} in {region}")

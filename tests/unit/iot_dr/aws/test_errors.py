@@ -1,5 +1,7 @@
 """The one converter: from what the SDK raises to what the product decides by."""
 
+from collections.abc import Callable
+
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -24,7 +26,7 @@ def a_fault(code: str = "ResourceNotFoundException", status: int = 400, message:
     )
 
 
-def raising(error: Exception):  # type: ignore[no-untyped-def]
+def raising(error: Exception) -> Callable[..., None]:
     def operation(**_parameters: object) -> None:
         raise error
 

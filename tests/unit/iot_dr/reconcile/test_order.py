@@ -2,7 +2,7 @@
 
 import pytest
 
-from iot_dr.model.changes import Create, Delete, Skip, Update
+from iot_dr.model.changes import Create, Delete, Plan, Skip, Update
 from iot_dr.model.keys import Kind, thing_key
 from iot_dr.reconcile.order import ordered, rank, waves
 from tests.builders import a_device, a_thing_type
@@ -37,7 +37,7 @@ def test_deletions_go_the_other_way_round_and_after_everything_else() -> None:
 
 
 def test_a_wave_holds_what_does_not_depend_on_each_other() -> None:
-    sizes = [len(wave) for wave in waves(ordered((*CREATES, *DELETES)))]
+    sizes = [len(wave) for wave in waves(Plan(ordered((*CREATES, *DELETES))).actions)]
 
     assert sizes == [3, 1, 2, 2, 1, 3]
 

@@ -1,5 +1,7 @@
 """What the workflow could not do is kept, and tried again by the schedule."""
 
+import pytest
+
 from iot_dr.model.keys import thing_key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
@@ -32,6 +34,20 @@ def test_each_failure_waits_longer_than_the_one_before() -> None:
     assert not list(ledger.due(clock()))
     clock.advance(60)
     assert list(ledger.due(clock())) == [LOOK.key]
+
+
+@pytest.mark.parametrize("error", ["Throttled", "RegionUnavailable", "NotReadyYet", "Conflict"])
+def test_what_a_retry_can_mend_is_pending(error: str) -> None:
+    outcome = record_failure(LOOK, error, "", ledger=InMemoryLedger(), clock=FakeClock())
+
+    assert (outcome.state, outcome.again) == (State.PENDING, True)
+
+
+@pytest.mark.parametrize("error", ["AccessDenied", "InvalidResource", "States.Timeout", "KeyError"])
+def test_what_somebody_must_look_at_has_failed(error: str) -> None:
+    outcome = record_failure(LOOK, error, "", ledger=InMemoryLedger(), clock=FakeClock())
+
+    assert (outcome.state, outcome.again) == (State.FAILED, True)
 
 
 def test_a_reason_is_for_reading() -> None:

@@ -22,7 +22,7 @@ from tests.builders import (
     a_thing_type,
     iot_arn,
 )
-from tests.fakes import Killed, once, raising
+from tests.fakes import Between, Killed, once, raising
 from tests.world import World
 
 THING = thing_key("pump-17")
@@ -211,8 +211,31 @@ def test_a_device_that_never_gets_a_certificate_is_left_to_the_schedule() -> Non
 
     assert (result.outcome.again, result.outcome.reason) == (True, NO_CERTIFICATE)
     assert looks < 12
-    world.clock.advance(61)
+    world.clock.advance(121)
     assert list(world.ledger.due(world.clock())) == [THING]
+
+
+def test_a_device_that_waits_for_its_certificate_is_pending_from_the_first_look() -> None:
+    world = World()
+    world.primary.put(a_thing())
+
+    result = _new(world)
+
+    assert (result.outcome.state, result.outcome.reason) == (State.PENDING, NO_CERTIFICATE)
+    assert world.ledger.notes[THING].next_attempt is not None
+
+
+def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting() -> None:
+    world = World()
+    world.primary.put(a_thing())
+    _new(world)
+    world.primary.put(a_thing(attributes={"site": "south"}))
+
+    result = world.look(THING, whole=False)
+
+    assert world.secondary.entities == world.wanted
+    assert result.outcome.partial
+    assert world.ledger.notes[THING].next_attempt is not None
 
 
 def test_a_device_that_gets_its_certificate_at_last_leaves_the_schedule() -> None:
@@ -438,7 +461,7 @@ def test_a_primary_that_cannot_be_read_deletes_nothing(error: IotDrError) -> Non
         assert world.secondary.entities in (before, world.wanted)
 
 
-def _failing_reads_of_the_primary(error: IotDrError, first: int):  # type: ignore[no-untyped-def]
+def _failing_reads_of_the_primary(error: IotDrError, first: int) -> Between:
     def fault(name: str, number: int) -> None:
         if name.startswith("primary.") and number >= first:
             raise error

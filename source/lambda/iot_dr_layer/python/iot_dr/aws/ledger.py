@@ -7,10 +7,10 @@ where replication created the resource (all times epoch milliseconds). Items tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import call, code_of, convert, converted
@@ -21,7 +21,6 @@ from iot_dr.model.outcomes import Outcome
 REQUIRED_ACTIONS = frozenset(
     {
         "dynamodb:BatchGetItem",
-        "dynamodb:BatchWriteItem",
         "dynamodb:DeleteItem",
         "dynamodb:UpdateItem",
     }
@@ -43,9 +42,9 @@ LONGEST_PAUSE = 24 * 3_600_000
 
 _CURSOR = "cursor#"
 _OF_WAITING = ("retry_state", "next_attempt", "attempts")
-_BATCH = 25
-"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html"""
-_READ_BATCH = 100
+_VERDICT = ("state", "reason")
+_BATCH = 100
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
 
 
 class DynamoDbLedger:
@@ -58,7 +57,7 @@ class DynamoDbLedger:
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
         found: set[Key] = set()
-        for batch in _batched(sorted(keys), _READ_BATCH):
+        for batch in _batched(sorted(keys), _BATCH):
             request = {
                 self._table: {
                     "Keys": [_dynamo({"resource": str(key)}) for key in batch],
@@ -75,20 +74,21 @@ class DynamoDbLedger:
         return frozenset(found)
 
     def intend(self, keys: Sequence[Key], at: int) -> None:
-        """Note, before creating them, that replication will own these."""
+        """Note, before creating them, that replication will own these; what else is noted of them stays.
+
+        Raises:
+            Conflict: another worker is noting one of them at this moment.
+        """
         for batch in _batched(keys, _BATCH):
-            puts = [{"PutRequest": {"Item": _dynamo(_intention(key, at))}} for key in batch]
-            answer = call(self._client.batch_write_item, RequestItems={self._table: puts})
-            if answer.get("UnprocessedItems"):
-                raise Throttled("DynamoDB left items unwritten")
+            notes = [{"Update": self._item(key) | _update({"owned_at": at})} for key in batch]
+            call(self._client.transact_write_items, TransactItems=notes)
 
     def forget(self, keys: Collection[Key], before: int) -> None:
         """Drop the notes of resources that are gone, unless another worker noted them anew at or after `before`."""
         for key in sorted(keys):
             try:
                 self._client.delete_item(
-                    TableName=self._table,
-                    Key=_dynamo({"resource": str(key)}),
+                    **self._item(key),
                     ConditionExpression="attribute_not_exists(owned_at) OR owned_at < :before",
                     ExpressionAttributeValues=_dynamo({":before": before}),
                 )
@@ -98,21 +98,26 @@ class DynamoDbLedger:
 
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended; what asks for another look is due after a pause that doubles with every try."""
-        waiting = outcome.again
-        with converted():
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=_dynamo({"resource": str(outcome.key)}),
-                ReturnValues="UPDATED_NEW",
-                **_update(_facts(outcome), removed=() if waiting else _OF_WAITING, counts=waiting),
-            )
-            if waiting:
-                attempts = int(TypeDeserializer().deserialize(answer["Attributes"]["attempts"]))
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_dynamo({"resource": str(outcome.key)}),
-                    **_update({"retry_state": WAITING, "next_attempt": outcome.at + pause(attempts)}),
-                )
+        if outcome.partial:
+            call(self._client.update_item, **self._item(outcome.key), **_update(_facts(outcome), kept=_VERDICT))
+        elif outcome.again:
+            self._record_waiting(outcome)
+        else:
+            call(self._client.update_item, **self._item(outcome.key), **_update(_facts(outcome), removed=_OF_WAITING))
+
+    def _record_waiting(self, outcome: Outcome) -> None:
+        answer = call(
+            self._client.update_item,
+            **self._item(outcome.key),
+            **_update(_facts(outcome), counted=("attempts",)),
+            ReturnValues="UPDATED_NEW",
+        )
+        attempts = int(answer["Attributes"]["attempts"]["N"])
+        due = {"retry_state": WAITING, "next_attempt": outcome.at + pause(attempts)}
+        call(self._client.update_item, **self._item(outcome.key), **_update(due))
+
+    def _item(self, key: Key) -> dict[str, Any]:
+        return {"TableName": self._table, "Key": _dynamo({"resource": str(key)})}
 
     def due(self, now: int) -> Iterator[Key]:
         """Yield what is to be tried again by now, longest waiting first."""
@@ -152,10 +157,6 @@ def pause(attempts: int) -> int:
     return min(FIRST_PAUSE << doublings, LONGEST_PAUSE)
 
 
-def _intention(key: Key, at: int) -> dict[str, Any]:
-    return {"resource": str(key), "owned_at": at}
-
-
 def _facts(outcome: Outcome) -> dict[str, Any]:
     facts: dict[str, Any] = {"state": str(outcome.state), "reason": outcome.reason, "checked_at": outcome.at}
     if outcome.lag is not None:
@@ -165,20 +166,29 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     return facts
 
 
-def _update(facts: Mapping[str, Any], removed: Iterable[str] = (), *, counts: bool = False) -> dict[str, Any]:
-    """Return the parameters of an UpdateItem that sets facts, removes attributes and counts a try."""
-    removed = tuple(removed)
-    names = {f"#{name}": name for name in (*facts, *removed)}
-    values: dict[str, Any] = {f":{name}": value for name, value in facts.items()}
-    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in facts)
+def _update(
+    facts: Mapping[str, Any],
+    *,
+    removed: Collection[str] = (),
+    kept: Collection[str] = (),
+    counted: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the parameters of an UpdateItem.
+
+    It sets facts (those `kept` only where there is none), takes attributes away and counts others up by one.
+    """
+    settings = [
+        f"#{name} = if_not_exists(#{name}, :{name})" if name in kept else f"#{name} = :{name}" for name in facts
+    ]
+    expression = "SET " + ", ".join(settings)
     if removed:
         expression += " REMOVE " + ", ".join(f"#{name}" for name in removed)
-    if counts:
-        expression += " ADD attempts :one"
-        values[":one"] = 1
+    if counted:
+        expression += " ADD " + ", ".join(f"#{name} :one" for name in counted)
+    values = {f":{name}": value for name, value in facts.items()} | ({":one": 1} if counted else {})
     return {
         "UpdateExpression": expression,
-        "ExpressionAttributeNames": names,
+        "ExpressionAttributeNames": {f"#{name}": name for name in (*facts, *removed, *counted)},
         "ExpressionAttributeValues": _dynamo(values),
     }
 

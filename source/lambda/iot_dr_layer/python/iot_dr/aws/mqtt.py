@@ -76,6 +76,8 @@ class IotMqttProbe:
         finally:
             client.disconnect()
             client.loop(timeout=0)
+            # Closes the pair of sockets that paho wakes itself with, which it leaves to the garbage collector too.
+            client.reinitialise()
 
 
 def _connect(client: Client, host: str, port: int) -> None:

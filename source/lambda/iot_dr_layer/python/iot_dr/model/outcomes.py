@@ -26,7 +26,8 @@ class State(enum.StrEnum):
 class Outcome:
     """The result of one look. Times are epoch milliseconds; `lag` is None where no event told when it changed.
 
-    `again` asks the schedule for another look, after a pause that grows with every try.
+    `again` asks the schedule for another look, after a pause that grows with every try. A `partial` outcome is of the
+    resource's own fields alone, so it says nothing about what stood in the way of the rest.
     """
 
     key: Key
@@ -36,6 +37,7 @@ class Outcome:
     lag: int | None = None
     event_id: str = ""
     again: bool = False
+    partial: bool = False
 
     def facts(self) -> dict[str, str | int | None]:
         """Return what a log line says of it; nothing here is secret."""

@@ -78,9 +78,10 @@ class Replication:
         now = self._clock()
         wait = pause(look, seen, now, self._settling)
         outcome = Outcome(look.key, State.IN_SYNC, "", at=now, event_id=look.event_id)
-        if not wait and not complete(seen):
-            outcome = replace(outcome, reason=NO_CERTIFICATE, again=True)
-            self._ledger.record(outcome)
+        if not complete(seen):
+            outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
+            if not wait:
+                self._ledger.record(outcome)
         return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
 
     def _changed(self, look: Look, done: Plan, scope: Scope) -> Replicated:
@@ -89,19 +90,21 @@ class Replication:
         there = look.key in scope.desired.entities
         first = look.looks == 0
         look = replace(look, changed_at=look.occurred_at if first else now)
-        wait = pause(look, seen, now, self._settling) if there else 0
-        unfinished = there and look.created and not wait and not complete(seen) and look.key.kind is Kind.THING
+        state, reason = _verdict(look, done, seen, there=there)
         outcome = Outcome(
             look.key,
-            _state(done, there=there),
-            NO_CERTIFICATE if unfinished else "; ".join(f"{skip.key}: {skip.reason}" for skip in done.skips),
+            state,
+            reason,
             at=now,
             lag=now - look.occurred_at if first and look.occurred_at and done.actions else None,
             event_id=look.event_id,
-            again=unfinished,
+            # Kept by the schedule too, should the workflow that waits for it end early.
+            again=state is State.PENDING,
+            partial=not scope.whole and state is State.IN_SYNC,
         )
-        if outcome.state is not State.ABSENT:
+        if state is not State.ABSENT:
             self._ledger.record(outcome)
+        wait = pause(look, seen, now, self._settling) if there else 0
         return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
 
     def _reconcile(self, look: Look) -> tuple[Plan, Scope]:
@@ -163,7 +166,12 @@ class Replication:
         return dict(zip(certificates, policies, strict=True))
 
 
-def _state(done: Plan, *, there: bool) -> State:
+def _verdict(look: Look, done: Plan, seen: Attachments, *, there: bool) -> tuple[State, str]:
+    """Return how the resource stands now, and why if there is more to say."""
     if done.skips:
-        return State.UNSUPPORTED
-    return State.IN_SYNC if there else State.ABSENT
+        return State.UNSUPPORTED, "; ".join(f"{skip.key}: {skip.reason}" for skip in done.skips)
+    if not there:
+        return State.ABSENT, ""
+    if look.key.kind is Kind.THING and look.created and not complete(seen):
+        return State.PENDING, NO_CERTIFICATE
+    return State.IN_SYNC, ""

@@ -27,10 +27,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Scope:
-    """What both Regions hold in the scope of one resource; `desired` is translated for the secondary."""
+    """What both Regions hold in the scope of one resource; `desired` is translated for the secondary.
+
+    It is not `whole` if what hangs on the resource was left out, as was asked for.
+    """
 
     desired: Snapshot
     actual: Snapshot
+    whole: bool = True
 
 
 @dataclass
@@ -97,6 +101,7 @@ class _Reading:
         self._sides = {side: _Side(reader) for side, reader in readers.items()}
         self._together = together
         self._relations: set[Key] = set()
+        self._whole = True
 
     def scope(self, regions: RegionPair) -> Scope:
         """Return what was read; a relation that no list mentioned is absent, since every list was read to its end."""
@@ -105,6 +110,7 @@ class _Reading:
         return Scope(
             Snapshot(desired, frozenset(primary.absent | (self._relations - desired.keys()))),
             Snapshot(secondary.found, frozenset(secondary.absent | (self._relations - secondary.found.keys()))),
+            self._whole,
         )
 
     def thing(self, name: str, *, whole: bool, with_type: bool) -> None:
@@ -114,6 +120,7 @@ class _Reading:
         if with_type:
             self._type_of(name)
         if len(holders) == len(SIDES) and not whole:
+            self._whole = False
             return
         attached = self._lists(holders, lambda reader: reader.certificates_of_thing(name))
         for side, certificates in attached.items():
@@ -132,7 +139,6 @@ class _Reading:
         for certificate in sorted(wanted & self._only_in_secondary(Kind.CERTIFICATE)):
             things = self._sides[Side.SECONDARY].reader.things_of_certificate(certificate)
             self._relate(Side.SECONDARY, (ThingPrincipal(thing, certificate) for thing in things))
-            self._relate_in_primary_too(things, certificate)
         self.policies(frozenset().union(*attached))
 
     def policies(self, names: Iterable[str]) -> None:
@@ -151,10 +157,6 @@ class _Reading:
         thing = self._sides[Side.PRIMARY].found.get(thing_key(name))
         if isinstance(thing, Thing) and thing.type_name:
             self.thing_type(thing.type_name)
-
-    def _relate_in_primary_too(self, things: Iterable[str], certificate: str) -> None:
-        # The primary has no such certificate, so by its own answer none of these attachments can exist there.
-        self._relations.update(ThingPrincipal(thing, certificate).key for thing in things)
 
     def _only_in_secondary(self, kind: Kind) -> frozenset[str]:
         gone = self._sides[Side.PRIMARY].absent & self._sides[Side.SECONDARY].found.keys()
