@@ -48,6 +48,10 @@ test: setup lint ## Lint, then every test: unit, property, contract, architectur
 unit: setup ## Only the tests that need no Region pair
 	$(BIN)/pytest -m "not lab" --numprocesses auto $(ARGS)
 
+.PHONY: mutation
+mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)
+	@$(BIN)/python -m tests.mutation
+
 .PHONY: golden
 golden: setup ## Accept the templates and the reference pages that the code generates now
 	$(BIN)/python generate.py --output tests/golden
@@ -64,4 +68,4 @@ lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
 
 .PHONY: clean
 clean: ## Remove virtual environments, caches and build output
-	rm -rf $(VENV) $(EMULATOR_VENV) .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*
+	rm -rf $(VENV) $(EMULATOR_VENV) .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*

@@ -75,7 +75,7 @@ def check_names(bucket_prefix: str, solution_name: str, version: str) -> int:
     # The checkout's package, not an installed one: the build must not depend on what is installed.
     sys.path.insert(0, str(LAYER_PACKAGES))
     from iot_dr.errors import ConfigurationError  # noqa: PLC0415  # found by the line above
-    from iot_dr.model.distribution import Distribution  # noqa: PLC0415
+    from iot_dr.model.distribution import Distribution  # noqa: PLC0415  # as above
 
     try:
         Distribution(bucket_prefix, solution_name, version)
@@ -190,7 +190,8 @@ def pip(command: str, *arguments: str) -> None:
     """
     quiet = ("--quiet", "--disable-pip-version-check", "--no-input")
     environment = {**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH}
-    run = subprocess.run([sys.executable, "-m", "pip", command, *quiet, *arguments], check=False, env=environment)  # noqa: S603
+    words = (sys.executable, "-m", "pip", command, *quiet, *arguments)
+    run = subprocess.run(words, check=False, env=environment)  # noqa: S603  # our own words, and no shell
     if run.returncode:
         raise PipFailed(f"pip {command} failed, see above")
 

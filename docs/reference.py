@@ -40,13 +40,18 @@ VARIABLES: Mapping[str, str] = {
     "ACCOUNT_ID": "The AWS account that both Regions belong to.",
     "AWS_REGION": "The function's own Region; Lambda sets it.",
     "BUCKET_RESOURCES": "Bucket of the published templates, `PREFIX-reference`.",
+    "CERTIFICATE_MODE": "How certificates come to the secondary Region: `copy` or `jitr`.",
     "CREATE_HEALTH_CHECK": "Whether to launch the health checkers: `yes` or `no`.",
+    "EVENT_TABLE": "Name of the global table that carries events.",
     "INCOMPLETE_SECONDS": "How long an incomplete new device is looked at.",
+    "DYNAMODB_GLOBAL_TABLE": "Table that carries events to the secondary Region.",
     "IOT_ENDPOINT": "Device endpoint of the Region.",
     "LEDGER_TABLE": "Name of the ledger's table.",
     "PATH_SECRET_ARN": "Secret with the last part of the path.",
     "PRIMARY_REGION": "Region whose registry is replicated.",
     "PROBE_SECRET_ARN": "Secret with the probe's certificate and key.",
+    "RULE_ERROR_QUEUE_URL": "Queue of what the topic rules could not store.",
+    "SECONDARY_BUCKET": "Work bucket of the secondary Region, which keeps failed stream records.",
     "SECONDARY_REGION": "Region that is kept equal to it.",
     "SETTLE_SECONDS": "How long a complete new device must stand still.",
     "SOLUTION_NAME": "First part of the keys of the published files.",
@@ -55,6 +60,7 @@ VARIABLES: Mapping[str, str] = {
     "SWEEP_SLICE": "How many of each kind every sweep has looked at whole.",
     "UUID": "What the names of the launch's buckets end with.",
     "VERSION": "Second part of the keys of the published files.",
+    "WORK_BUCKET": "Bucket that keeps what could not be read.",
 }
 """What each variable of a runtime dataclass is for; a new one needs its line here."""
 

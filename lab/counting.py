@@ -9,10 +9,10 @@ import re
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import parse_qs, urlsplit
@@ -39,6 +39,18 @@ class Call:
     region: str
 
 
+Forward = Callable[[], Awaitable[bytes]]
+"""Sends the request on to the emulator and returns its answer."""
+
+
+class Fault(Protocol):
+    """What happens to a request instead of being forwarded and answered at once."""
+
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:
+        """Answer, or don't; True when the connection lives on."""
+        ...
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Answer with an error of AWS's instead of asking the emulator."""
@@ -47,7 +59,7 @@ class Refusal:
     code: str
     message: str = "from the lab"
 
-    async def spoil(self, client: asyncio.StreamWriter) -> None:
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:  # noqa: ARG002 - the protocol's
         """Send the error in the form that JSON protocols read: code in the header, message in the body."""
         body = f'{{"__type": "{self.code}", "message": "{self.message}"}}'.encode()
         head = (
@@ -56,33 +68,51 @@ class Refusal:
         )
         client.write(head.encode() + body)
         await client.drain()
+        return False
 
 
 @dataclass(frozen=True)
 class Reset:
-    """Break the connection before an answer."""
+    """Break the connection before the request is carried out, or after it: then it counts and nobody is told."""
 
-    async def spoil(self, client: asyncio.StreamWriter) -> None:
+    carried_out: bool = False
+
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:
         """Send RST."""
+        if self.carried_out:
+            await forward()
         client.transport.abort()
+        return False
 
 
 @dataclass(frozen=True)
 class Silence:
-    """Take the request and never answer, until the client gives up."""
+    """Take the request and never answer, until the client gives up or the time is over."""
 
-    async def spoil(self, client: asyncio.StreamWriter) -> None:
-        """Wait for the client to close."""
-        while not client.transport.is_closing():
-            await asyncio.sleep(0.05)  # the transport says nothing when the peer is gone
+    seconds: float | None = None
+
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:  # noqa: ARG002 - the protocol's
+        """Wait for the client to close, then break the connection."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.seconds):
+                while not client.transport.is_closing():
+                    await asyncio.sleep(0.05)  # the transport says nothing when the peer is gone
+        client.transport.abort()
+        return False
 
 
-class Fault(Protocol):
-    """What happens to a request instead of being forwarded."""
+@dataclass(frozen=True)
+class Slow:
+    """Carry the request out and answer it late."""
 
-    async def spoil(self, client: asyncio.StreamWriter) -> None:
-        """Answer, or don't."""
-        ...
+    seconds: float
+
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:
+        """Hold the request back, then forward it."""
+        await asyncio.sleep(self.seconds)
+        client.write(await forward())
+        await client.drain()
+        return True
 
 
 Intercept = Callable[[Call], Fault | None]
@@ -168,6 +198,15 @@ def identify(request_line: str, headers: Mapping[str, str | None], body: bytes) 
         if verb == method and pattern.fullmatch(path):
             return Call(service, name, region)
     return Call(service, f"{method} {path}", region)
+
+
+async def _forward(request: _Message, reader: asyncio.StreamReader, upstream: asyncio.StreamWriter) -> bytes:
+    upstream.write(request.head + request.body)
+    await upstream.drain()
+    response = await _read_message(reader, answers=request.start_line.split(" ")[0])
+    if response is None:
+        raise ConnectionResetError("the emulator closed the connection")
+    return response.head + response.body
 
 
 class CountingProxy:
@@ -261,16 +300,12 @@ class CountingProxy:
             with self._lock:
                 self._counts[call] += 1
             fault = self.intercept(call) if self.intercept else None
-            if fault:
-                await fault.spoil(client)
+            forward = partial(_forward, request, upstream_reader, upstream)
+            if fault is None:
+                client.write(await forward())
+                await client.drain()
+            elif not await fault.spoil(client, forward):
                 return
-            upstream.write(request.head + request.body)
-            await upstream.drain()
-            response = await _read_message(upstream_reader, answers=request.start_line.split(" ")[0])
-            if response is None:
-                return
-            client.write(response.head + response.body)
-            await client.drain()
 
     def __enter__(self) -> Self:
         return self

@@ -29,7 +29,7 @@ def _chain(identity: Identity) -> Iterator[Path]:
     path = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(identity.certificate_pem + identity.key_pem)
+            file.write(identity.certificate_pem + identity.chain_pem + identity.key_pem)
         yield path
     finally:
         path.unlink()

@@ -3,8 +3,8 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +21,9 @@ from lab.waiting import until
 
 ACCOUNT = "000000000000"
 MAIN_STACK = "iot-dr"
+_TRAIL = "management-events"
 # Every family that the product replicates; https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
-EVENT_FAMILIES = ("THING", "THING_TYPE", "THING_TYPE_ASSOCIATION")
+EVENT_FAMILIES = ("THING", "THING_TYPE", "THING_GROUP", "THING_GROUP_MEMBERSHIP")
 
 _STACK_SECONDS = 120
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".lab", ".*_cache", ".hypothesis", "__pycache__", "*-s3-assets")
@@ -51,11 +52,18 @@ class Pair:
     secondary = SECONDARY_REGION
     account = ACCOUNT
 
-    def __init__(self, folder: Path, progress: Progress, distribution: Distribution | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        progress: Progress,
+        distribution: Distribution | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.progress = progress
         self.distribution = distribution or default_distribution()
         self.proxy = CountingProxy()
-        self.emulator = Emulator(folder, environ=self.proxy.environ())
+        self.emulator = Emulator(folder, environ={**self.proxy.environ(), **(environ or {})})
         self.outputs: dict[str, str] = {}
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -95,11 +103,28 @@ class Pair:
             self._project("deployment/build-s3-dist.sh", it.bucket_prefix, it.solution_name, it.version)
 
     def prepare_account(self) -> None:
-        """Turn on what the product asks for in the primary Region: registry events and thing indexing."""
-        with step(self.progress, "Enable registry events and thing indexing in the primary Region"):
+        """Turn on registry events in the primary Region, and thing indexing in both, which dynamic groups need."""
+        with step(self.progress, "Enable registry events in the primary Region, thing indexing in both"):
             iot = self.client("iot")
             iot.update_event_configurations(eventConfigurations={name: {"Enabled": True} for name in EVENT_FAMILIES})
-            iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+            for region in (self.primary, self.secondary):
+                self.client("iot", region).update_indexing_configuration(
+                    thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"}
+                )
+
+    @contextmanager
+    def trail(self) -> Iterator[None]:
+        """A trail of CloudTrail in the primary Region, for the length of a `with` block; without one none is there."""
+        bucket = f"{self.distribution.bucket_prefix}-trail"
+        with suppress(self.client("s3").exceptions.BucketAlreadyOwnedByYou):
+            self.client("s3").create_bucket(Bucket=bucket)
+        cloudtrail = self.client("cloudtrail")
+        cloudtrail.create_trail(Name=_TRAIL, S3BucketName=bucket)
+        try:
+            cloudtrail.start_logging(Name=_TRAIL)
+            yield
+        finally:
+            cloudtrail.delete_trail(Name=_TRAIL)
 
     def publish(self) -> None:
         """Publish the distribution to S3 with the project's own script."""
@@ -226,8 +251,10 @@ class Pair:
 
 
 @contextmanager
-def launched(folder: Path, progress: Progress, *, build: bool = True) -> Iterator[Pair]:
-    """A pair with the product launched, for the length of a `with` block."""
-    with Pair(folder, progress) as pair:
+def launched(
+    folder: Path, progress: Progress, *, build: bool = True, environ: Mapping[str, str] | None = None
+) -> Iterator[Pair]:
+    """A pair with the product launched, for the length of a `with` block; `environ` is added to the emulator's."""
+    with Pair(folder, progress, environ=environ) as pair:
         pair.launch(build=build)
         yield pair

@@ -1,13 +1,22 @@
 """What a Region's registry holds, read with a customer's calls: the lab's judgement is not the product's."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 # Each Region's health check has a thing, certificate and policy of its own, which are not to cross.
 _PROBE = "iot-dr-probe-"
-KINDS = ("thing types", "policies", "certificates", "things", "attachments")
+KINDS = (
+    "thing types",
+    "billing groups",
+    "policies",
+    "certificates",
+    "thing groups",
+    "things",
+    "memberships",
+    "attachments",
+)
 
 
 @dataclass(frozen=True)
@@ -37,49 +46,113 @@ class Registry:
 
 def read(iot: Any, region: str) -> Registry:
     """Read everything that the product replicates."""
+    return _Reader(iot, region).read()
 
-    def every(operation: str, key: str) -> list[dict[str, Any]]:
-        return [entry for page in iot.get_paginator(operation).paginate() for entry in page[key]]
 
-    def regionless(text: str) -> str:
-        return text.replace(f":{region}:", ":REGION:")
+class _Reader:
+    """Reads one Region, kind by kind; what the probes of the health check have is left out."""
 
-    policies = {
-        policy["policyName"]: json.loads(regionless(iot.get_policy(policyName=policy["policyName"])["policyDocument"]))
-        for policy in every("list_policies", "policies")
-        if not policy["policyName"].startswith(_PROBE)
-    }
-    things: dict[str, Any] = {}
-    attachments: dict[str, Any] = {}
-    probes: set[str] = set()
-    for thing in every("list_things", "things"):
-        name = thing["thingName"]
-        principals = iot.list_thing_principals(thingName=name)["principals"]
-        if name.startswith(_PROBE):
-            probes.update(principals)
-            continue
-        things[name] = {"type": thing.get("thingTypeName"), "attributes": thing.get("attributes") or {}}
-        attachments |= {f"{name} - certificate {principal.rpartition('/')[2][:12]}": True for principal in principals}
-    certificates = {}
-    for certificate in every("list_certificates", "certificates"):
-        if certificate["certificateArn"] in probes:
-            continue
-        certificates[certificate["certificateId"]] = certificate["status"]
-        for policy in iot.list_attached_policies(target=certificate["certificateArn"])["policies"]:
-            attachments[f"certificate {certificate['certificateId'][:12]} - {policy['policyName']}"] = True
-    types = {
-        entry["thingTypeName"]: {
-            **(entry.get("thingTypeProperties") or {}),
-            "deprecated": (entry.get("thingTypeMetadata") or {}).get("deprecated", False),
-        }
-        for entry in every("list_thing_types", "thingTypes")
-    }
-    return Registry(
-        {
-            "thing types": types,
-            "policies": policies,
-            "certificates": certificates,
-            "things": things,
-            "attachments": attachments,
-        }
-    )
+    def __init__(self, iot: Any, region: str) -> None:
+        self._iot = iot
+        self._region = region
+        self._attachments: dict[str, str | bool] = {}
+        self._of_probes: set[str] = set()
+
+    def read(self) -> Registry:
+        billed, billing_groups = self._billing_groups()
+        things = self._things(billed)  # before the certificates, of which it tells the probes' own
+        certificates = self._certificates()
+        groups, memberships = self._groups()
+        return Registry(
+            {
+                "thing types": self._types(),
+                "billing groups": billing_groups,
+                "policies": self._policies(),
+                "certificates": certificates,
+                "thing groups": groups,
+                "things": things,
+                "memberships": memberships,
+                "attachments": self._attachments,
+            }
+        )
+
+    def _every(self, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
+        for page in self._iot.get_paginator(operation).paginate(**parameters):
+            yield from page[key]
+
+    def _types(self) -> dict[str, Any]:
+        found = {}
+        for entry in self._every("list_thing_types", "thingTypes"):
+            properties = dict(entry.get("thingTypeProperties") or {})
+            properties["searchableAttributes"] = sorted(properties.get("searchableAttributes") or [])
+            properties["deprecated"] = (entry.get("thingTypeMetadata") or {}).get("deprecated", False)
+            found[entry["thingTypeName"]] = properties
+        return found
+
+    def _billing_groups(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """Thing -> billing group, and billing group -> description."""
+        billed, found = {}, {}
+        for name in [entry["groupName"] for entry in self._every("list_billing_groups", "billingGroups")]:
+            properties = self._iot.describe_billing_group(billingGroupName=name).get("billingGroupProperties") or {}
+            found[name] = properties.get("billingGroupDescription") or ""
+            for thing in self._every("list_things_in_billing_group", "things", billingGroupName=name):
+                billed[thing] = name
+        return billed, found
+
+    def _policies(self) -> dict[str, Any]:
+        found = {}
+        for name in [policy["policyName"] for policy in self._every("list_policies", "policies")]:
+            if not name.startswith(_PROBE):
+                document = self._iot.get_policy(policyName=name)["policyDocument"]
+                found[name] = json.loads(document.replace(f":{self._region}:", ":REGION:"))
+        return found
+
+    def _things(self, billed: Mapping[str, str]) -> dict[str, Any]:
+        found = {}
+        for thing in self._every("list_things", "things"):
+            name = thing["thingName"]
+            principals = self._iot.list_thing_principals_v2(thingName=name)["thingPrincipalObjects"]
+            if name.startswith(_PROBE):
+                self._of_probes.update(each["principal"] for each in principals)
+                continue
+            found[name] = {
+                "type": thing.get("thingTypeName"),
+                "attributes": thing.get("attributes") or {},
+                "billing group": billed.get(name),
+            }
+            for each in principals:
+                certificate = each["principal"].rpartition("/")[2]
+                self._attachments[f"{name} - certificate {certificate[:12]}"] = each["thingPrincipalType"]
+        return found
+
+    def _certificates(self) -> dict[str, str]:
+        found = {}
+        for certificate in self._every("list_certificates", "certificates"):
+            if certificate["certificateArn"] not in self._of_probes:
+                found[certificate["certificateId"]] = certificate["status"]
+                self._add_policies(f"certificate {certificate['certificateId'][:12]}", certificate["certificateArn"])
+        return found
+
+    def _groups(self) -> tuple[dict[str, Any], dict[str, bool]]:
+        """The groups, and who is in those whose members are not found by a query."""
+        groups, memberships = {}, {}
+        for entry in self._every("list_thing_groups", "thingGroups", recursive=True):
+            name = entry["groupName"]
+            group = self._iot.describe_thing_group(thingGroupName=name)
+            properties = group.get("thingGroupProperties") or {}
+            groups[name] = {
+                "description": properties.get("thingGroupDescription") or "",
+                "attributes": (properties.get("attributePayload") or {}).get("attributes") or {},
+                "parent": (group.get("thingGroupMetadata") or {}).get("parentGroupName"),
+                "query": group.get("queryString"),
+                "index": group.get("indexName"),
+            }
+            self._add_policies(f"group {name}", entry["groupArn"])
+            if not group.get("queryString"):
+                for thing in self._every("list_things_in_thing_group", "things", thingGroupName=name):
+                    memberships[f"{name} - {thing}"] = True
+        return groups, memberships
+
+    def _add_policies(self, target: str, arn: str) -> None:
+        for policy in self._iot.list_attached_policies(target=arn)["policies"]:
+            self._attachments[f"{target} - {policy['policyName']}"] = True

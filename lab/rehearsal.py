@@ -14,6 +14,7 @@ from lab.waiting import until
 
 _CROSS_SECONDS = 60
 _TYPES = ("pump", "valve")
+_SITES = ("sites", "coast", "harbour")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ def rehearse(pair: Pair, devices: int) -> Outcome:
     """Run the fleet through its life and look at both Regions."""
     fleet = Fleet(pair.client("iot", pair.primary), region=pair.primary, account=pair.account)
     cold, lag = _provision(pair, fleet, devices)
+    _group(pair, fleet)
     _change(pair, fleet)
     differences = _settle(pair)
     connected = _connect(pair, next(iter(fleet)))
@@ -67,10 +69,23 @@ def _cross(pair: Pair, fleet: Fleet, names: list[str]) -> Lag:
         return watch.lag
 
 
+def _group(pair: Pair, fleet: Fleet) -> None:
+    with step(pair.progress, "Group them: nested groups with a policy, a dynamic group, a billing group"):
+        names = list(fleet.devices)
+        groups = fleet.make_groups(*_SITES, country="here")
+        fleet.make_group("quarry", parent=_SITES[0])
+        fleet.join(groups[-1].name, *names)
+        fleet.attach_policy(groups[0])
+        fleet.make_dynamic_group("at-the-mill", "attributes.site:mill")
+        fleet.make_billing_group("factory", *names[:2])
+
+
 def _change(pair: Pair, fleet: Fleet) -> None:
-    with step(pair.progress, "Change attributes, retire one device, replace another under its name"):
+    with step(pair.progress, "Change attributes, move one device, retire one, replace another under its name"):
         names = list(fleet.devices)
         fleet.change(names[1], site="quarry", firmware="2.1")
+        fleet.leave(_SITES[-1], names[1])
+        fleet.join("quarry", names[1])
         fleet.retire(names[-1])
         replaced = fleet.retire(names[-2])
         fleet.provision(replaced.thing_name, thing_type=replaced.thing_type, attributes={"site": "mill"})
@@ -89,7 +104,9 @@ def _settle(pair: Pair) -> list[str]:
     with step(pair.progress, "Wait until both Regions are equal"):
         if until(lambda: not differences(), 8):
             return []
-    with step(pair.progress, "Run the sweep for what raises no event (deleted certificates), as its schedule does"):
+    with step(
+        pair.progress, "Run the sweep for what raises no event (certificates, billing groups), as its schedule does"
+    ):
         stack = pair.rested_stack(f"IoTDRSecondary{pair.outputs['StackPostfix']}", pair.secondary)
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         answer = pair.client("lambda", pair.secondary).invoke(

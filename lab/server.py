@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from lab import lifeline  # noqa: E402 - after the path is set
-from lab.corrections import apply, settings  # noqa: E402
+from lab.corrections import apply, settings  # noqa: E402 - as above
 
 log = logging.getLogger("lab.server")
 
@@ -18,7 +18,7 @@ log = logging.getLogger("lab.server")
 def certify() -> tuple[str, str]:
     """Publish the lab's authority, which functions and devices trust, and make the gateway's certificate."""
     from ministack.core.x509_utils import sign_leaf_certificate  # noqa: PLC0415 - imported once the process is guarded
-    from ministack.services import iot  # noqa: PLC0415
+    from ministack.services import iot  # noqa: PLC0415 - as above
 
     authority, authority_key = iot._ensure_ca()
     settings.certificate_authority().write_text(authority, encoding="ascii")
@@ -39,6 +39,7 @@ def certify() -> tuple[str, str]:
 
 def serve(certificate_file: str, key_file: str) -> None:
     """Serve the AWS APIs on the sockets that the parent bound, in the clear and over TLS, until SIGTERM."""
+    # hypercorn is the emulator's alone, and imported once the process is guarded, as the emulator is.
     from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found] # noqa: PLC0415
     from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415

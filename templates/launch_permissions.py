@@ -16,6 +16,7 @@ from awacs import (
     cloudformation,
     cloudwatch,
     dynamodb,
+    events,
     iam,
     iot,
     logs,
@@ -55,8 +56,8 @@ def areas() -> tuple[Area, ...]:
     return (
         Area(
             "LaunchCodePolicy",
-            "Lets the launch manage roles, functions, their workflow and their logs",
-            (*_roles(), *_functions(), *_workflow(), *_logs()),
+            "Lets the launch manage roles, functions, their workflow, what starts them, and their logs",
+            (*_roles(), *_functions(), *_workflow(), *_event_rules(), *_logs()),
         ),
         Area(
             "LaunchDataPolicy",
@@ -407,6 +408,27 @@ def _rules() -> list[Statement]:
                 iot.UntagResource,
             ],
             [arn("iot", "rule/IoTDR*", "*")],  # any postfix; the condition holds the Region
+            _both(),
+        )
+    ]
+
+
+def _event_rules() -> list[Statement]:
+    return [
+        allow(
+            "ManageEventRules",
+            [
+                events.DeleteRule,
+                events.DescribeRule,
+                events.ListTagsForResource,
+                events.ListTargetsByRule,
+                events.PutRule,
+                events.PutTargets,
+                events.RemoveTargets,
+                events.TagResource,
+                events.UntagResource,
+            ],
+            [arn("events", "rule/IoTDRPrimary*", "*")],  # any postfix; the condition holds the Region
             _both(),
         )
     ]

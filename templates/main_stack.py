@@ -56,6 +56,7 @@ def build(config: Config) -> Template:
         PrimaryRegion=Ref("PrimaryRegion"),
         SecondaryRegion=Ref("SecondaryRegion"),
         CreateHealthCheck=Ref("CreateHealthCheck"),
+        CertificateMode=Ref("CertificateMode"),
         StackPostfix=GetAtt(check, "StackPostfix"),
         Uuid=GetAtt(check, "Uuid"),
     )
@@ -81,6 +82,7 @@ def _add_form(template: Template, config: Config) -> None:
                     "Region that is kept ready for your devices. It must differ from the primary Region.",
                 ),
             ),
+            "Certificates": (parameters.certificate_mode(),),
             "Failover": (
                 parameters.choice(
                     "CreateHealthCheck",
@@ -174,6 +176,7 @@ def _add_launch_project(template: Template) -> build_projects.Project:
         "SOLUTION_NAME": source("Name"),
         "VERSION": source("Version"),
         "CREATE_HEALTH_CHECK": Ref("CreateHealthCheck"),
+        "CERTIFICATE_MODE": Ref("CertificateMode"),
         "PRIMARY_REGION": Ref("PrimaryRegion"),
         "SECONDARY_REGION": Ref("SecondaryRegion"),
         "STACK_POSTFIX": GetAtt("LaunchCheck", "StackPostfix"),

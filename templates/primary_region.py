@@ -1,4 +1,7 @@
-"""The primary Region's stack: registry events -> topic rules -> a global table that carries them to the secondary."""
+"""The primary Region's stack: registry events -> topic rules -> a global table that carries them to the secondary.
+
+Beside the rules stands the recorder of calls that raise no registry event (`management_events`).
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,25 @@ from troposphere import GetAtt, Output, Ref, Sub, Template
 from troposphere import dynamodb as tables
 
 from templates.blocks import parameters
-from templates.blocks.alarms import add_alarm
+from templates.blocks.alarms import add_queue_alarm
 from templates.blocks.buckets import add_private_bucket
+from templates.blocks.functions import add_layer
 from templates.blocks.queues import add_dead_letter_queue
 from templates.blocks.solution import source, start_template
 from templates.blocks.topic_rules import EventFamily, add_event_rule, add_rules_role
 from templates.config import Config
+from templates.management_events import add_management_events
 
 EVENT_FAMILIES = (
     EventFamily("Thing", "$aws/events/thing/+/+", 4, "Things created, updated and deleted"),
     EventFamily("ThingType", "$aws/events/thingType/+/+", 4, "Thing types created, deprecated and deleted"),
+    EventFamily("ThingGroup", "$aws/events/thingGroup/+/+", 4, "Thing groups created, updated and deleted"),
+    EventFamily(
+        "ThingGroupMembership",
+        "$aws/events/thingGroupMembership/thingGroup/+/thing/+/+",
+        7,
+        "Things added to thing groups and removed from them",
+    ),
 )
 
 
@@ -30,13 +42,15 @@ def build(config: Config) -> Template:
     role = add_rules_role(template, table, queue)
     for family in EVENT_FAMILIES:
         add_event_rule(template, family, table, queue, role)
-    add_alarm(
+    undelivered = add_management_events(template, table, add_layer(template))
+    add_queue_alarm(
+        template, "RuleErrorAlarm", "Registry events could not be stored; the queue holds them for replay", queue
+    )
+    add_queue_alarm(
         template,
-        "RuleErrorAlarm",
-        "Registry events could not be stored; the queue holds them for replay",
-        metric=("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-        dimensions={"QueueName": GetAtt(queue, "QueueName")},
-        statistic="Maximum",
+        "ManagementEventAlarm",
+        "Calls that raise no registry event could not be stored; the sweep finds what they changed",
+        undelivered,
     )
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-primary-${Uuid}"))
     template.add_output(
@@ -45,6 +59,11 @@ def build(config: Config) -> Template:
             Output("GlobalTableName", Description="Table that carries registry events", Value=Ref(table)),
             Output("GlobalTableStreamArn", Description="Its stream in this Region", Value=GetAtt(table, "StreamArn")),
             Output("RuleErrorQueueUrl", Description="Events that could not be stored", Value=Ref(queue)),
+            Output(
+                "ManagementEventQueueUrl",
+                Description="Calls without registry event that could not be stored",
+                Value=Ref(undelivered),
+            ),
             Output("WorkBucketName", Description="Holds the operator's tools", Value=Ref(bucket)),
         ]
     )

@@ -3,7 +3,7 @@
 Input: `{"resources": [{"kind": "thing", "name": "pump-17", ...}]}`, each item a look (`iot_dr.model.looks`).
 
     for each resource, 40 at once
-        which kind ── thing, thing type, certificate, policy ──> replicate it
+        which kind ── one of KINDS ────────────────────────────> replicate it
              │                                                      │
           unknown                               settled? <──────────┤
              │                                   │     │          fails for good
@@ -47,6 +47,9 @@ KINDS: Mapping[str, str] = {
     "thing_type": "Replicate thing type",
     "certificate": "Replicate certificate",
     "policy": "Replicate policy",
+    "thing_group": "Replicate thing group",
+    "billing_group": "Replicate billing group",
+    "group_membership": "Replicate membership",
 }
 
 LAMBDA_FAULTS = Retry(

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from iot_dr.model import arns
 from iot_dr.model.changes import Snapshot
 from iot_dr.model.documents import canonical
 from iot_dr.model.entities import (
@@ -18,11 +19,12 @@ from iot_dr.model.entities import (
     Policy,
     PolicyAttachment,
     Thing,
+    ThingGroup,
     ThingPrincipal,
     ThingType,
 )
 from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import Key, thing_key
+from iot_dr.model.keys import Key, certificate_target, thing_key
 from iot_dr.model.regions import RegionPair
 
 PRIMARY = "us-east-1"
@@ -34,7 +36,7 @@ REGIONS = RegionPair(PRIMARY, SECONDARY, ACCOUNT, ACCOUNT)
 
 def iot_arn(resource: str, region: str = PRIMARY) -> str:
     """The ARN of something in AWS IoT."""
-    return f"arn:aws:iot:{region}:{ACCOUNT}:{resource}"
+    return arns.iot_arn(resource, region, ACCOUNT)
 
 
 def a_document(*resources: str, action: str = "iot:Connect", **members: Any) -> str:
@@ -65,7 +67,7 @@ def a_thing(name: str = "pump-17", attributes: Mapping[str, str] = NO_ATTRIBUTES
 
 def a_thing_type(name: str = "pump", *, deprecated: bool = False) -> ThingType:
     """A thing type whose immutable fields follow from its name."""
-    return ThingType(name, f"any {name}", ("site",), deprecated)
+    return ThingType(name, f"any {name}", ("site",), deprecated=deprecated)
 
 
 def a_device(name: str = "pump-17", *, policy: str = "pumps", type_name: str = "") -> tuple[Entity, ...]:
@@ -75,9 +77,25 @@ def a_device(name: str = "pump-17", *, policy: str = "pumps", type_name: str = "
         a_policy(policy),
         certificate,
         a_thing(name, {"site": "north"}, type_name),
-        PolicyAttachment(policy, certificate.certificate_id),
+        PolicyAttachment(policy, certificate_target(certificate.certificate_id)),
         ThingPrincipal(name, certificate.certificate_id),
     )
+
+
+def an_attachment(policy: str = "pumps", of: str = "pump-17") -> PolicyAttachment:
+    """A policy attached to the certificate of this name."""
+    return PolicyAttachment(policy, certificate_target(a_certificate_id(of)))
+
+
+def a_group(name: str = "site", parent: str = "", *, version: int = 1, **fields: Any) -> ThingGroup:
+    """A static thing group; its ancestors are its parent alone."""
+    ancestors = (parent,) if parent else ()
+    return ThingGroup(name, f"all of {name}", parent=parent, version=version, ancestors=ancestors, **fields)
+
+
+def a_dynamic_group(name: str = "hot", query: str = "attributes.temperature > 60") -> ThingGroup:
+    """A dynamic thing group."""
+    return ThingGroup(name, query=query, query_version="2017-09-30", index_name="AWS_Things")
 
 
 def a_snapshot(*entities: Entity, absent: Iterable[Key] = (), unreadable: Mapping[Key, str] | None = None) -> Snapshot:
@@ -123,6 +141,56 @@ def a_type_payload(name: str = "pump", operation: str = "CREATED") -> dict[str, 
         "deprecationDate": None,
         "searchableAttributes": ["site"],
         "description": f"any {name}",
+    }
+
+
+def a_group_payload(name: str = "site", operation: str = "CREATED", parent: str | None = None) -> dict[str, Any]:
+    """The message that AWS IoT publishes about a thing group."""
+    return {
+        "eventType": "THING_GROUP_EVENT",
+        "eventId": "8b9ea8626aeaa1e42100f3f32b975899",
+        "timestamp": 1603995417409,
+        "operation": operation,
+        "accountId": ACCOUNT,
+        "thingGroupId": "8ec84b8e-a0a6-4a97-9f6e-4e8ea8f5a3b1",
+        "thingGroupName": name,
+        "versionNumber": 1,
+        "parentGroupName": parent,
+        "parentGroupId": None,
+        "description": "New thing group",
+        "rootToParentThingGroups": [],
+        "attributes": {},
+        "dynamicGroupMappingId": None,
+    }
+
+
+def a_membership_payload(group: str = "site", thing: str = "pump-17", operation: str = "ADDED") -> dict[str, Any]:
+    """The message that AWS IoT publishes about a membership; the names stand in its ARNs alone."""
+    return {
+        "eventType": "THING_GROUP_MEMBERSHIP_EVENT",
+        "eventId": "d684bd5f-6f6e-48e1-950c-766ac7f02fd1",
+        "timestamp": 1234567890123,
+        "operation": operation,
+        "accountId": ACCOUNT,
+        "groupArn": iot_arn(f"thinggroup/{group}"),
+        "groupId": "06838589-373f-4312-b1f2-53f2192291c4",
+        "thingArn": iot_arn(f"thing/{thing}"),
+        "thingId": "b604f69c-aa9a-4d4a-829e-c480e958a0b5",
+        "membershipId": "8505ebf8-4d32-4286-80e9-c23a4a16bbd8",
+    }
+
+
+def a_management_payload(
+    operation: str, request: Mapping[str, Any], response: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The message that the recorder of management events writes."""
+    return {
+        "eventType": "MANAGEMENT_EVENT",
+        "eventId": "f3a0e1c2-2b7e-4a53-9f0e-0a4f0b0c3d11",
+        "timestamp": 1234567890000,
+        "operation": operation,
+        "request": request,
+        "response": response,
     }
 
 

@@ -74,7 +74,7 @@ class Endpoint:
                 request = Request(target or f"{self.command} {self.path}", body, region)
                 endpoint.requests.append(request)
                 answer = endpoint._answering(request)
-                text = json.dumps(answer.body).encode()
+                text = json.dumps(answer.body).encode() if answer.body else b""
                 self.send_response(answer.status)
                 if answer.error:
                     self.send_header("x-amzn-errortype", answer.error)

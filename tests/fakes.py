@@ -8,19 +8,22 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 from iot_dr.aws.ledger import pause
-from iot_dr.errors import Conflict, InvalidResource, IotDrError, NotReadyYet
+from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
 from iot_dr.model.changes import Create, Delete, Plan, Update
 from iot_dr.model.entities import (
+    BillingGroup,
     Certificate,
     CertificateStatus,
     Entity,
+    GroupMembership,
     Policy,
     PolicyAttachment,
     Thing,
+    ThingGroup,
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome
 from iot_dr.ports import Clock
@@ -29,7 +32,12 @@ from iot_dr.reconcile.order import ordered
 DEPRECATION_WAIT = 300_000
 """Milliseconds that AWS wants between a thing type's deprecation and its deletion."""
 
+MAX_POLICIES = 10
+MAX_GROUPS = 10
+"""Policies of a certificate, and groups of a thing. https://docs.aws.amazon.com/general/latest/gr/iot-core.html"""
+
 Port = TypeVar("Port")
+Held = TypeVar("Held", bound=Entity)
 
 
 class FakeClock:
@@ -52,9 +60,11 @@ class InMemoryRegistry:
     """One Region's registry: reader, lister and writer.
 
     `deprecation_wait` is what AWS wants between deprecating and deleting a thing type, in milliseconds.
+    `found_by_query` is what the index holds: the members of dynamic groups, which belong to no entity.
     """
 
     def __init__(self, clock: Clock | None = None, *, deprecation_wait: int = DEPRECATION_WAIT) -> None:
+        self.found_by_query: dict[str, set[str]] = {}
         self._clock = clock or FakeClock()
         self._wait = deprecation_wait
         self._ids = count(1)
@@ -70,21 +80,35 @@ class InMemoryRegistry:
         return dict(self._entities)
 
     def put(self, *entities: Entity) -> None:
-        """Create or update, as a customer would, whatever was there before."""
-        for creation in Plan(ordered(Create(entity, "arranged") for entity in entities)).creates:
+        """Create or update, as a customer would, whatever was there before; types are deprecated last."""
+        for creation in Plan(ordered(Create(entity, "arranged") for entity in _with_lineage(entities))).creates:
             actual = self._entities.get(creation.key)
             if actual is None:
                 self.create(creation)
+            elif isinstance(actual, ThingType):
+                self.update(Update(replace(actual, deprecated=False), actual, "arranged"))
             elif actual != creation.desired:
                 self.update(Update(creation.desired, actual, "arranged"))
+        for entity in entities:
+            if isinstance(entity, ThingType) and self._entities[entity.key] != entity:
+                self.update(Update(entity, self._entities[entity.key], "arranged"))
 
     def remove(self, *keys: Key) -> None:
         """Delete with all that hangs on it, as a customer would: what points first, waiting where AWS wants it."""
-        doomed = {key for root in keys for key in self._entities if key == root or root in _ends_of(key)}
+        doomed: set[Key] = set()
+        found = {key for key in keys if key in self._entities}
+        while found - doomed:
+            doomed |= found
+            found = {key for key, entity in self._entities.items() if doomed & set(_ends_of(entity))}
         for deletion in Plan(ordered(Delete(self._entities[key], "arranged") for key in doomed)).deletes:
             if deletion.key.kind is Kind.THING_TYPE:
+                self._take_out_of_type(deletion.key.name)
                 self._deprecated_at[deletion.key.name] = self._clock() - self._wait
             self.delete(deletion)
+
+    def _take_out_of_type(self, name: str) -> None:
+        for thing in [thing for thing in self.things() if thing.type_name == name]:
+            self.put(replace(cast(Thing, self.thing(thing.name)), type_name=""))
 
     # Reader
 
@@ -96,6 +120,14 @@ class InMemoryRegistry:
         """Read a thing type."""
         return cast("ThingType | None", self._entities.get(Key(Kind.THING_TYPE, name)))
 
+    def thing_group(self, name: str) -> ThingGroup | None:
+        """Read a thing group."""
+        return cast("ThingGroup | None", self._entities.get(Key(Kind.THING_GROUP, name)))
+
+    def billing_group(self, name: str) -> BillingGroup | None:
+        """Read a billing group."""
+        return cast("BillingGroup | None", self._entities.get(Key(Kind.BILLING_GROUP, name)))
+
     def certificate(self, certificate_id: str) -> Certificate | None:
         """Read a certificate with its PEM."""
         return cast("Certificate | None", self._entities.get(Key(Kind.CERTIFICATE, certificate_id)))
@@ -104,39 +136,52 @@ class InMemoryRegistry:
         """Read a policy's default version."""
         return cast("Policy | None", self._entities.get(Key(Kind.POLICY, name)))
 
-    def certificates_of_thing(self, thing: str) -> frozenset[str]:
+    def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
         """List the certificates attached to a thing."""
-        return frozenset(key.other for key in self._of(Kind.THING_PRINCIPAL) if key.name == thing)
+        return frozenset(one for one in self._all(ThingPrincipal) if one.thing == thing)
 
-    def policies_of_certificate(self, certificate_id: str) -> frozenset[str]:
-        """List the policies attached to a certificate."""
-        return frozenset(key.name for key in self._of(Kind.POLICY_ATTACHMENT) if key.other == certificate_id)
-
-    def things_of_certificate(self, certificate_id: str) -> frozenset[str]:
+    def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
         """List the things that a certificate is attached to."""
-        return frozenset(key.name for key in self._of(Kind.THING_PRINCIPAL) if key.other == certificate_id)
+        return frozenset(one for one in self._all(ThingPrincipal) if one.certificate_id == certificate_id)
 
-    def certificates_of_policy(self, policy: str) -> frozenset[str]:
-        """List the certificates that a policy is attached to."""
-        return frozenset(key.other for key in self._of(Kind.POLICY_ATTACHMENT) if key.name == policy)
+    def policies_of(self, target: str) -> frozenset[str]:
+        """List the policies attached to a certificate or group."""
+        return frozenset(one.policy for one in self._all(PolicyAttachment) if one.target == target)
+
+    def targets_of(self, policy: str) -> frozenset[str]:
+        """List what a policy is attached to."""
+        return frozenset(one.target for one in self._all(PolicyAttachment) if one.policy == policy)
+
+    def groups_of_thing(self, thing: str) -> frozenset[str]:
+        """List the groups that a thing is in, dynamic ones too."""
+        static = {one.group for one in self._all(GroupMembership) if one.thing == thing}
+        return frozenset(static | {group for group, members in self.found_by_query.items() if thing in members})
 
     # Lister
 
     def things(self) -> Iterator[Thing]:
-        """List all things."""
-        return iter([entity for entity in self._entities.values() if isinstance(entity, Thing)])
+        """List all things, without billing group as AWS does."""
+        return iter([replace(thing, billing_group="") for thing in self._all(Thing)])
 
     def thing_types(self) -> Iterator[ThingType]:
         """List all thing types."""
-        return iter([entity for entity in self._entities.values() if isinstance(entity, ThingType)])
+        return iter(self._all(ThingType))
 
     def certificates(self) -> Iterator[Certificate]:
         """List all certificates, without PEM as AWS does."""
-        return iter([replace(entity, pem="") for entity in self._entities.values() if isinstance(entity, Certificate)])
+        return iter([replace(certificate, pem="") for certificate in self._all(Certificate)])
 
     def policy_names(self) -> Iterator[str]:
         """List the names of all policies."""
-        return iter([key.name for key in self._of(Kind.POLICY)])
+        return iter([policy.name for policy in self._all(Policy)])
+
+    def thing_group_names(self) -> Iterator[str]:
+        """List the names of all thing groups."""
+        return iter([group.name for group in self._all(ThingGroup)])
+
+    def billing_group_names(self) -> Iterator[str]:
+        """List the names of all billing groups."""
+        return iter([group.name for group in self._all(BillingGroup)])
 
     # Writer
 
@@ -145,20 +190,27 @@ class InMemoryRegistry:
         desired, key = change.desired, change.key
         actual = self._entities.get(key)
         if actual is not None:
-            # AWS takes the same thing, type or attachment twice; a policy or a certificate never.
+            # AWS takes the same thing, type, group or attachment twice; a policy or a certificate never.
             if actual != desired or isinstance(desired, Policy | Certificate):
                 raise Conflict(f"{key} exists")
             return
         match desired:
-            case Thing(type_name=type_name):
+            case Thing(type_name=type_name, billing_group=billing_group):
                 self._require_usable_type(type_name)
+                self._require_billing_group(billing_group)
                 desired = replace(desired, version=1, thing_id=f"id-{next(self._ids)}")
+            case ThingGroup():
+                desired = replace(desired, version=1, ancestors=self._lineage(desired))
+            case BillingGroup():
+                desired = replace(desired, version=1)
             case Policy():
                 desired = replace(desired, version_id=self._next_version(desired.name))
-            case ThingType(deprecated=True):
-                self._deprecated_at[key.name] = self._clock()
-            case PolicyAttachment() | ThingPrincipal():
-                self._require(*_ends_of(key))
+            case ThingType():
+                # Whatever is asked for: AWS deprecates by another call.
+                desired = replace(desired, deprecated=False)
+            case PolicyAttachment() | ThingPrincipal() | GroupMembership():
+                self._require(*_ends_of(desired))
+                self._refuse_relation(desired)
         self._entities[key] = desired
 
     def update(self, change: Update) -> None:
@@ -168,21 +220,49 @@ class InMemoryRegistry:
         actual = self._entities[key]
         match desired, actual:
             case Thing(), Thing():
+                self._update_thing(desired, actual, cast(Thing, change.actual))
+                return
+            case ThingGroup(), ThingGroup():
                 _require_version(change.actual, actual)
-                if desired.type_name != actual.type_name:
-                    self._require_usable_type(desired.type_name)
-                desired = replace(desired, version=actual.version + 1, thing_id=actual.thing_id)
+                desired = replace(desired, version=actual.version + 1, parent=actual.parent, ancestors=actual.ancestors)
+            case BillingGroup(), BillingGroup():
+                _require_version(change.actual, actual)
+                desired = replace(desired, version=actual.version + 1)
             case Policy(), Policy():
                 desired = replace(desired, version_id=self._next_version(desired.name))
             case ThingType(), ThingType():
-                # AWS changes nothing else, whatever is asked for.
-                desired = replace(actual, deprecated=desired.deprecated)
-                self._deprecated_at[key.name] = self._clock()
+                self._update_type(desired, actual)
+                return
             case Certificate(), Certificate():
                 desired = replace(desired, pem=actual.pem)
+            case ThingPrincipal(), ThingPrincipal():
+                del self._entities[key]
+                self._refuse_relation(desired)
             case _:
                 raise InvalidResource(f"{key} has no field that could be updated")
         self._entities[key] = desired
+
+    def _update_thing(self, desired: Thing, actual: Thing, read: Thing) -> None:
+        # Two calls: one of the thing, guarded by its version, and one of its billing group, guarded by nothing.
+        if (desired.attributes, desired.type_name) != (read.attributes, read.type_name):
+            _require_version(read, actual)
+            if desired.type_name != actual.type_name:
+                self._require_usable_type(desired.type_name)
+            actual = replace(
+                actual, attributes=desired.attributes, type_name=desired.type_name, version=actual.version + 1
+            )
+            self._entities[actual.key] = actual
+        if desired.billing_group != read.billing_group:
+            self._require_billing_group(desired.billing_group)
+            self._entities[actual.key] = replace(actual, billing_group=desired.billing_group)
+
+    def _update_type(self, desired: ThingType, actual: ThingType) -> None:
+        # AWS changes nothing else, whatever is asked for.
+        self._entities[actual.key] = replace(
+            actual, deprecated=desired.deprecated, propagating_attributes=desired.propagating_attributes
+        )
+        if desired.deprecated and not actual.deprecated:
+            self._deprecated_at[actual.name] = self._clock()
 
     def delete(self, change: Delete) -> None:
         """Remove it, if AWS would; already gone is success."""
@@ -191,9 +271,9 @@ class InMemoryRegistry:
         match actual:
             case None:
                 return
-            case Thing():
+            case Thing() | ThingGroup() | BillingGroup():
                 _require_version(change.actual, actual)
-                self._refuse_while_attached(key)
+                self._leave(actual)
             case Policy():
                 self._refuse_while_attached(key)
             case Certificate():
@@ -205,6 +285,22 @@ class InMemoryRegistry:
                 self._delete_type(actual)
         del self._entities[key]
 
+    def _leave(self, actual: Thing | ThingGroup | BillingGroup) -> None:
+        """Refuse, or let go what goes with it: memberships, and things out of their billing group."""
+        match actual:
+            case Thing():
+                self._refuse_while_attached(actual.key)
+            case ThingGroup(name=name):
+                if any(group.parent == name for group in self._all(ThingGroup)):
+                    raise NotReadyYet(f"{actual.key} has children")
+                self.found_by_query.pop(name, None)
+            case BillingGroup(name=name):
+                for thing in self._all(Thing):
+                    if thing.billing_group == name:
+                        self._entities[thing.key] = replace(thing, billing_group="")
+        for relation in [other for other in self._entities.values() if actual.key in _ends_of(other)]:
+            del self._entities[relation.key]
+
     def _delete_type(self, actual: ThingType) -> None:
         if not actual.deprecated:
             self._entities[actual.key] = replace(actual, deprecated=True)
@@ -215,12 +311,20 @@ class InMemoryRegistry:
             raise NotReadyYet(f"{actual.key} was deprecated less than five minutes ago")
         del self._deprecated_at[actual.name]
 
-    def _of(self, kind: Kind) -> list[Key]:
-        return [key for key in self._entities if key.kind is kind]
+    def _all(self, kind: type[Held]) -> list[Held]:
+        return [entity for entity in self._entities.values() if isinstance(entity, kind)]
 
     def _next_version(self, policy: str) -> str:
         self._policy_versions[policy] = self._policy_versions.get(policy, 0) + 1
         return str(self._policy_versions[policy])
+
+    def _lineage(self, group: ThingGroup) -> tuple[str, ...]:
+        if not group.parent:
+            return ()
+        parent = self.thing_group(group.parent)
+        if parent is None:
+            raise InvalidResource(f"{group.key} has no parent {group.parent} that exists")
+        return (*parent.ancestors, parent.name)
 
     def _require(self, *keys: Key) -> None:
         for key in keys:
@@ -234,23 +338,77 @@ class InMemoryRegistry:
         if cast(ThingType, self.thing_type(name)).deprecated:
             raise InvalidResource(f"thing type {name} is deprecated")
 
+    def _require_billing_group(self, name: str) -> None:
+        if name:
+            self._require(Key(Kind.BILLING_GROUP, name))
+
+    def _refuse_relation(self, relation: PolicyAttachment | ThingPrincipal | GroupMembership) -> None:
+        match relation:
+            case PolicyAttachment(target=target):
+                if target.startswith(certificate_target("")) and len(self.policies_of(target)) >= MAX_POLICIES:
+                    raise LimitExceeded(f"{target} has {MAX_POLICIES} policies")
+            case ThingPrincipal(thing=thing, certificate_id=certificate_id, exclusive=exclusive):
+                others = [one for one in self.things_of_certificate(certificate_id) if one.thing != thing]
+                if others and (exclusive or any(one.exclusive for one in others)):
+                    raise InvalidResource(f"{certificate_id} belongs to another thing alone")
+            case GroupMembership(group=group, thing=thing):
+                self._refuse_membership(cast(ThingGroup, self.thing_group(group)), thing)
+
+    def _refuse_membership(self, group: ThingGroup, thing: str) -> None:
+        if group.dynamic:
+            raise InvalidResource(f"{group.key} is dynamic")
+        joined = [
+            cast(ThingGroup, self.thing_group(one.group)) for one in self._all(GroupMembership) if one.thing == thing
+        ]
+        if any(_root(one) == _root(group) for one in joined):
+            raise InvalidResource(f"{thing} is in another group of the hierarchy of {group.key}")
+        if len(joined) >= MAX_GROUPS:
+            raise InvalidResource(f"{thing} is in {MAX_GROUPS} groups")
+
     def _refuse_while_attached(self, key: Key) -> None:
-        relations = [other for other in self._entities if other != key and key in _ends_of(other)]
+        # A thing leaves its groups by being deleted; everything else is detached first.
+        relations = [
+            other.key for other in (*self._all(PolicyAttachment), *self._all(ThingPrincipal)) if key in _ends_of(other)
+        ]
         if relations:
             raise Conflict(f"{key} still has {relations}")
 
 
-def _require_version(read: Entity, actual: Thing) -> None:
+def _root(group: ThingGroup) -> str:
+    return (*group.ancestors, group.name)[0]
+
+
+def _with_lineage(entities: Collection[Entity]) -> list[Entity]:
+    """Say of each group how deep it stands, so that parents are put first."""
+    parents = {entity.name: entity.parent for entity in entities if isinstance(entity, ThingGroup)}
+
+    def lineage(name: str) -> tuple[str, ...]:
+        parent = parents.get(name, "")
+        return (*lineage(parent), parent) if parent else ()
+
+    return [
+        replace(entity, ancestors=lineage(entity.name)) if isinstance(entity, ThingGroup) else entity
+        for entity in entities
+    ]
+
+
+def _require_version(read: Entity, actual: Thing | ThingGroup | BillingGroup) -> None:
     if cast(Thing, read).version != actual.version:
         raise Conflict(f"{actual.key} has version {actual.version}")
 
 
-def _ends_of(key: Key) -> tuple[Key, ...]:
-    match key.kind:
-        case Kind.POLICY_ATTACHMENT:
-            return Key(Kind.POLICY, key.name), Key(Kind.CERTIFICATE, key.other)
-        case Kind.THING_PRINCIPAL:
-            return Key(Kind.THING, key.name), Key(Kind.CERTIFICATE, key.other)
+def _ends_of(entity: Entity) -> tuple[Key, ...]:
+    """What has to be there for it to be there."""
+    match entity:
+        case PolicyAttachment(policy=policy, target=target):
+            kind, _, name = target.partition("/")
+            return Key(Kind.POLICY, policy), Key(Kind.CERTIFICATE if kind == "cert" else Kind.THING_GROUP, name)
+        case ThingPrincipal(thing=thing, certificate_id=certificate_id):
+            return Key(Kind.THING, thing), Key(Kind.CERTIFICATE, certificate_id)
+        case GroupMembership(group=group, thing=thing):
+            return Key(Kind.THING_GROUP, group), Key(Kind.THING, thing)
+        case ThingGroup(parent=parent) if parent:
+            return (Key(Kind.THING_GROUP, parent),)
         case _:
             return ()
 
@@ -263,6 +421,7 @@ class _Note:
     outcome: Outcome | None = None
     attempts: int = 0
     next_attempt: int | None = None
+    source: tuple[str, int] = ("", 0)
 
 
 @dataclass
@@ -291,12 +450,18 @@ class InMemoryLedger:
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended."""
         note = self.notes.setdefault(outcome.key, _Note())
+        if outcome.source_id:
+            note.source = (outcome.source_id, outcome.source_version)
         if outcome.partial:
             note.outcome = note.outcome or outcome
             return
         note.outcome = outcome
         note.attempts = note.attempts + 1 if outcome.again else 0
         note.next_attempt = outcome.at + pause(note.attempts) if outcome.again else None
+
+    def source_version(self, key: Key) -> tuple[str, int]:
+        """Return the primary's thing ID and version that were applied last."""
+        return self.notes[key].source if key in self.notes else ("", 0)
 
     def due(self, now: int) -> Iterator[Key]:
         """Yield what is to be tried again by now, longest waiting first."""

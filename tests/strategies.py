@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from iot_dr.model.documents import canonical
 from iot_dr.model.entities import (
+    BillingGroup,
     Certificate,
     CertificateStatus,
     Entity,
+    GroupMembership,
     Policy,
     PolicyAttachment,
+    PropagatingAttribute,
     Thing,
+    ThingGroup,
     ThingPrincipal,
 )
-from iot_dr.model.keys import Key
-from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_certificate, a_thing_type
+from iot_dr.model.keys import Key, certificate_target, thing_group_target
+from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_certificate, a_dynamic_group, a_thing_type
 
 Registry = Mapping[Key, Entity]
 
 THINGS = ("pump-1", "pump-2", PRIMARY)
 TYPES = ("pump", "valve")
 POLICIES = ("pumps", "valves")
+GROUPS = ("site", "floor", "room")
+DYNAMIC_GROUPS = ("hot",)
+BILLING_GROUPS = ("costs", "losses")
 CERTIFICATES = tuple(a_certificate(of).certificate_id for of in ("one", "two", "three"))
 
 other_text = st.text(alphabet="ab-:/#${}*.", max_size=8)
@@ -78,21 +86,63 @@ def _subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.sampled_from(pool), unique=True) if pool else st.just([])
 
 
+descriptions = st.sampled_from(("", "a description"))
+propagating = st.sampled_from(((), (PropagatingAttribute("site", "thingAttribute", "site"),)))
+
+
 @st.composite
 def registries(draw: st.DrawFn) -> Registry:
     """Draw a registry that AWS would hold: whatever points, points at something that is there."""
     types = draw(_subset(TYPES))
-    things = [Thing(name, draw(attributes), draw(st.sampled_from(("", *types)))) for name in draw(_subset(THINGS))]
-    used = {thing.type_name for thing in things}
+    billing_groups = draw(_subset(BILLING_GROUPS))
+    things = [
+        Thing(name, draw(attributes), draw(st.sampled_from(("", *types))), draw(st.sampled_from(("", *billing_groups))))
+        for name in draw(_subset(THINGS))
+    ]
     certificates = [Certificate(one, draw(statuses), f"PEM {one}") for one in draw(_subset(CERTIFICATES))]
     policies = [Policy(name, draw(documents)) for name in draw(_subset(POLICIES))]
+    groups = draw(trees())
+    targets = [certificate_target(one.certificate_id) for one in certificates]
+    targets += [thing_group_target(group.name) for group in groups]
     entities: list[Entity] = [
-        # A type that is in use is not deprecated: AWS gives a deprecated type to no thing.
-        *(a_thing_type(name, deprecated=name not in used and draw(st.booleans())) for name in types),
+        *(
+            replace(a_thing_type(name, deprecated=draw(st.booleans())), propagating_attributes=draw(propagating))
+            for name in types
+        ),
+        *(BillingGroup(name, draw(descriptions)) for name in billing_groups),
         *things,
         *certificates,
         *policies,
-        *draw(_subset(tuple(PolicyAttachment(p.name, c.certificate_id) for p in policies for c in certificates))),
-        *draw(_subset(tuple(ThingPrincipal(t.name, c.certificate_id) for t in things for c in certificates))),
+        *groups,
+        *(a_dynamic_group(name, draw(st.sampled_from(("a", "b")))) for name in draw(_subset(DYNAMIC_GROUPS))),
+        *draw(_subset(tuple(PolicyAttachment(policy.name, target) for policy in policies for target in targets))),
+        *(one for certificate in certificates for one in draw(principals(certificate, things))),
+        *(one for thing in things for one in draw(memberships(thing, groups))),
     ]
     return {entity.key: entity for entity in entities}
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[ThingGroup]:
+    """Draw static groups, each below none or one of those before it."""
+    groups: dict[str, ThingGroup] = {}
+    for name in draw(_subset(GROUPS)):
+        parent = draw(st.sampled_from(("", *groups)))
+        ancestors = (*groups[parent].ancestors, parent) if parent else ()
+        groups[name] = ThingGroup(name, draw(descriptions), draw(attributes), parent, ancestors=ancestors)
+    return list(groups.values())
+
+
+@st.composite
+def principals(draw: st.DrawFn, certificate: Certificate, things: list[Thing]) -> list[ThingPrincipal]:
+    """Draw what a certificate is attached to: one thing exclusively, or any number of them."""
+    attached = draw(_subset(tuple(thing.name for thing in things)))
+    exclusive = len(attached) == 1 and draw(st.booleans())
+    return [ThingPrincipal(thing, certificate.certificate_id, exclusive) for thing in attached]
+
+
+@st.composite
+def memberships(draw: st.DrawFn, thing: Thing, groups: list[ThingGroup]) -> list[GroupMembership]:
+    """Draw the groups of a thing: one of a hierarchy at most."""
+    of_roots = {(*group.ancestors, group.name)[0]: group.name for group in draw(st.permutations(groups))}
+    return [GroupMembership(name, thing.name) for name in draw(_subset(tuple(of_roots.values())))]

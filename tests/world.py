@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from random import Random
 
-from iot_dr.errors import IotDrError, RetryableError
-from iot_dr.model.entities import Entity
+from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttled
+from iot_dr.model.entities import Entity, Thing
 from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import Key
+from iot_dr.model.keys import Key, Kind
 from iot_dr.model.looks import Look
+from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.record_failure import record_failure
@@ -18,10 +22,93 @@ from iot_dr.services.settling import DEFAULT_SETTLING, Settling
 from iot_dr.services.start_replication import start_replication
 from iot_dr.services.sweep import Sweep
 from tests.builders import REGIONS
-from tests.fakes import Calls, FakeClock, InMemoryLedger, InMemoryRegistry, RecordingWorkflow
+from tests.fakes import Between, Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, RecordingWorkflow
+
+ANY_SHARE = Limits(deletes=1.0)
+"""For worlds so small that a single customer's deletion would be a large share."""
 
 TRIES = 4
 """Times that the workflow tries a look that fails in a way that may pass."""
+
+
+class Customer:
+    """Changes the primary, and collects the events that AWS IoT raises in doing so, with what they carry."""
+
+    def __init__(self, registry: InMemoryRegistry, clock: FakeClock) -> None:
+        self.registry = registry
+        self.clock = clock
+        self.events: list[RegistryEvent] = []
+
+    def put(self, *entities: Entity) -> None:
+        """Create or update."""
+        before = self.registry.entities
+        self.registry.put(*entities)
+        self._tell(before)
+
+    def try_to_put(self, entity: Entity) -> None:
+        """Create, if AWS lets it."""
+        with suppress(IotDrError):
+            self.put(entity)
+
+    def remove(self, *keys: Key) -> None:
+        """Delete with all that hangs on it."""
+        before = self.registry.entities
+        self.registry.remove(*keys)
+        self._tell(before)
+
+    def become(self, wanted: Mapping[Key, Entity]) -> None:
+        """Make the primary hold this and nothing else."""
+        held = self.registry.entities
+        self.remove(*(key for key, entity in held.items() if key not in wanted or _made_anew(wanted[key], entity)))
+        # What differs in how it is attached is taken off first, as AWS wants of what is exclusive.
+        held = self.registry.entities
+        self.remove(
+            *(key for key in held if key.kind is Kind.THING_PRINCIPAL and held[key] != wanted.get(key, held[key]))
+        )
+        self.put(*wanted.values())
+
+    def take_events(self) -> list[RegistryEvent]:
+        """Hand over what was raised since the last time."""
+        taken, self.events = self.events, []
+        return taken
+
+    def _tell(self, before: Mapping[Key, Entity]) -> None:
+        after = self.registry.entities
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) == after.get(key) or key.kind not in _TELLING:
+                continue
+            operation = "CREATED" if key not in before else "DELETED" if key not in after else "UPDATED"
+            now, found = self.clock(), after.get(key)
+            carried = replace(found, billing_group="") if isinstance(found, Thing) else None
+            self.events.append(RegistryEvent(key, f"e-{now}", operation, now, carried))
+
+
+_TELLING = frozenset({Kind.THING, Kind.THING_TYPE, Kind.THING_GROUP, Kind.GROUP_MEMBERSHIP})
+"""Kinds that have events of their own."""
+
+
+def _made_anew(wanted: Entity, found: Entity) -> bool:
+    return fixed_fields(wanted) != fixed_fields(found)
+
+
+def sweep_until_quiet(world: World) -> None:
+    """Let the schedule come round until nothing differs, with time for what AWS wants a wait for."""
+    for _ in range(12):
+        world.run_schedule()
+        if world.secondary.entities == world.wanted:
+            return
+        world.clock.advance(3600)
+
+
+def faults(chance: Random, rate: float) -> Between:
+    """Raise, at this rate, what AWS or Lambda may do to any call."""
+    kinds = (Throttled("slow down"), RegionUnavailable("down"), Killed())
+
+    def fault(_name: str, _number: int) -> None:
+        if chance.random() < rate:
+            raise chance.choice(kinds)
+
+    return fault
 
 
 class World:
@@ -34,10 +121,12 @@ class World:
         at_most: int = 1000,
         limits: Limits = DEFAULT_LIMITS,
         settling: Settling = DEFAULT_SETTLING,
+        just_in_time: bool = False,
     ) -> None:
         self.limits = limits
         self.clock = FakeClock()
         self.primary = InMemoryRegistry(self.clock)
+        self.customer = Customer(self.primary, self.clock)
         self.secondary = InMemoryRegistry(self.clock)
         self.ledger = InMemoryLedger()
         self.workflow = RecordingWorkflow()
@@ -48,10 +137,12 @@ class World:
         self.replication = Replication(
             scopes=ScopeReader(primary, secondary, REGIONS),
             primary=primary,
+            secondary=secondary,
             writer=self.calls.through("writer", self.secondary),
             ledger=ledger,
             clock=self.clock,
             settling=settling,
+            just_in_time=just_in_time,
         )
         self.sweep = Sweep(
             primary=primary,
@@ -85,16 +176,24 @@ class World:
 
     def run_schedule(self) -> None:
         """Let the schedule come round: what is due is tried again, and the registries are swept."""
-        self.sweep.retry()
-        self.run_workflow()
-        self.sweep.sweep(self.limits)
-        self.run_workflow()
+        for task in (self.sweep.retry, lambda: self.sweep.sweep(self.limits)):
+            # A schedule that fails comes round again.
+            with suppress(RetryableError, Killed):
+                task()
+            self.run_workflow()
 
     def _run(self, look: Look) -> None:
         tries = 0
         while True:
             try:
                 result = self.replication.replicate(look)
+            except Killed:
+                # Lambda reports an error of its own, which the workflow tries again as it does the foreseen ones.
+                tries += 1
+                if tries < TRIES:
+                    continue
+                record_failure(look, "Lambda.Unknown", "", ledger=self.ledger, clock=self.clock)
+                return
             except IotDrError as error:
                 tries += 1
                 if tries < TRIES and isinstance(error, RetryableError):

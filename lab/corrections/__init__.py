@@ -10,7 +10,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 # The order is the order of applying; each module registers its functions on import.
-_MODULES = ("mqtt", "registry", "rules", "functions", "streams", "stacks")
+_MODULES = (
+    "mqtt",
+    "registry",
+    "principals",
+    "groups",
+    "limits",
+    "trails",
+    "rules",
+    "functions",
+    "streams",
+    "stacks",
+)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 import os
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -68,24 +71,53 @@ def cold_starts_do_not_crowd_out_the_machine() -> None:
     moment: a function that waits for itself gets the environment that AWS would give it.
     """
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
-    released = threading.Condition()
+    lock = threading.Lock()
+    queues: dict[str, _Queue] = {}
 
-    def crowded(func_name: str, config: dict[str, Any], qualifier: str) -> bool:
+    def crowded(key: str) -> bool:
         with lambda_runtime._lock:
-            workers = lambda_runtime._workers.get(lambda_runtime._worker_key(func_name, config, qualifier), [])
+            workers = lambda_runtime._workers.get(key, [])
             return len(workers) >= _ENVIRONMENTS and all(worker.in_use for worker in workers)
 
     def acquire_worker(
         func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: str = "$LATEST", **more: Any
     ) -> Any:
-        with released:
-            released.wait_for(lambda: not crowded(func_name, config, qualifier), _PATIENCE)
-            return acquire(func_name, config, code_zip, qualifier=qualifier, **more)
+        key = lambda_runtime._worker_key(func_name, config, qualifier)
+        with lock:
+            queue = queues.setdefault(key, _Queue(threading.Condition(lock)))
+            queue.wait(lambda: crowded(key))
+            worker, how = acquire(func_name, config, code_zip, qualifier=qualifier, **more)
+        if worker is not None:
+            worker.lab_queue = queue
+        return worker, how
 
     def release_worker(worker: Any) -> None:
         release(worker)
-        with released:
-            released.notify_all()
+        queue = getattr(worker, "lab_queue", None)
+        if queue is not None:
+            queue.released()
 
     replace(acquire, acquire_worker)
     replace(release, release_worker)
+
+
+@dataclass
+class _Queue:
+    """The invocations that wait for one function; only the first is woken, a thousand would fight for the processor."""
+
+    free: threading.Condition
+    moved_at: float = 0.0
+
+    def wait(self, crowded: Callable[[], bool]) -> None:
+        """Wait as long as it is crowded and others end; an invocation that only others wait for gets its own."""
+        self.moved_at = max(self.moved_at, time.monotonic()) if not crowded() else self.moved_at
+        while crowded():
+            woken = self.free.wait(_PATIENCE)
+            if not woken and time.monotonic() - self.moved_at > _PATIENCE:
+                return
+
+    def released(self) -> None:
+        """Let the next one in."""
+        with self.free:
+            self.moved_at = time.monotonic()
+            self.free.notify()

@@ -28,7 +28,7 @@ class _Listeners:
 
 
 def _acceptor(region: str) -> type[Any]:
-    class Acceptor(iot._MtlsAcceptor):  # type: ignore[misc]
+    class Acceptor(iot._MtlsAcceptor):  # type: ignore[misc]  # the emulator has no types
         async def _upgrade(self, transport: Any) -> None:
             _listener_region.set(region)  # each connection is served by its own task, with its own context
             await super()._upgrade(transport)
@@ -55,7 +55,10 @@ def mqtt_listener_per_region() -> None:
 
 @correction("https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html")
 def mqtt_certificate_of_the_listeners_region() -> None:
-    """A certificate may be registered ACTIVE in several Regions; the endpoint's Region is the one that decides."""
+    """A certificate may be registered ACTIVE in several Regions; the endpoint's Region is the one that decides.
+
+    So may a CA: a first connection registers the device in the Region that it connects to, and there only.
+    """
     registrations, signers = iot._mtls_active_registrations, iot._mtls_auto_registering_signers
 
     def in_region(found: list[tuple[str, str, Any]]) -> list[tuple[str, str, Any]]:

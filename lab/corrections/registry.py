@@ -56,6 +56,42 @@ def policy_attachment_is_authorized_on_its_target() -> None:
     replace(extract, extract_resource_arn)
 
 
+@correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
+def groups_and_principals_are_authorized_by_name() -> None:
+    """Calls on billing and dynamic groups are authorized on the group, lists of a certificate's things on it."""
+    extract, named = iam_actions.extract_resource_arn, iam_actions.iot_resource_arns
+    kinds = {"billing-groups": "billinggroup", "dynamic-thing-groups": "thinggroup"}
+
+    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
+        service: str,
+        method: str,
+        path: str,
+        headers: Any,
+        body: bytes,
+        query_params: Any,
+        region: str,
+        account_id: str,
+    ) -> Any:
+        parts = [part for part in path.split("/") if part]
+        if service == "iot" and path in ("/principals/things", "/principals/things-v2"):
+            return headers.get("x-amzn-principal") or "*"
+        if service == "iot" and len(parts) > 1 and parts[0] in kinds and not path.endswith("BillingGroup"):
+            return f"arn:aws:iot:{region}:{account_id}:{kinds[parts[0]]}/{parts[1]}"
+        return extract(service, method, path, headers, body, query_params, region, account_id)
+
+    def iot_resource_arns(method: str, path: str, body: bytes, region: str, account_id: str) -> Any:
+        if path in ("/billing-groups/addThingToBillingGroup", "/billing-groups/removeThingFromBillingGroup"):
+            request, arn = iot._parse_body(body), f"arn:aws:iot:{region}:{account_id}"
+            return [
+                request.get(f"{field}Arn") or f"{arn}:{kind}/{request.get(f'{field}Name')}"
+                for field, kind in (("billingGroup", "billinggroup"), ("thing", "thing"))
+            ]
+        return named(method, path, body, region, account_id)
+
+    replace(extract, extract_resource_arn)
+    replace(named, iot_resource_arns)
+
+
 def _target(body: bytes) -> str:
     try:
         target = json.loads(body or b"{}").get("target")

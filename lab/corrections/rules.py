@@ -1,9 +1,10 @@
-"""The SQL of topic rules."""
+"""Topic rules: their SQL, and how what they send travels."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core import iam_evaluator
 from ministack.services import iot
 
 from . import correction
@@ -66,3 +67,18 @@ def rule_sql_floor_and_cast() -> None:
 
     replace(evaluate, eval_select_function)
     iot._IMPLEMENTED_SQL_FUNCS = iot._IMPLEMENTED_SQL_FUNCS | {_FLOOR, _CAST}
+
+
+@correction("https://docs.aws.amazon.com/iot/latest/developerguide/transport-security.html")
+def rule_sends_to_queues_over_tls() -> None:
+    """AWS IoT calls SQS over TLS; the emulator takes what MQTT brought for plain, so a queue may refuse it."""
+    dispatch = iot._dispatch_rule_sqs
+
+    def dispatch_rule_sqs(account_id: str, region: str, rule_name: str, spec: Any, event: Any) -> None:
+        origin = iam_evaluator._request_origin.set(("127.0.0.1", True))
+        try:
+            dispatch(account_id, region, rule_name, spec, event)
+        finally:
+            iam_evaluator._request_origin.reset(origin)
+
+    replace(dispatch, dispatch_rule_sqs)

@@ -39,3 +39,8 @@ def tls_socket() -> tuple[int, int]:
 def tls_port() -> int:
     """Port of the TLS socket."""
     return tls_socket()[1]
+
+
+def type_deletion_seconds() -> float:
+    """How long a thing type must have been deprecated before it can be deleted; AWS wants five minutes."""
+    return float(os.environ.get("LAB_TYPE_DELETION_SECONDS", "300"))

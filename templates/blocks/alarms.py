@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from troposphere import Template, cloudwatch
+from troposphere import GetAtt, Template, cloudwatch, sqs
 
 PERIOD_SECONDS = 60
 
@@ -38,4 +38,16 @@ def add_alarm(  # noqa: PLR0913  # a metric is named by this many words
             # Nothing measured means nothing went wrong: a quiet fleet makes no events.
             TreatMissingData="notBreaching",
         )
+    )
+
+
+def add_queue_alarm(template: Template, title: str, description: str, queue: sqs.Queue) -> cloudwatch.Alarm:
+    """Add an alarm that rings as long as there is anything in a queue that should be empty."""
+    return add_alarm(
+        template,
+        title,
+        description,
+        metric=("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        dimensions={"QueueName": GetAtt(queue, "QueueName")},
+        statistic="Maximum",
     )

@@ -85,6 +85,17 @@ def uuid() -> Field:
     )
 
 
+def certificate_mode() -> Field:
+    """Ask how certificates come to the secondary Region."""
+    return choice(
+        "CertificateMode",
+        "How do certificates reach the secondary Region?",
+        "copy: each is registered there without its CA as soon as it is known. jitr: its CA is registered in both "
+        "Regions with automatic registration, and each comes with its device's first connection.",
+        ("copy", "jitr"),
+    )
+
+
 def add_form(template: Template, groups: Mapping[str, tuple[Field, ...]]) -> None:
     """Add the parameters and the form that groups and labels them."""
     for fields in groups.values():

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from awacs import awslambda, dynamodb, logs, s3, secretsmanager, states
-from awacs.aws import Action, Allow, Bool, Condition, Deny, Principal, Statement, StringEquals
+from awacs import awslambda, dynamodb, logs, s3, secretsmanager, sqs, states
+from awacs.aws import Action, Allow, ArnEquals, Bool, Condition, Deny, Principal, Statement, StringEquals
 from troposphere import GetAtt, Ref, Sub
 
 OWN_REGION = "${AWS::Region}"
@@ -64,15 +64,49 @@ def read_stream(stream_arn: Any) -> list[Statement]:
 
 
 def keep_failed_records(bucket: Any) -> list[Statement]:
-    """Let an event source mapping put what it gave up on into a bucket.
+    """Let an event source mapping put what it gave up on into a bucket, and its function what it cannot read.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
-    objects = Sub(f"${{{bucket.title}.Arn}}/aws/lambda/*")  # Lambda chooses the key below its prefix
+    given_up = Sub(f"${{{bucket.title}.Arn}}/aws/lambda/*")  # Lambda chooses the key below its prefix
+    unreadable = Sub(f"${{{bucket.title}.Arn}}/unreadable/*")  # the function puts a record here under its ID
     return [
-        allow("KeepFailedRecords", [s3.PutObject], [objects]),
+        allow("KeepFailedRecords", [s3.PutObject], [given_up, unreadable]),
         allow("FindFailedRecordsBucket", [s3.ListBucket], [GetAtt(bucket, "Arn")]),
     ]
+
+
+def read_queue(queue: Any) -> Statement:
+    """Let an event source mapping read a queue with its function's role.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    return allow("ReadQueue", [sqs.DeleteMessage, sqs.GetQueueAttributes, sqs.ReceiveMessage], [GetAtt(queue, "Arn")])
+
+
+def send_messages(*queues: Any) -> Statement:
+    """Send to queues."""
+    return allow("QueueMessages", [sqs.SendMessage], [GetAtt(queue, "Arn") for queue in queues])
+
+
+def put_items(table: Any) -> Statement:
+    """Write items into a table."""
+    return allow("StoreEvents", [dynamodb.PutItem], [GetAtt(table, "Arn")])
+
+
+def let_rule_send(queue: str, rule: Any) -> Statement:
+    """Let EventBridge send what a rule could not deliver; part of the queue's own policy.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    return Statement(
+        Sid="QueueUndelivered",
+        Effect=Allow,
+        Principal=Principal("Service", "events.amazonaws.com"),
+        Action=[sqs.SendMessage],
+        Resource=[GetAtt(queue, "Arn")],
+        Condition=Condition(ArnEquals({"aws:SourceArn": rule})),
+    )
 
 
 def deny_without_tls(actions: Sequence[Action], resources: Sequence[Any]) -> Statement:

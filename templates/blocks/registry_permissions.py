@@ -30,33 +30,43 @@ def _policies(region: str) -> Any:
     return arn("iot", "policy/*", region)  # any policy of the fleet
 
 
+def _groups(region: str) -> Any:
+    return arn("iot", "thinggroup/*", region)  # any group of the fleet, static or dynamic
+
+
+def _billing_groups(region: str) -> Any:
+    return arn("iot", "billinggroup/*", region)  # any billing group of the fleet
+
+
+LIST_THING_PRINCIPALS = [iot.ListThingPrincipals, iot.ListThingPrincipalsV2]
+LIST_PRINCIPAL_THINGS = [iot.ListPrincipalThings, iot.ListPrincipalThingsV2]
+"""Of the second versions, AWS's API reference says that they need the first ones' right; its list of actions has both.
+
+https://docs.aws.amazon.com/iot/latest/apireference/API_ListThingPrincipalsV2.html
+"""
+
+
 def read_resources(whose: str, region: str, region_value: Any) -> list[Statement]:
     """Read single resources and what hangs on them."""
     return [
-        allow(f"Read{whose}Things", [iot.DescribeThing], [_things(region)]),
+        allow(f"Read{whose}Things", [iot.DescribeThing, iot.ListThingGroupsForThing], [_things(region)]),
         allow(f"Read{whose}ThingTypes", [iot.DescribeThingType], [_types(region)]),
+        allow(f"Read{whose}Groups", [iot.DescribeThingGroup], [_groups(region)]),
+        allow(f"Read{whose}BillingGroups", [iot.DescribeBillingGroup], [_billing_groups(region)]),
         allow(f"Read{whose}Certificates", [iot.DescribeCertificate], [_certificates(region)]),
         allow(f"Read{whose}Policies", [iot.GetPolicy], [_policies(region)]),
         allow(
             f"Read{whose}Attachments",
-            [iot.ListAttachedPolicies, iot.ListThingPrincipals],
-            ["*"],  # ListAttachedPolicies and ListThingPrincipals know no resource
+            [iot.ListAttachedPolicies, *LIST_THING_PRINCIPALS, *LIST_PRINCIPAL_THINGS],
+            ["*"],  # ListAttachedPolicies and the lists of principals and their things knew no resource for long
             in_regions(region_value),
         ),
     ]
 
 
-def read_dependents(whose: str, region: str, region_value: Any) -> list[Statement]:
+def read_dependents(whose: str, region: str) -> list[Statement]:
     """Read what depends on a resource, as one must before deleting it."""
-    return [
-        allow(f"Read{whose}PolicyUse", [iot.ListTargetsForPolicy], [_policies(region)]),
-        allow(
-            f"Read{whose}CertificateUse",
-            [iot.ListPrincipalThings],
-            ["*"],  # ListPrincipalThings knows no resource
-            in_regions(region_value),
-        ),
-    ]
+    return [allow(f"Read{whose}PolicyUse", [iot.ListTargetsForPolicy], [_policies(region)])]
 
 
 def write_resources(whose: str, region: str, region_value: Any) -> list[Statement]:
@@ -65,13 +75,41 @@ def write_resources(whose: str, region: str, region_value: Any) -> list[Statemen
         allow(f"Write{whose}Things", [iot.CreateThing, iot.UpdateThing, iot.DeleteThing], [_things(region)]),
         allow(
             f"Write{whose}ThingTypes",
-            [iot.CreateThingType, iot.DeprecateThingType, iot.DeleteThingType],
+            [iot.CreateThingType, iot.UpdateThingType, iot.DeprecateThingType, iot.DeleteThingType],
             [_types(region)],
         ),
         allow(
-            f"Write{whose}Certificates",
-            [iot.UpdateCertificate, iot.DeleteCertificate, iot.AttachPolicy, iot.DetachPolicy],
-            [_certificates(region)],
+            f"Write{whose}Groups",
+            [
+                iot.CreateThingGroup,
+                iot.UpdateThingGroup,
+                iot.DeleteThingGroup,
+                iot.CreateDynamicThingGroup,
+                iot.UpdateDynamicThingGroup,
+                iot.DeleteDynamicThingGroup,
+            ],
+            [_groups(region)],
+        ),
+        allow(
+            f"Write{whose}BillingGroups",
+            [iot.CreateBillingGroup, iot.UpdateBillingGroup, iot.DeleteBillingGroup],
+            [_billing_groups(region)],
+        ),
+        allow(
+            f"Write{whose}Memberships",
+            [
+                iot.AddThingToThingGroup,
+                iot.RemoveThingFromThingGroup,
+                iot.AddThingToBillingGroup,
+                iot.RemoveThingFromBillingGroup,
+            ],
+            [_things(region), _groups(region), _billing_groups(region)],
+        ),
+        allow(f"Write{whose}Certificates", [iot.UpdateCertificate, iot.DeleteCertificate], [_certificates(region)]),
+        allow(
+            f"Write{whose}PolicyAttachments",
+            [iot.AttachPolicy, iot.DetachPolicy],
+            [_certificates(region), _groups(region)],
         ),
         allow(
             f"Write{whose}Policies",
@@ -98,7 +136,14 @@ def list_registries(*region_values: Any) -> list[Statement]:
     return [
         allow(
             "ListRegistries",
-            [iot.ListCertificates, iot.ListPolicies, iot.ListThings, iot.ListThingTypes],
+            [
+                iot.ListBillingGroups,
+                iot.ListCertificates,
+                iot.ListPolicies,
+                iot.ListThingGroups,
+                iot.ListThings,
+                iot.ListThingTypes,
+            ],
             ["*"],  # the list calls know no resource
             in_regions(*region_values),
         )

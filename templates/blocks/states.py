@@ -72,14 +72,13 @@ def task(function: Any, payload: Any, *, retry: Sequence[Retry], catch: Catch, t
     }
 
 
-def choose(rules: Mapping[str, str], *, otherwise: str, output: Any = None) -> State:
+def choose(rules: Mapping[str, str], *, otherwise: str) -> State:
     """Go where the first condition that holds says; `rules` maps JSONata conditions to states."""
-    state: State = {
+    return {
         "Type": "Choice",
         "Choices": [{"Condition": expression(condition), "Next": then} for condition, then in rules.items()],
         "Default": otherwise,
     }
-    return state if output is None else {**state, "Output": output}
 
 
 def wait(seconds: str, *, output: str, then: str) -> State:
@@ -93,10 +92,9 @@ def hand_on(output: Any, *, then: str | None = None) -> State:
     return {**state, "End": True} if then is None else {**state, "Next": then}
 
 
-def succeed(output: Any = None) -> State:
+def succeed() -> State:
     """End well."""
-    state: State = {"Type": "Succeed"}
-    return state if output is None else {**state, "Output": output}
+    return {"Type": "Succeed"}
 
 
 def fail(error: str, cause: str) -> State:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from awacs import dynamodb, sqs
 from troposphere import GetAtt, Ref, Sub, Template, iam, iot
 from troposphere import dynamodb as tables
 from troposphere import sqs as queues
 
-from templates.blocks.permissions import allow
+from templates.blocks.permissions import put_items, send_messages
 from templates.blocks.roles import add_role
 
 SQL_VERSION = "2016-03-23"
@@ -38,8 +37,8 @@ def add_rules_role(template: Template, table: tables.GlobalTable, queue: queues.
         "iot",
         "Lets topic rules store registry events, and queue those that they could not store",
         {
-            "StoreEvents": (allow("StoreEvents", [dynamodb.PutItem], [GetAtt(table, "Arn")]),),
-            "QueueFailures": (allow("QueueFailures", [sqs.SendMessage], [GetAtt(queue, "Arn")]),),
+            "StoreEvents": (put_items(table),),
+            "QueueFailures": (send_messages(queue),),
         },
     )
 

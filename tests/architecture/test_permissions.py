@@ -4,6 +4,7 @@ import pytest
 
 from iot_dr.aws import (
     builds,
+    event_table,
     launch_checks,
     launch_files,
     ledger,
@@ -24,6 +25,12 @@ READ_STREAM = {
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
 }
+READ_QUEUE = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+READ_BY_SECOND_VERSIONS = {"iot:ListPrincipalThings", "iot:ListThingPrincipals"}
+"""Of the second versions of these calls, AWS's API reference says that they need the first ones' right.
+
+https://docs.aws.amazon.com/iot/latest/apireference/API_ListThingPrincipalsV2.html
+"""
 KEEP_FAILED_RECORDS = {"s3:ListBucket", "s3:PutObject"}
 
 CALLED_BY = {
@@ -31,7 +38,12 @@ CALLED_BY = {
     "CheckLaunchFunction": set(launch_checks.REQUIRED_ACTIONS),
     "ProvisionProbeFunction": probe_things.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_WRITE,
     "RecordFailureFunction": {"dynamodb:UpdateItem"},
+    # What the function gives up on, Lambda queues with its role.
+    "RecordManagementEventFunction": event_table.REQUIRED_ACTIONS | {"sqs:SendMessage"},
+    # The queue's mapping reads with its function's role.
+    "RegisterDeviceFunction": workflow.REQUIRED_ACTIONS | READ_QUEUE,
     "ReplicateResourceFunction": registry_reader.REQUIRED_ACTIONS
+    | READ_BY_SECOND_VERSIONS
     | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
     | registry_writer.REQUIRED_ACTIONS
     | ledger.REQUIRED_ACTIONS,

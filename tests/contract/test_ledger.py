@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
@@ -12,7 +12,7 @@ from iot_dr.aws.ledger import INDEX, DynamoDbLedger
 from iot_dr.model.keys import Key, certificate_key, thing_key, thing_principal_key
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Ledger
-from lab.emulator import SECONDARY_REGION
+from lab.emulator import SECONDARY_REGION, Emulator
 from tests.fakes import InMemoryLedger
 
 MINUTE = 60_000
@@ -20,17 +20,17 @@ KEYS = (thing_key("pump-17"), certificate_key("abc"), thing_principal_key("pump-
 THING = KEYS[0]
 
 
+def a_copy(version: int, source_id: str = "id-1", *, partial: bool = False) -> Outcome:
+    return Outcome(THING, State.IN_SYNC, "", at=1, partial=partial, source_id=source_id, source_version=version)
+
+
 def an_outcome(key: Key = THING, *, at: int = 1_000_000, again: bool = False) -> Outcome:
     state = State.FAILED if again else State.IN_SYNC
     return Outcome(key, state, "a reason", at=at, lag=5, event_id="e-1", again=again)
 
 
-@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.lab)])
-def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    if request.param == "fake":
-        yield InMemoryLedger()
-        return
-    emulator = request.getfixturevalue("emulator")
+@pytest.fixture
+def table(emulator: Emulator) -> Iterator[DynamoDbLedger]:
     client = boto3.client("dynamodb", SECONDARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
     attributes = {"resource": "S", "retry_state": "S", "next_attempt": "N"}
     client.create_table(
@@ -52,6 +52,12 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
     yield DynamoDbLedger(client, "ledger")
     client.delete_table(TableName="ledger")
     client.close()
+
+
+@pytest.fixture(params=["fake", pytest.param("table", marks=pytest.mark.lab)])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    held: Ledger = InMemoryLedger() if request.param == "fake" else request.getfixturevalue("table")
+    return held
 
 
 def test_nothing_is_owned_before_it_was_intended(ledger: Ledger) -> None:
@@ -179,3 +185,80 @@ def test_noting_ownership_leaves_what_waits_waiting(ledger: Ledger) -> None:
 
     assert list(ledger.due(1_000_000 + MINUTE)) == [THING]
     assert ledger.owned([THING]) == {THING}
+
+
+def test_what_was_never_applied_has_no_source_version(ledger: Ledger) -> None:
+    ledger.intend([THING], 1)
+
+    assert ledger.source_version(THING) == ("", 0)
+    assert ledger.source_version(KEYS[1]) == ("", 0)
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_the_primarys_version_that_was_applied_is_kept(ledger: Ledger, partial: bool) -> None:
+    ledger.record(a_copy(3))
+
+    ledger.record(a_copy(4, partial=partial))
+
+    assert ledger.source_version(THING) == ("id-1", 4)
+
+
+def test_an_outcome_that_knows_no_version_leaves_the_one_that_is_known(ledger: Ledger) -> None:
+    ledger.record(a_copy(3))
+
+    ledger.record(an_outcome(again=True))
+
+    assert ledger.source_version(THING) == ("id-1", 3)
+
+
+def test_a_thing_made_anew_has_the_version_of_the_new_one(ledger: Ledger) -> None:
+    ledger.record(a_copy(3))
+
+    ledger.record(a_copy(1, "id-2"))
+
+    assert ledger.source_version(THING) == ("id-2", 1)
+
+
+def test_what_is_forgotten_has_no_version_either(ledger: Ledger) -> None:
+    ledger.record(a_copy(3))
+
+    ledger.forget([THING], 10)
+
+    assert ledger.source_version(THING) == ("", 0)
+
+
+# Since when: what only the table tells
+
+
+@pytest.fixture
+def since(table: DynamoDbLedger) -> Callable[[], dict[str, int]]:
+    def read() -> dict[str, int]:
+        item = table._client.get_item(TableName="ledger", Key={"resource": {"S": str(THING)}})["Item"]
+        return {name: int(value["N"]) for name, value in item.items() if name.startswith("since_")}
+
+    return read
+
+
+@pytest.mark.lab
+def test_a_state_is_dated_from_the_moment_it_came(table: DynamoDbLedger, since: Callable[[], dict[str, int]]) -> None:
+    for at in (1, 2):
+        table.record(an_outcome(at=at))
+    assert since() == {"since_in_sync": 1}
+
+    for at in (3, 4):
+        table.record(an_outcome(at=at, again=True))
+    assert since() == {"since_failed": 3}
+
+    table.record(an_outcome(at=5))
+    assert since() == {"since_in_sync": 5}
+
+
+@pytest.mark.lab
+def test_an_outcome_of_the_resource_alone_dates_nothing(
+    table: DynamoDbLedger, since: Callable[[], dict[str, int]]
+) -> None:
+    table.record(an_outcome(at=1, again=True))
+
+    table.record(Outcome(THING, State.IN_SYNC, "", at=2, partial=True))
+
+    assert since() == {"since_failed": 1}

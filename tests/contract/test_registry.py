@@ -11,21 +11,26 @@ import boto3
 import pytest
 
 from iot_dr.aws.clients import config
+from iot_dr.aws.policy_writes import MAX_POLICY_VERSIONS
 from iot_dr.aws.registry_reader import IotRegistryReader
-from iot_dr.aws.registry_writer import MAX_POLICY_VERSIONS, IotRegistryWriter
-from iot_dr.errors import Conflict, InvalidResource, NotReadyYet
+from iot_dr.aws.registry_writer import IotRegistryWriter
+from iot_dr.errors import Conflict, InvalidResource, LimitExceeded, NotReadyYet
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.entities import (
+    BillingGroup,
     Certificate,
     CertificateStatus,
     Entity,
+    GroupMembership,
     Policy,
     PolicyAttachment,
+    PropagatingAttribute,
     Thing,
+    ThingGroup,
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import Kind
+from iot_dr.model.keys import Kind, certificate_target, thing_group_target
 from lab.emulator import SECONDARY_REGION
 from lab.fleet import Identity, make_identity
 from lab.pair import ACCOUNT
@@ -34,6 +39,10 @@ from tests.fakes import InMemoryRegistry
 
 IDENTITIES = tuple(make_identity(f"device-{number}") for number in range(3))
 DOCUMENT, OTHER_DOCUMENT = a_document(), a_document(iot_arn("topic/x"), action="iot:Publish")
+
+
+def an_attachment(policy: Policy, certificate: Certificate) -> PolicyAttachment:
+    return PolicyAttachment(policy.name, certificate_target(certificate.certificate_id))
 
 
 @dataclass
@@ -79,6 +88,8 @@ def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
         return
     emulator = request.getfixturevalue("emulator")
     client = boto3.client("iot", SECONDARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
+    # Dynamic groups are found by the index.
+    client.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
     region = SECONDARY_REGION, ACCOUNT
     yield Registry(IotRegistryReader(client, *region), IotRegistryWriter(client, *region), suffix)
     _forget_certificates(client)
@@ -108,10 +119,11 @@ def test_what_does_not_exist_is_none(registry: Registry) -> None:
 
 
 def test_nothing_hangs_on_what_does_not_exist(registry: Registry) -> None:
-    assert registry.reader.certificates_of_thing(registry.name("none")) == frozenset()
-    assert registry.reader.policies_of_certificate("0" * 64) == frozenset()
+    assert registry.reader.principals_of_thing(registry.name("none")) == frozenset()
+    assert registry.reader.groups_of_thing(registry.name("none")) == frozenset()
+    assert registry.reader.policies_of(certificate_target("0" * 64)) == frozenset()
     assert registry.reader.things_of_certificate("0" * 64) == frozenset()
-    assert registry.reader.certificates_of_policy(registry.name("none")) == frozenset()
+    assert registry.reader.targets_of(registry.name("none")) == frozenset()
 
 
 def test_what_was_made_is_read_as_it_was_made(registry: Registry) -> None:
@@ -158,35 +170,37 @@ def test_what_was_attached_is_found_from_either_end(registry: Registry) -> None:
     policy, certificate, thing = registry.device()
 
     registry.create(
-        PolicyAttachment(policy.name, certificate.certificate_id),
+        an_attachment(policy, certificate),
         ThingPrincipal(thing.name, certificate.certificate_id),
     )
 
-    assert registry.reader.certificates_of_thing(thing.name) == {certificate.certificate_id}
-    assert registry.reader.things_of_certificate(certificate.certificate_id) == {thing.name}
-    assert registry.reader.policies_of_certificate(certificate.certificate_id) == {policy.name}
-    assert registry.reader.certificates_of_policy(policy.name) == {certificate.certificate_id}
+    target = certificate_target(certificate.certificate_id)
+    attached = ThingPrincipal(thing.name, certificate.certificate_id)
+    assert registry.reader.principals_of_thing(thing.name) == {attached}
+    assert registry.reader.things_of_certificate(certificate.certificate_id) == {attached}
+    assert registry.reader.policies_of(target) == {policy.name}
+    assert registry.reader.targets_of(policy.name) == {target}
 
 
 def test_attaching_and_detaching_may_be_repeated(registry: Registry) -> None:
     policy, certificate, thing = registry.device()
     relations = (
-        PolicyAttachment(policy.name, certificate.certificate_id),
+        an_attachment(policy, certificate),
         ThingPrincipal(thing.name, certificate.certificate_id),
     )
 
     registry.create(*relations, *relations)
     registry.delete(*relations, *relations)
 
-    assert registry.reader.certificates_of_thing(thing.name) == frozenset()
-    assert registry.reader.policies_of_certificate(certificate.certificate_id) == frozenset()
+    assert registry.reader.principals_of_thing(thing.name) == frozenset()
+    assert registry.reader.policies_of(certificate_target(certificate.certificate_id)) == frozenset()
 
 
 def test_what_is_not_there_yet_cannot_be_attached(registry: Registry) -> None:
     _, certificate, _ = registry.device()
 
     for relation in (
-        PolicyAttachment(registry.name("none"), certificate.certificate_id),
+        PolicyAttachment(registry.name("none"), certificate_target(certificate.certificate_id)),
         ThingPrincipal(registry.name("none"), certificate.certificate_id),
     ):
         with pytest.raises(NotReadyYet):
@@ -278,7 +292,7 @@ def test_an_update_of_what_is_gone_is_not_ready(registry: Registry) -> None:
     thing = Thing(registry.name("none"), {"site": "north"}, version=1)
 
     with pytest.raises(NotReadyYet):
-        registry.update(thing, thing)
+        registry.update(replace(thing, attributes={}), thing)
 
 
 def test_a_policys_document_can_be_changed_more_often_than_it_has_versions(registry: Registry) -> None:
@@ -313,17 +327,48 @@ def test_a_type_can_be_deprecated_and_restored(registry: Registry) -> None:
     assert registry.reader.thing_type(thing_type.name) == thing_type
 
 
-def test_a_type_can_be_made_deprecated(registry: Registry) -> None:
+def test_a_type_is_made_usable_and_deprecated_by_an_update(registry: Registry) -> None:
     thing_type = ThingType(registry.name("type"), "a description", deprecated=True)
 
     registry.create(thing_type)
 
+    assert registry.reader.thing_type(thing_type.name) == replace(thing_type, deprecated=False)
+
+
+def test_no_thing_enters_a_deprecated_type_and_those_in_it_stay(registry: Registry) -> None:
+    thing_type = ThingType(registry.name("type"))
+    inside, outside = Thing(registry.name("in"), type_name=thing_type.name), Thing(registry.name("out"))
+    registry.create(thing_type, inside, outside)
+    registry.update(replace(thing_type, deprecated=True), thing_type)
+
+    with pytest.raises(InvalidResource):
+        registry.create(Thing(registry.name("new"), type_name=thing_type.name))
+    with pytest.raises(InvalidResource):
+        registry.update(replace(outside, type_name=thing_type.name), registry.reader.thing(outside.name))
+    registry.update(replace(inside, attributes={"a": "b"}), registry.reader.thing(inside.name))
+
+    assert registry.reader.thing(inside.name).attributes == {"a": "b"}
+
+
+def test_what_mqtt_messages_carry_of_a_type_can_be_changed(registry: Registry) -> None:
+    site = PropagatingAttribute("where", "thingAttribute", "site")
+    client = PropagatingAttribute("who", "connectionAttribute", "iot:ClientId")
+    thing_type = ThingType(registry.name("type"), "a description", propagating_attributes=(site,))
+    registry.create(thing_type)
     assert registry.reader.thing_type(thing_type.name) == thing_type
+
+    both = replace(thing_type, propagating_attributes=(site, client))
+    registry.update(both, thing_type)
+    assert registry.reader.thing_type(thing_type.name) == both
+
+    none = replace(thing_type, propagating_attributes=(), deprecated=True)
+    registry.update(none, both)
+    assert registry.reader.thing_type(thing_type.name) == none
 
 
 def test_a_relation_has_nothing_to_update(registry: Registry) -> None:
     policy, certificate, _ = registry.device()
-    relation = PolicyAttachment(policy.name, certificate.certificate_id)
+    relation = an_attachment(policy, certificate)
     registry.create(relation)
 
     with pytest.raises(InvalidResource):
@@ -356,7 +401,7 @@ def test_a_policy_with_several_versions_is_deleted_whole(registry: Registry) -> 
 def test_what_something_hangs_on_is_not_deleted(registry: Registry) -> None:
     policy, certificate, thing = registry.device()
     registry.create(
-        PolicyAttachment(policy.name, certificate.certificate_id),
+        an_attachment(policy, certificate),
         ThingPrincipal(thing.name, certificate.certificate_id),
     )
 
@@ -370,7 +415,7 @@ def test_what_something_hangs_on_is_not_deleted(registry: Registry) -> None:
 
 def test_a_certificate_that_cannot_be_deleted_yet_is_inactive_all_the_same(registry: Registry) -> None:
     policy, certificate, _ = registry.device()
-    registry.create(PolicyAttachment(policy.name, certificate.certificate_id))
+    registry.create(an_attachment(policy, certificate))
 
     with pytest.raises(Conflict):
         registry.delete(certificate)
@@ -391,3 +436,284 @@ def test_a_type_is_not_deleted_while_a_thing_uses_it_or_before_aws_wants(registr
 def test_a_type_that_is_gone_is_deleted_with_success(registry: Registry) -> None:
     registry.delete(ThingType(registry.name("none"), deprecated=True))
     registry.delete(ThingType(registry.name("none")))
+
+
+# Groups
+
+
+def a_tree(registry: Registry) -> tuple[ThingGroup, ThingGroup, ThingGroup]:
+    """Make three groups, each below the one before."""
+    top = ThingGroup(registry.name("site"), "all of it", {"country": "nl"})
+    middle = ThingGroup(registry.name("floor"), parent=top.name, ancestors=(top.name,))
+    leaf = ThingGroup(registry.name("room"), parent=middle.name, ancestors=(top.name, middle.name))
+    registry.create(top, middle, leaf)
+    return top, middle, leaf
+
+
+def a_dynamic_group(registry: Registry, value: str = "north") -> ThingGroup:
+    """Make a dynamic group."""
+    group = ThingGroup(
+        registry.name("dynamic"),
+        "found by a query",
+        {"a": "b"},
+        query=f"attributes.site:{value}",
+        query_version="2017-09-30",
+        index_name="AWS_Things",
+    )
+    registry.create(group)
+    return group
+
+
+def test_no_group_is_none(registry: Registry) -> None:
+    assert registry.reader.thing_group(registry.name("none")) is None
+    assert registry.reader.billing_group(registry.name("none")) is None
+    assert registry.reader.policies_of(thing_group_target(registry.name("none"))) == frozenset()
+
+
+def test_a_tree_of_groups_is_read_as_it_was_made(registry: Registry) -> None:
+    tree = a_tree(registry)
+
+    assert tuple(registry.reader.thing_group(group.name) for group in tree) == tree
+    assert {group.name for group in tree} <= set(registry.reader.thing_group_names())
+
+
+def test_the_same_group_may_be_made_twice_and_another_of_its_name_is_a_conflict(registry: Registry) -> None:
+    top, *_ = a_tree(registry)
+
+    registry.create(top)
+    with pytest.raises(Conflict):
+        registry.create(replace(top, description="another"))
+
+
+def test_a_group_waits_for_its_parent(registry: Registry) -> None:
+    with pytest.raises((NotReadyYet, InvalidResource)):
+        registry.create(ThingGroup(registry.name("room"), parent=registry.name("none")))
+
+    assert registry.reader.thing_group(registry.name("room")) is None
+
+
+def test_an_update_of_a_group_takes_away_what_is_gone_and_counts(registry: Registry) -> None:
+    top, *_ = a_tree(registry)
+    read = registry.reader.thing_group(top.name)
+
+    registry.update(replace(top, description="", attributes={"city": "x"}), read)
+
+    found = registry.reader.thing_group(top.name)
+    assert found == ThingGroup(top.name, attributes={"city": "x"})
+    assert found.version == read.version + 1
+
+
+def test_a_group_that_was_changed_since_it_was_read_is_a_conflict(registry: Registry) -> None:
+    *_, leaf = a_tree(registry)
+    read = registry.reader.thing_group(leaf.name)
+    registry.update(replace(read, description="changed"), read)
+
+    with pytest.raises(Conflict):
+        registry.update(replace(read, description="late"), read)
+    with pytest.raises(Conflict):
+        registry.delete(read)
+
+    assert registry.reader.thing_group(leaf.name).description == "changed"
+
+
+def test_a_group_with_children_is_not_deleted_and_the_leaf_is(registry: Registry) -> None:
+    top, _, leaf = (registry.reader.thing_group(group.name) for group in a_tree(registry))
+
+    with pytest.raises((NotReadyYet, Conflict)):
+        registry.delete(top)
+    registry.delete(leaf, leaf)
+
+    assert registry.reader.thing_group(top.name) == top
+    assert registry.reader.thing_group(leaf.name) is None
+
+
+def test_a_thing_joins_and_leaves_groups_repeatedly(registry: Registry) -> None:
+    top, *_ = a_tree(registry)
+    _, _, thing = registry.device()
+    membership = GroupMembership(top.name, thing.name)
+
+    registry.create(membership, membership)
+    assert registry.reader.groups_of_thing(thing.name) == {top.name}
+
+    registry.delete(membership, membership)
+    assert registry.reader.groups_of_thing(thing.name) == frozenset()
+
+
+def test_a_membership_waits_for_thing_and_group(registry: Registry) -> None:
+    top, *_ = a_tree(registry)
+    _, _, thing = registry.device()
+
+    for membership in (GroupMembership(registry.name("none"), thing.name), GroupMembership(top.name, "none")):
+        with pytest.raises(NotReadyYet):
+            registry.create(membership)
+
+
+def test_a_thing_is_in_one_group_of_a_hierarchy(registry: Registry) -> None:
+    _, middle, leaf = a_tree(registry)
+    _, _, thing = registry.device()
+    registry.create(GroupMembership(middle.name, thing.name))
+
+    with pytest.raises(InvalidResource):
+        registry.create(GroupMembership(leaf.name, thing.name))
+
+
+def test_what_goes_takes_its_memberships_along(registry: Registry) -> None:
+    *_, leaf = a_tree(registry)
+    _, _, thing = registry.device()
+    registry.create(GroupMembership(leaf.name, thing.name))
+
+    registry.delete(registry.reader.thing_group(leaf.name))
+    assert registry.reader.groups_of_thing(thing.name) == frozenset()
+
+    registry.delete(thing)
+    assert registry.reader.thing(thing.name) is None
+
+
+def test_a_policy_is_attached_to_a_group_and_found_from_either_end(registry: Registry) -> None:
+    top, *_ = a_tree(registry)
+    policy, *_ = registry.device()
+    attachment = PolicyAttachment(policy.name, thing_group_target(top.name))
+
+    registry.create(attachment, attachment)
+
+    assert registry.reader.policies_of(thing_group_target(top.name)) == {policy.name}
+    assert registry.reader.targets_of(policy.name) == {thing_group_target(top.name)}
+    with pytest.raises(Conflict):
+        registry.delete(policy)
+
+    registry.delete(attachment, attachment)
+    assert registry.reader.targets_of(policy.name) == frozenset()
+
+
+def test_a_dynamic_group_is_read_as_it_was_made_and_changed_in_what_can_change(registry: Registry) -> None:
+    group = a_dynamic_group(registry)
+    read = registry.reader.thing_group(group.name)
+    assert read == group
+    assert read.dynamic
+
+    changed = replace(group, query="attributes.site:south", description="another", attributes={})
+    registry.update(changed, read)
+
+    assert registry.reader.thing_group(group.name) == changed
+    with pytest.raises(Conflict):
+        registry.update(group, read)
+    with pytest.raises(Conflict):
+        registry.delete(read)
+
+
+def test_nobody_puts_a_thing_into_a_dynamic_group(registry: Registry) -> None:
+    group = a_dynamic_group(registry)
+    _, _, thing = registry.device()
+
+    with pytest.raises(InvalidResource):
+        registry.create(GroupMembership(group.name, thing.name))
+
+
+def test_a_dynamic_group_is_deleted(registry: Registry) -> None:
+    read = registry.reader.thing_group(a_dynamic_group(registry).name)
+
+    registry.delete(read, read)
+
+    assert registry.reader.thing_group(read.name) is None
+
+
+# Billing groups
+
+
+def test_a_billing_group_is_made_changed_listed_and_deleted(registry: Registry) -> None:
+    group = BillingGroup(registry.name("costs"), "a description")
+    registry.create(group, group)
+    read = registry.reader.billing_group(group.name)
+    assert read == group
+    assert group.name in set(registry.reader.billing_group_names())
+
+    registry.update(replace(group, description=""), read)
+    assert registry.reader.billing_group(group.name) == BillingGroup(group.name)
+    with pytest.raises(Conflict):
+        registry.delete(read)
+
+    registry.delete(registry.reader.billing_group(group.name), registry.reader.billing_group(group.name))
+    assert registry.reader.billing_group(group.name) is None
+
+
+def test_a_thing_is_made_in_a_billing_group_moved_and_taken_out(registry: Registry) -> None:
+    one, two = BillingGroup(registry.name("one")), BillingGroup(registry.name("two"))
+    thing = Thing(registry.name("thing"), {"site": "north"}, billing_group=one.name)
+    registry.create(one, two, thing)
+    assert registry.reader.thing(thing.name) == thing
+
+    for wanted in (two.name, ""):
+        registry.update(replace(thing, billing_group=wanted), registry.reader.thing(thing.name))
+        assert registry.reader.thing(thing.name) == replace(thing, billing_group=wanted)
+
+
+def test_a_thing_waits_for_its_billing_group(registry: Registry) -> None:
+    thing = Thing(registry.name("thing"))
+    registry.create(thing)
+
+    with pytest.raises(NotReadyYet):
+        registry.create(Thing(registry.name("other"), billing_group=registry.name("none")))
+    with pytest.raises(NotReadyYet):
+        registry.update(replace(thing, billing_group=registry.name("none")), registry.reader.thing(thing.name))
+
+
+def test_things_stay_when_their_billing_group_goes(registry: Registry) -> None:
+    group = BillingGroup(registry.name("costs"))
+    thing = Thing(registry.name("thing"), billing_group=group.name)
+    registry.create(group, thing)
+
+    registry.delete(registry.reader.billing_group(group.name))
+
+    assert registry.reader.thing(thing.name) == replace(thing, billing_group="")
+
+
+# Principals
+
+
+def test_a_certificate_is_attached_exclusively_or_not_and_that_can_be_changed(registry: Registry) -> None:
+    _, certificate, thing = registry.device()
+    shared = ThingPrincipal(thing.name, certificate.certificate_id)
+    exclusive = replace(shared, exclusive=True)
+    registry.create(exclusive, exclusive)
+    assert registry.reader.principals_of_thing(thing.name) == {exclusive}
+    assert registry.reader.things_of_certificate(certificate.certificate_id) == {exclusive}
+
+    registry.update(shared, exclusive)
+    assert registry.reader.principals_of_thing(thing.name) == {shared}
+
+    registry.update(exclusive, shared)
+    assert registry.reader.principals_of_thing(thing.name) == {exclusive}
+
+
+def test_an_exclusive_certificate_has_one_thing(registry: Registry) -> None:
+    _, certificate, thing = registry.device()
+    other = Thing(registry.name("other"))
+    registry.create(other, ThingPrincipal(thing.name, certificate.certificate_id, exclusive=True))
+
+    for exclusive in (False, True):
+        with pytest.raises(InvalidResource):
+            registry.create(ThingPrincipal(other.name, certificate.certificate_id, exclusive))
+
+
+def test_a_shared_certificate_has_many_things(registry: Registry) -> None:
+    _, certificate, thing = registry.device()
+    other = Thing(registry.name("other"))
+    both = {ThingPrincipal(one.name, certificate.certificate_id) for one in (thing, other)}
+
+    registry.create(other, *both)
+
+    assert registry.reader.things_of_certificate(certificate.certificate_id) == both
+    with pytest.raises(InvalidResource):
+        registry.update(
+            ThingPrincipal(other.name, certificate.certificate_id, exclusive=True),
+            ThingPrincipal(other.name, certificate.certificate_id),
+        )
+
+
+def test_a_certificate_has_ten_policies(registry: Registry) -> None:
+    _, certificate, _ = registry.device()
+    policies = [Policy(registry.name(f"policy-{number}"), DOCUMENT) for number in range(11)]
+    registry.create(*policies, *(an_attachment(policy, certificate) for policy in policies[:10]))
+
+    with pytest.raises(LimitExceeded):
+        registry.create(an_attachment(policies[10], certificate))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -20,27 +20,48 @@ from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
 from iot_dr.aws.workflow import LOOKS_PER_EXECUTION, StepFunctionsWorkflow
-from iot_dr.errors import AccessDenied, Conflict, NotReadyYet, TerminalError, Throttled
+from iot_dr.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidResource,
+    NotReadyYet,
+    RetryableError,
+    TerminalError,
+    Throttled,
+)
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.entities import (
+    BillingGroup,
     Certificate,
     CertificateStatus,
+    GroupMembership,
     Policy,
     PolicyAttachment,
+    PropagatingAttribute,
     Thing,
+    ThingGroup,
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import thing_key
+from iot_dr.model.keys import certificate_target, thing_group_target, thing_key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
-from tests.builders import ACCOUNT, SECONDARY, a_document
+from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
 
 ID, OTHER_ID = "a" * 64, "b" * 64
 ARN, OTHER_ARN = (f"arn:aws:iot:{SECONDARY}:{ACCOUNT}:cert/{one}" for one in (ID, OTHER_ID))
 DATE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 STATE_MACHINE = f"arn:aws:states:{SECONDARY}:{ACCOUNT}:stateMachine:replication"
 
+GROUP_ARN = iot_arn("thinggroup/site", SECONDARY)
+PROPAGATING = (
+    PropagatingAttribute("where", "thingAttribute", "site"),
+    PropagatingAttribute("who", "connectionAttribute", "iot:ClientId"),
+)
+PROPAGATING_ANSWER = [
+    {"userPropertyKey": "where", "thingAttribute": "site"},
+    {"userPropertyKey": "who", "connectionAttribute": "iot:ClientId"},
+]
 THING_ANSWER = {"thingName": "pump-17", "attributes": {"site": "north"}, "thingTypeName": "pump", "version": 3}
 THING = Thing("pump-17", {"site": "north"}, "pump")
 
@@ -165,10 +186,13 @@ def test_a_policy_is_read_in_its_canonical_form(iot: Stubbed, reader: IotRegistr
         ("describe_thing_type", lambda reader: reader.thing_type("x")),
         ("describe_certificate", lambda reader: reader.certificate(ID)),
         ("get_policy", lambda reader: reader.policy("x")),
-        ("list_thing_principals", lambda reader: reader.certificates_of_thing("x")),
-        ("list_attached_policies", lambda reader: reader.policies_of_certificate(ID)),
-        ("list_principal_things", lambda reader: reader.things_of_certificate(ID)),
-        ("list_targets_for_policy", lambda reader: reader.certificates_of_policy("x")),
+        ("describe_thing_group", lambda reader: reader.thing_group("x")),
+        ("describe_billing_group", lambda reader: reader.billing_group("x")),
+        ("list_thing_principals_v2", lambda reader: reader.principals_of_thing("x")),
+        ("list_thing_groups_for_thing", lambda reader: reader.groups_of_thing("x")),
+        ("list_attached_policies", lambda reader: reader.policies_of(certificate_target(ID))),
+        ("list_principal_things_v2", lambda reader: reader.things_of_certificate(ID)),
+        ("list_targets_for_policy", lambda reader: reader.targets_of("x")),
     ],
 )
 def test_missing_is_what_aws_says_and_a_refusal_is_not(
@@ -187,11 +211,19 @@ def test_certificates_of_a_thing_are_read_page_by_page_and_cognito_identities_le
     iot: Stubbed, reader: IotRegistryReader
 ) -> None:
     expected = {"thingName": "pump-17", "maxResults": PAGE_SIZE}
-    iot.answers("list_thing_principals", {"principals": [ARN], "nextToken": "2"}, **expected)
     identity = f"{SECONDARY}:11111111-2222-3333-4444-555555555555"
-    iot.answers("list_thing_principals", {"principals": [identity, OTHER_ARN]}, nextToken="2", **expected)
+    pages = ([(ARN, "EXCLUSIVE_THING")], [(identity, "NON_EXCLUSIVE_THING"), (OTHER_ARN, "NON_EXCLUSIVE_THING")])
+    first, second = (
+        {"thingPrincipalObjects": [{"principal": one, "thingPrincipalType": kind} for one, kind in page]}
+        for page in pages
+    )
+    iot.answers("list_thing_principals_v2", first | {"nextToken": "2"}, **expected)
+    iot.answers("list_thing_principals_v2", second, nextToken="2", **expected)
 
-    assert reader.certificates_of_thing("pump-17") == {ID, OTHER_ID}
+    assert reader.principals_of_thing("pump-17") == {
+        ThingPrincipal("pump-17", ID, exclusive=True),
+        ThingPrincipal("pump-17", OTHER_ID),
+    }
 
 
 def test_policies_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
@@ -199,26 +231,37 @@ def test_policies_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: I
     iot.answers("list_attached_policies", {"policies": [{"policyName": "a"}], "nextMarker": "2"}, **expected)
     iot.answers("list_attached_policies", {"policies": [{"policyName": "b"}]}, marker="2", **expected)
 
-    assert reader.policies_of_certificate(ID) == {"a", "b"}
+    assert reader.policies_of(certificate_target(ID)) == {"a", "b"}
 
 
 def test_things_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
     expected = {"principal": ARN, "maxResults": PAGE_SIZE}
-    iot.answers("list_principal_things", {"things": ["a"], "nextToken": "2"}, **expected)
-    iot.answers("list_principal_things", {"things": ["b"]}, nextToken="2", **expected)
+    first = {"principalThingObjects": [{"thingName": "a", "thingPrincipalType": "NON_EXCLUSIVE_THING"}]}
+    iot.answers("list_principal_things_v2", first | {"nextToken": "2"}, **expected)
+    iot.answers("list_principal_things_v2", {"principalThingObjects": [{"thingName": "b"}]}, nextToken="2", **expected)
 
-    assert reader.things_of_certificate(ID) == {"a", "b"}
+    assert reader.things_of_certificate(ID) == {ThingPrincipal("a", ID), ThingPrincipal("b", ID)}
 
 
-def test_certificates_of_a_policy_are_read_page_by_page_and_groups_left_out(
+def test_groups_of_a_thing_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
+    expected = {"thingName": "pump-17", "maxResults": PAGE_SIZE}
+    iot.answers("list_thing_groups_for_thing", {"thingGroups": [{"groupName": "a"}], "nextToken": "2"}, **expected)
+    iot.answers("list_thing_groups_for_thing", {"thingGroups": [{"groupName": "b"}]}, nextToken="2", **expected)
+
+    assert reader.groups_of_thing("pump-17") == {"a", "b"}
+
+
+def test_targets_of_a_policy_are_read_page_by_page_and_other_principals_left_out(
     iot: Stubbed, reader: IotRegistryReader
 ) -> None:
     expected = {"policyName": "pumps", "pageSize": PAGE_SIZE}
     group = f"arn:aws:iot:{SECONDARY}:{ACCOUNT}:thinggroup/all"
     iot.answers("list_targets_for_policy", {"targets": [ARN, group], "nextMarker": "2"}, **expected)
-    iot.answers("list_targets_for_policy", {"targets": [OTHER_ARN]}, marker="2", **expected)
+    identity = f"{SECONDARY}:11111111-2222-3333-4444-555555555555"
+    others = [OTHER_ARN, identity, iot_arn("role/x", SECONDARY)]
+    iot.answers("list_targets_for_policy", {"targets": others}, marker="2", **expected)
 
-    assert reader.certificates_of_policy("pumps") == {ID, OTHER_ID}
+    assert reader.targets_of("pumps") == {f"cert/{ID}", f"cert/{OTHER_ID}", "thinggroup/all"}
 
 
 def test_the_whole_registry_is_listed_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
@@ -229,11 +272,19 @@ def test_the_whole_registry_is_listed_page_by_page(iot: Stubbed, reader: IotRegi
     iot.answers("list_certificates", {"certificates": certificates, "nextMarker": "2"}, pageSize=PAGE_SIZE)
     iot.answers("list_certificates", {"certificates": []}, pageSize=PAGE_SIZE, marker="2")
     iot.answers("list_policies", {"policies": [{"policyName": "a"}]}, pageSize=PAGE_SIZE)
+    for operation, member, expected in (
+        ("list_thing_groups", "thingGroups", {"maxResults": PAGE_SIZE, "recursive": True}),
+        ("list_billing_groups", "billingGroups", {"maxResults": PAGE_SIZE}),
+    ):
+        iot.answers(operation, {member: [{"groupName": "a"}], "nextToken": "2"}, **expected)
+        iot.answers(operation, {member: [{"groupName": "b"}]}, nextToken="2", **expected)
 
     assert list(reader.things()) == [THING, Thing("bare")]
     assert list(reader.thing_types()) == [ThingType("a")]
     assert list(reader.certificates()) == [Certificate(ID, CertificateStatus.ACTIVE)]
     assert list(reader.policy_names()) == ["a"]
+    assert list(reader.thing_group_names()) == ["a", "b"]
+    assert list(reader.billing_group_names()) == ["a", "b"]
 
 
 def test_a_page_that_fails_ends_the_list_with_an_error(iot: Stubbed, reader: IotRegistryReader) -> None:
@@ -244,6 +295,67 @@ def test_a_page_that_fails_ends_the_list_with_an_error(iot: Stubbed, reader: Iot
         list(reader.things())
 
 
+def test_what_mqtt_messages_carry_is_read_in_order(iot: Stubbed, reader: IotRegistryReader) -> None:
+    configuration = {"propagatingAttributes": PROPAGATING_ANSWER[::-1]}
+    answer = {"thingTypeName": "pump", "thingTypeProperties": {"mqtt5Configuration": configuration}}
+    iot.answers("describe_thing_type", answer, thingTypeName="pump")
+
+    assert reader.thing_type("pump") == ThingType("pump", propagating_attributes=PROPAGATING)
+
+
+def test_a_group_is_read_with_its_place_in_the_tree(iot: Stubbed, reader: IotRegistryReader) -> None:
+    ancestors = [{"groupName": name, "groupArn": iot_arn(f"thinggroup/{name}")} for name in ("site", "floor")]
+    answer = {
+        "thingGroupName": "room",
+        "version": 4,
+        "thingGroupProperties": {
+            "thingGroupDescription": "one room",
+            "attributePayload": {"attributes": {"number": "7"}},
+        },
+        "thingGroupMetadata": {"parentGroupName": "floor", "rootToParentThingGroups": ancestors},
+    }
+    iot.answers("describe_thing_group", answer, thingGroupName="room")
+
+    group = reader.thing_group("room")
+
+    assert group == ThingGroup("room", "one room", {"number": "7"}, "floor", ancestors=("site", "floor"))
+    assert group is not None
+    assert (group.version, group.dynamic) == (4, False)
+
+
+def test_a_dynamic_group_is_read_with_its_query(iot: Stubbed, reader: IotRegistryReader) -> None:
+    answer = {
+        "thingGroupName": "hot",
+        "indexName": "AWS_Things",
+        "queryString": "attributes.site:north",
+        "queryVersion": "2017-09-30",
+        "status": "ACTIVE",
+    }
+    iot.answers("describe_thing_group", answer, thingGroupName="hot")
+
+    assert reader.thing_group("hot") == DYNAMIC
+
+
+def test_a_billing_group_is_read(iot: Stubbed, reader: IotRegistryReader) -> None:
+    properties = {"billingGroupDescription": "who pays"}
+    answer = {"billingGroupName": "costs", "version": 2, "billingGroupProperties": properties}
+    iot.answers("describe_billing_group", answer, billingGroupName="costs")
+    iot.answers("describe_billing_group", {"billingGroupName": "bare"}, billingGroupName="bare")
+
+    group = reader.billing_group("costs")
+
+    assert group == BillingGroup("costs", "who pays")
+    assert group is not None
+    assert group.version == 2
+    assert reader.billing_group("bare") == BillingGroup("bare")
+
+
+def test_a_thing_in_a_billing_group_says_so(iot: Stubbed, reader: IotRegistryReader) -> None:
+    iot.answers("describe_thing", {**THING_ANSWER, "billingGroupName": "costs"}, thingName="pump-17")
+
+    assert reader.thing("pump-17") == replace(THING, billing_group="costs")
+
+
 # Writer
 
 
@@ -251,31 +363,39 @@ def test_everything_is_made_with_what_aws_asks_for(iot: Stubbed, writer: IotRegi
     iot.answers(
         "create_thing_type",
         thingTypeName="pump",
-        thingTypeProperties={"thingTypeDescription": "any pump", "searchableAttributes": ["site"]},
+        thingTypeProperties={
+            "thingTypeDescription": "any pump",
+            "searchableAttributes": ["site"],
+            "mqtt5Configuration": {"propagatingAttributes": PROPAGATING_ANSWER},
+        },
     )
-    iot.answers("deprecate_thing_type", thingTypeName="pump")
     iot.answers("create_thing_type", thingTypeName="bare", thingTypeProperties={})
     iot.answers(
         "create_thing",
         thingName="pump-17",
         thingTypeName="pump",
+        billingGroupName="costs",
         attributePayload={"attributes": {"site": "north"}},
     )
     iot.answers("create_thing", thingName="bare")
     iot.answers("register_certificate_without_ca", certificatePem="PEM", status="INACTIVE")
     iot.answers("create_policy", policyName="pumps", policyDocument=a_document())
     iot.answers("attach_policy", policyName="pumps", target=ARN)
-    iot.answers("attach_thing_principal", thingName="pump-17", principal=ARN)
+    iot.answers("attach_policy", policyName="pumps", target=GROUP_ARN)
+    for kind in ("NON_EXCLUSIVE_THING", "EXCLUSIVE_THING"):
+        iot.answers("attach_thing_principal", thingName="pump-17", principal=ARN, thingPrincipalType=kind)
 
     for desired in (
-        ThingType("pump", "any pump", ("site",), deprecated=True),
+        ThingType("pump", "any pump", ("site",), PROPAGATING),
         ThingType("bare"),
-        THING,
+        replace(THING, billing_group="costs"),
         Thing("bare"),
         Certificate(ID, CertificateStatus.INACTIVE, "PEM"),
         Policy("pumps", a_document()),
-        PolicyAttachment("pumps", ID),
+        PolicyAttachment("pumps", certificate_target(ID)),
+        PolicyAttachment("pumps", thing_group_target("site")),
         ThingPrincipal("pump-17", ID),
+        ThingPrincipal("pump-17", ID, exclusive=True),
     ):
         writer.create(Create(desired, ""))
 
@@ -294,18 +414,131 @@ def test_an_update_of_a_thing_replaces_its_attributes_under_its_version(
     )
 
     writer.update(Update(THING, Thing("pump-17", version=3), ""))
-    writer.update(Update(Thing("pump-17"), Thing("pump-17", version=4), ""))
+    writer.update(Update(Thing("pump-17"), Thing("pump-17", type_name="pump", version=4), ""))
 
 
 def test_types_and_certificates_are_updated_in_what_can_change(iot: Stubbed, writer: IotRegistryWriter) -> None:
     iot.answers("deprecate_thing_type", thingTypeName="pump", undoDeprecate=False)
     iot.answers("deprecate_thing_type", thingTypeName="pump", undoDeprecate=True)
+    configuration = {"propagatingAttributes": PROPAGATING_ANSWER}
+    properties = {"mqtt5Configuration": configuration}
+    iot.answers("update_thing_type", thingTypeName="pump", thingTypeProperties=properties)
+    properties = {"mqtt5Configuration": {"propagatingAttributes": []}}
+    iot.answers("update_thing_type", thingTypeName="pump", thingTypeProperties=properties)
+    iot.answers("deprecate_thing_type", thingTypeName="pump", undoDeprecate=False)
     iot.answers("update_certificate", certificateId=ID, newStatus="REVOKED")
     current, deprecated = ThingType("pump"), ThingType("pump", deprecated=True)
 
     writer.update(Update(deprecated, current, ""))
     writer.update(Update(current, deprecated, ""))
+    writer.update(Update(replace(current, propagating_attributes=PROPAGATING), current, ""))
+    writer.update(Update(deprecated, replace(current, propagating_attributes=PROPAGATING), ""))
     writer.update(Update(Certificate(ID, CertificateStatus.REVOKED), Certificate(ID, CertificateStatus.ACTIVE), ""))
+
+
+DYNAMIC = ThingGroup(
+    "hot", query="attributes.site:north", query_version="2017-09-30", index_name="AWS_Things", version=3
+)
+STATIC = ThingGroup("room", "one room", {"number": "7"}, "floor", version=4)
+QUERY = {"queryString": "attributes.site:north", "queryVersion": "2017-09-30", "indexName": "AWS_Things"}
+
+
+def _group(description: str = "", **attributes: str) -> dict[str, Any]:
+    payload = {"attributes": attributes, "merge": False}
+    return {"thingGroupDescription": description, "attributePayload": payload}
+
+
+def test_groups_are_made_changed_and_deleted_under_their_version(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    properties = _group("one room", number="7")
+    iot.answers("create_thing_group", thingGroupName="room", thingGroupProperties=properties, parentGroupName="floor")
+    iot.answers("create_thing_group", thingGroupName="root", thingGroupProperties=_group())
+    iot.answers("update_thing_group", thingGroupName="room", thingGroupProperties=properties, expectedVersion=4)
+    iot.answers("delete_thing_group", thingGroupName="room", expectedVersion=4)
+
+    writer.create(Create(STATIC, ""))
+    writer.create(Create(ThingGroup("root"), ""))
+    writer.update(Update(STATIC, replace(STATIC, description=""), ""))
+    writer.delete(Delete(STATIC, ""))
+
+
+def test_dynamic_groups_have_calls_of_their_own(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    named = {"thingGroupName": "hot", "thingGroupProperties": _group()}
+    iot.answers("create_dynamic_thing_group", **named, **QUERY)
+    iot.answers("update_dynamic_thing_group", **named, **QUERY, expectedVersion=3)
+    iot.answers("delete_dynamic_thing_group", thingGroupName="hot", expectedVersion=3)
+
+    writer.create(Create(DYNAMIC, ""))
+    writer.update(Update(DYNAMIC, replace(DYNAMIC, query="another"), ""))
+    writer.delete(Delete(DYNAMIC, ""))
+
+
+def test_things_join_and_leave_groups(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    membership = GroupMembership("room", "pump-17")
+    iot.answers("add_thing_to_thing_group", thingGroupName="room", thingName="pump-17")
+    iot.answers("remove_thing_from_thing_group", thingGroupName="room", thingName="pump-17")
+
+    writer.create(Create(membership, ""))
+    writer.delete(Delete(membership, ""))
+
+
+def test_billing_groups_are_made_changed_and_deleted_under_their_version(
+    iot: Stubbed, writer: IotRegistryWriter
+) -> None:
+    group = BillingGroup("costs", "who pays", version=2)
+    named = {"billingGroupName": "costs", "billingGroupProperties": {"billingGroupDescription": "who pays"}}
+    iot.answers("create_billing_group", **named)
+    iot.answers("update_billing_group", **named, expectedVersion=2)
+    iot.answers("delete_billing_group", billingGroupName="costs", expectedVersion=2)
+
+    writer.create(Create(group, ""))
+    writer.update(Update(group, replace(group, description=""), ""))
+    writer.delete(Delete(group, ""))
+
+
+def test_a_thing_leaves_its_billing_group_before_it_joins_another(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.answers("remove_thing_from_billing_group", billingGroupName="old", thingName="pump-17")
+    iot.answers("add_thing_to_billing_group", billingGroupName="new", thingName="pump-17")
+    iot.answers("remove_thing_from_billing_group", billingGroupName="new", thingName="pump-17")
+
+    old, new = replace(THING, billing_group="old"), replace(THING, billing_group="new")
+    writer.update(Update(new, old, ""))
+    writer.update(Update(THING, new, ""))
+
+
+def test_whether_an_attachment_is_exclusive_is_changed_by_attaching_anew(
+    iot: Stubbed, writer: IotRegistryWriter
+) -> None:
+    shared = ThingPrincipal("pump-17", ID)
+    iot.answers("detach_thing_principal", thingName="pump-17", principal=ARN)
+    iot.answers("attach_thing_principal", thingName="pump-17", principal=ARN, thingPrincipalType="EXCLUSIVE_THING")
+
+    writer.update(Update(replace(shared, exclusive=True), shared, ""))
+
+
+@pytest.mark.parametrize("relation", [GroupMembership("room", "pump-17"), PolicyAttachment("pumps", f"cert/{ID}")])
+def test_a_relation_has_nothing_to_update(writer: IotRegistryWriter, relation: Any) -> None:
+    with pytest.raises(InvalidResource, match="no field that could be updated"):
+        writer.update(Update(relation, relation, ""))
+
+
+def test_a_group_that_got_a_child_meanwhile_is_not_deleted_yet(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.fails("delete_thing_group", "InvalidRequestException")
+
+    with pytest.raises(RetryableError):
+        writer.delete(Delete(STATIC, ""))
+
+
+def test_what_is_gone_is_left_with_success(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    gone = {
+        "delete_thing_group": STATIC,
+        "delete_dynamic_thing_group": DYNAMIC,
+        "delete_billing_group": BillingGroup("costs"),
+        "remove_thing_from_thing_group": GroupMembership("room", "pump-17"),
+    }
+    for operation, entity in gone.items():
+        iot.fails(operation, "ResourceNotFoundException", 404)
+
+        writer.delete(Delete(entity, ""))
 
 
 def _versions(count: int, default: int) -> dict[str, Any]:
@@ -330,6 +563,7 @@ def test_the_oldest_version_that_is_not_the_default_makes_room(iot: Stubbed, wri
 
 def test_everything_is_deleted_with_what_aws_wants_first(iot: Stubbed, writer: IotRegistryWriter) -> None:
     iot.answers("detach_policy", policyName="pumps", target=ARN)
+    iot.answers("detach_policy", policyName="pumps", target=GROUP_ARN)
     iot.answers("detach_thing_principal", thingName="pump-17", principal=ARN)
     iot.answers("delete_thing", thingName="pump-17", expectedVersion=3)
     iot.answers("update_certificate", certificateId=ID, newStatus="INACTIVE")
@@ -343,7 +577,8 @@ def test_everything_is_deleted_with_what_aws_wants_first(iot: Stubbed, writer: I
     iot.answers("delete_thing_type", thingTypeName="old")
 
     for actual in (
-        PolicyAttachment("pumps", ID),
+        PolicyAttachment("pumps", certificate_target(ID)),
+        PolicyAttachment("pumps", thing_group_target("site")),
         ThingPrincipal("pump-17", ID),
         Thing("pump-17", version=3),
         Certificate(ID, CertificateStatus.ACTIVE),
@@ -433,17 +668,74 @@ def test_ownership_is_noted_in_one_transaction_that_another_worker_can_refuse(
         ledger.intend([thing_key("a")], 1)
 
 
-def test_an_outcome_is_one_update(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
-    dynamodb.answers(
-        "update_item",
-        TableName="ledger",
-        Key={"resource": {"S": "thing#a"}},
-        UpdateExpression=ANY,
-        ExpressionAttributeNames=ANY,
-        ExpressionAttributeValues=ANY,
+def _updates(dynamodb: Stubbed, answer: dict[str, Any] | None = None, **expected: Any) -> None:
+    parameters = {"UpdateExpression": ANY, "ExpressionAttributeNames": ANY, "ExpressionAttributeValues": ANY}
+    key = {"TableName": "ledger", "Key": {"resource": {"S": "thing#a"}}}
+    dynamodb.answers("update_item", answer, **key, **(parameters | expected))
+
+
+def test_an_outcome_is_one_update_that_dates_its_state_and_clears_what_waited(
+    dynamodb: Stubbed, ledger: DynamoDbLedger
+) -> None:
+    _updates(
+        dynamodb,
+        UpdateExpression=(
+            "SET #state = :state, #reason = :reason, #checked_at = :checked_at, #source_id = :source_id, "
+            "#source_version = :source_version, #since_in_sync = if_not_exists(#since_in_sync, :since_in_sync) "
+            "REMOVE #retry_state, #next_attempt, #attempts, #since_pending, #since_failed, #since_unsupported, "
+            "#since_absent"
+        ),
+        ExpressionAttributeValues={
+            ":state": {"S": "in_sync"},
+            ":reason": {"S": ""},
+            ":checked_at": {"N": "1"},
+            ":source_id": {"S": "id-1"},
+            ":source_version": {"N": "7"},
+            ":since_in_sync": {"N": "1"},
+        },
     )
 
-    ledger.record(Outcome(thing_key("a"), State.IN_SYNC, "", at=1))
+    ledger.record(Outcome(thing_key("a"), State.IN_SYNC, "", at=1, source_id="id-1", source_version=7))
+
+
+def test_an_outcome_of_the_resource_alone_keeps_the_verdict(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    _updates(
+        dynamodb,
+        UpdateExpression=(
+            "SET #state = if_not_exists(#state, :state), #reason = if_not_exists(#reason, :reason), "
+            "#checked_at = :checked_at"
+        ),
+    )
+
+    ledger.record(Outcome(thing_key("a"), State.IN_SYNC, "", at=1, partial=True))
+
+
+def test_what_waits_is_counted_and_then_put_on_the_list(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    _updates(dynamodb, {"Attributes": {"attempts": {"N": "3"}}}, ReturnValues="UPDATED_NEW")
+    _updates(
+        dynamodb,
+        UpdateExpression="SET #retry_state = :retry_state, #next_attempt = :next_attempt",
+        ExpressionAttributeValues={":retry_state": {"S": "waiting"}, ":next_attempt": {"N": str(5 + 240_000)}},
+    )
+
+    ledger.record(Outcome(thing_key("a"), State.PENDING, "down", at=5, again=True))
+
+
+@pytest.mark.parametrize(
+    ("item", "wanted"),
+    [
+        ({"Item": {"source_id": {"S": "id-1"}, "source_version": {"N": "7"}}}, ("id-1", 7)),
+        ({"Item": {"state": {"S": "in_sync"}}}, ("", 0)),
+        ({}, ("", 0)),
+    ],
+)
+def test_the_version_that_was_applied_is_read_consistently(
+    dynamodb: Stubbed, ledger: DynamoDbLedger, item: dict[str, Any], wanted: tuple[str, int]
+) -> None:
+    key = {"resource": {"S": "thing#a"}}
+    dynamodb.answers("get_item", item, TableName="ledger", Key=key, ConsistentRead=True)
+
+    assert ledger.source_version(thing_key("a")) == wanted
 
 
 def test_forgetting_spares_what_was_noted_anew(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
@@ -489,7 +781,7 @@ def test_looks_are_handed_to_the_workflow_in_chunks_with_a_name_of_their_own(
     for chunk in (looks[:LOOKS_PER_EXECUTION], looks[LOOKS_PER_EXECUTION:]):
         text = json.dumps({"resources": [look.to_json() for look in chunk]})
         assert len(text) < 256 * 1024
-        states.answers("start_execution", answer, stateMachineArn=STATE_MACHINE, name=ANY, input=text)
+        states.answers("start_execution", answer, stateMachineArn=STATE_MACHINE, input=text)
 
     StepFunctionsWorkflow(states.client, STATE_MACHINE).start(looks)
 

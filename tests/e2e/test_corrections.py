@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,12 +21,13 @@ from botocore.exceptions import ClientError
 
 from lab.devices import MqttDevice, Refused
 from lab.emulator import PRIMARY_REGION, REGIONS, SECONDARY_REGION, Emulator
-from lab.fleet import Fleet, make_identity
+from lab.fleet import Authority, Fleet, Identity, make_identity
 from lab.waiting import until
 
 pytestmark = pytest.mark.lab
 
 ACCOUNT = "000000000000"
+TYPE_DELETION_SECONDS = "1"
 
 
 class Aws:
@@ -54,7 +55,8 @@ def uncorrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture(scope="module")
 def corrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    with Emulator(tmp_path_factory.mktemp("corrected")) as emulator:
+    environ = {"LAB_TYPE_DELETION_SECONDS": TYPE_DELETION_SECONDS}
+    with Emulator(tmp_path_factory.mktemp("corrected"), environ=environ) as emulator:
         yield Aws(emulator)
 
 
@@ -218,6 +220,79 @@ def test_a_deactivated_certificate_is_refused_by_its_region_only(corrected: Aws)
         connect(corrected, fleet, endpoint_of(corrected, SECONDARY_REGION))
 
 
+def rule_into_queue(aws: Aws, region: str, topic_filter: str, policy: dict[str, Any] | None = None) -> str:
+    """A rule that puts the messages of a topic into a queue; the queue's address."""
+    sqs, name = aws.client("sqs", region), f"rule_{uuid.uuid4().hex[:8]}"
+    attributes = {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [policy]})} if policy else {}
+    queue: str = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    role = make_role(aws, "iot", {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"})
+    aws.client("iot", region).create_topic_rule(
+        ruleName=name,
+        topicRulePayload={
+            "sql": f"SELECT * FROM '{topic_filter}'",
+            "awsIotSqlVersion": "2016-03-23",
+            "actions": [{"sqs": {"roleArn": role, "queueUrl": queue}}],
+        },
+    )
+    return queue
+
+
+def first_connection(
+    aws: Aws, region: str, endpoint: str, device: Identity, policy: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Connect for the first time, which AWS ends, and return what the Region's rule told of it."""
+    queue = rule_into_queue(aws, region, "$aws/events/certificates/registered/+", policy)
+    client = MqttDevice(endpoint, client_id="pump", identity=device, ca_file=aws.emulator.ca_file)
+    with pytest.raises(Refused):
+        client.connect()
+    sqs = aws.client("sqs", region)
+    messages = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), 1) or []
+    return [json.loads(message["Body"]) for message in messages]
+
+
+def regions_that_know(aws: Aws, device: Identity) -> dict[str, str]:
+    """Region -> status of the device's certificate."""
+    return {
+        region: entry["status"]
+        for region in REGIONS
+        for entry in aws.client("iot", region).list_certificates()["certificates"]
+        if entry["certificateId"] == device.certificate_id
+    }
+
+
+def test_a_first_connection_registers_the_device_in_the_region_that_it_connected_to(corrected: Aws) -> None:
+    authority = Authority("authority of both Regions")
+    ca_ids = {authority.register(corrected.client("iot", region)) for region in REGIONS}
+    device = authority.issue("pump")
+    expected = {}
+    for region in REGIONS:
+        (event,) = first_connection(corrected, region, endpoint_of(corrected, region), device)
+        assert {event["caCertificateId"]} == ca_ids
+        assert (event["certificateId"], event["certificateStatus"]) == (device.certificate_id, "PENDING_ACTIVATION")
+        expected[region] = "PENDING_ACTIVATION"
+        assert regions_that_know(corrected, device) == expected
+
+
+def test_a_certificate_that_is_known_is_registered_no_more(corrected: Aws) -> None:
+    authority = Authority("authority of one Region")
+    authority.register(corrected.client("iot", SECONDARY_REGION))
+    device = authority.issue("pump")
+    iot = corrected.client("iot", SECONDARY_REGION)
+    iot.register_certificate_without_ca(certificatePem=device.certificate_pem, status="INACTIVE")
+    assert first_connection(corrected, SECONDARY_REGION, endpoint_of(corrected, SECONDARY_REGION), device) == []
+    assert regions_that_know(corrected, device) == {SECONDARY_REGION: "INACTIVE"}
+
+
+def test_the_emulator_registers_nobody_under_an_authority_of_both_regions(uncorrected: Aws) -> None:
+    authority = Authority("authority of both Regions")
+    for region in REGIONS:
+        authority.register(uncorrected.client("iot", region))
+    device = authority.issue("pump")
+    port = uncorrected.emulator.uncorrected_mqtt_port
+    assert first_connection(uncorrected, PRIMARY_REGION, f"localhost:{port}", device) == []
+    assert regions_that_know(uncorrected, device) == {}
+
+
 # Registry
 
 
@@ -283,6 +358,440 @@ def test_the_emulator_refuses_deletes_that_aws_refuses(uncorrected: Aws) -> None
         iot.delete_thing(thingName=device.thing_name, expectedVersion=99)
 
 
+def unique(kind: str) -> str:
+    return f"{kind}-{uuid.uuid4().hex[:8]}"
+
+
+def refused(code: str, call: Callable[..., Any], **parameters: Any) -> bool:
+    """Whether AWS's named error is the answer; any other error is the test's."""
+    try:
+        call(**parameters)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != code:
+            raise
+        return True
+    return False
+
+
+def register(iot: Any) -> str:
+    arn: str = iot.register_certificate_without_ca(certificatePem=make_identity("x").certificate_pem, status="ACTIVE")[
+        "certificateArn"
+    ]
+    return arn
+
+
+def test_lists_tell_how_a_certificate_is_attached(corrected: Aws) -> None:
+    iot, (alone, shared), things = (
+        corrected.client("iot"),
+        [register(corrected.client("iot")) for _ in "12"],
+        ["a", "b"],
+    )
+    things = [unique(name) for name in things]
+    for name in things:
+        iot.create_thing(thingName=name)
+        iot.attach_thing_principal(thingName=name, principal=shared)
+    iot.attach_thing_principal(thingName=things[0], principal=alone, thingPrincipalType="EXCLUSIVE_THING")
+    assert iot.list_thing_principals_v2(thingName=things[0])["thingPrincipalObjects"] == [
+        {"principal": shared, "thingPrincipalType": "NON_EXCLUSIVE_THING"},
+        {"principal": alone, "thingPrincipalType": "EXCLUSIVE_THING"},
+    ]
+    assert iot.list_thing_principals_v2(thingName=things[0], thingPrincipalType="EXCLUSIVE_THING")[
+        "thingPrincipalObjects"
+    ] == [{"principal": alone, "thingPrincipalType": "EXCLUSIVE_THING"}]
+    assert iot.list_principal_things_v2(principal=shared)["principalThingObjects"] == [
+        {"thingName": name, "thingPrincipalType": "NON_EXCLUSIVE_THING"} for name in things
+    ]
+    iot.detach_thing_principal(thingName=things[0], principal=alone)
+    assert iot.list_principal_things_v2(principal=alone)["principalThingObjects"] == []
+    with pytest.raises(iot.exceptions.ResourceNotFoundException):
+        iot.list_thing_principals_v2(thingName=unique("absent"))
+
+
+def attachments_refused(aws: Aws) -> tuple[bool, bool, bool]:
+    """Exclusively beside another thing; beside an exclusive thing; after that one let go."""
+    iot, first, second = aws.client("iot"), unique("first"), unique("second")
+    shared, alone = register(iot), register(iot)
+    for name in (first, second):
+        iot.create_thing(thingName=name)
+
+    def attach(thing: str, principal: str, **how: str) -> bool:
+        code = "InvalidRequestException"
+        return refused(code, iot.attach_thing_principal, thingName=thing, principal=principal, **how)
+
+    attach(first, shared)
+    attach(first, alone, thingPrincipalType="EXCLUSIVE_THING")
+    beside = attach(second, shared, thingPrincipalType="EXCLUSIVE_THING")
+    beside_exclusive = attach(second, alone)
+    iot.detach_thing_principal(thingName=first, principal=alone)
+    return beside, beside_exclusive, attach(second, alone, thingPrincipalType="EXCLUSIVE_THING")
+
+
+def test_an_exclusive_certificate_has_one_thing(corrected: Aws) -> None:
+    assert attachments_refused(corrected) == (True, True, False)
+
+
+def test_the_emulator_knows_no_exclusive_certificates(uncorrected: Aws) -> None:
+    assert attachments_refused(uncorrected) == (False, False, False)
+    iot = uncorrected.client("iot")
+    assert refused("InvalidRequestException", iot.list_principal_things_v2, principal=register(iot))
+
+
+def calls_allowed_by_name(aws: Aws) -> list[bool]:
+    """Calls of a user whose rights name a billing group, a dynamic group, a thing and certificates."""
+    root, name = aws.client("iot"), unique("named")
+    root.create_thing(thingName=name)
+    certificate = register(root)
+    arn = f"arn:aws:iot:{PRIMARY_REGION}:{ACCOUNT}"
+    resources = [f"{arn}:{kind}/{name}" for kind in ("billinggroup", "thinggroup", "thing")]
+    rights = {"Effect": "Allow", "Action": "iot:*", "Resource": [*resources, certificate]}
+    iot = aws.client("iot", **make_user(aws, rights))
+    other = {"thingName": name, "billingGroupName": unique("other")}
+
+    def allowed(call: Callable[..., Any], **parameters: Any) -> bool:
+        try:
+            call(**parameters)
+        except ClientError as error:
+            return error.response["Error"]["Code"] != "AccessDeniedException"
+        return True
+
+    return [
+        allowed(iot.create_billing_group, billingGroupName=name),
+        allowed(iot.add_thing_to_billing_group, thingName=name, billingGroupName=name),
+        allowed(iot.add_thing_to_billing_group, **other),
+        allowed(iot.delete_dynamic_thing_group, thingGroupName=name),
+        allowed(iot.list_principal_things, principal=certificate),
+        allowed(iot.list_principal_things_v2, principal=certificate),
+        allowed(iot.delete_billing_group, billingGroupName=other["billingGroupName"]),
+    ]
+
+
+def test_groups_and_principals_are_authorized_by_name(corrected: Aws) -> None:
+    assert calls_allowed_by_name(corrected) == [True, True, False, True, True, True, False]
+
+
+def test_the_emulator_authorizes_them_on_everything(uncorrected: Aws) -> None:
+    assert calls_allowed_by_name(uncorrected) == [False] * 7
+
+
+# Groups
+
+
+def group_after_stale_and_merging_updates(aws: Aws) -> tuple[bool, bool, dict[str, str]]:
+    iot, name = aws.client("iot"), unique("group")
+    iot.create_thing_group(
+        thingGroupName=name, thingGroupProperties={"attributePayload": {"attributes": {"a": "1", "b": "1"}}}
+    )
+    change = {"attributePayload": {"attributes": {"a": "", "c": "1"}, "merge": True}}
+    iot.update_thing_group(thingGroupName=name, thingGroupProperties=change, expectedVersion=1)
+    code = "VersionConflictException"
+    stale = refused(code, iot.update_thing_group, thingGroupName=name, thingGroupProperties={}, expectedVersion=1)
+    attributes = iot.describe_thing_group(thingGroupName=name)["thingGroupProperties"]["attributePayload"]["attributes"]
+    return stale, refused(code, iot.delete_thing_group, thingGroupName=name, expectedVersion=1), attributes
+
+
+def test_a_groups_expected_version_counts_and_its_attributes_merge(corrected: Aws) -> None:
+    assert group_after_stale_and_merging_updates(corrected) == (True, True, {"b": "1", "c": "1"})
+
+
+def test_the_emulator_ignores_a_groups_expected_version_and_merge(uncorrected: Aws) -> None:
+    assert group_after_stale_and_merging_updates(uncorrected) == (False, False, {"a": "", "c": "1"})
+
+
+def ancestors_told(aws: Aws) -> list[str]:
+    iot, name = aws.client("iot"), unique("group")
+    Fleet(iot, region=PRIMARY_REGION, account=ACCOUNT).make_groups(f"{name}-1", f"{name}-2", f"{name}-3")
+    metadata = iot.describe_thing_group(thingGroupName=f"{name}-3")["thingGroupMetadata"]
+    assert metadata["parentGroupName"] == f"{name}-2"
+    return [group["groupName"].rpartition("-")[2] for group in metadata.get("rootToParentThingGroups", [])]
+
+
+def test_a_group_names_its_ancestors_from_the_root_down(corrected: Aws) -> None:
+    assert ancestors_told(corrected) == ["1", "2"]
+
+
+def test_the_emulator_names_no_ancestors(uncorrected: Aws) -> None:
+    assert ancestors_told(uncorrected) == []
+
+
+def memberships_refused(aws: Aws) -> tuple[bool, bool, bool]:
+    """A second group of one hierarchy; the same after leaving the first; an eleventh group."""
+    iot, thing, root, code = aws.client("iot"), unique("thing"), unique("root"), "InvalidRequestException"
+    iot.create_thing(thingName=thing)
+    iot.create_thing_group(thingGroupName=root)
+    for name in ("left", "right"):
+        iot.create_thing_group(thingGroupName=f"{root}-{name}", parentGroupName=root)
+    iot.add_thing_to_thing_group(thingGroupName=f"{root}-left", thingName=thing)
+
+    def join(group: str) -> bool:
+        return refused(code, iot.add_thing_to_thing_group, thingGroupName=group, thingName=thing)
+
+    second = join(f"{root}-right")
+    iot.remove_thing_from_thing_group(thingGroupName=f"{root}-left", thingName=thing)
+    again = join(f"{root}-right")
+    for number in range(10):
+        iot.create_thing_group(thingGroupName=f"{root}-{number}")
+    return second, again, [join(f"{root}-{number}") for number in range(10)][-1]
+
+
+def test_a_thing_joins_one_group_of_a_hierarchy_and_ten_groups(corrected: Aws) -> None:
+    assert memberships_refused(corrected) == (True, False, True)
+
+
+def test_the_emulator_lets_a_thing_join_every_group(uncorrected: Aws) -> None:
+    assert memberships_refused(uncorrected) == (False, False, False)
+
+
+def test_the_emulator_keeps_a_group_that_has_children(uncorrected: Aws) -> None:
+    """No correction: it behaves as AWS here, and the product relies on it."""
+    iot, parent, child = uncorrected.client("iot"), unique("parent"), unique("child")
+    assert refused("InvalidRequestException", iot.create_thing_group, thingGroupName=child, parentGroupName=parent)
+    iot.create_thing_group(thingGroupName=parent)
+    iot.create_thing_group(thingGroupName=child, parentGroupName=parent)
+    assert refused("InvalidRequestException", iot.delete_thing_group, thingGroupName=parent)
+
+
+def test_a_dynamic_group_holds_what_its_query_finds(corrected: Aws) -> None:
+    iot, name, site = corrected.client("iot", SECONDARY_REGION), unique("dynamic"), unique("site")
+    query = f"attributes.site:{site}"
+    assert refused("ResourceNotFoundException", iot.create_dynamic_thing_group, thingGroupName=name, queryString=query)
+    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+    made = iot.create_dynamic_thing_group(thingGroupName=name, queryString=query)
+    assert (made["indexName"], made["queryVersion"]) == ("AWS_Things", "2017-09-30")
+    thing = unique("thing")
+    iot.create_thing(thingName=thing, attributePayload={"attributes": {"site": site}})
+    assert iot.list_things_in_thing_group(thingGroupName=name)["things"] == [thing]
+    assert [group["groupName"] for group in iot.list_thing_groups_for_thing(thingName=thing)["thingGroups"]] == [name]
+    assert name in [group["groupName"] for group in iot.list_thing_groups()["thingGroups"]]
+    invalid = "InvalidRequestException"
+    assert refused(invalid, iot.update_thing_group, thingGroupName=name, thingGroupProperties={})
+    assert refused(invalid, iot.delete_thing_group, thingGroupName=name)
+    assert refused(invalid, iot.add_thing_to_thing_group, thingGroupName=name, thingName=thing)
+    change: dict[str, Any] = {
+        "thingGroupName": name,
+        "thingGroupProperties": {"thingGroupDescription": "all of it"},
+        "expectedVersion": 1,
+        "queryString": "thingName:nothing",
+    }
+    iot.update_dynamic_thing_group(**change)
+    assert refused("VersionConflictException", iot.update_dynamic_thing_group, **change)
+    group = iot.describe_thing_group(thingGroupName=name)
+    assert (group["queryString"], group["version"], group["status"]) == ("thingName:nothing", 2, "ACTIVE")
+    assert group["thingGroupProperties"]["thingGroupDescription"] == "all of it"
+    assert iot.list_things_in_thing_group(thingGroupName=name)["things"] == []
+    iot.delete_dynamic_thing_group(thingGroupName=name, expectedVersion=2)
+    assert refused("ResourceNotFoundException", iot.describe_thing_group, thingGroupName=name)
+
+
+def test_events_tell_a_dynamic_group_from_others(corrected: Aws) -> None:
+    region = PRIMARY_REGION
+    iot, sqs, name = corrected.client("iot", region), corrected.client("sqs", region), unique("dynamic")
+    queue = rule_into_queue(corrected, region, f"$aws/events/thingGroup/{name}/+")
+    iot.update_event_configurations(eventConfigurations={"THING_GROUP": {"Enabled": True}})
+    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+    iot.create_dynamic_thing_group(thingGroupName=name, queryString="thingName:x")
+    (message,) = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), 2)
+    assert json.loads(message["Body"])["dynamicGroupMappingId"]
+
+
+def test_the_emulator_has_no_dynamic_groups(uncorrected: Aws) -> None:
+    assert refused(
+        "InvalidRequestException",
+        uncorrected.client("iot").create_dynamic_thing_group,
+        thingGroupName=unique("dynamic"),
+        queryString="thingName:x",
+    )
+
+
+def test_things_belong_to_billing_groups(corrected: Aws) -> None:
+    iot, name, thing, other = corrected.client("iot"), unique("billing"), unique("thing"), unique("other")
+
+    def of_thing() -> str | None:
+        group: str | None = iot.describe_thing(thingName=thing).get("billingGroupName")
+        return group
+
+    assert refused("ResourceNotFoundException", iot.create_thing, thingName=thing, billingGroupName=name)
+    for group in (name, other):
+        iot.create_billing_group(billingGroupName=group, billingGroupProperties={"billingGroupDescription": "who pays"})
+    assert refused("ResourceAlreadyExistsException", iot.create_billing_group, billingGroupName=name)
+    iot.create_thing(thingName=thing, billingGroupName=name)
+    assert of_thing() == name
+    assert refused("InvalidRequestException", iot.add_thing_to_billing_group, thingName=thing, billingGroupName=other)
+    iot.remove_thing_from_billing_group(thingName=thing, billingGroupName=name)
+    assert of_thing() is None
+    iot.add_thing_to_billing_group(thingName=thing, billingGroupName=other)
+    assert iot.list_things_in_billing_group(billingGroupName=other)["things"] == [thing]
+    assert {name, other} <= {group["groupName"] for group in iot.list_billing_groups()["billingGroups"]}
+    changed = iot.update_billing_group(billingGroupName=other, billingGroupProperties={}, expectedVersion=1)
+    assert changed["version"] == 2
+    assert refused("VersionConflictException", iot.delete_billing_group, billingGroupName=other, expectedVersion=1)
+    assert iot.describe_billing_group(billingGroupName=other)["billingGroupProperties"] == {}
+    iot.delete_billing_group(billingGroupName=other, expectedVersion=2)
+    assert of_thing() is None
+    assert refused("ResourceNotFoundException", iot.describe_billing_group, billingGroupName=other)
+
+
+def test_the_emulator_has_no_billing_groups(uncorrected: Aws) -> None:
+    assert refused("InvalidRequestException", uncorrected.client("iot").list_billing_groups)
+
+
+# Limits
+
+
+def sixth_version_refused(aws: Aws) -> bool:
+    iot, name, document = aws.client("iot"), unique("policy"), '{"Version":"2012-10-17","Statement":[]}'
+    iot.create_policy(policyName=name, policyDocument=document)
+    for _ in range(4):
+        iot.create_policy_version(policyName=name, policyDocument=document)
+    return refused(
+        "VersionsLimitExceededException", iot.create_policy_version, policyName=name, policyDocument=document
+    )
+
+
+def test_a_policy_has_five_versions(corrected: Aws) -> None:
+    assert sixth_version_refused(corrected)
+
+
+def test_the_emulator_takes_a_sixth_version(uncorrected: Aws) -> None:
+    assert not sixth_version_refused(uncorrected)
+
+
+def eleventh_policy_refused(aws: Aws) -> bool:
+    iot, name = aws.client("iot"), unique("policy")
+    certificate = register(iot)
+    for number in range(11):
+        iot.create_policy(policyName=f"{name}-{number}", policyDocument='{"Version":"2012-10-17","Statement":[]}')
+    for number in range(10):
+        iot.attach_policy(policyName=f"{name}-{number}", target=certificate)
+    iot.attach_policy(policyName=f"{name}-0", target=certificate)  # which it has already
+    return refused("LimitExceededException", iot.attach_policy, policyName=f"{name}-10", target=certificate)
+
+
+def test_a_certificate_has_ten_policies(corrected: Aws) -> None:
+    assert eleventh_policy_refused(corrected)
+
+
+def test_the_emulator_takes_an_eleventh_policy(uncorrected: Aws) -> None:
+    assert not eleventh_policy_refused(uncorrected)
+
+
+def type_deleted_at_once(aws: Aws) -> bool:
+    iot, name = aws.client("iot"), unique("type")
+    iot.create_thing_type(thingTypeName=name)
+    iot.deprecate_thing_type(thingTypeName=name)
+    deleted = not refused("InvalidRequestException", iot.delete_thing_type, thingTypeName=name)
+    if not deleted:
+        wait = float(TYPE_DELETION_SECONDS) + 1
+        assert until(lambda: not refused("InvalidRequestException", iot.delete_thing_type, thingTypeName=name), wait)
+    return deleted
+
+
+def test_a_type_is_deleted_some_time_after_its_deprecation(corrected: Aws) -> None:
+    assert not type_deleted_at_once(corrected)
+
+
+def test_the_emulator_deletes_a_type_right_after_its_deprecation(uncorrected: Aws) -> None:
+    assert type_deleted_at_once(uncorrected)
+
+
+def uses_of_a_deprecated_type_refused(aws: Aws) -> tuple[bool, bool, bool]:
+    """A new thing of it; a thing changed to it; a change of a thing that has it."""
+    iot, type_name, before = aws.client("iot"), unique("type"), unique("before")
+    iot.create_thing_type(thingTypeName=type_name)
+    iot.create_thing(thingName=before, thingTypeName=type_name)
+    iot.create_thing(thingName=f"{before}-2")
+    iot.deprecate_thing_type(thingTypeName=type_name)
+    code = "InvalidRequestException"
+    return (
+        refused(code, iot.create_thing, thingName=unique("after"), thingTypeName=type_name),
+        refused(code, iot.update_thing, thingName=f"{before}-2", thingTypeName=type_name),
+        refused(code, iot.update_thing, thingName=before, thingTypeName=type_name),
+    )
+
+
+def test_a_deprecated_type_takes_no_things(corrected: Aws) -> None:
+    assert uses_of_a_deprecated_type_refused(corrected) == (True, True, False)
+
+
+def test_the_emulator_gives_things_a_deprecated_type(uncorrected: Aws) -> None:
+    assert uses_of_a_deprecated_type_refused(uncorrected) == (False, False, False)
+
+
+def change_type(aws: Aws, properties: dict[str, Any]) -> dict[str, Any]:
+    iot, name = aws.client("iot"), unique("type")
+    iot.create_thing_type(thingTypeName=name, thingTypeProperties={"thingTypeDescription": "pumps"})
+    iot.update_thing_type(thingTypeName=name, thingTypeProperties=properties)
+    found: dict[str, Any] = iot.describe_thing_type(thingTypeName=name)["thingTypeProperties"]
+    return found
+
+
+def test_what_mqtt_5_messages_carry_can_be_changed_and_nothing_else_of_a_type(corrected: Aws) -> None:
+    mqtt5 = {"propagatingAttributes": [{"userPropertyKey": "site", "thingAttribute": "site"}]}
+    changed = change_type(corrected, {"mqtt5Configuration": mqtt5, "thingTypeDescription": "pumps"})
+    assert (changed["mqtt5Configuration"], changed["thingTypeDescription"]) == (mqtt5, "pumps")
+    with pytest.raises(corrected.client("iot").exceptions.InvalidRequestException):
+        change_type(corrected, {"thingTypeDescription": "valves"})
+
+
+def test_the_emulator_cannot_change_a_type(uncorrected: Aws) -> None:
+    with pytest.raises(uncorrected.client("iot").exceptions.InvalidRequestException):
+        change_type(uncorrected, {"mqtt5Configuration": {"propagatingAttributes": []}})
+
+
+# Trails
+
+
+def calls_told(aws: Aws, *, trail: bool) -> dict[str, dict[str, Any]]:
+    """What EventBridge gets to know of a few calls, by the calls' names."""
+    iot, sqs, events, name = aws.client("iot"), aws.client("sqs"), aws.client("events"), unique("trail")
+    queue: str = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.iot"]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    if trail:
+        aws.client("s3").create_bucket(Bucket=name)
+        aws.client("cloudtrail").create_trail(Name=name, S3BucketName=name)
+        aws.client("cloudtrail").start_logging(Name=name)
+    certificate = register(iot)
+    iot.create_thing(thingName=name)
+    iot.attach_thing_principal(thingName=name, principal=certificate, thingPrincipalType="EXCLUSIVE_THING")
+    iot.describe_thing(thingName=name)
+    assert refused("InvalidRequestException", iot.delete_thing, thingName=name)
+    found: dict[str, dict[str, Any]] = {}
+
+    def all_told() -> bool:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            event = json.loads(message["Body"])
+            assert event["detail-type"] == "AWS API Call via CloudTrail"
+            found[event["detail"]["eventName"]] = event["detail"]
+        return len(found) == 4
+
+    until(all_told, 3 if trail else 0.5)
+    events.remove_targets(Rule=name, Ids=["queue"])
+    if trail:
+        aws.client("cloudtrail").delete_trail(Name=name)
+    return found
+
+
+def test_a_trail_tells_eventbridge_of_calls_that_change_something(corrected: Aws) -> None:
+    told = calls_told(corrected, trail=True)
+    assert told.keys() == {"RegisterCertificateWithoutCA", "CreateThing", "AttachThingPrincipal", "DeleteThing"}
+    assert told["RegisterCertificateWithoutCA"]["responseElements"]["certificateId"]
+    assert told["AttachThingPrincipal"]["requestParameters"] == {
+        "thingName": told["CreateThing"]["requestParameters"]["thingName"],
+        "principal": told["RegisterCertificateWithoutCA"]["responseElements"]["certificateArn"],
+        "thingPrincipalType": "EXCLUSIVE_THING",
+    }
+    assert {name for name, call in told.items() if "errorCode" in call} == {"DeleteThing"}
+
+
+def test_without_a_trail_eventbridge_hears_nothing(corrected: Aws) -> None:
+    assert calls_told(corrected, trail=False) == {}
+
+
+def test_the_emulators_trails_tell_eventbridge_nothing(uncorrected: Aws) -> None:
+    assert calls_told(uncorrected, trail=True) == {}
+
+
 # Rules
 
 
@@ -328,6 +837,32 @@ def test_the_emulator_has_neither_floor_nor_cast(uncorrected: Aws) -> None:
     item = item_written_by_rule(uncorrected)
     assert "expires" not in item
     assert "whole" not in item
+
+
+SENT_OVER_TLS = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:SendMessage",
+    "Resource": "*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
+def registered_into_a_queue_over_tls(aws: Aws, endpoint: str) -> list[dict[str, Any]]:
+    """What a queue that wants TLS gets of a device's first connection."""
+    authority = Authority(unique("authority"))
+    authority.register(aws.client("iot", PRIMARY_REGION))
+    return first_connection(aws, PRIMARY_REGION, endpoint, authority.issue("pump"), SENT_OVER_TLS)
+
+
+def test_a_queue_that_wants_tls_gets_what_a_rule_sends(corrected: Aws) -> None:
+    assert len(registered_into_a_queue_over_tls(corrected, endpoint_of(corrected, PRIMARY_REGION))) == 1
+
+
+def test_the_emulator_takes_what_mqtt_brought_for_plain(uncorrected: Aws) -> None:
+    assert (
+        registered_into_a_queue_over_tls(uncorrected, f"localhost:{uncorrected.emulator.uncorrected_mqtt_port}") == []
+    )
 
 
 # Functions

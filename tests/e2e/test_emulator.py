@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
-from lab.emulator import ROOT, Emulator, LabError
+from lab.emulator import PRIMARY_REGION, REGIONS, ROOT, SECONDARY_REGION, Emulator, LabError
+from lab.fleet import Fleet, make_identity
+from lab.pair import ACCOUNT
+from lab.registry import KINDS, read
 from lab.waiting import until
 
 HOLDER = """
@@ -69,6 +73,49 @@ def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
 def test_an_unknown_correction_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no such correction: typo"):
         Emulator(tmp_path, without=["typo"]).start()
+
+
+def test_the_labs_own_judgement_sees_every_kind(tmp_path: Path) -> None:
+    with Emulator(tmp_path) as emulator:
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+        clients = {region: session.client("iot", region, endpoint_url=emulator.endpoint_url) for region in REGIONS}
+        primary, secondary = (clients[region] for region in (PRIMARY_REGION, SECONDARY_REGION))
+        identity = make_identity("pump")
+        for region, iot in clients.items():
+            iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+            fleet = Fleet(iot, region=region, account=ACCOUNT)
+            fleet.prepare("pump")
+            device = fleet.provision("pump-1", thing_type="pump", attributes={"site": "mill"}, identity=identity)
+            fleet.make_groups("sites", "north", "mill", country="x")
+            fleet.join("mill", "pump-1")
+            fleet.make_dynamic_group("mills", "attributes.site:mill")
+            fleet.make_billing_group("factory", "pump-1")
+            iot.attach_policy(policyName=fleet.policy_name, target=fleet.groups["sites"].arn)
+        before = {region: read(iot, region) for region, iot in clients.items()}
+        assert before[PRIMARY_REGION].differences(before[SECONDARY_REGION]) == []
+        assert all(before[PRIMARY_REGION].count(kind) for kind in KINDS)
+
+        secondary.detach_thing_principal(thingName="pump-1", principal=device.certificate_arn)
+        exclusive = {"thingPrincipalType": "EXCLUSIVE_THING"}
+        secondary.attach_thing_principal(thingName="pump-1", principal=device.certificate_arn, **exclusive)
+        secondary.detach_policy(policyName=fleet.policy_name, target=fleet.groups["sites"].arn)
+        secondary.update_dynamic_thing_group(thingGroupName="mills", queryString="thingName:y", thingGroupProperties={})
+        secondary.remove_thing_from_billing_group(thingName="pump-1", billingGroupName="factory")
+        secondary.update_billing_group(billingGroupName="factory", billingGroupProperties={})
+        fleet.leave("mill", "pump-1")
+        fleet.remove_group("mill")
+        fleet.make_group("mill")
+        different = read(primary, PRIMARY_REGION).differences(read(secondary, SECONDARY_REGION))
+        certificate = identity.certificate_id[:12]
+        assert [re.split(r" (?:is|differs)\b", line)[0] for line in different] == [
+            "billing groups: factory",
+            "thing groups: mill",
+            "thing groups: mills",
+            "things: pump-1",
+            "memberships: mill - pump-1",
+            "attachments: group sites - lab-device",
+            f"attachments: pump-1 - certificate {certificate}",
+        ]
 
 
 LIST_CORRECTIONS = """

@@ -177,9 +177,10 @@ def stack_status(checker: Checker) -> str:
     return "" if status.endswith("_IN_PROGRESS") else f"{status} {stack.get('StackStatusReason', '')}".strip()
 
 
-@pytest.fixture(scope="module")
-def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checker]:
-    with Emulator(tmp_path_factory.mktemp("health")) as emulator:
+@contextmanager
+def launched_checker(folder: Path) -> Iterator[Checker]:
+    """The template's stack on an emulator of its own."""
+    with Emulator(folder) as emulator:
         checker = Checker(emulator)
         upload(checker)
         checker.client("cloudformation").create_stack(
@@ -189,10 +190,18 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checker]:
             Parameters=[{"ParameterKey": "StackPostfix", "ParameterValue": POSTFIX}],
         )
         assert until(lambda: stack_status(checker), 60) == "CREATE_COMPLETE"
-        with closing(Relay(emulator.mqtt_ports[PRIMARY_REGION])) as relay:
-            checker.relay = relay
-            _lead_through(checker, relay)
-            yield checker
+        yield checker
+
+
+@pytest.fixture(scope="module")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checker]:
+    with (
+        launched_checker(tmp_path_factory.mktemp("health")) as checker,
+        closing(Relay(checker.emulator.mqtt_ports[PRIMARY_REGION])) as relay,
+    ):
+        checker.relay = relay
+        _lead_through(checker, relay)
+        yield checker
 
 
 def _lead_through(checker: Checker, relay: Relay) -> None:
@@ -339,12 +348,14 @@ def test_no_log_line_holds_the_path_or_a_key(checker: Checker) -> None:
     assert not any(secret in message or "PRIVATE KEY" in message for message in written)
 
 
-def test_deleting_the_stack_leaves_neither_thing_nor_certificate_policy_or_secret(checker: Checker) -> None:
-    """Last in this module: it takes the checker away."""
-    checker.client("cloudformation").delete_stack(StackName=STACK)
+def test_deleting_the_stack_leaves_neither_thing_nor_certificate_policy_or_secret(tmp_path: Path) -> None:
+    with launched_checker(tmp_path) as checker:
+        iot, secrets = checker.client("iot"), checker.client("secretsmanager")
+        assert checker.certificate_id()
 
-    iot, secrets = checker.client("iot"), checker.client("secretsmanager")
-    assert until(lambda: not iot.list_policies()["policies"], 30)
-    assert iot.list_things()["things"] == []
-    assert iot.list_certificates()["certificates"] == []
-    assert until(lambda: not secrets.list_secrets()["SecretList"], 30)
+        checker.client("cloudformation").delete_stack(StackName=STACK)
+
+        assert until(lambda: not iot.list_policies()["policies"], 30)
+        assert iot.list_things()["things"] == []
+        assert iot.list_certificates()["certificates"] == []
+        assert until(lambda: not secrets.list_secrets()["SecretList"], 30)

@@ -2,9 +2,6 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -50,33 +47,6 @@ def test_a_query_call_is_told_by_its_action() -> None:
 
 def test_an_unsigned_request_is_counted_by_its_path() -> None:
     assert identify("GET /health HTTP/1.1", {}, b"") == Call("", "GET /health", "")
-
-
-class Upstream(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = f"{self.headers['Host']} {self.rfile.read(int(self.headers['Content-Length'])).decode()}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        pass
-
-
-@pytest.fixture
-def proxy() -> Iterator[CountingProxy]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    with CountingProxy() as counting:
-        counting.start(server.server_port)
-        yield counting
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def put_item(proxy: CountingProxy) -> bytes:

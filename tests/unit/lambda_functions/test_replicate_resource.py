@@ -23,8 +23,10 @@ def a_thing_in_the_primary(request: Request) -> Answer:
             return Answer(PUMP)
         case "GET /things/pump-17", _:
             return MISSING
-        case operation, _ if operation.startswith("GET /things/pump-17/principals"):
-            return Answer({"principals": []})
+        case operation, _ if operation.startswith("GET /things/pump-17/principals-v2"):
+            return Answer({"thingPrincipalObjects": []})
+        case operation, _ if operation.startswith("GET /things/pump-17/thing-groups"):
+            return Answer({"thingGroups": []})
         case "TransactWriteItems" | "UpdateItem" | "POST /things/pump-17", _:
             return Answer({"Attributes": {"attempts": {"N": "1"}}})
         case operation, region:
@@ -93,7 +95,7 @@ def test_a_fault_leaves_the_function_by_the_name_that_the_workflow_matches(
             worker({"resource": LOOK}, None)
 
 
-@pytest.mark.parametrize("resource", [{}, {"kind": "thing_group", "name": "x"}, {"kind": "thing"}])
+@pytest.mark.parametrize("resource", [{}, {"kind": "job", "name": "x"}, {"kind": "thing"}])
 def test_what_cannot_be_looked_at_is_refused(worker: Function, resource: dict) -> None:
     with pytest.raises(EventError):
         worker({"resource": resource}, None)

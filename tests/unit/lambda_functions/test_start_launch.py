@@ -16,6 +16,7 @@ PROPERTIES = {
     "PrimaryRegion": "us-east-1",
     "SecondaryRegion": "us-west-2",
     "CreateHealthCheck": "yes",
+    "CertificateMode": "jitr",
     "StackPostfix": "20261124120000",
     "Uuid": "5f0c2a12-0000-0000-0000-000000000000",
 }
@@ -70,6 +71,7 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
                 "PRIMARY_REGION": "us-east-1",
                 "SECONDARY_REGION": "us-west-2",
                 "CREATE_HEALTH_CHECK": "yes",
+                "CERTIFICATE_MODE": "jitr",
                 "STACK_POSTFIX": "20261124120000",
                 "UUID": "5f0c2a12-0000-0000-0000-000000000000",
             },
@@ -94,6 +96,14 @@ def test_an_update_starts_another_build_of_the_same_launch(world: World, answers
     assert [variables["CREATE_HEALTH_CHECK"] for _, variables in world.started] == ["yes", "no"]
     assert len({variables["STACK_POSTFIX"] for _, variables in world.started}) == 1
     assert {body["PhysicalResourceId"] for body in answers.bodies} == {"launch-20261124120000"}
+
+
+def test_an_update_rolled_back_to_a_stack_without_a_certificate_mode_copies(world: World, answers: Answers) -> None:
+    old = {name: value for name, value in PROPERTIES.items() if name != "CertificateMode"}
+
+    lambda_handler(answers.request("Update", old, "launch-20261124120000"), Invocation())
+
+    assert [variables["CERTIFICATE_MODE"] for _, variables in world.started] == ["copy"]
 
 
 def test_a_delete_succeeds_and_says_what_is_left(

@@ -1,4 +1,4 @@
-"""The trigger: a batch of the table's stream in, one workflow execution and the unreadable records' numbers out."""
+"""The trigger: a batch of the table's stream in, one workflow execution out, and what is unreadable kept aside."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError
 from iot_dr.runtime.start_replication import start_replication_handler
-from tests.builders import a_stream_record, a_thing_payload, a_type_payload, an_item
+from tests.builders import a_membership_payload, a_stream_record, a_thing_payload, a_type_payload, an_item
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import STATE_MACHINE, Function, load
 
@@ -17,13 +17,15 @@ GOOD, TYPE, UNREADABLE = an_item(a_thing_payload("pump-17")), an_item(a_type_pay
 
 @pytest.fixture
 def aws() -> Iterator[Endpoint]:
-    with Endpoint(lambda _request: STARTED) as endpoint:
+    with Endpoint(lambda request: Answer() if request.operation.startswith("PUT") else STARTED) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def trigger(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
-    return load("start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+    return load(
+        "start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE, "WORK_BUCKET": "iot-dr-work"}
+    )
 
 
 def a_batch(*items: dict) -> dict:
@@ -31,8 +33,14 @@ def a_batch(*items: dict) -> dict:
 
 
 def started(aws: Endpoint) -> list[tuple[str, str]]:
-    looks = [look for request in aws.requests for look in json.loads(request.body["input"])["resources"]]
+    executions = [request for request in aws.requests if request.operation == "StartExecution"]
+    looks = [look for request in executions for look in json.loads(request.body["input"])["resources"]]
     return [(look["kind"], look["name"]) for look in looks]
+
+
+def kept_aside(aws: Endpoint) -> dict[str, dict]:
+    puts = [request for request in aws.requests if request.operation.startswith("PUT")]
+    return {request.operation.removeprefix("PUT ").partition("?")[0]: request.body for request in puts}
 
 
 def test_a_batch_starts_one_execution_for_its_distinct_resources(aws: Endpoint, trigger: Function) -> None:
@@ -44,31 +52,55 @@ def test_a_batch_starts_one_execution_for_its_distinct_resources(aws: Endpoint, 
     assert started(aws) == [("thing", "pump-17"), ("thing_type", "pump")]
 
 
-def test_one_unreadable_record_is_reported_alone_and_the_others_are_started(aws: Endpoint, trigger: Function) -> None:
+def test_one_unreadable_record_is_kept_aside_and_the_others_are_started(aws: Endpoint, trigger: Function) -> None:
     answer = trigger(a_batch(GOOD, UNREADABLE, TYPE), None)
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "101"}]}
+    assert answer == {"batchItemFailures": []}
     assert started(aws) == [("thing", "pump-17"), ("thing_type", "pump")]
+    ((path, kept),) = kept_aside(aws).items()
+    assert path == "/iot-dr-work/unreadable/id-101.json"
+    assert "not base64 of JSON" in kept["requestContext"]["condition"]
+    assert kept["payload"] == {"Records": [a_stream_record(UNREADABLE, "101")]}
 
 
-def test_an_event_of_another_family_is_reported_and_never_lost(aws: Endpoint, trigger: Function) -> None:
-    answer = trigger(a_batch(an_item({"eventType": "JOB_EVENT"})), None)
+@pytest.mark.parametrize("payload", [{"eventType": "JOB_EVENT"}, a_membership_payload() | {"thingArn": "garbled"}])
+def test_an_event_that_no_branch_can_read_is_kept_aside_and_never_lost(
+    payload: dict, aws: Endpoint, trigger: Function
+) -> None:
+    answer = trigger(a_batch(an_item(payload)), None)
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "100"}]}
-    assert aws.requests == []
+    assert answer == {"batchItemFailures": []}
+    assert len(kept_aside(aws)) == 1
+    assert started(aws) == []
 
 
-def test_a_record_without_image_is_reported(aws: Endpoint, trigger: Function) -> None:
+def test_a_record_without_image_is_kept_aside(aws: Endpoint, trigger: Function) -> None:
     batch = a_batch(GOOD)
     del batch["Records"][0]["dynamodb"]["NewImage"]
 
-    assert trigger(batch, None) == {"batchItemFailures": [{"itemIdentifier": "100"}]}
+    assert trigger(batch, None) == {"batchItemFailures": []}
+    assert len(kept_aside(aws)) == 1
+
+
+def test_what_cannot_be_kept_aside_is_handed_in_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_bucket(request: Request) -> Answer:
+        return Answer(status=403) if request.operation.startswith("PUT") else STARTED
+
+    with Endpoint(no_bucket) as aws:
+        variables = {"STATE_MACHINE_ARN": STATE_MACHINE, "WORK_BUCKET": "iot-dr-work"}
+        trigger = load("start_replication", aws, monkeypatch, variables)
+
+        answer = trigger(a_batch(GOOD, UNREADABLE), None)
+
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "101"}]}
+        assert started(aws) == [("thing", "pump-17")]
 
 
 def test_one_invocation_leaves_nothing_to_the_next(aws: Endpoint, trigger: Function) -> None:
     trigger(a_batch(UNREADABLE), None)
 
     assert trigger(a_batch(GOOD), None) == {"batchItemFailures": []}
+    assert started(aws) == [("thing", "pump-17")]
 
 
 def test_an_unreadable_record_is_logged_with_its_reason_and_without_traceback(
@@ -87,7 +119,9 @@ def test_a_workflow_that_cannot_be_started_fails_the_batch(monkeypatch: pytest.M
         return Answer({"__type": "AccessDeniedException", "message": "no"}, 400)
 
     with Endpoint(denies) as aws:
-        trigger = load("start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+        trigger = load(
+            "start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE, "WORK_BUCKET": "iot-dr-work"}
+        )
 
         with pytest.raises(AccessDenied):
             trigger(a_batch(GOOD), None)

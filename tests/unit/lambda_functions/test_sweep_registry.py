@@ -13,7 +13,9 @@ from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import STATE_MACHINE, WORKER_VARIABLES, Function, load
 
 STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
-EMPTY_LISTS: dict[str, list[str]] = {"things": [], "thingTypes": [], "certificates": [], "policies": []}
+EMPTY_LISTS: dict[str, list[str]] = {
+    name: [] for name in ("things", "thingTypes", "certificates", "policies", "thingGroups", "billingGroups")
+}
 
 
 def answering(things_of: Callable[[str], list[str]]) -> Callable[[Request], Answer]:

@@ -22,7 +22,7 @@ def findings(document: Mapping[str, Any]) -> list[str]:
 def _parliament() -> types.ModuleType:
     # parliament 1.6.4 asks pkg_resources for the path of its data; setuptools has dropped that module.
     stand_in = types.ModuleType("pkg_resources")
-    stand_in.resource_filename = lambda package, name: str(importlib.resources.files(package) / name)  # type: ignore[attr-defined]
+    vars(stand_in)["resource_filename"] = lambda package, name: str(importlib.resources.files(package) / name)
     with mock.patch.dict(sys.modules, {"pkg_resources": stand_in}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is the library's own text that its import warns of
         return importlib.import_module("parliament")

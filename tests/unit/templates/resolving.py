@@ -28,6 +28,7 @@ ARN_TAILS = {
     "AWS::CodeBuild::Project": "codebuild:{region}:{account}:project/{name}",
     "AWS::DynamoDB::GlobalTable": "dynamodb:{region}:{account}:table/{name}",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Events::Rule": "events:{region}:{account}:rule/{name}",
     "AWS::IAM::ManagedPolicy": "iam::{account}:policy/{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
     "AWS::Lambda::Function": "lambda:{region}:{account}:function:{name}",

@@ -25,6 +25,7 @@ NOT_NEEDED = {
         r"|dynamodb:(Enable|Disable|Update)KinesisStreamingDestination|dynamodb:UpdateContributorInsights"
         r"|dynamodb:(Put|Delete)ResourcePolicy"
     ),  # as above, and import from S3
+    "AWS::Events::Rule": r"iam:PassRole",  # a target with a role; ours has a Lambda permission
     # Managed policies, boundaries.
     "AWS::IAM::Role": r"iam:(At|De)tachRolePolicy|iam:(Put|Delete)RolePermissionsBoundary",
     "AWS::Lambda::EventSourceMapping": r"kms:.*",  # own keys
@@ -93,6 +94,7 @@ def test_what_the_stacks_name_is_within_the_launchs_rights(name: str, stacks: di
     for title in stack.of_type(
         "AWS::DynamoDB::GlobalTable",
         "AWS::DynamoDB::Table",
+        "AWS::Events::Rule",
         "AWS::IAM::Role",
         "AWS::Lambda::Function",
         "AWS::Lambda::LayerVersion",

@@ -23,6 +23,7 @@ BUILD_VARIABLES = {
     "BUCKET_RESOURCES",
     "SOLUTION_NAME",
     "VERSION",
+    "CERTIFICATE_MODE",
     "CREATE_HEALTH_CHECK",
     "PRIMARY_REGION",
     "SECONDARY_REGION",
@@ -37,7 +38,12 @@ def main_stack(stacks: dict[str, Stack]) -> Stack:
 
 
 def test_parameters_are_those_that_the_documentation_names(main: Stack) -> None:
-    assert set(main.template["Parameters"]) == {"PrimaryRegion", "SecondaryRegion", "CreateHealthCheck"}
+    assert set(main.template["Parameters"]) == {
+        "PrimaryRegion",
+        "SecondaryRegion",
+        "CertificateMode",
+        "CreateHealthCheck",
+    }
 
 
 def test_outputs_are_those_that_the_documentation_names(main: Stack) -> None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import botocore.session
+
 import generate
 from tests.unit.templates.policy_linter import findings
 from tests.unit.templates.stacks import Stack
@@ -14,6 +16,8 @@ from tests.unit.templates.stacks import Stack
 INLINE_POLICIES_OF_A_ROLE = 10_240
 MANAGED_POLICY = 6_144
 """IAM's limits, white space not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+NOT_IN_PARLIAMENT = {"iot:ListPrincipalThingsV2", "iot:ListThingPrincipalsV2"}
+"""Actions that parliament's data is too old for; botocore's service model has their calls."""
 MARGIN = 400
 """What longer Regions, partitions and names than those of this test may add."""
 
@@ -31,7 +35,7 @@ def test_every_role_passes_parliament(stack: Stack) -> None:
         f"{role}: {finding}"
         for role in stack.of_type("AWS::IAM::Role")
         for document in stack.documents(role)
-        for finding in findings(document)
+        for finding in findings(_known(document))
     ]
 
     unaccepted = [line for line in found if not any(accepted.match(line) for accepted in ACCEPTED)]
@@ -71,6 +75,24 @@ def test_every_wildcard_has_its_reason_on_its_line() -> None:
     ]
 
     assert not lines, "\n".join(lines)
+
+
+def test_what_parliament_does_not_know_is_a_call_of_the_service() -> None:
+    calls = botocore.session.get_session().get_service_model("iot").operation_names
+
+    assert {action.removeprefix("iot:") for action in NOT_IN_PARLIAMENT} <= set(calls)
+    for action in NOT_IN_PARLIAMENT:
+        statement = {"Effect": "Allow", "Action": [action], "Resource": ["*"]}
+        assert findings({"Version": "2012-10-17", "Statement": [statement]}), f"parliament knows {action} by now"
+
+
+def _known(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy without the actions that parliament's data lacks."""
+    statements = [
+        {**statement, "Action": [action for action in statement["Action"] if action not in NOT_IN_PARLIAMENT]}
+        for statement in document["Statement"]
+    ]
+    return {**document, "Statement": statements}
 
 
 def _size(document: Mapping[str, Any]) -> int:

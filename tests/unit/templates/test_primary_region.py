@@ -1,7 +1,12 @@
+import json
 import re
 
 import pytest
 
+from iot_dr.model.dead_letters import KEEP_EVENTS_SECONDS
+from iot_dr.model.events import MANAGEMENT_OPERATIONS, REPLICATED_EVENT_FAMILIES
+from templates.blocks import topic_rules
+from templates.management_events import CALLS
 from templates.primary_region import EVENT_FAMILIES
 from tests.unit.templates.resolving import PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack
@@ -9,8 +14,12 @@ from tests.unit.templates.stacks import Stack
 EVENTS = {
     "Thing": ("$aws/events/thing/pump-17/updated", "pump-17"),
     "ThingType": ("$aws/events/thingType/pump/created", "pump"),
-    "ThingTypeAssociation": ("$aws/events/thingTypeAssociation/thing/pump-17/thingType/pump/added", "pump-17"),
+    "ThingGroup": ("$aws/events/thingGroup/north/created", "north"),
+    "ThingGroupMembership": ("$aws/events/thingGroupMembership/thingGroup/north/thing/pump-17/added", "pump-17"),
 }
+
+LONGEST_PATTERN = 4096
+"""Characters of an event pattern: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
 
 
 @pytest.fixture(name="primary")
@@ -20,6 +29,12 @@ def primary_stack(stacks: dict[str, Stack]) -> Stack:
 
 def test_parameters_are_those_that_the_launch_gives(primary: Stack) -> None:
     assert set(primary.template["Parameters"]) == {"SecondaryRegion", "GlobalTableName", "Uuid"}
+
+
+def test_every_family_that_is_replicated_has_its_rule() -> None:
+    stems = {re.sub(r"(?<!^)(?=[A-Z])", "_", family.stem).upper() for family in EVENT_FAMILIES}
+
+    assert stems == set(REPLICATED_EVENT_FAMILIES)
 
 
 @pytest.mark.parametrize("family", EVENT_FAMILIES, ids=lambda family: family.stem)
@@ -49,20 +64,15 @@ def test_every_rule_writes_one_item_per_event_with_its_source_region_and_an_end(
 
 
 def test_every_rule_has_an_error_action_into_the_queue_that_an_alarm_watches(primary: Stack) -> None:
-    rules = primary.of_type("AWS::IoT::TopicRule")
-    (queue,) = primary.of_type("AWS::SQS::Queue")
-    (alarm,) = primary.of_type("AWS::CloudWatch::Alarm")
+    rules, queue = primary.of_type("AWS::IoT::TopicRule"), "RuleErrorQueue"
 
     assert len(rules) == len(EVENT_FAMILIES)
     for rule in rules.values():
         assert rule["Properties"]["TopicRulePayload"]["ErrorAction"]["Sqs"]["QueueUrl"] == {"Ref": queue}
-    dimensions = primary.template["Resources"][alarm]["Properties"]["Dimensions"]
-    assert dimensions == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]
+    assert _queue_watched_by("RuleErrorAlarm", primary) == queue
 
 
 def test_the_rules_role_may_store_and_queue_and_nothing_else(primary: Stack) -> None:
-    (queue,) = primary.of_type("AWS::SQS::Queue")
-
     for rule in primary.of_type("AWS::IoT::TopicRule"):
         (action,) = primary.template["Resources"][rule]["Properties"]["TopicRulePayload"]["Actions"]
         role = primary.role_of(rule, "TopicRulePayload", "ErrorAction", "Sqs", "RoleArn")
@@ -71,7 +81,7 @@ def test_the_rules_role_may_store_and_queue_and_nothing_else(primary: Stack) -> 
             action: statement["Resource"] for statement in primary.statements(role) for action in statement["Action"]
         } == {
             "dynamodb:PutItem": [primary.resolve.arn("RegistryEventTable")],
-            "sqs:SendMessage": [primary.resolve.arn(queue)],
+            "sqs:SendMessage": [primary.resolve.arn("RuleErrorQueue")],
         }
 
 
@@ -84,3 +94,70 @@ def test_the_table_lies_in_both_regions_with_stream_and_time_to_live(primary: St
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["resource", "event_id"]
     for replica in table["Replicas"]:
         assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_items_that_no_rule_wrote_live_as_long_as_those_of_the_rules() -> None:
+    assert topic_rules.KEEP_EVENTS_SECONDS == KEEP_EVENTS_SECONDS
+
+
+def test_the_calls_that_are_listened_for_are_those_that_the_decoder_knows() -> None:
+    assert set(CALLS) == MANAGEMENT_OPERATIONS
+
+
+def test_the_rule_takes_calls_of_cloudtrail_that_succeeded(primary: Stack) -> None:
+    pattern = primary.properties("ManagementEventRule")["EventPattern"]
+
+    assert pattern["source"] == ["aws.iot"]
+    assert pattern["detail-type"] == ["AWS API Call via CloudTrail"]
+    assert pattern["detail"]["eventName"] == sorted(MANAGEMENT_OPERATIONS)
+    assert pattern["detail"]["errorCode"] == [{"exists": False}]
+    assert len(json.dumps(pattern)) < LONGEST_PATTERN
+
+
+def test_the_rule_may_call_the_recorder_and_nobody_else_may(primary: Stack) -> None:
+    (target,) = primary.properties("ManagementEventRule")["Targets"]
+    permission = primary.properties("ManagementEventPermission")
+
+    assert target["Arn"] == primary.resolve.arn("RecordManagementEventFunction")
+    assert permission["FunctionName"] == primary.resolve.name("RecordManagementEventFunction")
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"] == primary.resolve.arn("ManagementEventRule")
+
+
+def test_what_the_rule_or_the_recorder_gives_up_on_goes_into_the_queue_that_an_alarm_watches(primary: Stack) -> None:
+    queue = primary.resolve.arn("ManagementEventQueue")
+    (target,) = primary.properties("ManagementEventRule")["Targets"]
+    retries = primary.properties("RecordManagementEventRetries")
+    (sending,) = [
+        statement
+        for statement in primary.properties("ManagementEventQueuePolicy")["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+
+    assert target["DeadLetterConfig"] == {"Arn": queue}
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 24 * 3600, "MaximumRetryAttempts": 185}
+    assert retries["FunctionName"] == primary.resolve.name("RecordManagementEventFunction")
+    assert retries["MaximumRetryAttempts"] == 2
+    assert retries["DestinationConfig"] == {"OnFailure": {"Destination": queue}}
+    assert sending["Principal"] == {"Service": "events.amazonaws.com"}
+    assert sending["Condition"] == {"ArnEquals": {"aws:SourceArn": primary.resolve.arn("ManagementEventRule")}}
+    assert _queue_watched_by("ManagementEventAlarm", primary) == "ManagementEventQueue"
+
+
+def test_the_recorder_may_write_to_the_table_and_queue_what_it_gives_up_on(primary: Stack) -> None:
+    resources_of = {
+        action: statement["Resource"]
+        for statement in primary.statements("RecordManagementEventRole")
+        for action in statement["Action"]
+    }
+
+    assert resources_of["dynamodb:PutItem"] == [primary.resolve.arn("RegistryEventTable")]
+    assert resources_of["sqs:SendMessage"] == [primary.resolve.arn("ManagementEventQueue")]
+
+
+def _queue_watched_by(alarm: str, primary: Stack) -> str:
+    (dimension,) = primary.template["Resources"][alarm]["Properties"]["Dimensions"]
+    assert dimension["Name"] == "QueueName"
+    title, attribute = dimension["Value"]["Fn::GetAtt"]
+    assert attribute == "QueueName"
+    return str(title)

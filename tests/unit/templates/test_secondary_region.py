@@ -1,11 +1,14 @@
 import json
+import re
 
 import pytest
 
+import generate
 from iot_dr.services.settling import PAUSES
 from tests.unit.templates.resolving import PARAMETERS, PRIMARY
 from tests.unit.templates.stacks import Stack
 
+COST = (generate.ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 EXPRESS_SECONDS = 300
 SECONDS_FOR_RETRIES = 60
 
@@ -53,7 +56,7 @@ def test_the_triggers_role_has_what_its_mapping_needs(secondary: Stack) -> None:
     for action in ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"):
         assert resources_of[action] == [PARAMETERS["GlobalTableStreamArn"]]
     assert resources_of["dynamodb:ListStreams"] == ["*"]
-    assert resources_of["s3:PutObject"] == [f"{bucket}/aws/lambda/*"]
+    assert resources_of["s3:PutObject"] == [f"{bucket}/aws/lambda/*", f"{bucket}/unreadable/*"]
     assert resources_of["s3:ListBucket"] == [bucket]
     assert resources_of["states:StartExecution"] == [secondary.resolve.arn("ReplicationStateMachine")]
 
@@ -77,6 +80,13 @@ def test_the_state_machine_is_express_and_logs_errors_without_data(secondary: St
     assert machine["StateMachineType"] == "EXPRESS"
     assert machine["LoggingConfiguration"]["Level"] == "ERROR"
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+
+def test_a_sweep_that_failed_is_left_to_the_schedules_next_turn(secondary: Stack) -> None:
+    once = secondary.properties("SweepCalledOnce")
+
+    assert once["FunctionName"] == secondary.resolve.name("SweepRegistryFunction")
+    assert once["MaximumRetryAttempts"] == 0
 
 
 def test_each_schedule_may_call_its_function_and_nothing_else(secondary: Stack) -> None:
@@ -121,13 +131,79 @@ def test_no_role_writes_to_the_primarys_registry(secondary: Stack) -> None:
                 assert statement["Resource"] != ["*"] or held == [secondary.resolve.region]
 
 
+def test_registrations_by_connecting_are_queued_and_looked_at(secondary: Stack) -> None:
+    rule = secondary.properties("JitrRule")["TopicRulePayload"]
+    mapping = secondary.properties("JitrMapping")
+    (action,) = rule["Actions"]
+
+    assert rule["Sql"] == "SELECT * FROM '$aws/events/certificates/registered/+'"
+    assert action["Sqs"]["QueueUrl"] == secondary.resolve.name("JitrQueue")
+    assert rule["ErrorAction"]["Sqs"]["QueueUrl"] == secondary.resolve.name("JitrDeadLetterQueue")
+    assert mapping["EventSourceArn"] == secondary.resolve.arn("JitrQueue")
+    assert mapping["FunctionName"] == secondary.resolve.name("RegisterDeviceFunction")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_registration_that_keeps_failing_goes_aside_after_the_functions_tries(secondary: Stack) -> None:
+    queue = secondary.properties("JitrQueue")
+    timeout = secondary.properties("RegisterDeviceFunction")["Timeout"]
+
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == secondary.resolve.arn("JitrDeadLetterQueue")
+    assert queue["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_the_registrars_role_has_what_its_mapping_needs(secondary: Stack) -> None:
+    resources_of = {
+        action: statement["Resource"]
+        for statement in secondary.statements("RegisterDeviceRole")
+        for action in statement["Action"]
+    }
+
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
+        assert resources_of[action] == [secondary.resolve.arn("JitrQueue")]
+    assert resources_of["states:StartExecution"] == [secondary.resolve.arn("ReplicationStateMachine")]
+
+
+def test_the_rule_of_registrations_may_queue_and_nothing_else(secondary: Stack) -> None:
+    role = secondary.role_of("JitrRule", "TopicRulePayload", "ErrorAction", "Sqs", "RoleArn")
+    (statement,) = secondary.statements(role)
+
+    assert statement["Action"] == ["sqs:SendMessage"]
+    assert statement["Resource"] == [secondary.resolve.arn("JitrQueue"), secondary.resolve.arn("JitrDeadLetterQueue")]
+
+
+def test_certificates_are_copied_unless_the_launch_says_otherwise(stacks: dict[str, Stack]) -> None:
+    for name in ("main", "secondary"):
+        mode = stacks[name].template["Parameters"]["CertificateMode"]
+        assert mode["Default"] == "copy"
+        assert mode["AllowedValues"] == ["copy", "jitr"]
+
+
+def test_the_sweeps_period_says_what_the_page_on_cost_says(secondary: Stack) -> None:
+    description = secondary.template["Parameters"]["SweepMinutes"]["Description"]
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| [\d,]+ \| [\d.]+ \| ([\d.]+) \|", COST, re.MULTILINE)
+    sweeps_an_hour = 60 / secondary.template["Parameters"]["SweepMinutes"]["Default"]
+    lists = {
+        devices: round(int(calls.replace(",", "")) / sweeps_an_hour / int(devices.replace(",", "")) * 1000)
+        for devices, calls, _, _ in rows
+    }
+    looks = {round(int(calls.replace(",", "")) / sweeps_an_hour, -2) for _, _, calls, _ in rows}
+
+    assert f"{lists['1,000,000']} list calls per 1,000 devices" in description
+    assert {f"{calls:,.0f} other calls" in description for calls in looks} == {True}
+    for devices, *_, usd in rows:
+        assert re.search(rf"\b{float(usd):.0f} USD (a month )?for {devices}\b", description), devices
+
+
 def test_what_piles_up_fails_or_is_dropped_rings_an_alarm(secondary: Stack) -> None:
     watched = {secondary.properties(alarm)["MetricName"] for alarm in secondary.of_type("AWS::CloudWatch::Alarm")}
 
     assert watched == {
+        "ApproximateNumberOfMessagesVisible",
         "IteratorAge",
         "OnFailureDestinationDeliveredEventCount",
         "DroppedEventCount",
+        "Unreadable",
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "Errors",

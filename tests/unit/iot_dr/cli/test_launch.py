@@ -35,7 +35,7 @@ class World:
         )
         if self.fails:
             raise LaunchFailed("first to fail was WorkBucket")
-        return {"LedgerTableName": "ledger-1", "ReplicationStateMachineArn": "arn:s"}
+        return {"LedgerTableName": "ledger-1", "ReplicationStateMachineArn": "arn:s", "RuleErrorQueueUrl": "q"}
 
     def url(self, file: str) -> str:
         return file

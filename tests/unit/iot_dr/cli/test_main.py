@@ -76,6 +76,7 @@ def test_a_launch_without_its_variables_names_all_that_are_missing() -> None:
         ("UUID", "Not/Good", "UUID must be"),
         ("STACK_POSTFIX", "a b", "STACK_POSTFIX must be"),
         ("CREATE_HEALTH_CHECK", "perhaps", "'perhaps' is not one of 'yes', 'no'"),
+        ("CERTIFICATE_MODE", "both", "'both' is not one of 'copy', 'jitr'"),
     ],
 )
 def test_a_launch_with_a_value_that_cannot_be_is_refused_before_any_call(variable: str, value: str, part: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.arns import Arn, certificate_arn, partition_of
+from iot_dr.model.arns import Arn, iot_arn, partition_of
 
 
 def test_an_arn_reads_back_as_it_was_written() -> None:
@@ -36,5 +36,5 @@ def test_a_region_tells_its_partition(region: str, partition: str) -> None:
     assert partition_of(region) == partition
 
 
-def test_a_certificate_has_an_arn_in_each_region() -> None:
-    assert certificate_arn("abc", "cn-north-1", "123456789012") == "arn:aws-cn:iot:cn-north-1:123456789012:cert/abc"
+def test_a_resource_of_aws_iot_has_an_arn_in_each_region() -> None:
+    assert iot_arn("cert/abc", "cn-north-1", "123456789012") == "arn:aws-cn:iot:cn-north-1:123456789012:cert/abc"

@@ -8,9 +8,15 @@ from iot_dr.model.keys import (
     ROOT_KINDS,
     Key,
     Kind,
+    billing_group_key,
     certificate_key,
+    certificate_target,
+    group_membership_key,
+    key_of_target,
     policy_attachment_key,
     policy_key,
+    thing_group_key,
+    thing_group_target,
     thing_key,
     thing_principal_key,
     thing_type_key,
@@ -21,7 +27,11 @@ KEYS = (
     policy_key("pumps"),
     certificate_key("abc"),
     thing_key("site:north_pump-17"),
-    policy_attachment_key("pumps", "abc"),
+    billing_group_key("costs"),
+    thing_group_key("site:north"),
+    policy_attachment_key("pumps", certificate_target("abc")),
+    policy_attachment_key("pumps", thing_group_target("site:north")),
+    group_membership_key("site:north", "pump-17"),
     thing_principal_key("pump-17", "abc"),
 )
 
@@ -29,6 +39,11 @@ KEYS = (
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_a_key_reads_back_as_it_was_written(key: Key) -> None:
     assert Key.parse(str(key)) == key
+
+
+def test_a_target_names_a_certificate_or_a_group() -> None:
+    assert key_of_target(certificate_target("abc")) == certificate_key("abc")
+    assert key_of_target(thing_group_target("site:north")) == thing_group_key("site:north")
 
 
 def test_every_kind_has_a_key() -> None:
@@ -41,10 +56,11 @@ def test_a_text_that_is_no_key_is_refused(text: str) -> None:
         Key.parse(text)
 
 
-def test_relations_cannot_be_asked_for() -> None:
-    assert {key.kind for key in KEYS if not key.other} == ROOT_KINDS
+def test_a_relation_without_an_event_of_its_own_cannot_be_asked_for() -> None:
+    assert {key.kind for key in KEYS if not key.other} | {Kind.GROUP_MEMBERSHIP} == ROOT_KINDS
 
 
 def test_the_health_checkers_names_are_reserved() -> None:
     assert thing_key(f"{RESERVED_PREFIX}20260101").reserved
+    assert group_membership_key("site", f"{RESERVED_PREFIX}20260101").reserved
     assert not thing_key("pump-17").reserved

@@ -1,17 +1,29 @@
 """Many events about one resource make one look at it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from iot_dr.errors import EventError
-from iot_dr.model.keys import ROOT_KINDS, Key, Kind, thing_key
-from iot_dr.model.looks import Look, coalesce
+from iot_dr.model.entities import Thing
+from iot_dr.model.keys import ROOT_KINDS, Key, Kind, group_membership_key, thing_key
+from iot_dr.model.looks import Depth, Look, coalesce
 from tests.builders import an_event
 
 
 def test_a_look_survives_the_workflow() -> None:
-    look = Look(thing_key("pump-17"), 1, True, False, "e-1", 2, 3, "f")
+    carried = Thing("pump-17", {"site": "north"}, "pump", version=4, thing_id="id-1")
+    look = Look(thing_key("pump-17"), 1, True, Depth.OWN, "e-1", 2, 3, "f", carried)
+    read = Look.from_json(json.loads(json.dumps(look.to_json())))
+
+    assert read == look
+    assert read.carried is not None
+    assert (read.carried.version, read.carried.thing_id) == (4, "id-1")
+
+
+def test_a_look_at_a_membership_survives_the_workflow() -> None:
+    look = Look(group_membership_key("site", "pump-17"))
 
     assert Look.from_json(json.loads(json.dumps(look.to_json()))) == look
 
@@ -56,21 +68,37 @@ def test_once_called_new_it_stays_new(operations: tuple[str, str]) -> None:
     (look,) = coalesce(an_event("a", operation, time) for time, operation in enumerate(operations))
 
     assert look.created
-    assert look.whole
+    assert look.depth is Depth.ATTACHMENTS
 
 
-def test_updates_alone_do_not_need_a_whole_look() -> None:
+def test_updates_alone_tell_of_the_resource_alone() -> None:
     (look,) = coalesce([an_event("a", "UPDATED", 1), an_event("a", "UPDATED", 2)])
 
-    assert not look.whole
+    assert look.depth is Depth.OWN
     assert not look.created
 
 
-def test_a_deletion_needs_a_whole_look() -> None:
+def test_a_deletion_goes_on_to_what_is_attached() -> None:
     (look,) = coalesce([an_event("a", "DELETED")])
 
-    assert look.whole
+    assert look.depth is Depth.ATTACHMENTS
 
 
 def test_no_events_make_no_looks() -> None:
     assert coalesce([]) == ()
+
+
+def test_who_asks_without_an_event_is_shown_everything() -> None:
+    assert Look(thing_key("pump-17")).depth is Depth.EVERYTHING
+
+
+def test_a_look_carries_the_thing_as_its_newest_event_had_it() -> None:
+    older, newer = (Thing("a", {"at": at}, version=int(at)) for at in "12")
+    events = [
+        replace(an_event("a", "UPDATED", 12), carried=newer),
+        replace(an_event("a", "CREATED", 10), carried=older),
+    ]
+
+    (look,) = coalesce(events)
+
+    assert look.carried is newer

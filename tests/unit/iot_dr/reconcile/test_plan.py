@@ -4,12 +4,31 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.changes import Create, Delete, Skip, Update
-from iot_dr.model.entities import Certificate, CertificateStatus, Entity, Policy, ThingType
-from iot_dr.model.keys import thing_key
+from iot_dr.model.changes import Change, Create, Delete, Skip, Snapshot, Update
+from iot_dr.model.entities import (
+    SETTABLE_STATUSES,
+    Certificate,
+    CertificateStatus,
+    Entity,
+    GroupMembership,
+    Policy,
+    PolicyAttachment,
+    PropagatingAttribute,
+    Thing,
+)
+from iot_dr.model.keys import thing_group_target, thing_key
 from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, differing_fields, plan
-from tests.builders import a_certificate, a_policy, a_snapshot, a_thing, a_thing_type
+from tests.builders import (
+    a_certificate,
+    a_device,
+    a_dynamic_group,
+    a_group,
+    a_policy,
+    a_snapshot,
+    a_thing,
+    a_thing_type,
+)
 
 THING = a_thing("pump-17", {"site": "north"})
 CHANGED = replace(THING, attributes={"site": "south"})
@@ -34,7 +53,7 @@ def test_what_differs_is_updated(mode: Mode) -> None:
 def test_what_differs_is_left_alone_when_only_creating() -> None:
     changes = tuple(plan(a_snapshot(CHANGED), a_snapshot(THING), mode=Mode.CREATE_ONLY))
 
-    assert changes == (Skip(THING.key, "different, but the mode is create_only"),)
+    assert changes == (Skip(THING.key, "attributes differs, but the mode is create_only"),)
 
 
 @ANY_MODE
@@ -99,20 +118,227 @@ def test_what_was_not_looked_at_in_the_secondary_is_not_created_there() -> None:
     assert changes == (Skip(THING.key, "secondary unreadable: not read"),)
 
 
-def test_a_type_is_deprecated_but_its_immutable_fields_stay() -> None:
-    wanted, found = a_thing_type(deprecated=True), replace(a_thing_type(), description="another")
+# What AWS lets nobody change
 
+SITE = a_group("site", "north")
+ANEW = [
+    (a_group("site", "south"), SITE, "parent, ancestors"),
+    (a_group("site"), SITE, "parent, ancestors"),
+    (replace(SITE, ancestors=("top", "north")), SITE, "ancestors"),
+    (a_dynamic_group("site"), a_group("site"), "description, query, query_version, index_name"),
+    (a_thing_type(), replace(a_thing_type(), description="another"), "description"),
+    (a_thing_type(), replace(a_thing_type(), searchable_attributes=()), "searchable_attributes"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "found", "fields"), ANEW)
+def test_what_was_made_anew_in_the_primary_goes_if_replication_made_it(
+    wanted: Entity, found: Entity, fields: str
+) -> None:
+    changes = tuple(plan(a_snapshot(wanted), a_snapshot(found), owned={found.key}))
+
+    reason = f"{fields} differs, which AWS lets nobody change: it was made anew in the primary"
+    assert changes == (Delete(found, reason),)
+
+
+@pytest.mark.parametrize(("wanted", "found", "fields"), ANEW)
+def test_what_replication_did_not_make_is_shown_and_left(wanted: Entity, found: Entity, fields: str) -> None:
     changes = tuple(plan(a_snapshot(wanted), a_snapshot(found)))
 
-    assert changes == (Update(replace(found, deprecated=True), found, "deprecation differs"),)
+    reason = f"{fields} differs, which AWS lets nobody change, and replication did not create it"
+    assert changes == (Skip(wanted.key, reason),)
 
 
-def test_a_type_that_differs_in_what_aws_cannot_change_is_shown_and_left() -> None:
-    wanted, found = a_thing_type(), ThingType("pump", "another")
+@pytest.mark.parametrize(("wanted", "found", "fields"), ANEW)
+def test_what_was_made_anew_goes_in_no_mode_but_mirror(wanted: Entity, found: Entity, fields: str) -> None:
+    upsert = tuple(plan(a_snapshot(wanted), a_snapshot(found), owned={found.key}, mode=Mode.UPSERT))
+    create_only = tuple(plan(a_snapshot(wanted), a_snapshot(found), owned={found.key}, mode=Mode.CREATE_ONLY))
 
-    changes = tuple(plan(a_snapshot(wanted), a_snapshot(found)))
+    assert upsert == (Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and the mode is upsert"),)
+    assert create_only == (Skip(wanted.key, f"{fields} differs, but the mode is create_only"),)
 
-    assert changes == (Skip(wanted.key, "AWS lets nothing of a thing type change but its deprecation"),)
+
+@pytest.mark.parametrize(("wanted", "found", "fields"), ANEW)
+def test_the_owner_of_what_was_made_anew_is_asked_for(wanted: Entity, found: Entity, fields: str) -> None:
+    assert deletable(a_snapshot(wanted), a_snapshot(found)) == {found.key}
+    assert deletable(a_snapshot(wanted), a_snapshot(wanted)) == frozenset()
+
+
+def test_what_of_a_group_or_type_can_change_is_updated() -> None:
+    type_ = replace(a_thing_type(), propagating_attributes=(PropagatingAttribute("k", "thingAttribute", "site"),))
+    group = replace(SITE, description="another", attributes={"a": "b"})
+
+    assert tuple(plan(a_snapshot(type_), a_snapshot(a_thing_type()))) == (
+        Update(type_, a_thing_type(), "propagating_attributes differs"),
+    )
+    assert tuple(plan(a_snapshot(group), a_snapshot(SITE))) == (Update(group, SITE, "description, attributes differs"),)
+
+
+# Statuses that AWS alone sets
+
+OF_AWS = sorted(set(CertificateStatus) - SETTABLE_STATUSES)
+
+
+@pytest.mark.parametrize("status", OF_AWS)
+def test_a_certificate_that_keeps_its_device_out_by_aws_own_status_is_not_made_inactive(
+    status: CertificateStatus,
+) -> None:
+    wanted, found = a_certificate(status=CertificateStatus.INACTIVE), a_certificate(status=status)
+
+    assert not tuple(plan(a_snapshot(wanted), a_snapshot(found)))
+
+
+@pytest.mark.parametrize("status", OF_AWS)
+@pytest.mark.parametrize("wanted", [CertificateStatus.ACTIVE, CertificateStatus.REVOKED])
+def test_a_certificate_that_aws_holds_back_is_let_in_or_revoked(
+    wanted: CertificateStatus, status: CertificateStatus
+) -> None:
+    (change,) = plan(a_snapshot(a_certificate(status=wanted)), a_snapshot(a_certificate(status=status)))
+
+    assert change.reason == "status differs"
+
+
+@pytest.mark.parametrize("status", [CertificateStatus.ACTIVE, CertificateStatus.REVOKED])
+def test_a_certificate_is_made_inactive_like_the_primarys(status: CertificateStatus) -> None:
+    wanted = a_certificate(status=CertificateStatus.INACTIVE)
+
+    (change,) = plan(a_snapshot(wanted), a_snapshot(a_certificate(status=status)))
+
+    assert change.reason == "status differs"
+
+
+# Deprecated types
+
+DEVICE = a_device()
+PUMP, DEPRECATED = a_thing_type(), a_thing_type(deprecated=True)
+TYPED = a_thing(type_name="pump")
+
+
+def test_a_deprecated_type_is_made_first_and_deprecated_after_the_things() -> None:
+    changes = tuple(plan(a_snapshot(DEPRECATED, TYPED), a_snapshot(absent=[PUMP.key, TYPED.key])))
+
+    assert changes == (
+        Create(PUMP, "missing in the secondary"),
+        Create(TYPED, "missing in the secondary"),
+        Update(DEPRECATED, PUMP, "deprecated in the primary"),
+    )
+
+
+UNTYPED, OTHERWISE = replace(TYPED, type_name=""), replace(TYPED, attributes={"a": "b"})
+
+
+@pytest.mark.parametrize(
+    ("actual", "change"),
+    [
+        (a_snapshot(DEPRECATED, absent=[TYPED.key]), Create(TYPED, "missing in the secondary")),
+        (a_snapshot(DEPRECATED, UNTYPED), Update(TYPED, UNTYPED, "type_name differs")),
+    ],
+)
+def test_a_deprecated_type_is_taken_back_while_a_thing_enters_it(actual: Snapshot, change: Change) -> None:
+    assert tuple(plan(a_snapshot(DEPRECATED, TYPED), actual)) == (
+        Update(PUMP, DEPRECATED, "a thing is to be made in it"),
+        change,
+        Update(DEPRECATED, PUMP, "deprecated in the primary"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("thing", "found"), [(OTHERWISE, TYPED), (UNTYPED, TYPED), (a_thing(type_name="valve"), TYPED)]
+)
+def test_a_deprecated_type_stays_so_when_no_thing_enters_it(thing: Thing, found: Thing) -> None:
+    (change,) = plan(a_snapshot(DEPRECATED, thing), a_snapshot(DEPRECATED, found))
+
+    assert change.key == thing.key
+
+
+def test_a_type_that_is_not_deprecated_needs_no_taking_back() -> None:
+    changes = tuple(plan(a_snapshot(PUMP, TYPED), a_snapshot(PUMP, absent=[TYPED.key])))
+
+    assert changes == (Create(TYPED, "missing in the secondary"),)
+
+
+def test_a_type_whose_deprecation_ends_is_taken_back_once() -> None:
+    changes = tuple(plan(a_snapshot(PUMP, TYPED), a_snapshot(DEPRECATED, absent=[TYPED.key])))
+
+    assert changes == (Update(PUMP, DEPRECATED, "deprecated differs"), Create(TYPED, "missing in the secondary"))
+
+
+def test_a_deprecated_type_that_differs_besides_is_taken_back_all_the_same() -> None:
+    found = replace(DEPRECATED, propagating_attributes=(PropagatingAttribute("k", "thingAttribute", "site"),))
+    usable = replace(found, deprecated=False)
+
+    assert tuple(plan(a_snapshot(DEPRECATED, TYPED), a_snapshot(found, absent=[TYPED.key]))) == (
+        Update(usable, found, "a thing is to be made in it"),
+        Create(TYPED, "missing in the secondary"),
+        Update(DEPRECATED, usable, "propagating_attributes differs"),
+    )
+
+
+def test_no_thing_is_made_in_a_type_that_goes() -> None:
+    found = replace(PUMP, description="another")
+
+    (change,) = plan(a_snapshot(PUMP, TYPED), a_snapshot(found, absent=[TYPED.key]), owned={PUMP.key})
+    (entering,) = plan(a_snapshot(PUMP, TYPED), a_snapshot(found, UNTYPED), owned={PUMP.key})
+
+    assert isinstance(change, Delete)
+    assert isinstance(entering, Delete)
+
+
+def test_no_group_is_made_under_one_that_goes() -> None:
+    child, other = a_group("room", "site"), a_group("other")
+
+    made, gone = plan(
+        a_snapshot(a_group("site", "south"), child, other),
+        a_snapshot(SITE, absent=[child.key, other.key]),
+        owned={SITE.key},
+    )
+
+    assert made == Create(other, "missing in the secondary")
+    assert isinstance(gone, Delete)
+
+
+def test_nothing_hangs_on_what_goes_or_is_not_made_yet() -> None:
+    child, inside = a_group("room", "site"), GroupMembership("room", "pump-17")
+    on_group = PolicyAttachment("pumps", thing_group_target("site"))
+    waiting = (child, inside, on_group)
+
+    (change,) = plan(
+        a_snapshot(a_group("site", "south"), *waiting),
+        a_snapshot(SITE, absent=[entity.key for entity in waiting]),
+        owned={SITE.key},
+    )
+
+    assert isinstance(change, Delete)
+
+
+def test_nothing_hangs_on_a_thing_that_waits_for_its_type() -> None:
+    found = replace(PUMP, description="another")
+    site, inside, principal = a_group("site"), GroupMembership("site", "pump-17"), DEVICE[4]
+    waiting = (TYPED, inside, principal)
+
+    (change,) = plan(
+        a_snapshot(PUMP, site, a_certificate(), *waiting),
+        a_snapshot(found, site, a_certificate(), absent=[entity.key for entity in waiting]),
+        owned={PUMP.key},
+    )
+
+    assert isinstance(change, Delete)
+
+
+@pytest.mark.parametrize("gone", DEVICE[:3])
+def test_what_was_attached_while_its_end_was_found_gone_is_left_to_the_next_reading(gone: Entity) -> None:
+    changes = plan(
+        a_snapshot(*(entity for entity in DEVICE if entity != gone), absent=[gone.key]),
+        a_snapshot(*DEVICE[:3], absent=[entity.key for entity in DEVICE[3:]]),
+        owned={gone.key},
+    )
+
+    assert [change.key for change in changes.deletes] == [gone.key]
+    ends = {DEVICE[3].key: DEVICE[:2], DEVICE[4].key: DEVICE[1:3]}
+    assert {change.key for change in changes.creates} == {key for key, both in ends.items() if gone not in both}
+
+
+# Reasons
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,16 @@ def test_over_the_limit_a_plan_is_refused_with_its_numbers() -> None:
         ensure_safe(_deleting(4), existing=10)
 
 
+def test_a_refusal_says_what_to_check_and_what_overrides_it() -> None:
+    with pytest.raises(UnsafePlan) as refused:
+        ensure_safe(_deleting(4), existing=10)
+
+    assert str(refused.value) == (
+        "the plan deletes 4 of 10 resources, over the limit of 30%; "
+        'check the primary Region; if so many deletes are meant, start the sweep with a higher "delete_share"'
+    )
+
+
 def test_a_small_registry_may_be_emptied() -> None:
     ensure_safe(_deleting(9), existing=9)
 

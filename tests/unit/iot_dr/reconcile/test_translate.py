@@ -87,7 +87,8 @@ def test_a_condition_that_compares_something_else_stays(condition: dict) -> None
 
 
 def test_everything_else_in_a_statement_stays() -> None:
-    members = {"Sid": PRIMARY, "Action": [f"iot:{PRIMARY}", iot_arn("x")], "Principal": iot_arn("x")}
+    named = {"ArnLike": {"aws:SourceArn": iot_arn("x")}}
+    members = {"Sid": PRIMARY, "Action": [f"iot:{PRIMARY}", iot_arn("x")], "Principal": named}
 
     assert _moved_statement(**members) == {"Effect": "Allow", **members}
 

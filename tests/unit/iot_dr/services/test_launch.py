@@ -12,7 +12,11 @@ from iot_dr.services.launch import Launcher, launch, toolsrc
 
 ORDER = Launch(RegionPair("us-east-1", "us-west-2"), "20261124120000", "5f0c2a")
 STREAM = "arn:aws:dynamodb:us-west-2:111122223333:table/t/stream/1"
-OUTPUTS = {"LedgerTableName": "ledger-1", "ReplicationStateMachineArn": "arn:aws:states:us-west-2:111122223333:s"}
+OUTPUTS = {
+    "LedgerTableName": "ledger-1",
+    "ReplicationStateMachineArn": "arn:aws:states:us-west-2:111122223333:s",
+    "RuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/errors",
+}
 
 
 @dataclass
@@ -84,8 +88,21 @@ def test_each_stack_gets_its_template_and_parameters() -> None:
     }
     secondary = world.stacks["us-west-2", ORDER.secondary_stack]
     assert secondary.template_url.endswith("-secondary-region.template")
-    assert secondary.parameters == {"PrimaryRegion": "us-east-1", "GlobalTableStreamArn": STREAM, "Uuid": "5f0c2a"}
+    assert secondary.parameters == {
+        "PrimaryRegion": "us-east-1",
+        "GlobalTableStreamArn": STREAM,
+        "Uuid": "5f0c2a",
+        "CertificateMode": "copy",
+    }
     assert world.stacks["us-west-2", ORDER.health_checker_stack].parameters == {"StackPostfix": "20261124120000"}
+
+
+def test_the_secondary_gets_the_certificate_mode_that_was_chosen() -> None:
+    world = World()
+
+    launch(ORDER, create_health_check=False, launcher=world.launcher, certificate_mode="jitr")
+
+    assert world.stacks["us-west-2", ORDER.secondary_stack].parameters["CertificateMode"] == "jitr"
 
 
 def test_health_checkers_are_launched_only_when_asked_for() -> None:
@@ -127,6 +144,7 @@ def test_the_tools_find_their_settings() -> None:
     assert launched.toolsrc == "s3://iot-dr-primary-5f0c2a/tools/toolsrc"
     assert "export DYNAMODB_GLOBAL_TABLE=IoTDRGlobalTable20261124120000\n" in text
     assert "export LEDGER_TABLE=ledger-1\n" in text
+    assert "export RULE_ERROR_QUEUE_URL=https://sqs.us-east-1.amazonaws.com/111122223333/errors\n" in text
     assert "export IOT_ENDPOINT_SECONDARY=us-west-2.example\n" in text
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, NotReadyYet, RegionUnavailable, Throttled
 from iot_dr.model.changes import Delete
-from iot_dr.model.entities import CertificateStatus, Policy, PolicyAttachment, ThingPrincipal, ThingType
+from iot_dr.model.entities import CertificateStatus, Policy, ThingPrincipal, ThingType
 from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_type_key
-from iot_dr.model.looks import Look
+from iot_dr.model.looks import Depth, Look
 from iot_dr.model.outcomes import State
 from iot_dr.services.replicate import NO_CERTIFICATE, Replicated
 from tests.builders import (
@@ -20,6 +20,7 @@ from tests.builders import (
     a_policy,
     a_thing,
     a_thing_type,
+    an_attachment,
     iot_arn,
 )
 from tests.fakes import Between, Killed, once, raising
@@ -48,7 +49,7 @@ def _replicated() -> World:
 
 def _new(world: World, key: Key = THING) -> Replicated:
     """Look as the first event of a new resource asks for it."""
-    return world.look(key, created=True, occurred_at=world.clock(), event_id="e-1")
+    return world.look(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=world.clock(), event_id="e-1")
 
 
 # A new device
@@ -72,10 +73,10 @@ def test_a_complete_new_device_costs_eight_reads_five_writes_and_two_calls_of_th
     assert Counter(world.calls.to("primary", "secondary")) == {
         "primary.thing": 1,
         "secondary.thing": 1,
-        "primary.certificates_of_thing": 1,
+        "primary.principals_of_thing": 1,
         "primary.certificate": 1,
         "secondary.certificate": 1,
-        "primary.policies_of_certificate": 1,
+        "primary.policies_of": 1,
         "primary.policy": 1,
         "secondary.policy": 1,
     }
@@ -91,7 +92,7 @@ def test_its_settle_look_costs_two_reads() -> None:
 
     second = world.replication.replicate(first.next_look)
 
-    assert world.calls.made == ["primary.certificates_of_thing", "primary.policies_of_certificate"]
+    assert world.calls.made == ["primary.principals_of_thing", "primary.policies_of"]
     assert second.pause == 0
 
 
@@ -231,7 +232,7 @@ def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting(
     _new(world)
     world.primary.put(a_thing(attributes={"site": "south"}))
 
-    result = world.look(THING, whole=False)
+    result = world.look(THING, depth=Depth.OWN)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.partial
@@ -271,9 +272,9 @@ def test_an_update_of_a_thing_reads_two_things_and_writes_one() -> None:
     world = _replicated()
     world.primary.put(a_thing(attributes={"site": "south"}))
 
-    world.look(THING, whole=False)
+    world.look(THING, depth=Depth.OWN)
 
-    assert world.calls.made == ["primary.thing", "secondary.thing", "writer.update", "ledger.record"]
+    assert world.calls.made == ["secondary.thing", "primary.thing", "writer.update", "ledger.record"]
     assert world.secondary.entities == world.wanted
 
 
@@ -363,7 +364,10 @@ def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> 
     outcome = world.look(thing_type_key("pump")).outcome
 
     assert outcome.state is State.UNSUPPORTED
-    assert outcome.reason == "thing_type#pump: AWS lets nothing of a thing type change but its deprecation"
+    assert outcome.reason == (
+        "thing_type#pump: description, searchable_attributes differs, which AWS lets nobody change, "
+        "and replication did not create it"
+    )
 
 
 # Ownership
@@ -487,7 +491,7 @@ def _stories() -> dict[str, tuple[World, Key]]:
         a_certificate(status=CertificateStatus.INACTIVE),
         a_policy(document=a_document(iot_arn("topic/a"))),
         a_policy("second"),
-        PolicyAttachment("second", CERTIFICATE_ID),
+        an_attachment("second"),
     )
     deleted.primary.remove(*deleted.primary.entities)
     anew.primary.remove(*anew.primary.entities)
@@ -605,7 +609,13 @@ def test_the_next_look_carries_what_the_workflow_needs_and_no_more() -> None:
 
     assert (look.looks, look.created, look.event_id) == (1, True, "e-1")
     assert replace(look, fingerprint="") == Look(
-        THING, occurred_at=look.occurred_at, created=True, event_id="e-1", looks=1, changed_at=look.occurred_at
+        THING,
+        occurred_at=look.occurred_at,
+        created=True,
+        depth=Depth.ATTACHMENTS,
+        event_id="e-1",
+        looks=1,
+        changed_at=look.occurred_at,
     )
 
 

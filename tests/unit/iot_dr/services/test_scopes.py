@@ -6,12 +6,14 @@ from iot_dr.errors import RegionUnavailable
 from iot_dr.model.keys import (
     Key,
     certificate_key,
+    certificate_target,
     policy_attachment_key,
     policy_key,
     thing_key,
     thing_principal_key,
     thing_type_key,
 )
+from iot_dr.model.looks import Depth
 from iot_dr.services.scopes import Scope, ScopeReader
 from tests.builders import REGIONS, a_certificate, a_certificate_id, a_device, a_thing, a_thing_type
 from tests.fakes import Calls, InMemoryRegistry, raising
@@ -32,8 +34,8 @@ class Regions:
         )
         self._reader = ScopeReader(primary, secondary, REGIONS)
 
-    def read(self, key: Key, **how: bool) -> Scope:
-        return self._reader.read(key, **how)
+    def read(self, key: Key, depth: Depth = Depth.ATTACHMENTS, *, needs: bool = False) -> Scope:
+        return self._reader.read(key, depth, needs=needs)
 
 
 def test_a_new_devices_scope_is_everything_that_hangs_on_it() -> None:
@@ -51,17 +53,17 @@ def test_a_thing_that_both_regions_have_is_all_that_an_update_needs() -> None:
     regions.primary.put(*a_device())
     regions.secondary.put(*a_device())
 
-    scope = regions.read(THING, whole=False)
+    scope = regions.read(THING, depth=Depth.OWN)
 
     assert scope.desired.keys == scope.actual.keys == {THING}
-    assert regions.calls.made == ["primary.thing", "secondary.thing"]
+    assert regions.calls.made == ["secondary.thing", "primary.thing"]
 
 
 def test_a_thing_that_one_region_lacks_is_read_whole_all_the_same() -> None:
     regions = Regions()
     regions.primary.put(*a_device())
 
-    assert regions.read(THING, whole=False).desired.keys == DEVICE_KEYS
+    assert regions.read(THING, depth=Depth.OWN).desired.keys == DEVICE_KEYS
 
 
 def test_what_exists_nowhere_is_asked_for_no_attachments() -> None:
@@ -70,7 +72,7 @@ def test_what_exists_nowhere_is_asked_for_no_attachments() -> None:
     scope = regions.read(THING)
 
     assert scope.desired.absent == scope.actual.absent == {THING}
-    assert regions.calls.made == ["primary.thing", "secondary.thing"]
+    assert regions.calls.made == ["secondary.thing", "primary.thing"]
 
 
 def test_a_type_is_read_only_when_it_is_asked_for() -> None:
@@ -78,14 +80,14 @@ def test_a_type_is_read_only_when_it_is_asked_for() -> None:
     regions.primary.put(a_thing_type("pump"), *a_device(type_name="pump"))
 
     assert thing_type_key("pump") not in regions.read(THING).desired.keys
-    assert thing_type_key("pump") in regions.read(THING, with_type=True).desired.keys
+    assert thing_type_key("pump") in regions.read(THING, needs=True).desired.keys
 
 
 def test_a_thing_without_type_has_none_to_read() -> None:
     regions = Regions()
     regions.primary.put(a_thing())
 
-    assert regions.read(THING, with_type=True).desired.keys == {THING}
+    assert regions.read(THING, needs=True).desired.keys == {THING}
 
 
 def test_what_hangs_on_the_thing_in_the_secondary_alone_belongs_to_its_scope() -> None:
@@ -107,7 +109,10 @@ def test_what_still_hangs_on_a_certificate_that_is_gone_comes_with_it() -> None:
     scope = regions.read(certificate_key(CERTIFICATE))
 
     assert thing_principal_key("pump-17", CERTIFICATE) in scope.desired.absent & scope.actual.entities.keys()
-    assert policy_attachment_key("pumps", CERTIFICATE) in scope.desired.absent & scope.actual.entities.keys()
+    assert (
+        policy_attachment_key("pumps", certificate_target(CERTIFICATE))
+        in scope.desired.absent & scope.actual.entities.keys()
+    )
 
 
 def test_what_still_hangs_on_a_policy_that_is_gone_comes_with_it() -> None:
@@ -117,7 +122,7 @@ def test_what_still_hangs_on_a_policy_that_is_gone_comes_with_it() -> None:
 
     scope = regions.read(POLICY)
 
-    assert scope.desired.absent == {POLICY, policy_attachment_key("pumps", CERTIFICATE)}
+    assert scope.desired.absent == {POLICY, policy_attachment_key("pumps", certificate_target(CERTIFICATE))}
     assert scope.actual.keys == scope.desired.keys
 
 

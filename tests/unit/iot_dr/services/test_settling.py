@@ -3,7 +3,7 @@
 import pytest
 
 from iot_dr.model.entities import PolicyAttachment, ThingPrincipal
-from iot_dr.model.keys import Key, policy_key, thing_key
+from iot_dr.model.keys import Key, certificate_target, policy_key, thing_key
 from iot_dr.model.looks import Look
 from iot_dr.services.settling import PAUSES, Attachments, Settling, attachments, complete, fingerprint, pause
 from tests.builders import a_device, a_snapshot
@@ -70,7 +70,9 @@ def test_attachments_are_those_of_the_thing_alone() -> None:
 
 
 def test_a_certificate_without_policy_is_seen_too() -> None:
-    assert attachments(a_snapshot(ThingPrincipal("pump-17", "c"), PolicyAttachment("p", "d")), THING) == {"c": []}
+    assert attachments(
+        a_snapshot(ThingPrincipal("pump-17", "c"), PolicyAttachment("p", certificate_target("d"))), THING
+    ) == {"c": []}
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from iot_dr.errors import RegionUnavailable, Throttled, UnsafePlan
-from iot_dr.model.entities import CertificateStatus, PolicyAttachment
+from iot_dr.model.entities import CertificateStatus
 from iot_dr.model.keys import RESERVED_PREFIX, Key, Kind, certificate_key, policy_key, thing_key, thing_type_key
-from iot_dr.model.looks import Look
+from iot_dr.model.looks import Depth, Look
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.reconcile.safety import Limits
-from tests.builders import a_certificate, a_device, a_policy, a_thing, a_thing_type
+from tests.builders import a_certificate, a_device, a_policy, a_thing, a_thing_type, an_attachment
 from tests.fakes import raising
 from tests.world import World
 
@@ -114,7 +114,9 @@ def test_a_plan_that_would_empty_the_secondary_starts_nothing() -> None:
 
 
 @pytest.mark.parametrize("side", ["primary", "secondary"])
-@pytest.mark.parametrize("listing", ["things", "thing_types", "certificates", "policy_names"])
+@pytest.mark.parametrize(
+    "listing", ["things", "thing_types", "certificates", "policy_names", "thing_group_names", "billing_group_names"]
+)
 @pytest.mark.parametrize("error", [RegionUnavailable("down"), Throttled("slow down")])
 def test_a_list_that_cannot_be_read_to_its_end_starts_nothing(side: str, listing: str, error: Exception) -> None:
     world = _in_sync("pump-1")
@@ -170,7 +172,7 @@ def test_a_round_looks_at_everything_whole_one_slice_after_the_other() -> None:
     for _ in range(3):
         assert world.sweep.sweep().drift == 0
         turns.append([look.key for look in world.workflow.take() if look.key.kind is Kind.THING])
-        assert all(look.whole for look in world.workflow.started)
+        assert all(look.depth is Depth.EVERYTHING for look in world.workflow.started)
 
     assert [len(turn) for turn in turns] == [2, 2, 1]
     assert [key.name for turn in turns for key in turn] == [f"pump-{n}" for n in range(5)]
@@ -200,7 +202,7 @@ def test_a_policy_attached_to_a_certificate_without_thing_is_found_by_the_round(
     world = _in_sync("pump-1")
     world.primary.put(a_certificate("loose"))
     world.run_schedule()
-    world.primary.put(PolicyAttachment("pumps", a_certificate("loose").certificate_id))
+    world.primary.put(an_attachment("pumps", "loose"))
 
     world.run_schedule()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from iot_dr.model.changes import Create, Delete, Update
-from iot_dr.model.entities import Certificate, Policy, Thing, ThingType
+from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, ThingGroup, ThingPrincipal, ThingType
 from iot_dr.model.keys import Key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome
@@ -28,27 +28,36 @@ class RegistryReader(Protocol):
     def thing_type(self, name: str) -> ThingType | None:
         """Read a thing type."""
 
+    def thing_group(self, name: str) -> ThingGroup | None:
+        """Read a thing group, static or dynamic."""
+
+    def billing_group(self, name: str) -> BillingGroup | None:
+        """Read a billing group."""
+
     def certificate(self, certificate_id: str) -> Certificate | None:
         """Read a certificate with its PEM."""
 
     def policy(self, name: str) -> Policy | None:
         """Read a policy's default version."""
 
-    def certificates_of_thing(self, thing: str) -> frozenset[str]:
-        """List the IDs of the certificates attached to a thing; empty if there is no such thing."""
+    def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
+        """List the certificates attached to a thing; empty if there is no such thing."""
 
-    def policies_of_certificate(self, certificate_id: str) -> frozenset[str]:
-        """List the names of the policies attached to a certificate; empty if there is no such certificate."""
+    def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
+        """List the things that a certificate is attached to; empty if there is no such certificate."""
 
-    def things_of_certificate(self, certificate_id: str) -> frozenset[str]:
-        """List the names of the things that a certificate is attached to."""
+    def policies_of(self, target: str) -> frozenset[str]:
+        """List the names of the policies attached to a certificate or group; empty if there is none."""
 
-    def certificates_of_policy(self, policy: str) -> frozenset[str]:
-        """List the IDs of the certificates that a policy is attached to."""
+    def targets_of(self, policy: str) -> frozenset[str]:
+        """List the certificates and groups that a policy is attached to, as the last fields of their ARNs."""
+
+    def groups_of_thing(self, thing: str) -> frozenset[str]:
+        """List the names of the groups that a thing is in; empty if there is no such thing."""
 
 
 class RegistryLister(Protocol):
-    """Lists one Region's registry page by page, without PEMs and documents."""
+    """Lists one Region's registry page by page; what a list does not show, such as a PEM, is left empty."""
 
     def things(self) -> Iterator[Thing]:
         """List all things with attributes and type."""
@@ -62,8 +71,14 @@ class RegistryLister(Protocol):
     def policy_names(self) -> Iterator[str]:
         """List the names of all policies."""
 
-    def certificates_of_policy(self, policy: str) -> frozenset[str]:
-        """List the IDs of the certificates that a policy is attached to."""
+    def thing_group_names(self) -> Iterator[str]:
+        """List the names of all thing groups, static and dynamic."""
+
+    def billing_group_names(self) -> Iterator[str]:
+        """List the names of all billing groups."""
+
+    def targets_of(self, policy: str) -> frozenset[str]:
+        """List the certificates and groups that a policy is attached to, as the last fields of their ARNs."""
 
 
 class RegistryWriter(Protocol):
@@ -98,6 +113,9 @@ class Ledger(Protocol):
 
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended."""
+
+    def source_version(self, key: Key) -> tuple[str, int]:
+        """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
 
     def due(self, now: int) -> Iterator[Key]:
         """Yield what failed or was left unfinished and is to be tried again by now."""

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3.session
 from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from iot_dr.aws import clients, errors
 from iot_dr.aws.launch_files import template_url
+from iot_dr.aws.regions import iot_regions
 from iot_dr.errors import ConfigurationError, IotDrError, LimitExceeded, NotReadyYet, TerminalError
 from iot_dr.model.distribution import Bucket, Upload
 
@@ -57,10 +57,7 @@ class S3Buckets:
 
     def regions(self) -> frozenset[str]:
         """Return the Regions with AWS IoT Core that the SDK knows."""
-        with errors.converted():
-            session = boto3.session.Session()
-            partitions = session.get_available_partitions()
-            return frozenset(name for each in partitions for name in session.get_available_regions("iot", each))
+        return iot_regions()
 
     def secure(self, name: str, region: str) -> Bucket:
         """Make the bucket if it is missing, and bring its settings to what a distribution needs."""

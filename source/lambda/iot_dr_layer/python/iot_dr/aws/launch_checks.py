@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import boto3
-
 from iot_dr.aws import clients, errors
+from iot_dr.aws.regions import iot_regions
 from iot_dr.errors import IotDrError
 from iot_dr.model.launches import IotRegion, Unreadable
 
@@ -24,12 +23,7 @@ class IotRegions:
 
     def supported(self) -> frozenset[str]:
         """Return the Regions that the SDK's own data gives AWS IoT Core, in every partition."""
-        session = boto3.session.Session()
-        return frozenset(
-            region
-            for partition in session.get_available_partitions()
-            for region in session.get_available_regions("iot", partition)
-        )
+        return iot_regions()
 
     def endpoint(self, region: str) -> str:
         """Return the address that devices of a Region connect to."""

@@ -1,8 +1,10 @@
 """The ledger: one item per resource in a table of the secondary Region.
 
-Item: `resource` (the key's text), `state`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`, and `owned_at`
-where replication created the resource (all times epoch milliseconds). Items that wait for another try also carry
-`attempts`, `retry_state` and `next_attempt`, the last two being the keys of the sparse index `by_state`.
+Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`,
+`source_id` and `source_version` (the primary's of the thing that was applied), and `owned_at` where replication
+created the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present state is
+there, which keeps the time of a change of state without reading the item first. Items that wait for another try also
+carry `attempts`, `retry_state` and `next_attempt`, the last two being the keys of the sparse index `by_state`.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from botocore.exceptions import ClientError
 from iot_dr.aws.errors import call, code_of, convert, converted
 from iot_dr.errors import Throttled
 from iot_dr.model.keys import Key
-from iot_dr.model.outcomes import Outcome
+from iot_dr.model.outcomes import Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
     {
         "dynamodb:BatchGetItem",
         "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
         "dynamodb:UpdateItem",
     }
 )
@@ -103,18 +106,20 @@ class DynamoDbLedger:
         elif outcome.again:
             self._record_waiting(outcome)
         else:
-            call(self._client.update_item, **self._item(outcome.key), **_update(_facts(outcome), removed=_OF_WAITING))
+            change = _update(_dated(outcome), kept=_since(outcome), removed=(*_OF_WAITING, *_ended(outcome)))
+            call(self._client.update_item, **self._item(outcome.key), **change)
 
     def _record_waiting(self, outcome: Outcome) -> None:
-        answer = call(
-            self._client.update_item,
-            **self._item(outcome.key),
-            **_update(_facts(outcome), counted=("attempts",)),
-            ReturnValues="UPDATED_NEW",
-        )
+        change = _update(_dated(outcome), kept=_since(outcome), removed=_ended(outcome), counted=("attempts",))
+        answer = call(self._client.update_item, **self._item(outcome.key), **change, ReturnValues="UPDATED_NEW")
         attempts = int(answer["Attributes"]["attempts"]["N"])
         due = {"retry_state": WAITING, "next_attempt": outcome.at + pause(attempts)}
         call(self._client.update_item, **self._item(outcome.key), **_update(due))
+
+    def source_version(self, key: Key) -> tuple[str, int]:
+        """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
+        item = call(self._client.get_item, **self._item(key), ConsistentRead=True).get("Item", {})
+        return str(item.get("source_id", {}).get("S", "")), int(item.get("source_version", {}).get("N", 0))
 
     def _item(self, key: Key) -> dict[str, Any]:
         return {"TableName": self._table, "Key": _dynamo({"resource": str(key)})}
@@ -163,7 +168,21 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         facts |= {"lag": outcome.lag, "applied_at": outcome.at}
     if outcome.event_id:
         facts["event_id"] = outcome.event_id
+    if outcome.source_id:
+        facts |= {"source_id": outcome.source_id, "source_version": outcome.source_version}
     return facts
+
+
+def _since(outcome: Outcome) -> tuple[str, ...]:
+    return (f"since_{outcome.state}",)
+
+
+def _dated(outcome: Outcome) -> dict[str, Any]:
+    return _facts(outcome) | dict.fromkeys(_since(outcome), outcome.at)
+
+
+def _ended(outcome: Outcome) -> tuple[str, ...]:
+    return tuple(f"since_{state}" for state in State if state is not outcome.state)
 
 
 def _update(

@@ -13,32 +13,49 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import converted, is_missing, read
-from iot_dr.model.arns import Arn, certificate_arn
+from iot_dr.model.arns import Arn, iot_arn
 from iot_dr.model.documents import canonical
-from iot_dr.model.entities import Certificate, CertificateStatus, Policy, Thing, ThingType
+from iot_dr.model.entities import (
+    BillingGroup,
+    Certificate,
+    CertificateStatus,
+    Policy,
+    PropagatingAttribute,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.keys import certificate_target, thing_group_target
 
 REQUIRED_ACTIONS = frozenset(
     {
+        "iot:DescribeBillingGroup",
         "iot:DescribeCertificate",
         "iot:DescribeThing",
+        "iot:DescribeThingGroup",
         "iot:DescribeThingType",
         "iot:GetPolicy",
         "iot:ListAttachedPolicies",
-        "iot:ListThingPrincipals",
+        "iot:ListPrincipalThingsV2",
+        "iot:ListThingGroupsForThing",
+        "iot:ListThingPrincipalsV2",
     }
 )
-"""What reading a device needs in both Regions."""
+"""What comparing needs in both Regions."""
 
-REQUIRED_ACTIONS_BEFORE_DELETING = frozenset({"iot:ListPrincipalThings", "iot:ListTargetsForPolicy"})
-"""What is needed besides to find everything that hangs on a certificate or policy that is gone from the primary."""
+REQUIRED_ACTIONS_BEFORE_DELETING = frozenset({"iot:ListTargetsForPolicy"})
+"""What is needed besides to find everything that hangs on a policy that is gone from the primary."""
 
 LISTER_REQUIRED_ACTIONS = frozenset(
     {
+        "iot:ListBillingGroups",
         "iot:ListCertificates",
         "iot:ListPolicies",
         "iot:ListTargetsForPolicy",
-        "iot:ListThings",
+        "iot:ListThingGroups",
         "iot:ListThingTypes",
+        "iot:ListThings",
     }
 )
 """What the sweep's lists need."""
@@ -46,7 +63,8 @@ LISTER_REQUIRED_ACTIONS = frozenset(
 PAGE_SIZE = 250
 """The most that the list calls return at once."""
 
-_CERTIFICATE_PREFIX = "cert/"
+_CERTIFICATES = certificate_target("")
+_TARGETS = (_CERTIFICATES, thing_group_target(""))
 
 
 class IotRegistryReader:
@@ -66,6 +84,23 @@ class IotRegistryReader:
         """Read a thing type."""
         answer = read(self._client.describe_thing_type, thingTypeName=name)
         return None if answer is None else _thing_type(answer)
+
+    def thing_group(self, name: str) -> ThingGroup | None:
+        """Read a thing group, static or dynamic."""
+        answer = read(self._client.describe_thing_group, thingGroupName=name)
+        return None if answer is None else _thing_group(answer)
+
+    def billing_group(self, name: str) -> BillingGroup | None:
+        """Read a billing group."""
+        answer = read(self._client.describe_billing_group, billingGroupName=name)
+        if answer is None:
+            return None
+        properties = answer.get("billingGroupProperties") or {}
+        return BillingGroup(
+            name=answer["billingGroupName"],
+            description=properties.get("billingGroupDescription") or "",
+            version=int(answer.get("version", 0)),
+        )
 
     def certificate(self, certificate_id: str) -> Certificate | None:
         """Read a certificate with its PEM."""
@@ -90,24 +125,33 @@ class IotRegistryReader:
             return None
         return Policy(answer["policyName"], canonical(answer["policyDocument"]), answer["defaultVersionId"])
 
-    def certificates_of_thing(self, thing: str) -> frozenset[str]:
-        """List the IDs of the certificates attached to a thing; Cognito identities are left out."""
-        principals = self._pages("list_thing_principals", "principals", thingName=thing)
-        return frozenset(filter(None, map(_certificate_id, principals)))
+    def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
+        """List the certificates attached to a thing; Cognito identities are left out."""
+        pages = self._pages("list_thing_principals_v2", "thingPrincipalObjects", thingName=thing)
+        found = ((_certificate_id(entry["principal"]), entry) for entry in pages)
+        return frozenset(ThingPrincipal(thing, name, _exclusive(entry)) for name, entry in found if name)
 
-    def policies_of_certificate(self, certificate_id: str) -> frozenset[str]:
-        """List the names of the policies attached to a certificate."""
-        pages = self._pages("list_attached_policies", "policies", target=self._arn_of(certificate_id))
+    def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
+        """List the things that a certificate is attached to."""
+        arn = self._arn(certificate_target(certificate_id))
+        pages = self._pages("list_principal_things_v2", "principalThingObjects", principal=arn)
+        return frozenset(ThingPrincipal(entry["thingName"], certificate_id, _exclusive(entry)) for entry in pages)
+
+    def policies_of(self, target: str) -> frozenset[str]:
+        """List the names of the policies attached to a certificate or group."""
+        pages = self._pages("list_attached_policies", "policies", target=self._arn(target))
         return frozenset(policy["policyName"] for policy in pages)
 
-    def things_of_certificate(self, certificate_id: str) -> frozenset[str]:
-        """List the names of the things that a certificate is attached to."""
-        return frozenset(self._pages("list_principal_things", "things", principal=self._arn_of(certificate_id)))
-
-    def certificates_of_policy(self, policy: str) -> frozenset[str]:
-        """List the IDs of the certificates that a policy is attached to; other targets are left out."""
+    def targets_of(self, policy: str) -> frozenset[str]:
+        """List the certificates and groups that a policy is attached to; other targets are left out."""
         targets = self._pages("list_targets_for_policy", "targets", policyName=policy)
-        return frozenset(filter(None, map(_certificate_id, targets)))
+        resources = (Arn.parse(target).resource for target in targets if target.startswith("arn:"))
+        return frozenset(resource for resource in resources if resource.startswith(_TARGETS))
+
+    def groups_of_thing(self, thing: str) -> frozenset[str]:
+        """List the names of the groups that a thing is in."""
+        pages = self._pages("list_thing_groups_for_thing", "thingGroups", thingName=thing)
+        return frozenset(group["groupName"] for group in pages)
 
     def things(self) -> Iterator[Thing]:
         """List all things with attributes and type."""
@@ -127,8 +171,18 @@ class IotRegistryReader:
         for summary in self._pages("list_policies", "policies"):
             yield str(summary["policyName"])
 
-    def _arn_of(self, certificate_id: str) -> str:
-        return certificate_arn(certificate_id, self._region, self._account)
+    def thing_group_names(self) -> Iterator[str]:
+        """List the names of all thing groups, static and dynamic."""
+        for summary in self._pages("list_thing_groups", "thingGroups", recursive=True):
+            yield str(summary["groupName"])
+
+    def billing_group_names(self) -> Iterator[str]:
+        """List the names of all billing groups."""
+        for summary in self._pages("list_billing_groups", "billingGroups"):
+            yield str(summary["groupName"])
+
+    def _arn(self, resource: str) -> str:
+        return iot_arn(resource, self._region, self._account)
 
     def _pages(self, operation: str, member: str, **parameters: Any) -> Iterator[Any]:
         paginator = self._client.get_paginator(operation)
@@ -148,6 +202,7 @@ def _thing(answer: Mapping[str, Any]) -> Thing:
         name=answer["thingName"],
         attributes=MappingProxyType(dict(answer.get("attributes") or {})),
         type_name=answer.get("thingTypeName") or "",
+        billing_group=answer.get("billingGroupName") or "",
         version=int(answer.get("version", 0)),
         thing_id=answer.get("thingId") or "",
     )
@@ -159,12 +214,43 @@ def _thing_type(answer: Mapping[str, Any]) -> ThingType:
         name=answer["thingTypeName"],
         description=properties.get("thingTypeDescription") or "",
         searchable_attributes=tuple(sorted(properties.get("searchableAttributes") or ())),
+        propagating_attributes=_propagating_attributes(properties.get("mqtt5Configuration") or {}),
         deprecated=bool((answer.get("thingTypeMetadata") or {}).get("deprecated")),
     )
+
+
+def _propagating_attributes(configuration: Mapping[str, Any]) -> tuple[PropagatingAttribute, ...]:
+    found = [
+        PropagatingAttribute(entry["userPropertyKey"], source, entry[source])
+        for entry in configuration.get("propagatingAttributes") or ()
+        for source in ("thingAttribute", "connectionAttribute")
+        if entry.get(source)
+    ]
+    return tuple(sorted(found, key=lambda one: (one.user_property, one.source, one.attribute)))
+
+
+def _thing_group(answer: Mapping[str, Any]) -> ThingGroup:
+    properties, metadata = answer.get("thingGroupProperties") or {}, answer.get("thingGroupMetadata") or {}
+    attributes = (properties.get("attributePayload") or {}).get("attributes") or {}
+    return ThingGroup(
+        name=answer["thingGroupName"],
+        description=properties.get("thingGroupDescription") or "",
+        attributes=MappingProxyType(dict(attributes)),
+        parent=metadata.get("parentGroupName") or "",
+        query=answer.get("queryString") or "",
+        query_version=answer.get("queryVersion") or "",
+        index_name=answer.get("indexName") or "",
+        version=int(answer.get("version", 0)),
+        ancestors=tuple(group["groupName"] for group in metadata.get("rootToParentThingGroups") or ()),
+    )
+
+
+def _exclusive(entry: Mapping[str, Any]) -> bool:
+    return entry.get("thingPrincipalType") == "EXCLUSIVE_THING"
 
 
 def _certificate_id(principal: str) -> str | None:
     if not principal.startswith("arn:"):
         return None
     resource = Arn.parse(principal).resource
-    return resource.removeprefix(_CERTIFICATE_PREFIX) if resource.startswith(_CERTIFICATE_PREFIX) else None
+    return resource.removeprefix(_CERTIFICATES) if resource.startswith(_CERTIFICATES) else None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from iot_dr.aws.errors import call
@@ -15,7 +14,10 @@ REQUIRED_ACTIONS = frozenset({"states:StartExecution"})
 
 LOOKS_PER_EXECUTION = 40
 """What an inline Map runs at once: none of an execution's looks waits for another's pauses, which would add up to more
-than an Express execution's five minutes. The input stays far below the 256 KiB that Step Functions takes."""
+than an Express execution's five minutes."""
+
+INPUT_BYTES = 200_000
+"""Step Functions takes 256 KiB. https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 
 
 class StepFunctionsWorkflow:
@@ -27,12 +29,30 @@ class StepFunctionsWorkflow:
 
     def start(self, looks: Sequence[Look]) -> None:
         """Start one execution per chunk of looks."""
-        for first in range(0, len(looks), LOOKS_PER_EXECUTION):
-            text = json.dumps({"resources": [look.to_json() for look in looks[first : first + LOOKS_PER_EXECUTION]]})
-            call(self._client.start_execution, stateMachineArn=self._arn, name=_name(text), input=text)
+        for chunk in chunks(looks):
+            # Without a name of ours: the schedule asks for the same looks again, and each time they are to be taken.
+            call(self._client.start_execution, stateMachineArn=self._arn, input=json.dumps({"resources": chunk}))
 
 
-def _name(text: str) -> str:
-    # Names of things may be longer than an execution's name and hold characters that it may not.
-    # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
-    return hashlib.sha256(text.encode()).hexdigest()
+def chunks(looks: Iterable[Look]) -> Iterator[list[dict[str, Any]]]:
+    """Group looks, in the form in which the workflow carries them, into inputs of bounded number and size.
+
+    A look that is too big by itself goes without what its event carried, which the primary can tell again.
+    """
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for look in looks:
+        value = look.to_json()
+        if _size(value) > INPUT_BYTES:
+            value["carried"] = None
+        if chunk and (len(chunk) == LOOKS_PER_EXECUTION or size + _size(value) > INPUT_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(value)
+        size += _size(value)
+    if chunk:
+        yield chunk
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value))

@@ -9,7 +9,7 @@ from iot_dr.cli.progress import ConsoleProgress
 from iot_dr.errors import ConfigurationError
 from iot_dr.runtime import environment
 from iot_dr.runtime.launching import LaunchEnvironment, launcher
-from iot_dr.services.launch import launch
+from iot_dr.services.launch import COPY, launch
 
 _EPILOG = """
 Every option may stand in the environment instead, by the name that stands beside it.
@@ -29,6 +29,7 @@ def _option(name: str, text: str, kind: click.ParamType[str] = click.STRING, def
     return click.Option([f"--{name}"], envvar=variable, show_envvar=True, type=kind, default=default, help=text)
 
 
+_MODES = click.Choice([COPY, "jitr"])
 _OPTIONS = (
     _option("primary-region", "Region whose registry is replicated."),
     _option("secondary-region", "Region that is kept equal to it."),
@@ -38,6 +39,7 @@ _OPTIONS = (
     _option("solution-name", "First part of the templates' keys."),
     _option("version", "Second part of the templates' keys, vX.Y.Z."),
     _option("create-health-check", "Launch the Route 53 health checkers too.", click.Choice(["yes", "no"]), "no"),
+    _option("certificate-mode", "Copy certificates, or leave them to just-in-time registration.", _MODES, COPY),
 )
 
 
@@ -53,7 +55,7 @@ def command(**options: str) -> None:
     order, wants_health_check = settings.order, settings.wants_health_check
     progress = ConsoleProgress(Console())
     with launcher(settings, progress) as tools:
-        launched = launch(order, wants_health_check, tools)
+        launched = launch(order, wants_health_check, tools, settings.certificate_mode)
     progress.step(f"Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
     for (region, stack), outputs in launched.outputs.items():
         for name, value in outputs.items():

@@ -1,7 +1,8 @@
 """`iot-dr`: the group of commands, and the one place where an error becomes a message and an exit code.
 
-    0   done
-    1   a launch failed: the message names the first failing resource and AWS's reason
+    0   done, or in order
+    1   a launch failed: the message names the first failing resource and AWS's reason; or something is not in order: a
+        device is not in sync, an event cannot be replayed
     2   wrong use, or it cannot run: the message names the mend
 
 A command's module is imported when it is asked for, so that none pays for another's imports.
@@ -17,7 +18,7 @@ import click
 from iot_dr import __version__
 from iot_dr.errors import IotDrError, LaunchFailed
 
-COMMANDS = ("launch", "publish")
+COMMANDS = ("launch", "publish", "replay", "status")
 """Each is a module beside this one that has a `command`."""
 
 EXAMPLES = """
@@ -30,6 +31,10 @@ Examples:
       --stack-postfix 20261124120000 --uuid 5f0c2a \\
       --bucket-resources my-bucket-reference \\
       --solution-name disaster-recovery-for-aws-iot --version v0.1.0
+  Ask whether a device is ready, with the settings of the launch:
+    . ./toolsrc && iot-dr status --device pump-17
+  Bring in events that did not arrive:
+    iot-dr replay --apply
 """
 
 
@@ -61,7 +66,7 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Disaster recovery for AWS IoT Core: keep a secondary Region ready for every device of the primary.
 
-    Exit codes: 0 done; 1 a launch failed; 2 wrong use, or it cannot run.
+    Exit codes: 0 done, or in order; 1 a launch failed, or something is not in order; 2 wrong use, or it cannot run.
     """
 
 

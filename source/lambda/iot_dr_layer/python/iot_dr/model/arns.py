@@ -52,6 +52,6 @@ def partition_of(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def certificate_arn(certificate_id: str, region: str, account: str) -> str:
-    """Return the ARN of a certificate, which differs between Regions by the Region field alone."""
-    return str(Arn(partition_of(region), "iot", region, account, f"cert/{certificate_id}"))
+def iot_arn(resource: str, region: str, account: str) -> str:
+    """Return the ARN of a resource of AWS IoT, which differs between Regions by the Region field alone."""
+    return str(Arn(partition_of(region), "iot", region, account, resource))

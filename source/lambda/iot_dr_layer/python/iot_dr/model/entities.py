@@ -12,9 +12,12 @@ from types import MappingProxyType
 
 from iot_dr.model.keys import (
     Key,
+    billing_group_key,
     certificate_key,
+    group_membership_key,
     policy_attachment_key,
     policy_key,
+    thing_group_key,
     thing_key,
     thing_principal_key,
     thing_type_key,
@@ -39,12 +42,25 @@ SETTABLE_STATUSES = frozenset({CertificateStatus.ACTIVE, CertificateStatus.INACT
 
 
 @dataclass(frozen=True)
+class PropagatingAttribute:
+    """One attribute that AWS IoT adds to a device's MQTT 5 messages as a user property.
+
+    `source` says of what it is an attribute: `thingAttribute` or `connectionAttribute`.
+    """
+
+    user_property: str
+    source: str
+    attribute: str
+
+
+@dataclass(frozen=True)
 class ThingType:
-    """A thing type; AWS lets nothing but its deprecation change later."""
+    """A thing type; AWS lets its deprecation and its propagating attributes change later, and nothing else."""
 
     name: str
     description: str = ""
     searchable_attributes: tuple[str, ...] = ()
+    propagating_attributes: tuple[PropagatingAttribute, ...] = ()
     deprecated: bool = False
 
     @property
@@ -88,6 +104,7 @@ class Thing:
     name: str
     attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
     type_name: str = ""
+    billing_group: str = ""
     version: int = field(default=0, compare=False)
     thing_id: str = field(default="", compare=False)
 
@@ -98,24 +115,68 @@ class Thing:
 
 
 @dataclass(frozen=True)
+class ThingGroup:
+    """A thing group. One with a query is dynamic: AWS keeps its members by the index, and lets no policy be attached.
+
+    `ancestors` are the names from the root to the parent, which AWS tells with the group: a parent of the same name,
+    standing elsewhere, is another parent.
+    """
+
+    name: str
+    description: str = ""
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
+    parent: str = ""
+    query: str = ""
+    query_version: str = ""
+    index_name: str = ""
+    ancestors: tuple[str, ...] = ()
+    version: int = field(default=0, compare=False)
+
+    @property
+    def dynamic(self) -> bool:
+        """Tell whether AWS keeps the members by a query."""
+        return bool(self.query)
+
+    @property
+    def key(self) -> Key:
+        """Name this resource."""
+        return thing_group_key(self.name)
+
+
+@dataclass(frozen=True)
+class BillingGroup:
+    """A billing group; the things in it say so themselves."""
+
+    name: str
+    description: str = ""
+    version: int = field(default=0, compare=False)
+
+    @property
+    def key(self) -> Key:
+        """Name this resource."""
+        return billing_group_key(self.name)
+
+
+@dataclass(frozen=True)
 class PolicyAttachment:
-    """A policy attached to a certificate."""
+    """A policy attached to a certificate or a thing group; the target is the last field of its ARN."""
 
     policy: str
-    certificate_id: str
+    target: str
 
     @property
     def key(self) -> Key:
         """Name this relation."""
-        return policy_attachment_key(self.policy, self.certificate_id)
+        return policy_attachment_key(self.policy, self.target)
 
 
 @dataclass(frozen=True)
 class ThingPrincipal:
-    """A certificate attached to a thing."""
+    """A certificate attached to a thing; an exclusive one cannot be attached to another."""
 
     thing: str
     certificate_id: str
+    exclusive: bool = False
 
     @property
     def key(self) -> Key:
@@ -123,4 +184,27 @@ class ThingPrincipal:
         return thing_principal_key(self.thing, self.certificate_id)
 
 
-Entity = ThingType | Policy | Certificate | Thing | PolicyAttachment | ThingPrincipal
+@dataclass(frozen=True)
+class GroupMembership:
+    """A thing in a static thing group."""
+
+    group: str
+    thing: str
+
+    @property
+    def key(self) -> Key:
+        """Name this relation."""
+        return group_membership_key(self.group, self.thing)
+
+
+Entity = (
+    ThingType
+    | BillingGroup
+    | Policy
+    | Certificate
+    | ThingGroup
+    | Thing
+    | PolicyAttachment
+    | ThingPrincipal
+    | GroupMembership
+)

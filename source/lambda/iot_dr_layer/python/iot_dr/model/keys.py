@@ -13,15 +13,18 @@ class Kind(enum.StrEnum):
     """The kinds of resource that one registry can hold, in the order in which they can be created."""
 
     THING_TYPE = "thing_type"
+    BILLING_GROUP = "billing_group"
     POLICY = "policy"
     CERTIFICATE = "certificate"
+    THING_GROUP = "thing_group"
     THING = "thing"
     POLICY_ATTACHMENT = "policy_attachment"
     THING_PRINCIPAL = "thing_principal"
+    GROUP_MEMBERSHIP = "group_membership"
 
 
-ROOT_KINDS = frozenset({Kind.THING_TYPE, Kind.POLICY, Kind.CERTIFICATE, Kind.THING})
-"""Kinds that an event, the schedule or an operator can ask to look at; relations hang on them."""
+ROOT_KINDS = frozenset(Kind) - {Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL}
+"""Kinds that can be looked at by themselves; the other relations hang on things, certificates and groups."""
 
 RESERVED_PREFIX = "iot-dr-probe-"
 """Names of the health checker's own resources, which belong to one Region and are never replicated."""
@@ -32,10 +35,10 @@ SEPARATOR = "#"
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """One resource or relation. `name` is a thing, type or policy name or a certificate ID.
+    """One resource or relation. `name` is a name or a certificate ID, `other` is a relation's far end.
 
-    `other` is a relation's far end.
-    Policy attachment: (policy name, certificate ID). Thing principal: (thing name, certificate ID).
+    Policy attachment: (policy name, target, as in `certificate_target`). Thing principal: (thing name, certificate ID).
+    Group membership: (thing group name, thing name).
     """
 
     kind: Kind
@@ -45,7 +48,7 @@ class Key:
     @property
     def reserved(self) -> bool:
         """Tell whether this is the health checker's own."""
-        return self.name.startswith(RESERVED_PREFIX)
+        return self.name.startswith(RESERVED_PREFIX) or self.other.startswith(RESERVED_PREFIX)
 
     def __str__(self) -> str:
         return SEPARATOR.join(part for part in (self.kind, self.name, self.other) if part)
@@ -84,11 +87,42 @@ def policy_key(name: str) -> Key:
     return Key(Kind.POLICY, name)
 
 
-def policy_attachment_key(policy: str, certificate_id: str) -> Key:
-    """Name the attachment of a policy to a certificate."""
-    return Key(Kind.POLICY_ATTACHMENT, policy, certificate_id)
+def thing_group_key(name: str) -> Key:
+    """Name a thing group, static or dynamic."""
+    return Key(Kind.THING_GROUP, name)
+
+
+def billing_group_key(name: str) -> Key:
+    """Name a billing group."""
+    return Key(Kind.BILLING_GROUP, name)
+
+
+def certificate_target(certificate_id: str) -> str:
+    """Name a certificate as what a policy is attached to: the last field of its ARN."""
+    return f"cert/{certificate_id}"
+
+
+def thing_group_target(name: str) -> str:
+    """Name a thing group as what a policy is attached to."""
+    return f"thinggroup/{name}"
+
+
+def key_of_target(target: str) -> Key:
+    """Name what a policy is attached to, a certificate or a thing group, by itself."""
+    kind, _, name = target.partition("/")
+    return certificate_key(name) if kind == "cert" else thing_group_key(name)
+
+
+def policy_attachment_key(policy: str, target: str) -> Key:
+    """Name the attachment of a policy to a target."""
+    return Key(Kind.POLICY_ATTACHMENT, policy, target)
 
 
 def thing_principal_key(thing: str, certificate_id: str) -> Key:
     """Name the attachment of a certificate to a thing."""
     return Key(Kind.THING_PRINCIPAL, thing, certificate_id)
+
+
+def group_membership_key(group: str, thing: str) -> Key:
+    """Name a thing's membership in a static thing group."""
+    return Key(Kind.GROUP_MEMBERSHIP, group, thing)

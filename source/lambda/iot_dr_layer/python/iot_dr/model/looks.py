@@ -1,17 +1,33 @@
 """A look: the request to compare one resource, whoever asks for it (an event, the schedule, an operator).
 
-It is what the workflow carries from state to state, so it is small and holds no certificate, policy or attribute.
+It is what the workflow carries from state to state, so it is small and holds no certificate and no policy.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 from iot_dr.errors import EventError
+from iot_dr.model.entities import Thing
 from iot_dr.model.events import RegistryEvent
 from iot_dr.model.keys import ROOT_KINDS, Key, Kind
+
+
+class Depth(enum.StrEnum):
+    """How much of what hangs on a resource a look compares.
+
+    `own` is content with the resource itself, if both Regions have it: all that an update event tells of. `attachments`
+    goes on to certificates and policies, which raise no event. `everything` takes in what has events of its own as
+    well, for the case that one was lost.
+    """
+
+    OWN = "own"
+    ATTACHMENTS = "attachments"
+    EVERYTHING = "everything"
 
 
 @dataclass(frozen=True)
@@ -22,35 +38,38 @@ class Look:
         key: the resource.
         occurred_at: the newest event's time, epoch milliseconds, which starts the lag; 0 without event.
         created: the resource is new, so what raises no event (attachments) may still be on its way.
-        whole: read all that hangs on it. A look that is not whole is content with the resource itself, if both Regions
-            have it: all that an update event tells of.
+        depth: how much of what hangs on it to compare.
         event_id: the newest event's ID, which ties log lines together.
         looks: how many looks there have been.
         changed_at: when the last change was seen, epoch milliseconds.
         fingerprint: of the attachments that the last look saw.
+        carried: the thing as the newest event had it, for the time when the primary cannot be asked.
     """
 
     key: Key
     occurred_at: int = 0
     created: bool = False
-    whole: bool = True
+    depth: Depth = Depth.EVERYTHING
     event_id: str = ""
     looks: int = 0
     changed_at: int = 0
     fingerprint: str = ""
+    carried: Thing | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the form in which the workflow carries it."""
         return {
             "kind": str(self.key.kind),
             "name": self.key.name,
+            "other": self.key.other,
             "occurred_at": self.occurred_at,
             "created": self.created,
-            "whole": self.whole,
+            "depth": str(self.depth),
             "event_id": self.event_id,
             "looks": self.looks,
             "changed_at": self.changed_at,
             "fingerprint": self.fingerprint,
+            "carried": None if self.carried is None else _thing_to_json(self.carried),
         }
 
     @classmethod
@@ -63,29 +82,60 @@ class Look:
         kind, name = value.get("kind"), value.get("name")
         if kind not in ROOT_KINDS or not isinstance(name, str) or not name:
             raise EventError(f"cannot look at {kind!r} {name!r}: the kind must be one of {sorted(ROOT_KINDS)}")
+        carried = value.get("carried")
         return cls(
-            key=Key(Kind(kind), name),
+            key=Key(Kind(kind), name, str(value.get("other", ""))),
             occurred_at=int(value.get("occurred_at", 0)),
             created=bool(value.get("created", False)),
-            whole=bool(value.get("whole", True)),
+            depth=Depth(value.get("depth", Depth.EVERYTHING)),
             event_id=str(value.get("event_id", "")),
             looks=int(value.get("looks", 0)),
             changed_at=int(value.get("changed_at", 0)),
             fingerprint=str(value.get("fingerprint", "")),
+            carried=None if carried is None else _thing_from_json(name, carried),
         )
 
 
 def coalesce(events: Iterable[RegistryEvent]) -> tuple[Look, ...]:
-    """Return one look per distinct resource, in the order of first mention, each with its newest event's time."""
-    looks: dict[Key, Look] = {}
+    """Return one look per distinct resource, in the order of first mention, each with its newest event's facts."""
+    newest: dict[Key, RegistryEvent] = {}
+    created: set[Key] = set()
+    depths: dict[Key, Depth] = {}
     for event in events:
-        seen = looks.get(event.key)
-        newest = seen is None or event.timestamp >= seen.occurred_at
-        looks[event.key] = Look(
-            key=event.key,
-            occurred_at=event.timestamp if newest or seen is None else seen.occurred_at,
-            created=event.created or (seen is not None and seen.created),
-            whole=not event.updated or (seen is not None and seen.whole),
-            event_id=event.event_id if newest or seen is None else seen.event_id,
+        key = event.key
+        if event.created:
+            created.add(key)
+        depth = Depth.OWN if event.updated else Depth.ATTACHMENTS
+        depths[key] = max(depths.get(key, depth), depth, key=tuple(Depth).index)
+        if key not in newest or event.timestamp >= newest[key].timestamp:
+            newest[key] = event
+    return tuple(
+        Look(
+            key=key,
+            occurred_at=event.timestamp,
+            created=key in created,
+            depth=depths[key],
+            event_id=event.event_id,
+            carried=event.carried,
         )
-    return tuple(looks.values())
+        for key, event in newest.items()
+    )
+
+
+def _thing_to_json(thing: Thing) -> dict[str, Any]:
+    return {
+        "attributes": dict(thing.attributes),
+        "type_name": thing.type_name,
+        "version": thing.version,
+        "thing_id": thing.thing_id,
+    }
+
+
+def _thing_from_json(name: str, value: Mapping[str, Any]) -> Thing:
+    return Thing(
+        name=name,
+        attributes=MappingProxyType(dict(value["attributes"])),
+        type_name=value["type_name"],
+        version=int(value["version"]),
+        thing_id=value["thing_id"],
+    )

@@ -27,7 +27,8 @@ class Outcome:
     """The result of one look. Times are epoch milliseconds; `lag` is None where no event told when it changed.
 
     `again` asks the schedule for another look, after a pause that grows with every try. A `partial` outcome is of the
-    resource's own fields alone, so it says nothing about what stood in the way of the rest.
+    resource's own fields alone, so it says nothing about what stood in the way of the rest. `source_id` and
+    `source_version` are the primary's of the thing that was applied.
     """
 
     key: Key
@@ -38,6 +39,8 @@ class Outcome:
     event_id: str = ""
     again: bool = False
     partial: bool = False
+    source_id: str = ""
+    source_version: int = 0
 
     def facts(self) -> dict[str, str | int | None]:
         """Return what a log line says of it; nothing here is secret."""

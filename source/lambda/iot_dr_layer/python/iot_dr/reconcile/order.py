@@ -1,46 +1,64 @@
-"""Which change comes before which: what is pointed at before what points, deletes last and the other way round."""
+"""Which change comes before which: what is pointed at before what points, deletes last and the other way round.
+
+Only a relation that goes, or is exclusive no more, comes first, since it makes room for others: AWS admits a thing to
+one group of a hierarchy, an exclusive certificate to one thing, and ten policies to a certificate.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from iot_dr.model.changes import Action, Change, Delete, Skip
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.changes import Action, Change, Create, Delete, Skip, Update
+from iot_dr.model.entities import Entity, GroupMembership, PolicyAttachment, ThingGroup, ThingPrincipal, ThingType
+from iot_dr.model.keys import Kind
 
 _RANKS = {
-    # A thing needs its type; nothing needs anything else before the relations.
-    Kind.THING_TYPE: 0,
-    Kind.POLICY: 0,
-    Kind.CERTIFICATE: 0,
-    Kind.THING: 1,
-    Kind.POLICY_ATTACHMENT: 2,
-    Kind.THING_PRINCIPAL: 2,
+    # A thing needs its type and billing group, a group its parents; nothing else needs anything before the relations.
+    Kind.THING_TYPE: 1,
+    Kind.BILLING_GROUP: 1,
+    Kind.POLICY: 1,
+    Kind.CERTIFICATE: 1,
+    Kind.THING_GROUP: 2,
+    Kind.THING: 3,
+    Kind.POLICY_ATTACHMENT: 4,
+    Kind.THING_PRINCIPAL: 4,
+    Kind.GROUP_MEMBERSHIP: 4,
 }
+_LAST_RANK = 5
+"""A type is deprecated when the things that need it are there."""
+
+Place = tuple[int, int]
 
 
-def rank(change: Change) -> int:
+def place(change: Change) -> Place:
     """Return the wave a change belongs to; changes of one wave do not depend on each other."""
-    of_kind = _RANKS[change.key.kind]
     match change:
         case Skip():
-            return -1
-        case Delete():
-            return 10 - of_kind
-        case _:
-            return of_kind
+            return (-1, 0)
+        case Delete(actual=PolicyAttachment() | ThingPrincipal() | GroupMembership()):
+            return (0, 0)
+        case Update(desired=ThingPrincipal(exclusive=False)):
+            return (0, 0)
+        case Delete(actual=actual):
+            return (2 * _LAST_RANK - _RANKS[change.key.kind], -_level(actual))
+        case Update(desired=ThingType(deprecated=True)):
+            return (_LAST_RANK, 0)
+        case Create(desired=desired) | Update(desired=desired):
+            return (_RANKS[change.key.kind], _level(desired))
 
 
 def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Sort changes into the order in which they can be applied, by key within a wave."""
-    return tuple(sorted(changes, key=_place))
+    return tuple(sorted(changes, key=lambda change: (place(change), change.key)))
 
 
 def waves(changes: Iterable[Action]) -> Iterator[tuple[Action, ...]]:
     """Group ordered changes into waves that can each be applied at once."""
-    for _, wave in groupby(changes, key=rank):
+    for _, wave in groupby(changes, key=place):
         yield tuple(wave)
 
 
-def _place(change: Change) -> tuple[int, Key]:
-    return rank(change), change.key
+def _level(entity: Entity) -> int:
+    """Return how deep in its tree a group stands: parents come before children."""
+    return len(entity.ancestors) if isinstance(entity, ThingGroup) else 0

@@ -11,17 +11,43 @@
     any          unreadable           any              Skip
 
 Absent means that AWS answered so; a key that a snapshot says nothing about counts as unreadable. Owned means that the
-ledger says replication created it. A thing type's immutable fields cannot be updated, which is a Skip, not a failure.
+ledger says replication created it.
+
+Different in a field that AWS lets nobody change (a group's parent, a type's description) means that the primary's was
+made anew: what replication created goes, and the next reading has it created; what it did not create is a Skip. Nothing
+that needs what goes is made by the same plan: AWS would refuse it, or it would keep the other from going.
+
+A thing cannot be made in a deprecated type. A type is therefore created undeprecated, and deprecated after the things;
+one that is deprecated already is taken back for a moment if a thing that is missing needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from iot_dr.model.changes import Change, Create, Delete, Plan, Skip, Snapshot, Update
-from iot_dr.model.entities import Entity, ThingType
-from iot_dr.model.keys import Key
+from iot_dr.model.entities import (
+    SETTABLE_STATUSES,
+    Certificate,
+    CertificateStatus,
+    Entity,
+    GroupMembership,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.keys import (
+    Key,
+    certificate_key,
+    key_of_target,
+    policy_key,
+    thing_group_key,
+    thing_key,
+    thing_type_key,
+)
 from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.order import ordered
 
@@ -30,25 +56,68 @@ def plan(
     desired: Snapshot, actual: Snapshot, *, owned: Collection[Key] = frozenset(), mode: Mode = Mode.MIRROR
 ) -> Plan:
     """Compare what must be (already translated) with what is, and return the changes in applicable order."""
-    changes = (_change(key, desired, actual, owned, mode) for key in desired.keys | actual.keys)
-    return Plan(ordered(change for change in changes if change is not None))
+    changes: list[Change] = []
+    for key in desired.keys | actual.keys:
+        changes.extend(_changes(key, desired, actual, owned, mode))
+    return Plan(ordered(_with_types_taken_back(_possible(changes), actual)))
 
 
 def deletable(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
     """Return the keys whose deletion depends on ownership alone, so that the ledger is asked about no others."""
-    return desired.absent & actual.entities.keys()
+    made_anew = (
+        key
+        for key, wanted in desired.entities.items()
+        if key in actual.entities and fixed_fields(wanted) != fixed_fields(actual.entities[key])
+    )
+    return (desired.absent & actual.entities.keys()) | frozenset(made_anew)
 
 
-def _change(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Key], mode: Mode) -> Change | None:
+def fixed_fields(entity: Entity) -> tuple[object, ...]:
+    """Return the values that AWS lets nobody change once the resource is made."""
+    match entity:
+        case ThingGroup(parent=parent, ancestors=ancestors, dynamic=dynamic):
+            return (parent, ancestors, dynamic)
+        case ThingType(description=description, searchable_attributes=searchable):
+            return (description, searchable)
+        case _:
+            return ()
+
+
+def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Key], mode: Mode) -> Iterator[Change]:
     for side, snapshot in (("primary", desired), ("secondary", actual)):
         if key not in snapshot.entities and key not in snapshot.absent:
-            return Skip(key, f"{side} unreadable: {snapshot.unreadable.get(key, 'not read')}")
+            yield Skip(key, f"{side} unreadable: {snapshot.unreadable.get(key, 'not read')}")
+            return
     wanted, found = desired.entities.get(key), actual.entities.get(key)
     if wanted is None:
-        return None if found is None else _surplus(found, owned, mode)
-    if found is None:
-        return Create(wanted, "missing in the secondary")
-    return None if wanted == found else _difference(wanted, found, mode)
+        if found is not None:
+            yield _surplus(found, owned, mode)
+    elif found is None:
+        yield from _missing(wanted)
+    elif wanted != found and not _keep_out_alike(wanted, found):
+        yield _difference(wanted, found, owned, mode)
+
+
+def _keep_out_alike(wanted: Entity, found: Entity) -> bool:
+    """Tell whether both certificates keep the device out, the found one by a status that AWS alone sets.
+
+    A certificate that waits for its activation is told of at every connection, which ends when it is set INACTIVE.
+    """
+    return (
+        isinstance(wanted, Certificate)
+        and isinstance(found, Certificate)
+        and wanted.status is CertificateStatus.INACTIVE
+        and found.status not in SETTABLE_STATUSES
+    )
+
+
+def _missing(wanted: Entity) -> Iterator[Change]:
+    if isinstance(wanted, ThingType) and wanted.deprecated:
+        fresh = replace(wanted, deprecated=False)
+        yield Create(fresh, "missing in the secondary")
+        yield Update(wanted, fresh, "deprecated in the primary")
+    else:
+        yield Create(wanted, "missing in the secondary")
 
 
 def _surplus(found: Entity, owned: Collection[Key], mode: Mode) -> Change:
@@ -59,15 +128,73 @@ def _surplus(found: Entity, owned: Collection[Key], mode: Mode) -> Change:
     return Delete(found, "absent in the primary")
 
 
-def _difference(wanted: Entity, found: Entity, mode: Mode) -> Change:
+def _difference(wanted: Entity, found: Entity, owned: Collection[Key], mode: Mode) -> Change:
+    fields = ", ".join(differing_fields(wanted, found))
     if mode is Mode.CREATE_ONLY:
-        return Skip(wanted.key, f"different, but the mode is {mode}")
-    if isinstance(wanted, ThingType) and isinstance(found, ThingType):
-        reachable = replace(found, deprecated=wanted.deprecated)
-        if reachable == found:
-            return Skip(wanted.key, "AWS lets nothing of a thing type change but its deprecation")
-        return Update(reachable, found, "deprecation differs")
-    return Update(wanted, found, f"{', '.join(differing_fields(wanted, found))} differs")
+        return Skip(wanted.key, f"{fields} differs, but the mode is {mode}")
+    if fixed_fields(wanted) == fixed_fields(found):
+        return Update(wanted, found, f"{fields} differs")
+    if found.key not in owned:
+        return Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and replication did not create it")
+    if mode is not Mode.MIRROR:
+        return Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and the mode is {mode}")
+    return Delete(found, f"{fields} differs, which AWS lets nobody change: it was made anew in the primary")
+
+
+def _with_types_taken_back(changes: Iterable[Change], actual: Snapshot) -> list[Change]:
+    """Add what takes deprecated types back while things are made in them."""
+    changes = list(changes)
+    needed = {name for change in changes if (name := _type_to_enter(change))}
+    for found in actual.entities.values():
+        if isinstance(found, ThingType) and found.deprecated and found.name in needed:
+            planned = next((one for one in changes if one.key == found.key and isinstance(one, Update)), None)
+            usable = replace(found, deprecated=False)
+            if planned is None:
+                changes.append(Update(usable, found, "a thing is to be made in it"))
+                changes.append(Update(found, usable, "deprecated in the primary"))
+            elif isinstance(planned.desired, ThingType) and planned.desired.deprecated:
+                changes.remove(planned)
+                changes.append(Update(usable, found, "a thing is to be made in it"))
+                changes.append(replace(planned, actual=usable))
+    return changes
+
+
+def _possible(changes: Iterable[Change]) -> list[Change]:
+    """Leave to the next reading what needs something that goes, or that is itself left to the next reading."""
+    changes = ordered(changes)
+    missing = {change.key for change in changes if isinstance(change, Delete)}
+    possible = []
+    for change in changes:
+        if missing.isdisjoint(_needs(change)):
+            possible.append(change)
+        elif isinstance(change, Create):
+            missing.add(change.key)
+    return possible
+
+
+def _needs(change: Change) -> tuple[Key, ...]:
+    """Return what has to be there for the change to be applied, as far as it may go or be missing."""
+    match change:
+        case Create(desired=ThingGroup(parent=parent)):
+            return (thing_group_key(parent),)
+        case Create(desired=PolicyAttachment(policy=policy, target=target)):
+            return policy_key(policy), key_of_target(target)
+        case Create(desired=ThingPrincipal(thing=thing, certificate_id=certificate_id)):
+            return thing_key(thing), certificate_key(certificate_id)
+        case Create(desired=GroupMembership(group=group, thing=thing)):
+            return thing_group_key(group), thing_key(thing)
+        case _:
+            return (thing_type_key(_type_to_enter(change)),)
+
+
+def _type_to_enter(change: Change) -> str:
+    match change:
+        case Create(desired=Thing(type_name=name)):
+            return name
+        case Update(desired=Thing(type_name=name), actual=Thing(type_name=old)) if name != old:
+            return name
+        case _:
+            return ""
 
 
 def differing_fields(one: Entity, other: Entity) -> tuple[str, ...]:

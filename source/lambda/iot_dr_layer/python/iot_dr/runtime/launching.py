@@ -15,7 +15,7 @@ from iot_dr.errors import ConfigurationError
 from iot_dr.model.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.concurrency import on
-from iot_dr.services.launch import Launcher, Progress
+from iot_dr.services.launch import COPY, Launcher, Progress
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class LaunchEnvironment:
     solution_name: str
     version: str
     create_health_check: str = "no"
+    certificate_mode: str = COPY
 
     @property
     def order(self) -> Launch:

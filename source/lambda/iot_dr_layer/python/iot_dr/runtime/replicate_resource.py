@@ -37,6 +37,7 @@ class WorkerEnvironment:
     ledger_table: str
     settle_seconds: int = Settling.complete
     incomplete_seconds: int = Settling.incomplete
+    certificate_mode: str = "copy"
 
 
 def replicate_resource_handler(
@@ -75,9 +76,11 @@ def _replication(environment: WorkerEnvironment) -> Replication:
     return Replication(
         scopes=ScopeReader(primary, secondary, regions, together),
         primary=primary,
+        secondary=secondary,
         writer=IotRegistryWriter(secondary_client, regions.secondary, account),
         ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
         clock=now,
         settling=Settling(environment.settle_seconds, environment.incomplete_seconds),
+        just_in_time=environment.certificate_mode == "jitr",
         together=together,
     )

@@ -13,6 +13,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.observability import logs
 from iot_dr.runtime.custom_resources import NOT_CREATED, Answer, Request, answering
 from iot_dr.services import start_launch
+from iot_dr.services.launch import COPY
 
 logger = logs.logger()
 
@@ -31,7 +32,11 @@ class SolutionLaunch:
             self.builds,
             request.properties["ProjectName"],
             launch,
-            request.properties["CreateHealthCheck"],
+            {
+                "CREATE_HEALTH_CHECK": request.properties["CreateHealthCheck"],
+                # A main stack of a version that had no such parameter is what an update rolls back to.
+                "CERTIFICATE_MODE": request.properties.get("CertificateMode", COPY),
+            },
             # CloudFormation may deliver a request twice; its ID, which both carry, makes one build of them.
             hashlib.sha256(request.request_id.encode()).hexdigest(),
         )

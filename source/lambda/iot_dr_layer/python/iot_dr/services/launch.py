@@ -18,6 +18,8 @@ PRIMARY_TEMPLATE = "disaster-recovery-for-aws-iot-primary-region.template"
 SECONDARY_TEMPLATE = "disaster-recovery-for-aws-iot-secondary-region.template"
 HEALTH_CHECKER_TEMPLATE = "disaster-recovery-for-aws-iot-r53-health-checker.template"
 TOOLSRC = "tools/toolsrc"
+COPY = "copy"
+"""The certificate mode of a launch that asks for none; the secondary stack's parameter names the other."""
 
 
 class Stacks(Protocol):
@@ -85,7 +87,7 @@ class Launched:
     outputs: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
-def launch(order: Launch, create_health_check: bool, launcher: Launcher) -> Launched:
+def launch(order: Launch, create_health_check: bool, launcher: Launcher, certificate_mode: str = COPY) -> Launched:
     """Bring everything up, or go on where an earlier run stopped.
 
     Raises:
@@ -112,7 +114,12 @@ def launch(order: Launch, create_health_check: bool, launcher: Launcher) -> Laun
         regions.secondary,
         order.secondary_stack,
         secondary_url,
-        {"PrimaryRegion": regions.primary, "GlobalTableStreamArn": stream, "Uuid": order.uuid},
+        {
+            "PrimaryRegion": regions.primary,
+            "GlobalTableStreamArn": stream,
+            "Uuid": order.uuid,
+            "CertificateMode": certificate_mode,
+        },
     )
     outputs |= _bring_up(launcher, secondary)
 
@@ -138,8 +145,10 @@ def _bring_up(launcher: Launcher, stack: Stack) -> dict[tuple[str, str], Mapping
 def _settings(
     order: Launch, launcher: Launcher, outputs: Mapping[tuple[str, str], Mapping[str, str]]
 ) -> Mapping[str, str]:
+    in_primary = outputs[order.regions.primary, order.primary_stack]
     in_secondary = outputs[order.regions.secondary, order.secondary_stack]
     return {
+        "RULE_ERROR_QUEUE_URL": in_primary["RuleErrorQueueUrl"],
         "LEDGER_TABLE": in_secondary["LedgerTableName"],
         "STATE_MACHINE_ARN": in_secondary["ReplicationStateMachineArn"],
         "IOT_ENDPOINT_PRIMARY": launcher.endpoint_of(order.regions.primary),

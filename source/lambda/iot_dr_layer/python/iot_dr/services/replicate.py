@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from iot_dr.errors import Conflict, NotReadyYet
+from iot_dr.errors import Conflict, InvalidResource, NotReadyYet, RegionUnavailable
 from iot_dr.model.changes import Action, Create, Delete, Plan, Update
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.entities import BillingGroup, Thing, ThingGroup
+from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Clock, Ledger, RegistryReader, RegistryWriter
+from iot_dr.reconcile.just_in_time import without_unregistered
 from iot_dr.reconcile.order import waves
 from iot_dr.reconcile.plan import deletable, plan
 from iot_dr.services.concurrency import Together, one_by_one
@@ -26,6 +28,7 @@ ROUNDS = 4
 """Times that one look reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
 
 NO_CERTIFICATE = "no certificate with a policy is attached yet"
+PRIMARY_UNREACHABLE = "the primary cannot be asked; what the event told is applied"
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,22 @@ class Replication:
         *,
         scopes: ScopeReader,
         primary: RegistryReader,
+        secondary: RegistryReader,
         writer: RegistryWriter,
         ledger: Ledger,
         clock: Clock,
         settling: Settling = DEFAULT_SETTLING,
+        just_in_time: bool = False,
         together: Together = one_by_one,
     ) -> None:
         self._scopes = scopes
         self._primary = primary
+        self._secondary = secondary
         self._writer = writer
         self._ledger = ledger
         self._clock = clock
         self._settling = settling
+        self._just_in_time = just_in_time
         self._together = together
 
     def replicate(self, look: Look) -> Replicated:
@@ -67,6 +74,13 @@ class Replication:
             RetryableError: the same look may succeed later.
             TerminalError: somebody must look.
         """
+        try:
+            return self._look(look)
+        except RegionUnavailable:
+            self._apply_carried(look)
+            raise
+
+    def _look(self, look: Look) -> Replicated:
         if look.looks and look.fingerprint:
             seen = self._attachments(look.key)
             if fingerprint(seen) == look.fingerprint:
@@ -91,6 +105,7 @@ class Replication:
         first = look.looks == 0
         look = replace(look, changed_at=look.occurred_at if first else now)
         state, reason = _verdict(look, done, seen, there=there)
+        source = scope.desired.entities.get(look.key)
         outcome = Outcome(
             look.key,
             state,
@@ -101,6 +116,8 @@ class Replication:
             # Kept by the schedule too, should the workflow that waits for it end early.
             again=state is State.PENDING,
             partial=not scope.whole and state is State.IN_SYNC,
+            source_id=source.thing_id if isinstance(source, Thing) else "",
+            source_version=source.version if isinstance(source, Thing) else 0,
         )
         if state is not State.ABSENT:
             self._ledger.record(outcome)
@@ -111,32 +128,36 @@ class Replication:
         """Read, plan and apply until a reading confirms what was deleted; return what was done and the last reading."""
         done: list[Action] = []
         deleted: set[Key] = set()
-        with_type = False
+        needs = False
         for _ in range(ROUNDS):
             started = self._clock()
-            scope = self._scopes.read(look.key, whole=look.whole, with_type=with_type)
+            scope = self._scopes.read(look.key, look.depth, needs=needs)
             todo = self._plan(scope)
             try:
                 self._apply(todo, deleted)
             except Conflict:
                 continue
-            except NotReadyYet:
-                if with_type:
+            except (NotReadyYet, InvalidResource):
+                # Something that it needs may be missing, or not be what it was: only a deeper reading tells.
+                if needs:
                     raise
-                with_type = True
+                needs = True
                 continue
             done.extend(todo.actions)
-            if not todo.deletes:
+            if not any(_needs_confirmation(change) for change in todo.actions):
                 # The resource itself too: a failure noted before it was gone would be tried again for ever.
                 self._forget({*deleted, look.key}, scope, started)
                 return Plan((*done, *todo.skips)), scope
-            # The primary may have made it anew between the reading and the deletion: only another reading tells.
+            # The primary may have changed it between the reading and the write: only another reading tells.
         raise Conflict(f"{look.key} kept changing while it was looked at")
 
     def _plan(self, scope: Scope) -> Plan:
-        candidates = deletable(scope.desired, scope.actual)
+        desired, actual = scope.desired, scope.actual
+        if self._just_in_time:
+            desired, actual = without_unregistered(desired, actual)
+        candidates = deletable(desired, actual)
         owned = self._ledger.owned(candidates) if candidates else frozenset()
-        return plan(scope.desired, scope.actual, owned=owned)
+        return plan(desired, actual, owned=owned)
 
     def _apply(self, todo: Plan, deleted: set[Key]) -> None:
         if todo.creates:
@@ -161,9 +182,52 @@ class Replication:
             self._ledger.forget(gone, before)
 
     def _attachments(self, thing: Key) -> Attachments:
-        certificates = sorted(self._primary.certificates_of_thing(thing.name))
-        policies = self._together(self._primary.policies_of_certificate, certificates)
+        certificates = sorted(one.certificate_id for one in self._primary.principals_of_thing(thing.name))
+        policies = self._together(self._primary.policies_of, map(certificate_target, certificates))
         return dict(zip(certificates, policies, strict=True))
+
+    def _apply_carried(self, look: Look) -> None:
+        """Apply what the event told of a thing, if it is surely newer than what the secondary has; delete nothing."""
+        carried = look.carried
+        if carried is None:
+            return
+        found = self._secondary.thing(carried.name)
+        if found is None:
+            self._apply(Plan((Create(carried, PRIMARY_UNREACHABLE),)), set())
+        else:
+            known_id, known_version = self._ledger.source_version(look.key)
+            wanted = replace(carried, billing_group=found.billing_group)
+            newer = known_id == carried.thing_id and carried.version > known_version
+            if not newer or wanted == found:
+                return
+            self._apply(Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), set())
+        now = self._clock()
+        outcome = Outcome(
+            look.key,
+            State.PENDING,
+            PRIMARY_UNREACHABLE,
+            at=now,
+            lag=now - look.occurred_at,
+            event_id=look.event_id,
+            again=True,
+            source_id=carried.thing_id,
+            source_version=carried.version,
+        )
+        self._ledger.record(outcome)
+
+
+def _needs_confirmation(change: Action) -> bool:
+    """Tell whether no version guards a write, so that it may have put an old state over a newer one.
+
+    A creation cannot: it is refused if somebody else was first, or changes nothing, as an attachment made twice.
+    """
+    match change:
+        case Delete():
+            return True
+        case Update(desired=Thing() | ThingGroup() | BillingGroup()):
+            return False
+        case _:
+            return isinstance(change, Update)
 
 
 def _verdict(look: Look, done: Plan, seen: Attachments, *, there: bool) -> tuple[State, str]:

@@ -1,27 +1,45 @@
 """Reads a resource and what hangs on it in both Regions, as two snapshots that can be planned.
 
-The scope of a thing: its type, its certificates on either side, their policies, and the attachments between them. The
-scope of a certificate: itself, its policies, their attachments. What is gone from the primary but still in the
-secondary brings in all that hangs on it there, since AWS deletes nothing that something hangs on.
+The scope of a thing: its certificates on either side, their policies, and the attachments between them; looked at for
+everything, its group memberships too. The scope of a certificate: its policies and their attachments; for everything,
+its things. The scope of a group: its policies. What is gone from the primary but still in the secondary brings in all
+that hangs on it there, since AWS deletes nothing that something hangs on.
 
-No more is read than a plan needs: what does not exist has nothing attached.
+No more is read than a plan needs: what does not exist has nothing attached, and what something needs in order to exist
+(its type, its parent groups) is read only when a write was refused for want of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from iot_dr.model.changes import Snapshot
-from iot_dr.model.entities import Entity, PolicyAttachment, Thing, ThingPrincipal
-from iot_dr.model.keys import Key, Kind, certificate_key, policy_key, thing_key, thing_type_key
+from iot_dr.model.entities import Entity, GroupMembership, PolicyAttachment, Thing, ThingGroup, ThingPrincipal
+from iot_dr.model.keys import (
+    Key,
+    Kind,
+    billing_group_key,
+    certificate_key,
+    certificate_target,
+    group_membership_key,
+    policy_key,
+    thing_group_key,
+    thing_group_target,
+    thing_key,
+    thing_type_key,
+)
+from iot_dr.model.looks import Depth
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.ports import RegistryReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.concurrency import Together, one_by_one
 
-SIDES = (Side.PRIMARY, Side.SECONDARY)
+SIDES = (Side.SECONDARY, Side.PRIMARY)
+"""In the order of reading. Read last, the primary's state is no older than the version that guards the write: whoever
+copies a newer state meanwhile raises that version, and the older one is refused."""
 Result = TypeVar("Result")
 
 
@@ -52,6 +70,11 @@ class _Side:
         else:
             self.found[key] = entity
 
+    def drop(self, key: Key) -> None:
+        """Say nothing about a key after all."""
+        self.found.pop(key, None)
+        self.absent.discard(key)
+
 
 class ScopeReader:
     """Reads scopes through a reader of each Region."""
@@ -67,28 +90,33 @@ class ScopeReader:
         self._regions = regions
         self._together = together
 
-    def read(self, key: Key, *, whole: bool = True, with_type: bool = False) -> Scope:
-        """Read the scope of a thing, thing type, certificate or policy.
+    def read(self, key: Key, depth: Depth = Depth.EVERYTHING, *, needs: bool = False) -> Scope:
+        """Read the scope of a resource.
 
         Args:
-            key: the resource.
-            whole: read all that hangs on a thing even if both Regions have the thing itself.
-            with_type: read the thing's type too. A type has events of its own and serves many things, so it is read
-                only when a thing could not be made for want of it.
+            key: the resource, of one of `ROOT_KINDS`.
+            depth: how much of what hangs on it to read.
+            needs: read too what it needs in order to exist: type, billing group, groups and their parents.
 
         Raises:
             RetryableError: a Region could not be read; nothing is concluded from a part.
         """
-        reading = _Reading(self._readers, self._together)
+        reading = _Reading(self._readers, self._together, depth)
         match key.kind:
             case Kind.THING:
-                reading.thing(key.name, whole=whole, with_type=with_type)
+                reading.thing(key.name, needs=needs)
             case Kind.CERTIFICATE:
-                reading.certificates({key.name})
+                reading.certificate(key.name, needs=needs)
             case Kind.POLICY:
                 reading.policies({key.name})
             case Kind.THING_TYPE:
-                reading.thing_type(key.name)
+                reading.thing_types({key.name})
+            case Kind.THING_GROUP:
+                reading.thing_group(key.name, needs=needs)
+            case Kind.BILLING_GROUP:
+                reading.billing_groups({key.name})
+            case Kind.GROUP_MEMBERSHIP:
+                reading.membership(key.name, key.other, needs=needs)
             case _:
                 raise ValueError(f"{key} is a relation, which hangs on something else")
         return reading.scope(self._regions)
@@ -97,9 +125,10 @@ class ScopeReader:
 class _Reading:
     """One reading of one scope."""
 
-    def __init__(self, readers: dict[Side, RegistryReader], together: Together) -> None:
+    def __init__(self, readers: dict[Side, RegistryReader], together: Together, depth: Depth) -> None:
         self._sides = {side: _Side(reader) for side, reader in readers.items()}
         self._together = together
+        self._depth = depth
         self._relations: set[Key] = set()
         self._whole = True
 
@@ -113,70 +142,198 @@ class _Reading:
             self._whole,
         )
 
-    def thing(self, name: str, *, whole: bool, with_type: bool) -> None:
-        """Read a thing, perhaps its type, its certificates and their policies."""
-        self._entities([thing_key(name)], lambda reader, key: reader.thing(key.name))
-        holders = [side for side in SIDES if thing_key(name) in self._sides[side].found]
-        if with_type:
-            self._type_of(name)
-        if len(holders) == len(SIDES) and not whole:
+    def thing(self, name: str, *, needs: bool = False) -> None:
+        """Read a thing and what hangs on it."""
+        key = thing_key(name)
+        self._entities([key], lambda reader, _: reader.thing(name))
+        if needs:
+            self._needs_of_thing(name)
+        holders = self._holders(key)
+        if len(holders) == len(SIDES) and self._depth is Depth.OWN:
             self._whole = False
             return
-        attached = self._lists(holders, lambda reader: reader.certificates_of_thing(name))
-        for side, certificates in attached.items():
-            self._relate(side, (ThingPrincipal(name, certificate) for certificate in certificates))
-        self.certificates(frozenset().union(*attached.values()))
+        attached = self._lists(holders, lambda reader: reader.principals_of_thing(name))
+        for side, principals in attached.items():
+            self._relate(side, principals)
+        certificates = {principal.certificate_id for found in attached.values() for principal in found}
+        self._certificates(certificates)
+        if needs:
+            self._strangers(certificates)
+        if self._depth is Depth.EVERYTHING or key in self._sides[Side.PRIMARY].absent:
+            groups = self._memberships(name, holders)
+            if needs:
+                self._groups(groups)
 
-    def certificates(self, certificate_ids: Iterable[str]) -> None:
-        """Read certificates, the policies attached to them on either side, and the attachments."""
-        wanted = frozenset(certificate_ids)
-        keys = [certificate_key(one) for one in sorted(wanted)]
-        self._entities(keys, lambda reader, key: reader.certificate(key.name))
-        holdings = [(side, key.name) for side in SIDES for key in keys if key in self._sides[side].found]
-        attached = self._together(self._policies_of, holdings)
-        for (side, certificate), policies in zip(holdings, attached, strict=True):
-            self._relate(side, (PolicyAttachment(policy, certificate) for policy in policies))
-        for certificate in sorted(wanted & self._only_in_secondary(Kind.CERTIFICATE)):
-            things = self._sides[Side.SECONDARY].reader.things_of_certificate(certificate)
-            self._relate(Side.SECONDARY, (ThingPrincipal(thing, certificate) for thing in things))
-        self.policies(frozenset().union(*attached))
+    def certificate(self, certificate_id: str, *, needs: bool) -> None:
+        """Read a certificate, what is attached to it and, for everything, what it is attached to."""
+        self._certificates({certificate_id})
+        if self._depth is not Depth.EVERYTHING:
+            return
+        holders = self._holders(certificate_key(certificate_id))
+        attached = self._lists(holders, lambda reader: reader.things_of_certificate(certificate_id))
+        for side, principals in attached.items():
+            self._relate(side, (one for one in principals if not thing_key(one.thing).reserved))
+        if needs:
+            things = {principal.thing for found in attached.values() for principal in found}
+            self._entities([thing_key(thing) for thing in sorted(things)], lambda reader, key: reader.thing(key.name))
 
     def policies(self, names: Iterable[str]) -> None:
         """Read policies, and all that still use one in the secondary if the primary has it no more."""
         wanted = frozenset(names)
         self._entities([policy_key(name) for name in sorted(wanted)], lambda reader, key: reader.policy(key.name))
         for name in sorted(wanted & self._only_in_secondary(Kind.POLICY)):
-            certificates = self._sides[Side.SECONDARY].reader.certificates_of_policy(name)
-            self._relate(Side.SECONDARY, (PolicyAttachment(name, certificate) for certificate in certificates))
+            targets = self._sides[Side.SECONDARY].reader.targets_of(name)
+            self._relate(Side.SECONDARY, (PolicyAttachment(name, target) for target in targets))
 
-    def thing_type(self, name: str) -> None:
-        """Read a thing type."""
-        self._entities([thing_type_key(name)], lambda reader, key: reader.thing_type(key.name))
+    def thing_types(self, names: Iterable[str]) -> None:
+        """Read thing types."""
+        self._entities([thing_type_key(name) for name in names], lambda reader, key: reader.thing_type(key.name))
 
-    def _type_of(self, name: str) -> None:
-        thing = self._sides[Side.PRIMARY].found.get(thing_key(name))
-        if isinstance(thing, Thing) and thing.type_name:
-            self.thing_type(thing.type_name)
+    def billing_groups(self, names: Iterable[str]) -> None:
+        """Read billing groups."""
+        self._entities([billing_group_key(name) for name in names], lambda reader, key: reader.billing_group(key.name))
+
+    def thing_group(self, name: str, *, needs: bool) -> None:
+        """Read a group and its policies, perhaps its parents too."""
+        key = thing_group_key(name)
+        self._groups({name}, parents=needs)
+        holders = self._holders(key)
+        if len(holders) == len(SIDES) and self._depth is Depth.OWN:
+            self._whole = False
+            return
+        static = [side for side in holders if not self._dynamic(side, name)]
+        self.policies(self._attachments_of([(side, thing_group_target(name)) for side in static]))
+
+    def membership(self, group: str, thing: str, *, needs: bool) -> None:
+        """Read whether a thing is in a group, perhaps thing and group too."""
+        relation = group_membership_key(group, thing)
+        self._relations.add(relation)
+        listed = self._lists(list(SIDES), lambda reader: reader.groups_of_thing(thing))
+        for side, groups in listed.items():
+            if group in groups:
+                self._relate(side, [GroupMembership(group, thing)])
+        self._leave_to_queries(thing, {group} & (listed[Side.SECONDARY] - listed[Side.PRIMARY]))
+        if needs:
+            self._entities([thing_key(thing)], lambda reader, _: reader.thing(thing))
+            self._needs_of_thing(thing)
+            self._groups({group})
+
+    def _certificates(self, certificate_ids: Iterable[str]) -> None:
+        """Read certificates, the policies attached to them on either side, and the attachments."""
+        wanted = frozenset(certificate_ids)
+        keys = [certificate_key(one) for one in sorted(wanted)]
+        self._entities(keys, lambda reader, key: reader.certificate(key.name))
+        holdings = [(side, certificate_target(key.name)) for side in SIDES for key in keys if key in self._found(side)]
+        policies = self._attachments_of(holdings)
+        for certificate in sorted(wanted & self._only_in_secondary(Kind.CERTIFICATE)):
+            self._relate(Side.SECONDARY, self._sides[Side.SECONDARY].reader.things_of_certificate(certificate))
+        self._leave_probes()
+        self.policies(name for name in policies if not policy_key(name).reserved)
+
+    def _leave_probes(self) -> None:
+        """Say nothing about the health checker's certificate, which its policy alone tells from the fleet's."""
+        for relation in [key for key in self._relations if key.kind is Kind.POLICY_ATTACHMENT and key.reserved]:
+            certificate = relation.other.removeprefix(certificate_target(""))
+            self._forget(relation)
+            self._forget(certificate_key(certificate))
+            for principal in [key for key in self._relations if key.other == certificate]:
+                self._forget(principal)
+
+    def _attachments_of(self, holdings: list[tuple[Side, str]]) -> frozenset[str]:
+        """Read what policies are attached to targets, and return their names."""
+        attached = self._together(self._policies_of, holdings)
+        for (side, target), policies in zip(holdings, attached, strict=True):
+            self._relate(side, (PolicyAttachment(policy, target) for policy in policies))
+        return frozenset().union(*attached)
+
+    def _memberships(self, thing: str, holders: list[Side]) -> set[str]:
+        listed = self._lists(holders, lambda reader: reader.groups_of_thing(thing))
+        for side, groups in listed.items():
+            self._relate(side, (GroupMembership(group, thing) for group in groups))
+        if len(listed) == len(SIDES):
+            self._leave_to_queries(thing, listed[Side.SECONDARY] - listed[Side.PRIMARY])
+        return {group for groups in listed.values() for group in groups}
+
+    def _leave_to_queries(self, thing: str, groups: Iterable[str]) -> None:
+        """Say nothing about memberships that the secondary has alone and keeps by a query: its index may be ahead."""
+        names, reader = sorted(groups), self._sides[Side.SECONDARY].reader
+        for name, group in zip(names, self._together(reader.thing_group, names), strict=True):
+            if group is not None and group.dynamic:
+                self._forget(group_membership_key(name, thing))
+
+    def _strangers(self, certificate_ids: Iterable[str]) -> None:
+        """Read which things hold certificates in the secondary alone: an exclusive one has room for no other."""
+        for certificate in sorted(certificate_ids):
+            holders = self._holders(certificate_key(certificate))
+            listed = self._lists(holders, _things_of(certificate))
+            if len(listed) == len(SIDES):
+                held = {principal.thing for principal in listed[Side.PRIMARY]}
+                strangers = (one for one in listed[Side.SECONDARY] if one.thing not in held)
+                self._relate(Side.SECONDARY, (one for one in strangers if not one.key.reserved))
+
+    def _groups(self, names: Iterable[str], *, parents: bool = True) -> None:
+        """Read groups, perhaps with all their parents, and leave out memberships that AWS keeps by a query.
+
+        The parents of one that stands elsewhere in the secondary may be what has to go.
+        """
+        wanted = [thing_group_key(name) for name in sorted(set(names))]
+        self._entities(wanted, lambda reader, key: reader.thing_group(key.name))
+        if parents or any(self._stands_elsewhere(key) for key in wanted):
+            groups = [entity for entity in self._found(Side.PRIMARY).values() if isinstance(entity, ThingGroup)]
+            above = {thing_group_key(name) for group in groups for name in group.ancestors} - set(wanted)
+            self._entities(sorted(above), lambda reader, key: reader.thing_group(key.name))
+        for relation in [key for key in self._relations if key.kind is Kind.GROUP_MEMBERSHIP]:
+            if any(self._dynamic(side, relation.name) for side in SIDES):
+                self._forget(relation)
+
+    def _needs_of_thing(self, name: str) -> None:
+        thing = self._found(Side.PRIMARY).get(thing_key(name))
+        if isinstance(thing, Thing):
+            self.thing_types(filter(None, [thing.type_name]))
+            self.billing_groups(filter(None, [thing.billing_group]))
+
+    def _dynamic(self, side: Side, group: str) -> bool:
+        found = self._found(side).get(thing_group_key(group))
+        return isinstance(found, ThingGroup) and found.dynamic
+
+    def _stands_elsewhere(self, group: Key) -> bool:
+        found = [entity for side in SIDES if isinstance(entity := self._found(side).get(group), ThingGroup)]
+        return len({(entity.parent, entity.ancestors) for entity in found}) > 1
+
+    def _found(self, side: Side) -> dict[Key, Entity]:
+        return self._sides[side].found
+
+    def _holders(self, key: Key) -> list[Side]:
+        return [side for side in SIDES if key in self._found(side)]
 
     def _only_in_secondary(self, kind: Kind) -> frozenset[str]:
-        gone = self._sides[Side.PRIMARY].absent & self._sides[Side.SECONDARY].found.keys()
+        gone = self._sides[Side.PRIMARY].absent & self._found(Side.SECONDARY).keys()
         return frozenset(key.name for key in gone if key.kind is kind)
 
     def _policies_of(self, holding: tuple[Side, str]) -> frozenset[str]:
-        side, certificate = holding
-        return self._sides[side].reader.policies_of_certificate(certificate)
+        side, target = holding
+        return self._sides[side].reader.policies_of(target)
 
-    def _relate(self, side: Side, relations: Iterable[PolicyAttachment | ThingPrincipal]) -> None:
+    def _forget(self, relation: Key) -> None:
+        self._relations.discard(relation)
+        for side in self._sides.values():
+            side.drop(relation)
+
+    def _relate(self, side: Side, relations: Iterable[PolicyAttachment | ThingPrincipal | GroupMembership]) -> None:
         for relation in relations:
             self._relations.add(relation.key)
             self._sides[side].found[relation.key] = relation
 
-    def _entities(self, keys: list[Key], read: Callable[[RegistryReader, Key], Entity | None]) -> None:
-        places = [(side, key) for side in SIDES for key in keys]
-        answers = self._together(lambda place: read(self._sides[place[0]].reader, place[1]), places)
-        for (side, key), entity in zip(places, answers, strict=True):
-            self._sides[side].add(key, entity)
+    def _entities(self, keys: Iterable[Key], read: Callable[[RegistryReader, Key], Entity | None]) -> None:
+        listed = list(keys)
+        for side in map(self._sides.__getitem__, SIDES):
+            for key, entity in zip(listed, self._together(partial(read, side.reader), listed), strict=True):
+                side.add(key, entity)
 
     def _lists(self, sides: list[Side], read: Callable[[RegistryReader], Result]) -> dict[Side, Result]:
         answers = self._together(lambda side: read(self._sides[side].reader), sides)
         return dict(zip(sides, answers, strict=True))
+
+
+def _things_of(certificate_id: str) -> Callable[[RegistryReader], frozenset[ThingPrincipal]]:
+    return lambda reader: reader.things_of_certificate(certificate_id)

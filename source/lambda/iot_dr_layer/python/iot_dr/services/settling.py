@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from iot_dr.model.changes import Snapshot
 from iot_dr.model.entities import PolicyAttachment, ThingPrincipal
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
 
 PAUSES = (1, 1, 2, 3, 5, 8, 13, 21, 34)
@@ -42,9 +42,10 @@ def attachments(snapshot: Snapshot, thing: Key) -> Attachments:
     for relation in snapshot.entities.values():
         if isinstance(relation, ThingPrincipal) and relation.thing == thing.name:
             seen[relation.certificate_id] = []
+    targets = {certificate_target(certificate): certificate for certificate in seen}
     for relation in snapshot.entities.values():
-        if isinstance(relation, PolicyAttachment) and relation.certificate_id in seen:
-            seen[relation.certificate_id].append(relation.policy)
+        if isinstance(relation, PolicyAttachment) and relation.target in targets:
+            seen[targets[relation.target]].append(relation.policy)
     return seen
 
 

@@ -43,14 +43,17 @@ class Leftover:
         return f"{self.remainder}{doubt}: {self.removal}"
 
 
-def start_launch(builds: Builds, project: str, launch: Launch, create_health_check: str, token: str) -> str:
-    """Start a build that brings all stacks of a launch up, or goes on where an earlier one stopped."""
+def start_launch(builds: Builds, project: str, launch: Launch, choices: Mapping[str, str], token: str) -> str:
+    """Start a build that brings all stacks of a launch up, or goes on where an earlier one stopped.
+
+    `choices` are the operator's, by the names of the build's variables.
+    """
     return builds.start(
         project,
         {
             "PRIMARY_REGION": launch.regions.primary,
             "SECONDARY_REGION": launch.regions.secondary,
-            "CREATE_HEALTH_CHECK": create_health_check,
+            **choices,
             "STACK_POSTFIX": launch.postfix,
             "UUID": launch.uuid,
         },

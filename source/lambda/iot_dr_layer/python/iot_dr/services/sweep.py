@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iot_dr.model.changes import Plan, Skip, Snapshot
-from iot_dr.model.entities import Entity, Policy
-from iot_dr.model.keys import Key, Kind, certificate_key
+from iot_dr.model.entities import BillingGroup, Entity, Policy, ThingGroup
+from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair
 from iot_dr.ports import Clock, Ledger, RegistryLister, Workflow
@@ -24,8 +24,8 @@ from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits, ensure_safe
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.concurrency import Together, one_by_one
 
-ROUND_KINDS = (Kind.THING, Kind.POLICY, Kind.CERTIFICATE)
-"""What the round covers: documents, and attachments, of which a certificate without thing has some too."""
+ROUND_KINDS = (Kind.THING, Kind.POLICY, Kind.CERTIFICATE, Kind.THING_GROUP, Kind.BILLING_GROUP)
+"""What the round covers: documents, descriptions and attachments; a certificate without thing has some too."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,13 @@ def _listed(lister: RegistryLister) -> list[Entity]:
     """List a registry without the health checker's own; its certificate is known by its policy alone."""
     # The list of policies gives names alone, so all that it can show is which are missing.
     policies = [Policy(name, "{}") for name in lister.policy_names()]
-    probes = [lister.certificates_of_policy(policy.name) for policy in policies if policy.key.reserved]
-    reserved = {certificate_key(one) for one in frozenset().union(*probes)}
-    entities: list[Entity] = [*lister.thing_types(), *lister.things(), *lister.certificates(), *policies]
-    return [entity for entity in entities if not entity.key.reserved and entity.key not in reserved]
+    probes = frozenset().union(*(lister.targets_of(policy.name) for policy in policies if policy.key.reserved))
+    entities: list[Entity] = [*lister.thing_types(), *lister.things(), *policies]
+    entities.extend(one for one in lister.certificates() if certificate_target(one.certificate_id) not in probes)
+    # Of groups too the lists show names alone.
+    entities.extend(ThingGroup(name) for name in lister.thing_group_names())
+    entities.extend(BillingGroup(name) for name in lister.billing_group_names())
+    return [entity for entity in entities if not entity.key.reserved]
 
 
 def _snapshot(entities: Iterable[Entity]) -> Snapshot:

@@ -1,0 +1,346 @@
+"""How long a burst of changes takes to cross, beside a control that starts one Standard execution per event.
+
+The burst: things of several types are made, given other attributes, another type and a group, as fast as the emulator
+takes it, then complete devices with keys, certificates and a policy. The clock starts when the last call in the primary
+has answered. It stops at the last call that changed the secondary's registry, seen at the proxy, once both Regions have
+been read and found equal. The same burst under other names follows for the control, on the same pair with the product's
+trigger switched off. The schedules are off in both: they repair, and would only blur what is measured.
+
+    .venv/bin/python -m benchmarks.burst [--things 1000] [--devices 200]
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Task as RichTask
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.control import Control
+from benchmarks.processors import ProcessorTime, processor_time
+from lab import registry
+from lab.counting import Call, Fault
+from lab.fleet import Fleet, Identity, make_identity
+from lab.pair import Pair
+from lab.progress import ConsoleProgress
+from lab.waiting import until
+
+TARGET = 5
+"""Times that the product is to be faster than the control."""
+
+TYPES = tuple(f"burst-type-{number}" for number in range(10))
+GROUPS = tuple(f"burst-group-{number}" for number in range(10))
+THREADS = 4
+"""Callers in the primary; the emulator answers no faster to more."""
+
+TIME_LIMIT = 900.0
+QUIET_SECONDS = 40.0
+"""Longer than the longest pause between two looks at a thing that lacks its certificate."""
+
+READS = ("Describe", "Get", "List", "BatchGet", "Query", "Scan", "Search")
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """What one burst took."""
+
+    made: float
+    crossed: float
+    calls: Counter[Call]
+    processors: ProcessorTime
+    failed: int
+    poison: int
+    differences: tuple[str, ...]
+
+
+class LastWrite:
+    """Notes when the secondary's registry was last changed, as the proxy's interceptor that spoils nothing."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self.at = 0.0
+
+    def __call__(self, call: Call) -> Fault | None:
+        """Note it."""
+        if call.service == "iot" and call.region == self._region and not call.operation.startswith(READS):
+            self.at = time.monotonic()
+        return None
+
+
+class _Rate(TextColumn):
+    """Steps per second."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: RichTask) -> Text:
+        """Render the rate so far."""
+        return Text(f"{task.finished_speed or task.speed or 0:.0f}/s")
+
+
+@click.command()
+@click.option("--things", default=1000, show_default=True, help="Things of the burst.")
+@click.option("--devices", default=200, show_default=True, help="Complete devices after them.")
+@click.option("--control/--no-control", default=True, show_default=True, help="Run the control too.")
+def main(things: int, devices: int, *, control: bool) -> None:
+    """Launch the product on the local Region pair, let the bursts cross, and print what they took."""
+    console = Console()
+    # What AWS gives an account; the emulator's own default depends on the machine's memory.
+    environ = {"LAMBDA_ACCOUNT_CONCURRENCY": "1000"}
+    with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console), environ=environ) as pair:
+        pair.launch(health_check=False)
+        bench = Bench(pair, console)
+        bench.prepare()
+        results = {"product": bench.burst("product", things, devices)}
+        if control:
+            bench.await_quiet()
+            with bench.control().instead_of_the_product():
+                bench.warm_up("control-warm")
+                results["control"] = bench.burst("control", things, devices)
+        _print(console, results, things + devices)
+
+
+class Bench:
+    """The pair, and what a burst needs of it."""
+
+    def __init__(self, pair: Pair, console: Console) -> None:
+        self._pair = pair
+        self._console = console
+        self._iot = pair.client("iot", pair.primary)
+        self._fleet = Fleet(self._iot, region=pair.primary, account=pair.account, policy_name="burst-policy")
+        stack = pair.rested_stack(f"IoTDRSecondary{pair.outputs['StackPostfix']}", pair.secondary)
+        self._outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def prepare(self) -> None:
+        """Switch the schedules off, make what things share, and let the functions start."""
+        schedules = self._pair.client("scheduler", self._pair.secondary)
+        for page in schedules.get_paginator("list_schedules").paginate():
+            for entry in page["Schedules"]:
+                found = schedules.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
+                kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+                schedules.update_schedule(State="DISABLED", **{key: found[key] for key in kept})
+        self._fleet.prepare(*TYPES)
+        for group in GROUPS:
+            self._fleet.make_group(group)
+        self.warm_up("warm")
+
+    def warm_up(self, name: str) -> None:
+        """Let some devices cross, so that the functions run."""
+        for number in range(20):
+            self._fleet.provision(f"{name}-{number}", thing_type=TYPES[0], identity=make_identity(name))
+        if not until(self._equal, 60):
+            raise click.ClickException("the devices made to warm up did not cross")
+        self.await_quiet()
+
+    def control(self) -> Control:
+        """Return the control for this pair."""
+        return Control(
+            lambda service: self._pair.client(service, self._pair.secondary),
+            self._outputs["ReplicationStateMachineArn"],
+        )
+
+    def await_quiet(self) -> None:
+        """Return when the product has made no call for longer than it pauses between two looks."""
+        seen: list[tuple[int, float]] = [(-1, 0.0)]
+
+        def quiet() -> bool:
+            total, now = sum(self._pair.proxy.counts().values()), time.monotonic()
+            if total != seen[0][0]:
+                seen[0] = (total, now)
+            return now - seen[0][1] > QUIET_SECONDS
+
+        with self._progress() as progress:
+            progress.add_task("Wait until nothing moves", total=None)
+            until(quiet, TIME_LIMIT)
+
+    def burst(self, name: str, things: int, devices: int) -> Crossing:
+        """Make and change the things, make the devices, and wait until all has crossed."""
+        pair = self._pair
+        with self._progress() as progress:
+            numbers = progress.track(range(devices), description="Make keys and certificates")
+            identities = [make_identity(f"{name}-{number}") for number in numbers]
+            pair.proxy.reset()
+            written = LastWrite(pair.secondary)
+            pair.proxy.intercept = written
+            before = processor_time(self._emulator)
+            begun = time.monotonic()
+            for title, change in self._changes(name, things, identities):
+                self._at_once(progress, f"{name}: {title}", change)
+            last = time.monotonic()
+            self._await_crossing(progress, name)
+            calls, processors = pair.proxy.counts(), processor_time(self._emulator) - before
+            pair.proxy.intercept = None
+        differences = self._differences()
+        return Crossing(
+            last - begun, written.at - last, calls, processors, self._failed(), self._poison(), tuple(differences)
+        )
+
+    def _changes(
+        self, name: str, things: int, identities: list[Identity]
+    ) -> Iterator[tuple[str, list[Callable[[], object]]]]:
+        """Yield the steps of a burst, each of calls whose order does not matter."""
+
+        def create(number: int) -> Callable[[], object]:
+            return lambda: self._iot.create_thing(
+                thingName=f"{name}-thing-{number}",
+                thingTypeName=_of(TYPES, number),
+                attributePayload={"attributes": {"site": "north", "serial": str(number)}},
+            )
+
+        def change(number: int) -> Callable[[], object]:
+            return lambda: self._fleet.change(f"{name}-thing-{number}", site="south", firmware="2")
+
+        def retype(number: int) -> Callable[[], object]:
+            return lambda: self._iot.update_thing(
+                thingName=f"{name}-thing-{number}", thingTypeName=_of(TYPES, number + 1)
+            )
+
+        def join(number: int) -> Callable[[], object]:
+            return lambda: self._fleet.join(_of(GROUPS, number), f"{name}-thing-{number}")
+
+        def provision(number: int, identity: Identity) -> Callable[[], object]:
+            return lambda: self._fleet.provision(
+                f"{name}-device-{number}",
+                thing_type=_of(TYPES, number),
+                attributes={"serial": str(number)},
+                identity=identity,
+            )
+
+        yield "make things", [create(number) for number in range(things)]
+        yield "change their attributes", [change(number) for number in range(things)]
+        yield "change their types", [retype(number) for number in range(things)]
+        yield "put them into groups", [join(number) for number in range(things)]
+        yield "make devices", [provision(number, identity) for number, identity in enumerate(identities)]
+
+    def _at_once(self, progress: Progress, title: str, calls: Iterable[Callable[[], object]]) -> None:
+        listed = list(calls)
+        with ThreadPoolExecutor(THREADS) as executor:
+            for _ in progress.track(executor.map(lambda call: call(), listed), len(listed), description=title):
+                pass
+
+    def _await_crossing(self, progress: Progress, name: str) -> None:
+        wanted = self._listed(self._pair.primary)
+        task = progress.add_task(f"{name}: cross", total=len(wanted))
+
+        def crossed() -> bool:
+            there = self._listed(self._pair.secondary)
+            equal = sum(there.get(thing) == value for thing, value in wanted.items())
+            progress.update(task, completed=equal)
+            return equal == len(wanted) and self._equal()
+
+        if not until(crossed, TIME_LIMIT):
+            self._console.print(f"[red]{name}: not equal within {TIME_LIMIT:.0f} s[/red]")
+
+    def _listed(self, region: str) -> dict[str, Any]:
+        """Return what few lists show: of each thing type and attributes, and of each group the things in it."""
+        iot = self._pair.client("iot", region)
+        listed: dict[str, Any] = {
+            thing["thingName"]: (thing.get("thingTypeName"), thing.get("attributes"))
+            for page in iot.get_paginator("list_things").paginate()
+            for thing in page["things"]
+        }
+        for group in GROUPS:
+            try:
+                pages = list(iot.get_paginator("list_things_in_thing_group").paginate(thingGroupName=group))
+            except iot.exceptions.ResourceNotFoundException:
+                continue  # it has not crossed yet
+            listed[group] = {thing for page in pages for thing in page["things"]}
+        return listed
+
+    def _differences(self) -> list[str]:
+        ours, theirs = (
+            registry.read(self._pair.client("iot", region), region)
+            for region in (self._pair.primary, self._pair.secondary)
+        )
+        return ours.differences(theirs)
+
+    def _equal(self) -> bool:
+        """Tell whether both are equal, reading all only when the lists agree: that takes several calls a thing."""
+        return self._listed(self._pair.primary) == self._listed(self._pair.secondary) and not self._differences()
+
+    def _failed(self) -> int:
+        """Count the resources that the ledger holds as failed or unsupported."""
+        pages = self._pair.client("dynamodb", self._pair.secondary).get_paginator("scan")
+        states = [
+            item["state"]["S"]
+            for page in pages.paginate(TableName=self._outputs["LedgerTableName"])
+            for item in page["Items"]
+            if "state" in item
+        ]
+        return sum(state in ("failed", "unsupported") for state in states)
+
+    def _poison(self) -> int:
+        """Count the stream records that were given up on."""
+        pages = self._pair.client("s3", self._pair.secondary).get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self._outputs["WorkBucketName"], Prefix="aws/lambda/")
+        return sum(len(page.get("Contents", ())) for page in found)
+
+    @property
+    def _emulator(self) -> int:
+        assert self._pair.emulator.pid is not None
+        return self._pair.emulator.pid
+
+    @contextmanager
+    def _progress(self) -> Iterator[Progress]:
+        columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(TextColumn("{task.description}"), *columns, console=self._console) as progress:
+            yield progress
+
+
+def _of(names: Sequence[str], number: int) -> str:
+    return names[number % len(names)]
+
+
+def _print(console: Console, results: dict[str, Crossing], resources: int) -> None:
+    times = Table(title="A burst and its crossing")
+    for column in ("", "made in s", "crossed after s", "calls a thing", "failed", "poison", "differences"):
+        times.add_column(column, justify="right" if column else "left")
+    shares = Table(title="Seconds of processor time until all had crossed")
+    for column in ("", "emulator", "Lambda workers", "benchmark and proxy", "passed", "processors busy"):
+        shares.add_column(column, justify="right" if column else "left")
+    for name, result in results.items():
+        times.add_row(
+            name,
+            f"{result.made:.1f}",
+            f"{result.crossed:.1f}",
+            f"{sum(result.calls.values()) / resources:.1f}",
+            *(str(count) for count in (result.failed, result.poison, len(result.differences))),
+        )
+        used = result.processors
+        shares.add_row(
+            name,
+            *(f"{value:.1f}" for value in (used.emulator, used.workers, used.benchmark, used.passed, used.busy)),
+        )
+    calls = Table(title="AWS calls a thing until all had crossed")
+    for column in ("Region", "service", "API", *results):
+        calls.add_column(column, justify="right" if column in results else "left")
+    every = {call for result in results.values() for call in result.calls}
+    for call in sorted(every, key=lambda one: (one.region, one.service, one.operation)):
+        counts = (f"{result.calls[call] / resources:.2f}" for result in results.values())
+        calls.add_row(call.region, call.service, call.operation, *counts)
+    console.print(times, shares, calls)
+    figures: dict[str, Any] = {
+        name: {"made_s": round(result.made, 1), "crossed_s": round(result.crossed, 1), "failed": result.failed}
+        for name, result in results.items()
+    }
+    if "control" in results:
+        figures["ratio"] = round(results["control"].crossed / results["product"].crossed, 2)
+        figures["target"] = TARGET
+    console.print_json(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The control of the burst: one Standard execution per event, beside the product on the same pair.
+
+It has the product's own definition, worker and reading of events, so that only two things differ: nothing is coalesced,
+and every event starts an execution of its own of a Standard state machine, as replication by event is commonly built.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lab.waiting import until
+
+NAME = "iot-dr-benchmark-control"
+STACK_SECONDS = 60
+
+HANDLER = """
+import os
+
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.workflow import StepFunctionsWorkflow
+from iot_dr.model.events import decode
+from iot_dr.services.start_replication import start_replication
+
+WORKFLOW = StepFunctionsWorkflow(client("stepfunctions"), os.environ["STATE_MACHINE_ARN"])
+
+
+def lambda_handler(event, _context):
+    for record in event["Records"]:
+        start_replication([decode(dict(DynamoDBRecord(record).dynamodb.new_image))], WORKFLOW)
+"""
+"""One execution per event: the product's start, given one event at a time."""
+
+Client = Callable[[str], Any]
+
+
+class Control:
+    """The control's state machine and trigger in the secondary Region, made from what the product's stack has."""
+
+    def __init__(self, client: Client, state_machine_arn: str) -> None:
+        self._client = client
+        self._product_arn = state_machine_arn
+        self._mapping = _mapping_of_the_product(client("lambda"))
+
+    @contextmanager
+    def instead_of_the_product(self) -> Iterator[None]:
+        """Stop the product's stream mapping and let the control read the stream from here on."""
+        functions = self._client("lambda")
+        functions.update_event_source_mapping(UUID=self._mapping["UUID"], Enabled=False)
+        self._create_trigger(functions, self._create_state_machine())
+        mapping = functions.create_event_source_mapping(
+            EventSourceArn=self._mapping["EventSourceArn"],
+            FunctionName=NAME,
+            StartingPosition="LATEST",
+            BatchSize=self._mapping["BatchSize"],
+            FilterCriteria=self._mapping["FilterCriteria"],
+        )
+        try:
+            yield
+        finally:
+            functions.delete_event_source_mapping(UUID=mapping["UUID"])
+
+    def _create_state_machine(self) -> str:
+        states = self._client("stepfunctions")
+        product = states.describe_state_machine(stateMachineArn=self._product_arn)
+        created = states.create_state_machine(
+            name=NAME, type="STANDARD", definition=product["definition"], roleArn=product["roleArn"]
+        )
+        return str(created["stateMachineArn"])
+
+    def _create_trigger(self, functions: Any, state_machine_arn: str) -> None:
+        product = functions.get_function_configuration(FunctionName=self._mapping["FunctionArn"])
+        role = self._create_role(state_machine_arn)
+        functions.create_function(
+            FunctionName=NAME,
+            Runtime=product["Runtime"],
+            Architectures=product["Architectures"],
+            Handler="handler.lambda_handler",
+            Role=role,
+            Code={"ZipFile": _zipped(HANDLER)},
+            Layers=[layer["Arn"] for layer in product["Layers"]],
+            Environment={"Variables": {"STATE_MACHINE_ARN": state_machine_arn}},
+            Timeout=product["Timeout"],
+            MemorySize=product["MemorySize"],
+        )
+        until(
+            lambda: functions.get_function_configuration(FunctionName=NAME).get("State", "Active") == "Active",
+            STACK_SECONDS,
+        )
+
+    def _create_role(self, state_machine_arn: str) -> str:
+        iam = self._client("iam")
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        start = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": state_machine_arn}
+        role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=_policy(trust))["Role"]
+        iam.put_role_policy(RoleName=NAME, PolicyName="StartExecutions", PolicyDocument=_policy(start))
+        return str(role["Arn"])
+
+
+def _mapping_of_the_product(functions: Any) -> dict[str, Any]:
+    pages = functions.get_paginator("list_event_source_mappings").paginate()
+    (mapping,) = (one for page in pages for one in page["EventSourceMappings"] if ":dynamodb:" in one["EventSourceArn"])
+    return dict(mapping)
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _zipped(code: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("handler.py", code)
+    return buffer.getvalue()

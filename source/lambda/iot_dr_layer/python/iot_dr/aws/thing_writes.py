@@ -1,0 +1,127 @@
+"""Writes of things and thing types: one function an intent, over an `iot` client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from iot_dr.aws.errors import call, read
+from iot_dr.errors import Conflict, InvalidResource, NotReadyYet
+from iot_dr.model.entities import PropagatingAttribute, Thing, ThingType
+
+REQUIRED_ACTIONS = frozenset(
+    {
+        "iot:AddThingToBillingGroup",
+        "iot:CreateThing",
+        "iot:CreateThingType",
+        "iot:DeleteThing",
+        "iot:DeleteThingType",
+        "iot:DeprecateThingType",
+        "iot:RemoveThingFromBillingGroup",
+        "iot:UpdateThing",
+        "iot:UpdateThingType",
+    }
+)
+
+
+def create_thing(client: Any, thing: Thing) -> None:
+    """Make a thing in its type and billing group."""
+    parameters: dict[str, Any] = {"thingName": thing.name}
+    if thing.type_name:
+        parameters["thingTypeName"] = thing.type_name
+    if thing.billing_group:
+        parameters["billingGroupName"] = thing.billing_group
+    if thing.attributes:
+        parameters["attributePayload"] = {"attributes": dict(thing.attributes)}
+    call(client.create_thing, **parameters)
+
+
+def update_thing(client: Any, thing: Thing, found: Thing) -> None:
+    """Give a thing the desired attributes, type and billing group.
+
+    Raises:
+        Conflict: it was changed since `found` was read.
+    """
+    if (thing.attributes, thing.type_name) != (found.attributes, found.type_name):
+        kind = {"thingTypeName": thing.type_name} if thing.type_name else {"removeThingType": True}
+        # Without merge the map that is sent replaces the one that is there, so removed keys go too.
+        payload = {"attributes": dict(thing.attributes), "merge": False}
+        call(
+            client.update_thing,
+            thingName=thing.name,
+            attributePayload=payload,
+            expectedVersion=found.version,
+            **kind,
+        )
+    if thing.billing_group != found.billing_group:
+        _move_to_billing_group(client, thing.name, found.billing_group, thing.billing_group)
+
+
+def _move_to_billing_group(client: Any, thing: str, old: str, new: str) -> None:
+    # A thing is in one billing group at most. https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot-billing-groups.html
+    if old:
+        read(client.remove_thing_from_billing_group, billingGroupName=old, thingName=thing)
+    if new:
+        call(client.add_thing_to_billing_group, billingGroupName=new, thingName=thing)
+
+
+def delete_thing(client: Any, thing: Thing) -> None:
+    """Remove a thing.
+
+    Raises:
+        Conflict: it was changed, or a certificate was attached to it, since it was read.
+    """
+    try:
+        read(client.delete_thing, thingName=thing.name, expectedVersion=thing.version)
+    except InvalidResource as error:
+        # So AWS says that a certificate has been attached to it since it was read.
+        # https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThing.html
+        raise Conflict(str(error)) from error
+
+
+def create_thing_type(client: Any, thing_type: ThingType) -> None:
+    """Make a thing type, not deprecated: a plan deprecates it when the things that need it are there."""
+    properties: dict[str, Any] = {}
+    if thing_type.description:
+        properties["thingTypeDescription"] = thing_type.description
+    if thing_type.searchable_attributes:
+        properties["searchableAttributes"] = list(thing_type.searchable_attributes)
+    if thing_type.propagating_attributes:
+        properties["mqtt5Configuration"] = _mqtt5_configuration(thing_type.propagating_attributes)
+    call(client.create_thing_type, thingTypeName=thing_type.name, thingTypeProperties=properties)
+
+
+def update_thing_type(client: Any, thing_type: ThingType, found: ThingType) -> None:
+    """Change what AWS lets change of a thing type."""
+    if thing_type.propagating_attributes != found.propagating_attributes:
+        configuration = _mqtt5_configuration(thing_type.propagating_attributes)
+        call(
+            client.update_thing_type,
+            thingTypeName=thing_type.name,
+            thingTypeProperties={"mqtt5Configuration": configuration},
+        )
+    if thing_type.deprecated != found.deprecated:
+        call(client.deprecate_thing_type, thingTypeName=thing_type.name, undoDeprecate=not thing_type.deprecated)
+
+
+def delete_thing_type(client: Any, thing_type: ThingType) -> None:
+    """Deprecate a thing type, and remove it once AWS lets it go.
+
+    Raises:
+        NotReadyYet: AWS wants five minutes between deprecation and deletion, and no thing that still uses the type.
+            https://docs.aws.amazon.com/iot/latest/developerguide/thing-types.html
+    """
+    if not thing_type.deprecated:
+        read(client.deprecate_thing_type, thingTypeName=thing_type.name)
+    try:
+        read(client.delete_thing_type, thingTypeName=thing_type.name)
+    except InvalidResource as error:
+        raise NotReadyYet(str(error)) from error
+
+
+def _mqtt5_configuration(attributes: Iterable[PropagatingAttribute]) -> dict[str, Any]:
+    return {
+        "propagatingAttributes": [
+            {"userPropertyKey": one.user_property, one.source: one.attribute} for one in attributes
+        ]
+    }

@@ -1,0 +1,37 @@
+"""Just-in-time registration: certificates that the secondary does not have yet come with their first connection.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+
+from iot_dr.model.changes import Snapshot
+from iot_dr.model.keys import Key, Kind, certificate_target
+
+
+def without_unregistered(desired: Snapshot, actual: Snapshot) -> tuple[Snapshot, Snapshot]:
+    """Leave out, on both sides, certificates that only the primary has, and what hangs on them."""
+    unregistered = {key.name for key in desired.entities if key.kind is Kind.CERTIFICATE and key in actual.absent}
+    return _without(desired, unregistered), _without(actual, unregistered)
+
+
+def _without(snapshot: Snapshot, certificates: Container[str]) -> Snapshot:
+    def kept(key: Key) -> bool:
+        match key.kind:
+            case Kind.CERTIFICATE:
+                return key.name not in certificates
+            case Kind.THING_PRINCIPAL:
+                return key.other not in certificates
+            case Kind.POLICY_ATTACHMENT:
+                return key.other.removeprefix(certificate_target("")) not in certificates
+            case _:
+                return True
+
+    return replace(
+        snapshot,
+        entities={key: entity for key, entity in snapshot.entities.items() if kept(key)},
+        absent=frozenset(filter(kept, snapshot.absent)),
+    )

@@ -1,0 +1,1 @@
+"""Recorder of calls that raise no registry event."""

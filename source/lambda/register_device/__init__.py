@@ -1,0 +1,1 @@
+"""Starter of the replication for devices that just-in-time registration met."""

@@ -1,0 +1,121 @@
+"""A device of a registered authority registers itself in each Region by connecting, and the secondary lets it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lab.devices import MqttDevice, Refused
+from lab.fleet import Authority, Identity, device_policy
+from lab.pair import Pair
+from lab.waiting import until
+from tests.e2e.observing import (
+    SECONDS,
+    Ledger,
+    await_quiet,
+    certificate_status,
+    certificates_of,
+    policies_of,
+    thing,
+)
+
+WAITING = "PENDING_ACTIVATION"
+PATIENCE = 40.0
+"""Seconds: each try ends in a refusal that takes a while, each refusal is told to a function that may start cold."""
+
+
+@pytest.fixture
+def device(pair: Pair, primary: Any, secondary: Any, name: str) -> Identity:
+    """A device of an authority that both Regions know; neither Region has met the device."""
+    authority = Authority(f"authority of {name}")
+    for iot in (primary, secondary):
+        authority.register(iot)
+    return authority.issue(name)
+
+
+def test_a_device_that_the_primary_let_in_is_let_in_by_the_secondary_with_all_that_it_needs(
+    pair: Pair, primary: Any, secondary: Any, device: Identity, name: str
+) -> None:
+    assert not _connects(pair, pair.secondary, device, name)
+    assert certificate_status(secondary, device) == WAITING
+    assert not _connects(pair, pair.primary, device, name)
+    _let_in(pair, primary, device, name)
+
+    assert until(lambda: _connects(pair, pair.secondary, device, name), PATIENCE)
+
+    assert certificate_status(secondary, device) == "ACTIVE"
+    assert policies_of(pair, device) == {name}
+    assert certificates_of(secondary, name) == {device.certificate_id}
+
+
+@pytest.fixture
+def only_just_in_time(pair: Pair) -> Iterator[None]:
+    """The worker as the parameter CertificateMode = jitr makes it."""
+    found = pair.client("cloudformation", pair.secondary).describe_stack_resource(
+        StackName=f"IoTDRSecondary{pair.outputs['StackPostfix']}", LogicalResourceId="ReplicateResourceFunction"
+    )
+    worker, functions = found["StackResourceDetail"]["PhysicalResourceId"], pair.client("lambda", pair.secondary)
+    variables = functions.get_function_configuration(FunctionName=worker)["Environment"]["Variables"]
+
+    def set_mode(mode: str) -> None:
+        environment = {"Variables": {**variables, "CERTIFICATE_MODE": mode}}
+        functions.update_function_configuration(FunctionName=worker, Environment=environment)
+        functions.get_waiter("function_updated_v2").wait(FunctionName=worker)
+
+    set_mode("jitr")
+    yield
+    set_mode(variables["CERTIFICATE_MODE"])
+
+
+@pytest.mark.usefixtures("only_just_in_time")
+def test_in_jitr_mode_a_certificate_comes_with_its_devices_first_connection_and_not_before(
+    pair: Pair, primary: Any, secondary: Any, device: Identity, name: str
+) -> None:
+    assert not _connects(pair, pair.primary, device, name)
+    _let_in(pair, primary, device, name)
+    assert until(lambda: thing(secondary, name), SECONDS)
+    await_quiet(pair)
+    assert certificate_status(secondary, device) is None
+
+    assert not _connects(pair, pair.secondary, device, name)
+
+    assert until(lambda: certificate_status(secondary, device) == "ACTIVE", SECONDS)
+    assert until(lambda: _connects(pair, pair.secondary, device, name), PATIENCE)
+    assert certificates_of(secondary, name) == {device.certificate_id}
+    assert policies_of(pair, device) == {name}
+
+
+def test_a_device_that_the_primary_has_not_let_in_is_looked_at_and_not_let_in(
+    pair: Pair, secondary: Any, device: Identity, name: str, ledger: Ledger
+) -> None:
+    for region in (pair.primary, pair.secondary):
+        assert not _connects(pair, region, device, name)
+
+    assert until(lambda: ledger(f"certificate#{device.certificate_id}"), SECONDS)
+
+    assert certificate_status(secondary, device) != "ACTIVE"
+    assert not _connects(pair, pair.secondary, device, name)
+
+
+def _let_in(pair: Pair, primary: Any, device: Identity, name: str) -> None:
+    """Do what the customer's own function does in the primary: policy, thing, activation."""
+    arn = f"arn:aws:iot:{pair.primary}:{pair.account}:cert/{device.certificate_id}"
+    primary.create_policy(policyName=name, policyDocument=device_policy(pair.primary, pair.account))
+    primary.attach_policy(policyName=name, target=arn)
+    primary.create_thing(thingName=name)
+    primary.attach_thing_principal(thingName=name, principal=arn)
+    primary.update_certificate(certificateId=device.certificate_id, newStatus="ACTIVE")
+
+
+def _connects(pair: Pair, region: str, device: Identity, name: str) -> bool:
+    client = MqttDevice(
+        pair.device_endpoint(region), client_id=name, identity=device, ca_file=pair.emulator.ca_file, timeout=2
+    )
+    try:
+        client.connect()
+    except Refused:
+        return False
+    client.close()
+    return True

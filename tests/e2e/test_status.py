@@ -1,0 +1,77 @@
+"""`iot-dr status` says of a device what became of it, while it is replicated, when it fails, and when it is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.counting import Call, Refusal
+from lab.fleet import Fleet
+from lab.pair import Pair
+from lab.waiting import until
+from tests.e2e.commands import asked, iot_dr
+from tests.e2e.observing import SECONDS, Ledger, is_whole
+
+
+def test_a_device_that_crossed_is_in_sync_with_its_lag_and_its_certificate(
+    pair: Pair, fleet: Fleet, name: str, ledger: Ledger
+) -> None:
+    device = fleet.provision(name, attributes={"site": "north"})
+    assert until(lambda: is_whole(pair, device) and ledger(f"thing#{name}").get("state") == "in_sync", SECONDS)
+
+    code, answer = asked(pair, "status", "--device", name)
+
+    assert (code, answer["state"], answer["reason"]) == (0, "in_sync", "")
+    assert answer["certificates"] == [device.identity.certificate_id]
+    assert answer["lag_ms"] > 0
+    assert answer["owned"] is True
+    assert answer["since"] <= answer["checked_at"]
+
+
+def test_the_table_says_the_same(pair: Pair, fleet: Fleet, name: str, ledger: Ledger) -> None:
+    device = fleet.provision(name)
+    assert until(lambda: is_whole(pair, device) and ledger(f"thing#{name}").get("state") == "in_sync", SECONDS)
+
+    result = iot_dr(pair, "status", "--device", name)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"thing#{name}" in result.stdout
+    assert device.identity.certificate_id in result.stdout
+
+
+def test_a_device_that_the_secondary_refuses_has_failed_with_the_reason_until_it_is_gone(
+    pair: Pair, primary: Any, name: str, ledger: Ledger
+) -> None:
+    def refuse_things(call: Call) -> Refusal | None:
+        refused = call.operation == "CreateThing" and call.region == pair.secondary
+        return Refusal(400, "InvalidRequestException", "not today") if refused else None
+
+    pair.proxy.intercept = refuse_things
+    try:
+        primary.create_thing(thingName=name)
+        assert until(lambda: ledger(f"thing#{name}").get("state") == "failed", SECONDS)
+        assert until(lambda: ledger(f"thing#{name}").get("next_attempt"), SECONDS)
+    finally:
+        pair.proxy.intercept = None
+
+    code, answer = asked(pair, "status", "--device", name)
+    assert (code, answer["state"], answer["attempts"]) == (1, "failed", 1)
+    assert "not today" in answer["reason"]
+    assert answer["since"] < answer["next_attempt"]
+
+    code, waiting = asked(pair, "status")
+    assert code == 1
+    group = {"state": "failed", "reason": "InvalidRequestException of CreateThing"}
+    assert any(group.items() <= one.items() for one in waiting["groups"])
+    assert f"thing#{name}" in [item["resource"] for item in waiting["oldest"]] or waiting["waiting"] > 20
+
+    primary.delete_thing(thingName=name)
+    assert until(lambda: not ledger(f"thing#{name}"), SECONDS)
+    code, answer = asked(pair, "status", "--device", name)
+    assert (code, answer["state"], answer["certificates"]) == (1, "unknown", None)
+
+
+def test_a_ledger_that_is_not_there_is_said_with_the_mend(pair: Pair) -> None:
+    result = iot_dr(pair, "status", "--ledger-table", "no-such-table")
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: there is no ledger no-such-table in {pair.secondary}; LEDGER_TABLE must")

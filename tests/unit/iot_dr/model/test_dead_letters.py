@@ -1,0 +1,136 @@
+"""Messages in exactly the form that AWS documents for the error action and the S3 failure destination."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from iot_dr.errors import EventError
+from iot_dr.model.dead_letters import RuleError, event_item, read_invocation, read_rule_error
+from iot_dr.model.events import decode
+from templates.primary_region import EVENT_FAMILIES
+
+PAYLOAD = {
+    "eventType": "THING_EVENT",
+    "eventId": "f5ae9b94-8b8e-4d8e-8c8f-b3266dd89853",
+    "timestamp": 1234567890123,
+    "operation": "CREATED",
+    "accountId": "123456789012",
+    "thingId": "b604f69c-aa9a-4d4a-829e-c480e958a0b5",
+    "thingName": "pump-17",
+    "versionNumber": 1,
+    "thingTypeName": None,
+    "attributes": {"site": "north"},
+}
+ENCODED = base64.b64encode(json.dumps(PAYLOAD).encode()).decode()
+MESSAGE = {
+    "ruleName": "IoTDRPrimary20261124120000_ThingEvent",
+    "topic": "$aws/events/thing/pump-17/created",
+    "cloudwatchTraceId": "7e146a2c-95b5-6caf-98b9-50e3969734c7",
+    "clientId": "N/A",
+    "base64OriginalPayload": ENCODED,
+    "failures": [
+        {
+            "failedAction": "DynamoDBv2Action",
+            "failedResource": "IoTDRGlobalTable20261124120000",
+            "errorMessage": "Failed to write to DynamoDB",
+        }
+    ],
+}
+
+
+def changed(**fields: Any) -> str:
+    return json.dumps({**MESSAGE, **fields})
+
+
+def test_a_rules_error_message_says_what_was_lost_and_why() -> None:
+    assert read_rule_error(json.dumps(MESSAGE)) == RuleError(
+        "$aws/events/thing/pump-17/created", ENCODED, "Failed to write to DynamoDB"
+    )
+
+
+def test_a_message_with_several_failures_tells_all_of_them() -> None:
+    failures = [{"errorMessage": "one"}, {"errorMessage": "two"}]
+
+    assert read_rule_error(changed(failures=failures)).reason == "one; two"
+
+
+def test_a_message_that_tells_no_failure_can_still_be_replayed() -> None:
+    assert read_rule_error(changed(failures=None)).reason == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not JSON", "[]", "7", "{}", json.dumps({"topic": "$aws/events/thing/a/created"}), changed(failures=[1])],
+)
+def test_what_no_error_action_wrote_is_refused(body: str) -> None:
+    with pytest.raises(EventError, match="not the message of a rule's error action"):
+        read_rule_error(body)
+
+
+def test_the_item_is_the_one_that_the_rule_would_have_written() -> None:
+    item = event_item(
+        read_rule_error(json.dumps(MESSAGE)), event_id="id-1", source_region="us-east-1", now=1_700_000_000_999
+    )
+
+    assert item == {
+        "resource": "pump-17",
+        "event_id": "id-1",
+        "source_region": "us-east-1",
+        "eventType": "THING_EVENT",
+        "operation": "CREATED",
+        "expires": 1_700_000_000 + 172_800,
+        "payload": ENCODED,
+    }
+
+
+def test_the_trigger_reads_it_like_any_other() -> None:
+    item = event_item(RuleError(MESSAGE["topic"], ENCODED, ""), event_id="id-1", source_region="us-east-1", now=0)
+
+    event = decode(item)
+
+    assert (str(event.key), event.operation, event.event_id) == ("thing#pump-17", "CREATED", PAYLOAD["eventId"])
+
+
+@pytest.mark.parametrize("family", EVENT_FAMILIES, ids=lambda family: family.stem)
+def test_the_resource_is_what_the_familys_rule_takes_from_the_topic(family: Any) -> None:
+    fields = [f"any-{number}" if field == "+" else field for number, field in enumerate(family.topic_filter.split("/"))]
+
+    item = event_item(RuleError("/".join(fields), ENCODED, ""), event_id="1", source_region="r", now=0)
+
+    assert item["resource"] == fields[family.name_segment - 1]
+
+
+@pytest.mark.parametrize("topic", ["", "fleet/pump-17/up", "$aws/events/thing"])
+def test_what_is_no_registry_event_is_refused(topic: str) -> None:
+    with pytest.raises(EventError, match="not the topic of a registry event"):
+        event_item(RuleError(topic, ENCODED, ""), event_id="1", source_region="r", now=0)
+
+
+@pytest.mark.parametrize("payload", ["this is not base64!", base64.b64encode(b"[1]").decode(), "bm90IEpTT04="])
+def test_a_payload_that_cannot_be_read_is_refused(payload: str) -> None:
+    with pytest.raises(EventError, match="original payload is not"):
+        event_item(RuleError(MESSAGE["topic"], payload, ""), event_id="1", source_region="r", now=0)
+
+
+IMAGE = {"resource": {"S": "pump-17"}, "payload": {"S": ENCODED}}
+RECORDS = {"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": IMAGE}}, {"dynamodb": {}}]}
+CONTEXT = {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 11}
+
+
+@pytest.mark.parametrize("payload", [json.dumps(RECORDS), RECORDS], ids=["escaped", "plain"])
+def test_what_lambda_keeps_gives_back_its_records_and_the_condition(payload: Any) -> None:
+    text = json.dumps({"requestContext": CONTEXT, "payload": payload})
+
+    assert read_invocation(text) == ([IMAGE, {}], "RetryAttemptsExhausted")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"payload": "{}"}', '{"payload": {"Records": [1]}}', "[]", '{"payload": 7}']
+)
+def test_what_lambda_did_not_keep_is_refused(text: str) -> None:
+    with pytest.raises(EventError, match="not the record of a failed invocation"):
+        read_invocation(text)

@@ -1,0 +1,82 @@
+"""The registrar: messages of just-in-time registration in, a look at each certificate out."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from iot_dr.errors import AccessDenied, ConfigurationError
+from iot_dr.runtime.register_device import register_device_handler
+from tests.builders import SECONDARY, a_certificate_id
+from tests.endpoint import Answer, Endpoint, Request
+from tests.unit.lambda_functions.functions import STATE_MACHINE, Function, load
+
+STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
+CERTIFICATE = a_certificate_id("pump-17")
+REGISTERED = json.dumps({"certificateId": CERTIFICATE, "timestamp": 1_795_521_600_000})
+
+
+@pytest.fixture
+def aws() -> Iterator[Endpoint]:
+    with Endpoint(lambda _request: STARTED) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def registrar(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
+    return load("register_device", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+
+
+def a_batch(*bodies: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": f"m-{number}",
+                "receiptHandle": "r",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{SECONDARY}:123456789012:JitrQueue",
+                "awsRegion": SECONDARY,
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def test_a_device_that_keeps_trying_is_looked_at_once(aws: Endpoint, registrar: Function) -> None:
+    assert registrar(a_batch(REGISTERED, REGISTERED), None) == {"batchItemFailures": []}
+
+    (request,) = aws.requests
+    (look,) = json.loads(request.body["input"])["resources"]
+    assert request.body["stateMachineArn"] == STATE_MACHINE
+    assert (look["kind"], look["name"], look["depth"]) == ("certificate", CERTIFICATE, "everything")
+
+
+def test_an_unreadable_message_is_reported_alone_and_logged_without_traceback(
+    aws: Endpoint, registrar: Function, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert registrar(a_batch("{}", REGISTERED), None) == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+
+    assert aws.operations() == ["StartExecution"]
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "certificateId" in vars(line)["reason"]
+    assert line.exc_info is None
+
+
+def test_a_workflow_that_cannot_be_started_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denies(_request: Request) -> Answer:
+        return Answer({"__type": "AccessDeniedException", "message": "no"}, 400)
+
+    with Endpoint(denies) as aws:
+        registrar = load("register_device", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+
+        with pytest.raises(AccessDenied):
+            registrar(a_batch(REGISTERED), None)
+
+
+def test_without_its_variables_the_function_does_not_start() -> None:
+    with pytest.raises(ConfigurationError, match="STATE_MACHINE_ARN"):
+        register_device_handler({})
