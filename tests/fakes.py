@@ -302,11 +302,12 @@ class InMemoryRegistry:
             del self._entities[relation.key]
 
     def _delete_type(self, actual: ThingType) -> None:
+        # The adapter deprecates it first, unless it is in use.
+        if any(thing.type_name == actual.name for thing in self.things()):
+            raise NotReadyYet(f"a thing uses {actual.key}")
         if not actual.deprecated:
             self._entities[actual.key] = replace(actual, deprecated=True)
             self._deprecated_at.setdefault(actual.name, self._clock())
-        if any(thing.type_name == actual.name for thing in self.things()):
-            raise NotReadyYet(f"a thing uses {actual.key}")
         if self._clock() - self._deprecated_at[actual.name] < self._wait:
             raise NotReadyYet(f"{actual.key} was deprecated less than five minutes ago")
         del self._deprecated_at[actual.name]

@@ -64,9 +64,17 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
     ]
 
 
-def read_dependents(whose: str, region: str) -> list[Statement]:
+def read_dependents(whose: str, region: str, region_value: Any) -> list[Statement]:
     """Read what depends on a resource, as one must before deleting it."""
-    return [allow(f"Read{whose}PolicyUse", [iot.ListTargetsForPolicy], [_policies(region)])]
+    return [
+        allow(f"Read{whose}PolicyUse", [iot.ListTargetsForPolicy], [_policies(region)]),
+        allow(
+            f"Read{whose}TypeUse",
+            [iot.ListThings],
+            ["*"],  # the list calls know no resource
+            in_regions(region_value),
+        ),
+    ]
 
 
 def write_resources(whose: str, region: str, region_value: Any) -> list[Statement]:

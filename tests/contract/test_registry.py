@@ -427,10 +427,17 @@ def test_a_type_is_not_deleted_while_a_thing_uses_it_or_before_aws_wants(registr
     thing_type = ThingType(registry.name("type"))
     registry.create(thing_type, Thing(registry.name("thing"), type_name=thing_type.name))
 
+    for actual in (thing_type, replace(thing_type, deprecated=True)):
+        with pytest.raises(NotReadyYet):
+            registry.delete(actual)
+
+    assert registry.reader.thing_type(thing_type.name) == thing_type, "deprecated, it would take no new things"
+
+    registry.delete(registry.reader.thing(registry.name("thing")))
     with pytest.raises(NotReadyYet):
         registry.delete(thing_type)
 
-    assert registry.reader.thing_type(thing_type.name).deprecated
+    assert registry.reader.thing_type(thing_type.name) == replace(thing_type, deprecated=True)
 
 
 def test_a_type_that_is_gone_is_deleted_with_success(registry: Registry) -> None:

@@ -572,6 +572,7 @@ def test_everything_is_deleted_with_what_aws_wants_first(iot: Stubbed, writer: I
     iot.answers("list_policy_versions", _versions(2, 7), policyName="pumps")
     iot.answers("delete_policy_version", policyName="pumps", policyVersionId="8")
     iot.answers("delete_policy", policyName="pumps")
+    iot.answers("list_things", {"things": []}, thingTypeName="pump", maxResults=1)
     iot.answers("deprecate_thing_type", thingTypeName="pump")
     iot.answers("delete_thing_type", thingTypeName="pump")
     iot.answers("delete_thing_type", thingTypeName="old")
@@ -595,6 +596,13 @@ def test_a_policy_that_is_gone_needs_no_versions_deleted(iot: Stubbed, writer: I
     iot.fails("delete_policy", "ResourceNotFoundException", 404)
 
     writer.delete(Delete(Policy("pumps", "{}"), ""))
+
+
+def test_a_type_that_is_in_use_is_not_even_deprecated(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.answers("list_things", {"things": [THING_ANSWER]}, thingTypeName="pump", maxResults=1)
+
+    with pytest.raises(NotReadyYet, match="in use"):
+        writer.delete(Delete(ThingType("pump"), ""))
 
 
 def test_a_type_that_aws_does_not_delete_yet_is_not_ready(iot: Stubbed, writer: IotRegistryWriter) -> None:

@@ -321,6 +321,48 @@ def test_a_type_made_anew_with_another_description_replaces_the_copy_when_aws_le
     assert world.ledger.owned([anew.key]) == {anew.key}
 
 
+def _with_a_type_made_anew_that_is_in_use() -> World:
+    """A world that missed the time in which the primary's type was in no use."""
+    world = _replicated(a_thing_type(), a_thing(type_name="pump"))
+    world.primary.remove(thing_type_key("pump"))
+    world.primary.put(
+        replace(a_thing_type(), description="made anew"), a_thing(type_name="pump"), a_thing("new", type_name="pump")
+    )
+    return world
+
+
+def test_a_type_made_anew_waits_while_it_is_in_use_and_takes_things_meanwhile() -> None:
+    world = _with_a_type_made_anew_that_is_in_use()
+
+    sweep_until_quiet(world)
+
+    assert world.secondary.thing_type("pump") == a_thing_type()
+    assert world.secondary.thing("new") == world.primary.thing("new")
+    outcome = world.ledger.outcome(thing_type_key("pump"))
+    assert outcome is not None
+    assert (outcome.state, outcome.again) == (State.PENDING, True)
+    assert "uses thing_type#pump" in outcome.reason
+
+
+def test_what_such_a_thing_needs_besides_its_type_is_made_for_it() -> None:
+    world = _with_a_type_made_anew_that_is_in_use()
+    world.primary.put(BillingGroup("costs"), replace(a_thing("new", type_name="pump"), billing_group="costs"))
+
+    world.look(thing_key("new"), depth=Depth.ATTACHMENTS)
+
+    assert world.secondary.thing("new") == world.primary.thing("new")
+
+
+def test_a_type_made_anew_replaces_the_copy_once_nothing_uses_it() -> None:
+    world = _with_a_type_made_anew_that_is_in_use()
+    sweep_until_quiet(world)
+    world.primary.put(a_thing(), a_thing("new"))
+
+    sweep_until_quiet(world)
+
+    assert world.secondary.entities == world.wanted
+
+
 def test_what_mqtt_messages_carry_of_a_type_follows() -> None:
     world = _replicated(a_thing_type())
     site = PropagatingAttribute("where", "thingAttribute", "site")

@@ -17,6 +17,7 @@ REQUIRED_ACTIONS = frozenset(
         "iot:DeleteThing",
         "iot:DeleteThingType",
         "iot:DeprecateThingType",
+        "iot:ListThings",
         "iot:RemoveThingFromBillingGroup",
         "iot:UpdateThing",
         "iot:UpdateThingType",
@@ -105,13 +106,17 @@ def update_thing_type(client: Any, thing_type: ThingType, found: ThingType) -> N
 
 
 def delete_thing_type(client: Any, thing_type: ThingType) -> None:
-    """Deprecate a thing type, and remove it once AWS lets it go.
+    """Deprecate a thing type that no thing uses, and remove it once AWS lets it go.
+
+    One that is in use stays as it is: deprecated, it could not go either, and would take no new things.
 
     Raises:
         NotReadyYet: AWS wants five minutes between deprecation and deletion, and no thing that still uses the type.
             https://docs.aws.amazon.com/iot/latest/developerguide/thing-types.html
     """
     if not thing_type.deprecated:
+        if call(client.list_things, thingTypeName=thing_type.name, maxResults=1)["things"]:
+            raise NotReadyYet(f"thing type {thing_type.name} is in use")
         read(client.deprecate_thing_type, thingTypeName=thing_type.name)
     try:
         read(client.delete_thing_type, thingTypeName=thing_type.name)

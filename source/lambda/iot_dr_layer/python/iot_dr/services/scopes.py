@@ -17,7 +17,15 @@ from functools import partial
 from typing import TypeVar
 
 from iot_dr.model.changes import Snapshot
-from iot_dr.model.entities import Entity, GroupMembership, PolicyAttachment, Thing, ThingGroup, ThingPrincipal
+from iot_dr.model.entities import (
+    Entity,
+    GroupMembership,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
 from iot_dr.model.keys import (
     Key,
     Kind,
@@ -34,6 +42,7 @@ from iot_dr.model.keys import (
 from iot_dr.model.looks import Depth
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.ports import RegistryReader
+from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.concurrency import Together, one_by_one
 
@@ -290,7 +299,16 @@ class _Reading:
         thing = self._found(Side.PRIMARY).get(thing_key(name))
         if isinstance(thing, Thing):
             self.thing_types(filter(None, [thing.type_name]))
+            self._keep_usable(thing_type_key(thing.type_name))
             self.billing_groups(filter(None, [thing.billing_group]))
+
+    def _keep_usable(self, thing_type: Key) -> None:
+        """Say nothing about a type that is to be made anew but takes things meanwhile: its own look waits for that."""
+        wanted, found = (self._found(side).get(thing_type) for side in (Side.PRIMARY, Side.SECONDARY))
+        usable = isinstance(found, ThingType) and not found.deprecated
+        if wanted is not None and found is not None and usable and fixed_fields(wanted) != fixed_fields(found):
+            for side in self._sides.values():
+                side.drop(thing_type)
 
     def _dynamic(self, side: Side, group: str) -> bool:
         found = self._found(side).get(thing_group_key(group))
