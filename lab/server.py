@@ -40,9 +40,9 @@ def certify() -> tuple[str, str]:
 def serve(certificate_file: str, key_file: str) -> None:
     """Serve the AWS APIs on the sockets that the parent bound, in the clear and over TLS, until SIGTERM."""
     # hypercorn is the emulator's alone, and imported once the process is guarded, as the emulator is.
-    from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found] # noqa: PLC0415
-    from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415
-    from ministack.app import app  # noqa: PLC0415
+    from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found] # noqa: PLC0415 - as in certify
+    from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415 - as in certify
+    from ministack.app import app  # noqa: PLC0415 - as in certify
 
     config = Config()
     config.insecure_bind = [f"fd://{settings.gateway_socket()}"]

@@ -162,7 +162,7 @@ class World:
 
     def look(self, key: Key, **fields: object) -> Replicated:
         """Look once at a resource."""
-        return self.replication.replicate(Look(key, **fields))  # type: ignore[arg-type]
+        return self.replication.replicate(Look(key, **fields))  # type: ignore[arg-type]  # looser than the type on purpose
 
     def deliver(self, events: Iterable[RegistryEvent]) -> None:
         """Bring a batch of events to the trigger and run what it starts."""

@@ -47,7 +47,7 @@ def test_a_tree_of_groups_arrives_with_descriptions_and_attributes(primary: Any,
 
     assert until(lambda: group(secondary, levels[-1]), SECONDS)
     for child in levels:
-        assert until(lambda child=child: group(secondary, child) == group(primary, child), SECONDS)  # type: ignore[misc]
+        assert until(lambda child=child: group(secondary, child) == group(primary, child), SECONDS)  # type: ignore[misc]  # looser than the type on purpose
 
 
 def test_a_changed_group_follows(primary: Any, secondary: Any, name: str) -> None:

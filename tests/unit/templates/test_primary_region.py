@@ -39,7 +39,7 @@ def test_every_family_that_is_replicated_has_its_rule() -> None:
 
 @pytest.mark.parametrize("family", EVENT_FAMILIES, ids=lambda family: family.stem)
 def test_each_family_takes_the_resource_from_its_topic(family: object, primary: Stack) -> None:
-    stem = family.stem  # type: ignore[attr-defined]
+    stem = family.stem  # type: ignore[attr-defined]  # looser than the type on purpose
     topic, resource = EVENTS[stem]
     sql = primary.properties(f"{stem}EventRule")["TopicRulePayload"]["Sql"]
     topic_filter = re.search(r"FROM '([^']+)'", sql)

@@ -219,7 +219,7 @@ def test_a_call_that_no_branch_replicates_is_unsupported(operation: str, request
 )
 def test_a_management_event_without_its_parameters_cannot_be_read(operation: str, request_: dict | None) -> None:
     with pytest.raises(EventError, match="lacks or garbles"):
-        decode(an_item(a_management_payload(operation, request_)))  # type: ignore[arg-type]
+        decode(an_item(a_management_payload(operation, request_)))  # type: ignore[arg-type]  # looser than the type on purpose
 
 
 @pytest.mark.parametrize("target", ["us-east-1:11111111-2222-3333-4444-555555555555", "cert/abc"])

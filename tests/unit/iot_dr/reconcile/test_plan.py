@@ -91,7 +91,7 @@ def test_what_is_nowhere_needs_no_change(mode: Mode) -> None:
 def test_what_the_primary_could_not_read_is_left_alone_and_never_deleted(mode: Mode, actual: object) -> None:
     desired = a_snapshot(unreadable={THING.key: "AccessDenied"})
 
-    changes = tuple(plan(desired, actual, owned={THING.key}, mode=mode))  # type: ignore[arg-type]
+    changes = tuple(plan(desired, actual, owned={THING.key}, mode=mode))  # type: ignore[arg-type]  # looser than the type on purpose
 
     assert changes == (Skip(THING.key, "primary unreadable: AccessDenied"),)
 
@@ -101,7 +101,7 @@ def test_what_the_primary_could_not_read_is_left_alone_and_never_deleted(mode: M
 def test_what_the_secondary_could_not_read_is_left_alone(mode: Mode, desired: object) -> None:
     actual = a_snapshot(unreadable={THING.key: "Throttled"})
 
-    changes = tuple(plan(desired, actual, owned={THING.key}, mode=mode))  # type: ignore[arg-type]
+    changes = tuple(plan(desired, actual, owned={THING.key}, mode=mode))  # type: ignore[arg-type]  # looser than the type on purpose
 
     assert changes == (Skip(THING.key, "secondary unreadable: Throttled"),)
 

@@ -90,7 +90,7 @@ def test_a_second_worker_at_any_moment_does_no_harm(story: Callable[[World], Non
         world = World()
         story(world)
         world.calls.made.clear()
-        world.calls.before = _at(number, lambda w=world: _run(w, other))  # type: ignore[misc]
+        world.calls.before = _at(number, lambda w=world: _run(w, other))  # type: ignore[misc]  # looser than the type on purpose
 
         _run(world, key)
 

@@ -29,7 +29,7 @@ def _unreachable(*sides: str) -> Between:
 def _world(*entities: object) -> World:
     """A world in sync, whose customer has raised no event that was not delivered."""
     world = World()
-    world.customer.put(*entities)  # type: ignore[arg-type]
+    world.customer.put(*entities)  # type: ignore[arg-type]  # looser than the type on purpose
     world.deliver(world.customer.take_events())
     assert world.secondary.entities == world.wanted
     return world
@@ -97,7 +97,7 @@ def test_a_newer_state_of_a_thing_is_applied() -> None:
     _look(world, event, Depth.OWN)
 
     assert world.secondary.entities == world.wanted
-    assert world.ledger.source_version(THING) == (event.carried.thing_id, 2)  # type: ignore[union-attr]
+    assert world.ledger.source_version(THING) == (event.carried.thing_id, 2)  # type: ignore[union-attr]  # looser than the type on purpose
 
 
 def test_the_newest_of_several_states_stays_whatever_order_they_come_in() -> None:
@@ -146,7 +146,7 @@ def test_a_state_of_another_thing_of_the_name_is_left_until_the_primary_can_be_a
     world.customer.remove(THING)
     world.customer.put(a_thing(attributes={"of": "the second"}))
     events = world.customer.take_events()
-    newest = replace(events[-1].carried, version=99)  # type: ignore[type-var]
+    newest = replace(events[-1].carried, version=99)  # type: ignore[type-var]  # looser than the type on purpose
     _cut(world, "primary")
 
     _look(world, replace(events[-1], carried=newest))

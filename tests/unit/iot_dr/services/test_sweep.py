@@ -121,7 +121,7 @@ def test_a_plan_that_would_empty_the_secondary_starts_nothing() -> None:
 def test_a_list_that_cannot_be_read_to_its_end_starts_nothing(side: str, listing: str, error: Exception) -> None:
     world = _in_sync("pump-1")
     world.primary.remove(thing_key("pump-1"))
-    world.calls.before = raising(error, on=[f"{side}.{listing}"])  # type: ignore[arg-type]
+    world.calls.before = raising(error, on=[f"{side}.{listing}"])  # type: ignore[arg-type]  # looser than the type on purpose
 
     with pytest.raises(type(error)):
         world.sweep.sweep()

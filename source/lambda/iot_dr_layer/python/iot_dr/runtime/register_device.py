@@ -50,7 +50,7 @@ def _read(log: Logger) -> Callable[[SQSRecord], Registration]:
             return read_registration(record.body)
         except EventError as error:
             # The reason is the whole story; a traceback of the reader adds nothing to it.
-            log.error(  # noqa: TRY400
+            log.error(  # noqa: TRY400  # the reason is the whole story
                 "message cannot be read; the dead-letter queue keeps it",
                 extra={"message_id": record.message_id, "reason": str(error)},
             )

@@ -63,7 +63,7 @@ def _decoded(bucket: str, log: Logger) -> Callable[[DynamoDBRecord], RegistryEve
         except EventError as error:
             facts = {"resource": item.get("resource"), "event_id": item.get("event_id"), "reason": str(error)}
             # The reason is the whole story; a traceback of the decoder adds nothing to it.
-            log.error("event cannot be read; the work bucket keeps it", extra=facts)  # noqa: TRY400
+            log.error("event cannot be read; the work bucket keeps it", extra=facts)  # noqa: TRY400  # see above
             # A client for this alone: it is needed almost never, and making it takes as long as a batch.
             UnreadableRecords(client("s3"), bucket).keep(record.raw_event, str(error))
             return None

@@ -101,11 +101,11 @@ class Replication:
     def _changed(self, look: Look, done: Plan, scope: Scope) -> Replicated:
         now = self._clock()
         seen = attachments(scope.desired, look.key)
-        there = look.key in scope.desired.entities
+        source = scope.desired.entities.get(look.key)
+        there = source is not None
         first = look.looks == 0
         look = replace(look, changed_at=look.occurred_at if first else now)
         state, reason = _verdict(look, done, seen, there=there)
-        source = scope.desired.entities.get(look.key)
         outcome = Outcome(
             look.key,
             state,
@@ -125,7 +125,7 @@ class Replication:
         return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
 
     def _reconcile(self, look: Look) -> tuple[Plan, Scope]:
-        """Read, plan and apply until a reading confirms what was deleted; return what was done and the last reading."""
+        """Read, plan and apply until a reading confirms what no version guards; return all done and the reading."""
         done: list[Action] = []
         deleted: set[Key] = set()
         needs = False
