@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.standing_fleet import SLICE, CountingTable, RecordingStates, standing_replication, standing_sweep
 from docs import prices
@@ -41,12 +41,13 @@ METERED = frozenset(
 LISTED_KB = 0.3
 """What a list holds of one thing, for the case that AWS meters lists by what they return."""
 
-WORKER_SECONDS, WORKER_GB = 0.3, 0.5
+BATCH_SECONDS, WORKER_GB = 1.0, 0.5
 PAGE_SECONDS, SWEEP_GB = 0.1, 1.0
 RETRY_SECONDS = 0.1
-EXPRESS_GB = 64 / 1024
+EXECUTION_SECONDS, EXPRESS_GB = 1.2, 64 / 1024
 LOG_BYTES = 1_200
-"""Assumptions: a look, a page of a list at its quota of ten a second, a retry with nothing due, a look's log line."""
+"""Assumptions: a batch of looks, a page of a list at its quota of ten a second, a retry with nothing due, an execution
+of batches side by side, a look's log line."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Idle:
     lists: Counter[str]
     sweep_ledger: Counter[str]
     looks: int
+    batches: int
     executions: int
     look_calls: Counter[str]
     retry: Counter[str]
@@ -93,9 +95,10 @@ class Idle:
             metered * prices.REGISTRY_OPERATION
             + reads * prices.DYNAMODB_READ
             + writes * prices.DYNAMODB_WRITE
-            + self._invocations(self.looks, WORKER_SECONDS, WORKER_GB)
+            + self._invocations(self.batches, BATCH_SECONDS, WORKER_GB)
             + self._invocations(1, sweep_seconds, SWEEP_GB)
-            + self.executions * (prices.EXPRESS_REQUEST + WORKER_SECONDS * EXPRESS_GB * prices.EXPRESS_GB_HOUR / 3600)
+            + self.executions
+            * (prices.EXPRESS_REQUEST + EXECUTION_SECONDS * EXPRESS_GB * prices.EXPRESS_GB_HOUR / 3600)
             + self.looks * LOG_BYTES / 1e9 * prices.LOG_GB
         )
         a_retry = self._invocations(1, RETRY_SECONDS, SWEEP_GB) + self.retry.total() * prices.DYNAMODB_READ
@@ -117,12 +120,12 @@ def counted(devices: int) -> Idle:
     lists, sweep_ledger, look_calls, retry = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     states = RecordingStates()
     standing_sweep(devices, lists, CountingTable(sweep_ledger), states).sweep()
-    looks = list(states.looks)
+    looks, batches = list(states.looks), states.batches
     replication = standing_replication(devices, look_calls)
     for look in looks:
         replication.replicate(look)
     standing_sweep(devices, Counter(), CountingTable(retry), states).retry()
-    return Idle(devices, lists, sweep_ledger, len(looks), states.executions, look_calls, retry)
+    return Idle(devices, lists, sweep_ledger, len(looks), batches, states.executions, look_calls, retry)
 
 
 def reckoned(devices: int, sample: Idle) -> Idle:
@@ -132,7 +135,7 @@ def reckoned(devices: int, sample: Idle) -> Idle:
     """
     pages = 2 * math.ceil(devices / PAGE_SIZE)
     lists = Counter({**sample.lists, **dict.fromkeys(LISTED_ONCE_A_DEVICE, pages)})
-    return Idle(devices, lists, sample.sweep_ledger, sample.looks, sample.executions, sample.look_calls, sample.retry)
+    return replace(sample, devices=devices, lists=lists)
 
 
 def table() -> str:

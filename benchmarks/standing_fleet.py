@@ -134,11 +134,14 @@ class RecordingStates:
     def __init__(self) -> None:
         self.looks: list[Look] = []
         self.executions = 0
+        self.batches = 0
 
     def start_execution(self, *, input: str, **_: Any) -> dict[str, Any]:  # noqa: A002  # boto3's spelling
         """Keep the looks of an execution's input."""
         self.executions += 1
-        self.looks.extend(Look.from_json(one) for one in json.loads(input)["resources"])
+        for batch in json.loads(input)["batches"]:
+            self.batches += 1
+            self.looks.extend(Look.from_json(one) for one in batch["looks"])
         return {}
 
 

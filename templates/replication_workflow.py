@@ -1,22 +1,31 @@
-"""The workflow: looks at each resource of a batch until it is settled, and records what could not be done.
+"""The workflow: looks at the resources of a batch until they are settled, and records what could not be done.
 
-Input: `{"resources": [{"kind": "thing", "name": "pump-17", ...}]}`, each item a look (`iot_dr.model.looks`).
+Input: `{"batches": [{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...]}, ...]}`, each of looks of one kind
+(`iot_dr.model.looks`).
 
-    for each resource, 40 at once
+    for each batch, 40 at once
         which kind ── one of KINDS ────────────────────────────> replicate it
              │                                                      │
           unknown                               settled? <──────────┤
-             │                                   │     │          fails for good
+             │                                   │     │     the function fails
              │                                  yes    no           │
              │                                   │     │            │
              │                                 done   wait, then    │
              │                                        which kind    │
-             └────────────────────> record the failure <────────────┘
+             │                                                      │
+             │                    each look alone, the same way <───┘
+             │                                │
+             │                     the function fails again
+             │                                │
+             └──────────────> record the failure
     all recorded? ── yes ──> succeed
                   └─ no  ──> fail, which an alarm watches
 
+What a look meets is the function's affair: it repeats, or records, that look alone. When the function itself fails, one
+look of the batch may be to blame, so each is taken alone, and the one that fails again is recorded.
+
 One function serves every kind; a branch each keeps the kinds apart in metrics and history, and gives what is not a
-kind a way of its own. A pause costs no worker. What fails never stops the other resources of its batch.
+kind a way of its own. A pause costs no worker.
 """
 
 from __future__ import annotations
@@ -41,6 +50,9 @@ from templates.blocks.states import (
 
 AT_ONCE = 40
 """What an inline Map runs side by side at most."""
+
+LOOKS_AT_ONCE = 10
+"""Looks of a failed batch that are taken alone, side by side."""
 
 KINDS: Mapping[str, str] = {
     "thing": "Replicate thing",
@@ -74,24 +86,26 @@ RETRIES = (
     LAMBDA_FAULTS,
 )
 
-FAILURE = {
-    "resource": expression("$states.input"),
-    "error": expression("{'Error': $states.errorOutput.Error, 'Cause': $states.errorOutput.Cause}"),
-}
+NO_BRANCH = {"Error": "UnsupportedEvent", "Cause": "No branch of the workflow replicates this kind"}
+ERROR = {"Error": expression("$states.errorOutput.Error"), "Cause": expression("$states.errorOutput.Cause")}
+LOOKS = {"looks": expression("$states.input.looks")}
+UNRECORDED = "'unrecorded' in $states.{}.outcome"
 
 
 def definition(replicate_resource: Any, record_failure: Any) -> State:
     """Return the definition, with the ARNs of the functions that it calls."""
+    alone = _batch(replicate_resource, Catch("Record failure", LOOKS | {"error": ERROR}), suffix=" alone")
+    alone |= _recording(record_failure, "Record failure")
+    together = _batch(replicate_resource, Catch("One by one", LOOKS))
+    together["One by one"] = for_each("$states.input.looks", alone, at_once=LOOKS_AT_ONCE) | {
+        "ItemSelector": {"looks": [expression("$states.context.Map.Item.Value")]},
+        "Output": {"outcome": expression(f"{UNRECORDED.format('result')} ? 'unrecorded' : 'recorded'")},
+    }
     return machine(
         "Brings resources of the secondary registry to the primary's state",
         {
-            "For each resource": for_each(
-                "$states.input.resources",
-                _one_resource(replicate_resource, record_failure),
-                at_once=AT_ONCE,
-                then="All recorded",
-            ),
-            "All recorded": choose({"'unrecorded' in $states.input.outcome": "Failure lost"}, otherwise="Done"),
+            "For each batch": for_each("$states.input.batches", together, at_once=AT_ONCE, then="All recorded"),
+            "All recorded": choose({UNRECORDED.format("input"): "Failure lost"}, otherwise="Done"),
             "Done": succeed(),
             "Failure lost": fail(
                 "FailureLost", "A resource could not be replicated and the ledger could not be told; the sweep finds it"
@@ -100,30 +114,29 @@ def definition(replicate_resource: Any, record_failure: Any) -> State:
     )
 
 
-def _one_resource(replicate_resource: Any, record_failure: Any) -> dict[str, State]:
-    replicate = task(
-        replicate_resource,
-        {"resource": expression("$states.input")},
-        retry=RETRIES,
-        catch=Catch("Record failure", FAILURE),
-        then="Settled",
+def _batch(replicate_resource: Any, caught: Catch, *, suffix: str = "") -> dict[str, State]:
+    """Return the states that look at a batch until it is settled."""
+    which, unknown, settled, pause, done = (
+        f"{name}{suffix}" for name in ("Which kind", "Unknown kind", "Settled", "Wait", "Replicated")
     )
+    branches = {kind: f"{name}{suffix}" for kind, name in KINDS.items()}
+    replicate = task(replicate_resource, LOOKS, retry=RETRIES, catch=caught, then=settled)
     return {
-        "Which kind": choose(
-            {f"$states.input.kind = '{kind}'": state for kind, state in KINDS.items()}, otherwise="Unknown kind"
+        which: choose(
+            {f"$states.input.looks[0].kind = '{kind}'": name for kind, name in branches.items()}, otherwise=unknown
         ),
-        **dict.fromkeys(KINDS.values(), replicate),
-        "Settled": choose({"$states.input.pause > 0": "Wait"}, otherwise="Replicated"),
-        "Wait": wait("$states.input.pause", output="$states.input.resource", then="Which kind"),
-        "Replicated": hand_on({"outcome": expression("$states.input.outcome")}),
-        "Unknown kind": hand_on(
-            {
-                "resource": expression("$states.input"),
-                "error": {"Error": "UnsupportedEvent", "Cause": "No branch of the workflow replicates this kind"},
-            },
-            then="Record failure",
-        ),
-        "Record failure": task(
+        **dict.fromkeys(branches.values(), replicate),
+        settled: choose({"$states.input.pause > 0": pause}, otherwise=done),
+        pause: wait("$states.input.pause", output=LOOKS, then=which),
+        done: hand_on({"outcome": "recorded"}),
+        unknown: hand_on(LOOKS | {"error": NO_BRANCH}, then=caught.then),
+    }
+
+
+def _recording(record_failure: Any, name: str) -> dict[str, State]:
+    """Return the states that record a failure, the first of that name."""
+    return {
+        name: task(
             record_failure,
             expression("$states.input"),
             retry=RETRIES,

@@ -117,8 +117,8 @@ def _add_form(template: Template, config: Config) -> None:
                     "Minutes between sweeps",
                     "How often both registries are compared for what raises no event, such as a revoked certificate "
                     "where no trail of CloudTrail tells of it. A sweep makes 16 list calls per 1,000 devices and 4,400 "
-                    "other calls for the slice below. At 15 minutes that is 10 USD a month for 1,000 devices, 16 USD "
-                    "for 100,000 and 70 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
+                    "other calls for the slice below. At 15 minutes that is 8 USD a month for 1,000 devices, 14 USD "
+                    "for 100,000 and 69 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
                     default=15,
                     between=(2, 1440),
                 ),
@@ -193,7 +193,8 @@ def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
             "INCOMPLETE_SECONDS": Ref("IncompleteSeconds"),
             "CERTIFICATE_MODE": Ref("CertificateMode"),
         },
-        timeout=60,
+        # Ten looks side by side, each of which may meet a Region that answers late.
+        timeout=90,
         memory=512,
     )
 

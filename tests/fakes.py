@@ -423,6 +423,7 @@ class _Note:
     attempts: int = 0
     next_attempt: int | None = None
     source: tuple[str, int] = ("", 0)
+    read_at: int = 0
 
 
 @dataclass
@@ -453,12 +454,17 @@ class InMemoryLedger:
         note = self.notes.setdefault(outcome.key, _Note())
         if outcome.source_id:
             note.source = (outcome.source_id, outcome.source_version)
+        note.read_at = outcome.read_at or note.read_at
         if outcome.partial:
             note.outcome = note.outcome or outcome
             return
         note.outcome = outcome
         note.attempts = note.attempts + 1 if outcome.again else 0
         note.next_attempt = outcome.at + pause(note.attempts) if outcome.again else None
+
+    def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
+        """Return when the last reading of each began that was applied."""
+        return {key: self.notes[key].read_at for key in keys if key in self.notes and self.notes[key].read_at}
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last."""

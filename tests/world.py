@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
+from iot_dr.aws.workflow import LOOKS_PER_BATCH
 from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttled
 from iot_dr.model.entities import Entity, Thing
 from iot_dr.model.events import RegistryEvent
@@ -21,6 +22,7 @@ from iot_dr.services.scopes import ScopeReader
 from iot_dr.services.settling import DEFAULT_SETTLING, Settling
 from iot_dr.services.start_replication import start_replication
 from iot_dr.services.sweep import Sweep
+from iot_dr.services.take_looks import take_looks
 from tests.builders import REGIONS
 from tests.fakes import Between, Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, RecordingWorkflow
 
@@ -28,7 +30,7 @@ ANY_SHARE = Limits(deletes=1.0)
 """For worlds so small that a single customer's deletion would be a large share."""
 
 TRIES = 4
-"""Times that the workflow tries a look that fails in a way that may pass."""
+"""Times that the workflow tries a batch whose function fails."""
 
 
 class Customer:
@@ -133,7 +135,7 @@ class World:
         self.calls = Calls()
         primary = self.calls.through("primary", self.primary)
         secondary = self.calls.through("secondary", self.secondary)
-        ledger = self.calls.through("ledger", self.ledger)
+        self._asked = ledger = self.calls.through("ledger", self.ledger)
         self.replication = Replication(
             scopes=ScopeReader(primary, secondary, REGIONS),
             primary=primary,
@@ -171,8 +173,12 @@ class World:
 
     def run_workflow(self) -> None:
         """Run what was started as the state machine does: repeat, wait, look again, and record what fails."""
+        by_kind: dict[Kind, list[Look]] = {}
         for look in self.workflow.take():
-            self._run(look)
+            by_kind.setdefault(look.key.kind, []).append(look)
+        for looks in by_kind.values():
+            for start in range(0, len(looks), LOOKS_PER_BATCH):
+                self._run(looks[start : start + LOOKS_PER_BATCH])
 
     def run_schedule(self) -> None:
         """Let the schedule come round: what is due is tried again, and the registries are swept."""
@@ -182,25 +188,25 @@ class World:
                 task()
             self.run_workflow()
 
-    def _run(self, look: Look) -> None:
+    def _run(self, looks: Sequence[Look], *, alone: bool = False) -> None:
         tries = 0
-        while True:
+        while looks:
             try:
-                result = self.replication.replicate(look)
-            except Killed:
+                taken = take_looks(looks, self.replication.replicate, ledger=self._asked, clock=self.clock)
+            except (Killed, RetryableError) as error:
                 # Lambda reports an error of its own, which the workflow tries again as it does the foreseen ones.
                 tries += 1
-                if tries < TRIES:
-                    continue
-                record_failure(look, "Lambda.Unknown", "", ledger=self.ledger, clock=self.clock)
-                return
-            except IotDrError as error:
-                tries += 1
-                if tries < TRIES and isinstance(error, RetryableError):
-                    continue
-                record_failure(look, type(error).__name__, str(error), ledger=self.ledger, clock=self.clock)
-                return
-            if not result.pause:
-                return
-            look = result.next_look
-            self.clock.advance(result.pause)
+                if tries == TRIES:
+                    self._given_up(looks, type(error).__name__, alone=alone)
+                    return
+                continue
+            looks = taken.again
+            self.clock.advance(taken.pause)
+
+    def _given_up(self, looks: Sequence[Look], error: str, *, alone: bool) -> None:
+        if alone:
+            for look in looks:
+                record_failure(look, error, "", ledger=self.ledger, clock=self.clock)
+        else:
+            for look in looks:
+                self._run([look], alone=True)

@@ -81,9 +81,9 @@ def choose(rules: Mapping[str, str], *, otherwise: str) -> State:
     }
 
 
-def wait(seconds: str, *, output: str, then: str) -> State:
+def wait(seconds: str, *, output: Any, then: str) -> State:
     """Pause without a worker, then go on with `output`."""
-    return {"Type": "Wait", "Seconds": expression(seconds), "Output": expression(output), "Next": then}
+    return {"Type": "Wait", "Seconds": expression(seconds), "Output": output, "Next": then}
 
 
 def hand_on(output: Any, *, then: str | None = None) -> State:
@@ -102,9 +102,9 @@ def fail(error: str, cause: str) -> State:
     return {"Type": "Fail", "Error": error, "Cause": cause}
 
 
-def for_each(items: str, states: Mapping[str, State], *, at_once: int, then: str) -> State:
-    """Run states, from the first one, for every item; the results go on as an array."""
-    return {
+def for_each(items: str, states: Mapping[str, State], *, at_once: int, then: str | None = None) -> State:
+    """Run states, from the first one, for every item; go on, or end, with the results as an array."""
+    state: State = {
         "Type": "Map",
         "Items": expression(items),
         "MaxConcurrency": at_once,
@@ -113,8 +113,8 @@ def for_each(items: str, states: Mapping[str, State], *, at_once: int, then: str
             "StartAt": next(iter(states)),
             "States": dict(states),
         },
-        "Next": then,
     }
+    return {**state, "End": True} if then is None else {**state, "Next": then}
 
 
 def machine(comment: str, states: Mapping[str, State]) -> State:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from iot_dr.aws import workflow as workflows
 from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.workflow import LOOKS_PER_EXECUTION, StepFunctionsWorkflow
+from iot_dr.aws.workflow import BATCHES_PER_EXECUTION, INPUT_BYTES, LOOKS_PER_BATCH, StepFunctionsWorkflow
 from iot_dr.errors import (
     AccessDenied,
     Conflict,
@@ -43,7 +43,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import certificate_target, thing_group_target, thing_key
+from iot_dr.model.keys import certificate_target, policy_key, thing_group_target, thing_key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
@@ -52,6 +52,8 @@ ID, OTHER_ID = "a" * 64, "b" * 64
 ARN, OTHER_ARN = (f"arn:aws:iot:{SECONDARY}:{ACCOUNT}:cert/{one}" for one in (ID, OTHER_ID))
 DATE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 STATE_MACHINE = f"arn:aws:states:{SECONDARY}:{ACCOUNT}:stateMachine:replication"
+
+STARTED = {"executionArn": STATE_MACHINE, "startDate": DATE}
 
 GROUP_ARN = iot_arn("thinggroup/site", SECONDARY)
 PROPAGATING = (
@@ -718,7 +720,34 @@ def test_an_outcome_of_the_resource_alone_keeps_the_verdict(dynamodb: Stubbed, l
     ledger.record(Outcome(thing_key("a"), State.IN_SYNC, "", at=1, partial=True))
 
 
-def test_what_waits_is_counted_and_then_put_on_the_list(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+def test_what_waits_for_the_first_time_is_put_on_the_list_by_one_update(
+    dynamodb: Stubbed, ledger: DynamoDbLedger
+) -> None:
+    _updates(
+        dynamodb,
+        UpdateExpression=(
+            "SET #state = :state, #reason = :reason, #checked_at = :checked_at, "
+            "#since_pending = if_not_exists(#since_pending, :since_pending), #retry_state = :retry_state, "
+            "#next_attempt = :next_attempt, #attempts = :attempts "
+            "REMOVE #since_in_sync, #since_failed, #since_unsupported, #since_absent"
+        ),
+        ConditionExpression="attribute_not_exists(attempts)",
+        ExpressionAttributeValues={
+            ":state": {"S": "pending"},
+            ":reason": {"S": "down"},
+            ":checked_at": {"N": "5"},
+            ":since_pending": {"N": "5"},
+            ":retry_state": {"S": "waiting"},
+            ":next_attempt": {"N": str(5 + 60_000)},
+            ":attempts": {"N": "1"},
+        },
+    )
+
+    ledger.record(Outcome(thing_key("a"), State.PENDING, "down", at=5, again=True))
+
+
+def test_what_waits_again_is_counted_and_then_put_on_the_list(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    dynamodb.fails("update_item", "ConditionalCheckFailedException")
     _updates(dynamodb, {"Attributes": {"attempts": {"N": "3"}}}, ReturnValues="UPDATED_NEW")
     _updates(
         dynamodb,
@@ -780,18 +809,67 @@ def test_what_is_due_is_read_page_by_page_from_the_index(dynamodb: Stubbed, ledg
 # Workflow
 
 
-def test_looks_are_handed_to_the_workflow_in_chunks_with_a_name_of_their_own(
+def _inputs(states: Stubbed, looks: Sequence[Look]) -> list[list[list[dict[str, Any]]]]:
+    """Start looks, and return what each execution was given: its batches."""
+    inputs: list[str] = []
+
+    def answer(params: Mapping[str, Any], **_: Any) -> None:
+        inputs.append(params["input"])
+
+    states.client.meta.events.register("provide-client-params.sfn.StartExecution", answer)
+    StepFunctionsWorkflow(states.client, STATE_MACHINE).start(looks)
+    assert all(len(text) < 256 * 1024 for text in inputs)
+    return [[batch["looks"] for batch in json.loads(text)["batches"]] for text in inputs]
+
+
+@pytest.mark.parametrize(
+    ("number", "batches"), [(1, [1]), (LOOKS_PER_BATCH, [LOOKS_PER_BATCH]), (LOOKS_PER_BATCH + 1, [LOOKS_PER_BATCH, 1])]
+)
+def test_looks_share_an_invocation_up_to_a_bound(
+    number: int, batches: list[int], stubbed: Callable[[str], Stubbed]
+) -> None:
+    states = stubbed("stepfunctions")
+    states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
+    looks = [Look(thing_key(f"pump-{n}")) for n in range(number)]
+
+    (given,) = _inputs(states, looks)
+
+    assert [len(batch) for batch in given] == batches
+    assert [look["name"] for batch in given for look in batch] == [look.key.name for look in looks]
+
+
+def test_a_batch_is_of_one_kind(stubbed: Callable[[str], Stubbed]) -> None:
+    states = stubbed("stepfunctions")
+    states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
+    keys = [key for n in range(40) for key in (thing_key(f"a-{n}"), policy_key(f"a-{n}"))]
+
+    (given,) = _inputs(states, [Look(key) for key in keys])
+
+    assert all(len({look["kind"] for look in batch}) == 1 for batch in given)
+    assert {(look["kind"], look["name"]) for batch in given for look in batch} == {(k.kind, k.name) for k in keys}
+
+
+def test_executions_are_bounded_in_number_and_size(stubbed: Callable[[str], Stubbed]) -> None:
+    states = stubbed("stepfunctions")
+    for _ in range(2):
+        states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
+    looks = [Look(thing_key(f"pump-{n}")) for n in range(LOOKS_PER_BATCH * BATCHES_PER_EXECUTION + 1)]
+
+    first, second = _inputs(states, looks)
+
+    assert (len(first), len(second)) == (BATCHES_PER_EXECUTION, 1)
+
+
+def test_a_look_too_big_for_an_execution_goes_without_what_its_event_carried(
     stubbed: Callable[[str], Stubbed],
 ) -> None:
     states = stubbed("stepfunctions")
-    looks = [Look(thing_key(f"{'x' * 120}-{n}"), event_id="e" * 36) for n in range(LOOKS_PER_EXECUTION + 1)]
-    answer = {"executionArn": STATE_MACHINE, "startDate": DATE}
-    for chunk in (looks[:LOOKS_PER_EXECUTION], looks[LOOKS_PER_EXECUTION:]):
-        text = json.dumps({"resources": [look.to_json() for look in chunk]})
-        assert len(text) < 256 * 1024
-        states.answers("start_execution", answer, stateMachineArn=STATE_MACHINE, input=text)
+    states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
+    big = Thing("pump", {"site": "x" * INPUT_BYTES})
 
-    StepFunctionsWorkflow(states.client, STATE_MACHINE).start(looks)
+    ((batch,),) = _inputs(states, [Look(thing_key("pump"), carried=big)])
+
+    assert [(look["name"], look["carried"]) for look in batch] == [("pump", None)]
 
 
 def test_no_looks_start_nothing(stubbed: Callable[[str], Stubbed]) -> None:

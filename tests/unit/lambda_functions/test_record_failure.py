@@ -34,9 +34,9 @@ def recorder(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
     ],
 )
 def test_the_reason_is_the_functions_own_message(cause: str, wanted: str, aws: Endpoint, recorder: Function) -> None:
-    answer = recorder({"resource": LOOK, "error": {"Error": "AccessDenied", "Cause": cause}}, None)
+    answer = recorder({"looks": [LOOK], "error": {"Error": "AccessDenied", "Cause": cause}}, None)
 
-    assert answer == {"outcome": "failed"}
+    assert answer == {"recorded": 1}
     assert set(aws.operations()) == {"UpdateItem"}
     assert aws.requests[0].body["Key"] == {"resource": {"S": "thing#pump-17"}}
     assert aws.requests[0].body["ExpressionAttributeValues"][":reason"] == {"S": f"AccessDenied: {wanted}"}
@@ -45,7 +45,7 @@ def test_the_reason_is_the_functions_own_message(cause: str, wanted: str, aws: E
 def test_a_failure_is_an_error_in_the_log_and_counted(
     recorder: Function, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recorder({"resource": LOOK, "error": {"Error": "AccessDenied"}}, None)
+    recorder({"looks": [LOOK], "error": {"Error": "AccessDenied"}}, None)
 
     errors = [vars(record)["resource"] for record in caplog.records if record.levelname == "ERROR"]
     (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]

@@ -50,7 +50,7 @@ def test_a_device_that_keeps_trying_is_looked_at_once(aws: Endpoint, registrar: 
     assert registrar(a_batch(REGISTERED, REGISTERED), None) == {"batchItemFailures": []}
 
     (request,) = aws.requests
-    (look,) = json.loads(request.body["input"])["resources"]
+    ((look,),) = (batch["looks"] for batch in json.loads(request.body["input"])["batches"])
     assert request.body["stateMachineArn"] == STATE_MACHINE
     assert (look["kind"], look["name"], look["depth"]) == ("certificate", CERTIFICATE, "everything")
 

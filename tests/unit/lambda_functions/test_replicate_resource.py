@@ -1,4 +1,4 @@
-"""The worker: a look in; outcome, pause and the next look out."""
+"""The worker: a batch of looks in; the looks to come and the pause before them out."""
 
 import json
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from iot_dr.errors import AccessDenied, ConfigurationError, EventError, Throttled
+from iot_dr.errors import ConfigurationError, EventError, Throttled
 from iot_dr.runtime.replicate_resource import replicate_resource_handler
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import MISSING, Answer, Endpoint, Request
@@ -45,7 +45,7 @@ def worker(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
 
 
 def test_a_thing_is_read_in_both_regions_and_written_in_its_own_alone(aws: Endpoint, worker: Function) -> None:
-    worker({"resource": LOOK}, None)
+    worker({"looks": [LOOK]}, None)
 
     calls = Counter((request.operation.partition("?")[0], request.region) for request in aws.requests)
     assert calls[("GET /things/pump-17", PRIMARY)] == calls[("GET /things/pump-17", SECONDARY)] == 1
@@ -56,11 +56,11 @@ def test_a_thing_is_read_in_both_regions_and_written_in_its_own_alone(aws: Endpo
 
 
 def test_the_answer_is_what_the_workflow_needs_to_look_again(worker: Function) -> None:
-    answer = worker({"resource": LOOK | {"occurred_at": 10**13}}, None)
+    answer = worker({"looks": [LOOK | {"occurred_at": 10**13}]}, None)
 
-    assert answer["outcome"] in {"in_sync", "pending"}
     assert answer["pause"] == 1
-    assert (answer["resource"]["name"], answer["resource"]["looks"]) == ("pump-17", 1)
+    (look,) = answer["looks"]
+    assert (look["name"], look["looks"]) == ("pump-17", 1)
     assert json.loads(json.dumps(answer)) == answer
 
 
@@ -69,7 +69,7 @@ def test_a_look_leaves_one_log_line_and_one_line_of_metrics(
 ) -> None:
     caplog.set_level("INFO")
 
-    worker({"resource": LOOK}, None)
+    worker({"looks": [LOOK]}, None)
 
     (log,) = [vars(record) for record in caplog.records if record.name == "replicate_resource"]
     (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
@@ -78,27 +78,71 @@ def test_a_look_leaves_one_log_line_and_one_line_of_metrics(
     assert metrics["ReplicationLag"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (Answer({"message": "no"}, 403, "AccessDeniedException"), AccessDenied),
-        (Answer({"message": "slow down"}, 400, "LimitExceededRate"), Throttled),
-    ],
-)
-def test_a_fault_leaves_the_function_by_the_name_that_the_workflow_matches(
-    answer: Answer, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+def test_the_looks_of_a_batch_are_taken_by_one_invocation(aws: Endpoint, worker: Function) -> None:
+    answer = worker({"looks": [LOOK | {"occurred_at": 10**13}, LOOK | {"occurred_at": 10**13}]}, None)
+
+    reads = [request for request in aws.requests if request.operation == "GET /things/pump-17"]
+    assert len(reads) == 4
+    assert len(answer["looks"]) == 2
+
+
+def test_a_look_that_meets_a_fault_comes_again_and_its_neighbour_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Endpoint(lambda _request: answer) as aws:
+    def answered(request: Request) -> Answer:
+        if "valve-1" in request.operation:
+            return Answer({"message": "slow down"}, 400, "LimitExceededRate")
+        return a_thing_in_the_primary(request)
+
+    with Endpoint(answered) as aws:
         worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
 
-        with pytest.raises(error):
-            worker({"resource": LOOK}, None)
+        answer = worker({"looks": [LOOK | {"name": "valve-1"}, LOOK | {"occurred_at": 10**13}]}, None)
+
+    assert [(look["name"], look["tries"]) for look in answer["looks"]] == [("pump-17", 0), ("valve-1", 1)]
+    assert any(request.operation == "POST /things/pump-17" for request in aws.requests)
+    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert (metrics["Retries"], metrics["kind"]) == ([1.0], "thing")
+
+
+def test_a_look_that_nothing_mends_is_recorded_as_failed_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answered(request: Request) -> Answer:
+        if request.operation == "UpdateItem":
+            return Answer({})
+        return Answer({"message": "no"}, 403, "AccessDeniedException")
+
+    with Endpoint(answered) as aws:
+        worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
+
+        answer = worker({"looks": [LOOK]}, None)
+
+    assert answer == {"looks": [], "pause": 0}
+    (update,) = [request.body for request in aws.requests if request.operation == "UpdateItem"]
+    assert update["ExpressionAttributeValues"][":state"] == {"S": "failed"}
+    assert [vars(line)["state"] for line in caplog.records if line.levelname == "ERROR"] == ["failed"]
+
+
+def test_a_failure_that_the_ledger_cannot_be_told_leaves_by_the_name_that_the_workflow_matches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answered(request: Request) -> Answer:
+        if request.operation == "UpdateItem":
+            return Answer({"__type": "ThrottlingException", "message": "slow down"}, 400)
+        return Answer({"message": "no"}, 403, "AccessDeniedException")
+
+    with Endpoint(answered) as aws:
+        worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
+
+        with pytest.raises(Throttled):
+            worker({"looks": [LOOK]}, None)
 
 
 @pytest.mark.parametrize("resource", [{}, {"kind": "job", "name": "x"}, {"kind": "thing"}])
 def test_what_cannot_be_looked_at_is_refused(worker: Function, resource: dict) -> None:
     with pytest.raises(EventError):
-        worker({"resource": resource}, None)
+        worker({"looks": [resource]}, None)
 
 
 def test_without_its_variables_the_function_does_not_start() -> None:

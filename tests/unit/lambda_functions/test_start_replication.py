@@ -34,7 +34,8 @@ def a_batch(*items: dict) -> dict:
 
 def started(aws: Endpoint) -> list[tuple[str, str]]:
     executions = [request for request in aws.requests if request.operation == "StartExecution"]
-    looks = [look for request in executions for look in json.loads(request.body["input"])["resources"]]
+    batches = [batch for request in executions for batch in json.loads(request.body["input"])["batches"]]
+    looks = [look for batch in batches for look in batch["looks"]]
     return [(look["kind"], look["name"]) for look in looks]
 
 

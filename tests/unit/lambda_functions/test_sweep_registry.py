@@ -46,7 +46,7 @@ def sweeping(patch: pytest.MonkeyPatch, things_of: Callable[[str], list[str]]) -
 
 def _started(aws: Endpoint) -> list[str]:
     inputs = [json.loads(request.body["input"]) for request in aws.requests if request.operation == "StartExecution"]
-    return [look["name"] for one in inputs for look in one["resources"]]
+    return [look["name"] for one in inputs for batch in one["batches"] for look in batch["looks"]]
 
 
 def test_a_sweep_starts_the_workflow_for_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:

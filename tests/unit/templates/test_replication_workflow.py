@@ -7,22 +7,29 @@ from iot_dr.model.keys import ROOT_KINDS
 from templates import replication_workflow
 
 DEFINITION = replication_workflow.definition("arn:replicate", "arn:record")
-MAP = DEFINITION["States"]["For each resource"]
-STATES = MAP["ItemProcessor"]["States"]
-TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+MAP = DEFINITION["States"]["For each batch"]
+TOGETHER = MAP["ItemProcessor"]["States"]
+ONE_BY_ONE = TOGETHER["One by one"]
+ALONE = ONE_BY_ONE["ItemProcessor"]["States"]
+BY_PLACE = {"": TOGETHER, " alone": ALONE}
+TASKS = {name: state for name, state in (TOGETHER | ALONE).items() if state["Type"] == "Task"}
 
 
-def test_every_kind_that_can_be_looked_at_has_a_branch() -> None:
+@pytest.mark.parametrize("place", BY_PLACE)
+def test_every_kind_that_can_be_looked_at_has_a_branch(place: str) -> None:
     assert replication_workflow.KINDS.keys() == {str(kind) for kind in ROOT_KINDS}
-    conditions = {rule["Condition"]: rule["Next"] for rule in STATES["Which kind"]["Choices"]}
+    conditions = {rule["Condition"]: rule["Next"] for rule in BY_PLACE[place][f"Which kind{place}"]["Choices"]}
     assert conditions == {
-        f"{{% $states.input.kind = '{kind}' %}}": state for kind, state in replication_workflow.KINDS.items()
+        f"{{% $states.input.looks[0].kind = '{kind}' %}}": f"{state}{place}"
+        for kind, state in replication_workflow.KINDS.items()
     }
 
 
 def test_what_is_of_no_kind_is_recorded_as_failed() -> None:
-    assert STATES["Which kind"]["Default"] == "Unknown kind"
-    assert STATES["Unknown kind"]["Next"] == "Record failure"
+    assert TOGETHER["Which kind"]["Default"] == "Unknown kind"
+    assert TOGETHER["Unknown kind"]["Next"] == "One by one"
+    assert ALONE["Which kind alone"]["Default"] == "Unknown kind alone"
+    assert ALONE["Unknown kind alone"]["Next"] == "Record failure"
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -43,35 +50,61 @@ def test_no_task_retries_what_no_repetition_mends(task: str) -> None:
 
 
 @pytest.mark.parametrize("kind", replication_workflow.KINDS.values())
-def test_what_fails_for_good_is_recorded_with_its_error(kind: str) -> None:
-    (catcher,) = STATES[kind]["Catch"]
+def test_when_the_function_fails_each_look_of_the_batch_is_taken_alone(kind: str) -> None:
+    (catcher,) = TOGETHER[kind]["Catch"]
 
-    assert catcher["ErrorEquals"] == ["States.ALL"]
-    assert catcher["Next"] == "Record failure"
-    assert catcher["Output"].keys() == {"resource", "error"}
+    assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "One by one")
+    assert catcher["Output"] == {"looks": "{% $states.input.looks %}"}
+    assert ONE_BY_ONE["Items"] == "{% $states.input.looks %}"
+    assert ONE_BY_ONE["ItemSelector"] == {"looks": ["{% $states.context.Map.Item.Value %}"]}
+
+
+@pytest.mark.parametrize("kind", replication_workflow.KINDS.values())
+def test_the_look_that_fails_alone_is_recorded_with_its_error(kind: str) -> None:
+    (catcher,) = ALONE[f"{kind} alone"]["Catch"]
+
+    assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "Record failure")
+    assert catcher["Output"].keys() == {"looks", "error"}
 
 
 def test_a_failure_that_cannot_be_recorded_stops_no_other_resource_but_fails_the_execution() -> None:
-    (catcher,) = STATES["Record failure"]["Catch"]
+    (catcher,) = ALONE["Record failure"]["Catch"]
 
-    assert STATES[catcher["Next"]]["End"] is True
-    assert DEFINITION["States"]["All recorded"]["Choices"][0]["Next"] == "Failure lost"
+    assert ALONE[catcher["Next"]] == {"Type": "Pass", "Output": {"outcome": "unrecorded"}, "End": True}
+    assert "'unrecorded' in $states.result.outcome" in ONE_BY_ONE["Output"]["outcome"]
+    assert DEFINITION["States"]["All recorded"]["Choices"] == [
+        {"Condition": "{% 'unrecorded' in $states.input.outcome %}", "Next": "Failure lost"}
+    ]
     assert DEFINITION["States"]["Failure lost"]["Type"] == "Fail"
 
 
-def test_a_device_that_is_not_settled_is_looked_at_again_after_a_pause_without_a_worker() -> None:
-    assert STATES["Settled"]["Choices"] == [{"Condition": "{% $states.input.pause > 0 %}", "Next": "Wait"}]
-    assert STATES["Wait"]["Type"] == "Wait"
-    assert STATES["Wait"]["Output"] == "{% $states.input.resource %}"
-    assert STATES["Wait"]["Next"] == "Which kind"
+@pytest.mark.parametrize("place", BY_PLACE)
+def test_what_is_not_settled_is_looked_at_again_after_a_pause_without_a_worker(place: str) -> None:
+    states = BY_PLACE[place]
+
+    assert states[f"Settled{place}"]["Choices"] == [
+        {"Condition": "{% $states.input.pause > 0 %}", "Next": f"Wait{place}"}
+    ]
+    assert states[f"Wait{place}"]["Type"] == "Wait"
+    assert states[f"Wait{place}"]["Output"] == {"looks": "{% $states.input.looks %}"}
+    assert states[f"Wait{place}"]["Next"] == f"Which kind{place}"
 
 
-def test_resources_are_looked_at_side_by_side() -> None:
+def test_batches_are_looked_at_side_by_side() -> None:
     assert MAP["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
     assert MAP["MaxConcurrency"] == 40
 
 
-@pytest.mark.parametrize("states", [DEFINITION["States"], STATES], ids=["execution", "resource"])
+def test_no_two_states_have_one_name() -> None:
+    # https://states-language.net/#states: unique within the whole state machine.
+    names = [*DEFINITION["States"], *TOGETHER, *ALONE]
+
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "states", [DEFINITION["States"], TOGETHER, ALONE], ids=["execution", "batch", "one look of a failed batch"]
+)
 def test_every_state_is_reached_and_leads_to_one_that_exists(states: dict[str, dict[str, Any]]) -> None:
     first = next(iter(states))
     led_to = {first} | {name for state in states.values() for name in _next(state)}

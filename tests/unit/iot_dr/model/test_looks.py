@@ -14,7 +14,7 @@ from tests.builders import an_event
 
 def test_a_look_survives_the_workflow() -> None:
     carried = Thing("pump-17", {"site": "north"}, "pump", version=4, thing_id="id-1")
-    look = Look(thing_key("pump-17"), 1, True, Depth.OWN, "e-1", 2, 3, "f", carried)
+    look = Look(thing_key("pump-17"), 1, True, Depth.OWN, "e-1", 2, 3, "f", carried, 4, 5)
     read = Look.from_json(json.loads(json.dumps(look.to_json())))
 
     assert read == look

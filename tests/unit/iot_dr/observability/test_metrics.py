@@ -36,6 +36,16 @@ def test_each_state_has_its_metric(state: str, name: str, capsys: pytest.Capture
     assert "ReplicationLag" not in line
 
 
+def test_what_else_is_counted_may_be_of_a_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = ReplicationMetrics("worker")
+
+    metrics.count("Retries", 3, "policy")
+    metrics.flush()
+
+    (line,) = _flushed(capsys)
+    assert (line["Retries"], line["kind"]) == ([3.0], "policy")
+
+
 def test_nothing_counted_is_nothing_written(capsys: pytest.CaptureFixture[str]) -> None:
     ReplicationMetrics("worker").flush()
 

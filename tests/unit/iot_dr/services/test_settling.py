@@ -13,9 +13,11 @@ SETTLING = Settling(complete=3, incomplete=60)
 COMPLETE = {"certificate": ["policy"]}
 
 
-def _pause(seen: Attachments, seconds_still: float, *, looks: int = 0, key: Key = THING, created: bool = True) -> int:
+def _pause(
+    seen: Attachments, seconds_still: float, *, looks: int = 0, key: Key = THING, created: bool = True, beside: int = 1
+) -> int:
     look = Look(key, occurred_at=1_000_000, created=created, looks=looks, changed_at=1_000_000)
-    return pause(look, seen, 1_000_000 + int(seconds_still * 1000), SETTLING)
+    return pause(look, seen, 1_000_000 + int(seconds_still * 1000), SETTLING, beside)
 
 
 @pytest.mark.parametrize(("seconds", "wanted"), [(0, 3), (2.9, 3), (3, 0), (100, 0)])
@@ -42,6 +44,22 @@ def test_pauses_grow_and_then_stay() -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] == 1
     assert pauses[-1] == PAUSES[-1]
+
+
+def test_many_that_wait_beside_each_other_are_looked_at_more_rarely_after_a_first_quick_look() -> None:
+    def looks_until_settled(beside: int) -> list[int]:
+        seconds, at = 0, []
+        while wait := _pause({}, seconds, looks=len(at), beside=beside):
+            seconds += wait
+            at.append(seconds)
+        return at
+
+    alone, many = looks_until_settled(1), looks_until_settled(10)
+
+    assert many[0] == alone[0] == 1
+    assert len(many) < len(alone) / 2
+    assert many[-1] < 60 + PAUSES[-1]
+    assert _pause(COMPLETE, 0, beside=10) == SETTLING.complete
 
 
 def test_what_is_not_new_is_left_to_the_sweep() -> None:

@@ -6,7 +6,7 @@ already gone on a delete is success.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from iot_dr.model.changes import Create, Delete, Update
@@ -113,6 +113,9 @@ class Ledger(Protocol):
 
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended."""
+
+    def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
+        """Return when the last reading of each began that was applied, epoch milliseconds; without those never read."""
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""

@@ -1,21 +1,22 @@
 """The ledger: one item per resource in a table of the secondary Region.
 
 Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`,
-`source_id` and `source_version` (the primary's of the thing that was applied), and `owned_at` where replication
-created the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present state is
-there, which keeps the time of a change of state without reading the item first. Items that wait for another try also
-carry `attempts`, `retry_state` and `next_attempt`, the last two being the keys of the sparse index `by_state`.
+`read_at` (when the last reading began that was applied), `source_id` and `source_version` (the primary's of the thing
+that was applied), and `owned_at` where replication created the resource. All times are epoch milliseconds. Of the
+`since_` attributes only that of the present state is there, which keeps the time of a change of state without reading
+the item first. Items that wait for another try also carry `attempts`, `retry_state` and `next_attempt`, the last two
+being the keys of the sparse index `by_state`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
-from iot_dr.aws.errors import call, code_of, convert, converted
+from iot_dr.aws.errors import call, code_of, converted
 from iot_dr.errors import Throttled
 from iot_dr.model.keys import Key
 from iot_dr.model.outcomes import Outcome, State
@@ -59,12 +60,19 @@ class DynamoDbLedger:
 
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
-        found: set[Key] = set()
+        return frozenset(self._times("owned_at", keys))
+
+    def last_read(self, keys: Collection[Key]) -> dict[Key, int]:
+        """Return when the last reading of each began that was applied, epoch milliseconds; without those never read."""
+        return self._times("read_at", keys)
+
+    def _times(self, attribute: str, keys: Collection[Key]) -> dict[Key, int]:
+        found: dict[Key, int] = {}
         for batch in _batched(sorted(keys), _BATCH):
             request = {
                 self._table: {
                     "Keys": [_dynamo({"resource": str(key)}) for key in batch],
-                    "ProjectionExpression": "#resource, owned_at",
+                    "ProjectionExpression": f"#resource, {attribute}",
                     "ExpressionAttributeNames": {"#resource": "resource"},
                     "ConsistentRead": True,
                 }
@@ -72,9 +80,10 @@ class DynamoDbLedger:
             answer = call(self._client.batch_get_item, RequestItems=request)
             if answer.get("UnprocessedKeys"):
                 raise Throttled("DynamoDB left keys unread")
-            items = answer["Responses"].get(self._table, ())
-            found.update(Key.parse(item["resource"]["S"]) for item in items if "owned_at" in item)
-        return frozenset(found)
+            for item in answer["Responses"].get(self._table, ()):
+                if attribute in item:
+                    found[Key.parse(item["resource"]["S"])] = int(item[attribute]["N"])
+        return found
 
     def intend(self, keys: Sequence[Key], at: int) -> None:
         """Note, before creating them, that replication will own these; what else is noted of them stays.
@@ -89,15 +98,12 @@ class DynamoDbLedger:
     def forget(self, keys: Collection[Key], before: int) -> None:
         """Drop the notes of resources that are gone, unless another worker noted them anew at or after `before`."""
         for key in sorted(keys):
-            try:
-                self._client.delete_item(
-                    **self._item(key),
-                    ConditionExpression="attribute_not_exists(owned_at) OR owned_at < :before",
-                    ExpressionAttributeValues=_dynamo({":before": before}),
-                )
-            except ClientError as error:
-                if code_of(error) != "ConditionalCheckFailedException":
-                    raise convert(error) from error
+            _held(
+                self._client.delete_item,
+                **self._item(key),
+                ConditionExpression="attribute_not_exists(owned_at) OR owned_at < :before",
+                ExpressionAttributeValues=_dynamo({":before": before}),
+            )
 
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended; what asks for another look is due after a pause that doubles with every try."""
@@ -106,15 +112,19 @@ class DynamoDbLedger:
         elif outcome.again:
             self._record_waiting(outcome)
         else:
-            change = _update(_dated(outcome), kept=_since(outcome), removed=(*_OF_WAITING, *_ended(outcome)))
-            call(self._client.update_item, **self._item(outcome.key), **change)
+            call(self._client.update_item, **self._item(outcome.key), **ending(outcome))
 
     def _record_waiting(self, outcome: Outcome) -> None:
-        change = _update(_dated(outcome), kept=_since(outcome), removed=_ended(outcome), counted=("attempts",))
-        answer = call(self._client.update_item, **self._item(outcome.key), **change, ReturnValues="UPDATED_NEW")
+        """Note a try; how long the next one is off depends on how many there were, and most often there was none."""
+        item, facts = self._item(outcome.key), _dated(outcome)
+        first = facts | _due(outcome.at, attempts=1) | {"attempts": 1}
+        change = _update(first, kept=_since(outcome), removed=_ended(outcome))
+        if _held(self._client.update_item, **item, **change, ConditionExpression="attribute_not_exists(attempts)"):
+            return
+        change = _update(facts, kept=_since(outcome), removed=_ended(outcome), counted=("attempts",))
+        answer = call(self._client.update_item, **item, **change, ReturnValues="UPDATED_NEW")
         attempts = int(answer["Attributes"]["attempts"]["N"])
-        due = {"retry_state": WAITING, "next_attempt": outcome.at + pause(attempts)}
-        call(self._client.update_item, **self._item(outcome.key), **_update(due))
+        call(self._client.update_item, **item, **_update(_due(outcome.at, attempts)))
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
@@ -152,6 +162,11 @@ class DynamoDbLedger:
         )
 
 
+def ending(outcome: Outcome, **facts: Any) -> dict[str, Any]:
+    """Return the parameters of the UpdateItem that notes an outcome which leaves nothing to try, and further facts."""
+    return _update(_dated(outcome) | facts, kept=_since(outcome), removed=(*_OF_WAITING, *_ended(outcome)))
+
+
 def pause(attempts: int) -> int:
     """Return the milliseconds to wait after this many tries.
 
@@ -166,6 +181,8 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     facts: dict[str, Any] = {"state": str(outcome.state), "reason": outcome.reason, "checked_at": outcome.at}
     if outcome.lag is not None:
         facts |= {"lag": outcome.lag, "applied_at": outcome.at}
+    if outcome.read_at:
+        facts["read_at"] = outcome.read_at
     if outcome.event_id:
         facts["event_id"] = outcome.event_id
     if outcome.source_id:
@@ -179,6 +196,22 @@ def _since(outcome: Outcome) -> tuple[str, ...]:
 
 def _dated(outcome: Outcome) -> dict[str, Any]:
     return _facts(outcome) | dict.fromkeys(_since(outcome), outcome.at)
+
+
+def _held(operation: Callable[..., Any], **parameters: Any) -> bool:
+    """Make a conditional write, and tell whether its condition held."""
+    with converted():
+        try:
+            operation(**parameters)
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+    return True
+
+
+def _due(at: int, attempts: int) -> dict[str, Any]:
+    return {"retry_state": WAITING, "next_attempt": at + pause(attempts)}
 
 
 def _ended(outcome: Outcome) -> tuple[str, ...]:

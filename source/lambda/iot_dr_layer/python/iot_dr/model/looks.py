@@ -43,6 +43,8 @@ class Look:
         looks: how many looks there have been.
         changed_at: when the last change was seen, epoch milliseconds.
         fingerprint: of the attachments that the last look saw.
+        due: when it is to be taken, epoch milliseconds; 0 at once.
+        tries: how often in a row it met a fault that a repetition may mend.
         carried: the thing as the newest event had it, for the time when the primary cannot be asked.
     """
 
@@ -55,6 +57,8 @@ class Look:
     changed_at: int = 0
     fingerprint: str = ""
     carried: Thing | None = None
+    due: int = 0
+    tries: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the form in which the workflow carries it."""
@@ -69,6 +73,8 @@ class Look:
             "looks": self.looks,
             "changed_at": self.changed_at,
             "fingerprint": self.fingerprint,
+            "due": self.due,
+            "tries": self.tries,
             "carried": None if self.carried is None else _thing_to_json(self.carried),
         }
 
@@ -93,6 +99,8 @@ class Look:
             changed_at=int(value.get("changed_at", 0)),
             fingerprint=str(value.get("fingerprint", "")),
             carried=None if carried is None else _thing_from_json(name, carried),
+            due=int(value.get("due", 0)),
+            tries=int(value.get("tries", 0)),
         )
 
 

@@ -28,7 +28,8 @@ class Outcome:
 
     `again` asks the schedule for another look, after a pause that grows with every try. A `partial` outcome is of the
     resource's own fields alone, so it says nothing about what stood in the way of the rest. `source_id` and
-    `source_version` are the primary's of the thing that was applied.
+    `source_version` are the primary's of the thing that was applied. `read_at` is when the reading began that found
+    nothing more to do, 0 if there was none.
     """
 
     key: Key
@@ -41,6 +42,7 @@ class Outcome:
     partial: bool = False
     source_id: str = ""
     source_version: int = 0
+    read_at: int = 0
 
     def facts(self) -> dict[str, str | int | None]:
         """Return what a log line says of it; nothing here is secret."""

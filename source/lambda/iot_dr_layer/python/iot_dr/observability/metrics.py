@@ -24,8 +24,10 @@ class ReplicationMetrics:
         if lag_milliseconds is not None:
             self._metrics.add_metric(name="ReplicationLag", unit=MetricUnit.Milliseconds, value=lag_milliseconds)
 
-    def count(self, name: str, value: int) -> None:
-        """Count something else, for example the differences that a sweep found."""
+    def count(self, name: str, value: int, kind: str | None = None) -> None:
+        """Count something else, for example the differences that a sweep found, perhaps of one kind of resource."""
+        if kind is not None:
+            self._metrics.add_dimension("kind", kind)
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
     def flush(self) -> None:

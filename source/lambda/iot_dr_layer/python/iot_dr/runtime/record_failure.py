@@ -26,18 +26,19 @@ class FailureEnvironment:
 
 
 def record_failure_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the failure recorder: `{"resource": look, "error": {"Error", "Cause"}}` in."""
+    """Return the failure recorder: `{"looks": [look, ...], "error": {"Error", "Cause"}}` in."""
     ledger = DynamoDbLedger(client("dynamodb"), read(FailureEnvironment, environ).ledger_table)
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         error = event["error"]
-        look = Look.from_json(event["resource"])
-        outcome = record_failure(look, error["Error"], _cause(error.get("Cause", "")), ledger=ledger, clock=now)
-        log.error("look failed after all retries", extra=outcome.facts())
-        metrics.outcome(outcome.key.kind, outcome.state, None)
+        for value in event["looks"]:
+            look = Look.from_json(value)
+            outcome = record_failure(look, error["Error"], _cause(error.get("Cause", "")), ledger=ledger, clock=now)
+            log.error("look failed after all retries", extra=outcome.facts())
+            metrics.outcome(outcome.key.kind, outcome.state, None)
         metrics.flush()
-        return {"outcome": str(outcome.state)}
+        return {"recorded": len(event["looks"])}
 
     return handle
 

@@ -12,19 +12,22 @@ from iot_dr.aws.clients import client
 from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
+from iot_dr.aws.workflow import LOOKS_PER_BATCH
 from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.ports import Ledger
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.concurrency import on
-from iot_dr.services.replicate import Replication
+from iot_dr.services.replicate import Replicated, Replication
 from iot_dr.services.scopes import ScopeReader
 from iot_dr.services.settling import Settling
+from iot_dr.services.take_looks import take_looks
 
-THREADS = 8
-"""Calls of one look that run at the same time."""
+THREADS = 16
+"""Calls that run at the same time, over all looks of a batch."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +46,41 @@ class WorkerEnvironment:
 def replicate_resource_handler(
     environ: Mapping[str, str] = os.environ,
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the worker: `{"resource": look}` in; outcome, pause in seconds and the next look out."""
-    replication = _replication(read(WorkerEnvironment, environ))
+    """Return the worker: `{"looks": [look, ...]}` in; the looks to come, and the seconds until then, out."""
+    environment = read(WorkerEnvironment, environ)
+    ledger = DynamoDbLedger(client("dynamodb"), environment.ledger_table)
+    replication = _replication(environment, ledger)
+    # Not the pool of the calls: a look waits for its calls, and a pool full of those that wait would never go on.
+    together = on(ThreadPoolExecutor(LOOKS_PER_BATCH))
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        result = replication.replicate(Look.from_json(event["resource"]))
-        outcome = result.outcome
-        log.info(
-            "looked at",
-            extra=outcome.facts()
-            | {
-                "changes": [f"{type(change).__name__} {change.key}" for change in result.plan.actions],
-                "looks": result.next_look.looks,
-                "pause": result.pause,
-            },
-        )
-        metrics.outcome(outcome.key.kind, outcome.state, outcome.lag)
+        looks = [Look.from_json(value) for value in event["looks"]]
+        taken = take_looks(looks, replication.replicate, ledger=ledger, clock=now, together=together)
+        for result in taken.looked:
+            log.info("looked at", extra=_facts(result))
+            metrics.outcome(result.outcome.key.kind, result.outcome.state, result.outcome.lag)
+        for outcome in taken.failed:
+            log.error("look failed after all retries", extra=outcome.facts())
+            metrics.outcome(outcome.key.kind, outcome.state, None)
+        for name, count in (("Retries", taken.repeated), ("Skipped", taken.superseded)):
+            if count:
+                metrics.count(name, count, looks[0].key.kind)
         metrics.flush()
-        return {"outcome": str(outcome.state), "pause": result.pause, "resource": result.next_look.to_json()}
+        return {"looks": [look.to_json() for look in taken.again], "pause": taken.pause}
 
     return handle
 
 
-def _replication(environment: WorkerEnvironment) -> Replication:
+def _facts(result: Replicated) -> dict[str, Any]:
+    return result.outcome.facts() | {
+        "changes": [f"{type(change).__name__} {change.key}" for change in result.plan.actions],
+        "looks": result.next_look.looks,
+        "pause": result.pause,
+    }
+
+
+def _replication(environment: WorkerEnvironment, ledger: Ledger) -> Replication:
     account = environment.account_id
     regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
     secondary_client = client("iot", regions.secondary)
@@ -78,7 +92,7 @@ def _replication(environment: WorkerEnvironment) -> Replication:
         primary=primary,
         secondary=secondary,
         writer=IotRegistryWriter(secondary_client, regions.secondary, account),
-        ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
+        ledger=ledger,
         clock=now,
         settling=Settling(environment.settle_seconds, environment.incomplete_seconds),
         just_in_time=environment.certificate_mode == "jitr",

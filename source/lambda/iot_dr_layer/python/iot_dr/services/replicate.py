@@ -67,30 +67,31 @@ class Replication:
         self._just_in_time = just_in_time
         self._together = together
 
-    def replicate(self, look: Look) -> Replicated:
+    def replicate(self, look: Look, beside: int = 1) -> Replicated:
         """Look at one resource, make the secondary equal, and record it.
+
+        `beside` is how many new resources are looked at beside each other; the more, the longer the pauses.
 
         Raises:
             RetryableError: the same look may succeed later.
             TerminalError: somebody must look.
         """
         try:
-            return self._look(look)
+            return self._look(look, beside)
         except RegionUnavailable:
             self._apply_carried(look)
             raise
 
-    def _look(self, look: Look) -> Replicated:
+    def _look(self, look: Look, beside: int) -> Replicated:
         if look.looks and look.fingerprint:
             seen = self._attachments(look.key)
             if fingerprint(seen) == look.fingerprint:
-                return self._stood_still(look, seen)
-        done, scope = self._reconcile(look)
-        return self._changed(look, done, scope)
+                return self._stood_still(look, seen, beside)
+        return self._changed(look, *self._reconcile(look), beside)
 
-    def _stood_still(self, look: Look, seen: Attachments) -> Replicated:
+    def _stood_still(self, look: Look, seen: Attachments, beside: int) -> Replicated:
         now = self._clock()
-        wait = pause(look, seen, now, self._settling)
+        wait = pause(look, seen, now, self._settling, beside)
         outcome = Outcome(look.key, State.IN_SYNC, "", at=now, event_id=look.event_id)
         if not complete(seen):
             outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
@@ -98,7 +99,7 @@ class Replication:
                 self._ledger.record(outcome)
         return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
 
-    def _changed(self, look: Look, done: Plan, scope: Scope) -> Replicated:
+    def _changed(self, look: Look, done: Plan, scope: Scope, read_at: int, beside: int) -> Replicated:
         now = self._clock()
         seen = attachments(scope.desired, look.key)
         source = scope.desired.entities.get(look.key)
@@ -118,14 +119,18 @@ class Replication:
             partial=not scope.whole and state is State.IN_SYNC,
             source_id=source.thing_id if isinstance(source, Thing) else "",
             source_version=source.version if isinstance(source, Thing) else 0,
+            read_at=read_at,
         )
         if state is not State.ABSENT:
             self._ledger.record(outcome)
-        wait = pause(look, seen, now, self._settling) if there else 0
+        wait = pause(look, seen, now, self._settling, beside) if there else 0
         return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
 
-    def _reconcile(self, look: Look) -> tuple[Plan, Scope]:
-        """Read, plan and apply until a reading confirms what no version guards; return all done and the reading."""
+    def _reconcile(self, look: Look) -> tuple[Plan, Scope, int]:
+        """Read, plan and apply until a reading confirms what no version guards.
+
+        Return all that was done, the last reading and when it began.
+        """
         done: list[Action] = []
         deleted: set[Key] = set()
         needs = False
@@ -147,7 +152,7 @@ class Replication:
             if not any(_needs_confirmation(change) for change in todo.actions):
                 # The resource itself too: a failure noted before it was gone would be tried again for ever.
                 self._forget({*deleted, look.key}, scope, started)
-                return Plan((*done, *todo.skips)), scope
+                return Plan((*done, *todo.skips)), scope, started
             # The primary may have changed it between the reading and the write: only another reading tells.
         raise Conflict(f"{look.key} kept changing while it was looked at")
 

@@ -17,7 +17,11 @@ from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
 
 PAUSES = (1, 1, 2, 3, 5, 8, 13, 21, 34)
-"""Seconds between the looks at an incomplete device: growing, and well within an Express workflow's 5 minutes."""
+"""Seconds between the looks at an incomplete device: growing, and well within an Express workflow's 5 minutes.
+
+After the first, quick one they are as many times longer as new devices wait beside each other, up to the last of them:
+a burst is looked at about as often as one device, instead of taking the calls that its own events need.
+"""
 
 Attachments = Mapping[str, Collection[str]]
 """The certificates attached to a thing, each with the names of its policies."""
@@ -60,10 +64,11 @@ def fingerprint(seen: Attachments) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def pause(look: Look, seen: Attachments, now: int, settling: Settling) -> int:
+def pause(look: Look, seen: Attachments, now: int, settling: Settling, beside: int = 1) -> int:
     """Return the seconds to wait before the next look, 0 if the device may be left alone.
 
-    Only what an event called new is waited for: the sweep has the rest.
+    Only what an event called new is waited for: the sweep has the rest. `beside` is how many new devices are looked
+    at in this batch, this one included.
     """
     if look.key.kind is not Kind.THING or not look.created:
         return 0
@@ -72,4 +77,7 @@ def pause(look: Look, seen: Attachments, now: int, settling: Settling) -> int:
     stood_still = (now - look.changed_at) / 1000
     if complete(seen):
         return 0 if stood_still >= settling.complete else settling.complete
-    return 0 if stood_still >= settling.incomplete else PAUSES[min(look.looks, len(PAUSES) - 1)]
+    if stood_still >= settling.incomplete:
+        return 0
+    alone = PAUSES[min(look.looks, len(PAUSES) - 1)]
+    return alone if look.looks == 0 else min(alone * max(beside, 1), PAUSES[-1])
