@@ -5,6 +5,7 @@ VENV := .venv
 EMULATOR_VENV := .venv-emulator
 BIN := $(VENV)/bin
 ARGS ?=
+SCENARIOS := .pytest_cache/scenarios.json
 
 .PHONY: help
 help: ## Print this help
@@ -40,9 +41,10 @@ lint: setup ## ruff, mypy, shellcheck, generated templates current, cfn-lint
 	$(BIN)/python generate.py --lint --check tests/golden
 
 .PHONY: test
-test: setup lint ## Lint, then every test: unit, property, contract, architecture, end to end
-	$(BIN)/pytest -m "not lab" --numprocesses auto $(ARGS)
-	$(BIN)/pytest -m lab $(ARGS)
+test: setup lint ## Lint, then every test: unit, property, contract, architecture, end to end; a table of scenarios
+	@rm -f $(SCENARIOS)
+	$(BIN)/pytest -m "not lab" --numprocesses auto --scenarios $(SCENARIOS) $(ARGS)
+	$(BIN)/pytest -m lab --scenarios $(SCENARIOS) $(ARGS)
 
 .PHONY: unit
 unit: setup ## Only the tests that need no Region pair

@@ -26,7 +26,18 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = frozenset(
-    {"cloudformation", "codebuild", "dynamodb", "iot", "lambda", "s3", "secretsmanager", "stepfunctions", "sts"}
+    {
+        "cloudformation",
+        "codebuild",
+        "dynamodb",
+        "iot",
+        "iot-data",
+        "lambda",
+        "s3",
+        "secretsmanager",
+        "stepfunctions",
+        "sts",
+    }
 )
 SDK = ("boto3", "botocore", "jmespath", "python_dateutil", "s3transfer", "six", "urllib3")
 """What Lambda's Python runtime brings: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html."""

@@ -1,9 +1,9 @@
 """What the schedules cost while nothing changes: AWS calls an hour and their price, by the size of the fleet.
 
 The calls are counted where the product's adapters make them, on clients that answer for a fleet of which both Regions
-hold the same: every device a thing and a certificate, all of one type and with one policy. Only the calls of big fleets
-are reckoned, from the pages of their lists; a test holds that reckoning to the counts of smaller ones, and the table of
-docs/cost.md to this module.
+hold the same: every device a thing with a classic shadow and a certificate, all of one type and with one policy. Only
+the calls of big fleets are reckoned, from the pages of their lists; a test holds that reckoning to the counts of
+smaller ones, and the table of docs/cost.md to this module.
 
     .venv/bin/python -m benchmarks.idle_cost
 """
@@ -12,11 +12,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.standing_fleet import SLICE, CountingTable, RecordingStates, standing_replication, standing_sweep
+from benchmarks.standing_fleet import (
+    SLICE,
+    CountingTable,
+    RecordingStates,
+    standing_replication,
+    standing_shadows,
+    standing_sweep,
+)
 from docs import prices
 from iot_dr.aws.registry_reader import PAGE_SIZE
+from iot_dr.model.keys import SHADOW_KINDS, Key
+from iot_dr.model.looks import LOOKS_PER_BATCH
 
 FLEETS = (1_000, 100_000, 1_000_000)
 SWEEPS_AN_HOUR = 4
@@ -37,6 +47,8 @@ METERED = frozenset(
     }
 )
 """Registry operations, as AWS counts them: calls about things, not about certificates and policies."""
+
+SHADOW_OPERATIONS = ("GetThingShadow", "ListNamedShadowsForThing")
 
 LISTED_KB = 0.3
 """What a list holds of one thing, for the case that AWS meters lists by what they return."""
@@ -86,13 +98,15 @@ class Idle:
     @property
     def dollars_an_hour(self) -> float:
         """The price, with lists metered by the call."""
-        reads = self.sweep_ledger["GetItem"] + self.sweep_ledger["BatchGetItem"]
-        writes = self.sweep_ledger["UpdateItem"] + self.look_calls["UpdateItem"]
+        reads = self.sweep_ledger["GetItem"] + self.sweep_ledger["BatchGetItem"] + self.look_calls["GetItem"]
+        writes = self.sweep_ledger["UpdateItem"] + self.look_calls["UpdateItem"] + self.look_calls["DeleteItem"]
+        shadows = sum(self.look_calls[name] for name in SHADOW_OPERATIONS)
         metered = sum(count for name, count in (self.lists + self.look_calls).items() if name in METERED)
         # One Region's lists are read beside the other's.
         sweep_seconds = self.lists.total() / 2 * PAGE_SECONDS
         a_sweep = (
             metered * prices.REGISTRY_OPERATION
+            + shadows * prices.SHADOW_OPERATION
             + reads * prices.DYNAMODB_READ
             + writes * prices.DYNAMODB_WRITE
             + self._invocations(self.batches, BATCH_SECONDS, WORKER_GB)
@@ -123,9 +137,18 @@ def counted(devices: int) -> Idle:
     looks, batches = list(states.looks), states.batches
     replication = standing_replication(devices, look_calls)
     for look in looks:
-        replication.replicate(look)
+        if look.key.kind not in SHADOW_KINDS:
+            replication.replicate(look)
+    _look_at_shadows([look.key for look in looks if look.key.kind in SHADOW_KINDS], look_calls)
     standing_sweep(devices, Counter(), CountingTable(retry), states).retry()
     return Idle(devices, lists, sweep_ledger, len(looks), batches, states.executions, look_calls, retry)
+
+
+def _look_at_shadows(keys: Sequence[Key], made: Counter[str]) -> None:
+    """Look at shadows in batches as the workflow does, each of which asks for the control item once."""
+    shadows = standing_shadows(made)
+    for start in range(0, len(keys), LOOKS_PER_BATCH):
+        shadows.look(keys[start : start + LOOKS_PER_BATCH])
 
 
 def reckoned(devices: int, sample: Idle) -> Idle:

@@ -2,7 +2,7 @@
 
 A round trip is what the health check makes: TLS with client certificate, CONNECT, SUBSCRIBE, PUBLISH, receive,
 DISCONNECT, on a new connection each time. Cold is the first one of a fresh interpreter, with the import. awscrt is not
-a dependency of the project: it is installed into a temporary virtual environment for the run.
+a dependency of the product: it is installed into a temporary virtual environment for the run.
 
     python -m benchmarks.mqtt_clients [--processes 10] [--warm 20]
 """
@@ -43,8 +43,7 @@ def paho_round_trip() -> Callable[[str, dict[str, str]], None]:
 
 def awscrt_round_trip() -> Callable[[str, dict[str, str]], None]:
     """Import awscrt and return the same round trip with it."""
-    # The project does without it, so no type checker knows it.
-    from awscrt import io, mqtt  # type: ignore[import-not-found]  # noqa: PLC0415  # the import is what is measured
+    from awscrt import io, mqtt  # noqa: PLC0415  # the import is what is measured
 
     def round_trip(endpoint: str, credentials: dict[str, str]) -> None:
         host, _, port = endpoint.partition(":")

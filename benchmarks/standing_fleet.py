@@ -1,11 +1,12 @@
 """Clients that answer for a fleet of any size, of which both Regions hold the same, and count what they are asked.
 
-Every device is a thing and a certificate, all of one type and with one policy.
+Every device is a thing with a classic shadow and a certificate, all of one type and with one policy.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,10 +17,14 @@ from typing import Any
 from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
+from iot_dr.aws.shadow_notes import DynamoDbShadowNotes
+from iot_dr.aws.shadows import IotDataShadows
 from iot_dr.aws.workflow import StepFunctionsWorkflow
+from iot_dr.model.control import Control
 from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.replicate import Replication
+from iot_dr.services.replicate_shadows import ShadowReplication
 from iot_dr.services.scopes import ScopeReader
 from iot_dr.services.sweep import Sweep
 
@@ -128,6 +133,52 @@ class CountingTable:
         return _Pages(_api_name(operation), "Items", lambda **_: iter(()), self._made)
 
 
+class StandingShadows:
+    """An `iot-data` client of a Region whose shadows do not change; counts what it is asked."""
+
+    def __init__(self, made: Counter[str]) -> None:
+        self._made = made
+
+    def get_thing_shadow(self, **_: Any) -> dict[str, Any]:
+        """Answer for a classic shadow."""
+        self._made["GetThingShadow"] += 1
+        document = {"state": {"reported": {"pressure": 2}}, "version": 1, "timestamp": NOW // 1000}
+        return {"payload": io.BytesIO(json.dumps(document).encode())}
+
+    def list_named_shadows_for_thing(self, **_: Any) -> dict[str, Any]:
+        """Answer that there are none."""
+        self._made["ListNamedShadowsForThing"] += 1
+        return {"results": []}
+
+
+class StandingNotes(CountingTable):
+    """A `dynamodb` client whose table holds, of every shadow, that it is in sync."""
+
+    def get_item(self, **parameters: Any) -> dict[str, Any]:
+        """Answer with the note."""
+        super().get_item(**parameters)
+        numbers = {"claims": 1, "settled": 1, "source_version": 1, "source_at": NOW}
+        item = {name: {"N": str(number)} for name, number in numbers.items()}
+        return {"Item": item | {"state": {"S": "in_sync"}, "owned_at": {"N": "1"}}}
+
+    def delete_item(self, **_: Any) -> dict[str, Any]:
+        """Answer as if it had been done."""
+        self._made["DeleteItem"] += 1
+        return {}
+
+
+class Active:
+    """Says that replication is active; counts what it is asked."""
+
+    def __init__(self, made: Counter[str]) -> None:
+        self._made = made
+
+    def control(self) -> Control:
+        """Answer."""
+        self._made["GetItem"] += 1
+        return Control()
+
+
 class RecordingStates:
     """A `stepfunctions` client that keeps the looks that it is to start."""
 
@@ -156,6 +207,7 @@ def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, stat
         workflow=StepFunctionsWorkflow(states, "machine"),
         clock=lambda: NOW,
         slice_size=SLICE,
+        shadows=True,
     )
 
 
@@ -169,6 +221,20 @@ def standing_replication(devices: int, made: Counter[str]) -> Replication:
         # No method of it is there: nothing may be written while nothing differs.
         writer=IotRegistryWriter(object(), REGIONS.secondary, ACCOUNT),
         ledger=DynamoDbLedger(CountingTable(made), "ledger"),
+        clock=lambda: NOW,
+    )
+
+
+def standing_shadows(made: Counter[str]) -> ShadowReplication:
+    """Return the function of shadows for a standing fleet, which may write to the ledger alone."""
+    shadows, table = IotDataShadows(StandingShadows(made)), StandingNotes(made)
+    return ShadowReplication(
+        primary=shadows,
+        secondary=shadows,
+        ledger=DynamoDbLedger(table, "ledger"),
+        notes=DynamoDbShadowNotes(table, "ledger"),
+        control=Active(made),
+        region=REGIONS.secondary,
         clock=lambda: NOW,
     )
 

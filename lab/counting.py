@@ -72,6 +72,21 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Answer with this JSON instead of asking the emulator."""
+
+    body: str
+
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:  # noqa: ARG002 - the protocol's
+        """Send it as a success."""
+        body = self.body.encode()
+        client.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+        client.write(body)
+        await client.drain()
+        return True
+
+
+@dataclass(frozen=True)
 class Reset:
     """Break the connection before the request is carried out, or after it: then it counts and nobody is told."""
 

@@ -4,15 +4,19 @@ Only calls that go through the proxy are spoiled: what functions send to AWS IoT
 between the emulator's own services (rule, stream, workflow) take place in its process and never meet a fault.
 """
 
+import asyncio
 import hashlib
+import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
-from lab.counting import Call, CountingProxy, Fault, Intercept, Refusal, Reset, Silence, Slow
+from lab.counting import Call, CountingProxy, Fault, Forward, Intercept, Refusal, Reset, Silence, Slow
 
 
 class FaultKind(StrEnum):
@@ -106,6 +110,53 @@ class FaultPlan:
         drawn_from = (self.seed, purpose, call.service, call.operation, call.region, self._calls[call])
         digest = hashlib.sha256(repr(drawn_from).encode()).digest()
         return int.from_bytes(digest[:7]) / 2**56
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Kill the function that sent the request, before it is carried out or after."""
+
+    carried_out: bool = False
+
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:
+        """End the process at the other end of the connection at once, and the connection with it."""
+        if self.carried_out:
+            await forward()
+        ports = client.get_extra_info("peername")[1], client.get_extra_info("sockname")[1]
+        with suppress(ProcessLookupError):  # another of its calls was its death already
+            os.kill(_process_between(*ports), signal.SIGKILL)
+        client.transport.abort()
+        return False
+
+
+@dataclass
+class Death:
+    """Kills the function that makes one of these calls, once for each of them; `killed` says which have had it."""
+
+    apis: Collection[str]
+    region: str
+    carried_out: bool = False
+    killed: set[str] = field(default_factory=set, init=False)
+
+    def __call__(self, call: Call) -> Fault | None:
+        """The end of the caller, if its call is one of them and the first."""
+        if call.region != self.region or call.operation not in self.apis or call.operation in self.killed:
+            return None
+        self.killed.add(call.operation)
+        return Killed(self.carried_out)
+
+
+def _process_between(port: int, remote_port: int) -> int:
+    """The process that holds a connection's end on this machine, by the end's port and the other end's."""
+    held = (line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:])
+    ends = ([int(address.rpartition(":")[2], 16) for address in fields[1:3]] + [fields[9]] for fields in held)
+    wanted = {f"socket:[{inode}]" for *ports, inode in ends if ports == [port, remote_port]}
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):  # not ours, or gone meanwhile
+            if any(str(link.readlink()) in wanted for link in folder.iterdir()):
+                return int(folder.parent.name)
+    message = f"nobody on this machine holds port {port}"
+    raise ProcessLookupError(message)
 
 
 class Outage:

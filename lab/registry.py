@@ -1,9 +1,11 @@
-"""What a Region's registry holds, read with a customer's calls: the lab's judgement is not the product's."""
+"""What a Region's registry holds, and its shadows, read with a customer's calls: the judgement is not the product's."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from lab.shadows import Shadows
 
 # Each Region's health check has a thing, certificate and policy of its own, which are not to cross.
 _PROBE = "iot-dr-probe-"
@@ -16,6 +18,7 @@ KINDS = (
     "things",
     "memberships",
     "attachments",
+    "shadows",
 )
 
 
@@ -44,17 +47,18 @@ class Registry:
         return found
 
 
-def read(iot: Any, region: str) -> Registry:
-    """Read everything that the product replicates."""
-    return _Reader(iot, region).read()
+def read(iot: Any, region: str, data: Any = None) -> Registry:
+    """Read everything that the product replicates; the shadows of things take another client."""
+    return _Reader(iot, region, Shadows(data) if data else None).read()
 
 
 class _Reader:
     """Reads one Region, kind by kind; what the probes of the health check have is left out."""
 
-    def __init__(self, iot: Any, region: str) -> None:
+    def __init__(self, iot: Any, region: str, shadows: Shadows | None) -> None:
         self._iot = iot
         self._region = region
+        self._shadows = shadows
         self._attachments: dict[str, str | bool] = {}
         self._of_probes: set[str] = set()
 
@@ -73,6 +77,7 @@ class _Reader:
                 "things": things,
                 "memberships": memberships,
                 "attachments": self._attachments,
+                "shadows": self._shadows_of(things),
             }
         )
 
@@ -124,6 +129,15 @@ class _Reader:
                 certificate = each["principal"].rpartition("/")[2]
                 self._attachments[f"{name} - certificate {certificate[:12]}"] = each["thingPrincipalType"]
         return found
+
+    def _shadows_of(self, things: Iterable[str]) -> dict[str, str]:
+        if self._shadows is None:
+            return {}
+        return {
+            f"{thing} - {name or 'classic'}": state
+            for thing in things
+            for name, state in self._shadows.of(thing).items()
+        }
 
     def _certificates(self) -> dict[str, str]:
         found = {}

@@ -1,4 +1,4 @@
-"""A fleet on the launched pair: made, changed, one device retired; both Regions compared; a device connects to both."""
+"""A fleet on the launched pair: made, changed, its shadows too; both Regions compared; a device connects to both."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,10 +10,12 @@ from lab.lag import Lag, LagWatch
 from lab.pair import Pair
 from lab.progress import step
 from lab.registry import Registry, read
+from lab.shadows import Shadows
 from lab.waiting import until
 
 _CROSS_SECONDS = 60
 _TYPES = ("pump", "valve")
+_UPDATES = 20
 _SITES = ("sites", "coast", "harbour")
 
 
@@ -35,11 +37,12 @@ def rehearse(pair: Pair, devices: int) -> Outcome:
     cold, lag = _provision(pair, fleet, devices)
     _group(pair, fleet)
     _change(pair, fleet)
+    _report(pair, fleet)
     differences = _settle(pair)
     connected = _connect(pair, next(iter(fleet)))
     return Outcome(
-        read(pair.client("iot", pair.primary), pair.primary),
-        read(pair.client("iot", pair.secondary), pair.secondary),
+        _read(pair, pair.primary),
+        _read(pair, pair.secondary),
         cold,
         lag,
         connected,
@@ -91,14 +94,36 @@ def _change(pair: Pair, fleet: Fleet) -> None:
         fleet.provision(replaced.thing_name, thing_type=replaced.thing_type, attributes={"site": "mill"})
 
 
+def _report(pair: Pair, fleet: Fleet) -> None:
+    """Give each device a classic shadow and one a named one, and clear, delete and change some of it again."""
+    with step(pair.progress, "Let devices report into their shadows, classic and named, and clear and delete some"):
+        shadows, names = Shadows(pair.client("iot-data", pair.primary)), list(fleet.devices)
+        for name in names:
+            shadows.update(name, {"desired": {"interval": 60}, "reported": {"interval": 30, "site": {"bay": name}}})
+        shadows.update(names[0], {"desired": None, "reported": {"interval": None, "readings": [1, 2.5, True]}})
+        for reading in range(_UPDATES):
+            shadows.update(names[1], {"reported": {"reading": reading}})
+        shadows.update(names[1], {"desired": {"firmware": "2.1"}}, "config")
+        shadows.update(names[2], {"reported": {"door": "open"}}, "doors")
+        shadows.delete(names[2])
+
+
+def _read(pair: Pair, region: str) -> Registry:
+    return read(pair.client("iot", region), region, pair.client("iot-data", region))
+
+
+def _regions(pair: Pair) -> tuple[str, str]:
+    return pair.primary, pair.secondary
+
+
 def _settle(pair: Pair) -> list[str]:
     """Wait for events, then let the sweep bring what has none, as its schedule does; what differs then differs."""
-    primary, secondary = pair.client("iot", pair.primary), pair.client("iot", pair.secondary)
+    gone = tuple(pair.client("iot", region).exceptions.ResourceNotFoundException for region in _regions(pair))
 
     def differences() -> list[str]:
         try:
-            return read(primary, pair.primary).differences(read(secondary, pair.secondary))
-        except (primary.exceptions.ResourceNotFoundException, secondary.exceptions.ResourceNotFoundException) as error:
+            return _read(pair, pair.primary).differences(_read(pair, pair.secondary))
+        except gone as error:
             return [f"changed while it was read: {error}"]
 
     with step(pair.progress, "Wait until both Regions are equal"):

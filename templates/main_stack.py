@@ -57,6 +57,8 @@ def build(config: Config) -> Template:
         SecondaryRegion=Ref("SecondaryRegion"),
         CreateHealthCheck=Ref("CreateHealthCheck"),
         CertificateMode=Ref("CertificateMode"),
+        ReplicateShadows=Ref("ReplicateShadows"),
+        ShadowNamePattern=Ref("ShadowNamePattern"),
         StackPostfix=GetAtt(check, "StackPostfix"),
         Uuid=GetAtt(check, "Uuid"),
     )
@@ -83,6 +85,7 @@ def _add_form(template: Template, config: Config) -> None:
                 ),
             ),
             "Certificates": (parameters.certificate_mode(),),
+            "Shadows": parameters.shadows(),
             "Failover": (
                 parameters.choice(
                     "CreateHealthCheck",
@@ -143,7 +146,8 @@ def _start_launch(project: build_projects.Project) -> LambdaSpec:
                 "FindTables",
                 [dynamodb.DescribeTable],
                 [
-                    permissions.arn("dynamodb", "table/IoTDRGlobalTable*", f"${{{region}}}")  # any postfix
+                    permissions.arn("dynamodb", f"table/{name}*", f"${{{region}}}")  # any postfix
+                    for name in ("IoTDRGlobalTable", "IoTDRShadowTable")
                     for region in ("PrimaryRegion", "SecondaryRegion")
                 ],
             ),
@@ -177,6 +181,8 @@ def _add_launch_project(template: Template) -> build_projects.Project:
         "VERSION": source("Version"),
         "CREATE_HEALTH_CHECK": Ref("CreateHealthCheck"),
         "CERTIFICATE_MODE": Ref("CertificateMode"),
+        "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
+        "SHADOW_NAME_PATTERN": Ref("ShadowNamePattern"),
         "PRIMARY_REGION": Ref("PrimaryRegion"),
         "SECONDARY_REGION": Ref("SecondaryRegion"),
         "STACK_POSTFIX": GetAtt("LaunchCheck", "StackPostfix"),

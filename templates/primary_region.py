@@ -1,28 +1,45 @@
 """The primary Region's stack: registry events -> topic rules -> a global table that carries them to the secondary.
 
-Beside the rules stands the recorder of calls that raise no registry event (`management_events`).
+Beside the rules stand the recorder of calls that raise no registry event (`management_events`), and the rules and the
+table of shadow events (`shadow_capture`).
 """
 
 from __future__ import annotations
 
 from troposphere import GetAtt, Output, Ref, Sub, Template
-from troposphere import dynamodb as tables
 
 from templates.blocks import parameters
 from templates.blocks.alarms import add_queue_alarm
 from templates.blocks.buckets import add_private_bucket
+from templates.blocks.event_tables import add_event_table
 from templates.blocks.functions import add_layer
 from templates.blocks.queues import add_dead_letter_queue
 from templates.blocks.solution import source, start_template
-from templates.blocks.topic_rules import EventFamily, add_event_rule, add_rules_role
+from templates.blocks.topic_rules import EventRule, add_event_rule, add_store
 from templates.config import Config
 from templates.management_events import add_management_events
+from templates.shadow_capture import add_shadow_capture
 
-EVENT_FAMILIES = (
-    EventFamily("Thing", "$aws/events/thing/+/+", 4, "Things created, updated and deleted"),
-    EventFamily("ThingType", "$aws/events/thingType/+/+", 4, "Thing types created, deprecated and deleted"),
-    EventFamily("ThingGroup", "$aws/events/thingGroup/+/+", 4, "Thing groups created, updated and deleted"),
-    EventFamily(
+
+def _registry_events(stem: str, topic_filter: str, name_segment: int, description: str) -> EventRule:
+    """Describe the rule of one family of registry events; a segment of its topics names the resource.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
+    """
+    columns = {
+        "resource": f"topic({name_segment})",
+        "eventType": "eventType",
+        "operation": "operation",
+        "payload": "encode(*, 'base64')",
+    }
+    return EventRule(stem, description, topic_filter, columns)
+
+
+REGISTRY_EVENTS = (
+    _registry_events("Thing", "$aws/events/thing/+/+", 4, "Things created, updated and deleted"),
+    _registry_events("ThingType", "$aws/events/thingType/+/+", 4, "Thing types created, deprecated and deleted"),
+    _registry_events("ThingGroup", "$aws/events/thingGroup/+/+", 4, "Thing groups created, updated and deleted"),
+    _registry_events(
         "ThingGroupMembership",
         "$aws/events/thingGroupMembership/thingGroup/+/thing/+/+",
         7,
@@ -37,11 +54,11 @@ def build(config: Config) -> Template:
         config, "Disaster recovery for AWS IoT Core: captures registry events in the primary Region"
     )
     _add_form(template, config)
-    table = _add_event_table(template)
+    table = add_event_table(template, "RegistryEventTable", "GlobalTableName", backed_up=True)
     queue = add_dead_letter_queue(template, "RuleErrorQueue")
-    role = add_rules_role(template, table, queue)
-    for family in EVENT_FAMILIES:
-        add_event_rule(template, family, table, queue, role)
+    store = add_store(template, "RegistryEventRulesRole", "registry events", table, queue)
+    for rule in REGISTRY_EVENTS:
+        add_event_rule(template, rule, store)
     undelivered = add_management_events(template, table, add_layer(template))
     add_queue_alarm(
         template, "RuleErrorAlarm", "Registry events could not be stored; the queue holds them for replay", queue
@@ -51,6 +68,13 @@ def build(config: Config) -> Template:
         "ManagementEventAlarm",
         "Calls that raise no registry event could not be stored; the sweep finds what they changed",
         undelivered,
+    )
+    shadow_errors = add_shadow_capture(template)
+    add_queue_alarm(
+        template,
+        "ShadowRuleErrorAlarm",
+        "Shadow events could not be stored; the sweep finds the shadows that they were about",
+        shadow_errors,
     )
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-primary-${Uuid}"))
     template.add_output(
@@ -63,6 +87,12 @@ def build(config: Config) -> Template:
                 "ManagementEventQueueUrl",
                 Description="Calls without registry event that could not be stored",
                 Value=Ref(undelivered),
+            ),
+            Output("ShadowTableName", Description="Table that carries shadow events", Value=Ref("ShadowTableName")),
+            Output(
+                "ShadowRuleErrorQueueUrl",
+                Description="Shadow events that could not be stored",
+                Value=Ref(shadow_errors),
             ),
             Output("WorkBucketName", Description="Holds the operator's tools", Value=Ref(bucket)),
         ]
@@ -80,49 +110,18 @@ def _add_form(template: Template, config: Config) -> None:
                 ),
             ),
             "Names": (
-                parameters.text(
+                parameters.table_name(
                     "GlobalTableName",
                     "Name of the global table",
                     "Table that carries registry events to the secondary Region.",
-                    "[A-Za-z0-9_.-]{3,255}",
-                    "must be 3 to 255 letters, digits, underscores, dots and hyphens",
+                ),
+                parameters.table_name(
+                    "ShadowTableName",
+                    "Name of the shadows' global table",
+                    "Table that carries shadow events to the secondary Region.",
                 ),
                 parameters.uuid(),
             ),
+            "Shadows": parameters.shadows(),
         },
-    )
-
-
-def _add_event_table(template: Template) -> tables.GlobalTable:
-    """Add the table of both Regions; version 2019.11.21, made whole by this stack.
-
-    Events live for two days, so the table goes with its stack, but never by a change of its properties.
-    """
-    return template.add_resource(
-        tables.GlobalTable(
-            "RegistryEventTable",
-            DeletionPolicy="Delete",
-            UpdateReplacePolicy="Retain",
-            TableName=Ref("GlobalTableName"),
-            AttributeDefinitions=[
-                tables.AttributeDefinition(AttributeName="resource", AttributeType="S"),
-                tables.AttributeDefinition(AttributeName="event_id", AttributeType="S"),
-            ],
-            KeySchema=[
-                tables.KeySchema(AttributeName="resource", KeyType="HASH"),
-                tables.KeySchema(AttributeName="event_id", KeyType="RANGE"),
-            ],
-            BillingMode="PAY_PER_REQUEST",
-            StreamSpecification=tables.StreamSpecification(StreamViewType="NEW_AND_OLD_IMAGES"),
-            TimeToLiveSpecification=tables.TimeToLiveSpecification(AttributeName="expires", Enabled=True),
-            SSESpecification=tables.GlobalTableSSESpecification(SSEEnabled=True, SSEType="KMS"),
-            Replicas=[_replica("AWS::Region"), _replica("SecondaryRegion")],
-        )
-    )
-
-
-def _replica(region: str) -> tables.ReplicaSpecification:
-    return tables.ReplicaSpecification(
-        Region=Ref(region),
-        PointInTimeRecoverySpecification=tables.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
     )

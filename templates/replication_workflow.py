@@ -24,8 +24,8 @@ Input: `{"batches": [{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...]}
 What a look meets is the function's affair: it repeats, or records, that look alone. When the function itself fails, one
 look of the batch may be to blame, so each is taken alone, and the one that fails again is recorded.
 
-One function serves every kind; a branch each keeps the kinds apart in metrics and history, and gives what is not a
-kind a way of its own. A pause costs no worker.
+One function serves every kind of the registry, another shadows. A branch each keeps the kinds apart in metrics and
+history, and gives what is not a kind a way of its own. A pause costs no worker.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ KINDS: Mapping[str, str] = {
     "billing_group": "Replicate billing group",
     "group_membership": "Replicate membership",
 }
+SHADOW_KINDS: Mapping[str, str] = {
+    "shadow": "Replicate shadow",
+    "thing_shadows": "Replicate shadows of thing",
+}
+"""Their function is another one, which shadow events reach without a workflow."""
 
 LAMBDA_FAULTS = Retry(
     (
@@ -71,6 +76,7 @@ LAMBDA_FAULTS = Retry(
         "Lambda.SdkClientException",
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
+        "Runtime.ExitError",  # a process that died: out of memory, or killed
         "Sandbox.Timedout",
         "States.Timeout",
     ),
@@ -92,19 +98,13 @@ LOOKS = {"looks": expression("$states.input.looks")}
 UNRECORDED = "'unrecorded' in $states.{}.outcome"
 
 
-def definition(replicate_resource: Any, record_failure: Any) -> State:
+def definition(replicate_resource: Any, replicate_shadows: Any, record_failure: Any) -> State:
     """Return the definition, with the ARNs of the functions that it calls."""
-    alone = _batch(replicate_resource, Catch("Record failure", LOOKS | {"error": ERROR}), suffix=" alone")
-    alone |= _recording(record_failure, "Record failure")
-    together = _batch(replicate_resource, Catch("One by one", LOOKS))
-    together["One by one"] = for_each("$states.input.looks", alone, at_once=LOOKS_AT_ONCE) | {
-        "ItemSelector": {"looks": [expression("$states.context.Map.Item.Value")]},
-        "Output": {"outcome": expression(f"{UNRECORDED.format('result')} ? 'unrecorded' : 'recorded'")},
-    }
+    batch = batch_states(replicate_resource, replicate_shadows, record_failure)
     return machine(
         "Brings resources of the secondary registry to the primary's state",
         {
-            "For each batch": for_each("$states.input.batches", together, at_once=AT_ONCE, then="All recorded"),
+            "For each batch": for_each("$states.input.batches", batch, at_once=AT_ONCE, then="All recorded"),
             "All recorded": choose({UNRECORDED.format("input"): "Failure lost"}, otherwise="Done"),
             "Done": succeed(),
             "Failure lost": fail(
@@ -114,18 +114,39 @@ def definition(replicate_resource: Any, record_failure: Any) -> State:
     )
 
 
-def _batch(replicate_resource: Any, caught: Catch, *, suffix: str = "") -> dict[str, State]:
-    """Return the states that look at a batch until it is settled."""
+def batch_states(replicate_resource: Any, replicate_shadows: Any, record_failure: Any) -> dict[str, State]:
+    """Return the states that look at a batch, from the first on: `{"looks": [...]}` in, `{"outcome": ...}` out.
+
+    The outcome is `recorded`, or `unrecorded` if the ledger could not be told of a failure.
+    """
+    functions = {
+        **dict.fromkeys(KINDS.items(), replicate_resource),
+        **dict.fromkeys(SHADOW_KINDS.items(), replicate_shadows),
+    }
+    alone = _batch(functions, Catch("Record failure", LOOKS | {"error": ERROR}), suffix=" alone")
+    alone |= _recording(record_failure, "Record failure")
+    together = _batch(functions, Catch("One by one", LOOKS))
+    together["One by one"] = for_each("$states.input.looks", alone, at_once=LOOKS_AT_ONCE) | {
+        "ItemSelector": {"looks": [expression("$states.context.Map.Item.Value")]},
+        "Output": {"outcome": expression(f"{UNRECORDED.format('result')} ? 'unrecorded' : 'recorded'")},
+    }
+    return together
+
+
+def _batch(functions: Mapping[tuple[str, str], Any], caught: Catch, *, suffix: str = "") -> dict[str, State]:
+    """Return the states that look at a batch until it is settled; `functions` are by kind and name of the branch."""
     which, unknown, settled, pause, done = (
         f"{name}{suffix}" for name in ("Which kind", "Unknown kind", "Settled", "Wait", "Replicated")
     )
-    branches = {kind: f"{name}{suffix}" for kind, name in KINDS.items()}
-    replicate = task(replicate_resource, LOOKS, retry=RETRIES, catch=caught, then=settled)
     return {
         which: choose(
-            {f"$states.input.looks[0].kind = '{kind}'": name for kind, name in branches.items()}, otherwise=unknown
+            {f"$states.input.looks[0].kind = '{kind}'": f"{name}{suffix}" for kind, name in functions},
+            otherwise=unknown,
         ),
-        **dict.fromkeys(branches.values(), replicate),
+        **{
+            f"{name}{suffix}": task(function, LOOKS, retry=RETRIES, catch=caught, then=settled)
+            for (_, name), function in functions.items()
+        },
         settled: choose({"$states.input.pause > 0": pause}, otherwise=done),
         pause: wait("$states.input.pause", output=LOOKS, then=which),
         done: hand_on({"outcome": "recorded"}),

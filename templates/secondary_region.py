@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from awacs import dynamodb, logs
 from troposphere import GetAtt, Output, Ref, Sub, Template, awslambda, s3, stepfunctions
@@ -19,8 +17,11 @@ from templates.blocks.log_groups import add_log_group
 from templates.blocks.roles import add_role
 from templates.blocks.schedules import ONE_TRY_SECONDS, add_schedule
 from templates.blocks.solution import source, start_template
+from templates.blocks.streams import add_stream_alarms, add_stream_mapping
 from templates.config import Config
 from templates.device_registration import add_device_registration
+from templates.fleet_sync import add_fleet_sync
+from templates.shadow_replication import add_shadow_replication
 
 PRIMARY = "${PrimaryRegion}"
 OWN = "${AWS::Region}"
@@ -32,6 +33,7 @@ class _Functions:
     """The functions that the workflow calls."""
 
     replicate: awslambda.Function
+    shadows: awslambda.Function
     record: awslambda.Function
 
 
@@ -46,11 +48,21 @@ def build(config: Config) -> Template:
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-secondary-${Uuid}"))
     functions = _Functions(
         replicate=add_function(template, _replicate_resource(ledger), layer),
+        shadows=add_shadow_replication(template, ledger, bucket, layer),
         record=add_function(template, _record_failure(ledger), layer),
     )
     workflow = _add_workflow(template, functions)
+    add_fleet_sync(template, (functions.replicate, functions.shadows, functions.record), ledger, bucket, layer)
     trigger = add_function(template, _start_replication(workflow, bucket), layer)
-    mapping = _add_stream_mapping(template, trigger, bucket)
+    mapping = add_stream_mapping(
+        template,
+        "RegistryEventMapping",
+        stream=Ref("GlobalTableStreamArn"),
+        source_region=PRIMARY,
+        function=trigger,
+        bucket=bucket,
+        batch_size=100,
+    )
     sweep = add_function(template, _sweep_registry(ledger, workflow), layer)
     _add_schedules(template, sweep)
     _add_alarms(template, mapping, trigger, workflow, sweep)
@@ -84,16 +96,14 @@ def _add_form(template: Template, config: Config) -> None:
                 ),
             ),
             "Names": (
-                parameters.text(
-                    "GlobalTableStreamArn",
-                    "Stream of the global table's replica in this Region",
-                    "ARN of the latest stream of this Region's replica, not of the primary's.",
-                    "arn:[a-z-]+:dynamodb:[a-z0-9-]+:\\d{12}:table/[A-Za-z0-9_.-]+/stream/.+",
-                    "must be the ARN of a DynamoDB stream",
+                parameters.stream_arn("GlobalTableStreamArn", "Stream of the global table's replica in this Region"),
+                parameters.stream_arn(
+                    "ShadowTableStreamArn", "Stream of the shadows' global table's replica in this Region"
                 ),
                 parameters.uuid(),
             ),
             "Certificates": (parameters.certificate_mode(),),
+            "Shadows": parameters.shadows(),
             "Tuning": (
                 parameters.number(
                     "SettleSeconds",
@@ -116,9 +126,9 @@ def _add_form(template: Template, config: Config) -> None:
                     "SweepMinutes",
                     "Minutes between sweeps",
                     "How often both registries are compared for what raises no event, such as a revoked certificate "
-                    "where no trail of CloudTrail tells of it. A sweep makes 16 list calls per 1,000 devices and 4,400 "
-                    "other calls for the slice below. At 15 minutes that is 8 USD a month for 1,000 devices, 14 USD "
-                    "for 100,000 and 69 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
+                    "where no trail of CloudTrail tells of it. A sweep makes 16 list calls per 1,000 devices and 5,600 "
+                    "other calls for the slice below. At 15 minutes that is 12 USD a month for 1,000 devices, 18 USD "
+                    "for 100,000 and 73 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
                     default=15,
                     between=(2, 1440),
                 ),
@@ -163,6 +173,8 @@ def _add_ledger(template: Template) -> tables.Table:
                     Projection=tables.Projection(ProjectionType="KEYS_ONLY"),
                 )
             ],
+            # What was noted of a deleted shadow is of use for as long as AWS may go on with its version.
+            TimeToLiveSpecification=tables.TimeToLiveSpecification(AttributeName="expires", Enabled=True),
             PointInTimeRecoverySpecification=tables.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
             SSESpecification=tables.SSESpecification(SSEEnabled=True),
         )
@@ -244,6 +256,7 @@ def _sweep_registry(ledger: tables.Table, workflow: stepfunctions.StateMachine) 
             "LEDGER_TABLE": Ref(ledger),
             "STATE_MACHINE_ARN": Ref(workflow),
             "SWEEP_SLICE": Ref("SweepSlice"),
+            "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
         },
         timeout=900,
         memory=1024,
@@ -265,7 +278,7 @@ def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.St
         "states",
         "Lets the replication workflow call its functions and deliver its log",
         {
-            "InvokeFunctions": (permissions.invoke(functions.replicate, functions.record),),
+            "InvokeFunctions": (permissions.invoke(functions.replicate, functions.shadows, functions.record),),
             "DeliverLog": (
                 permissions.allow(
                     "DeliverLog",
@@ -290,7 +303,7 @@ def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.St
             StateMachineName=Sub("${AWS::StackName}-replication"),
             StateMachineType="EXPRESS",
             Definition=replication_workflow.definition(
-                GetAtt(functions.replicate, "Arn"), GetAtt(functions.record, "Arn")
+                GetAtt(functions.replicate, "Arn"), GetAtt(functions.shadows, "Arn"), GetAtt(functions.record, "Arn")
             ),
             RoleArn=GetAtt(role, "Arn"),
             LoggingConfiguration=stepfunctions.LoggingConfiguration(
@@ -306,45 +319,6 @@ def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.St
             ),
         )
     )
-
-
-def _add_stream_mapping(
-    template: Template, trigger: awslambda.Function, bucket: s3.Bucket
-) -> awslambda.EventSourceMapping:
-    """Map the stream to the trigger.
-
-    Every replica's stream holds all writes, so the filter lets only the primary's events through, and of them only new
-    items, not the deletions of TTL. From the trim horizon, else events of the launch's own minutes would be lost.
-    A record that keeps failing goes to the bucket whole; a queue would get only its place in the stream.
-    """
-    return template.add_resource(
-        awslambda.EventSourceMapping(
-            "RegistryEventMapping",
-            EventSourceArn=Ref("GlobalTableStreamArn"),
-            FunctionName=Ref(trigger),
-            StartingPosition="TRIM_HORIZON",
-            BatchSize=100,
-            MaximumBatchingWindowInSeconds=0,
-            ParallelizationFactor=10,
-            BisectBatchOnFunctionError=True,
-            FunctionResponseTypes=["ReportBatchItemFailures"],
-            MaximumRetryAttempts=10,
-            MaximumRecordAgeInSeconds=24 * 3600,  # all that a stream keeps
-            FilterCriteria=awslambda.FilterCriteria(Filters=[awslambda.Filter(Pattern=_events_of_the_primary())]),
-            DestinationConfig=awslambda.DestinationConfig(
-                OnFailure=awslambda.OnFailure(Destination=GetAtt(bucket, "Arn"))
-            ),
-            MetricsConfig=awslambda.MetricsConfig(Metrics=["EventCount"]),
-        )
-    )
-
-
-def _events_of_the_primary() -> Sub:
-    pattern = {
-        "eventName": ["INSERT"],
-        "dynamodb": {"NewImage": {"source_region": {"S": [PRIMARY]}}},
-    }
-    return Sub(json.dumps(pattern))
 
 
 def _add_schedules(template: Template, sweep: awslambda.Function) -> None:
@@ -392,37 +366,7 @@ def _add_alarms(
     workflow: stepfunctions.StateMachine,
     sweep: awslambda.Function,
 ) -> None:
-    add_alarm(
-        template,
-        "ReplicationBehindAlarm",
-        "Registry events wait longer than a minute before the workflow gets them",
-        metric=("AWS/Lambda", "IteratorAge"),
-        dimensions={"FunctionName": Ref(trigger)},
-        statistic="Maximum",
-        above=60_000,
-        minutes=3,
-    )
-    add_alarm(
-        template,
-        "FailedRecordsAlarm",
-        "Registry events were given up on; the work bucket holds their records below aws/lambda/",
-        metric=("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"),
-        dimensions=_of_mapping(mapping),
-    )
-    add_alarm(
-        template,
-        "UnreadableRecordsAlarm",
-        "Registry events cannot be read; the work bucket holds their records below unreadable/",
-        metric=("IoTDR", "Unreadable"),
-        dimensions={"service": "start_replication"},
-    )
-    add_alarm(
-        template,
-        "DroppedRecordsAlarm",
-        "Registry events were dropped: neither processed nor kept; the next sweep finds what they were about",
-        metric=("AWS/Lambda", "DroppedEventCount"),
-        dimensions=_of_mapping(mapping),
-    )
+    add_stream_alarms(template, "Registry events", mapping, trigger)
     add_alarm(
         template,
         "WorkflowFailedAlarm",
@@ -444,7 +388,3 @@ def _add_alarms(
         metric=("AWS/Lambda", "Errors"),
         dimensions={"FunctionName": Ref(sweep)},
     )
-
-
-def _of_mapping(mapping: awslambda.EventSourceMapping) -> dict[str, Any]:
-    return {"EventSourceMappingUUID": Ref(mapping)}

@@ -4,10 +4,13 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.scenarios import ScenarioTable
 
 # The same examples at every run, so that a red run is red again; `--hypothesis-profile search` looks for new ones.
 settings.register_profile("steady", derandomize=True, database=None, deadline=None, max_examples=60)
@@ -22,6 +25,16 @@ DUMMY_ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer to carry the table of scenarios over from run to run."""
+    parser.addoption("--scenarios", type=Path, metavar="FILE", help="add this run's scenarios to those in FILE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count scenarios."""
+    config.pluginmanager.register(ScenarioTable(config.getoption("scenarios")), "scenarios")
 
 
 class OffMachineError(RuntimeError):

@@ -7,12 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
-from iot_dr.aws.workflow import LOOKS_PER_BATCH
 from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttled
 from iot_dr.model.entities import Entity, Thing
 from iot_dr.model.events import RegistryEvent
 from iot_dr.model.keys import Key, Kind
-from iot_dr.model.looks import Look
+from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate

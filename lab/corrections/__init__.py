@@ -16,11 +16,17 @@ _MODULES = (
     "principals",
     "groups",
     "limits",
+    "shadows",
     "trails",
     "rules",
     "functions",
+    "workflows",
+    "map_runs",
     "streams",
     "stacks",
+    "simulation",
+    "lists",
+    "metrics",
 )
 
 

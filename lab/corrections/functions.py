@@ -15,6 +15,7 @@ from .patching import replace
 
 _ENVIRONMENTS = 2 * (os.cpu_count() or 2)
 _PATIENCE = 10.0
+_DIED = "Worker process died"
 
 _HANDLER_FAILED = (
     '_real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")'
@@ -53,6 +54,22 @@ def function_error_names_the_class() -> None:
         return response
 
     lambda_runtime.Worker.invoke = worker_invoke
+    replace(execute, execute_function_warm)
+
+
+@correction("https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html")
+def function_that_dies_is_an_exit_error() -> None:
+    """When an environment ends in the middle of a call, errorType is Runtime.ExitError, not the handler's own error."""
+    execute = lambda_svc._execute_function_warm
+
+    def execute_function_warm(func: dict[str, Any], event: Any, request_id: str) -> Any:
+        result = execute(func, event, request_id)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorMessage") == _DIED:
+            message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
+            return {**result, "body": {"errorMessage": message, "errorType": "Runtime.ExitError"}}
+        return result
+
     replace(execute, execute_function_warm)
 
 

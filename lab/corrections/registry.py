@@ -92,6 +92,29 @@ def groups_and_principals_are_authorized_by_name() -> None:
     replace(named, iot_resource_arns)
 
 
+@correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
+def searches_are_authorized_on_their_index() -> None:
+    """SearchIndex is authorized on the index that it names, AWS_Things if none."""
+    extract = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
+        service: str,
+        method: str,
+        path: str,
+        headers: Any,
+        body: bytes,
+        query_params: Any,
+        region: str,
+        account_id: str,
+    ) -> Any:
+        if service == "iot" and path == "/indices/search":
+            index = iot._parse_body(body).get("indexName") or "AWS_Things"
+            return f"arn:aws:iot:{region}:{account_id}:index/{index}"
+        return extract(service, method, path, headers, body, query_params, region, account_id)
+
+    replace(extract, extract_resource_arn)
+
+
 def _target(body: bytes) -> str:
     try:
         target = json.loads(body or b"{}").get("target")

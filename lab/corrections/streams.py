@@ -33,6 +33,7 @@ class _Shard:
     segments: list[_Segment] = field(default_factory=list)
     not_before: float = 0.0
     next_position: int = 0
+    reader: threading.Lock = field(default_factory=threading.Lock)
 
 
 _shards: dict[str, _Shard] = {}
@@ -40,41 +41,65 @@ _shards: dict[str, _Shard] = {}
 
 @correction("https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-errors.html")
 def stream_mapping_error_handling() -> None:
-    """Retry limit, bisecting, item failures and failure destination keep one bad record from stopping a shard."""
+    """Retry limit, bisecting, item failures and failure destination keep one bad record from stopping a shard.
+
+    Each mapping reads by itself, so that none waits for another's function.
+    """
     replace(lambda_svc._poll_dynamodb_streams, _poll_dynamodb_streams)
 
 
 def _poll_dynamodb_streams() -> bool:
-    """Hand over what each enabled mapping has to; True when any of them moved on."""
-    moved = False
+    """Have each enabled mapping hand over what it has to; True when any of them began to."""
+    began = False
     for account, region, mapping in lambda_svc._iter_all_esms():
+        shard = _shards.setdefault(mapping["UUID"], _Shard())
+        if shard.not_before > time.monotonic() or not shard.reader.acquire(blocking=False):
+            continue
         account_token, region_token = _request_account_id.set(account), _request_region.set(region)
         try:
-            moved = _serve(mapping) or moved
+            ready = _ready(mapping, shard)
         finally:
             _request_account_id.reset(account_token)
             _request_region.reset(region_token)
-    return moved
+        if ready:
+            threading.Thread(target=_serve, args=(account, region, mapping, shard), daemon=True).start()
+            began = True
+        else:
+            shard.reader.release()
+    return began
 
 
-def _serve(mapping: dict[str, Any]) -> bool:
+def _ready(mapping: dict[str, Any], shard: _Shard) -> bool:
+    """Read the next batch, if the last one is done; True when there is something to hand over or to step past."""
     table_name = _table_of(mapping)
-    if table_name is None or not mapping.get("Enabled", True):
+    if table_name is None or not mapping.get("Enabled", True) or _function_of(mapping) is None:
         return False
+    return bool(shard.segments) or _read(mapping, table_name, shard)
+
+
+def _serve(account: str, region: str, mapping: dict[str, Any], shard: _Shard) -> None:
+    """Hand over until nothing is left or it has to rest, then have the emulator's own loop look again."""
+    _request_account_id.set(account)
+    _request_region.set(region)
+    try:
+        while True:
+            function = _function_of(mapping)
+            if shard.segments and function is not None:
+                _hand_over(mapping, function, shard)
+            if not shard.segments:
+                with lambda_svc._dynamodb_stream_positions_lock:
+                    lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = shard.next_position
+            if shard.not_before > time.monotonic() or not _ready(mapping, shard):
+                return
+    finally:
+        shard.reader.release()
+        lambda_svc.esm_wake.set()
+
+
+def _function_of(mapping: dict[str, Any]) -> dict[str, Any] | None:
+    function: dict[str, Any] | None
     function, _ = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
-    if function is None:
-        return False
-    shard = _shards.setdefault(mapping["UUID"], _Shard())
-    if shard.not_before > time.monotonic():
-        return False
-    if not shard.segments and not _read(mapping, table_name, shard):
-        return False
-    if shard.segments:
-        _hand_over(mapping, function, shard)
-    if not shard.segments:
-        with lambda_svc._dynamodb_stream_positions_lock:
-            lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = shard.next_position
-    return not shard.not_before > time.monotonic()
+    return function
 
 
 def _table_of(mapping: dict[str, Any]) -> str | None:

@@ -96,6 +96,57 @@ def certificate_mode() -> Field:
     )
 
 
+def table_name(title: str, label: str, description: str) -> Field:
+    """Ask for the name of a table."""
+    return text(
+        title,
+        label,
+        description,
+        "[A-Za-z0-9_.-]{3,255}",
+        "must be 3 to 255 letters, digits, underscores, dots and hyphens",
+    )
+
+
+def stream_arn(title: str, label: str) -> Field:
+    """Ask for the stream of a global table's replica."""
+    return text(
+        title,
+        label,
+        "ARN of the latest stream of this Region's replica, not of the primary's.",
+        "arn:[a-z-]+:dynamodb:[a-z0-9-]+:\\d{12}:table/[A-Za-z0-9_.-]+/stream/.+",
+        "must be the ARN of a DynamoDB stream",
+    )
+
+
+def shadows() -> tuple[Field, ...]:
+    """Ask which shadows are replicated.
+
+    The pattern stands in the SQL of a rule and is read by Python too, so it has only what means the same in both.
+    """
+    return (
+        choice(
+            "ReplicateShadows",
+            "Which shadows are replicated?",
+            "all: classic and named shadows. classic or named: those alone. none: no rule listens for shadows, and no "
+            "sweep compares them.",
+            ("all", "classic", "named", "none"),
+        ),
+        Field(
+            Parameter(
+                "ShadowNamePattern",
+                Type="String",
+                Description="Regular expression for the whole name of a named shadow, for example config|status; the "
+                "classic shadow has no name.",
+                Default=".*",  # any name
+                AllowedPattern=r"[A-Za-z0-9:_.*+?|()\[\]^-]{1,256}",  # text that cannot end the text of the rule
+                ConstraintDescription="must be 1 to 256 characters of a regular expression: letters, digits and any of "
+                ": _ - . * + ? | ( ) [ ] ^",  # as above
+            ),
+            "Names of the shadows",
+        ),
+    )
+
+
 def add_form(template: Template, groups: Mapping[str, tuple[Field, ...]]) -> None:
     """Add the parameters and the form that groups and labels them."""
     for fields in groups.values():

@@ -139,6 +139,16 @@ def write_resources(whose: str, region: str, region_value: Any) -> list[Statemen
     ]
 
 
+def read_shadows(whose: str, region: str) -> Statement:
+    """Read shadows and find those that have names; a named shadow's ARN begins with its thing's."""
+    return allow(f"Read{whose}Shadows", [iot.GetThingShadow, iot.ListNamedShadowsForThing], [_things(region)])
+
+
+def write_shadows(whose: str, region: str) -> Statement:
+    """Create, change and delete shadows."""
+    return allow(f"Write{whose}Shadows", [iot.UpdateThingShadow, iot.DeleteThingShadow], [_things(region)])
+
+
 def list_registries(*region_values: Any) -> list[Statement]:
     """List whole registries, page by page."""
     return [

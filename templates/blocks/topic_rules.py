@@ -1,7 +1,8 @@
-"""Topic rules that write each registry event into a table, and what they could not write into a queue."""
+"""Topic rules that write each event into a table, and what they could not write into a queue."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from troposphere import GetAtt, Ref, Sub, Template, iam, iot
@@ -17,74 +18,86 @@ KEEP_EVENTS_SECONDS = 48 * 3600
 
 
 @dataclass(frozen=True)
-class EventFamily:
-    """One family of registry events: its topics, and which segment of the topic names the resource it is about.
+class EventRule:
+    """What one rule stores: the columns of an item, by name, of the messages on its topics.
 
-    https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
+    `where` narrows the messages down, `condition` names the template's condition on which there is such a rule.
     """
 
     stem: str
-    topic_filter: str
-    name_segment: int
     description: str
+    topic_filter: str
+    columns: Mapping[str, str]
+    where: str = ""
+    condition: str = ""
+
+    @property
+    def sql(self) -> str:
+        """Return the rule's SQL, for `Fn::Sub`; every item has a key of its own, its Region and an end."""
+        columns = {
+            **self.columns,
+            "event_id": "newuuid()",
+            "source_region": "'${AWS::Region}'",
+            "expires": f"floor(timestamp() / 1000) + {KEEP_EVENTS_SECONDS}",
+        }
+        selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+        narrowed = f" WHERE {self.where}" if self.where else ""
+        return f"SELECT {selected} FROM '{self.topic_filter}'{narrowed}"  # noqa: S608  # rule SQL made of constants
 
 
-def add_rules_role(template: Template, table: tables.GlobalTable, queue: queues.Queue) -> iam.Role:
-    """Add the role of all event rules; they write to one table and report to one queue."""
-    return add_role(
+@dataclass(frozen=True)
+class Store:
+    """Where rules store events, where they queue what they could not store, and the role that lets them."""
+
+    table: tables.GlobalTable
+    queue: queues.Queue
+    role: iam.Role
+
+
+def add_store(template: Template, title: str, what: str, table: tables.GlobalTable, queue: queues.Queue) -> Store:
+    """Add the role of the rules that write to one table and report to one queue."""
+    role = add_role(
         template,
-        "RegistryEventRulesRole",
+        title,
         "iot",
-        "Lets topic rules store registry events, and queue those that they could not store",
+        f"Lets topic rules store {what}, and queue those that they could not store",
         {
             "StoreEvents": (put_items(table),),
             "QueueFailures": (send_messages(queue),),
         },
     )
+    return Store(table, queue, role)
 
 
-def add_event_rule(
-    template: Template, family: EventFamily, table: tables.GlobalTable, queue: queues.Queue, role: iam.Role
-) -> iot.TopicRule:
-    """Add the rule of one family: one item per event, never an update in place.
+def add_event_rule(template: Template, rule: EventRule, store: Store) -> iot.TopicRule:
+    """Add a rule: one item per event, never an update in place.
 
     A global table may merge quick changes of one item, so each event has a key of its own. The payload goes as base64,
     for what the action makes of null, numbers and nesting is not documented.
     """
+    optional = {"Condition": rule.condition} if rule.condition else {}
     return template.add_resource(
         iot.TopicRule(
-            f"{family.stem}EventRule",
+            f"{rule.stem}EventRule",
             # Named after its stack, since the launch's rights go by that name; a rule's name admits no hyphen.
-            RuleName=Sub(f"${{AWS::StackName}}_{family.stem}Event"),
+            RuleName=Sub(f"${{AWS::StackName}}_{rule.stem}Event"),
             TopicRulePayload=iot.TopicRulePayload(
-                Description=family.description,
-                Sql=Sub(_select(family)),
+                Description=rule.description,
+                Sql=Sub(rule.sql),
                 AwsIotSqlVersion=SQL_VERSION,
                 RuleDisabled=False,
                 Actions=[
                     iot.Action(
                         DynamoDBv2=iot.DynamoDBv2Action(
-                            PutItem=iot.PutItemInput(TableName=Ref(table)), RoleArn=GetAtt(role, "Arn")
+                            PutItem=iot.PutItemInput(TableName=Ref(store.table)), RoleArn=GetAtt(store.role, "Arn")
                         )
                     )
                 ],
                 # Without it AWS drops the event after its own retries.
                 ErrorAction=iot.Action(
-                    Sqs=iot.SqsAction(QueueUrl=Ref(queue), RoleArn=GetAtt(role, "Arn"), UseBase64=False)
+                    Sqs=iot.SqsAction(QueueUrl=Ref(store.queue), RoleArn=GetAtt(store.role, "Arn"), UseBase64=False)
                 ),
             ),
+            **optional,
         )
     )
-
-
-def _select(family: EventFamily) -> str:
-    columns = (
-        f"topic({family.name_segment}) AS resource",
-        "newuuid() AS event_id",
-        "'${AWS::Region}' AS source_region",
-        "eventType AS eventType",
-        "operation AS operation",
-        f"floor(timestamp() / 1000) + {KEEP_EVENTS_SECONDS} AS expires",
-        "encode(*, 'base64') AS payload",
-    )
-    return f"SELECT {', '.join(columns)} FROM '{family.topic_filter}'"  # noqa: S608  # rule SQL made of constants

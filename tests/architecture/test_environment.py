@@ -7,10 +7,12 @@ import pytest
 from iot_dr.runtime import (
     health,
     launching,
+    list_fleet,
     record_failure,
     record_management_event,
     register_device,
     replicate_resource,
+    replicate_shadows,
     start_replication,
     sweep_registry,
 )
@@ -19,11 +21,13 @@ from tests.unit.templates.stacks import Stack, make_stacks
 ENVIRONMENTS: dict[str, type | None] = {
     "CheckHealthFunction": health.HealthEnvironment,
     "CheckLaunchFunction": None,
+    "ListFleetFunction": list_fleet.ListEnvironment,
     "ProvisionProbeFunction": None,
     "RecordFailureFunction": record_failure.FailureEnvironment,
     "RecordManagementEventFunction": record_management_event.RecorderEnvironment,
     "RegisterDeviceFunction": register_device.RegistrarEnvironment,
     "ReplicateResourceFunction": replicate_resource.WorkerEnvironment,
+    "ReplicateShadowsFunction": replicate_shadows.ShadowsEnvironment,
     "StartLaunchFunction": None,
     "StartReplicationFunction": start_replication.TriggerEnvironment,
     "SweepRegistryFunction": sweep_registry.SweepEnvironment,

@@ -23,14 +23,15 @@ RINGS: dict[str, frozenset[str]] = {
     "reconcile": frozenset({"model", "errors"}),
     "services": frozenset({"model", "reconcile", "ports", "errors", "observability"}),
     "aws": frozenset({"model", "ports", "errors"}),
+    "files": frozenset({"model", "ports", "errors"}),
     "observability": frozenset(),
-    "runtime": frozenset({"model", "reconcile", "ports", "errors", "observability", "services", "aws"}),
+    "runtime": frozenset({"model", "reconcile", "ports", "errors", "observability", "services", "aws", "files"}),
     "cli": frozenset({"runtime", "services", "model", "reconcile", "errors"}),
 }
 """What each ring imports beside itself."""
 
 LIBRARIES: dict[str, frozenset[str]] = {
-    "aws": frozenset({"boto3", "botocore", "paho"}),
+    "aws": frozenset({"boto3", "botocore", "cryptography", "paho"}),
     "observability": frozenset({"aws_lambda_powertools"}),
     "runtime": frozenset({"aws_lambda_powertools", "urllib3"}),
     "cli": frozenset({"click", "rich"}),

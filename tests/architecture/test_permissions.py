@@ -4,6 +4,7 @@ import pytest
 
 from iot_dr.aws import (
     builds,
+    control,
     event_table,
     launch_checks,
     launch_files,
@@ -12,11 +13,16 @@ from iot_dr.aws import (
     registry_reader,
     registry_writer,
     remains,
+    run_files,
     secrets,
+    selected_things,
+    shadow_notes,
+    shadows,
     tables,
     workflow,
 )
 from iot_dr.aws import stacks as launched_stacks
+from iot_dr.model.questions import LISTS as LISTED
 from tests.unit.templates.stacks import STACKS, Stack, make_stacks
 
 READ_STREAM = {
@@ -31,11 +37,19 @@ READ_BY_SECOND_VERSIONS = {"iot:ListPrincipalThings", "iot:ListThingPrincipals"}
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_ListThingPrincipalsV2.html
 """
+KEEP_OUTCOMES = {"dynamodb:DeleteItem", "dynamodb:UpdateItem"}
+"""What of the ledger shadows need beside their notes: outcomes are recorded, and forgotten."""
 KEEP_FAILED_RECORDS = {"s3:ListBucket", "s3:PutObject"}
+LISTS = {f"iot:{question}" for question in LISTED}
 
 CALLED_BY = {
     "CheckHealthFunction": secrets.REQUIRED_ACTIONS_TO_READ,
     "CheckLaunchFunction": set(launch_checks.REQUIRED_ACTIONS),
+    "ListFleetFunction": LISTS
+    | selected_things.REQUIRED_ACTIONS
+    | run_files.REQUIRED_ACTIONS_TO_LIST
+    | run_files.REQUIRED_ACTIONS_TO_READ
+    | {"dynamodb:BatchGetItem", "dynamodb:Query"},
     "ProvisionProbeFunction": probe_things.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_WRITE,
     "RecordFailureFunction": {"dynamodb:UpdateItem"},
     # What the function gives up on, Lambda queues with its role.
@@ -47,6 +61,14 @@ CALLED_BY = {
     | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
     | registry_writer.REQUIRED_ACTIONS
     | ledger.REQUIRED_ACTIONS,
+    # The stream mapping reads, and keeps what failed, with its function's role.
+    "ReplicateShadowsFunction": shadows.REQUIRED_ACTIONS_TO_READ
+    | shadows.REQUIRED_ACTIONS_TO_WRITE
+    | shadow_notes.REQUIRED_ACTIONS
+    | control.REQUIRED_ACTIONS
+    | KEEP_OUTCOMES
+    | READ_STREAM
+    | KEEP_FAILED_RECORDS,
     "StartLaunchFunction": {*builds.REQUIRED_ACTIONS, *remains.REQUIRED_ACTIONS},
     # The stream mapping reads, and keeps what failed, with its function's role.
     "StartReplicationFunction": workflow.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,

@@ -96,7 +96,7 @@ MUTATIONS = {
         "services/replicate.py", "needs = True", "needs = False", GROUPS
     ),
     "the sweep does not ask whether it is safe": Mutation(
-        "services/sweep.py", "ensure_safe(found, len(actual.entities), limits)", "pass", SWEEP
+        "services/sweep.py", "ensure_few(deletes, both.number[Side.SECONDARY], limits, SWEEP_OVERRIDE)", "pass", SWEEP
     ),
 }
 

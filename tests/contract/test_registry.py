@@ -146,6 +146,7 @@ def test_a_thing_without_type_and_attributes_is_read_so(registry: Registry) -> N
     assert registry.reader.thing(registry.name("thing")) == Thing(registry.name("thing"))
 
 
+@pytest.mark.row("R4")
 def test_an_inactive_certificate_keeps_its_status(registry: Registry) -> None:
     registry.create(a_certificate(IDENTITIES[0], CertificateStatus.INACTIVE))
 
@@ -182,6 +183,7 @@ def test_what_was_attached_is_found_from_either_end(registry: Registry) -> None:
     assert registry.reader.targets_of(policy.name) == {target}
 
 
+@pytest.mark.row("R4", "R6")
 def test_attaching_and_detaching_may_be_repeated(registry: Registry) -> None:
     policy, certificate, thing = registry.device()
     relations = (
@@ -240,6 +242,7 @@ def test_a_certificate_is_registered_once(registry: Registry) -> None:
         registry.create(a_certificate(IDENTITIES[0]))
 
 
+@pytest.mark.row("R1")
 def test_a_thing_waits_for_its_type(registry: Registry) -> None:
     with pytest.raises(NotReadyYet):
         registry.create(Thing(registry.name("thing"), type_name=registry.name("none")))
@@ -250,6 +253,7 @@ def test_a_thing_waits_for_its_type(registry: Registry) -> None:
 # Updating
 
 
+@pytest.mark.row("R2")
 def test_an_update_of_a_thing_takes_away_what_is_gone(registry: Registry) -> None:
     thing_type = ThingType(registry.name("type"))
     thing = Thing(registry.name("thing"), {"site": "north", "unit": "7"}, thing_type.name)
@@ -260,6 +264,7 @@ def test_an_update_of_a_thing_takes_away_what_is_gone(registry: Registry) -> Non
     assert registry.reader.thing(thing.name) == Thing(thing.name, {"room": "1"})
 
 
+@pytest.mark.row("R2")
 def test_all_attributes_can_be_taken_away(registry: Registry) -> None:
     _, _, thing = registry.device()
 
@@ -276,6 +281,7 @@ def test_every_update_of_a_thing_counts(registry: Registry) -> None:
     assert registry.reader.thing(thing.name).version == thing.version + 1
 
 
+@pytest.mark.row("R2")
 def test_a_thing_that_was_changed_since_it_was_read_is_a_conflict(registry: Registry) -> None:
     _, _, thing = registry.device()
     registry.update(replace(thing, attributes={"site": "south"}), thing)
@@ -295,6 +301,7 @@ def test_an_update_of_what_is_gone_is_not_ready(registry: Registry) -> None:
         registry.update(replace(thing, attributes={}), thing)
 
 
+@pytest.mark.row("R6")
 def test_a_policys_document_can_be_changed_more_often_than_it_has_versions(registry: Registry) -> None:
     policy = Policy(registry.name("policy"), DOCUMENT)
     registry.create(policy)
@@ -306,6 +313,7 @@ def test_a_policys_document_can_be_changed_more_often_than_it_has_versions(regis
     assert registry.reader.policy(policy.name).document == a_document(iot_arn(f"topic/{MAX_POLICY_VERSIONS + 1}"))
 
 
+@pytest.mark.row("R5")
 @pytest.mark.parametrize("status", [CertificateStatus.INACTIVE, CertificateStatus.REVOKED])
 def test_a_certificates_status_can_be_changed(registry: Registry, status: CertificateStatus) -> None:
     certificate = a_certificate(IDENTITIES[0])
@@ -316,6 +324,7 @@ def test_a_certificates_status_can_be_changed(registry: Registry, status: Certif
     assert registry.reader.certificate(certificate.certificate_id).status is status
 
 
+@pytest.mark.row("R8")
 def test_a_type_can_be_deprecated_and_restored(registry: Registry) -> None:
     thing_type = ThingType(registry.name("type"), "a description")
     deprecated = replace(thing_type, deprecated=True)
@@ -335,6 +344,7 @@ def test_a_type_is_made_usable_and_deprecated_by_an_update(registry: Registry) -
     assert registry.reader.thing_type(thing_type.name) == replace(thing_type, deprecated=False)
 
 
+@pytest.mark.row("R8")
 def test_no_thing_enters_a_deprecated_type_and_those_in_it_stay(registry: Registry) -> None:
     thing_type = ThingType(registry.name("type"))
     inside, outside = Thing(registry.name("in"), type_name=thing_type.name), Thing(registry.name("out"))
@@ -350,6 +360,7 @@ def test_no_thing_enters_a_deprecated_type_and_those_in_it_stay(registry: Regist
     assert registry.reader.thing(inside.name).attributes == {"a": "b"}
 
 
+@pytest.mark.row("R8")
 def test_what_mqtt_messages_carry_of_a_type_can_be_changed(registry: Registry) -> None:
     site = PropagatingAttribute("where", "thingAttribute", "site")
     client = PropagatingAttribute("who", "connectionAttribute", "iot:ClientId")
@@ -389,6 +400,7 @@ def test_what_is_already_gone_is_deleted_with_success(registry: Registry) -> Non
     assert registry.reader.thing(thing.name) is None
 
 
+@pytest.mark.row("R6")
 def test_a_policy_with_several_versions_is_deleted_whole(registry: Registry) -> None:
     policy, *_ = registry.device()
     registry.update(replace(policy, document=OTHER_DOCUMENT), policy)
@@ -423,6 +435,7 @@ def test_a_certificate_that_cannot_be_deleted_yet_is_inactive_all_the_same(regis
     assert registry.reader.certificate(certificate.certificate_id).status is CertificateStatus.INACTIVE
 
 
+@pytest.mark.row("R8")
 def test_a_type_is_not_deleted_while_a_thing_uses_it_or_before_aws_wants(registry: Registry) -> None:
     thing_type = ThingType(registry.name("type"))
     registry.create(thing_type, Thing(registry.name("thing"), type_name=thing_type.name))
@@ -477,6 +490,7 @@ def test_no_group_is_none(registry: Registry) -> None:
     assert registry.reader.policies_of(thing_group_target(registry.name("none"))) == frozenset()
 
 
+@pytest.mark.row("R9")
 def test_a_tree_of_groups_is_read_as_it_was_made(registry: Registry) -> None:
     tree = a_tree(registry)
 
@@ -492,6 +506,7 @@ def test_the_same_group_may_be_made_twice_and_another_of_its_name_is_a_conflict(
         registry.create(replace(top, description="another"))
 
 
+@pytest.mark.row("R9")
 def test_a_group_waits_for_its_parent(registry: Registry) -> None:
     with pytest.raises((NotReadyYet, InvalidResource)):
         registry.create(ThingGroup(registry.name("room"), parent=registry.name("none")))
@@ -499,6 +514,7 @@ def test_a_group_waits_for_its_parent(registry: Registry) -> None:
     assert registry.reader.thing_group(registry.name("room")) is None
 
 
+@pytest.mark.row("R9")
 def test_an_update_of_a_group_takes_away_what_is_gone_and_counts(registry: Registry) -> None:
     top, *_ = a_tree(registry)
     read = registry.reader.thing_group(top.name)
@@ -523,6 +539,7 @@ def test_a_group_that_was_changed_since_it_was_read_is_a_conflict(registry: Regi
     assert registry.reader.thing_group(leaf.name).description == "changed"
 
 
+@pytest.mark.row("R9")
 def test_a_group_with_children_is_not_deleted_and_the_leaf_is(registry: Registry) -> None:
     top, _, leaf = (registry.reader.thing_group(group.name) for group in a_tree(registry))
 
@@ -534,6 +551,7 @@ def test_a_group_with_children_is_not_deleted_and_the_leaf_is(registry: Registry
     assert registry.reader.thing_group(leaf.name) is None
 
 
+@pytest.mark.row("R10")
 def test_a_thing_joins_and_leaves_groups_repeatedly(registry: Registry) -> None:
     top, *_ = a_tree(registry)
     _, _, thing = registry.device()
@@ -555,6 +573,7 @@ def test_a_membership_waits_for_thing_and_group(registry: Registry) -> None:
             registry.create(membership)
 
 
+@pytest.mark.row("R10")
 def test_a_thing_is_in_one_group_of_a_hierarchy(registry: Registry) -> None:
     _, middle, leaf = a_tree(registry)
     _, _, thing = registry.device()
@@ -576,6 +595,7 @@ def test_what_goes_takes_its_memberships_along(registry: Registry) -> None:
     assert registry.reader.thing(thing.name) is None
 
 
+@pytest.mark.row("R7")
 def test_a_policy_is_attached_to_a_group_and_found_from_either_end(registry: Registry) -> None:
     top, *_ = a_tree(registry)
     policy, *_ = registry.device()
@@ -592,6 +612,7 @@ def test_a_policy_is_attached_to_a_group_and_found_from_either_end(registry: Reg
     assert registry.reader.targets_of(policy.name) == frozenset()
 
 
+@pytest.mark.row("R10")
 def test_a_dynamic_group_is_read_as_it_was_made_and_changed_in_what_can_change(registry: Registry) -> None:
     group = a_dynamic_group(registry)
     read = registry.reader.thing_group(group.name)
@@ -627,6 +648,7 @@ def test_a_dynamic_group_is_deleted(registry: Registry) -> None:
 # Billing groups
 
 
+@pytest.mark.row("R10")
 def test_a_billing_group_is_made_changed_listed_and_deleted(registry: Registry) -> None:
     group = BillingGroup(registry.name("costs"), "a description")
     registry.create(group, group)
@@ -643,6 +665,7 @@ def test_a_billing_group_is_made_changed_listed_and_deleted(registry: Registry) 
     assert registry.reader.billing_group(group.name) is None
 
 
+@pytest.mark.row("R10")
 def test_a_thing_is_made_in_a_billing_group_moved_and_taken_out(registry: Registry) -> None:
     one, two = BillingGroup(registry.name("one")), BillingGroup(registry.name("two"))
     thing = Thing(registry.name("thing"), {"site": "north"}, billing_group=one.name)
@@ -677,6 +700,7 @@ def test_things_stay_when_their_billing_group_goes(registry: Registry) -> None:
 # Principals
 
 
+@pytest.mark.row("R11")
 def test_a_certificate_is_attached_exclusively_or_not_and_that_can_be_changed(registry: Registry) -> None:
     _, certificate, thing = registry.device()
     shared = ThingPrincipal(thing.name, certificate.certificate_id)
@@ -692,6 +716,7 @@ def test_a_certificate_is_attached_exclusively_or_not_and_that_can_be_changed(re
     assert registry.reader.principals_of_thing(thing.name) == {exclusive}
 
 
+@pytest.mark.row("R11")
 def test_an_exclusive_certificate_has_one_thing(registry: Registry) -> None:
     _, certificate, thing = registry.device()
     other = Thing(registry.name("other"))
@@ -717,6 +742,7 @@ def test_a_shared_certificate_has_many_things(registry: Registry) -> None:
         )
 
 
+@pytest.mark.row("R6")
 def test_a_certificate_has_ten_policies(registry: Registry) -> None:
     _, certificate, _ = registry.device()
     policies = [Policy(registry.name(f"policy-{number}"), DOCUMENT) for number in range(11)]

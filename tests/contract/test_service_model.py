@@ -19,7 +19,7 @@ from iot_dr.aws import workflow as workflows
 from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.workflow import BATCHES_PER_EXECUTION, INPUT_BYTES, LOOKS_PER_BATCH, StepFunctionsWorkflow
+from iot_dr.aws.workflow import BATCHES_PER_EXECUTION, INPUT_BYTES, StepFunctionsWorkflow
 from iot_dr.errors import (
     AccessDenied,
     Conflict,
@@ -44,7 +44,7 @@ from iot_dr.model.entities import (
     ThingType,
 )
 from iot_dr.model.keys import certificate_target, policy_key, thing_group_target, thing_key
-from iot_dr.model.looks import Look
+from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 from iot_dr.model.outcomes import Outcome, State
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
 
@@ -693,7 +693,7 @@ def test_an_outcome_is_one_update_that_dates_its_state_and_clears_what_waited(
             "SET #state = :state, #reason = :reason, #checked_at = :checked_at, #source_id = :source_id, "
             "#source_version = :source_version, #since_in_sync = if_not_exists(#since_in_sync, :since_in_sync) "
             "REMOVE #retry_state, #next_attempt, #attempts, #since_pending, #since_failed, #since_unsupported, "
-            "#since_absent"
+            "#since_absent, #since_superseded"
         ),
         ExpressionAttributeValues={
             ":state": {"S": "in_sync"},
@@ -729,7 +729,7 @@ def test_what_waits_for_the_first_time_is_put_on_the_list_by_one_update(
             "SET #state = :state, #reason = :reason, #checked_at = :checked_at, "
             "#since_pending = if_not_exists(#since_pending, :since_pending), #retry_state = :retry_state, "
             "#next_attempt = :next_attempt, #attempts = :attempts "
-            "REMOVE #since_in_sync, #since_failed, #since_unsupported, #since_absent"
+            "REMOVE #since_in_sync, #since_failed, #since_unsupported, #since_absent, #since_superseded"
         ),
         ConditionExpression="attribute_not_exists(attempts)",
         ExpressionAttributeValues={

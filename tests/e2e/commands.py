@@ -20,11 +20,17 @@ def toolsrc(pair: Pair) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def iot_dr(pair: Pair, *arguments: str) -> subprocess.CompletedProcess[str]:
+def operator_environ(pair: Pair, *, through_proxy: bool = False) -> dict[str, str]:
+    """The environment of an operator's shell; through the proxy its calls meet the faults that a test injects."""
+    proxy = pair.proxy.environ(["IOT"]) if through_proxy else {}
+    return {**os.environ, **pair.emulator.client_environ(), **toolsrc(pair), **proxy}
+
+
+def iot_dr(pair: Pair, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command."""
     return subprocess.run(
         [sys.executable, "-m", "iot_dr.cli", *arguments],
-        env={**os.environ, **pair.emulator.client_environ(), **toolsrc(pair)},
+        env=environ or operator_environ(pair),
         capture_output=True,
         text=True,
         check=False,

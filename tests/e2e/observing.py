@@ -14,6 +14,9 @@ from lab.waiting import until
 SECONDS = 15.0
 """What the slowest of these takes at worst on a busy machine; each usually takes a fraction of a second."""
 
+ROUND_KINDS = ("thing", "policy", "certificate", "thing_group", "billing_group")
+"""What the sweep's round comes to, as the ledger names the round's places."""
+
 Ledger = Callable[[str], dict[str, Any]]
 """Reads the ledger's item of a resource; empty if there is none."""
 
@@ -23,6 +26,14 @@ def output(pair: Pair, key: str) -> str:
     stack = f"IoTDRSecondary{pair.outputs['StackPostfix']}"
     (found,) = pair.client("cloudformation", pair.secondary).describe_stacks(StackName=stack)["Stacks"]
     return str(next(entry["OutputValue"] for entry in found["Outputs"] if entry["OutputKey"] == key))
+
+
+def resource_of(pair: Pair, logical_id: str) -> str:
+    """The physical ID of a resource of the secondary Region's stack."""
+    found = pair.client("cloudformation", pair.secondary).describe_stack_resource(
+        StackName=f"IoTDRSecondary{pair.outputs['StackPostfix']}", LogicalResourceId=logical_id
+    )
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def ledger_of(pair: Pair) -> Ledger:
@@ -62,6 +73,23 @@ def certificates_of(iot: Any, name: str) -> set[str]:
     except iot.exceptions.ResourceNotFoundException:
         return set()
     return {principal.rpartition("/")[2] for principal in principals}
+
+
+def principal_types(iot: Any, name: str) -> list[str]:
+    """How a thing's principals are attached, exclusively or not."""
+    try:
+        listed = iot.list_thing_principals_v2(thingName=name)["thingPrincipalObjects"]
+    except iot.exceptions.ResourceNotFoundException:
+        return []
+    return [str(one["thingPrincipalType"]) for one in listed]
+
+
+def default_document(iot: Any, policy: str) -> Any:
+    """A policy's default document; None if there is no such policy."""
+    try:
+        return json.loads(iot.get_policy(policyName=policy)["policyDocument"])
+    except iot.exceptions.ResourceNotFoundException:
+        return None
 
 
 def policies_of(pair: Pair, identity: Identity) -> set[str]:
@@ -110,6 +138,26 @@ def try_sweep(pair: Pair, task: str = "sweep") -> dict[str, Any]:
     return result
 
 
+def sweep_round(pair: Pair) -> None:
+    """Call it as often as the round takes to come to every resource once."""
+    ledger = ledger_of(pair)
+
+    def under_way() -> bool:
+        return any(ledger(f"cursor#{kind}").get("position") for kind in ROUND_KINDS)
+
+    begun = under_way()
+    sweep(pair)
+    while under_way():
+        sweep(pair)
+    if begun:
+        sweep_round(pair)
+
+
+def stays(look: Callable[[], object], seconds: float = 1.5) -> bool:
+    """Whether something holds now and for some time on."""
+    return not until(lambda: not look(), seconds)
+
+
 def await_quiet(pair: Pair, still: float = 4.0) -> None:
     """Return when the product has been silent for longer than a pause of its workflow."""
     last: list[tuple[int, float]] = [(-1, time.monotonic())]
@@ -145,6 +193,15 @@ def make_due(pair: Pair) -> int:
             ExpressionAttributeValues={":now": {"N": "0"}},
         )
     return len(waiting)
+
+
+def changes_logged(pair: Pair, name: str) -> set[str]:
+    """What the worker's log says that it changed of the resources with this name."""
+    logs, group = pair.client("logs", pair.secondary), resource_of(pair, "ReplicateResourceLogGroup")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    lines = (event["message"] for page in pages for event in page["events"] if name in event["message"])
+    records = (json.loads(line) for text in lines for line in text.splitlines() if line.startswith("{"))
+    return {change for record in records for change in record.get("changes", []) if name in change}
 
 
 def kept_records(pair: Pair) -> str:

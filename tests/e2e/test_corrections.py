@@ -312,6 +312,23 @@ def test_the_emulator_ignores_a_stale_expected_version(uncorrected: Aws) -> None
     stale_update(uncorrected)
 
 
+def search_as_user_with_rights_on_the_index(aws: Aws) -> None:
+    resource = f"arn:aws:iot:{PRIMARY_REGION}:{ACCOUNT}:index/AWS_Things"
+    user = make_user(aws, {"Effect": "Allow", "Action": "iot:SearchIndex", "Resource": resource})
+    aws.client("iot", **user).search_index(queryString="thingName:a*")
+
+
+def test_a_search_needs_rights_on_its_index(corrected: Aws) -> None:
+    corrected.client("iot").update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+
+    search_as_user_with_rights_on_the_index(corrected)
+
+
+def test_the_emulator_wants_rights_on_something_else_for_a_search(uncorrected: Aws) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        search_as_user_with_rights_on_the_index(uncorrected)
+
+
 def attach_as_user_with_rights_on_certificates(aws: Aws) -> None:
     """What the service authorization reference asks for: AttachPolicy on the certificate, ListTargets on the policy."""
     root, policy = aws.client("iot"), f"policy-{uuid.uuid4().hex[:8]}"
@@ -737,6 +754,108 @@ def test_the_emulator_cannot_change_a_type(uncorrected: Aws) -> None:
         change_type(uncorrected, {"mqtt5Configuration": {"propagatingAttributes": []}})
 
 
+# Shadows
+
+
+def make_shadows(aws: Aws, *names: str) -> str:
+    """A thing with named shadows; no registry entry is needed for it."""
+    thing, data = unique("pump"), aws.client("iot-data")
+    for name in names:
+        data.update_thing_shadow(thingName=thing, shadowName=name, payload=b'{"state": {"reported": {"a": 1}}}')
+    return thing
+
+
+def test_named_shadows_are_listed_by_pages(corrected: Aws) -> None:
+    data, names = corrected.client("iot-data"), [f"shadow-{number}" for number in range(3)]
+    thing = make_shadows(corrected, *names, "gone")
+    data.update_thing_shadow(thingName=thing, payload=b'{"state": {"reported": {"classic": true}}}')
+    data.delete_thing_shadow(thingName=thing, shadowName="gone")
+
+    first = data.list_named_shadows_for_thing(thingName=thing, pageSize=2)
+    second = data.list_named_shadows_for_thing(thingName=thing, pageSize=2, nextToken=first["nextToken"])
+
+    assert [first["results"], second["results"]] == [names[:2], names[2:]]
+    assert "nextToken" not in second
+    assert data.list_named_shadows_for_thing(thingName="nobody")["results"] == []
+
+
+def test_the_emulator_lists_no_shadows(uncorrected: Aws) -> None:
+    thing = make_shadows(uncorrected, "config")
+
+    with pytest.raises(ClientError, match="Unsupported iot-data path"):
+        uncorrected.client("iot-data").list_named_shadows_for_thing(thingName=thing)
+
+
+def read_shadows_as_user_with_rights_on_one(aws: Aws) -> None:
+    thing = make_shadows(aws, "config", "status")
+    arn = f"arn:aws:iot:{PRIMARY_REGION}:{ACCOUNT}:thing/{thing}"
+    user = make_user(aws, {"Effect": "Allow", "Action": "iot:GetThingShadow", "Resource": f"{arn}/config"})
+    data = aws.client("iot-data", **user)
+    data.get_thing_shadow(thingName=thing, shadowName="config")
+    for shadow in ({"shadowName": "status"}, {}):
+        with pytest.raises(ClientError, match="Forbidden"):
+            data.get_thing_shadow(thingName=thing, **shadow)
+
+
+def test_a_named_shadow_is_authorized_by_its_name(corrected: Aws) -> None:
+    read_shadows_as_user_with_rights_on_one(corrected)
+
+
+def test_the_emulator_authorizes_a_named_shadow_on_its_thing(uncorrected: Aws) -> None:
+    with pytest.raises(ClientError, match="Forbidden"):
+        read_shadows_as_user_with_rights_on_one(uncorrected)
+
+
+def test_the_list_of_shadows_is_authorized_on_the_thing(corrected: Aws) -> None:
+    thing = make_shadows(corrected, "config")
+    arn = f"arn:aws:iot:{PRIMARY_REGION}:{ACCOUNT}:thing"
+    user = make_user(
+        corrected, {"Effect": "Allow", "Action": "iot:ListNamedShadowsForThing", "Resource": f"{arn}/{thing}"}
+    )
+    data = corrected.client("iot-data", **user)
+
+    assert data.list_named_shadows_for_thing(thingName=thing)["results"] == ["config"]
+    with pytest.raises(ClientError, match="Forbidden"):
+        data.list_named_shadows_for_thing(thingName="another")
+
+
+def grow_a_shadow_beyond_8_kilobytes(aws: Aws) -> set[tuple[str, int]]:
+    """The errors of an update that asks for too much and of one that leaves too much."""
+    thing, data = unique("pump"), aws.client("iot-data")
+    errors = set()
+    for text in ("x" * 8200, "y" * 4200):
+        data.update_thing_shadow(thingName=thing, payload=json.dumps({"state": {"desired": {"d": "z" * 4000}}}))
+        try:
+            data.update_thing_shadow(thingName=thing, payload=json.dumps({"state": {"reported": {"r": text}}}))
+        except ClientError as error:
+            errors.add((error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]))
+    return errors
+
+
+def test_a_shadow_has_8_kilobytes(corrected: Aws) -> None:
+    assert grow_a_shadow_beyond_8_kilobytes(corrected) == {("RequestEntityTooLargeException", 413)}
+    thing, data = unique("pump"), corrected.client("iot-data")
+    full = {"state": {"reported": {"r": "x" * (8192 - len('{"reported":{"r":""}}'))}}, "clientToken": "t" * 64}
+    data.update_thing_shadow(thingName=thing, payload=json.dumps(full))
+
+
+def test_the_emulator_takes_a_shadow_of_any_size(uncorrected: Aws) -> None:
+    assert grow_a_shadow_beyond_8_kilobytes(uncorrected) == set()
+
+
+def test_the_emulator_keeps_a_deleted_shadows_version_and_refuses_a_stale_one(uncorrected: Aws) -> None:
+    """No correction: it behaves as AWS here, and the product relies on it."""
+    thing, data = make_shadows(uncorrected, "config"), uncorrected.client("iot-data")
+    update: dict[str, Any] = {"thingName": thing, "shadowName": "config"}
+    data.delete_thing_shadow(**update)
+
+    again = data.update_thing_shadow(payload=b'{"state": {"reported": {"b": 2}}}', **update)["payload"].read()
+
+    assert json.loads(again)["version"] == 2
+    with pytest.raises(data.exceptions.ConflictException):
+        data.update_thing_shadow(payload=b'{"state": {"reported": {"b": 3}}, "version": 1}', **update)
+
+
 # Trails
 
 
@@ -944,6 +1063,149 @@ def test_the_emulator_hides_the_class_and_ends_the_environment(uncorrected: Aws)
     assert invoke(uncorrected, function, {"ok": True}) == 1
 
 
+DYING = """
+import os, signal
+
+def handler(event, context):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_function_that_dies_is_an_exit_error(corrected: Aws) -> None:
+    error = invoke(corrected, make_function(corrected, DYING), {})
+    assert error["errorType"] == "Runtime.ExitError"
+
+
+def test_the_emulator_takes_a_death_for_the_handlers_error(uncorrected: Aws) -> None:
+    assert invoke(uncorrected, make_function(uncorrected, DYING), {})["errorType"] == "Runtime.HandlerError"
+
+
+def calls_after_a_stop(aws: Aws) -> int:
+    """Stop an execution that waits between two calls of a function; how many calls of it there were in the end."""
+    function = make_function(aws, FAILING)
+    states, name = aws.client("stepfunctions"), f"machine-{uuid.uuid4().hex[:8]}"
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload": {"ok": True}},
+    }
+    each = {
+        "StartAt": "Once",
+        "States": {
+            "Once": {**task, "Next": "Wait"},
+            "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Again"},
+            "Again": {**task, "End": True},
+        },
+    }
+    mapped = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": each, "End": True}
+    machine = states.create_state_machine(
+        name=name,
+        roleArn=make_role(aws, "states", {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}),
+        definition=json.dumps({"StartAt": "Each", "States": {"Each": mapped}}),
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, input='{"items": [1]}')["executionArn"]
+
+    def happened(event: str) -> int:
+        events = states.get_execution_history(executionArn=execution)["events"]
+        return sum(one["type"] == event for one in events)
+
+    assert until(lambda: happened("TaskSucceeded"), 10)
+    states.stop_execution(executionArn=execution)
+    until(lambda: happened("TaskSucceeded") > 1, 3)
+    return happened("TaskSucceeded")
+
+
+def test_a_stopped_execution_calls_nothing_more(corrected: Aws) -> None:
+    assert calls_after_a_stop(corrected) == 1
+
+
+def test_the_emulator_lets_a_stopped_execution_run_to_its_end(uncorrected: Aws) -> None:
+    assert calls_after_a_stop(uncorrected) == 2
+
+
+def map_run(aws: Aws, language: str = "JSONPath", **fields: Any) -> dict[str, Any]:
+    """Run a Distributed Map over an inventory of five items, and return its execution; `bucket` holds its files."""
+    s3, states, name = aws.client("s3"), aws.client("stepfunctions"), f"machine-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="items.jsonl", Body="\n".join(json.dumps({"n": n}) for n in range(5)))
+    jsonata = language == "JSONata"
+    place = {"Bucket": name, "Key": "{% $states.input.key %}" if jsonata else "items.jsonl"}
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSONL"},
+        "Arguments" if jsonata else "Parameters": place,
+    }
+    each = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+        "StartAt": "Done",
+        "States": {"Done": {"Type": "Pass", "End": True}},
+    }
+    if fields.pop("writes", False):
+        where = {"Bucket": name, "Prefix": "results"}
+        fields["ResultWriter"] = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": where}
+    state = {"Type": "Map", "ItemReader": reader, "ItemProcessor": each, "End": True, **fields}
+    machine = states.create_state_machine(
+        name=name,
+        roleArn=make_role(aws, "states"),
+        definition=json.dumps({"QueryLanguage": language, "StartAt": "All", "States": {"All": state}}),
+    )["stateMachineArn"]
+    arn = states.start_execution(stateMachineArn=machine, input='{"key": "items.jsonl", "at_once": 2}')["executionArn"]
+    assert until(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", 10)
+    execution: dict[str, Any] = states.describe_execution(executionArn=arn)
+    runs = states.list_map_runs(executionArn=arn)["mapRuns"]
+    return execution | {
+        "bucket": name,
+        "runs": [states.describe_map_run(mapRunArn=one["mapRunArn"]) for one in runs],
+    }
+
+
+def test_a_distributed_map_hands_its_items_over_in_batches_and_counts_items(corrected: Aws) -> None:
+    execution = map_run(corrected, ItemBatcher={"MaxItemsPerBatch": 2})
+
+    assert [len(batch["Items"]) for batch in json.loads(execution["output"])] == [2, 2, 1]
+    (run,) = execution["runs"]
+    assert (run["executionCounts"]["succeeded"], run["itemCounts"]["succeeded"]) == (3, 5)
+    assert run["itemCounts"]["total"] == 5
+
+
+def test_the_emulator_hands_every_item_over_by_itself(uncorrected: Aws) -> None:
+    execution = map_run(uncorrected, ItemBatcher={"MaxItemsPerBatch": 2})
+
+    assert json.loads(execution["output"]) == [{"n": n} for n in range(5)]
+
+
+def test_a_distributed_map_writes_its_results_to_a_bucket(corrected: Aws) -> None:
+    execution = map_run(corrected, writes=True)
+
+    where, s3 = json.loads(execution["output"])["ResultWriterDetails"], corrected.client("s3")
+    manifest = json.loads(s3.get_object(Bucket=where["Bucket"], Key=where["Key"])["Body"].read())
+    (file,) = manifest["ResultFiles"]["SUCCEEDED"]
+    results = json.loads(s3.get_object(Bucket=where["Bucket"], Key=file["Key"])["Body"].read())
+    assert sorted(json.loads(one["Input"])["n"] for one in results) == list(range(5))
+    assert {one["Status"] for one in results} == {"SUCCEEDED"}
+
+
+def test_the_emulator_writes_no_results(uncorrected: Aws) -> None:
+    execution = map_run(uncorrected, writes=True)
+
+    found = uncorrected.client("s3").list_objects_v2(Bucket=execution["bucket"])
+    assert [one["Key"] for one in found["Contents"]] == ["items.jsonl"]
+
+
+JSONATA = {"MaxConcurrency": "{% $states.input.at_once %}", "Output": "{% $count($states.result) %}"}
+
+
+def test_a_distributed_map_understands_jsonata(corrected: Aws) -> None:
+    execution = map_run(corrected, "JSONata", **JSONATA)
+
+    assert (execution["status"], execution["output"]) == ("SUCCEEDED", "5")
+    assert [run["maxConcurrency"] for run in execution["runs"]] == [2]
+
+
+def test_the_emulator_takes_jsonata_of_a_distributed_map_for_plain_text(uncorrected: Aws) -> None:
+    assert map_run(uncorrected, "JSONata", **JSONATA)["status"] == "FAILED"
+
+
 SLOW = """
 import os, time
 
@@ -1100,6 +1362,34 @@ def test_the_emulator_retries_a_failing_batch_beyond_every_limit(uncorrected: Aw
     assert until(lambda: stream.tries().get("bad", 0) > 1, 10)
     assert stream.failed() == []
     stream.close()
+
+
+SLEEPER = """
+import boto3, time
+
+def handler(event, context):
+    time.sleep(3)
+    return {}
+"""
+
+
+def other_stream_waits_for_a_slow_function(aws: Aws) -> bool:
+    slow, quick = Stream(aws, RAISE, BatchSize=10), Stream(aws, RAISE, BatchSize=10)
+    aws.client("lambda").update_event_source_mapping(UUID=slow.mapping, FunctionName=make_function(aws, SLEEPER))
+    slow.feed("a")
+    quick.feed("b")
+    waited = not until(lambda: "b" in quick.tries(), 2)
+    slow.close()
+    quick.close()
+    return waited
+
+
+def test_a_slow_function_keeps_no_other_mapping_waiting(corrected: Aws) -> None:
+    assert not other_stream_waits_for_a_slow_function(corrected)
+
+
+def test_the_emulator_serves_one_mapping_after_the_other(uncorrected: Aws) -> None:
+    assert other_stream_waits_for_a_slow_function(uncorrected)
 
 
 # Stacks
@@ -1352,3 +1642,133 @@ def test_a_failing_custom_resource_fails_the_stack_with_its_reason(corrected: Aw
     events = corrected.client("cloudformation").describe_stack_events(StackName=stack["StackName"])["StackEvents"]
     reasons = [event.get("ResourceStatusReason", "") for event in events if event["LogicalResourceId"] == "Check"]
     assert any("aws iot update-indexing-configuration" in reason for reason in reasons)
+
+
+def a_role_that_makes_things_in_the_secondary(aws: Aws) -> str:
+    things = f"arn:aws:iot:{SECONDARY_REGION}:{ACCOUNT}:thing/*"
+    in_region = {"StringEquals": {"aws:RequestedRegion": SECONDARY_REGION}}
+    return make_role(
+        aws,
+        "lambda",
+        {"Effect": "Allow", "Action": "iot:CreateThing", "Resource": things},
+        {"Effect": "Allow", "Action": "iot:ListThings", "Resource": "*", "Condition": in_region},
+    )
+
+
+def simulated(aws: Aws, role: str, region: str) -> dict[str, set[str]]:
+    """What a simulation of the role says of each action, for a thing and for everything, called in a Region."""
+    answer = aws.client("iam").simulate_principal_policy(
+        PolicySourceArn=role,
+        ActionNames=["iot:CreateThing", "iot:ListThings"],
+        ResourceArns=["*", f"arn:aws:iot:{SECONDARY_REGION}:{ACCOUNT}:thing/pump-17"],
+        ContextEntries=[
+            {"ContextKeyName": "aws:RequestedRegion", "ContextKeyValues": [region], "ContextKeyType": "string"}
+        ],
+    )
+    return {
+        result["EvalActionName"]: {one["EvalResourceDecision"] for one in result.get("ResourceSpecificResults", ())}
+        | {result["EvalDecision"]}
+        for result in answer["EvaluationResults"]
+    }
+
+
+def test_a_role_is_simulated_with_every_resource_and_region(corrected: Aws) -> None:
+    role = a_role_that_makes_things_in_the_secondary(corrected)
+
+    assert simulated(corrected, role, SECONDARY_REGION) == {
+        "iot:CreateThing": {"allowed", "implicitDeny"},
+        "iot:ListThings": {"allowed"},
+    }
+    assert simulated(corrected, role, PRIMARY_REGION)["iot:ListThings"] == {"implicitDeny"}
+
+
+def test_the_emulator_simulates_a_role_with_one_resource_in_its_own_region(uncorrected: Aws) -> None:
+    role = a_role_that_makes_things_in_the_secondary(uncorrected)
+
+    decisions = simulated(uncorrected, role, SECONDARY_REGION)
+
+    assert decisions == {"iot:CreateThing": {"implicitDeny"}, "iot:ListThings": {"implicitDeny"}}
+
+
+def validity_of(aws: Aws) -> Any:
+    iot, identity = aws.client("iot"), make_identity(f"valid-{uuid.uuid4().hex[:8]}")
+    iot.register_certificate_without_ca(certificatePem=identity.certificate_pem, status="ACTIVE")
+    answer = iot.describe_certificate(certificateId=identity.certificate_id)
+    return answer["certificateDescription"].get("validity")
+
+
+def test_a_certificate_tells_its_validity(corrected: Aws) -> None:
+    validity = validity_of(corrected)
+
+    assert validity["notBefore"].timestamp() < time.time() < validity["notAfter"].timestamp()
+
+
+def test_the_emulator_tells_no_validity(uncorrected: Aws) -> None:
+    assert validity_of(uncorrected) is None
+
+
+def first_page_of_three_policies(aws: Aws) -> dict[str, Any]:
+    iot = aws.client("iot")
+    for _ in range(3):
+        iot.create_policy(policyName=f"paged-{uuid.uuid4().hex[:8]}", policyDocument='{"Statement": []}')
+    page: dict[str, Any] = iot.list_policies(pageSize=2)
+    return page
+
+
+def test_lists_come_in_pages_that_lead_to_each_other(corrected: Aws) -> None:
+    first = first_page_of_three_policies(corrected)
+    names = [policy["policyName"] for policy in first["policies"]]
+    assert len(names) == 2
+
+    pages = corrected.client("iot").get_paginator("list_policies").paginate(PaginationConfig={"PageSize": 2})
+    found = [policy["policyName"] for page in pages for policy in page["policies"]]
+    assert found[:2] == names
+    assert len(found) == len(set(found)) >= 3
+
+    with pytest.raises(ClientError, match="not a place in this list"):
+        corrected.client("iot").list_policies(pageSize=2, marker=first["nextMarker"][:-4] + "OTk5")
+
+
+def test_the_emulator_lists_everything_at_once(uncorrected: Aws) -> None:
+    page = first_page_of_three_policies(uncorrected)
+
+    assert len(page["policies"]) >= 3
+    assert "nextMarker" not in page
+
+
+MEASURE = """
+import json
+
+def handler(event, context):
+    metric = {"Namespace": "Lab", "Dimensions": [["kind"]], "Metrics": [{"Name": "Lag", "Unit": "Milliseconds"}]}
+    about = {"Timestamp": event["at"], "CloudWatchMetrics": [metric]}
+    print(json.dumps({"_aws": about, "kind": "thing", "Lag": [100, 300]}))
+"""
+
+
+def measured(aws: Aws) -> list[float]:
+    """The longest of two lags that a function has written to its log, as CloudWatch has it."""
+    at = time.time()
+    function = make_function(aws, MEASURE)
+    aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"at": int(at * 1000)}))
+    metric = {"Namespace": "Lab", "MetricName": "Lag", "Dimensions": [{"Name": "kind", "Value": "thing"}]}
+
+    def longest() -> list[float]:
+        answer = aws.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[{"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}],
+            StartTime=at - 120,
+            EndTime=at + 120,
+        )
+        values: list[float] = answer["MetricDataResults"][0]["Values"]
+        return values
+
+    until(longest, 3)
+    return longest()
+
+
+def test_a_metric_in_a_functions_log_is_a_metric(corrected: Aws) -> None:
+    assert measured(corrected) == [300]
+
+
+def test_the_emulator_keeps_the_line_alone(uncorrected: Aws) -> None:
+    assert measured(uncorrected) == []

@@ -58,6 +58,7 @@ def converges(pair: Pair, devices: list[Device]) -> bool:
     return whole()
 
 
+@pytest.mark.row("C2")
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_one_kind_of_fault_on_three_calls_in_ten_converges(
     pair: Pair, fleet: Fleet, name: str, spoiled: Any, kind: FaultKind
@@ -71,6 +72,7 @@ def test_one_kind_of_fault_on_three_calls_in_ten_converges(
     assert sum(plan.injected.values()) > DEVICES
 
 
+@pytest.mark.row("C2")
 def test_all_kinds_of_faults_together_converge_within_a_bound_of_calls(
     pair: Pair, fleet: Fleet, name: str, spoiled: Any
 ) -> None:
@@ -87,6 +89,7 @@ def test_all_kinds_of_faults_together_converge_within_a_bound_of_calls(
     assert sum(pair.proxy.counts().values()) <= BOUND * CALLS_PER_DEVICE * DEVICES
 
 
+@pytest.mark.row("C5")
 def test_while_the_primary_is_away_what_events_carry_is_applied_and_nothing_is_deleted(
     pair: Pair, primary: Any, secondary: Any, fleet: Fleet, name: str, spoiled: Any, ledger: Ledger
 ) -> None:
@@ -114,6 +117,7 @@ def test_while_the_primary_is_away_what_events_carry_is_applied_and_nothing_is_d
     assert until(lambda: thing(secondary, f"{name}-kept") is None, PATIENCE)
 
 
+@pytest.mark.row("C2")
 def test_a_secondary_that_was_away_catches_up(
     pair: Pair, primary: Any, secondary: Any, name: str, spoiled: Any
 ) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from typing import Any
 
 import pytest
 
-from lab.fleet import device_policy
-from lab.pair import Pair
 from lab.waiting import until
-from tests.e2e.observing import SECONDS, Ledger, exists, policies_of_target, sweep, thing
+from tests.e2e.observing import SECONDS, Ledger, exists, thing
+
+LEVELS = 7
+"""https://docs.aws.amazon.com/general/latest/gr/iot-core.html"""
 
 
 def group(iot: Any, name: str) -> dict[str, Any] | None:
@@ -37,19 +38,22 @@ def described(text: str, **attributes: str) -> dict[str, Any]:
     return {"thingGroupDescription": text, "attributePayload": {"attributes": attributes}}
 
 
-def test_a_tree_of_groups_arrives_with_descriptions_and_attributes(primary: Any, secondary: Any, name: str) -> None:
-    levels = [f"{name}-{level}" for level in range(5)]
+@pytest.mark.row("R9")
+def test_a_tree_as_deep_as_aws_has_them_arrives_with_descriptions_and_attributes(
+    primary: Any, secondary: Any, name: str
+) -> None:
+    levels = [f"{name}-{level}" for level in range(LEVELS)]
     for level, child in enumerate(levels):
         parent = {"parentGroupName": levels[level - 1]} if level else {}
         primary.create_thing_group(
             thingGroupName=child, thingGroupProperties=described(f"level {level}", level=str(level)), **parent
         )
 
-    assert until(lambda: group(secondary, levels[-1]), SECONDS)
-    for child in levels:
-        assert until(lambda child=child: group(secondary, child) == group(primary, child), SECONDS)  # type: ignore[misc]  # looser than the type on purpose
+    for child in reversed(levels):
+        assert until(lambda child=child: group(secondary, child) == group(primary, child), SECONDS)  # type: ignore[misc]  # bound now
 
 
+@pytest.mark.row("R9")
 def test_a_changed_group_follows(primary: Any, secondary: Any, name: str) -> None:
     primary.create_thing_group(thingGroupName=name, thingGroupProperties=described("old", floor="1", wing="east"))
     assert until(lambda: group(secondary, name), SECONDS)
@@ -59,6 +63,7 @@ def test_a_changed_group_follows(primary: Any, secondary: Any, name: str) -> Non
     assert until(lambda: group(secondary, name) == group(primary, name), SECONDS)
 
 
+@pytest.mark.row("R9")
 def test_a_deleted_group_is_deleted(primary: Any, secondary: Any, name: str, ledger: Ledger) -> None:
     primary.create_thing_group(thingGroupName=name)
     assert until(lambda: group(secondary, name), SECONDS)
@@ -69,6 +74,7 @@ def test_a_deleted_group_is_deleted(primary: Any, secondary: Any, name: str, led
     assert until(lambda: ledger(f"thing_group#{name}") == {}, SECONDS)
 
 
+@pytest.mark.row("R9")
 def test_a_group_made_anew_under_another_parent_moves(primary: Any, secondary: Any, name: str) -> None:
     for parent in ("north", "south"):
         primary.create_thing_group(thingGroupName=f"{name}-{parent}")
@@ -81,6 +87,7 @@ def test_a_group_made_anew_under_another_parent_moves(primary: Any, secondary: A
     assert until(lambda: (group(secondary, name) or {}).get("parent") == f"{name}-south", SECONDS)
 
 
+@pytest.mark.row("R10")
 def test_a_thing_put_into_groups_and_taken_out_follows(primary: Any, secondary: Any, name: str) -> None:
     primary.create_thing(thingName=name)
     for which in ("a", "b"):
@@ -93,36 +100,46 @@ def test_a_thing_put_into_groups_and_taken_out_follows(primary: Any, secondary: 
     assert until(lambda: groups_of(secondary, name) == {f"{name}-b"}, SECONDS)
 
 
-def test_a_policy_of_a_group_arrives_with_the_secondarys_arns(
-    pair: Pair, primary: Any, secondary: Any, name: str
+@pytest.mark.row("R10")
+def test_a_thing_moved_within_a_tree_follows_though_it_may_be_in_one_of_its_groups_only(
+    primary: Any, secondary: Any, name: str
 ) -> None:
-    primary.create_policy(policyName=name, policyDocument=device_policy(pair.primary, pair.account))
-    primary.create_thing_group(thingGroupName=name)
-    arn = primary.describe_thing_group(thingGroupName=name)["thingGroupArn"]
-    primary.attach_policy(policyName=name, target=arn)
-    # Attaching raises no event; at the latest the round of the sweep brings it.
-    sweep(pair)
-
-    assert until(lambda: policies_of_target(pair, f"thinggroup/{name}") == {name}, SECONDS)
-    document = json.loads(secondary.get_policy(policyName=name)["policyDocument"])
-    assert document == json.loads(device_policy(pair.secondary, pair.account))
-
-
-@pytest.mark.parametrize("lost", ["group", "membership"])
-def test_what_a_lost_event_was_about_is_found_by_the_sweep(
-    pair: Pair, primary: Any, secondary: Any, name: str, lost: str
-) -> None:
-    families = {"group": "THING_GROUP", "membership": "THING_GROUP_MEMBERSHIP"}
     primary.create_thing(thingName=name)
-    assert until(lambda: thing(secondary, name), SECONDS)
-    primary.update_event_configurations(eventConfigurations={families[lost]: {"Enabled": False}})
-    try:
-        primary.create_thing_group(thingGroupName=name, thingGroupProperties=described("lost"))
-        primary.add_thing_to_thing_group(thingGroupName=name, thingName=name)
-    finally:
-        primary.update_event_configurations(eventConfigurations={families[lost]: {"Enabled": True}})
+    primary.create_thing_group(thingGroupName=f"{name}-site")
+    floors = [f"{name}-{floor}" for floor in range(3)]
+    for floor in floors:
+        primary.create_thing_group(thingGroupName=floor, parentGroupName=f"{name}-site")
+    primary.add_thing_to_thing_group(thingGroupName=floors[0], thingName=name)
+    assert until(lambda: thing(secondary, name) and groups_of(secondary, name) == {floors[0]}, SECONDS)
 
-    sweep(pair)
+    for before, after in itertools.pairwise(floors):
+        primary.remove_thing_from_thing_group(thingGroupName=before, thingName=name)
+        primary.add_thing_to_thing_group(thingGroupName=after, thingName=name)
 
-    assert until(lambda: exists(secondary, "describe_thing_group", thingGroupName=name), SECONDS)
-    assert until(lambda: groups_of(secondary, name) == {name}, SECONDS)
+    assert until(lambda: groups_of(secondary, name) == {floors[-1]}, 2 * SECONDS)
+
+
+@pytest.mark.row("R10")
+def test_a_dynamic_group_arrives_with_its_query_and_follows_until_it_goes(
+    primary: Any, secondary: Any, name: str
+) -> None:
+    def query() -> tuple[str, str, str] | None:
+        if not exists(secondary, "describe_thing_group", thingGroupName=name):
+            return None
+        found = secondary.describe_thing_group(thingGroupName=name)
+        return found["queryString"], found["indexName"], found["thingGroupProperties"].get("thingGroupDescription")
+
+    primary.create_thing(thingName=name, attributePayload={"attributes": {"site": "mill"}})
+    primary.create_dynamic_thing_group(
+        thingGroupName=name, queryString="attributes.site:mill", thingGroupProperties=described("at the mill")
+    )
+    assert until(query, SECONDS) == ("attributes.site:mill", "AWS_Things", "at the mill")
+    assert until(lambda: thing(secondary, name) and groups_of(secondary, name) == {name}, SECONDS)
+
+    primary.update_dynamic_thing_group(
+        thingGroupName=name, queryString="attributes.site:quarry", thingGroupProperties=described("in the quarry")
+    )
+    assert until(lambda: query() == ("attributes.site:quarry", "AWS_Things", "in the quarry"), SECONDS)
+
+    primary.delete_dynamic_thing_group(thingGroupName=name)
+    assert until(lambda: query() is None, SECONDS)

@@ -21,6 +21,8 @@ from tests.e2e.observing import (
     thing,
 )
 
+pytestmark = pytest.mark.row("R12")
+
 WAITING = "PENDING_ACTIVATION"
 PATIENCE = 40.0
 """Seconds: each try ends in a refusal that takes a while, each refusal is told to a function that may start cold."""
@@ -96,6 +98,18 @@ def test_a_device_that_the_primary_has_not_let_in_is_looked_at_and_not_let_in(
     assert until(lambda: ledger(f"certificate#{device.certificate_id}"), SECONDS)
 
     assert certificate_status(secondary, device) != "ACTIVE"
+    assert not _connects(pair, pair.secondary, device, name)
+
+
+def test_a_device_that_the_primary_revoked_is_not_let_in_by_the_secondary(
+    pair: Pair, primary: Any, secondary: Any, device: Identity, name: str
+) -> None:
+    assert not _connects(pair, pair.primary, device, name)
+    primary.update_certificate(certificateId=device.certificate_id, newStatus="REVOKED")
+
+    assert not _connects(pair, pair.secondary, device, name)
+
+    assert until(lambda: certificate_status(secondary, device) == "REVOKED", PATIENCE)
     assert not _connects(pair, pair.secondary, device, name)
 
 

@@ -65,6 +65,7 @@ def _document(iot: Any, policy: str) -> Any:
     return json.loads(iot.get_policy(policyName=policy)["policyDocument"])
 
 
+@pytest.mark.row("R5")
 def test_a_revoked_certificate_is_revoked_promptly(
     pair: Pair, primary: Any, secondary: Any, device: Device, ledger: Ledger
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_revoked_certificate_is_revoked_promptly(
     assert until(lambda: ledger(f"certificate#{certificate_id}").get("event_id") == event_id, SECONDS)
 
 
+@pytest.mark.row("R6")
 def test_a_new_default_version_of_a_policy_arrives_promptly_with_the_secondarys_arns(
     pair: Pair, primary: Any, secondary: Any, device: Device
 ) -> None:
@@ -97,6 +99,7 @@ def test_a_new_default_version_of_a_policy_arrives_promptly_with_the_secondarys_
     assert until(lambda: _document(secondary, policy) == original, PROMPTLY)
 
 
+@pytest.mark.row("R6")
 def test_a_policy_attached_to_an_old_device_and_detached_again_follows_promptly(
     pair: Pair, primary: Any, secondary: Any, device: Device, name: str
 ) -> None:
@@ -113,6 +116,7 @@ def test_a_policy_attached_to_an_old_device_and_detached_again_follows_promptly(
     assert until(lambda: not exists(secondary, "get_policy", policyName=second), PROMPTLY)
 
 
+@pytest.mark.row("R7")
 def test_a_policy_attached_to_a_group_follows_promptly(pair: Pair, primary: Any, name: str) -> None:
     primary.create_policy(policyName=name, policyDocument=device_policy(pair.primary, pair.account))
     group = primary.create_thing_group(thingGroupName=name)["thingGroupArn"]
@@ -122,6 +126,7 @@ def test_a_policy_attached_to_a_group_follows_promptly(pair: Pair, primary: Any,
     assert until(lambda: policies_of_target(pair, f"thinggroup/{name}") == {name}, PROMPTLY)
 
 
+@pytest.mark.row("R4")
 def test_a_certificate_attached_to_an_old_thing_and_detached_again_follows_promptly(
     pair: Pair, primary: Any, secondary: Any, device: Device, name: str
 ) -> None:
@@ -137,6 +142,7 @@ def test_a_certificate_attached_to_an_old_thing_and_detached_again_follows_promp
     assert until(lambda: certificates_of(secondary, other) == set(), PROMPTLY)
 
 
+@pytest.mark.row("R4")
 def test_a_certificate_without_a_thing_arrives_promptly_and_goes(
     pair: Pair, primary: Any, secondary: Any, fleet: Fleet
 ) -> None:
@@ -152,6 +158,7 @@ def test_a_certificate_without_a_thing_arrives_promptly_and_goes(
     assert until(lambda: not exists(secondary, "describe_certificate", certificateId=certificate_id), PROMPTLY)
 
 
+@pytest.mark.row("R10")
 def test_a_thing_put_into_a_billing_group_follows_promptly(
     pair: Pair, primary: Any, secondary: Any, device: Device, name: str
 ) -> None:
@@ -168,6 +175,7 @@ def _billing_group(iot: Any, device: Device) -> str:
     return str(iot.describe_thing(thingName=device.thing_name).get("billingGroupName", ""))
 
 
+@pytest.mark.row("R10")
 def test_a_changed_query_of_a_dynamic_group_follows_promptly(
     pair: Pair, primary: Any, secondary: Any, name: str
 ) -> None:
@@ -189,6 +197,7 @@ def _query(iot: Any, group: str) -> str:
         return ""
 
 
+@pytest.mark.row("R6")
 def test_a_refused_call_is_recorded_nowhere(pair: Pair, primary: Any, device: Device) -> None:
     policy = device.policy_name
     with pytest.raises(primary.exceptions.DeleteConflictException):

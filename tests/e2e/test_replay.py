@@ -10,18 +10,21 @@ import pytest
 
 from lab.counting import Call, Refusal
 from lab.pair import Pair
+from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr, toolsrc
 from tests.e2e.observing import SECONDS, kept_records, output, thing
+
+pytestmark = pytest.mark.row("C6")
 
 GIVING_UP = 90.0
 """What ten retries of a batch take on a busy machine."""
 
 
 @contextmanager
-def broken_rule(pair: Pair) -> Iterator[None]:
-    """Let the rule of thing events write into a table that is not there, as after a mistaken change."""
-    iot, rule = pair.client("iot", pair.primary), f"IoTDRPrimary{pair.outputs['StackPostfix']}_ThingEvent"
+def broken_rule(pair: Pair, events: str = "ThingEvent") -> Iterator[None]:
+    """Let the rule of these events write into a table that is not there, as after a mistaken change."""
+    iot, rule = pair.client("iot", pair.primary), f"IoTDRPrimary{pair.outputs['StackPostfix']}_{events}"
     found = iot.get_topic_rule(ruleName=rule)["rule"]
     sound = {key: found[key] for key in ("sql", "actions", "errorAction", "awsIotSqlVersion", "ruleDisabled")}
     (action,) = sound["actions"]
@@ -33,9 +36,9 @@ def broken_rule(pair: Pair) -> Iterator[None]:
         iot.replace_topic_rule(ruleName=rule, topicRulePayload=sound)
 
 
-def queued(pair: Pair) -> int:
-    """How many messages the rules' error queue holds."""
-    url, attribute = toolsrc(pair)["RULE_ERROR_QUEUE_URL"], "ApproximateNumberOfMessages"
+def queued(pair: Pair, queue: str = "RULE_ERROR_QUEUE_URL") -> int:
+    """How many messages an error queue of the rules holds."""
+    url, attribute = toolsrc(pair)[queue], "ApproximateNumberOfMessages"
     answer = pair.client("sqs", pair.primary).get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
     return int(answer["Attributes"][attribute])
 
@@ -89,6 +92,22 @@ def test_what_was_replayed_stands_in_the_table_like_what_a_rule_stored(pair: Pai
     shapes = [{field: list(value) for field, value in item.items()} for item in (replayed, written)]
     assert shapes[0] == shapes[1]
     assert abs(int(replayed["expires"]["N"]) - int(written["expires"]["N"])) < 60
+
+
+def test_a_shadow_whose_event_could_not_be_stored_is_brought_in_as_it_is_by_now(pair: Pair, name: str) -> None:
+    here, there = (Shadows(pair.client("iot-data", region)) for region in (pair.primary, pair.secondary))
+    with broken_rule(pair, "NamedShadowUpdatedEvent"):
+        here.update(name, {"reported": {"lost": True}}, "config")
+        assert until(lambda: queued(pair, "SHADOW_RULE_ERROR_QUEUE_URL"), SECONDS)
+        here.update(name, {"reported": {"later": True}}, "config")
+    assert there.read(name, "config") is None
+
+    code, told = asked(pair, "replay", "--from", "shadow-rule-errors", "--apply")
+
+    assert code == 0
+    assert {letter["resource"] for letter in told["letters"]} == {f"shadow#{name}#config"}
+    assert until(lambda: there.read(name, "config") == {"reported": {"lost": True, "later": True}}, SECONDS)
+    assert queued(pair, "SHADOW_RULE_ERROR_QUEUE_URL") == 0
 
 
 def test_a_message_that_cannot_be_read_stays_with_its_reason_and_the_others_go(

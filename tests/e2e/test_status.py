@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from lab.counting import Call, Refusal
 from lab.fleet import Fleet
@@ -10,6 +13,8 @@ from lab.pair import Pair
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
 from tests.e2e.observing import SECONDS, Ledger, is_whole
+
+pytestmark = pytest.mark.row("C7")
 
 
 def test_a_device_that_crossed_is_in_sync_with_its_lag_and_its_certificate(
@@ -75,3 +80,35 @@ def test_a_ledger_that_is_not_there_is_said_with_the_mend(pair: Pair) -> None:
 
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"error: there is no ledger no-such-table in {pair.secondary}; LEDGER_TABLE must")
+
+
+def test_the_whole_is_told_at_a_glance_with_the_lag_of_what_crossed(pair: Pair, fleet: Fleet, name: str) -> None:
+    device = fleet.provision(name)
+    assert until(lambda: is_whole(pair, device), SECONDS)
+
+    def of_things() -> list[dict[str, Any]]:
+        return [lag for lag in asked(pair, "status")[1]["lag_ms"] if lag["kind"] == "thing"]
+
+    (lag,) = until(of_things, SECONDS)
+    assert lag["changes"] >= 1
+    assert 0 < lag["median"] <= lag["longest"] <= lag["hour_longest"]
+    _, told = asked(pair, "status")
+    assert told["control"] == {"serving": "automatic", "replication": "active"}
+    assert {stack["version"] for stack in told["stacks"]} == {pair.distribution.version}
+    assert len(told["stacks"]) == 4
+    assert told["dead_letters"]["RuleErrorQueue"] == 0
+    assert [age["function"] for age in told["streams"]] == ["StartReplicationFunction", "ReplicateShadowsFunction"]
+    screen = iot_dr(pair, "status").stdout
+    assert max(map(len, screen.splitlines())) <= 100
+    assert "thing" in screen
+
+
+def test_what_the_last_verification_found_is_told(pair: Pair, fleet: Fleet, name: str, tmp_path: Path) -> None:
+    device = fleet.provision(name)
+    assert until(lambda: is_whole(pair, device), SECONDS)
+    assert asked(pair, "status", "--state", str(tmp_path))[1]["last_verify"] is None
+
+    differs = iot_dr(pair, "verify", "--state", str(tmp_path), "--unpaced").returncode
+
+    told = asked(pair, "status", "--state", str(tmp_path))[1]["last_verify"]
+    assert (told["differing"] > 0) == bool(differs)

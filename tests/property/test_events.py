@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -69,6 +70,7 @@ def _mutate(customer: Customer, name: str, mutation: str) -> None:
             _mutate(customer, name, "create")
 
 
+@pytest.mark.row("C1")
 @given(
     history=st.lists(st.tuples(st.sampled_from(THINGS), mutations), max_size=6),
     seed=st.integers(0, 2**32),
@@ -89,6 +91,7 @@ def test_any_order_and_duplication_of_events_ends_in_the_same_registry(
     assert world.secondary.entities == world.wanted
 
 
+@pytest.mark.row("C1")
 @given(registry=registries(), seed=st.integers(0, 2**32), batch_size=st.integers(1, 8))
 def test_a_whole_registry_may_be_told_of_in_any_order(registry: Registry, seed: int, batch_size: int) -> None:
     world = World(limits=ANY_SHARE)
@@ -103,6 +106,7 @@ def test_a_whole_registry_may_be_told_of_in_any_order(registry: Registry, seed: 
     assert world.secondary.entities == world.wanted
 
 
+@pytest.mark.row("C1")
 @given(first=registries(), second=registries())
 def test_the_sweep_alone_makes_the_secondary_equal_and_follows_any_change(first: Registry, second: Registry) -> None:
     world = World(limits=ANY_SHARE)
@@ -114,6 +118,7 @@ def test_the_sweep_alone_makes_the_secondary_equal_and_follows_any_change(first:
         assert world.secondary.entities == world.wanted
 
 
+@pytest.mark.row("C2")
 @given(first=registries(), second=registries(), seed=st.integers(0, 2**32), rate=st.floats(0.01, 0.3))
 def test_faults_at_any_rate_up_to_thirty_percent_leave_nothing_undone(
     first: Registry, second: Registry, seed: int, rate: float
@@ -287,9 +292,10 @@ class Fleet(RuleBasedStateMachine):
         assert self.world.secondary.entities == self.world.wanted
 
 
-TestFleet = Fleet.TestCase
+TestFleet = pytest.mark.row("C1")(Fleet.TestCase)
 
 
+@pytest.mark.row("C1")
 def test_an_event_of_a_thing_is_not_needed_twice() -> None:
     """An example that hypothesis would have to find: the same event again changes nothing."""
     world = World()

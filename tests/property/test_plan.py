@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -93,6 +94,7 @@ def test_a_plan_touches_what_differs_once_and_nothing_else(b: Registry, a: Regis
         assert set(changed) == differing - deprecating
 
 
+@pytest.mark.row("C3")
 @given(registries(), registries(), st.integers(0, 2**32))
 def test_any_order_loss_and_repetition_of_applying_converges(b: Registry, a: Registry, seed: int) -> None:
     secondary, chance = _registry(a), random.Random(seed)
@@ -116,6 +118,7 @@ def _apply_if_aws_lets(action: Action, registry: InMemoryRegistry) -> None:
         return
 
 
+@pytest.mark.row("C5")
 @given(registries(), registries(), registries(), st.sampled_from(Mode))
 def test_nothing_is_deleted_that_the_primary_did_not_say_is_absent(
     b: Registry, a: Registry, hidden: Registry, mode: Mode
@@ -138,6 +141,7 @@ def test_nothing_is_deleted_that_the_primary_did_not_say_is_absent(
     assert [change.key.kind for change in hidden_changes] in ([], [Kind.THING_TYPE] * len(hidden_changes))
 
 
+@pytest.mark.row("C5")
 @given(registries())
 def test_a_primary_of_which_nothing_was_read_deletes_nothing(a: Registry) -> None:
     changes = plan(Snapshot(), Snapshot(a), owned=a.keys())
@@ -145,6 +149,7 @@ def test_a_primary_of_which_nothing_was_read_deletes_nothing(a: Registry) -> Non
     assert not changes.actions
 
 
+@pytest.mark.row("R3")
 @given(registries(), registries(), registries(), st.sampled_from(Mode))
 def test_nothing_is_deleted_that_replication_does_not_own(
     b: Registry, a: Registry, owned: Registry, mode: Mode

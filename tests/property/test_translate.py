@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,7 @@ def _expected(path: Path, text: Any) -> Any:
     return ":".join((*fields[:3], SECONDARY, *fields[4:]))
 
 
+@pytest.mark.row("R6")
 @given(documents)
 def test_only_the_region_field_of_arns_in_their_places_changes(document: str) -> None:
     moved = json.loads(translate_document(document, REGIONS))
@@ -51,6 +53,7 @@ def test_only_the_region_field_of_arns_in_their_places_changes(document: str) ->
     assert dict(_leaves(moved)) == {path: _expected(path, text) for path, text in _leaves(json.loads(document))}
 
 
+@pytest.mark.row("R6")
 @given(documents)
 def test_the_shape_of_a_document_stays(document: str) -> None:
     moved = json.loads(translate_document(document, REGIONS))
@@ -59,6 +62,7 @@ def test_the_shape_of_a_document_stays(document: str) -> None:
     assert [path for path, _ in _leaves(moved)] == [path for path, _ in _leaves(json.loads(document))]
 
 
+@pytest.mark.row("R6")
 @given(documents)
 def test_translating_twice_changes_nothing_more(document: str) -> None:
     once = translate_document(document, REGIONS)

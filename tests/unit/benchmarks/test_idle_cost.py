@@ -36,7 +36,7 @@ def test_a_fleet_twice_as_big_costs_twice_the_lists_and_not_one_look_more() -> N
 def test_nothing_is_written_to_a_registry_while_nothing_differs() -> None:
     calls = {*sample().lists, *sample().look_calls}
 
-    assert {call for call in calls if not call.startswith(("Describe", "Get", "List"))} == {"UpdateItem"}
+    assert {call for call in calls if not call.startswith(("Describe", "Get", "List"))} == {"UpdateItem", "DeleteItem"}
 
 
 def test_the_page_has_the_table_that_is_reckoned() -> None:
@@ -54,12 +54,15 @@ def test_the_schedules_are_those_of_the_stack() -> None:
     ("row", "price"),
     [
         ("Registry operations", f"{prices.REGISTRY_OPERATION * prices.MILLION:.2f} per million"),
+        ("Shadow operations", f"{prices.SHADOW_OPERATION * prices.MILLION:.2f} per million"),
+        ("Rules, and actions of rules", f"{prices.RULE * prices.MILLION:.2f} per million each"),
         ("DynamoDB on demand, a write", f"{prices.DYNAMODB_WRITE * prices.MILLION:.3f} per million"),
         ("DynamoDB on demand, a read", f"{prices.DYNAMODB_READ * prices.MILLION:.3f} per million"),
         ("Lambda on Arm", f"{prices.LAMBDA_REQUEST * prices.MILLION:.2f} per million requests"),
         ("Lambda on Arm", f"{prices.LAMBDA_GB_SECOND:.10f} per GB-second"),
         ("Step Functions Express", f"{prices.EXPRESS_REQUEST * prices.MILLION:.2f} per million requests"),
         ("Step Functions Express", f"{prices.EXPRESS_GB_HOUR:.2f} per GB-hour"),
+        ("Step Functions Standard", f"{prices.STANDARD_TRANSITION * prices.MILLION:.2f} per million transitions"),
         ("CloudWatch", f"{prices.LOG_GB:.2f} per GB of log"),
     ],
 )

@@ -2,10 +2,11 @@
 
 import urllib.error
 import urllib.request
+from collections import Counter
 
 import pytest
 
-from lab.counting import Call, CountingProxy, Refusal, Reset, identify
+from lab.counting import Answer, Call, CountingProxy, Refusal, Reset, identify
 
 
 def signed(service: str, region: str, **headers: str) -> dict[str, str | None]:
@@ -78,3 +79,9 @@ def test_a_connection_can_be_reset(proxy: CountingProxy) -> None:
     proxy.intercept = lambda _: Reset()
     with pytest.raises((ConnectionError, urllib.error.URLError)):
         put_item(proxy)
+
+
+def test_a_call_can_be_answered_in_the_emulators_place(proxy: CountingProxy, served: Counter[str]) -> None:
+    proxy.intercept = lambda _: Answer('{"things": []}')
+    assert put_item(proxy) == b'{"things": []}'
+    assert not served

@@ -1,5 +1,8 @@
 """What a client of AWS meets under a fault plan, with botocore's own clients."""
 
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from typing import Any
@@ -10,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from lab.counting import Call, CountingProxy, Refusal
-from lab.faults import ALL_KINDS, FaultKind, FaultPlan, Outage, first_of, injected, without_region
+from lab.faults import ALL_KINDS, Death, FaultKind, FaultPlan, Outage, first_of, injected, without_region
 
 PRIMARY, SECONDARY = "us-east-1", "us-west-2"
 SESSION = boto3.Session()  # keeps the services' models, which take long to load
@@ -177,3 +180,30 @@ def test_the_first_fault_counts() -> None:
     refusal = Refusal(503, "ServiceUnavailableException")
     assert first_of(lambda _: None, lambda _: refusal, FaultPlan(1.0))(DESCRIBE) is refusal
     assert first_of(lambda _: None)(DESCRIBE) is None
+
+
+CALLER = """
+import sys, boto3
+from botocore.config import Config
+config = Config(retries={"total_max_attempts": 1})
+keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+iot = boto3.client("iot", sys.argv[2], endpoint_url=sys.argv[1], config=config, **keys)
+iot.detach_policy(policyName="device", target="t")
+"""
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_death_ends_the_process_that_makes_the_call_once_and_no_other(
+    proxy: CountingProxy, served: Counter[str], carried_out: bool
+) -> None:
+    death = Death(["DetachPolicy"], PRIMARY, carried_out=carried_out)
+
+    def call_from_another_process(region: str) -> int:
+        return subprocess.run([sys.executable, "-c", CALLER, proxy.endpoint_url, region], check=False).returncode
+
+    with injected(proxy, death):
+        assert call_from_another_process(SECONDARY) == 0
+        assert call_from_another_process(PRIMARY) == -signal.SIGKILL
+        assert served["/target-policies/device"] == 1 + carried_out
+        assert death.killed == {"DetachPolicy"}
+        detach(proxy)  # the second such call

@@ -17,6 +17,8 @@ PROPERTIES = {
     "SecondaryRegion": "us-west-2",
     "CreateHealthCheck": "yes",
     "CertificateMode": "jitr",
+    "ReplicateShadows": "named",
+    "ShadowNamePattern": "config|status",
     "StackPostfix": "20261124120000",
     "Uuid": "5f0c2a12-0000-0000-0000-000000000000",
 }
@@ -72,6 +74,8 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
                 "SECONDARY_REGION": "us-west-2",
                 "CREATE_HEALTH_CHECK": "yes",
                 "CERTIFICATE_MODE": "jitr",
+                "REPLICATE_SHADOWS": "named",
+                "SHADOW_NAME_PATTERN": "config|status",
                 "STACK_POSTFIX": "20261124120000",
                 "UUID": "5f0c2a12-0000-0000-0000-000000000000",
             },
@@ -98,12 +102,22 @@ def test_an_update_starts_another_build_of_the_same_launch(world: World, answers
     assert {body["PhysicalResourceId"] for body in answers.bodies} == {"launch-20261124120000"}
 
 
-def test_an_update_rolled_back_to_a_stack_without_a_certificate_mode_copies(world: World, answers: Answers) -> None:
-    old = {name: value for name, value in PROPERTIES.items() if name != "CertificateMode"}
+@pytest.mark.parametrize(
+    ("parameter", "variable", "value"),
+    [
+        ("CertificateMode", "CERTIFICATE_MODE", "copy"),
+        ("ReplicateShadows", "REPLICATE_SHADOWS", "all"),
+        ("ShadowNamePattern", "SHADOW_NAME_PATTERN", ".*"),
+    ],
+)
+def test_an_update_rolled_back_to_a_stack_without_a_parameter_takes_its_default(
+    parameter: str, variable: str, value: str, world: World, answers: Answers
+) -> None:
+    old = {name: value for name, value in PROPERTIES.items() if name != parameter}
 
     lambda_handler(answers.request("Update", old, "launch-20261124120000"), Invocation())
 
-    assert [variables["CERTIFICATE_MODE"] for _, variables in world.started] == ["copy"]
+    assert [variables[variable] for _, variables in world.started] == [value]
 
 
 def test_a_delete_succeeds_and_says_what_is_left(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -39,14 +40,21 @@ def answering(things_of: Callable[[str], list[str]]) -> Callable[[Request], Answ
 
 
 @contextmanager
-def sweeping(patch: pytest.MonkeyPatch, things_of: Callable[[str], list[str]]) -> Iterator[tuple[Endpoint, Function]]:
+def sweeping(
+    patch: pytest.MonkeyPatch, things_of: Callable[[str], list[str]], **variables: str
+) -> Iterator[tuple[Endpoint, Function]]:
+    given = {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE, "REPLICATE_SHADOWS": "none", **variables}
     with Endpoint(answering(things_of)) as aws:
-        yield aws, load("sweep_registry", aws, patch, {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE})
+        yield aws, load("sweep_registry", aws, patch, given)
+
+
+def _looks(aws: Endpoint) -> list[dict[str, Any]]:
+    inputs = [json.loads(request.body["input"]) for request in aws.requests if request.operation == "StartExecution"]
+    return [look for one in inputs for batch in one["batches"] for look in batch["looks"]]
 
 
 def _started(aws: Endpoint) -> list[str]:
-    inputs = [json.loads(request.body["input"]) for request in aws.requests if request.operation == "StartExecution"]
-    return [look["name"] for one in inputs for batch in one["batches"] for look in batch["looks"]]
+    return [look["name"] for look in _looks(aws)]
 
 
 def test_a_sweep_starts_the_workflow_for_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +63,24 @@ def test_a_sweep_starts_the_workflow_for_what_differs(monkeypatch: pytest.Monkey
 
     assert answer["drift"] == 1
     assert sorted(_started(aws)) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "kinds"),
+    [
+        ("all", {"thing", "thing_shadows"}),
+        ("classic", {"thing", "thing_shadows"}),
+        ("named", {"thing", "thing_shadows"}),
+        ("none", {"thing"}),
+    ],
+)
+def test_a_sweep_has_shadows_looked_at_if_any_are_replicated(
+    mode: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sweeping(monkeypatch, lambda _region: ["a"], REPLICATE_SHADOWS=mode) as (aws, sweep):
+        sweep({"task": "sweep"}, None)
+
+    assert {look["kind"] for look in _looks(aws)} == kinds
 
 
 def test_a_retry_starts_the_workflow_for_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:

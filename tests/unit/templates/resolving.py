@@ -19,6 +19,10 @@ PARAMETERS = {
     "GlobalTableStreamArn": (
         f"arn:aws:dynamodb:{SECONDARY}:{ACCOUNT}:table/IoTDRGlobalTable{POSTFIX}/stream/2026-01-02T03-04-05.006"
     ),
+    "ShadowTableName": f"IoTDRShadowTable{POSTFIX}",
+    "ShadowTableStreamArn": (
+        f"arn:aws:dynamodb:{SECONDARY}:{ACCOUNT}:table/IoTDRShadowTable{POSTFIX}/stream/2026-01-02T03-04-05.007"
+    ),
     "StackPostfix": POSTFIX,
     "Uuid": UUID,
 }
@@ -91,6 +95,12 @@ class Resolver:
             case "Fn::FindInMap":
                 first, second, third = self(argument)
                 return self._mappings[first][second][third]
+            case "Fn::Split":
+                delimiter, text = self(argument)
+                return text.split(delimiter)
+            case "Fn::Select":
+                index, items = self(argument)
+                return items[index]
         raise AssertionError(f"teach the resolver {name}")
 
     def name(self, title: str) -> str:

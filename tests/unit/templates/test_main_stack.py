@@ -26,7 +26,9 @@ BUILD_VARIABLES = {
     "CERTIFICATE_MODE",
     "CREATE_HEALTH_CHECK",
     "PRIMARY_REGION",
+    "REPLICATE_SHADOWS",
     "SECONDARY_REGION",
+    "SHADOW_NAME_PATTERN",
     "STACK_POSTFIX",
     "UUID",
 }
@@ -43,6 +45,8 @@ def test_parameters_are_those_that_the_documentation_names(main: Stack) -> None:
         "SecondaryRegion",
         "CertificateMode",
         "CreateHealthCheck",
+        "ReplicateShadows",
+        "ShadowNamePattern",
     }
 
 

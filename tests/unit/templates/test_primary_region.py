@@ -6,8 +6,10 @@ import pytest
 from iot_dr.model.dead_letters import KEEP_EVENTS_SECONDS
 from iot_dr.model.events import MANAGEMENT_OPERATIONS, REPLICATED_EVENT_FAMILIES
 from templates.blocks import topic_rules
+from templates.blocks.topic_rules import EventRule
 from templates.management_events import CALLS
-from templates.primary_region import EVENT_FAMILIES
+from templates.primary_region import REGISTRY_EVENTS
+from templates.shadow_capture import SHADOW_EVENTS
 from tests.unit.templates.resolving import PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack
 
@@ -28,16 +30,23 @@ def primary_stack(stacks: dict[str, Stack]) -> Stack:
 
 
 def test_parameters_are_those_that_the_launch_gives(primary: Stack) -> None:
-    assert set(primary.template["Parameters"]) == {"SecondaryRegion", "GlobalTableName", "Uuid"}
+    assert set(primary.template["Parameters"]) == {
+        "SecondaryRegion",
+        "GlobalTableName",
+        "ShadowTableName",
+        "Uuid",
+        "ReplicateShadows",
+        "ShadowNamePattern",
+    }
 
 
 def test_every_family_that_is_replicated_has_its_rule() -> None:
-    stems = {re.sub(r"(?<!^)(?=[A-Z])", "_", family.stem).upper() for family in EVENT_FAMILIES}
+    stems = {re.sub(r"(?<!^)(?=[A-Z])", "_", family.stem).upper() for family in REGISTRY_EVENTS}
 
     assert stems == set(REPLICATED_EVENT_FAMILIES)
 
 
-@pytest.mark.parametrize("family", EVENT_FAMILIES, ids=lambda family: family.stem)
+@pytest.mark.parametrize("family", REGISTRY_EVENTS, ids=lambda family: family.stem)
 def test_each_family_takes_the_resource_from_its_topic(family: object, primary: Stack) -> None:
     stem = family.stem  # type: ignore[attr-defined]  # looser than the type on purpose
     topic, resource = EVENTS[stem]
@@ -59,41 +68,69 @@ def test_every_rule_writes_one_item_per_event_with_its_source_region_and_an_end(
         assert "newuuid() AS event_id" in payload["Sql"]
         assert f"'{PRIMARY}' AS source_region" in payload["Sql"]
         assert "floor(timestamp() / 1000) + 172800 AS expires" in payload["Sql"]
-        assert "encode(*, 'base64') AS payload" in payload["Sql"]
         assert not payload["RuleDisabled"]
 
 
-def test_every_rule_has_an_error_action_into_the_queue_that_an_alarm_watches(primary: Stack) -> None:
-    rules, queue = primary.of_type("AWS::IoT::TopicRule"), "RuleErrorQueue"
+def test_a_registry_event_is_stored_whole(primary: Stack) -> None:
+    for event in REGISTRY_EVENTS:
+        sql = primary.properties(f"{event.stem}EventRule")["TopicRulePayload"]["Sql"]
 
-    assert len(rules) == len(EVENT_FAMILIES)
-    for rule in rules.values():
-        assert rule["Properties"]["TopicRulePayload"]["ErrorAction"]["Sqs"]["QueueUrl"] == {"Ref": queue}
-    assert _queue_watched_by("RuleErrorAlarm", primary) == queue
+        assert "encode(*, 'base64') AS payload" in sql
 
 
-def test_the_rules_role_may_store_and_queue_and_nothing_else(primary: Stack) -> None:
-    for rule in primary.of_type("AWS::IoT::TopicRule"):
-        (action,) = primary.template["Resources"][rule]["Properties"]["TopicRulePayload"]["Actions"]
-        role = primary.role_of(rule, "TopicRulePayload", "ErrorAction", "Sqs", "RoleArn")
+STORES = [
+    (REGISTRY_EVENTS, "RegistryEventTable", "RuleErrorQueue", "RuleErrorAlarm"),
+    (SHADOW_EVENTS, "ShadowEventTable", "ShadowRuleErrorQueue", "ShadowRuleErrorAlarm"),
+]
+
+
+def test_there_are_no_other_rules(primary: Stack) -> None:
+    stems = {event.stem for event in (*REGISTRY_EVENTS, *SHADOW_EVENTS)}
+
+    assert primary.of_type("AWS::IoT::TopicRule").keys() == {f"{stem}EventRule" for stem in stems}
+
+
+@pytest.mark.parametrize(("rules", "table", "queue", "alarm"), STORES)
+def test_every_rule_stores_into_its_table_and_has_an_error_action_into_the_queue_that_an_alarm_watches(
+    rules: tuple[EventRule, ...], table: str, queue: str, alarm: str, primary: Stack
+) -> None:
+    for rule in rules:
+        payload = primary.template["Resources"][f"{rule.stem}EventRule"]["Properties"]["TopicRulePayload"]
+        (action,) = payload["Actions"]
+        assert action["DynamoDBv2"]["PutItem"]["TableName"] == {"Ref": table}
+        assert payload["ErrorAction"]["Sqs"]["QueueUrl"] == {"Ref": queue}
+    assert _queue_watched_by(alarm, primary) == queue
+
+
+@pytest.mark.parametrize(("rules", "table", "queue", "alarm"), STORES)
+def test_the_rules_role_may_store_and_queue_and_nothing_else(
+    rules: tuple[EventRule, ...], table: str, queue: str, alarm: str, primary: Stack
+) -> None:
+    for rule in rules:
+        title = f"{rule.stem}EventRule"
+        (action,) = primary.template["Resources"][title]["Properties"]["TopicRulePayload"]["Actions"]
+        role = primary.role_of(title, "TopicRulePayload", "ErrorAction", "Sqs", "RoleArn")
         assert action["DynamoDBv2"]["RoleArn"] == {"Fn::GetAtt": [role, "Arn"]}
         assert {
             action: statement["Resource"] for statement in primary.statements(role) for action in statement["Action"]
         } == {
-            "dynamodb:PutItem": [primary.resolve.arn("RegistryEventTable")],
-            "sqs:SendMessage": [primary.resolve.arn("RuleErrorQueue")],
+            "dynamodb:PutItem": [primary.resolve.arn(table)],
+            "sqs:SendMessage": [primary.resolve.arn(queue)],
         }
 
 
-def test_the_table_lies_in_both_regions_with_stream_and_time_to_live(primary: Stack) -> None:
-    table = primary.properties("RegistryEventTable")
+@pytest.mark.parametrize(("title", "backed_up"), [("RegistryEventTable", True), ("ShadowEventTable", False)])
+def test_a_table_of_events_lies_in_both_regions_with_stream_and_time_to_live(
+    title: str, backed_up: bool, primary: Stack
+) -> None:
+    table = primary.properties(title)
 
     assert [replica["Region"] for replica in table["Replicas"]] == [PRIMARY, SECONDARY]
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["resource", "event_id"]
     for replica in table["Replicas"]:
-        assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": backed_up}
 
 
 def test_items_that_no_rule_wrote_live_as_long_as_those_of_the_rules() -> None:

@@ -3,10 +3,11 @@ from typing import Any
 import pytest
 
 from iot_dr import errors
-from iot_dr.model.keys import ROOT_KINDS
+from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS
 from templates import replication_workflow
 
-DEFINITION = replication_workflow.definition("arn:replicate", "arn:record")
+DEFINITION = replication_workflow.definition("arn:replicate", "arn:shadows", "arn:record")
+BRANCHES = {**replication_workflow.KINDS, **replication_workflow.SHADOW_KINDS}
 MAP = DEFINITION["States"]["For each batch"]
 TOGETHER = MAP["ItemProcessor"]["States"]
 ONE_BY_ONE = TOGETHER["One by one"]
@@ -17,11 +18,19 @@ TASKS = {name: state for name, state in (TOGETHER | ALONE).items() if state["Typ
 
 @pytest.mark.parametrize("place", BY_PLACE)
 def test_every_kind_that_can_be_looked_at_has_a_branch(place: str) -> None:
-    assert replication_workflow.KINDS.keys() == {str(kind) for kind in ROOT_KINDS}
+    assert BRANCHES.keys() == {str(kind) for kind in ROOT_KINDS}
     conditions = {rule["Condition"]: rule["Next"] for rule in BY_PLACE[place][f"Which kind{place}"]["Choices"]}
     assert conditions == {
-        f"{{% $states.input.looks[0].kind = '{kind}' %}}": f"{state}{place}"
-        for kind, state in replication_workflow.KINDS.items()
+        f"{{% $states.input.looks[0].kind = '{kind}' %}}": f"{state}{place}" for kind, state in BRANCHES.items()
+    }
+
+
+@pytest.mark.parametrize("place", BY_PLACE)
+def test_shadows_are_replicated_by_the_function_of_their_stream(place: str) -> None:
+    called = {kind: BY_PLACE[place][f"{state}{place}"]["Arguments"]["FunctionName"] for kind, state in BRANCHES.items()}
+
+    assert called == {
+        str(kind): "arn:shadows" if kind in SHADOW_KINDS else "arn:replicate" for kind in sorted(ROOT_KINDS)
     }
 
 
@@ -49,7 +58,7 @@ def test_no_task_retries_what_no_repetition_mends(task: str) -> None:
     assert "States.ALL" not in retried
 
 
-@pytest.mark.parametrize("kind", replication_workflow.KINDS.values())
+@pytest.mark.parametrize("kind", BRANCHES.values())
 def test_when_the_function_fails_each_look_of_the_batch_is_taken_alone(kind: str) -> None:
     (catcher,) = TOGETHER[kind]["Catch"]
 
@@ -59,7 +68,7 @@ def test_when_the_function_fails_each_look_of_the_batch_is_taken_alone(kind: str
     assert ONE_BY_ONE["ItemSelector"] == {"looks": ["{% $states.context.Map.Item.Value %}"]}
 
 
-@pytest.mark.parametrize("kind", replication_workflow.KINDS.values())
+@pytest.mark.parametrize("kind", BRANCHES.values())
 def test_the_look_that_fails_alone_is_recorded_with_its_error(kind: str) -> None:
     (catcher,) = ALONE[f"{kind} alone"]["Catch"]
 

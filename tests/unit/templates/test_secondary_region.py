@@ -21,7 +21,7 @@ def secondary_stack(stacks: dict[str, Stack]) -> Stack:
 def test_the_launch_needs_to_give_only_what_has_no_default(secondary: Stack) -> None:
     needed = {name for name, spec in secondary.template["Parameters"].items() if "Default" not in spec}
 
-    assert needed == {"PrimaryRegion", "GlobalTableStreamArn", "Uuid"}
+    assert needed == {"PrimaryRegion", "GlobalTableStreamArn", "ShadowTableStreamArn", "Uuid"}
 
 
 def test_the_mapping_lets_only_new_items_of_the_primary_through(secondary: Stack) -> None:
@@ -70,6 +70,7 @@ def test_the_state_machine_may_call_exactly_the_functions_of_its_tasks(secondary
     assert set(invoking["Resource"]) == called
     assert called == {
         secondary.resolve.arn("ReplicateResourceFunction"),
+        secondary.resolve.arn("ReplicateShadowsFunction"),
         secondary.resolve.arn("RecordFailureFunction"),
     }
 
@@ -121,7 +122,7 @@ def test_the_ledger_is_keyed_by_resource_and_its_index_is_by_state(secondary: St
 
 
 def test_no_role_writes_to_the_primarys_registry(secondary: Stack) -> None:
-    reading = ("Describe", "Get", "List")
+    reading = ("Describe", "Get", "List", "Search")
     for role in secondary.of_type("AWS::IAM::Role"):
         for statement in secondary.statements(role):
             written = [one for one in statement["Action"] if one.startswith("iot:") and not one[4:].startswith(reading)]

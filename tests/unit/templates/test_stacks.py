@@ -17,7 +17,14 @@ from tests.unit.templates.stacks import STACKS, Stack
 
 STATEFUL = {
     "main": set(),
-    "primary": {"ManagementEventQueue", "RegistryEventTable", "RuleErrorQueue", "WorkBucket"},
+    "primary": {
+        "ManagementEventQueue",
+        "RegistryEventTable",
+        "RuleErrorQueue",
+        "ShadowEventTable",
+        "ShadowRuleErrorQueue",
+        "WorkBucket",
+    },
     "secondary": {"JitrDeadLetterQueue", "JitrQueue", "LedgerTable", "WorkBucket"},
     "health checker": {"PathSecret", "ProbeSecret"},
 }
@@ -26,7 +33,15 @@ STATEFUL = {
 FUNCTIONS = {
     "main": {"check_launch", "start_launch"},
     "primary": {"record_management_event"},
-    "secondary": {"record_failure", "register_device", "replicate_resource", "start_replication", "sweep_registry"},
+    "secondary": {
+        "list_fleet",
+        "record_failure",
+        "register_device",
+        "replicate_resource",
+        "replicate_shadows",
+        "start_replication",
+        "sweep_registry",
+    },
     "health checker": {"check_health", "provision_probe"},
 }
 

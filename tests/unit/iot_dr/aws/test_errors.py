@@ -52,6 +52,7 @@ def raising(error: Exception) -> Callable[..., None]:
         ("MalformedPolicyException", errors.InvalidResource),
         ("CertificateValidationException", errors.InvalidResource),
         ("LimitExceededException", errors.LimitExceeded),
+        ("RequestEntityTooLargeException", errors.LimitExceeded),
         ("ResourceNotFoundException", errors.NotReadyYet),
         ("SomethingNewException", errors.TerminalError),
     ],

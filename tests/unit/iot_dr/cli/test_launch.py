@@ -35,7 +35,12 @@ class World:
         )
         if self.fails:
             raise LaunchFailed("first to fail was WorkBucket")
-        return {"LedgerTableName": "ledger-1", "ReplicationStateMachineArn": "arn:s", "RuleErrorQueueUrl": "q"}
+        return {
+            "LedgerTableName": "ledger-1",
+            "ReplicationStateMachineArn": "arn:s",
+            "RuleErrorQueueUrl": "q",
+            "ShadowRuleErrorQueueUrl": "q",
+        }
 
     def url(self, file: str) -> str:
         return file

@@ -10,13 +10,15 @@ from iot_dr.cli import replay as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import AccessDenied
 from iot_dr.model.dead_letters import Source
-from iot_dr.runtime.replaying import RuleErrorsEnvironment, StreamRecordsEnvironment
+from iot_dr.runtime.replaying import RuleErrorsEnvironment, ShadowRuleErrorsEnvironment, StreamRecordsEnvironment
 from iot_dr.services.replay import Letter, Progress
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
     "DYNAMODB_GLOBAL_TABLE": "events",
     "RULE_ERROR_QUEUE_URL": "https://queue",
+    "DYNAMODB_SHADOW_TABLE": "shadow-events",
+    "SHADOW_RULE_ERROR_QUEUE_URL": "https://shadow-queue",
     "SECONDARY_REGION": "us-west-2",
     "SECONDARY_BUCKET": "iot-dr-secondary-1",
     "STATE_MACHINE_ARN": "arn:aws:states:us-west-2:123456789012:stateMachine:s",
@@ -48,6 +50,12 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
             progress.done(len(rules))
             return rules
 
+        def shadow_rule_errors(
+            environment: ShadowRuleErrorsEnvironment, _progress: Progress, *, apply: bool
+        ) -> tuple[Letter, ...]:
+            asked.append((environment, apply))
+            return ()
+
         def stream_records(
             environment: StreamRecordsEnvironment, _progress: Progress, *, apply: bool
         ) -> tuple[Letter, ...]:
@@ -55,6 +63,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
             return records
 
         monkeypatch.setattr(module, "replay_rule_errors", rule_errors)
+        monkeypatch.setattr(module, "replay_shadow_rule_errors", shadow_rule_errors)
         monkeypatch.setattr(module, "replay_stream_records", stream_records)
         return asked
 
@@ -65,7 +74,7 @@ def run(*arguments: str, **environ: str | None) -> Result:
     return CliRunner().invoke(cli, ["replay", *arguments], env={**TOOLSRC, **environ})
 
 
-def test_both_places_are_read_where_the_environment_says_and_nothing_is_changed(arranged: Arrange) -> None:
+def test_every_place_is_read_where_the_environment_says_and_nothing_is_changed(arranged: Arrange) -> None:
     asked = arranged()
 
     result = run()
@@ -73,6 +82,7 @@ def test_both_places_are_read_where_the_environment_says_and_nothing_is_changed(
     assert result.exit_code == 0
     assert asked == [
         (RuleErrorsEnvironment("us-east-1", "events", "https://queue"), False),
+        (ShadowRuleErrorsEnvironment("us-east-1", "shadow-events", "https://shadow-queue"), False),
         (StreamRecordsEnvironment("us-west-2", "iot-dr-secondary-1", TOOLSRC["STATE_MACHINE_ARN"]), False),
     ]
 
@@ -93,7 +103,7 @@ def test_apply_replays_and_exits_0_when_nothing_stays(arranged: Arrange) -> None
     result = run("--apply")
 
     assert result.exit_code == 0
-    assert [applied for _, applied in asked] == [True, True]  # type: ignore[misc, attr-defined]
+    assert [applied for _, applied in asked] == [True, True, True]  # type: ignore[misc, attr-defined]
     assert "Nothing was changed" not in result.stdout
     assert ["rule-errors", "1", "1", "0"] in [line.split() for line in result.stdout.splitlines()]
 

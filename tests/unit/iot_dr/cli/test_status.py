@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ from click.testing import CliRunner, Result
 from iot_dr.cli import status as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.control import Control, Replication
 from iot_dr.model.keys import Key, policy_key, thing_key
+from iot_dr.model.launched_stacks import LaunchedStack
 from iot_dr.model.ledger_items import LedgerItem
 from iot_dr.model.outcomes import State
+from iot_dr.model.overviews import Drift, Lag, StreamAge, Unread
 from iot_dr.runtime.status import StatusEnvironment
+from iot_dr.services.overview import Overview
 from iot_dr.services.status import Backlog, Group, Standing
 
 NOW = 1_764_000_000_000
@@ -34,14 +39,36 @@ IN_SYNC = LedgerItem(
 NOTHING = Backlog(0, (), ())
 
 
+def overview(backlog: Backlog = NOTHING, **parts: Any) -> Overview:
+    """An overview in which all is told and nothing is wrong."""
+    whole = Overview(
+        at=NOW,
+        backlog=backlog,
+        control=Control(),
+        stacks=(LaunchedStack("us-west-2", "IoTDRSecondary1", "CREATE_COMPLETE", {"SolutionVersion": "v1.0.0"}),),
+        lags=(Lag("thing", 3, 412.0, 600.0, 700.0, 90, 1200.0, 1500.0),),
+        streams=(StreamAge("StartReplicationFunction", 250.0), StreamAge("ReplicateShadowsFunction", None)),
+        queues={"RuleErrorQueue": 0},
+        drift=Drift(NOW - 5 * MINUTE, 0),
+    )
+    return replace(whole, **parts)
+
+
 def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str, **environ: str | None) -> Result:
     def answering(*_: object) -> Any:
         if isinstance(answer, Exception):
             raise answer
         return answer
 
+    def watched(*_: object) -> Any:
+        def read(_: object) -> Overview:
+            found = answering()
+            return found if isinstance(found, Overview) else overview(found)
+
+        return read
+
     monkeypatch.setattr(module, "status_of", answering)
-    monkeypatch.setattr(module, "status_of_all", answering)
+    monkeypatch.setattr(module, "watched", watched)
     monkeypatch.setattr(module, "now", lambda: NOW)
     return CliRunner().invoke(cli, ["status", *arguments], env={**TOOLSRC, **environ})
 
@@ -125,7 +152,7 @@ def test_any_resource_can_be_asked_for_by_its_key_where_the_environment_says(
 ) -> None:
     asked: list[object] = []
 
-    def status_of(key: Key, environment: StatusEnvironment) -> Standing:
+    def status_of(key: Key, environment: StatusEnvironment, profile: str) -> Standing:
         asked.extend((key, environment))
         return Standing(key, LedgerItem(key, State.IN_SYNC))
 
@@ -172,7 +199,95 @@ def test_what_stands_in_the_way_is_one_line_and_exit_2(monkeypatch: pytest.Monke
 def test_nothing_waiting_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, NOTHING)
 
-    assert (result.exit_code, result.stdout) == (0, "Nothing waits.\n")
+    assert result.exit_code == 0
+    assert result.stdout.endswith("Nothing waits.\n")
+
+
+def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(
+        monkeypatch, overview(drift=Drift(NOW - 5 * MINUTE, 1200), queues={"RuleErrorQueue": 2}), COLUMNS="250"
+    )
+
+    lines = told(result)
+    assert (lines["Serving"], lines["Replication"]) == ("automatic", "active")
+    assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
+    assert lines["Streams"] == "StartReplicationFunction 0.250 s behind"
+    assert lines["Dead letters"] == "RuleErrorQueue 2"
+    assert lines["Last verify"] == "5 min ago: 1,200 differ"
+    assert [line.split() for line in result.stdout.splitlines() if line.startswith("thing ")] == [
+        ["thing", "3", "0.412", "0.600", "0.700", "90", "1.200", "1.500"]
+    ]
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_a_part_that_cannot_be_told_says_why_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = dict.fromkeys(("control", "stacks", "lags", "streams", "queues", "drift"), Unread("you lack a right"))
+
+    result = run(monkeypatch, overview(**unread))
+
+    assert result.exit_code == 0
+    assert result.stdout.count("cannot tell: you lack a right") == 6
+    assert "Nothing waits." in result.stdout
+
+
+def test_what_was_never_measured_nor_verified_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, overview(lags=(), drift=None))
+
+    assert "no change in three hours" in result.stdout
+    assert told(result)["Last verify"] == "none on this machine: iot-dr verify"
+
+
+def test_a_suspended_replication_is_told_with_the_region_that_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = told(run(monkeypatch, overview(control=Control("us-west-2", Replication.SUSPENDED))))
+
+    assert (lines["Serving"], lines["Replication"]) == ("us-west-2", "suspended")
+
+
+def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = overview(queues=Unread("no right"))
+
+    answer = json.loads(run(monkeypatch, found, "--format", "json").stdout)
+
+    assert answer["at"] == "2025-11-24T16:00:00.000Z"
+    assert answer["control"] == {"serving": "automatic", "replication": "active"}
+    assert answer["stacks"][0]["version"] == "v1.0.0"
+    assert answer["lag_ms"][0]["median"] == 412.0
+    assert answer["streams"][1] == {"function": "ReplicateShadowsFunction", "milliseconds": None}
+    assert answer["dead_letters"] == {"unread": "no right"}
+    assert answer["last_verify"] == {"at": "2025-11-24T15:55:00.000Z", "differing": 0}
+
+
+@pytest.mark.parametrize(("arguments", "looks"), [((), 3), (("--format", "json"), 3)])
+def test_it_is_watched_until_ctrl_c_and_then_says_how_it_stood_last(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], looks: int
+) -> None:
+    answers = [overview(), overview(), many(), KeyboardInterrupt()]
+
+    def watched(*_: object) -> Any:
+        def read(_: object) -> Any:
+            answer = answers.pop(0)
+            if isinstance(answer, KeyboardInterrupt):
+                raise answer
+            return answer if isinstance(answer, Overview) else overview(answer)
+
+        return read
+
+    monkeypatch.setattr(module, "watched", watched)
+    monkeypatch.setattr(module.threading.Event, "wait", lambda *_: None)
+    result = CliRunner().invoke(cli, ["status", "--watch", *arguments], env=TOOLSRC)
+
+    assert answers == []
+    assert result.exit_code == 1
+    assert "31" in result.stdout
+    if arguments:
+        assert [json.loads(line)["waiting"] for line in result.stdout.splitlines()] == [0] * (looks - 1) + [31]
+
+
+def test_one_device_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, AssertionError("asked"), "--watch", "--device", "pump-17")
+
+    assert result.exit_code == 2
+    assert "--watch tells of the whole" in result.stderr
 
 
 def many() -> Backlog:

@@ -11,7 +11,10 @@ import pytest
 from iot_dr.errors import EventError
 from iot_dr.model.dead_letters import RuleError, event_item, read_invocation, read_rule_error
 from iot_dr.model.events import decode
-from templates.primary_region import EVENT_FAMILIES
+from iot_dr.model.shadows import decode_shadow_event
+from templates.blocks.topic_rules import EventRule
+from templates.primary_region import REGISTRY_EVENTS
+from templates.shadow_capture import SHADOW_EVENTS
 
 PAYLOAD = {
     "eventType": "THING_EVENT",
@@ -95,18 +98,60 @@ def test_the_trigger_reads_it_like_any_other() -> None:
     assert (str(event.key), event.operation, event.event_id) == ("thing#pump-17", "CREATED", PAYLOAD["eventId"])
 
 
-@pytest.mark.parametrize("family", EVENT_FAMILIES, ids=lambda family: family.stem)
-def test_the_resource_is_what_the_familys_rule_takes_from_the_topic(family: Any) -> None:
-    fields = [f"any-{number}" if field == "+" else field for number, field in enumerate(family.topic_filter.split("/"))]
-
-    item = event_item(RuleError("/".join(fields), ENCODED, ""), event_id="1", source_region="r", now=0)
-
-    assert item["resource"] == fields[family.name_segment - 1]
+def topic_of(rule: EventRule) -> list[str]:
+    """The fields of a topic that a rule hears."""
+    fields = rule.topic_filter.split("/")
+    return [f"any-{number}" if field == "+" else field for number, field in enumerate(fields, 1)]
 
 
-@pytest.mark.parametrize("topic", ["", "fleet/pump-17/up", "$aws/events/thing"])
-def test_what_is_no_registry_event_is_refused(topic: str) -> None:
-    with pytest.raises(EventError, match="not the topic of a registry event"):
+@pytest.mark.parametrize("rule", REGISTRY_EVENTS, ids=lambda rule: rule.stem)
+def test_the_resource_is_what_the_rule_takes_from_the_topic(rule: EventRule) -> None:
+    item = event_item(RuleError("/".join(topic_of(rule)), ENCODED, ""), event_id="1", source_region="r", now=0)
+
+    assert rule.columns["resource"] == f"topic({topic_of(rule).index(str(item['resource'])) + 1})"
+
+
+SHADOW_MESSAGES = {
+    "'UPDATED'": {"current": {"version": 7, "state": {}}, "previous": {"version": 6}, "timestamp": 1_700_000_000},
+    "'DELETED'": {"version": 7, "timestamp": 1_700_000_000},
+}
+
+
+@pytest.mark.parametrize("rule", SHADOW_EVENTS, ids=lambda rule: rule.stem)
+def test_a_shadows_message_becomes_what_its_rule_stores_but_for_the_state(rule: EventRule) -> None:
+    message = SHADOW_MESSAGES[rule.columns["operation"]]
+    payload = base64.b64encode(json.dumps(message).encode()).decode()
+
+    item = event_item(RuleError("/".join(topic_of(rule)), payload, ""), event_id="1", source_region="r", now=0)
+
+    # The state would be old; without a time of acceptance no lag is measured from it.
+    assert item.keys() == {*rule.columns, "event_id", "source_region", "expires"} - {"payload", "accepted_at"}
+    assert {f"'{item[column]}'" for column in ("eventType", "operation")} == {
+        rule.columns["eventType"],
+        rule.columns["operation"],
+    }
+    event = decode_shadow_event(item)
+    assert (event.key.name, event.key.other) == ("any-3", "any-6" if "shadow" in rule.columns else "")
+    assert (event.version, event.updated_at, event.document) == (7, 1_700_000_000_000, None)
+
+
+@pytest.mark.parametrize(
+    "message", [{}, {"current": {}}, {"current": 7, "timestamp": 1}, {"current": {"version": "x"}}]
+)
+def test_what_is_no_message_of_a_shadow_is_refused(message: dict[str, Any]) -> None:
+    payload = base64.b64encode(json.dumps(message).encode()).decode()
+
+    with pytest.raises(EventError, match="no message of a shadow"):
+        event_item(
+            RuleError("$aws/things/a/shadow/update/documents", payload, ""), event_id="1", source_region="r", now=0
+        )
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "fleet/pump-17/up", "$aws/events/thing", "$aws/things/a/shadow/update/accepted", "$aws/things/a"]
+)
+def test_what_is_no_event_that_is_replicated_is_refused(topic: str) -> None:
+    with pytest.raises(EventError, match="is the topic of no event that is replicated"):
         event_item(RuleError(topic, ENCODED, ""), event_id="1", source_region="r", now=0)
 
 

@@ -83,6 +83,12 @@ def test_an_event_that_lacks_what_its_type_promises_cannot_be_read(missing: str)
         decode(an_item(payload))
 
 
+@pytest.mark.parametrize("name", [None, "", 7, {}])
+def test_a_resource_without_a_name_cannot_be_read(name: object) -> None:
+    with pytest.raises(EventError, match=r"lacks or garbles .* as thingName"):
+        decode(an_item(a_thing_payload(thingName=name)))
+
+
 @pytest.mark.parametrize("timestamp", ["soon", None, {}])
 def test_a_garbled_time_cannot_be_read(timestamp: object) -> None:
     with pytest.raises(EventError, match="lacks or garbles"):

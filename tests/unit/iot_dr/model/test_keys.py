@@ -15,10 +15,12 @@ from iot_dr.model.keys import (
     key_of_target,
     policy_attachment_key,
     policy_key,
+    shadow_key,
     thing_group_key,
     thing_group_target,
     thing_key,
     thing_principal_key,
+    thing_shadows_key,
     thing_type_key,
 )
 
@@ -28,6 +30,9 @@ KEYS = (
     certificate_key("abc"),
     thing_key("site:north_pump-17"),
     billing_group_key("costs"),
+    shadow_key("pump-17"),
+    shadow_key("pump-17", "$config"),
+    thing_shadows_key("pump-17"),
     thing_group_key("site:north"),
     policy_attachment_key("pumps", certificate_target("abc")),
     policy_attachment_key("pumps", thing_group_target("site:north")),

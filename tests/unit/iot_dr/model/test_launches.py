@@ -15,6 +15,7 @@ def test_names_follow_from_the_postfix_and_the_uuid() -> None:
     assert LAUNCH.secondary_stack == "IoTDRSecondary20260101120000"
     assert LAUNCH.health_checker_stack == "R53HealthChecker20260101120000"
     assert LAUNCH.global_table == "IoTDRGlobalTable20260101120000"
+    assert LAUNCH.shadow_table == "IoTDRShadowTable20260101120000"
     assert (LAUNCH.primary_bucket, LAUNCH.secondary_bucket) == ("iot-dr-primary-8827376c", "iot-dr-secondary-8827376c")
 
 
@@ -48,7 +49,8 @@ def test_stacks_can_be_deleted_in_their_order() -> None:
 def test_all_that_may_be_left_is_named_with_its_region() -> None:
     kinds = [one.kind for one in LAUNCH.remainders]
 
-    assert kinds.count(RemainderKind.TABLE) == kinds.count(RemainderKind.BUCKET) == 2
+    assert kinds.count(RemainderKind.TABLE) == 4
+    assert kinds.count(RemainderKind.BUCKET) == 2
     assert str(LAUNCH.remainders[-1]) == "bucket iot-dr-primary-8827376c in us-east-1"
 
 

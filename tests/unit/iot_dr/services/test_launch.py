@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 import pytest
 
 from iot_dr.errors import ConfigurationError, LaunchFailed
-from iot_dr.model.launches import Launch, Stack, StackEvent
+from iot_dr.model.launches import Choices, Launch, Stack, StackEvent
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.launch import Launcher, launch, toolsrc
 
 ORDER = Launch(RegionPair("us-east-1", "us-west-2"), "20261124120000", "5f0c2a")
-STREAM = "arn:aws:dynamodb:us-west-2:111122223333:table/t/stream/1"
+STREAMS = "arn:aws:dynamodb:us-west-2:111122223333:table"
 OUTPUTS = {
     "LedgerTableName": "ledger-1",
     "ReplicationStateMachineArn": "arn:aws:states:us-west-2:111122223333:s",
     "RuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/errors",
+    "ShadowRuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/shadow-errors",
 }
 
 
@@ -44,7 +45,7 @@ class World:
 
     def replica_stream(self, table: str, region: str, replica_region: str) -> str:
         self.log.append(f"{table} {region} {replica_region}")
-        return STREAM
+        return f"{STREAMS}/{table}/stream/1"
 
     def put(self, region: str, bucket: str, key: str, text: str) -> None:
         self.log.append(key)
@@ -62,11 +63,12 @@ class World:
 def test_stacks_come_up_in_the_order_in_which_one_needs_the_other() -> None:
     world = World()
 
-    launch(ORDER, create_health_check=True, launcher=world.launcher)
+    launch(ORDER, Choices(create_health_check=True), world.launcher)
 
     assert world.log == [
         "IoTDRPrimary20261124120000 us-east-1",
         "IoTDRGlobalTable20261124120000 us-east-1 us-west-2",
+        "IoTDRShadowTable20261124120000 us-east-1 us-west-2",
         "IoTDRSecondary20261124120000 us-west-2",
         "R53HealthChecker20261124120000 us-east-1",
         "R53HealthChecker20261124120000 us-west-2",
@@ -77,22 +79,28 @@ def test_stacks_come_up_in_the_order_in_which_one_needs_the_other() -> None:
 def test_each_stack_gets_its_template_and_parameters() -> None:
     world = World()
 
-    launch(ORDER, create_health_check=True, launcher=world.launcher)
+    launch(ORDER, Choices(create_health_check=True), world.launcher)
 
     primary = world.stacks["us-east-1", ORDER.primary_stack]
     assert primary.template_url.endswith("-primary-region.template")
     assert primary.parameters == {
         "SecondaryRegion": "us-west-2",
         "GlobalTableName": "IoTDRGlobalTable20261124120000",
+        "ShadowTableName": "IoTDRShadowTable20261124120000",
         "Uuid": "5f0c2a",
+        "ReplicateShadows": "all",
+        "ShadowNamePattern": ".*",
     }
     secondary = world.stacks["us-west-2", ORDER.secondary_stack]
     assert secondary.template_url.endswith("-secondary-region.template")
     assert secondary.parameters == {
         "PrimaryRegion": "us-east-1",
-        "GlobalTableStreamArn": STREAM,
+        "GlobalTableStreamArn": f"{STREAMS}/IoTDRGlobalTable20261124120000/stream/1",
+        "ShadowTableStreamArn": f"{STREAMS}/IoTDRShadowTable20261124120000/stream/1",
         "Uuid": "5f0c2a",
         "CertificateMode": "copy",
+        "ReplicateShadows": "all",
+        "ShadowNamePattern": ".*",
     }
     assert world.stacks["us-west-2", ORDER.health_checker_stack].parameters == {"StackPostfix": "20261124120000"}
 
@@ -100,15 +108,25 @@ def test_each_stack_gets_its_template_and_parameters() -> None:
 def test_the_secondary_gets_the_certificate_mode_that_was_chosen() -> None:
     world = World()
 
-    launch(ORDER, create_health_check=False, launcher=world.launcher, certificate_mode="jitr")
+    launch(ORDER, Choices(certificate_mode="jitr"), world.launcher)
 
     assert world.stacks["us-west-2", ORDER.secondary_stack].parameters["CertificateMode"] == "jitr"
+
+
+def test_both_regions_get_the_shadows_that_were_chosen() -> None:
+    world = World()
+
+    launch(ORDER, Choices(replicate_shadows="named", shadow_name_pattern="config"), world.launcher)
+
+    for stack in (("us-east-1", ORDER.primary_stack), ("us-west-2", ORDER.secondary_stack)):
+        parameters = world.stacks[stack].parameters
+        assert (parameters["ReplicateShadows"], parameters["ShadowNamePattern"]) == ("named", "config")
 
 
 def test_health_checkers_are_launched_only_when_asked_for() -> None:
     world = World(unpublished="health-checker")
 
-    launch(ORDER, create_health_check=False, launcher=world.launcher)
+    launch(ORDER, Choices(), world.launcher)
 
     assert not any("R53" in line for line in world.log)
 
@@ -117,7 +135,7 @@ def test_a_template_that_is_not_published_stops_the_launch_before_the_first_stac
     world = World(unpublished="health-checker")
 
     with pytest.raises(ConfigurationError):
-        launch(ORDER, create_health_check=True, launcher=world.launcher)
+        launch(ORDER, Choices(create_health_check=True), world.launcher)
 
     assert world.log == []
 
@@ -125,12 +143,12 @@ def test_a_template_that_is_not_published_stops_the_launch_before_the_first_stac
 def test_a_failed_stack_stops_the_launch_and_a_further_run_ends_like_an_undisturbed_one() -> None:
     world, undisturbed = World(failing="Secondary"), World()
     with pytest.raises(LaunchFailed, match="IoTDRSecondary20261124120000"):
-        launch(ORDER, create_health_check=True, launcher=world.launcher)
+        launch(ORDER, Choices(create_health_check=True), world.launcher)
     assert world.written == {}
 
     world.failing = "none"
-    launch(ORDER, create_health_check=True, launcher=world.launcher)
-    launch(ORDER, create_health_check=True, launcher=undisturbed.launcher)
+    launch(ORDER, Choices(create_health_check=True), world.launcher)
+    launch(ORDER, Choices(create_health_check=True), undisturbed.launcher)
 
     assert (world.stacks, world.written) == (undisturbed.stacks, undisturbed.written)
 
@@ -138,13 +156,15 @@ def test_a_failed_stack_stops_the_launch_and_a_further_run_ends_like_an_undistur
 def test_the_tools_find_their_settings() -> None:
     world = World()
 
-    launched = launch(ORDER, create_health_check=False, launcher=world.launcher)
+    launched = launch(ORDER, Choices(), world.launcher)
 
     text = world.written["us-east-1", "iot-dr-primary-5f0c2a", "tools/toolsrc"]
     assert launched.toolsrc == "s3://iot-dr-primary-5f0c2a/tools/toolsrc"
     assert "export DYNAMODB_GLOBAL_TABLE=IoTDRGlobalTable20261124120000\n" in text
+    assert "export DYNAMODB_SHADOW_TABLE=IoTDRShadowTable20261124120000\n" in text
     assert "export LEDGER_TABLE=ledger-1\n" in text
     assert "export RULE_ERROR_QUEUE_URL=https://sqs.us-east-1.amazonaws.com/111122223333/errors\n" in text
+    assert "export SHADOW_RULE_ERROR_QUEUE_URL=https://sqs.us-east-1.amazonaws.com/111122223333/shadow-errors\n" in text
     assert "export IOT_ENDPOINT_SECONDARY=us-west-2.example\n" in text
 
 

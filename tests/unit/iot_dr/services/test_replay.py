@@ -121,7 +121,8 @@ class Watcher:
 
 
 def replay(queue: Queue, table: Table, *, apply: bool = True) -> tuple[Letter, ...]:
-    return Replay(apply, Watcher()).rule_errors(queue, table, region="us-east-1", clock=lambda: NOW)
+    replaying = Replay(apply, Watcher())
+    return replaying.rule_errors(Source.RULE_ERRORS, queue, table, region="us-east-1", clock=lambda: NOW)
 
 
 def bring_in(bucket: Bucket, workflow: Workflow, *, apply: bool = True) -> tuple[Letter, ...]:
@@ -212,6 +213,37 @@ def test_a_message_replayed_twice_is_one_item() -> None:
     assert len(table.items) == 1
 
 
+def test_of_a_shadow_the_event_is_brought_in_without_its_old_state() -> None:
+    told = {"current": {"version": 7, "state": {"reported": {"old": True}}}, "timestamp": 1_700_000_000}
+    error = {
+        "topic": "$aws/things/pump-17/shadow/name/config/update/documents",
+        "base64OriginalPayload": base64.b64encode(json.dumps(told).encode()).decode(),
+    }
+    queue, table = Queue([Message("m-1", "r-1", json.dumps(error))]), Table()
+
+    (letter,) = Replay(True, Watcher()).rule_errors(
+        Source.SHADOW_RULE_ERRORS, queue, table, region="us-east-1", clock=lambda: NOW
+    )
+
+    assert table.items["pump-17", "m-1"] == {
+        "resource": "pump-17",
+        "shadow": "config",
+        "event_id": "m-1",
+        "source_region": "us-east-1",
+        "eventType": "SHADOW_EVENT",
+        "operation": "UPDATED",
+        "version": 7,
+        "timestamp": 1_700_000_000,
+        "expires": NOW // 1000 + 172_800,
+    }
+    assert (letter.source, letter.resource, letter.operation) == (
+        Source.SHADOW_RULE_ERRORS,
+        "shadow#pump-17#config",
+        "UPDATED",
+    )
+    assert queue.messages == []
+
+
 def test_an_empty_queue_is_no_work() -> None:
     assert replay(Queue([]), Table()) == ()
 
@@ -227,6 +259,19 @@ def test_the_workflow_is_started_for_what_is_kept_and_the_object_goes() -> None:
     assert workflow.started == [["thing#a", "thing#b"]]
     assert bucket.objects == {}
     assert letters[0] == Letter(Source.STREAM_RECORDS, "one", "thing#a", "CREATED", "RetryAttemptsExhausted")
+
+
+def test_shadows_are_looked_at_once_each_beside_what_the_registry_tells() -> None:
+    shadow = {"resource": "pump", "event_id": "1", "eventType": "SHADOW_EVENT", "operation": "DELETED", "version": "1"}
+    probe = {**shadow, "resource": "iot-dr-probe-1"}
+    bucket = Bucket({"one": FailedBatch((shadow, probe, {**shadow, "version": "2"}, *an_object("a").items), "why")})
+    workflow = Workflow()
+
+    letters = bring_in(bucket, workflow)
+
+    assert workflow.started == [["thing#a"], ["shadow#pump"]]
+    assert bucket.objects == {}
+    assert letters[0] == Letter(Source.STREAM_RECORDS, "one", "shadow#pump", "DELETED", "why")
 
 
 def test_a_dry_run_starts_and_deletes_nothing() -> None:
@@ -291,7 +336,7 @@ def test_whoever_watches_is_told_how_many_there_are_and_how_far_it_is() -> None:
     watcher = Watcher()
     queue = Queue([a_message("a"), a_message("b"), a_message("c")])
 
-    Replay(True, watcher).rule_errors(queue, Table(), region="us-east-1", clock=lambda: NOW)
+    Replay(True, watcher).rule_errors(Source.RULE_ERRORS, queue, Table(), region="us-east-1", clock=lambda: NOW)
     Replay(True, watcher).stream_records(Bucket({"one": an_object("a")}), Workflow())
 
     assert watcher.told == [(Source.RULE_ERRORS, 3), 2, 1, (Source.STREAM_RECORDS, 1), 1]

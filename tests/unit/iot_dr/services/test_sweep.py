@@ -10,7 +10,8 @@ from iot_dr.model.keys import RESERVED_PREFIX, Key, Kind, certificate_key, polic
 from iot_dr.model.looks import Depth, Look
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.reconcile.safety import Limits
-from tests.builders import a_certificate, a_device, a_policy, a_thing, a_thing_type, an_attachment
+from iot_dr.services.sweep import Sweep
+from tests.builders import REGIONS, a_certificate, a_device, a_policy, a_thing, a_thing_type, an_attachment
 from tests.fakes import raising
 from tests.world import World
 
@@ -239,3 +240,23 @@ def test_what_failed_is_retried_when_its_time_has_come() -> None:
     assert world.sweep.retry() == 1
 
     assert world.workflow.take() == [Look(key, created=True)]
+
+
+def test_with_a_thing_go_its_shadows_whichever_region_lacks_the_thing() -> None:
+    world = _in_sync("pump-1", "gone")
+    world.sweep = Sweep(
+        primary=world.primary,
+        secondary=world.secondary,
+        regions=REGIONS,
+        ledger=world.ledger,
+        workflow=world.workflow,
+        clock=world.clock,
+        shadows=True,
+    )
+    world.primary.put(a_thing("new"))
+    world.primary.remove(thing_key("gone"))
+
+    world.sweep.sweep()
+
+    shadows = [look.key.name for look in world.workflow.take() if look.key.kind is Kind.THING_SHADOWS]
+    assert sorted(shadows) == ["gone", "new", "pump-1"]

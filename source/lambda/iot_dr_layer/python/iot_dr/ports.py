@@ -6,14 +6,18 @@ already gone on a delete is success.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from iot_dr.model.changes import Create, Delete, Update
+from iot_dr.model.control import Control
 from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, ThingGroup, ThingPrincipal, ThingType
-from iot_dr.model.keys import Key
+from iot_dr.model.keys import Key, Kind
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome
+from iot_dr.model.questions import Answer, Call, Question
+from iot_dr.model.regions import Side
+from iot_dr.model.shadows import Document, Shadow, ShadowNote, Source
 
 Clock = Callable[[], int]
 """Tells the time in epoch milliseconds."""
@@ -81,6 +85,44 @@ class RegistryLister(Protocol):
         """List the certificates and groups that a policy is attached to, as the last fields of their ARNs."""
 
 
+class FleetReader(Protocol):
+    """Reads one Region's whole registry, a call at a time, so that a reading can go on where it stopped."""
+
+    def ask(self, call: Call) -> Answer:
+        """Make exactly one call to AWS."""
+
+
+class FleetStore(Protocol):
+    """Keeps what was read of both Regions, and where the reading stands."""
+
+    def keep(self, side: Side, answers: Iterable[tuple[Call, Answer]]) -> None:
+        """Keep answers and where the reading stands after them, both or neither."""
+
+    def token(self, side: Side, question: Question, subject: str = "") -> str | None:
+        """Return where a list goes on: empty at its start, None at its end."""
+
+    def pending(self, side: Side, question: Question, after: str = "", *, on_both_sides: bool = False) -> Iterator[str]:
+        """Yield in order of their names the subjects of which a question has not been answered to its end."""
+
+    def left(self, side: Side, question: Question, *, on_both_sides: bool = False) -> int:
+        """Return of how many subjects a question has not been answered."""
+
+    def expect_classic_shadows(self, side: Side) -> None:
+        """Have the classic shadow of each thing asked for."""
+
+    def forget_probes(self) -> None:
+        """Drop the health checker's own."""
+
+    def number(self, side: Side, kind: Kind) -> int:
+        """Return how many resources of a kind a Region has."""
+
+    def fact(self, name: str) -> str:
+        """Return a small fact; empty if it was not set."""
+
+    def set_fact(self, name: str, text: str) -> None:
+        """Keep a small fact."""
+
+
 class RegistryWriter(Protocol):
     """Writes one Region's registry; every method may be repeated.
 
@@ -135,3 +177,66 @@ class Workflow(Protocol):
 
     def start(self, looks: Sequence[Look]) -> None:
         """Start as many executions as these looks need."""
+
+
+class ShadowReader(Protocol):
+    """Reads one Region's shadows."""
+
+    def shadow(self, key: Key) -> Shadow | None:
+        """Read a shadow."""
+
+    def shadow_names(self, thing: str) -> frozenset[str]:
+        """List the names of a thing's named shadows; empty if it has none, or there is no such thing."""
+
+
+class ShadowWriter(Protocol):
+    """Writes one Region's shadows."""
+
+    def make(self, key: Key) -> None:
+        """Have a shadow exist, empty if it did not; nothing that it holds is changed."""
+
+    def update(self, key: Key, change: Document, version: int) -> int:
+        """Merge a change into the document of this version, and return the new version.
+
+        Raises:
+            Conflict: the document has another version, or is gone.
+            LimitExceeded: the change, or the document with it, is too large.
+        """
+
+    def delete(self, key: Key) -> None:
+        """Delete a shadow; no version guards it."""
+
+
+class ShadowStore(ShadowReader, ShadowWriter, Protocol):
+    """One Region's shadows, to be read and written."""
+
+
+class ShadowNotes(Protocol):
+    """Remembers which state of the primary's shadows is written in the secondary, or about to be."""
+
+    def read(self, key: Key) -> ShadowNote:
+        """Return what is noted now; nothing is a note too."""
+
+    def claim(self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None) -> ShadowNote:
+        """Note that this state is about to be written, and from `owned_at` on that replication owns the copy.
+
+        Returns:
+            The note as it now is.
+
+        Raises:
+            Conflict: somebody has claimed since `over` was read.
+        """
+
+    def settle(self, key: Key, claimed: ShadowNote, outcome: Outcome, written: Shadow | None) -> bool:
+        """Note how the write of a claim ended, and what the secondary then held; None if it holds nothing.
+
+        Returns:
+            Whether it was noted: not if somebody has claimed since.
+        """
+
+
+class ControlReader(Protocol):
+    """Reads the control item."""
+
+    def control(self) -> Control:
+        """Return what is in force now."""

@@ -11,14 +11,20 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
+
+from iot_dr.errors import ConfigurationError
 
 MAX_ATTEMPTS = 4
 CONNECT_TIMEOUT = 3
 READ_TIMEOUT = 10
 """Seconds; a Region that does not answer must not hold a worker until its own time-out."""
 
+CONNECTIONS = 16
+"""Threads that share a client, at most."""
 
-def config(connections: int = 16) -> Config:
+
+def config(connections: int = CONNECTIONS) -> Config:
     """Return the configuration for a client that `connections` threads share."""
     return Config(
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
@@ -28,9 +34,21 @@ def config(connections: int = 16) -> Config:
     )
 
 
-def client(service: str, region: str | None = None, *, session: Any = None) -> Any:
+def client(service: str, region: str | None = None, *, session: Any = None, connections: int = CONNECTIONS) -> Any:
     """Return a client for a service in a Region (the environment's own if none is given).
 
     `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
     """
-    return (session or boto3.session.Session()).client(service, region_name=region, config=config())
+    return (session or boto3.session.Session()).client(service, region_name=region, config=config(connections))
+
+
+def session(profile: str = "") -> Any:
+    """Return a session with the credentials of a named profile, or those that the environment offers.
+
+    Raises:
+        ConfigurationError: there is no such profile.
+    """
+    try:
+        return boto3.session.Session(profile_name=profile or None)
+    except ProfileNotFound as error:
+        raise ConfigurationError(f"{error}; `aws configure list-profiles` names those that there are") from error

@@ -34,11 +34,14 @@ _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotE
 
 
 class ErrorQueue:
-    """A standard queue over an `sqs` client of its Region."""
+    """A standard queue over an `sqs` client of its Region; `told_by` are the variable and the output with its URL."""
 
-    def __init__(self, client: Any, url: str) -> None:
+    def __init__(
+        self, client: Any, url: str, told_by: tuple[str, str] = ("RULE_ERROR_QUEUE_URL", "RuleErrorQueueUrl")
+    ) -> None:
         self._client = client
         self._url = url
+        self._told_by = told_by
         self._held: dict[str, str] = {}
 
     def waiting(self) -> int:
@@ -113,8 +116,9 @@ class ErrorQueue:
             except ClientError as error:
                 if errors.code_of(error) not in _NO_QUEUE:
                     raise
+                variable, output = self._told_by
                 raise ConfigurationError(
-                    f"there is no queue {self._url}; RULE_ERROR_QUEUE_URL must be the output RuleErrorQueueUrl of the "
-                    "stack IoTDRPrimary<postfix>, as toolsrc has it"
+                    f"there is no queue {self._url}; {variable} must be the output {output} of the stack "
+                    "IoTDRPrimary<postfix>, as toolsrc has it"
                 ) from error
         return answer

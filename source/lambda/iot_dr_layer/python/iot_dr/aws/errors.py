@@ -72,7 +72,7 @@ _CLASSES: tuple[tuple[frozenset[str], type[errors.IotDrError]], ...] = (
     (_CONFLICT, errors.Conflict),
     (_DENIED, errors.AccessDenied),
     (_INVALID, errors.InvalidResource),
-    (frozenset({"LimitExceededException"}), errors.LimitExceeded),
+    (frozenset({"LimitExceededException", "RequestEntityTooLargeException"}), errors.LimitExceeded),
     # A write that names something missing can succeed once that something is there.
     (frozenset({"ResourceNotFoundException"}), errors.NotReadyYet),
 )

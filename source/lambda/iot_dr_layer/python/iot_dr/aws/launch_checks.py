@@ -29,13 +29,20 @@ class IotRegions:
         """Return the address that devices of a Region connect to."""
         return _endpoint(self._client_of(region))
 
+    def enabled_events(self, region: str) -> frozenset[str]:
+        """Return the families of registry events that are on in a Region."""
+        return _enabled_events(self._client_of(region))
+
+    def indexing_mode(self, region: str) -> str:
+        """Return how a Region indexes things, `OFF` among the modes."""
+        return _indexing_mode(self._client_of(region))
+
     def read(self, region: str) -> IotRegion:
         """Read one Region's endpoint, event configurations and indexing mode."""
-        iot = self._client_of(region)
         return IotRegion(
-            endpoint=_told(lambda: _endpoint(iot)),
-            enabled_events=_told(lambda: _enabled_events(iot)),
-            indexing_mode=_told(lambda: _indexing_mode(iot)),
+            endpoint=_told(lambda: self.endpoint(region)),
+            enabled_events=_told(lambda: self.enabled_events(region)),
+            indexing_mode=_told(lambda: self.indexing_mode(region)),
         )
 
 

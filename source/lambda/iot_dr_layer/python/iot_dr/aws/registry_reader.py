@@ -6,27 +6,25 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from iot_dr.aws import registry_answers
 from iot_dr.aws.errors import converted, is_missing, read
-from iot_dr.model.arns import Arn, iot_arn
-from iot_dr.model.documents import canonical
+from iot_dr.model.arns import iot_arn
 from iot_dr.model.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
     Policy,
-    PropagatingAttribute,
     Thing,
     ThingGroup,
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import certificate_target, thing_group_target
+from iot_dr.model.keys import certificate_target
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -63,9 +61,6 @@ LISTER_REQUIRED_ACTIONS = frozenset(
 PAGE_SIZE = 250
 """The most that the list calls return at once."""
 
-_CERTIFICATES = certificate_target("")
-_TARGETS = (_CERTIFICATES, thing_group_target(""))
-
 
 class IotRegistryReader:
     """`ports.RegistryReader` and `ports.RegistryLister` over an `iot` client of one Region."""
@@ -78,29 +73,22 @@ class IotRegistryReader:
     def thing(self, name: str) -> Thing | None:
         """Read a thing."""
         answer = read(self._client.describe_thing, thingName=name)
-        return None if answer is None else _thing(answer)
+        return None if answer is None else registry_answers.thing(answer)
 
     def thing_type(self, name: str) -> ThingType | None:
         """Read a thing type."""
         answer = read(self._client.describe_thing_type, thingTypeName=name)
-        return None if answer is None else _thing_type(answer)
+        return None if answer is None else registry_answers.thing_type(answer)
 
     def thing_group(self, name: str) -> ThingGroup | None:
         """Read a thing group, static or dynamic."""
         answer = read(self._client.describe_thing_group, thingGroupName=name)
-        return None if answer is None else _thing_group(answer)
+        return None if answer is None else registry_answers.thing_group(answer)
 
     def billing_group(self, name: str) -> BillingGroup | None:
         """Read a billing group."""
         answer = read(self._client.describe_billing_group, billingGroupName=name)
-        if answer is None:
-            return None
-        properties = answer.get("billingGroupProperties") or {}
-        return BillingGroup(
-            name=answer["billingGroupName"],
-            description=properties.get("billingGroupDescription") or "",
-            version=int(answer.get("version", 0)),
-        )
+        return None if answer is None else registry_answers.billing_group(answer)
 
     def certificate(self, certificate_id: str) -> Certificate | None:
         """Read a certificate with its PEM."""
@@ -121,21 +109,23 @@ class IotRegistryReader:
             InvalidResource: its document is not a JSON object.
         """
         answer = read(self._client.get_policy, policyName=name)
-        if answer is None:
-            return None
-        return Policy(answer["policyName"], canonical(answer["policyDocument"]), answer["defaultVersionId"])
+        return None if answer is None else registry_answers.policy(answer)
 
     def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
         """List the certificates attached to a thing; Cognito identities are left out."""
         pages = self._pages("list_thing_principals_v2", "thingPrincipalObjects", thingName=thing)
-        found = ((_certificate_id(entry["principal"]), entry) for entry in pages)
-        return frozenset(ThingPrincipal(thing, name, _exclusive(entry)) for name, entry in found if name)
+        found = ((registry_answers.certificate_id(entry["principal"]), entry) for entry in pages)
+        return frozenset(
+            ThingPrincipal(thing, name, registry_answers.exclusive(entry)) for name, entry in found if name
+        )
 
     def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
         """List the things that a certificate is attached to."""
         arn = self._arn(certificate_target(certificate_id))
         pages = self._pages("list_principal_things_v2", "principalThingObjects", principal=arn)
-        return frozenset(ThingPrincipal(entry["thingName"], certificate_id, _exclusive(entry)) for entry in pages)
+        return frozenset(
+            ThingPrincipal(entry["thingName"], certificate_id, registry_answers.exclusive(entry)) for entry in pages
+        )
 
     def policies_of(self, target: str) -> frozenset[str]:
         """List the names of the policies attached to a certificate or group."""
@@ -144,9 +134,8 @@ class IotRegistryReader:
 
     def targets_of(self, policy: str) -> frozenset[str]:
         """List the certificates and groups that a policy is attached to; other targets are left out."""
-        targets = self._pages("list_targets_for_policy", "targets", policyName=policy)
-        resources = (Arn.parse(target).resource for target in targets if target.startswith("arn:"))
-        return frozenset(resource for resource in resources if resource.startswith(_TARGETS))
+        pages = self._pages("list_targets_for_policy", "targets", policyName=policy)
+        return frozenset(registry_answers.targets(pages))
 
     def groups_of_thing(self, thing: str) -> frozenset[str]:
         """List the names of the groups that a thing is in."""
@@ -155,11 +144,11 @@ class IotRegistryReader:
 
     def things(self) -> Iterator[Thing]:
         """List all things with attributes and type."""
-        return map(_thing, self._pages("list_things", "things"))
+        return map(registry_answers.thing, self._pages("list_things", "things"))
 
     def thing_types(self) -> Iterator[ThingType]:
         """List all thing types."""
-        return map(_thing_type, self._pages("list_thing_types", "thingTypes"))
+        return map(registry_answers.thing_type, self._pages("list_thing_types", "thingTypes"))
 
     def certificates(self) -> Iterator[Certificate]:
         """List all certificates with their status."""
@@ -195,62 +184,3 @@ class IotRegistryReader:
                 # A list of what hangs on something that does not exist is empty, and AWS has said so.
                 if not is_missing(error):
                     raise
-
-
-def _thing(answer: Mapping[str, Any]) -> Thing:
-    return Thing(
-        name=answer["thingName"],
-        attributes=MappingProxyType(dict(answer.get("attributes") or {})),
-        type_name=answer.get("thingTypeName") or "",
-        billing_group=answer.get("billingGroupName") or "",
-        version=int(answer.get("version", 0)),
-        thing_id=answer.get("thingId") or "",
-    )
-
-
-def _thing_type(answer: Mapping[str, Any]) -> ThingType:
-    properties = answer.get("thingTypeProperties") or {}
-    return ThingType(
-        name=answer["thingTypeName"],
-        description=properties.get("thingTypeDescription") or "",
-        searchable_attributes=tuple(sorted(properties.get("searchableAttributes") or ())),
-        propagating_attributes=_propagating_attributes(properties.get("mqtt5Configuration") or {}),
-        deprecated=bool((answer.get("thingTypeMetadata") or {}).get("deprecated")),
-    )
-
-
-def _propagating_attributes(configuration: Mapping[str, Any]) -> tuple[PropagatingAttribute, ...]:
-    found = [
-        PropagatingAttribute(entry["userPropertyKey"], source, entry[source])
-        for entry in configuration.get("propagatingAttributes") or ()
-        for source in ("thingAttribute", "connectionAttribute")
-        if entry.get(source)
-    ]
-    return tuple(sorted(found, key=lambda one: (one.user_property, one.source, one.attribute)))
-
-
-def _thing_group(answer: Mapping[str, Any]) -> ThingGroup:
-    properties, metadata = answer.get("thingGroupProperties") or {}, answer.get("thingGroupMetadata") or {}
-    attributes = (properties.get("attributePayload") or {}).get("attributes") or {}
-    return ThingGroup(
-        name=answer["thingGroupName"],
-        description=properties.get("thingGroupDescription") or "",
-        attributes=MappingProxyType(dict(attributes)),
-        parent=metadata.get("parentGroupName") or "",
-        query=answer.get("queryString") or "",
-        query_version=answer.get("queryVersion") or "",
-        index_name=answer.get("indexName") or "",
-        version=int(answer.get("version", 0)),
-        ancestors=tuple(group["groupName"] for group in metadata.get("rootToParentThingGroups") or ()),
-    )
-
-
-def _exclusive(entry: Mapping[str, Any]) -> bool:
-    return entry.get("thingPrincipalType") == "EXCLUSIVE_THING"
-
-
-def _certificate_id(principal: str) -> str | None:
-    if not principal.startswith("arn:"):
-        return None
-    resource = Arn.parse(principal).resource
-    return resource.removeprefix(_CERTIFICATES) if resource.startswith(_CERTIFICATES) else None

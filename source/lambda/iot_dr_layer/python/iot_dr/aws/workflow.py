@@ -8,13 +8,10 @@ from typing import Any
 
 from iot_dr.aws.errors import call
 from iot_dr.model.keys import Kind
-from iot_dr.model.looks import Look
+from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 
 REQUIRED_ACTIONS = frozenset({"states:StartExecution"})
 """What the trigger and the schedule need on the state machine."""
-
-LOOKS_PER_BATCH = 10
-"""What one invocation of the worker takes side by side."""
 
 BATCHES_PER_EXECUTION = 40
 """What an inline Map runs at once: none of an execution's batches waits for another's pauses, which would add up to

@@ -7,9 +7,10 @@ from rich.console import Console
 
 from iot_dr.cli.progress import ConsoleProgress
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.launches import Choices
 from iot_dr.runtime import environment
 from iot_dr.runtime.launching import LaunchEnvironment, launcher
-from iot_dr.services.launch import COPY, launch
+from iot_dr.services.launch import launch
 
 _EPILOG = """
 Every option may stand in the environment instead, by the name that stands beside it.
@@ -29,7 +30,8 @@ def _option(name: str, text: str, kind: click.ParamType[str] = click.STRING, def
     return click.Option([f"--{name}"], envvar=variable, show_envvar=True, type=kind, default=default, help=text)
 
 
-_MODES = click.Choice([COPY, "jitr"])
+_MODES = click.Choice(["copy", "jitr"])
+_SHADOWS = click.Choice(["all", "classic", "named", "none"])
 _OPTIONS = (
     _option("primary-region", "Region whose registry is replicated."),
     _option("secondary-region", "Region that is kept equal to it."),
@@ -39,7 +41,18 @@ _OPTIONS = (
     _option("solution-name", "First part of the templates' keys."),
     _option("version", "Second part of the templates' keys, vX.Y.Z."),
     _option("create-health-check", "Launch the Route 53 health checkers too.", click.Choice(["yes", "no"]), "no"),
-    _option("certificate-mode", "Copy certificates, or leave them to just-in-time registration.", _MODES, COPY),
+    _option(
+        "certificate-mode",
+        "Copy certificates, or leave them to just-in-time registration.",
+        _MODES,
+        Choices.certificate_mode,
+    ),
+    _option("replicate-shadows", "Which shadows are replicated.", _SHADOWS, Choices.replicate_shadows),
+    _option(
+        "shadow-name-pattern",
+        "Regular expression for the whole name of a named shadow.",
+        default=Choices.shadow_name_pattern,
+    ),
 )
 
 
@@ -47,15 +60,15 @@ _OPTIONS = (
 def command(**options: str) -> None:
     """Launch the regional stacks, or go on where a launch stopped.
 
-    Brings up the primary Region's stack with the global table, the secondary Region's stack on the table's replica
+    Brings up the primary Region's stack with the global tables, the secondary Region's stack on the tables' replicas
     and, when asked for, a health checker in each Region, then writes toolsrc for the operator's tools. Stack events
     are shown as they happen. Run again with the same postfix it ends the same.
     """
     settings = _settings(options)
-    order, wants_health_check = settings.order, settings.wants_health_check
+    order, choices = settings.order, settings.choices
     progress = ConsoleProgress(Console())
     with launcher(settings, progress) as tools:
-        launched = launch(order, wants_health_check, tools, settings.certificate_mode)
+        launched = launch(order, choices, tools)
     progress.step(f"Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
     for (region, stack), outputs in launched.outputs.items():
         for name, value in outputs.items():

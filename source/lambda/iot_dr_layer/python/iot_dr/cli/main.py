@@ -18,7 +18,19 @@ import click
 from iot_dr import __version__
 from iot_dr.errors import IotDrError, LaunchFailed
 
-COMMANDS = ("launch", "publish", "replay", "status")
+COMMANDS = (
+    "doctor",
+    "launch",
+    "prove",
+    "publish",
+    "repair",
+    "replay",
+    "restore",
+    "snapshot",
+    "status",
+    "sync",
+    "verify",
+)
 """Each is a module beside this one that has a `command`."""
 
 EXAMPLES = """
@@ -31,6 +43,14 @@ Examples:
       --stack-postfix 20261124120000 --uuid 5f0c2a \\
       --bucket-resources my-bucket-reference \\
       --solution-name disaster-recovery-for-aws-iot --version v0.1.0
+  See whether all is there that a failover rests on, and what mends it if not:
+    iot-dr doctor --primary us-east-1 --secondary us-west-2
+  See what it takes to make the secondary Region equal, and do it:
+    . ./toolsrc && iot-dr sync && iot-dr sync --apply
+  Prove that both Regions hold the same, or see in what they differ:
+    . ./toolsrc && iot-dr verify --report verified.html
+  Prove an installation with devices that are made for it, and removed again:
+    . ./toolsrc && iot-dr prove -n 3
   Ask whether a device is ready, with the settings of the launch:
     . ./toolsrc && iot-dr status --device pump-17
   Bring in events that did not arrive:

@@ -16,8 +16,10 @@ from iot_dr.cli.tables import Counting, console, table
 from iot_dr.model.dead_letters import Source
 from iot_dr.runtime.replaying import (
     RuleErrorsEnvironment,
+    ShadowRuleErrorsEnvironment,
     StreamRecordsEnvironment,
     replay_rule_errors,
+    replay_shadow_rule_errors,
     replay_stream_records,
 )
 from iot_dr.services.replay import Letter, problems
@@ -26,7 +28,11 @@ SHOWN = 20
 """Lines of the table; `--format json` has all."""
 
 _ALL = "all"
-_SETTINGS = {Source.RULE_ERRORS: RuleErrorsEnvironment, Source.STREAM_RECORDS: StreamRecordsEnvironment}
+_SETTINGS = {
+    Source.RULE_ERRORS: RuleErrorsEnvironment,
+    Source.SHADOW_RULE_ERRORS: ShadowRuleErrorsEnvironment,
+    Source.STREAM_RECORDS: StreamRecordsEnvironment,
+}
 _EPILOG = """
 \b
 Examples:
@@ -47,14 +53,16 @@ Examples:
             type=click.Choice([_ALL, *map(str, Source)]),
             default=_ALL,
             show_default=True,
-            help="Where the events wait: the rules' error queue in the primary Region, or the stream records kept in "
-            "the secondary's work bucket.",
+            help="Where the events wait: the rules' error queues of registry and shadow events in the primary Region, "
+            "or the stream records kept in the secondary's work bucket.",
         ),
         from_toolsrc("primary-region", "Region of the queue, and of the table's replica that is written."),
-        from_toolsrc("rule-error-queue-url", "Queue of what the topic rules could not store."),
-        from_toolsrc("dynamodb-global-table", "Table that carries events to the secondary Region."),
+        from_toolsrc("rule-error-queue-url", "Queue of registry events that the topic rules could not store."),
+        from_toolsrc("dynamodb-global-table", "Table that carries registry events to the secondary Region."),
+        from_toolsrc("shadow-rule-error-queue-url", "Queue of shadow events that the topic rules could not store."),
+        from_toolsrc("dynamodb-shadow-table", "Table that carries shadow events to the secondary Region."),
         from_toolsrc("secondary-region", "Region of the bucket and the workflow."),
-        from_toolsrc("secondary-bucket", "Bucket of what the trigger could not handle."),
+        from_toolsrc("secondary-bucket", "Bucket of what the functions of the streams could not handle."),
         from_toolsrc("state-machine-arn", "Workflow that replicates."),
         click.Option(
             ["--format", "output"],
@@ -67,10 +75,10 @@ Examples:
 )
 @click.pass_context
 def command(context: click.Context, /, apply: bool, wanted: str, output: str, **toolsrc: str) -> None:
-    """Bring in registry events that did not arrive.
+    """Bring in events of the registry and of shadows that did not arrive.
 
-    What the topic rules could not store is written into the event table as the rule would have; for stream records that
-    the trigger could not handle the workflow is started. What was replayed is deleted where it waited. A dry run unless
+    What the topic rules could not store is written into the events' table as the rule would have; for stream records
+    that could not be handled the workflow is started. What was replayed is deleted where it waited. A dry run unless
     --apply is given. It may be repeated. Exits 0 if nothing stays, 1 if something cannot be replayed and stays with its
     reason, 2 if it cannot run.
     """
@@ -82,6 +90,9 @@ def command(context: click.Context, /, apply: bool, wanted: str, output: str, **
         progress = _Progress(counting)
         if Source.RULE_ERRORS in sources:
             letters += replay_rule_errors(settings(RuleErrorsEnvironment, toolsrc), progress, apply=apply)
+        if Source.SHADOW_RULE_ERRORS in sources:
+            shadows = settings(ShadowRuleErrorsEnvironment, toolsrc)
+            letters += replay_shadow_rule_errors(shadows, progress, apply=apply)
         if Source.STREAM_RECORDS in sources:
             letters += replay_stream_records(settings(StreamRecordsEnvironment, toolsrc), progress, apply=apply)
     if output == "json":

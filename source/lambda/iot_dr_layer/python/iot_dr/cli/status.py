@@ -1,37 +1,40 @@
-"""`iot-dr status`: is a device ready to fail over, since when, and why not; or all that waits."""
+"""`iot-dr status`: how replication stands as a whole; or is a device ready to fail over, since when, and why not."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import textwrap
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import click
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from iot_dr.cli.options import from_toolsrc, settings
-from iot_dr.cli.tables import Counting, console, distance, iso, moment, table
+from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.overviews import overview_as_json, screen_of
+from iot_dr.cli.tables import Counting, console, item_as_json, moment, state_text
 from iot_dr.errors import EventError
 from iot_dr.model.keys import ROOT_KINDS, Key, thing_key
-from iot_dr.model.ledger_items import LedgerItem
 from iot_dr.runtime.clock import now
-from iot_dr.runtime.status import StatusEnvironment, status_of, status_of_all
-from iot_dr.services.status import Backlog, Standing
+from iot_dr.runtime.status import StatusEnvironment, status_of, watched
+from iot_dr.services.overview import Overview
+from iot_dr.services.status import Progress, Standing
 
 _EPILOG = """
 \b
 Examples:
   . ./toolsrc
   iot-dr status
+  iot-dr status --watch
   iot-dr status --device pump-17
   iot-dr status --resource policy#pumps --format json
 """
 
-REASON_LENGTH = 100
-"""Characters of a reason in the table of what waits; the status of the one device has all of it."""
-
-_COLOURS = {"in_sync": "green", "pending": "yellow"}
+EVERY = 5.0
+"""Seconds."""
 
 
 class _ResourceKey(click.ParamType[Key]):
@@ -57,37 +60,88 @@ class _ResourceKey(click.ParamType[Key]):
     params=[
         click.Option(["--device"], metavar="NAME", help="Name of a thing."),
         click.Option(["--resource"], type=_ResourceKey(), help="Any resource, as the ledger names it: policy#NAME."),
+        click.Option(["--watch"], is_flag=True, help="Tell it again and again, until Ctrl-C."),
+        click.Option(
+            ["--every"],
+            type=click.FloatRange(min=1),
+            default=EVERY,
+            show_default=True,
+            help="Seconds between two looks of --watch; metrics and stacks are read once a minute.",
+        ),
+        from_toolsrc("primary-region", "Region whose registry is replicated."),
         from_toolsrc("secondary-region", "Region of the ledger."),
         from_toolsrc("ledger-table", "Table of the ledger."),
-        click.Option(
-            ["--format", "output"],
-            type=click.Choice(["table", "json"]),
-            default="table",
-            show_default=True,
-            help="How to print the result.",
-        ),
+        from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the control item too."),
+        from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),
+        from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
+        output_format(),
+        *credentials_and_state(),
     ],
 )
 @click.pass_context
-def command(context: click.Context, /, device: str | None, resource: Key | None, output: str, **toolsrc: str) -> None:
-    """Tell whether a device is ready to fail over, or what waits to be replicated.
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context,
+    /,
+    device: str | None,
+    resource: Key | None,
+    watch: bool,
+    every: float,
+    output: str,
+    profile: str,
+    state: str,
+    **toolsrc: str,
+) -> None:
+    """Tell how replication stands, or whether one device is ready to fail over.
 
-    With a device or resource: in sync, pending, failed or unsupported, since when and why. Exits 0 if it is in sync, 1
-    if it is not or the ledger does not know it. Without: all that waits, by state and reason, and what has waited
-    longest. Exits 0 if nothing waits, 1 if something does. Either exits 2 if it cannot tell.
+    Without a device: which Region serves, how far behind the secondary is now and in the last hour, what waits and why,
+    dead letters, what the last verification on this machine found, and the releases of the stacks. Exits 0 if nothing
+    waits, 1 if something does. With a device or resource: in sync, pending, failed or unsupported, since when and why.
+    Exits 0 if it is in sync, 1 if it is not or the ledger does not know it. Either exits 2 if it cannot tell.
     """
     if device and resource:
         raise click.UsageError("give either --device or --resource")
     key = thing_key(device) if device else resource
     where = settings(StatusEnvironment, toolsrc)
-    if key is None:
-        with Counting() as counting:
-            waiting = status_of_all(where, counting.reached)
-        _print_backlog(waiting, output)
-        context.exit(1 if waiting.total else 0)
-    standing = status_of(key, where)
-    _print_standing(standing, output)
-    context.exit(0 if standing.in_sync else 1)
+    if key is not None:
+        if watch:
+            raise click.UsageError("--watch tells of the whole; leave out --device and --resource")
+        standing = status_of(key, where, profile)
+        _print_standing(standing, output)
+        context.exit(0 if standing.in_sync else 1)
+    read = watched(where, profile, state)
+    found = _watch(read, output, every) if watch else _once(read, output)
+    context.exit(1 if found.backlog.total else 0)
+
+
+def _once(read: Callable[[Progress], Overview], output: str) -> Overview:
+    with Counting() as counting:
+        found = read(counting.reached)
+    if output == "json":
+        click.echo(json.dumps(overview_as_json(found), indent=2))
+    else:
+        console().print(screen_of(found))
+    return found
+
+
+def _watch(read: Callable[[Progress], Overview], output: str, every: float) -> Overview:
+    """Tell it until Ctrl-C: live in a terminal, a line of JSON each time for a program."""
+    found, pause = read(_quietly), threading.Event()
+    with contextlib.suppress(KeyboardInterrupt):
+        if output == "json":
+            while True:
+                click.echo(json.dumps(overview_as_json(found)))
+                pause.wait(every)
+                found = read(_quietly)
+        with Live(screen_of(found), console=console(), auto_refresh=False) as live:
+            while True:
+                pause.wait(every)
+                found = read(_quietly)
+                live.update(screen_of(found), refresh=True)
+    return found
+
+
+def _quietly(_: int) -> None:
+    """Count nothing: what is watched is drawn over."""
 
 
 def _print_standing(standing: Standing, output: str) -> None:
@@ -119,8 +173,7 @@ def _lines(standing: Standing, at: int) -> list[tuple[str, Text]]:
         facts.append(("Certificates", "\n".join(standing.certificates) or "none in the secondary Region"))
     if standing.unreadable:
         facts.append(("Certificates", f"cannot be read: {standing.unreadable}"))
-    state = Text(standing.state, style=_COLOURS.get(standing.state, "red"))
-    return [("Resource", Text(str(standing.key))), ("State", state)] + [
+    return [("Resource", Text(str(standing.key))), ("State", state_text(standing.state))] + [
         (name, Text(value)) for name, value in facts if value
     ]
 
@@ -136,52 +189,3 @@ def standing_as_json(standing: Standing) -> dict[str, Any]:
         "reason": standing.reason,
         "certificates": certificates,
     }
-
-
-def item_as_json(item: LedgerItem) -> dict[str, Any]:
-    """Return a ledger item for scripts."""
-    return {
-        "resource": str(item.key),
-        "state": str(item.state) if item.state else "unknown",
-        "reason": item.reason,
-        "since": iso(item.since),
-        "checked_at": iso(item.checked_at),
-        "applied_at": iso(item.applied_at),
-        "lag_ms": item.lag,
-        "attempts": item.attempts,
-        "next_attempt": iso(item.next_attempt),
-        "event_id": item.event_id,
-        "owned": item.owned,
-    }
-
-
-def _print_backlog(backlog: Backlog, output: str) -> None:
-    if output == "json":
-        groups = [{"state": one.state, "reason": one.reason, "number": one.number} for one in backlog.groups]
-        oldest = [item_as_json(item) for item in backlog.oldest]
-        click.echo(json.dumps({"waiting": backlog.total, "groups": groups, "oldest": oldest}, indent=2))
-        return
-    if not backlog.total:
-        click.echo("Nothing waits.")
-        return
-    screen, at = console(), now()
-    groups_table = table("State", "Number", "Reason", numbers=frozenset({"Number"}))
-    for group in backlog.groups:
-        groups_table.add_row(_state(group.state), str(group.number), Text(group.reason))
-    screen.print(groups_table)
-    screen.print(f"\n{backlog.total} wait; the oldest {len(backlog.oldest)}:" if backlog.total > 1 else "\nIt is:")
-    oldest_table = table("Resource", "State", "Since", "Tries", "Next", "Reason", numbers=frozenset({"Tries"}))
-    for item in backlog.oldest:
-        oldest_table.add_row(
-            Text(str(item.key)),
-            _state(str(item.state or "unknown")),
-            distance(item.since, at),
-            str(item.attempts),
-            distance(item.next_attempt, at),
-            Text(textwrap.shorten(item.reason, REASON_LENGTH, placeholder=" …")),
-        )
-    screen.print(oldest_table)
-
-
-def _state(state: str) -> Text:
-    return Text(state, style=_COLOURS.get(state, "red"))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+
+from iot_dr.model.ledger_items import LedgerItem
 
 WIDTH = 100
 PATIENCE = 2.0
 """Seconds that nobody needs to be told about."""
 
+_COLOURS = {"in_sync": "green", "pending": "yellow"}
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -72,6 +76,28 @@ def distance(milliseconds: int | None, now: int) -> str:
             number = f"{seconds // length} {unit}"
             return f"{number} ago" if now > milliseconds else f"in {number}"
     return "now"
+
+
+def item_as_json(item: LedgerItem) -> dict[str, Any]:
+    """Return a ledger item for scripts."""
+    return {
+        "resource": str(item.key),
+        "state": str(item.state) if item.state else "unknown",
+        "reason": item.reason,
+        "since": iso(item.since),
+        "checked_at": iso(item.checked_at),
+        "applied_at": iso(item.applied_at),
+        "lag_ms": item.lag,
+        "attempts": item.attempts,
+        "next_attempt": iso(item.next_attempt),
+        "event_id": item.event_id,
+        "owned": item.owned,
+    }
+
+
+def state_text(state: str) -> Text:
+    """Return a state in its colour."""
+    return Text(state, style=_COLOURS.get(state, "red"))
 
 
 class Counting:

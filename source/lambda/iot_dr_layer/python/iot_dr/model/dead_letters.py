@@ -10,25 +10,32 @@ import base64
 import binascii
 import enum
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.errors import EventError
+from iot_dr.model.shadows import SHADOW_EVENT, Operation
 
 KEEP_EVENTS_SECONDS = 48 * 3600
 """How long the table keeps an event, as the rules have it."""
 
 _EVENT_TOPICS = "$aws/events/"
+_SHADOW_TOPIC = re.compile(
+    r"\$aws/things/(?P<thing>[^/]+)/shadow/(?:name/(?P<shadow>[^/]+)/)?(?P<what>update/documents|delete/accepted)"
+)
 
 
 class Source(enum.StrEnum):
     """Where events wait that did not arrive."""
 
     RULE_ERRORS = "rule-errors"
-    """The queue of what the topic rules could not store, in the primary Region."""
+    """The queue of registry events that the topic rules could not store, in the primary Region."""
+    SHADOW_RULE_ERRORS = "shadow-rule-errors"
+    """The queue of shadow events that they could not store."""
     STREAM_RECORDS = "stream-records"
-    """The bucket of what the trigger could not handle, in the secondary Region."""
+    """The bucket of what the functions of the streams could not handle, in the secondary Region."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +85,54 @@ def read_rule_error(body: str) -> RuleError:
 def event_item(error: RuleError, *, event_id: str, source_region: str, now: int) -> dict[str, str | int]:
     """Return the item that the rule would have written.
 
-    The last field of a registry event's topic but one names the resource, whatever the family.
-    https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
-
     Raises:
-        EventError: the message is no registry event.
+        EventError: the message is neither a registry event nor of a shadow.
+    """
+    of_shadow = _SHADOW_TOPIC.fullmatch(error.topic)
+    return {
+        "event_id": event_id,
+        "source_region": source_region,
+        "expires": now // 1000 + KEEP_EVENTS_SECONDS,
+        **(_shadow_columns(error, of_shadow) if of_shadow else _registry_columns(error)),
+    }
+
+
+def _registry_columns(error: RuleError) -> dict[str, str]:
+    """Return what the rule takes of a registry event.
+
+    The last field of its topic but one names the resource, whatever the family.
+    https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
     """
     fields = error.topic.split("/")
     if not error.topic.startswith(_EVENT_TOPICS) or len(fields) < 5:
-        raise EventError(f"{error.topic!r} is not the topic of a registry event")
+        raise EventError(f"{error.topic!r} is the topic of no event that is replicated")
     payload = _payload(error.payload)
     return {
         "resource": fields[-2],
-        "event_id": event_id,
-        "source_region": source_region,
         "eventType": str(payload.get("eventType", "")),
         "operation": str(payload.get("operation", "")),
-        "expires": now // 1000 + KEEP_EVENTS_SECONDS,
         "payload": error.payload,
+    }
+
+
+def _shadow_columns(error: RuleError, topic: re.Match[str]) -> dict[str, str | int]:
+    """Return what the rule takes of a shadow's message, but for the state: it is old by now, so the primary is asked.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-mqtt.html
+    """
+    payload, updated = _payload(error.payload), topic["what"] == "update/documents"
+    try:
+        version = int((payload["current"] if updated else payload)["version"])
+        timestamp = int(payload["timestamp"])
+    except (KeyError, TypeError, ValueError) as missing:
+        raise EventError(f"the original payload is no message of a shadow: {missing!r}") from missing
+    return {
+        "resource": topic["thing"],
+        **({"shadow": topic["shadow"]} if topic["shadow"] else {}),
+        "eventType": SHADOW_EVENT,
+        "operation": str(Operation.UPDATED if updated else Operation.DELETED),
+        "version": version,
+        "timestamp": timestamp,
     }
 
 

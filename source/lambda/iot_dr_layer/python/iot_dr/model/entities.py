@@ -22,6 +22,7 @@ from iot_dr.model.keys import (
     thing_principal_key,
     thing_type_key,
 )
+from iot_dr.model.shadows import Shadow
 
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
@@ -207,4 +208,5 @@ Entity = (
     | PolicyAttachment
     | ThingPrincipal
     | GroupMembership
+    | Shadow
 )

@@ -147,7 +147,13 @@ def _key_of_target(arn: str) -> Key:
 
 
 def _of(key_of: Callable[[str], Key], parameter: str) -> Callable[[Payload], Key]:
-    return lambda parameters: key_of(str(parameters[parameter]))
+    def key(parameters: Payload) -> Key:
+        name = parameters[parameter]
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{name!r} as {parameter}")
+        return key_of(name)
+
+    return key
 
 
 _certificate = _of(certificate_key, "certificateId")

@@ -21,10 +21,16 @@ class Kind(enum.StrEnum):
     POLICY_ATTACHMENT = "policy_attachment"
     THING_PRINCIPAL = "thing_principal"
     GROUP_MEMBERSHIP = "group_membership"
+    SHADOW = "shadow"
+    THING_SHADOWS = "thing_shadows"
+    """All shadows of one thing, whatever their names."""
 
 
 ROOT_KINDS = frozenset(Kind) - {Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL}
 """Kinds that can be looked at by themselves; the other relations hang on things, certificates and groups."""
+
+SHADOW_KINDS = frozenset({Kind.SHADOW, Kind.THING_SHADOWS})
+"""Kinds that AWS keeps beside the registry; a shadow needs no thing."""
 
 RESERVED_PREFIX = "iot-dr-probe-"
 """Names of the health checker's own resources, which belong to one Region and are never replicated."""
@@ -38,7 +44,7 @@ class Key:
     """One resource or relation. `name` is a name or a certificate ID, `other` is a relation's far end.
 
     Policy attachment: (policy name, target, as in `certificate_target`). Thing principal: (thing name, certificate ID).
-    Group membership: (thing group name, thing name).
+    Group membership: (thing group name, thing name). Shadow: (thing name, shadow name, empty for the classic one).
     """
 
     kind: Kind
@@ -126,3 +132,13 @@ def thing_principal_key(thing: str, certificate_id: str) -> Key:
 def group_membership_key(group: str, thing: str) -> Key:
     """Name a thing's membership in a static thing group."""
     return Key(Kind.GROUP_MEMBERSHIP, group, thing)
+
+
+def shadow_key(thing: str, name: str = "") -> Key:
+    """Name a shadow of a thing; the classic one has no name."""
+    return Key(Kind.SHADOW, thing, name)
+
+
+def thing_shadows_key(thing: str) -> Key:
+    """Name all shadows of a thing together."""
+    return Key(Kind.THING_SHADOWS, thing)

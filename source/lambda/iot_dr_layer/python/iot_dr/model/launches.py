@@ -57,6 +57,11 @@ class Launch:
         return f"IoTDRGlobalTable{self.postfix}"
 
     @property
+    def shadow_table(self) -> str:
+        """Name the table that carries shadow events to the secondary Region."""
+        return f"IoTDRShadowTable{self.postfix}"
+
+    @property
     def primary_bucket(self) -> str:
         """Name the work bucket in the primary Region; the operator's tools lie there."""
         return f"iot-dr-primary-{self.uuid}"
@@ -82,11 +87,36 @@ class Launch:
         primary, secondary = self.regions.primary, self.regions.secondary
         return (
             *(Remainder(RemainderKind.STACK, region, name) for region, name in self.stacks),
-            Remainder(RemainderKind.TABLE, secondary, self.global_table),
-            Remainder(RemainderKind.TABLE, primary, self.global_table),
+            *(
+                Remainder(RemainderKind.TABLE, region, table)
+                for table in (self.global_table, self.shadow_table)
+                for region in (secondary, primary)
+            ),
             Remainder(RemainderKind.BUCKET, secondary, self.secondary_bucket),
             Remainder(RemainderKind.BUCKET, primary, self.primary_bucket),
         )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What an operator chooses beside the Regions; the defaults are those of a launch that asks for nothing.
+
+    Attributes:
+        create_health_check: launch the health checkers too.
+        certificate_mode: how certificates come to the secondary Region, `copy` or `jitr`.
+        replicate_shadows: which shadows are replicated, `all`, `classic`, `named` or `none`.
+        shadow_name_pattern: regular expression for the whole name of a named shadow.
+    """
+
+    create_health_check: bool = False
+    certificate_mode: str = "copy"
+    replicate_shadows: str = "all"
+    shadow_name_pattern: str = ".*"
+
+    @property
+    def shadows(self) -> Mapping[str, str]:
+        """Return the parameters that both regional stacks take alike."""
+        return {"ReplicateShadows": self.replicate_shadows, "ShadowNamePattern": self.shadow_name_pattern}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from iot_dr.model.entities import Thing
 from iot_dr.model.events import RegistryEvent
 from iot_dr.model.keys import ROOT_KINDS, Key, Kind
 
+LOOKS_PER_BATCH = 10
+"""What one invocation of the worker takes side by side."""
+
 
 class Depth(enum.StrEnum):
     """How much of what hangs on a resource a look compares.

@@ -20,6 +20,8 @@ class State(enum.StrEnum):
     """A difference stays that replication may not or cannot remove."""
     ABSENT = "absent"
     """Gone from the primary and not, or no longer, in the secondary: nothing is kept of it."""
+    SUPERSEDED = "superseded"
+    """Something newer is there, or another worker is writing it: nothing is done and nothing is kept of it."""
 
 
 @dataclass(frozen=True)

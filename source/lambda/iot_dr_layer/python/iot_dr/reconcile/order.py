@@ -24,6 +24,7 @@ _RANKS = {
     Kind.POLICY_ATTACHMENT: 4,
     Kind.THING_PRINCIPAL: 4,
     Kind.GROUP_MEMBERSHIP: 4,
+    Kind.SHADOW: 4,
 }
 _LAST_RANK = 5
 """A type is deprecated when the things that need it are there."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iot_dr.errors import UnsafePlan
-from iot_dr.model.changes import Plan
 
 
 @dataclass(frozen=True)
@@ -18,16 +17,18 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+SWEEP_OVERRIDE = 'start the sweep with a higher "delete_share"'
+"""What an operator does who means a sweep that was refused."""
 
-def ensure_safe(plan: Plan, existing: int, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Refuse a plan that would delete more than the stated share of what exists.
+
+def ensure_few(deletes: int, existing: int, limits: Limits, override: str) -> None:
+    """Refuse to delete so many of what exists; `override` says what the operator does who means it.
 
     Raises:
-        UnsafePlan: with the numbers, and what overrides it.
+        UnsafePlan: with the numbers, and the override.
     """
-    deletes = len(plan.deletes)
     if existing >= limits.at_least and deletes > existing * limits.deletes:
         raise UnsafePlan(
             f"the plan deletes {deletes} of {existing} resources, over the limit of {limits.deletes:.0%}; "
-            'check the primary Region; if so many deletes are meant, start the sweep with a higher "delete_share"'
+            f"check the primary Region; if so many deletes are meant, {override}"
         )

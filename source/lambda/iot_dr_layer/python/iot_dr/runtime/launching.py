@@ -12,10 +12,10 @@ from iot_dr.aws.launch_files import PublishedTemplates, WorkBucket
 from iot_dr.aws.stacks import CloudFormationStacks
 from iot_dr.aws.tables import GlobalTables
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.launches import Launch
+from iot_dr.model.launches import Choices, Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.concurrency import on
-from iot_dr.services.launch import COPY, Launcher, Progress
+from iot_dr.services.launch import Launcher, Progress
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class LaunchEnvironment:
     solution_name: str
     version: str
     create_health_check: str = "no"
-    certificate_mode: str = COPY
+    certificate_mode: str = Choices.certificate_mode
+    replicate_shadows: str = Choices.replicate_shadows
+    shadow_name_pattern: str = Choices.shadow_name_pattern
 
     @property
     def order(self) -> Launch:
@@ -42,15 +44,20 @@ class LaunchEnvironment:
         return Launch(RegionPair(self.primary_region, self.secondary_region), self.stack_postfix, self.uuid)
 
     @property
-    def wants_health_check(self) -> bool:
-        """Tell whether the health checkers are asked for.
+    def choices(self) -> Choices:
+        """Return what was chosen.
 
         Raises:
-            ConfigurationError: the answer is neither yes nor no.
+            ConfigurationError: whether to launch the health checkers is neither yes nor no.
         """
         if self.create_health_check not in {"yes", "no"}:
             raise ConfigurationError(f"CREATE_HEALTH_CHECK must be yes or no, not {self.create_health_check!r}")
-        return self.create_health_check == "yes"
+        return Choices(
+            create_health_check=self.create_health_check == "yes",
+            certificate_mode=self.certificate_mode,
+            replicate_shadows=self.replicate_shadows,
+            shadow_name_pattern=self.shadow_name_pattern,
+        )
 
 
 @contextmanager

@@ -1,8 +1,10 @@
-"""Wires the replay: the error queue and the table of the primary Region, bucket and workflow of the secondary."""
+"""Wires the replay: error queues and tables of the primary Region, bucket and workflow of the secondary."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from iot_dr.aws.clients import client
@@ -11,6 +13,7 @@ from iot_dr.aws.event_table import DynamoDbEventTable
 from iot_dr.aws.failed_records import FailedRecords
 from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.errors import ConfigurationError, NotReadyYet
+from iot_dr.model.dead_letters import Source
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on
 from iot_dr.services.replay import Letter, Progress, Replay
@@ -29,6 +32,15 @@ class RuleErrorsEnvironment:
 
 
 @dataclass(frozen=True)
+class ShadowRuleErrorsEnvironment:
+    """The same for shadow events."""
+
+    primary_region: str
+    dynamodb_shadow_table: str
+    shadow_rule_error_queue_url: str
+
+
+@dataclass(frozen=True)
 class StreamRecordsEnvironment:
     """The variables of `toolsrc` that tell where stream records are kept and which workflow they are for."""
 
@@ -38,24 +50,53 @@ class StreamRecordsEnvironment:
 
 
 def replay_rule_errors(environment: RuleErrorsEnvironment, progress: Progress, *, apply: bool) -> tuple[Letter, ...]:
-    """Replay what the topic rules could not store."""
-    region, table = environment.primary_region, environment.dynamodb_global_table
-    queue = ErrorQueue(client("sqs", region), environment.rule_error_queue_url)
-    events = DynamoDbEventTable(client("dynamodb", region), table)
-    with ThreadPoolExecutor(THREADS) as executor:
-        try:
-            return Replay(apply, progress, on(executor)).rule_errors(queue, events, region=region, clock=now)
-        except NotReadyYet as error:
-            raise ConfigurationError(
-                f"there is no table {table} in {region}; DYNAMODB_GLOBAL_TABLE must be the output GlobalTableName of "
-                "the stack IoTDRPrimary<postfix>, as toolsrc has it"
-            ) from error
+    """Replay registry events that the topic rules could not store."""
+    queue = ErrorQueue(client("sqs", environment.primary_region), environment.rule_error_queue_url)
+    with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_GLOBAL_TABLE", "GlobalTableName"):
+        return Replay(apply, progress, on(executor)).rule_errors(
+            Source.RULE_ERRORS,
+            queue,
+            DynamoDbEventTable(client("dynamodb", environment.primary_region), environment.dynamodb_global_table),
+            region=environment.primary_region,
+            clock=now,
+        )
+
+
+def replay_shadow_rule_errors(
+    environment: ShadowRuleErrorsEnvironment, progress: Progress, *, apply: bool
+) -> tuple[Letter, ...]:
+    """Replay shadow events that the topic rules could not store."""
+    queue = ErrorQueue(
+        client("sqs", environment.primary_region),
+        environment.shadow_rule_error_queue_url,
+        ("SHADOW_RULE_ERROR_QUEUE_URL", "ShadowRuleErrorQueueUrl"),
+    )
+    with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_SHADOW_TABLE", "ShadowTableName"):
+        return Replay(apply, progress, on(executor)).rule_errors(
+            Source.SHADOW_RULE_ERRORS,
+            queue,
+            DynamoDbEventTable(client("dynamodb", environment.primary_region), environment.dynamodb_shadow_table),
+            region=environment.primary_region,
+            clock=now,
+        )
+
+
+@contextmanager
+def _table_of(variable: str, output: str) -> Iterator[None]:
+    """Say which setting is wrong if the table is not there."""
+    try:
+        yield
+    except NotReadyYet as error:
+        raise ConfigurationError(
+            f"there is no such table; {variable} must be the output {output} of the stack IoTDRPrimary<postfix>, as "
+            "toolsrc has it"
+        ) from error
 
 
 def replay_stream_records(
     environment: StreamRecordsEnvironment, progress: Progress, *, apply: bool
 ) -> tuple[Letter, ...]:
-    """Replay what the trigger could not handle."""
+    """Replay what the functions of the streams could not handle."""
     region = environment.secondary_region
     records = FailedRecords(client("s3", region), environment.secondary_bucket)
     workflow = StepFunctionsWorkflow(client("stepfunctions", region), environment.state_machine_arn)

@@ -12,8 +12,7 @@ from iot_dr.aws.clients import client
 from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.workflow import LOOKS_PER_BATCH
-from iot_dr.model.looks import Look
+from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics

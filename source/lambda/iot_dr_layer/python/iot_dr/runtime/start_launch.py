@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from iot_dr.aws import clients
 from iot_dr.aws.builds import CodeBuild
 from iot_dr.aws.remains import RegionalRemains
-from iot_dr.model.launches import Launch
+from iot_dr.model.launches import Choices, Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability import logs
 from iot_dr.runtime.custom_resources import NOT_CREATED, Answer, Request, answering
 from iot_dr.services import start_launch
-from iot_dr.services.launch import COPY
 
 logger = logs.logger()
 
@@ -35,7 +34,9 @@ class SolutionLaunch:
             {
                 "CREATE_HEALTH_CHECK": request.properties["CreateHealthCheck"],
                 # A main stack of a version that had no such parameter is what an update rolls back to.
-                "CERTIFICATE_MODE": request.properties.get("CertificateMode", COPY),
+                "CERTIFICATE_MODE": request.properties.get("CertificateMode", Choices.certificate_mode),
+                "REPLICATE_SHADOWS": request.properties.get("ReplicateShadows", Choices.replicate_shadows),
+                "SHADOW_NAME_PATTERN": request.properties.get("ShadowNamePattern", Choices.shadow_name_pattern),
             },
             # CloudFormation may deliver a request twice; its ID, which both carry, makes one build of them.
             hashlib.sha256(request.request_id.encode()).hexdigest(),

@@ -13,6 +13,7 @@ from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.model.regions import RegionPair
+from iot_dr.model.shadows import ShadowSelection
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.reconcile.safety import Limits
@@ -32,6 +33,7 @@ class SweepEnvironment:
     ledger_table: str
     state_machine_arn: str
     sweep_slice: int = 200
+    replicate_shadows: str = ShadowSelection.mode
 
 
 def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -61,6 +63,7 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
 def _sweep(environment: SweepEnvironment) -> Sweep:
     account = environment.account_id
     regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
+    selection = ShadowSelection(environment.replicate_shadows)
     return Sweep(
         primary=IotRegistryReader(client("iot", regions.primary), regions.primary, account),
         secondary=IotRegistryReader(client("iot", regions.secondary), regions.secondary, account),
@@ -69,6 +72,7 @@ def _sweep(environment: SweepEnvironment) -> Sweep:
         workflow=StepFunctionsWorkflow(client("stepfunctions"), environment.state_machine_arn),
         clock=now,
         slice_size=environment.sweep_slice,
-        # One thread per Region: both lists are read at once, each at its own Region's pace.
-        together=on(ThreadPoolExecutor(2)),
+        shadows=selection.classic or selection.named,
+        # Both Regions at once, each at its own pace, and things beside everything else.
+        together=on(ThreadPoolExecutor(4)),
     )

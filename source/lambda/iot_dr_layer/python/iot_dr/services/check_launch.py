@@ -86,30 +86,43 @@ def _regions(primary: str, secondary: str, supported: frozenset[str]) -> Iterato
         )
 
 
-def _events(region: str, state: IotRegion) -> Iterator[Finding]:
+def find_in_events(region: str, enabled: frozenset[str]) -> Finding | None:
+    """Return which replicated families of registry events are off in a Region; None if all are on."""
+    off = [family for family in REPLICATED_EVENT_FAMILIES if family not in enabled]
+    if not off:
+        return None
     configurations = {family: {"Enabled": True} for family in REPLICATED_EVENT_FAMILIES}
-    mend = (
+    return Finding(
+        f"registry events are off in {region} for {', '.join(off)}",
         f"aws iot update-event-configurations --region {region} "
-        f"--event-configurations '{json.dumps(configurations, separators=(',', ':'))}'"
+        f"--event-configurations '{json.dumps(configurations, separators=(',', ':'))}'",
     )
+
+
+def find_in_indexing(region: str, mode: str) -> Finding | None:
+    """Return that things are not indexed in a Region; None if they are."""
+    if mode in {"REGISTRY", "REGISTRY_AND_SHADOW"}:
+        return None
+    # The registry suffices for finding things; indexing shadows as well costs more and is the operator's choice.
+    return Finding(
+        f"thing indexing is off in {region}",
+        f"aws iot update-indexing-configuration --region {region} "
+        "--thing-indexing-configuration thingIndexingMode=REGISTRY",
+    )
+
+
+def _events(region: str, state: IotRegion) -> Iterator[Finding]:
     if isinstance(state.enabled_events, Unreadable):
         yield _unreadable("the event configurations", region, state.enabled_events, "iot:DescribeEventConfigurations")
-        return
-    off = [family for family in REPLICATED_EVENT_FAMILIES if family not in state.enabled_events]
-    if off:
-        yield Finding(f"registry events are off in {region} for {', '.join(off)}", mend)
+    elif finding := find_in_events(region, state.enabled_events):
+        yield finding
 
 
 def _indexing(region: str, state: IotRegion) -> Iterator[Finding]:
     if isinstance(state.indexing_mode, Unreadable):
         yield _unreadable("the indexing configuration", region, state.indexing_mode, "iot:GetIndexingConfiguration")
-    elif state.indexing_mode not in {"REGISTRY", "REGISTRY_AND_SHADOW"}:
-        # The registry suffices for finding things; indexing shadows as well costs more and is the operator's choice.
-        yield Finding(
-            f"thing indexing is off in {region}",
-            f"aws iot update-indexing-configuration --region {region} "
-            "--thing-indexing-configuration thingIndexingMode=REGISTRY",
-        )
+    elif finding := find_in_indexing(region, state.indexing_mode):
+        yield finding
 
 
 def _endpoint(region: str, state: IotRegion) -> Iterator[Finding]:

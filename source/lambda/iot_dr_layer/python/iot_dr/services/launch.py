@@ -1,4 +1,4 @@
-"""Bring a whole launch up: primary stack, replica of its table, secondary stack, health checkers, operator's tools.
+"""Bring a whole launch up: primary stack, replicas of its tables, secondary stack, health checkers, operator's tools.
 
 Every step begins by looking, so a launch that was cut off is run again with the same names: what is there is kept or
 brought to the template, what is missing is made, and the end is the same.
@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from iot_dr.model.launches import Launch, Stack, StackEvent
+from iot_dr.model.launches import Choices, Launch, Stack, StackEvent
 from iot_dr.services.concurrency import Together, one_by_one
 
 PRIMARY_TEMPLATE = "disaster-recovery-for-aws-iot-primary-region.template"
 SECONDARY_TEMPLATE = "disaster-recovery-for-aws-iot-secondary-region.template"
 HEALTH_CHECKER_TEMPLATE = "disaster-recovery-for-aws-iot-r53-health-checker.template"
 TOOLSRC = "tools/toolsrc"
-COPY = "copy"
-"""The certificate mode of a launch that asks for none; the secondary stack's parameter names the other."""
 
 
 class Stacks(Protocol):
@@ -87,7 +85,7 @@ class Launched:
     outputs: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
-def launch(order: Launch, create_health_check: bool, launcher: Launcher, certificate_mode: str = COPY) -> Launched:
+def launch(order: Launch, choices: Choices, launcher: Launcher) -> Launched:
     """Bring everything up, or go on where an earlier run stopped.
 
     Raises:
@@ -97,18 +95,21 @@ def launch(order: Launch, create_health_check: bool, launcher: Launcher, certifi
     regions = order.regions
     # All of them before the first stack: a release that is published by half must not be launched by half.
     primary_url, secondary_url = launcher.templates.url(PRIMARY_TEMPLATE), launcher.templates.url(SECONDARY_TEMPLATE)
-    checker_url = launcher.templates.url(HEALTH_CHECKER_TEMPLATE) if create_health_check else ""
+    checker_url = launcher.templates.url(HEALTH_CHECKER_TEMPLATE) if choices.create_health_check else ""
 
     primary = Stack(
         regions.primary,
         order.primary_stack,
         primary_url,
-        {"SecondaryRegion": regions.secondary, "GlobalTableName": order.global_table, "Uuid": order.uuid},
+        {
+            "SecondaryRegion": regions.secondary,
+            "GlobalTableName": order.global_table,
+            "ShadowTableName": order.shadow_table,
+            "Uuid": order.uuid,
+            **choices.shadows,
+        },
     )
     outputs = _bring_up(launcher, primary)
-
-    launcher.progress.step(f"Waiting for the replica of {order.global_table} in {regions.secondary}")
-    stream = launcher.tables.replica_stream(order.global_table, regions.primary, regions.secondary)
 
     secondary = Stack(
         regions.secondary,
@@ -116,14 +117,16 @@ def launch(order: Launch, create_health_check: bool, launcher: Launcher, certifi
         secondary_url,
         {
             "PrimaryRegion": regions.primary,
-            "GlobalTableStreamArn": stream,
+            "GlobalTableStreamArn": _replica_stream(order, order.global_table, launcher),
+            "ShadowTableStreamArn": _replica_stream(order, order.shadow_table, launcher),
             "Uuid": order.uuid,
-            "CertificateMode": certificate_mode,
+            "CertificateMode": choices.certificate_mode,
+            **choices.shadows,
         },
     )
     outputs |= _bring_up(launcher, secondary)
 
-    if create_health_check:
+    if choices.create_health_check:
         checkers = [
             Stack(region, order.health_checker_stack, checker_url, {"StackPostfix": order.postfix})
             for region in (regions.primary, regions.secondary)
@@ -142,6 +145,11 @@ def _bring_up(launcher: Launcher, stack: Stack) -> dict[tuple[str, str], Mapping
     return {(stack.region, stack.name): launcher.stacks.bring_up(stack, launcher.progress.event)}
 
 
+def _replica_stream(order: Launch, table: str, launcher: Launcher) -> str:
+    launcher.progress.step(f"Waiting for the replica of {table} in {order.regions.secondary}")
+    return launcher.tables.replica_stream(table, order.regions.primary, order.regions.secondary)
+
+
 def _settings(
     order: Launch, launcher: Launcher, outputs: Mapping[tuple[str, str], Mapping[str, str]]
 ) -> Mapping[str, str]:
@@ -149,6 +157,7 @@ def _settings(
     in_secondary = outputs[order.regions.secondary, order.secondary_stack]
     return {
         "RULE_ERROR_QUEUE_URL": in_primary["RuleErrorQueueUrl"],
+        "SHADOW_RULE_ERROR_QUEUE_URL": in_primary["ShadowRuleErrorQueueUrl"],
         "LEDGER_TABLE": in_secondary["LedgerTableName"],
         "STATE_MACHINE_ARN": in_secondary["ReplicationStateMachineArn"],
         "IOT_ENDPOINT_PRIMARY": launcher.endpoint_of(order.regions.primary),
@@ -164,6 +173,7 @@ def toolsrc(order: Launch, settings: Mapping[str, str]) -> str:
         "STACK_POSTFIX": order.postfix,
         "UUID": order.uuid,
         "DYNAMODB_GLOBAL_TABLE": order.global_table,
+        "DYNAMODB_SHADOW_TABLE": order.shadow_table,
         "PRIMARY_BUCKET": order.primary_bucket,
         "SECONDARY_BUCKET": order.secondary_bucket,
         **settings,

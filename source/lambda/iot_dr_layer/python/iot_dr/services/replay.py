@@ -1,8 +1,9 @@
 """Brings in events that did not arrive: what the topic rules could not store, and what the trigger could not handle.
 
 What a rule could not store is written into the table as the rule would have, and takes the usual way from there. What
-the trigger could not handle is decoded by today's code, and the workflow is started for it. Only what has been brought
-in is removed from where it waited; what cannot be read stays there and is told with its reason.
+the function of a stream could not handle is decoded by today's code, and the workflow is started for it. Only what has
+been brought in is removed from where it waited; what cannot be read stays there and is told with its reason. A shadow's
+state in an old message is nobody's truth any more: of shadows the event is brought in, and the primary is asked.
 
 Every step may be repeated: a message has one place in the table however often it is written, and a look that is asked
 for twice finds nothing to do.
@@ -13,14 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from iot_dr.errors import EventError, InvalidResource
 from iot_dr.model.dead_letters import FailedBatch, Message, Source, event_item, read_rule_error
 from iot_dr.model.events import RegistryEvent, decode
+from iot_dr.model.keys import Key
+from iot_dr.model.looks import Look
+from iot_dr.model.shadows import SHADOW_EVENT, ShadowEvent, decode_shadow_event
 from iot_dr.ports import Clock, Workflow
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.start_replication import start_replication
+
+Event = RegistryEvent | ShadowEvent
 
 OBJECTS_AT_ONCE = 40
 """Objects read together, whose looks share executions."""
@@ -107,7 +113,9 @@ class Replay:
     progress: Progress
     together: Together = one_by_one
 
-    def rule_errors(self, queue: ErrorQueue, table: EventTable, *, region: str, clock: Clock) -> tuple[Letter, ...]:
+    def rule_errors(
+        self, source: Source, queue: ErrorQueue, table: EventTable, *, region: str, clock: Clock
+    ) -> tuple[Letter, ...]:
         """Replay what the rules of a Region could not store.
 
         Raises:
@@ -115,13 +123,13 @@ class Replay:
         """
 
         def one(message: Message) -> Letter:
-            letter = Letter(Source.RULE_ERRORS, message.message_id)
+            letter = Letter(source, message.message_id)
             try:
                 error = read_rule_error(message.body)
                 letter = replace(letter, cause=error.reason)
                 # The message's ID is as unique as the rule's newuuid(), and the same when it is replayed again.
                 item = event_item(error, event_id=message.message_id, source_region=region, now=clock())
-                letter = _about(letter, decode(item))
+                letter = _about(letter, _decoded(item))
                 if self.apply:
                     table.put(item)
             except (EventError, InvalidResource) as error_of_this:
@@ -129,7 +137,7 @@ class Replay:
             return letter
 
         letters: list[Letter] = []
-        self.progress.found(Source.RULE_ERRORS, queue.waiting())
+        self.progress.found(source, queue.waiting())
         with queue.reading() as batches:
             for batch in batches:
                 replayed = self.together(one, batch)
@@ -142,7 +150,7 @@ class Replay:
         return tuple(letters)
 
     def stream_records(self, records: FailedRecords, workflow: Workflow) -> tuple[Letter, ...]:
-        """Replay what the trigger could not handle.
+        """Replay what the functions of the streams could not handle.
 
         Raises:
             IotDrError: it cannot go on; what was not replayed stays where it is.
@@ -154,7 +162,10 @@ class Replay:
             group = keys[first : first + OBJECTS_AT_ONCE]
             opened = self.together(lambda key: _opened(records, key), group)
             if self.apply:
-                start_replication([event for one in opened for event in one.events], workflow)
+                events = [event for one in opened for event in one.events]
+                start_replication([event for event in events if isinstance(event, RegistryEvent)], workflow)
+                if shadows := _shadows(events):
+                    workflow.start([Look(key) for key in shadows])
                 records.delete([key for key, one in zip(group, opened, strict=True) if one.readable])
             letters += [letter for one in opened for letter in one.letters]
             self.progress.done(len(group))
@@ -166,7 +177,7 @@ class _Opened:
     """What one object of the bucket turned out to hold."""
 
     letters: tuple[Letter, ...]
-    events: tuple[RegistryEvent, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @property
     def readable(self) -> bool:
@@ -180,11 +191,11 @@ def _opened(records: FailedRecords, key: str) -> _Opened:
     except EventError as error:
         return _Opened((replace(unread, problem=str(error)),))
     letters: list[Letter] = []
-    events: list[RegistryEvent] = []
+    events: list[Event] = []
     for item in batch.items:
         letter = replace(unread, resource=str(item.get("resource", "")), cause=batch.reason)
         try:
-            event = decode(item)
+            event = _decoded(item)
         except (EventError, InvalidResource) as error:
             letters.append(replace(letter, problem=str(error)))
         else:
@@ -193,7 +204,16 @@ def _opened(records: FailedRecords, key: str) -> _Opened:
     return _Opened(tuple(letters), tuple(events))
 
 
-def _about(letter: Letter, event: RegistryEvent) -> Letter:
+def _decoded(item: Mapping[str, Any]) -> Event:
+    return decode_shadow_event(item) if item.get("eventType") == SHADOW_EVENT else decode(item)
+
+
+def _shadows(events: Iterable[Event]) -> tuple[Key, ...]:
+    found = dict.fromkeys(event.key for event in events if isinstance(event, ShadowEvent))
+    return tuple(key for key in found if not key.reserved)
+
+
+def _about(letter: Letter, event: Event) -> Letter:
     return replace(letter, resource=str(event.key), operation=event.operation)
 
 

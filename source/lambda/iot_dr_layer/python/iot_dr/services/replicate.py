@@ -94,9 +94,8 @@ class Replication:
         wait = pause(look, seen, now, self._settling, beside)
         outcome = Outcome(look.key, State.IN_SYNC, "", at=now, event_id=look.event_id)
         if not complete(seen):
+            # Not recorded: the ledger has had it since the look that saw the same, and the schedule goes on from there.
             outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
-            if not wait:
-                self._ledger.record(outcome)
         return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
 
     def _changed(self, look: Look, done: Plan, scope: Scope, read_at: int, beside: int) -> Replicated:

@@ -1,0 +1,194 @@
+"""How long a verification takes, in how many calls and how much memory, beside one describe per resource.
+
+flock /tmp/pair.lock .venv/bin/python -m benchmarks.verify [--things 2000 --things 20000]
+
+Both Regions hold the same fleet: each thing has a type, a group and a certificate of its own, which has one of ten
+policies. Each figure comes from a process of its own: `engine` is what `iot-dr verify --shadows none` does before it
+prints, `fast` the same with a sample of the principals. `describe` asks for each resource and for what hangs on it by
+itself, over the product's own reader, with the same number of threads; `one by one` with a single one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.fleet_reader import IotFleetReader
+from iot_dr.aws.registry_reader import IotRegistryReader
+from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.model.keys import Kind
+from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.shadows import ShadowSelection
+from iot_dr.services.comparison import differences
+from iot_dr.services.reading import NO_SHADOWS, THREADS, Reading, Sample
+from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator
+from lab.fleet import make_identity
+
+ACCOUNT = "000000000000"
+REGIONS = RegionPair(PRIMARY_REGION, SECONDARY_REGION, ACCOUNT, ACCOUNT)
+SIDES = {Side.PRIMARY: PRIMARY_REGION, Side.SECONDARY: SECONDARY_REGION}
+
+DESCRIBED = 1000
+"""Things of a larger fleet that are described one by one: what each takes does not depend on how many there are."""
+
+ONE_BY_ONE = 200
+
+SHADOWED = 2000
+"""Larger fleets are read without their shadows, which take as many calls a thing in any."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One process's figures; `peak` is its largest resident memory in bytes, of which `at_rest` before it began."""
+
+    things: int
+    seconds: float
+    calls: int
+    found: int
+    peak: int
+    at_rest: int
+
+
+def engine(things: int, sample: Sample | None = None, shadows: ShadowSelection = NO_SHADOWS) -> Measured:
+    """Read both Regions and compare them."""
+    iot = _clients("iot")
+    data = {side: IotDataShadows(one) for side, one in _clients("iot-data").items()}
+    at_rest, begun = _peak(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "comparison.sqlite") as store:
+        readers = {side: IotFleetReader(iot[side], region, ACCOUNT, data[side]) for side, region in SIDES.items()}
+        reading = Reading(store, readers, sample=sample, shadows=shadows)
+        reading.read()
+        found = sum(1 for _ in differences(store, REGIONS))
+        number = store.number(Side.PRIMARY, Kind.THING)
+    assert number == things, f"{number} things were read"
+    return Measured(number, time.perf_counter() - begun, reading.calls.total(), found, _peak(), at_rest)
+
+
+def describe(things: int, threads: int) -> Measured:
+    """Describe each resource of both Regions by itself, and compare."""
+    iot = _clients("iot")
+    at_rest, begun = _peak(), time.perf_counter()
+    made: Counter[str] = Counter()
+    with ThreadPoolExecutor(threads) as executor:
+        both = [
+            _described(IotRegistryReader(iot[side], SIDES[side], ACCOUNT), things, executor, made) for side in SIDES
+        ]
+    found = sum(1 for one, other in zip(*both, strict=True) if one != other)
+    return Measured(things, time.perf_counter() - begun, made.total(), found, _peak(), at_rest)
+
+
+def _described(
+    reader: IotRegistryReader, things: int, executor: ThreadPoolExecutor, made: Counter[str]
+) -> list[tuple[Any, ...]]:
+    once: dict[tuple[str, str], Any] = {}
+
+    def asked(read: Callable[[str], Any], name: str) -> Any:
+        made[read.__name__] += 1
+        return read(name)
+
+    def asked_once(read: Callable[[str], Any], name: str) -> Any:
+        if (read.__name__, name) not in once:
+            once[read.__name__, name] = asked(read, name)
+        return once[read.__name__, name]
+
+    def device(number: int) -> tuple[Any, ...]:
+        name = f"device-{number:07}"
+        thing = asked(reader.thing, name)
+        groups = [asked_once(reader.thing_group, group) for group in asked(reader.groups_of_thing, name)]
+        principals = asked(reader.principals_of_thing, name)
+        certificates = [asked(reader.certificate, one.certificate_id) for one in principals]
+        attached = [asked(reader.policies_of, f"cert/{one.certificate_id}") for one in principals]
+        policies = [asked_once(reader.policy, policy).name for found in attached for policy in found]
+        return thing.attributes, asked_once(reader.thing_type, thing.type_name), groups, certificates, policies
+
+    return list(executor.map(device, range(things)))
+
+
+def _clients(service: str) -> dict[Side, Any]:
+    return {side: client(service, region, connections=2 * THREADS) for side, region in SIDES.items()}
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+MEASURES: dict[str, Callable[[int], Measured]] = {
+    "engine": engine,
+    "engine, shadows too": lambda things: engine(things, shadows=ShadowSelection()),
+    "fast": lambda things: engine(things, Sample(400)),
+    "describe": lambda things: describe(things, 2 * THREADS),
+    "one by one": lambda things: describe(things, 1),
+}
+
+
+def measured(what: str, things: int, environ: dict[str, str]) -> Measured:
+    """Measure in a process of its own."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.verify", "--measure", what, "--things", str(things)],
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        check=True,
+    )
+    return Measured(**json.loads(answer.stdout))
+
+
+def rows(things: int) -> Iterator[tuple[str, Measured]]:
+    """Fill both Regions with a fleet, and measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = {"PERSIST_STATE": "1", "STATE_DIR": f"{folder}/state"}
+        Path(state["STATE_DIR"]).mkdir()
+        interpreter = ROOT / ".venv-emulator" / "bin" / "python"
+        fill = [str(interpreter), str(ROOT / "benchmarks" / "fill_regions.py"), str(things)]
+        subprocess.run(
+            fill, env={**os.environ, **state}, check=True, text=True, input=make_identity("any").certificate_pem
+        )
+        with Emulator(Path(folder) / "emulator", environ=state) as emulator:
+            environ = {**emulator.client_environ(), "AWS_ENDPOINT_URL": emulator.endpoint_url}
+            for what, number in (
+                ("engine", things),
+                *((("engine, shadows too", things),) if things <= SHADOWED else ()),
+                ("fast", things),
+                ("describe", min(things, DESCRIBED)),
+                ("one by one", min(things, ONE_BY_ONE)),
+            ):
+                yield what, measured(what, number, environ)
+
+
+@click.command()
+@click.option("--things", multiple=True, type=int, default=[2_000, 20_000], show_default=True, help="Sizes of fleets.")
+@click.option("--measure", type=click.Choice(list(MEASURES)), hidden=True)
+def main(things: tuple[int, ...], measure: str | None) -> None:
+    """Print a table row for every measurement."""
+    if measure:
+        print(json.dumps(asdict(MEASURES[measure](things[0]))))
+        return
+    print("| fleet | read by | things | seconds | things/s | calls a thing | peak MiB |")
+    print("|---:|---|---:|---:|---:|---:|---:|")
+    for fleet in things:
+        for what, it in rows(fleet):
+            print(
+                f"| {fleet:,} | {what} | {it.things:,} | {it.seconds:.1f} | {it.things / it.seconds:,.0f} "
+                f"| {it.calls / it.things:.3f} | {it.peak / 2**20:.0f} ({it.at_rest / 2**20:.0f} at rest) |",
+                flush=True,
+            )
+            assert not it.found, f"{what} found {it.found} differences between equal Regions"
+
+
+if __name__ == "__main__":
+    main()

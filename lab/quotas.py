@@ -1,0 +1,106 @@
+"""The account's API quotas, enforced at the proxy and told by Service Quotas: `injected(pair.proxy, Quotas())`.
+
+AWS documents calls per second for each API, account and Region, and not how they are counted. Here it is a bucket that
+holds a second's worth of calls and fills at the quota's rate, as AWS describes it where it does.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/throttling.html
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from lab.counting import Call, Fault, Forward, Refusal
+
+_BY_RATE = {
+    350: "DescribeThing",
+    100: "CreateThing UpdateThing DeleteThing AttachThingPrincipal DetachThingPrincipal AddThingToThingGroup "
+    "RemoveThingFromThingGroup ListThingGroupsForThing DescribeThingGroup DescribeThingType DescribeBillingGroup",
+    60: "AddThingToBillingGroup",
+    25: "CreateThingGroup CreateBillingGroup ListThingsInThingGroup ListThingsInBillingGroup",
+    15: "UpdateThingGroup DeleteThingGroup UpdateBillingGroup DeleteBillingGroup RemoveThingFromBillingGroup "
+    "CreateThingType DeprecateThingType DeleteThingType AttachPolicy DetachPolicy ListAttachedPolicies",
+    10: "ListThings ListThingTypes ListThingGroups ListBillingGroups ListThingPrincipals ListPrincipalThings "
+    "ListCertificates ListPolicies DescribeCertificate RegisterCertificateWithoutCA UpdateCertificate "
+    "DeleteCertificate GetPolicy CreatePolicy DeletePolicy CreatePolicyVersion DeletePolicyVersion "
+    "ListPolicyVersions ListTargetsForPolicy",
+    5: "CreateDynamicThingGroup UpdateDynamicThingGroup DeleteDynamicThingGroup",
+}
+DEFAULTS: Mapping[str, float] = MappingProxyType(
+    {operation: float(rate) for rate, operations in _BY_RATE.items() for operation in operations.split()}
+)
+"""Calls per second that AWS gives every account.
+
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
+"""
+
+_ALIKE = {"ListThingPrincipalsV2": "ListThingPrincipals", "ListPrincipalThingsV2": "ListPrincipalThings"}
+"""Calls for which AWS names no quota; each is taken to have one of its own, as high as the older call's."""
+
+_LOWEST = 10.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """Answer with a document instead of asking the emulator, which knows nothing of the service."""
+
+    document: Mapping[str, object]
+
+    async def spoil(self, client: asyncio.StreamWriter, forward: Forward) -> bool:  # noqa: ARG002 - the protocol's
+        """Send it as JSON."""
+        body = json.dumps(self.document).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.write(head.encode() + body)
+        await client.drain()
+        return True
+
+
+@dataclass
+class _Bucket:
+    rate: float
+    tokens: float
+    at: float
+
+    def takes(self, now: float) -> bool:
+        self.tokens = min(self.rate, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass
+class Quotas:
+    """Refuses calls of AWS IoT beyond their rate, each API in each Region by itself; an intercept of the proxy."""
+
+    per_second: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
+    clock: Callable[[], float] = time.monotonic
+    refused: Counter[Call] = field(default_factory=Counter, init=False)
+    _buckets: dict[Call, _Bucket] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __call__(self, call: Call) -> Fault | None:
+        """The refusal of a call that comes too soon, and the account's quotas for whoever asks."""
+        if call.service == "servicequotas":
+            return Told({"Quotas": [_quota(name, value) for name, value in self.per_second.items()]})
+        if call.service != "iot":
+            return None
+        with self._lock:
+            now, rate = self.clock(), self._rate(call.operation)
+            bucket = self._buckets.setdefault(call, _Bucket(rate, rate, now))
+            if bucket.takes(now):
+                return None
+            self.refused[call] += 1
+            return Refusal(400, "ThrottlingException", "Rate exceeded")
+
+    def _rate(self, operation: str) -> float:
+        return self.per_second.get(_ALIKE.get(operation, operation), _LOWEST)
+
+
+def _quota(operation: str, value: float) -> dict[str, object]:
+    return {"ServiceCode": "iotcore", "QuotaName": f"{operation} API TPS", "Value": value, "Adjustable": True}

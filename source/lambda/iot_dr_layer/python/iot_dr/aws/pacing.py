@@ -1,0 +1,51 @@
+"""Has every attempt of a client's calls wait for its budget, and tells the budget how AWS answered.
+
+It hangs on the client's own events, so readers and writers know nothing of it, and a retry that the SDK makes by itself
+is an attempt like any other: it waits its turn, and the refusal that led to it is heard.
+https://docs.aws.amazon.com/boto3/latest/guide/events.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from iot_dr.aws.errors import convert
+from iot_dr.errors import Throttled
+
+_PERMIT = "iot_dr_permit"
+
+
+class Budgets(Protocol):
+    """Says when a call of a Region may be sent, and hears how it was answered."""
+
+    def begin(self, operation: str) -> int:
+        """Wait until a call of this operation may be sent; return what `end` is told."""
+
+    def end(self, operation: str, begun: int, *, refused: bool) -> None:
+        """Say how the call was answered: refused for its rate, or not."""
+
+
+def paced(client: Any, budgets: Budgets) -> Any:
+    """Return the client, which from now on keeps to the budgets of its Region."""
+    service = client.meta.service_model.service_id.hyphenize()
+
+    def send(request: Any, operation_name: str, **_: Any) -> None:
+        request.context[_PERMIT] = (operation_name, budgets.begin(operation_name))
+
+    def received(context: dict[str, Any], parsed_response: Mapping[str, Any] | None, **_: Any) -> None:
+        operation, begun = context.pop(_PERMIT)
+        budgets.end(operation, begun, refused=_refused(parsed_response))
+
+    # Before the signature, which AWS takes for a few minutes only.
+    client.meta.events.register_first(f"request-created.{service}", send)
+    client.meta.events.register(f"response-received.{service}", received)
+    return client
+
+
+def _refused(parsed_response: Mapping[str, Any] | None) -> bool:
+    if not parsed_response or "Error" not in parsed_response:
+        return False
+    return isinstance(convert(ClientError(dict(parsed_response), "")), Throttled)

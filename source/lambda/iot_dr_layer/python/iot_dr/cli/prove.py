@@ -1,0 +1,171 @@
+"""`iot-dr prove`: do devices cross, connect in both Regions, and go again? With devices that are made for it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from iot_dr.cli.checks import as_json, print_checks
+from iot_dr.cli.options import from_toolsrc, output_format, settings
+from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.tables import console
+from iot_dr.errors import IotDrError
+from iot_dr.model.checks import Level
+from iot_dr.runtime.proving import Order, Proved, ProvingEnvironment, prove
+from iot_dr.services.doctor import worst
+
+MOST = 1000
+"""Devices: beyond, it is a load test, which needs more than one machine's patience."""
+
+_EPILOG = """
+\b
+Examples:
+  . ./toolsrc
+  iot-dr prove -n 3
+  iot-dr prove -n 100 --timeout 900
+  iot-dr prove -n 3 --with-type --format json > proof.json
+"""
+
+
+@click.command(
+    "prove",
+    epilog=_EPILOG,
+    params=[
+        click.Option(
+            ["-n", "--number"], type=click.IntRange(1, MOST), required=True, help="How many devices are made."
+        ),
+        click.Option(
+            ["--with-type"],
+            is_flag=True,
+            help="Give them a thing type too, which takes more than five minutes to be deleted.",
+        ),
+        click.Option(
+            ["--timeout"],
+            type=click.FloatRange(min=1),
+            default=Order.seconds,
+            show_default=True,
+            help="Seconds that devices may take to cross, and again to be gone.",
+        ),
+        from_toolsrc("primary-region", "Region in which the devices are made."),
+        from_toolsrc("secondary-region", "Region to which they cross."),
+        from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),
+        from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
+        from_toolsrc("state-machine-arn", "The replication workflow."),
+        from_toolsrc("iot-endpoint-primary", "Where devices connect in the primary Region."),
+        from_toolsrc("iot-endpoint-secondary", "Where devices connect in the secondary Region."),
+        profile_option(),
+        output_format(),
+    ],
+)
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context,
+    /,
+    number: int,
+    with_type: bool,
+    timeout: float,
+    profile: str,
+    output: str,
+    **toolsrc: str,
+) -> None:
+    """Prove an installation with devices that are made for it, and removed again.
+
+    Each has a key of its own, a certificate, a policy (shared or its own), attributes, a group, and a classic and a
+    named shadow. When they have crossed, every setting and shadow is compared in both Regions, and each device
+    publishes and subscribes in both, by MQTT with mutual TLS. Then all is deleted in the primary Region, and awaited
+    that the secondary has none of it. Private keys are kept in memory alone. Exits 0 if all is proved, 1 if something
+    failed, 2 if it cannot run or was stopped. Ctrl-C removes what was made.
+    """
+    environment, order = settings(ProvingEnvironment, toolsrc), Order(number, with_type, timeout)
+    with Watch() as watch:
+        try:
+            proved = prove(environment, order, watch, watch.announce, profile)
+        except KeyboardInterrupt:
+            watch.end()
+            click.echo(f"\nStopped. {watch.left()}", err=True)
+            context.exit(2)
+        except IotDrError:
+            watch.end()
+            click.echo(watch.left(), err=True)
+            raise
+    if output == "json":
+        facts = {"trial": proved.trial, "devices": number, "seconds": round(watch.seconds, 1), "notes": proved.notes}
+        click.echo(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
+    else:
+        _print(proved, number, watch.seconds)
+    context.exit(1 if worst(proved.checks) is Level.FAILURE else 0)
+
+
+def _print(proved: Proved, number: int, seconds: float) -> None:
+    print_checks(proved.checks)
+    screen = console()
+    for note in proved.notes:
+        screen.print(note)
+    failed = worst(proved.checks) is Level.FAILURE
+    screen.print(f"\n{'Not proved' if failed else 'Proved'} with {number} devices in {seconds:.0f} s.")
+
+
+class Watch:
+    """Shows on standard error how far it is and at what pace: a bar in a terminal, a line a stage in a log."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None, pace="")
+        self._began = self._stage_began = time.monotonic()
+        self._trial = ""
+
+    def __enter__(self) -> Watch:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.end()
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it has been under way."""
+        return time.monotonic() - self._began
+
+    def announce(self, trial: str) -> None:
+        """Tell what the names of all that is made begin with."""
+        self._trial = trial
+        click.echo(f"All that is made has a name that begins with {trial}.", err=True)
+
+    def begin(self, stage: str, total: int) -> None:
+        """Begin with a stage."""
+        self._stage_began = time.monotonic()
+        self._bar.reset(self._task, total=total, description=stage, pace="")
+        if self._bar.disable:
+            click.echo(f"{stage} ...", err=True)
+
+    def advance(self, number: int) -> None:
+        """Say that it went on by so many."""
+        self._bar.advance(self._task, number)
+        seconds = time.monotonic() - self._stage_began
+        done = self._bar.tasks[0].completed
+        self._bar.update(self._task, pace=f"{done / seconds:,.1f}/s" if seconds > 1 else "")
+
+    def end(self) -> None:
+        """Show nothing more."""
+        self._bar.stop()
+
+    def left(self) -> str:
+        """Say what an interrupted run leaves."""
+        if not self._trial:
+            return "Nothing was made."
+        if not self._bar.tasks[0].finished:
+            return f"Some of what begins with {self._trial} is still in the primary Region; remove it by hand."
+        return f"What begins with {self._trial} is removed from the primary Region; the secondary follows by itself."

@@ -1,0 +1,249 @@
+"""`iot-dr verify`: do both Regions hold the same, and if not, in what do they differ?"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.tables import console, table
+from iot_dr.errors import IotDrError
+from iot_dr.model.differences import Difference, Numbers, Sigil
+from iot_dr.model.keys import Kind
+from iot_dr.runtime.comparing import ComparisonSettings
+from iot_dr.runtime.verifying import Verifying, open_verification
+
+SAMPLE = 400
+"""Certificates that --fast asks about: if all are alike, fewer than 3 in 400 of the fleet are not, 95 % sure."""
+
+COLOURS = {Sigil.MISSING: "cyan", Sigil.SURPLUS: "yellow", Sigil.DIFFERENT: "magenta", Sigil.UNREADABLE: "red"}
+
+HEADS = {
+    Sigil.SAME: "= same",
+    Sigil.MISSING: "+ missing",
+    Sigil.SURPLUS: "- surplus",
+    Sigil.DIFFERENT: "* differ",
+    Sigil.UNREADABLE: "! unread",
+}
+
+_EPILOG = """
+\b
+Examples:
+  . ./toolsrc
+  iot-dr verify
+  iot-dr verify --report verified.html
+  iot-dr verify --select 'thingName:pump*'
+  iot-dr verify --format json | jq -r 'select(.sigil == "+") | .name'
+\b
+Signs, one line per difference:
+  +  only the primary has it         *  both have it, with different values
+  -  only the secondary has it       !  a Region cannot tell
+  =  the same (with --same)
+"""
+
+
+def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise click.BadParameter(f"{pattern!r} is no regular expression: {error}") from error
+    return pattern
+
+
+@click.command(
+    "verify",
+    epilog=_EPILOG,
+    params=[
+        from_toolsrc("primary-region", "Region that is replicated."),
+        from_toolsrc("secondary-region", "Region that is kept equal to it."),
+        from_toolsrc(
+            "certificate-mode", "The launch's own: with `jitr` a certificate may come later.  [default: copy]"
+        ),
+        click.Option(
+            ["--replicate-shadows", "--shadows"],
+            type=click.Choice(["all", "classic", "named", "none"]),
+            envvar="REPLICATE_SHADOWS",
+            show_envvar=True,
+            default="all",
+            show_default=True,
+            help="Shadows to compare.",
+        ),
+        click.Option(
+            ["--shadow-name-pattern"],
+            envvar="SHADOW_NAME_PATTERN",
+            show_envvar=True,
+            default=".*",
+            show_default=True,
+            callback=_fitting,
+            help="Compare the named shadows whose whole name fits this expression.",
+        ),
+        click.Option(["--select"], metavar="QUERY", default="", help="Compare these things alone, with all they have."),
+        click.Option(["--fast"], is_flag=True, help=f"Read the things of {SAMPLE} certificates alone, and no shadows."),
+        click.Option(["--same"], is_flag=True, help="Print what is the same, too."),
+        click.Option(
+            ["--report"], type=click.Path(dir_okay=False), help="Write a page with counts, plots and a table."
+        ),
+        output_format("How to print: lines and a table, or JSON lines."),
+        *credentials_and_state(),
+        click.Option(["--unpaced"], is_flag=True, help="Call as fast as AWS answers, whatever the account's quotas."),
+        click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read."),
+    ],
+)
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context,
+    /,
+    same: bool,
+    report: str | None,
+    output: str,
+    fast: bool,
+    unpaced: bool,
+    anew: bool,
+    select: str,
+    **given: str,
+) -> None:
+    """Compare both Regions, every field of every resource and relation, and change nothing.
+
+    Reads both by their lists, and one by one what no list tells: what certificates are attached to, and policies'
+    documents. What differs is read once more before it is told. Exits 0 if both hold the same, 1 if not, 2 if it cannot
+    tell. A run that is stopped, by Ctrl-C or otherwise, is taken up by the next.
+    """
+    if fast and select:
+        raise click.UsageError("--fast is for the whole fleet; of what --select finds everything is read")
+    if fast:
+        given["replicate_shadows"] = "none"
+    where = settings(ComparisonSettings, given, paced=not unpaced, anew=anew, select=select, sample=SAMPLE * fast)
+    go_on = f"What was read is kept; run `{context.command_path}` again to go on from there."
+    with _stoppable(context, go_on), Watch() as watch, open_verification(where, watch) as verifying:
+        if verifying.resumed:
+            click.echo("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
+        with _failing_on(watch, go_on):
+            verifying.read()
+        watch.end()
+        print_difference = _print_json if output == "json" else _print_line
+        for difference in verifying.differences(same=same):
+            print_difference(difference)
+        if report:
+            verifying.write_report(Path(report))
+        _print_summary(verifying, output, watch.seconds)
+        context.exit(1 if verifying.differing else 0)
+
+
+@contextmanager
+def _stoppable(context: click.Context, go_on: str) -> Iterator[None]:
+    """End with a word on how to go on, not with a traceback, whenever the operator presses Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped. {go_on}", err=True)
+        context.exit(2)
+
+
+@contextmanager
+def _failing_on(watch: Watch, go_on: str) -> Iterator[None]:
+    """Say how to go on before the error that ends the reading."""
+    try:
+        yield
+    except IotDrError:
+        watch.end()
+        click.echo(go_on, err=True)
+        raise
+
+
+class Watch:
+    """Shows on standard error how far the reading is, at what rate and for how long."""
+
+    def __init__(self) -> None:
+        screen = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=screen,
+            disable=not screen.is_terminal,
+        )
+        self._task = self._bar.add_task("Reading", total=None, pace="")
+        self._begun = self._stage_begun = time.monotonic()
+        self._calls = 0
+        self.seconds = 0.0
+        """How long the reading took."""
+
+    def __enter__(self) -> Watch:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.end()
+
+    def begin(self, stage: str, calls: int | None) -> None:
+        """Begin with a stage of the reading."""
+        self._calls, self._stage_begun = 0, time.monotonic()
+        self._bar.reset(self._task, total=calls, description=f"Reading {stage}", pace="")
+
+    def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
+        """Count the calls of the reading."""
+        self._calls += calls
+        seconds = time.monotonic() - self._stage_begun
+        pace = f"calls, {self._calls / seconds:,.0f}/s" if seconds > 1 else "calls"
+        self._bar.update(self._task, advance=calls, pace=pace)
+
+    def end(self) -> None:
+        """Show nothing more."""
+        self.seconds = self.seconds or time.monotonic() - self._begun
+        self._bar.stop()
+
+
+def _print_line(difference: Difference) -> None:
+    sign = click.style(str(difference.sigil), fg=COLOURS.get(difference.sigil), bold=True)
+    click.echo(f"{sign} {difference.key}  {difference.reason}".rstrip())
+
+
+def _print_json(difference: Difference) -> None:
+    key = difference.key
+    facts = {"sigil": difference.sigil, "kind": key.kind, "name": key.name, "other": key.other}
+    click.echo(json.dumps({**facts, "reason": difference.reason}, ensure_ascii=False))
+
+
+def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
+    numbers, calls = verifying.numbers(), verifying.calls
+    things = max(numbers[Kind.THING].primary, numbers[Kind.THING].secondary) if Kind.THING in numbers else 0
+    if output == "json":
+        facts = {"differences": verifying.differing, "calls": calls, "seconds": round(seconds, 1)}
+        kinds = {kind: _numbers_as_json(found) for kind, found in numbers.items()}
+        click.echo(json.dumps({"summary": {**facts, "kinds": kinds, "notes": verifying.notes()}}))
+        return
+    screen = console()
+    if verifying.differing:
+        click.echo()
+    screen.print(_table(numbers))
+    made = sum(sum(each.values()) for each in calls.values())
+    pace = f" by {made:,} calls, {things / seconds:,.0f} things/s, {made / things:.2f} calls a thing"
+    screen.print(f"\n{things:,} things in {seconds:,.1f} s{pace if made and things else ''}.")
+    for note in verifying.notes():
+        screen.print(note)
+    screen.print(f"{verifying.differing:,} differences." if verifying.differing else "Both Regions hold the same.")
+
+
+def _table(numbers: Mapping[Kind, Numbers]) -> Table:
+    heads = ("Primary", "Secondary", *HEADS.values())
+    made = table("Kind", *heads, numbers=frozenset(heads))
+    for kind, found in numbers.items():
+        counts: Iterable[int] = (found.primary, found.secondary, *(found.sigils.get(sigil, 0) for sigil in HEADS))
+        made.add_row(kind.replace("_", " "), *(f"{count:,}" if count else "" for count in counts))
+    return made
+
+
+def _numbers_as_json(found: Numbers) -> dict[str, int]:
+    return {"primary": found.primary, "secondary": found.secondary, **{str(k): v for k, v in found.sigils.items()}}

@@ -1,0 +1,1 @@
+"""What an operator's disk holds: the state of a comparison, reports, snapshots. No AWS, no clock."""

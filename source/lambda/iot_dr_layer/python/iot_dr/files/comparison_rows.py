@@ -1,0 +1,133 @@
+"""The tables of a comparison's file, and how a row is written and read.
+
+A relation to a certificate is filed under the certificate, since that is the order in which certificates are read and
+registered; everything else under its own name.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from iot_dr.model.differences import Pair
+from iot_dr.model.entities import Entity
+from iot_dr.model.entity_json import counted, from_json, to_json
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.questions import SUBJECTS, Question
+from iot_dr.model.regions import Side
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS entity (
+  kind INTEGER, name TEXT, other TEXT, side INTEGER, value TEXT, counts TEXT, answered INTEGER DEFAULT 0,
+  unreadable TEXT DEFAULT '', PRIMARY KEY (kind, name, other, side)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS place (
+  side INTEGER, question TEXT, subject TEXT, token TEXT, PRIMARY KEY (side, question, subject)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS difference (
+  wave INTEGER, level INTEGER, kind INTEGER, name TEXT, other TEXT, sigil TEXT, reason TEXT,
+  PRIMARY KEY (wave, level, kind, name, other)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
+"""
+
+NAMES = ("entity", "place", "difference", "fact")
+KINDS = tuple(Kind)
+RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
+SIDES = {Side.PRIMARY: 0, Side.SECONDARY: 1}
+BITS = {question: 1 << bit for bit, question in enumerate(SUBJECTS)}
+NAMES_ALONE = frozenset({Question.BILLING_GROUPS, Question.POLICIES, Question.THING_GROUPS, Question.NAMED_SHADOWS})
+"""Lists that tell less of a resource than its description, which may have been read already."""
+
+FILED_BY_CERTIFICATE = frozenset({Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL})
+
+Row = tuple[Any, ...]
+
+
+def unanswered(question: Question, *, on_both_sides: bool) -> str:
+    """Return the tables and the condition that find the subjects of a question that has not been answered.
+
+    Its parameters are the subjects' kind, the side and the question's bit.
+    """
+    found = "FROM entity AS e WHERE kind = ? AND side = ? AND answered & ? = 0 AND unreadable = ''"
+    if question is Question.THINGS_OF_GROUP:
+        # AWS keeps a dynamic group's things by its query; they are no memberships.
+        found += " AND json_extract(value, '$.query') IS NULL"
+    if on_both_sides:
+        found += (
+            " AND EXISTS (SELECT 1 FROM entity AS o"
+            " WHERE o.kind = e.kind AND o.name = e.name AND o.other = '' AND o.side = 1 - e.side)"
+        )
+    return found
+
+
+def insert(database: sqlite3.Connection, side: Side, entities: Sequence[Entity], *, anew: bool) -> None:
+    """Write entities; what is there already is written anew, or stays as it is."""
+    conflict = "DO UPDATE SET value = excluded.value, counts = excluded.counts" if anew else "DO NOTHING"
+    database.executemany(
+        "INSERT INTO entity (kind, name, other, side, value, counts) "  # noqa: S608  # ends in one of the texts above
+        f"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, other, side) {conflict}",
+        (
+            (*place_of(entity.key), SIDES[side], _text(to_json(entity)), _text(counted(entity)))
+            for entity in entities
+            if _may_be_compared(entity.key)
+        ),
+    )
+
+
+def bill(database: sqlite3.Connection, side: Side, group: str, things: Sequence[Entity]) -> None:
+    """Say of things which billing group they are in."""
+    database.executemany(
+        "UPDATE entity SET value = json_set(value, '$.billing_group', ?) "
+        "WHERE kind = ? AND name = ? AND other = ? AND side = ?",
+        ((group, *place_of(thing.key), SIDES[side]) for thing in things),
+    )
+
+
+def _may_be_compared(key: Key) -> bool:
+    # The health checker's policies stay until they have told which certificates are its own.
+    return not key.reserved or key.kind in (Kind.POLICY, Kind.POLICY_ATTACHMENT)
+
+
+def place_of(key: Key) -> tuple[int, str, str]:
+    """Return where a key is filed."""
+    if key.kind in FILED_BY_CERTIFICATE:
+        return RANKS[key.kind], key.other, key.name
+    return RANKS[key.kind], key.name, key.other
+
+
+def key_at(kind: Kind, first: str, second: str) -> Key:
+    """Return the key that is filed there."""
+    return Key(kind, second, first) if kind in FILED_BY_CERTIFICATE else Key(kind, first, second)
+
+
+def pairs(kind: Kind, rows: Sequence[Row], *, differing: bool) -> Iterator[Pair]:
+    """Lay rows of one kind, in their order, side by side; perhaps only what does not read the same."""
+    at = 0
+    while at < len(rows):
+        one = rows[at]
+        other = rows[at + 1] if at + 1 < len(rows) and rows[at + 1][:2] == one[:2] else None
+        at += 1 if other is None else 2
+        if not (differing and other is not None and one[3] == other[3] and not one[5] and not other[5]):
+            yield _pair(key_at(kind, one[0], one[1]), one, other)
+
+
+def _pair(key: Key, *rows: Row | None) -> Pair:
+    found: dict[Side, Entity] = {}
+    unreadable: dict[Side, str] = {}
+    for row in (row for row in rows if row is not None):
+        side = Side.SECONDARY if row[2] else Side.PRIMARY
+        if row[5]:
+            unreadable[side] = row[5]
+        else:
+            found[side] = from_json(key, _value(row[3]), _value(row[4]))
+    return Pair(key, found.get(Side.PRIMARY), found.get(Side.SECONDARY), unreadable)
+
+
+def _text(value: dict[str, Any]) -> str:
+    # Most relations, and what a Region counts of them, are empty.
+    return json.dumps(value, separators=(",", ":")) if value else "{}"
+
+
+def _value(text: str) -> dict[str, Any]:
+    value: dict[str, Any] = {} if text == "{}" else json.loads(text)
+    return value

@@ -1,0 +1,316 @@
+"""What has been read of two Regions, on disk: so that memory stays the same however large the fleet, and work is kept.
+
+One sqlite file. Every answer is kept in the transaction that notes where the reading stands, so a process may be ended
+at any moment and another goes on. Both Regions' rows of a key lie side by side, so that comparing is one scan.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.files.comparison_rows import (
+    BITS,
+    KINDS,
+    NAMES,
+    NAMES_ALONE,
+    RANKS,
+    SIDES,
+    TABLES,
+    Row,
+    bill,
+    insert,
+    key_at,
+    pairs,
+    place_of,
+    unanswered,
+)
+from iot_dr.model.differences import Difference, Pair, Sigil
+from iot_dr.model.entities import Entity
+from iot_dr.model.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate_target
+from iot_dr.model.questions import LISTS, SUBJECTS, Answer, Call, Question
+from iot_dr.model.regions import Side
+
+FORMAT = 200 + len(KINDS)
+"""Raised when the tables change, or the kinds that are numbered in them; another format is begun anew."""
+
+CHUNK = 1000
+"""Rows that are read at once, so that no reading holds up a writer."""
+
+CACHE_KIB = 4 * 1024
+"""What sqlite may keep in memory for each thread."""
+
+
+class ComparisonStore:
+    """One comparison's file; threads may share it, each has a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        try:
+            with self._writing() as database:
+                (found,) = database.execute("PRAGMA user_version").fetchone()
+                if found not in (0, FORMAT):
+                    for table in NAMES:
+                        database.execute(f"DROP TABLE IF EXISTS {table}")
+                for statement in filter(str.strip, TABLES.split(";")):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {FORMAT}")
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise ConfigurationError(
+                f"{self._path} cannot be used: {error}; delete it, or give another folder by --state"
+            ) from error
+
+    # What is kept while reading
+
+    def keep(self, side: Side, answers: Iterable[tuple[Call, Answer]]) -> None:
+        """Keep answers and where the reading stands after them, both or neither."""
+        with self._writing() as database:
+            for call, answer in answers:
+                self._keep(database, side, call, answer)
+
+    def put(self, side: Side, entities: Iterable[Entity]) -> None:
+        """Keep entities of a Region, whoever read them."""
+        with self._writing() as database:
+            insert(database, side, tuple(entities), anew=True)
+
+    def token(self, side: Side, question: Question, subject: str = "") -> str | None:
+        """Return where a list goes on: empty at its start, None at its end."""
+        found = self._one(
+            "SELECT token FROM place WHERE side = ? AND question = ? AND subject = ?", SIDES[side], question, subject
+        )
+        return "" if found is None else found[0]
+
+    def pending(self, side: Side, question: Question, after: str = "", *, on_both_sides: bool = False) -> Iterator[str]:
+        """Yield in order of their names the subjects of which a question has not been answered to its end."""
+        found = unanswered(question, on_both_sides=on_both_sides)
+        statement = f"SELECT name, other {found} AND (name, other) > (?, ?) ORDER BY name, other LIMIT ?"
+        while True:
+            subjects = self._all(statement, *_asked(side, question), *_subject(after), CHUNK)
+            for name, other in subjects:
+                after = f"{name}{SEPARATOR}{other}" if other else name
+                yield after
+            if len(subjects) < CHUNK:
+                return
+
+    def left(self, side: Side, question: Question, *, on_both_sides: bool = False) -> int:
+        """Return of how many subjects a question has not been answered."""
+        found = unanswered(question, on_both_sides=on_both_sides)
+        ((number,),) = self._all(f"SELECT COUNT(*) {found}", *_asked(side, question))
+        return int(number)
+
+    def expect_classic_shadows(self, side: Side) -> None:
+        """Have the classic shadow of each thing asked for; that it has none is known by asking alone."""
+        with self._writing() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO entity (kind, name, other, side, value, counts) "
+                "SELECT ?, name, '', side, '{\"document\":\"{}\"}', '{}' FROM entity WHERE kind = ? AND side = ?",
+                (RANKS[Kind.SHADOW], RANKS[Kind.THING], SIDES[side]),
+            )
+
+    def forget_probes(self) -> None:
+        """Drop the health checker's own; its certificate is known by its policy alone."""
+        begin, end = RESERVED_PREFIX, RESERVED_PREFIX[:-1] + chr(ord(RESERVED_PREFIX[-1]) + 1)
+        with self._writing() as database:
+            policies, attachments = RANKS[Kind.POLICY], RANKS[Kind.POLICY_ATTACHMENT]
+            database.execute(
+                "DELETE FROM entity WHERE kind = ? AND name IN "
+                "(SELECT substr(name, ?) FROM entity WHERE kind = ? AND other >= ? AND other < ?)",
+                (RANKS[Kind.CERTIFICATE], len(certificate_target("")) + 1, attachments, begin, end),
+            )
+            database.execute(
+                "DELETE FROM entity WHERE kind = ? AND other >= ? AND other < ?", (attachments, begin, end)
+            )
+            database.execute("DELETE FROM entity WHERE kind = ? AND name >= ? AND name < ?", (policies, begin, end))
+
+    # What was read
+
+    def number(self, side: Side, kind: Kind) -> int:
+        """Return how many resources of a kind a Region has."""
+        found = self._one("SELECT COUNT(*) FROM entity WHERE kind = ? AND side = ?", RANKS[kind], SIDES[side])
+        return int(found[0]) if found else 0
+
+    def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
+        """Yield in order of their names what either Region has of a kind.
+
+        Args:
+            kind: the kind.
+            after: where to begin: behind this key.
+            differing: leave out what reads the same, letter by letter, in both Regions.
+        """
+        first, second = place_of(after)[1:] if after else ("", "")
+        while rows := self._rows(kind, first, second):
+            first, second = rows[-1][:2]
+            yield from pairs(kind, rows, differing=differing)
+
+    def pair(self, key: Key) -> Pair:
+        """Return what both Regions have under one key."""
+        rows = self._all(
+            "SELECT name, other, side, value, counts, unreadable FROM entity WHERE kind = ? AND name = ? AND other = ? "
+            "ORDER BY side",
+            *place_of(key),
+        )
+        return next(pairs(key.kind, rows, differing=False), Pair(key))
+
+    def entities(self, side: Side, kind: Kind) -> Iterator[Entity]:
+        """Yield in order of their names what one Region has of a kind."""
+        for pair in self.pairs(kind):
+            found = pair.primary if side is Side.PRIMARY else pair.secondary
+            if found is not None:
+                yield found
+
+    # What was found
+
+    def note(self, differences: Iterable[tuple[Difference, tuple[int, int]]]) -> None:
+        """Keep differences, each with the wave and the level at which it is applied, in the order of these."""
+        with self._writing() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO difference VALUES (?, ?, ?, ?, ?, ?, ?)",
+                ((*place, *place_of(one.key), one.sigil, one.reason) for one, place in differences),
+            )
+
+    def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
+        """Yield what was noted, in the order of its places."""
+        at: Row = (-(2**31), 0, 0, "", "")
+        statement = (
+            "SELECT wave, level, kind, name, other, sigil, reason FROM difference "
+            "WHERE (wave, level, kind, name, other) > (?, ?, ?, ?, ?) ORDER BY wave, level, kind, name, other LIMIT ?"
+        )
+        while rows := self._all(statement, *at, CHUNK):
+            at = rows[-1][:5]
+            for _, _, kind, name, other, sigil, reason in rows:
+                yield key_at(KINDS[kind], name, other), Sigil(sigil), reason
+
+    def forget_noted(self) -> None:
+        """Drop what was noted."""
+        with self._writing() as database:
+            database.execute("DELETE FROM difference")
+
+    # About the comparison
+
+    def fact(self, name: str) -> str:
+        """Return a small fact about the comparison; empty if it was not set."""
+        found = self._one("SELECT text FROM fact WHERE name = ?", name)
+        return str(found[0]) if found else ""
+
+    def set_fact(self, name: str, text: str) -> None:
+        """Keep a small fact about the comparison."""
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, text))
+
+    def clear(self) -> None:
+        """Begin anew."""
+        with self._writing() as database:
+            for table in NAMES:
+                database.execute(f"DELETE FROM {table}")  # noqa: S608  # names of this module
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+            self._local = threading.local()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep(self, database: sqlite3.Connection, side: Side, call: Call, answer: Answer) -> None:
+        question = call.question
+        subject = None
+        if question in SUBJECTS:
+            subject = (RANKS[SUBJECTS[question]], *_subject(call.subject), SIDES[side])
+        if subject and (answer.missing or answer.unreadable):
+            if answer.missing:
+                database.execute("DELETE FROM entity WHERE kind = ? AND name = ? AND other = ? AND side = ?", subject)
+            else:
+                database.execute(
+                    "UPDATE entity SET unreadable = ? WHERE kind = ? AND name = ? AND other = ? AND side = ?",
+                    (answer.unreadable, *subject),
+                )
+            return
+        if question is Question.THINGS_OF_BILLING_GROUP:
+            bill(database, side, call.subject, answer.entities)
+        else:
+            insert(database, side, answer.entities, anew=question not in NAMES_ALONE)
+        if subject and not answer.token:
+            database.execute(
+                "UPDATE entity SET answered = answered | ? WHERE kind = ? AND name = ? AND other = ? AND side = ?",
+                (BITS[question], *subject),
+            )
+        if question in LISTS or answer.token:
+            # NULL is the end of a list; a subject that is answered says so in its own row.
+            database.execute(
+                "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)",
+                (SIDES[side], question, call.subject, answer.token or None),
+            )
+
+    def _rows(self, kind: Kind, name: str, other: str) -> list[Row]:
+        """Read the next rows, and leave a key whose second row may be missing to the next time."""
+        rows = self._all(
+            "SELECT name, other, side, value, counts, unreadable FROM entity "
+            "WHERE kind = ? AND (name, other) > (?, ?) ORDER BY name, other, side LIMIT ?",
+            RANKS[kind],
+            name,
+            other,
+            CHUNK,
+        )
+        if len(rows) == CHUNK and rows[-1][:2] != rows[-2][:2]:
+            rows.pop()
+        return rows
+
+    def _all(self, statement: str, *parameters: Any) -> list[Row]:
+        return self._database().execute(statement, parameters).fetchall()
+
+    def _one(self, statement: str, *parameters: Any) -> Row | None:
+        found: Row | None = self._database().execute(statement, parameters).fetchone()
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        database = self._database()
+        with self._lock:
+            database.execute("BEGIN IMMEDIATE")
+            # Ends the transaction either way: kept whole, or not at all.
+            with database:
+                yield database
+
+    def _database(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            # Closed by the thread that ends the comparison, hence not bound to the one that opened it.
+            found = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+            self._opened.append(found)
+            self._local.connection = found
+            # A process that is ended loses nothing by this; only a machine that loses power may, and reads again.
+            found.execute("PRAGMA synchronous = OFF")
+            found.execute("PRAGMA journal_mode = TRUNCATE")
+            found.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        return found
+
+
+def _subject(text: str) -> tuple[str, str]:
+    name, _, other = text.partition(SEPARATOR)
+    return name, other
+
+
+def _asked(side: Side, question: Question) -> tuple[int, int, int]:
+    return RANKS[SUBJECTS[question]], SIDES[side], BITS[question]

@@ -1,0 +1,57 @@
+"""The folder in which a comparison of two Regions is kept between one command and the next."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.regions import RegionPair
+
+ROOT = ".iot-dr"
+
+
+def default_folder(regions: RegionPair) -> Path:
+    """Return where the state of a pair is kept if nobody says otherwise.
+
+    >>> default_folder(RegionPair("us-east-1", "us-west-2")).as_posix()
+    '.iot-dr/us-east-1-us-west-2'
+    """
+    return Path(ROOT) / f"{regions.primary}-{regions.secondary}"
+
+
+class StateFolder:
+    """Held by one process at a time, for the length of a `with` block; the system lets go of it whatever happens."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+
+    @property
+    def comparison(self) -> Path:
+        """Return the file of what was read and found."""
+        return self.path / "comparison.sqlite"
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            raise ConfigurationError(
+                f"another iot-dr is at work in {self.path}; wait for it, or give another folder by --state"
+            ) from error
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.path} cannot be written: {error}; give another folder by --state"
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._lock)

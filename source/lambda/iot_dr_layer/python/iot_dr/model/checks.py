@@ -1,0 +1,57 @@
+"""What the doctor says of one question: a level, what was found, and the command or choice that mends it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class Level(enum.StrEnum):
+    """How much an answer matters."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """Replication works, but something is lost at a failover, is about to break, or could not be asked."""
+    FAILURE = "failure"
+    """Replication does not work, or what it brought is not what the primary has."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's answer; `mend` is empty where nothing is to be done.
+
+    `names` are all the resources that `found` speaks of, where it names the first few alone.
+    """
+
+    name: str
+    level: Level
+    found: str
+    mend: str = ""
+    names: tuple[str, ...] = ()
+
+
+def ok(name: str, found: str) -> Check:
+    """Say that all is well."""
+    return Check(name, Level.OK, found)
+
+
+def warning(name: str, found: str, mend: str, names: Iterable[str] = ()) -> Check:
+    """Say that something should be mended before a failover."""
+    return Check(name, Level.WARNING, found, mend, tuple(names))
+
+
+def failure(name: str, found: str, mend: str, names: Iterable[str] = ()) -> Check:
+    """Say that something must be mended."""
+    return Check(name, Level.FAILURE, found, mend, tuple(names))
+
+
+def some(names: Iterable[str], shown: int = 3) -> str:
+    """Return the first few names, and how many more there are.
+
+    >>> some(["a", "b", "c", "d", "e"]), some(["a"])
+    ('a, b, c and 2 more', 'a')
+    """
+    listed = sorted(names)
+    more = len(listed) - shown
+    return ", ".join(listed[:shown]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,116 @@
+"""Shadows: which of two states is the newer one, and the update that makes one document the other."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+
+from iot_dr.model.exact_json import Json
+from iot_dr.model.keys import Key
+from iot_dr.model.shadows import Document, ShadowEvent, ShadowNote, Source
+
+RESET_AFTER = 3_600_000
+"""Milliseconds: a lower version that is this much younger is one that AWS began to count anew.
+
+AWS does so 48 hours after a deletion; no event is an hour late and tells a younger time.
+https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-data-flow.html
+"""
+
+
+class Order(enum.Enum):
+    """How what an event tells stands to what the ledger notes."""
+
+    NEWER = "newer"
+    """It may be written."""
+    OLDER = "older"
+    """It, or what came after it, has been written or is being written."""
+    DOUBTFUL = "doubtful"
+    """Only the primary can tell."""
+
+
+def order(event: ShadowEvent, note: ShadowNote) -> Order:
+    """Tell whether an event is newer than what the ledger notes.
+
+    A deletion is always looked at, since it needs the primary's word. So is whatever follows one: an update that comes
+    late and one that made the shadow anew look alike. The same version again is a repetition of a write that may not
+    have ended.
+    """
+    if event.version < note.version and event.updated_at - note.source_at < RESET_AFTER:
+        return Order.OLDER
+    if event.version == note.version and note.claims and note.is_settled and event.deleted is note.deleted:
+        return Order.OLDER
+    if event.deleted or event.document is None or note.deleted or event.version < note.version:
+        return Order.DOUBTFUL
+    return Order.NEWER
+
+
+def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> bool:
+    """Tell whether the primary's answer is older than what the ledger or an event already tells.
+
+    A shadow made anew goes on from the version that was deleted, or begins anew after so long that it cannot be meant.
+    """
+    known = [(note.version + note.deleted, note.source_at)]
+    if event:
+        known.append((event.version + event.deleted, event.updated_at))
+    return any(found.version < version and found.at - at < RESET_AFTER for version, at in known)
+
+
+def newest(events: Iterable[ShadowEvent]) -> tuple[ShadowEvent, ...]:
+    """Return the newest event of each shadow, in the order of first mention; a deletion comes after its version."""
+    found: dict[Key, ShadowEvent] = {}
+    for event in events:
+        other = found.get(event.key)
+        if other is None or _follows(event, other):
+            found[event.key] = event
+    return tuple(found.values())
+
+
+def _follows(event: ShadowEvent, other: ShadowEvent) -> bool:
+    if abs(event.updated_at - other.updated_at) >= RESET_AFTER:
+        return event.updated_at > other.updated_at
+    return (event.version, event.deleted) >= (other.version, other.deleted)
+
+
+def patch(desired: Document, actual: Document) -> Document:
+    """Return the least that UpdateThingShadow must be told to make `actual` become `desired`; empty if they are equal.
+
+    Objects are merged, null takes a key away, and everything else, arrays too, is replaced whole.
+    """
+    return _difference(desired, actual)
+
+
+def _difference(wanted: Mapping[str, Json], found: Mapping[str, Json]) -> dict[str, Json]:
+    change: dict[str, Json] = {name: None for name in found if name not in wanted}
+    for name, value in wanted.items():
+        present = found.get(name)
+        if value == present:
+            continue
+        both = isinstance(value, dict) and isinstance(present, dict)
+        change[name] = _difference(value, present) if both else value  # type: ignore[arg-type]  # both are objects
+    return change
+
+
+def halves(change: Document) -> tuple[Document, Document]:
+    """Divide a patch into what it takes away and what it adds, to be written in this order where one is too large."""
+    return _removals(change), _additions(change)
+
+
+def _removals(change: Mapping[str, Json]) -> dict[str, Json]:
+    removed: dict[str, Json] = {}
+    for name, value in change.items():
+        if value is None:
+            removed[name] = None
+        elif isinstance(value, dict) and (below := _removals(value)):
+            removed[name] = below
+    return removed
+
+
+def _additions(change: Mapping[str, Json]) -> dict[str, Json]:
+    added: dict[str, Json] = {}
+    for name, value in change.items():
+        if isinstance(value, dict) and value:
+            if below := _additions(value):
+                added[name] = below
+        elif value is not None:
+            added[name] = value
+    return added

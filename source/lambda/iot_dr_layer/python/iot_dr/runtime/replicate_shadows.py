@@ -1,0 +1,105 @@
+"""Wires the function of shadows: events from their stream, and looks from the workflow.
+
+Of each invocation one line says where it brought how many shadows. One that waits or differs has a line of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from iot_dr.aws.clients import CONNECTIONS, client
+from iot_dr.aws.control import DynamoDbControl
+from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.shadow_notes import DynamoDbShadowNotes
+from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.errors import RegionUnavailable
+from iot_dr.model.control import HELD_BACK
+from iot_dr.model.looks import Look
+from iot_dr.model.outcomes import State
+from iot_dr.model.shadows import ShadowSelection, decode_shadow_event
+from iot_dr.observability.logs import Logger, logger
+from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.environment import read
+from iot_dr.runtime.stream_batches import StreamReader
+from iot_dr.services.concurrency import on
+from iot_dr.services.replicate_shadows import Applied, ShadowReplication
+
+THREADS = CONNECTIONS
+"""Shadows that are brought to the primary's state at the same time; each makes one call after the other."""
+
+
+@dataclass(frozen=True)
+class ShadowsEnvironment:
+    """Variables of the function."""
+
+    primary_region: str
+    aws_region: str
+    ledger_table: str
+    control_table: str
+    work_bucket: str
+    replicate_shadows: str = ShadowSelection.mode
+    shadow_name_pattern: str = ShadowSelection.pattern
+
+
+def replicate_shadows_handler(
+    environ: Mapping[str, str] = os.environ,
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the function.
+
+    A batch of the shadows' stream in, the sequence numbers of records to hand in again out; or `{"looks": [look, ...]}`
+    in, and `{"looks": [], "pause": 0}` out, for what is to come again is in the ledger.
+    """
+    environment = read(ShadowsEnvironment, environ)
+    replication = _replication(environment)
+    log, metrics = logger(), ReplicationMetrics()
+    reader = StreamReader(decode_shadow_event, environment.work_bucket, log, metrics)
+
+    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        if "looks" in event:
+            applied = replication.look(Look.from_json(value).key for value in event["looks"])
+            _tell(applied, len(event["looks"]), log, metrics)
+            if applied.unrecorded:
+                raise RegionUnavailable(f"the ledger could not be told of {', '.join(map(str, applied.unrecorded))}")
+            return {"looks": [], "pause": 0}
+        batch = reader.read(event)
+        applied = replication.apply(batch.events.values())
+        _tell(applied, len(batch.events), log, metrics)
+        return batch.answer(number for number, one in batch.events.items() if one.key in applied.unrecorded)
+
+    return handle
+
+
+def _tell(applied: Applied, asked: int, log: Logger, metrics: ReplicationMetrics) -> None:
+    for outcome in applied.outcomes:
+        metrics.outcome(outcome.key.kind, outcome.state, outcome.lag)
+        if outcome.state is State.FAILED:
+            log.error("shadow cannot be replicated", extra=outcome.facts())
+        elif outcome.state in (State.PENDING, State.UNSUPPORTED):
+            log.warning("shadow differs", extra=outcome.facts())
+    held_back = sum(outcome.reason.startswith(HELD_BACK) for outcome in applied.outcomes)
+    if held_back:
+        metrics.count("HeldBack", held_back)
+    metrics.flush()
+    ended = Counter(str(outcome.state) for outcome in applied.outcomes)
+    log.info("shadows replicated", extra={"asked": asked, "unrecorded": len(applied.unrecorded), **ended})
+
+
+def _replication(environment: ShadowsEnvironment) -> ShadowReplication:
+    dynamodb = client("dynamodb")
+    return ShadowReplication(
+        primary=IotDataShadows(client("iot-data", environment.primary_region)),
+        secondary=IotDataShadows(client("iot-data", environment.aws_region)),
+        ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
+        notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
+        control=DynamoDbControl(dynamodb, environment.control_table),
+        region=environment.aws_region,
+        clock=now,
+        selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
+        together=on(ThreadPoolExecutor(THREADS)),
+    )

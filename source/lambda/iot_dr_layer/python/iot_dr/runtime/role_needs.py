@@ -1,0 +1,86 @@
+"""What the roles of a launch must be able to do, by what the adapters that use them call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from iot_dr.aws import event_table, ledger, registry_reader, registry_writer, shadow_notes, shadows, workflow
+from iot_dr.model.arns import Arn, iot_arn, partition_of
+from iot_dr.model.keys import RESERVED_PREFIX
+from iot_dr.model.launched_stacks import LaunchedStack, Need
+from iot_dr.model.regions import RegionPair
+from iot_dr.services.stack_checks import GLOBAL_TABLE, ROLE
+
+Rights = tuple[str, frozenset[str], tuple[str, ...]]
+"""A Region, actions, and the resources with one of which each must be possible."""
+
+_KINDS = ("thing", "thingtype", "thinggroup", "billinggroup", "cert", "policy")
+_MACHINE = "ReplicationStateMachineArn"
+_RULES = {"RegistryEventRulesRole": "RuleErrorQueueUrl", "ShadowEventRulesRole": "ShadowRuleErrorQueueUrl"}
+"""The roles of the topic rules, and the outputs that name where their errors go."""
+
+
+def needs_of_primary(stack: LaunchedStack, account: str) -> Iterator[Need]:
+    """Return what the topic rules must be able to do."""
+    tables = tuple(
+        _arn("dynamodb", stack.region, account, f"table/{one}") for one in stack.of_type(GLOBAL_TABLE).values()
+    )
+    wanted: dict[str, tuple[Rights, ...]] = {}
+    for title, output in _RULES.items():
+        queue = _arn("sqs", stack.region, account, stack.outputs.get(output, "").rpartition("/")[2])
+        wanted[title] = (
+            (stack.region, event_table.REQUIRED_ACTIONS, tables),
+            (stack.region, frozenset({"sqs:SendMessage"}), (queue,)),
+        )
+    return _of_roles(stack, wanted)
+
+
+def needs_of_secondary(stack: LaunchedStack, regions: RegionPair) -> Iterator[Need]:
+    """Return what replication must be able to do."""
+    account = regions.secondary_account
+    table = _arn("dynamodb", stack.region, account, "table/" + stack.outputs.get("LedgerTableName", ""))
+    index = f"{table}/index/{ledger.INDEX}"
+    executions = (regions.secondary, frozenset(workflow.REQUIRED_ACTIONS), (stack.outputs.get(_MACHINE, ""),))
+    in_primary, in_secondary = (_samples(region, account) for region in (regions.primary, regions.secondary))
+    removing = registry_reader.REQUIRED_ACTIONS | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
+    reading = shadows.REQUIRED_ACTIONS_TO_READ
+    return _of_roles(
+        stack,
+        {
+            "ReplicateResourceRole": (
+                (regions.primary, registry_reader.REQUIRED_ACTIONS, in_primary),
+                (regions.secondary, removing | registry_writer.REQUIRED_ACTIONS, in_secondary),
+                (regions.secondary, ledger.REQUIRED_ACTIONS, (table,)),
+            ),
+            "ReplicateShadowsRole": (
+                (regions.primary, reading, in_primary),
+                (regions.secondary, reading | shadows.REQUIRED_ACTIONS_TO_WRITE, in_secondary),
+                (regions.secondary, shadow_notes.REQUIRED_ACTIONS, (table,)),
+            ),
+            "SweepRegistryRole": (
+                (regions.primary, registry_reader.LISTER_REQUIRED_ACTIONS, in_primary),
+                (regions.secondary, registry_reader.LISTER_REQUIRED_ACTIONS, in_secondary),
+                (regions.secondary, ledger.SWEEP_REQUIRED_ACTIONS, (table, index)),
+                executions,
+            ),
+            "StartReplicationRole": (executions,),
+            "RecordFailureRole": ((regions.secondary, frozenset({"dynamodb:UpdateItem"}), (table,)),),
+        },
+    )
+
+
+def _of_roles(stack: LaunchedStack, wanted: Mapping[str, tuple[Rights, ...]]) -> Iterator[Need]:
+    """Name the roles as they stand in the account; a launch without shadows, or of an older release, has fewer."""
+    roles = stack.of_type(ROLE)
+    for title, rights in wanted.items():
+        if title in roles:
+            yield from (Need(roles[title], *each) for each in rights)
+
+
+def _samples(region: str, account: str) -> tuple[str, ...]:
+    """Return one resource of each kind, and `*` for the calls that know none."""
+    return (*(iot_arn(f"{kind}/{RESERVED_PREFIX}sample", region, account) for kind in _KINDS), "*")
+
+
+def _arn(service: str, region: str, account: str, resource: str) -> str:
+    return str(Arn(partition_of(region), service, region, account, resource))

@@ -1,0 +1,124 @@
+"""Compares what was read of two Regions, key by key, by the same plan as everything else; memory stays the same.
+
+What a plan decides across keys (which changes wait for others, types that are taken back) is the business of whoever
+applies it; here each key is looked at by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from iot_dr.errors import InvalidResource
+from iot_dr.model.changes import Change, Create, Snapshot
+from iot_dr.model.differences import Difference, Pair, Sigil
+from iot_dr.model.entities import Entity, Policy
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.regions import RegionPair, Side
+from iot_dr.reconcile.modes import Mode
+from iot_dr.reconcile.plan import deletable, plan
+from iot_dr.reconcile.translate import translate
+
+Owned = Callable[[Collection[Key]], frozenset[Key]]
+"""Tells which of these replication made; `ports.Ledger.owned` is one."""
+
+ONLY_IN_SECONDARY = "only the secondary has it"
+
+BATCH = 200
+"""Differences whose ownership is asked for at once."""
+
+
+class Pairs(Protocol):
+    """Both Regions' resources, side by side."""
+
+    def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
+        """Yield in order of their names what either Region has of a kind, behind a key."""
+        ...
+
+
+def differences(  # noqa: PLR0913  # every caller wants a few of these, by keyword
+    pairs: Pairs,
+    regions: RegionPair,
+    *,
+    kinds: Iterable[Kind] = tuple(Kind),
+    after: Key | None = None,
+    owned: Owned | None = None,
+    mode: Mode = Mode.MIRROR,
+    same: bool = False,
+) -> Iterator[Difference]:
+    """Yield every key in which the Regions differ, kinds in their order, then in order of names.
+
+    Args:
+        pairs: what was read.
+        regions: where it was read, for translating.
+        kinds: of which kinds.
+        after: begin behind this key, which is of the first of these kinds.
+        owned: asked which resources replication made; without it none counts as made by it.
+        mode: how far the plan may go.
+        same: yield what is the same too.
+    """
+    for kind in kinds:
+        # A policy that reads the same may differ, and one that differs be the same: it names its Region.
+        found = pairs.pairs(kind, after, differing=not same and kind is not Kind.POLICY)
+        after = None
+        while batch := list(islice(found, BATCH)):
+            candidates = frozenset(_deletable(batch, regions)) if owned else frozenset()
+            made = owned(candidates) if owned and candidates else frozenset()
+            for pair in batch:
+                difference = compare(pair, regions, owned=made, mode=mode)
+                if same or difference.sigil is not Sigil.SAME:
+                    yield difference
+
+
+def compare(
+    pair: Pair, regions: RegionPair, *, owned: Collection[Key] = frozenset(), mode: Mode = Mode.MIRROR
+) -> Difference:
+    """Return how the Regions differ in one key."""
+    desired, actual = _snapshots(pair, regions)
+    change = _change(plan(desired, actual, owned=owned, mode=mode).changes)
+    if change is None:
+        return Difference(pair.key, Sigil.SAME)
+    if desired.unreadable or actual.unreadable:
+        return Difference(pair.key, Sigil.UNREADABLE, change.reason, change)
+    if pair.primary is None:
+        return Difference(pair.key, Sigil.SURPLUS, ONLY_IN_SECONDARY, change)
+    if pair.secondary is None:
+        return Difference(pair.key, Sigil.MISSING, change.reason, change)
+    return Difference(pair.key, Sigil.DIFFERENT, change.reason, change)
+
+
+def _change(changes: Collection[Change]) -> Change | None:
+    """Return the one change of a key; a deprecated type that is missing has two, of which the first makes it."""
+    return next((one for one in changes if isinstance(one, Create)), next(iter(changes), None))
+
+
+def _deletable(pairs: Iterable[Pair], regions: RegionPair) -> Iterator[Key]:
+    for pair in pairs:
+        yield from deletable(*_snapshots(pair, regions))
+
+
+def _snapshots(pair: Pair, regions: RegionPair) -> tuple[Snapshot, Snapshot]:
+    """Return both sides of a key as snapshots: both lists were read to their end, so what they lack is absent."""
+    primary, unreadable = pair.primary, dict(pair.unreadable)
+    if primary is not None:
+        try:
+            primary = _translated(primary, regions)
+        except InvalidResource as error:
+            primary = None
+            unreadable[Side.PRIMARY] = str(error)
+    return (
+        _snapshot(pair.key, primary, unreadable.get(Side.PRIMARY, "")),
+        _snapshot(pair.key, pair.secondary, unreadable.get(Side.SECONDARY, "")),
+    )
+
+
+def _snapshot(key: Key, entity: Entity | None, unreadable: str) -> Snapshot:
+    if unreadable:
+        return Snapshot(unreadable={key: unreadable})
+    return Snapshot(absent=frozenset({key})) if entity is None else Snapshot({key: entity})
+
+
+def _translated(entity: Entity, regions: RegionPair) -> Entity:
+    # Of a policy that only one Region has, the document need not have been read.
+    return entity if isinstance(entity, Policy) and not entity.document else translate(entity, regions)

@@ -1,0 +1,170 @@
+"""Proves that both Regions hold the same, or says of every resource how they differ; nothing is changed.
+
+What is found different is read once more by itself, in both Regions: a fleet lives while it is read, and what was on
+its way a moment ago is not a difference. What stays different is noted in the store, where a report and a repair find
+it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol
+
+from iot_dr.errors import InvalidResource, RetryableError
+from iot_dr.model.changes import Change
+from iot_dr.model.differences import Difference, Numbers, Pair, Sigil
+from iot_dr.model.entities import Entity
+from iot_dr.model.keys import Key, Kind, certificate_key, key_of_target
+from iot_dr.model.regions import RegionPair, Side
+from iot_dr.ports import RegistryReader, ShadowReader
+from iot_dr.reconcile.order import place
+from iot_dr.services.comparison import Pairs, compare, differences
+from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.single_reads import read_one
+
+CONFIRMED = 1000
+"""Differences that are read once more; a fleet that was never copied differs in everything, whoever looks again."""
+
+BATCH = 32
+"""Differences that are read once more at the same time."""
+
+
+class Findings(Pairs, Protocol):
+    """Both Regions' resources, and what was found different."""
+
+    def pair(self, key: Key) -> Pair:
+        """Return what both Regions have under one key."""
+        ...
+
+    def number(self, side: Side, kind: Kind) -> int:
+        """Return how many resources of a kind a Region has."""
+        ...
+
+    def note(self, differences: Iterable[tuple[Difference, tuple[int, int]]]) -> None:
+        """Keep differences in the order of their places."""
+        ...
+
+    def forget_noted(self) -> None:
+        """Drop what was noted."""
+        ...
+
+
+@dataclass
+class Verified:
+    """What a verification has found so far; `unconfirmed` differences were read only once.
+
+    `settled` differences were none any more when they were read again.
+    """
+
+    found: Counter[tuple[Kind, Sigil]] = field(default_factory=Counter)
+    unconfirmed: int = 0
+    settled: int = 0
+
+    @property
+    def differing(self) -> int:
+        """Return how many keys differ or could not be read."""
+        return self.found.total()
+
+
+class Verification:
+    """One verification of what has been read."""
+
+    def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
+        self,
+        *,
+        findings: Findings,
+        regions: RegionPair,
+        primary: RegistryReader,
+        secondary: RegistryReader,
+        shadows: Mapping[Side, ShadowReader] | None = None,
+        just_in_time: bool = False,
+        together: Together = one_by_one,
+        confirm: int = CONFIRMED,
+    ) -> None:
+        self.verified = Verified()
+        self._findings = findings
+        self._regions = regions
+        self._readers = {Side.PRIMARY: primary, Side.SECONDARY: secondary}
+        self._shadows = shadows or {}
+        self._just_in_time = just_in_time
+        self._together = together
+        self._confirm = confirm
+
+    def differences(self, *, same: bool = False) -> Iterator[Difference]:
+        """Yield every key in which the Regions differ, kinds in their order, and note it; perhaps all others too."""
+        self._findings.forget_noted()
+        found = differences(self._findings, self._regions, same=same)
+        while batch := list(islice(found, BATCH)):
+            alike = [one for one in batch if one.sigil is Sigil.SAME]
+            differing = [one for one in batch if one.sigil is not Sigil.SAME]
+            stayed = [one for one in self._confirmed(differing) if not self._expected(one)]
+            self._findings.note((one, _place(one.change)) for one in stayed)
+            self.verified.found.update((one.key.kind, one.sigil) for one in stayed)
+            yield from alike
+            yield from stayed
+
+    def numbers(self) -> Mapping[Kind, Numbers]:
+        """Return how every kind stands that either Region has, once all differences were drawn."""
+        found = {kind: self._numbers(kind) for kind in Kind}
+        return {kind: numbers for kind, numbers in found.items() if numbers.primary or numbers.secondary}
+
+    def _numbers(self, kind: Kind) -> Numbers:
+        sigils = {sigil: self.verified.found[kind, sigil] for sigil in Sigil}
+        primary, secondary = (self._findings.number(side, kind) for side in (Side.PRIMARY, Side.SECONDARY))
+        # What only one Region has, or had when it was listed, has no like.
+        sigils[Sigil.SAME] = max(0, primary - sum(sigils.values()) + sigils[Sigil.SURPLUS])
+        return Numbers(primary, secondary, sigils)
+
+    def _confirmed(self, batch: list[Difference]) -> list[Difference]:
+        if not batch:
+            return []
+        if self._confirm < len(batch):
+            self.verified.unconfirmed += len(batch)
+            return batch
+        self._confirm -= len(batch)
+        again = self._together(self._again, batch)
+        stayed = [one for one in again if one.sigil is not Sigil.SAME]
+        self.verified.settled += len(batch) - len(stayed)
+        return stayed
+
+    def _again(self, difference: Difference) -> Difference:
+        key, unreadable = difference.key, {}
+        found: dict[Side, Entity | None] = dict.fromkeys(Side)
+        for side, reader in self._readers.items():
+            try:
+                found[side] = self._shadows[side].shadow(key) if key.kind is Kind.SHADOW else read_one(reader, key)
+            except RetryableError:
+                # What the lists said is all that is known.
+                return difference
+            except InvalidResource as error:
+                unreadable[side] = str(error)
+        return compare(Pair(key, found[Side.PRIMARY], found[Side.SECONDARY], unreadable), self._regions)
+
+    def _expected(self, difference: Difference) -> bool:
+        """Tell whether a certificate, or what hangs on one, is missing because devices register themselves."""
+        if not self._just_in_time or difference.sigil is not Sigil.MISSING:
+            return False
+        certificate = _certificate_of(difference.key)
+        return certificate is not None and self._findings.pair(certificate).secondary is None
+
+
+def _certificate_of(key: Key) -> Key | None:
+    match key.kind:
+        case Kind.CERTIFICATE:
+            return key
+        case Kind.THING_PRINCIPAL:
+            return certificate_key(key.other)
+        case Kind.POLICY_ATTACHMENT:
+            target = key_of_target(key.other)
+            return target if target.kind is Kind.CERTIFICATE else None
+        case _:
+            return None
+
+
+def _place(change: Change | None) -> tuple[int, int]:
+    if change is None:
+        raise ValueError("what is the same has no place in a plan")
+    return place(change)

@@ -1,0 +1,1 @@
+"""Listing of what a sync in the account looks at."""

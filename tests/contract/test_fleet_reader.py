@@ -1,0 +1,177 @@
+"""What `ports.FleetReader` promises, held against the fake and against the adapter over the emulator alike."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from iot_dr.aws.clients import config
+from iot_dr.aws.fleet_reader import IotFleetReader
+from iot_dr.aws.registry_writer import IotRegistryWriter
+from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.errors import InvalidResource
+from iot_dr.model.changes import Create
+from iot_dr.model.entities import (
+    BillingGroup,
+    Certificate,
+    CertificateStatus,
+    Entity,
+    GroupMembership,
+    Policy,
+    PolicyAttachment,
+    PropagatingAttribute,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.keys import certificate_target, thing_group_target
+from iot_dr.model.questions import SUBJECTS, Answer, Call, Question
+from iot_dr.ports import FleetReader
+from lab.emulator import PRIMARY_REGION
+from lab.fleet import make_identity
+from lab.pair import ACCOUNT
+from tests.builders import a_document
+from tests.fakes import InMemoryRegistry
+from tests.fleets import InMemoryFleet
+
+IDENTITY = make_identity("device")
+
+
+@dataclass
+class Fleet:
+    """A reader, a writer beside it, and names that no other test uses."""
+
+    reader: FleetReader
+    writer: Any
+    suffix: str
+
+    def name(self, stem: str) -> str:
+        return f"{stem}-{self.suffix}"
+
+    def create(self, *entities: Entity) -> None:
+        for entity in entities:
+            self.writer.create(Create(entity, ""))
+
+    def ask(self, question: Question, subject: str = "") -> tuple[Entity, ...]:
+        """All pages of an answer, this test's own entries."""
+        found: list[Entity] = []
+        answer = self.reader.ask(Call(question, subject))
+        found += answer.entities
+        while answer.token:
+            answer = self.reader.ask(Call(question, subject, answer.token))
+            found += answer.entities
+        own = (self.suffix, IDENTITY.certificate_id)
+        return tuple(one for one in found if any(part in str(one.key) for part in own))
+
+
+@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.lab)])
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    suffix = uuid.uuid4().hex[:8]
+    if request.param == "fake":
+        registry = InMemoryRegistry()
+        yield Fleet(InMemoryFleet(registry), registry, suffix)
+        return
+    emulator = request.getfixturevalue("emulator")
+    client = boto3.client("iot", PRIMARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
+    client.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+    region = PRIMARY_REGION, ACCOUNT
+    data = boto3.client("iot-data", PRIMARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
+    yield Fleet(IotFleetReader(client, *region, IotDataShadows(data)), IotRegistryWriter(client, *region), suffix)
+    _forget_certificate(client)
+    client.close()
+    data.close()
+
+
+def _forget_certificate(client: Any) -> None:
+    for certificate in client.list_certificates()["certificates"]:
+        arn = certificate["certificateArn"]
+        for policy in client.list_attached_policies(target=arn)["policies"]:
+            client.detach_policy(policyName=policy["policyName"], target=arn)
+        for thing in client.list_principal_things(principal=arn)["things"]:
+            client.detach_thing_principal(thingName=thing, principal=arn)
+        client.update_certificate(certificateId=certificate["certificateId"], newStatus="INACTIVE")
+        client.delete_certificate(certificateId=certificate["certificateId"])
+
+
+def test_lists_tell_all_of_types_certificates_and_things_but_a_billing_group(fleet: Fleet) -> None:
+    propagating = (PropagatingAttribute("site", "thingAttribute", "site"),)
+    thing_type = ThingType(fleet.name("type"), "any", ("site",), propagating)
+    group = BillingGroup(fleet.name("costs"), "all of them")
+    certificate = Certificate(IDENTITY.certificate_id, CertificateStatus.INACTIVE, IDENTITY.certificate_pem)
+    thing = Thing(fleet.name("thing"), {"site": "north", "empty": "x"}, thing_type.name, group.name)
+    fleet.create(thing_type, group, certificate, thing)
+
+    assert fleet.ask(Question.THING_TYPES) == (thing_type,)
+    assert fleet.ask(Question.CERTIFICATES) == (certificate,)
+    assert fleet.ask(Question.THINGS) == (Thing(thing.name, thing.attributes, thing_type.name),)
+    assert fleet.ask(Question.THINGS_OF_BILLING_GROUP, group.name) == (Thing(thing.name, billing_group=group.name),)
+
+
+def test_the_versions_that_guard_writes_are_told_by_the_list_of_things(fleet: Fleet) -> None:
+    fleet.create(Thing(fleet.name("thing")))
+
+    (found,) = fleet.ask(Question.THINGS)
+    assert isinstance(found, Thing)
+    assert found.version == 1
+
+
+def test_of_policies_and_groups_lists_tell_the_names_and_descriptions_the_rest(fleet: Fleet) -> None:
+    policy = Policy(fleet.name("policy"), a_document())
+    site = ThingGroup(fleet.name("site"), "all of it", {"a": "b"})
+    floor = ThingGroup(fleet.name("floor"), parent=site.name, ancestors=(site.name,))
+    costs = BillingGroup(fleet.name("costs"), "all of them")
+    fleet.create(policy, site, floor, costs)
+
+    assert fleet.ask(Question.POLICIES) == (Policy(policy.name, ""),)
+    assert set(map(str, (one.key for one in fleet.ask(Question.THING_GROUPS)))) == {str(site.key), str(floor.key)}
+    assert fleet.ask(Question.BILLING_GROUPS) == (BillingGroup(costs.name),)
+    assert fleet.ask(Question.POLICY, policy.name) == (policy,)
+    assert fleet.ask(Question.THING_GROUP, floor.name) == (floor,)
+    assert fleet.ask(Question.THING_GROUP, site.name) == (site,)
+    assert fleet.ask(Question.BILLING_GROUP, costs.name) == (costs,)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_relations_are_told_from_either_end(fleet: Fleet, exclusive: bool) -> None:
+    policy = Policy(fleet.name("policy"), a_document())
+    certificate = Certificate(IDENTITY.certificate_id, CertificateStatus.ACTIVE, IDENTITY.certificate_pem)
+    thing, group = Thing(fleet.name("thing")), ThingGroup(fleet.name("site"))
+    principal = ThingPrincipal(thing.name, certificate.certificate_id, exclusive)
+    targets = (certificate_target(certificate.certificate_id), thing_group_target(group.name))
+    attachments = tuple(PolicyAttachment(policy.name, target) for target in targets)
+    member = GroupMembership(group.name, thing.name)
+    fleet.create(policy, certificate, thing, group, principal, *attachments, member)
+
+    assert set(fleet.ask(Question.TARGETS_OF_POLICY, policy.name)) == set(attachments)
+    assert fleet.ask(Question.THINGS_OF_CERTIFICATE, certificate.certificate_id) == (principal,)
+    assert fleet.ask(Question.CERTIFICATES_OF_THING, thing.name) == (principal,)
+    assert fleet.ask(Question.THINGS_OF_GROUP, group.name) == (member,)
+
+
+@pytest.mark.parametrize("question", SUBJECTS)
+def test_what_does_not_exist_is_missing(fleet: Fleet, question: Question) -> None:
+    answer = fleet.reader.ask(Call(question, "0" * 64))
+
+    assert answer in (Answer(missing=True), Answer())
+    if question not in (Question.CERTIFICATES_OF_THING, Question.NAMED_SHADOWS):
+        assert answer.missing
+
+
+def test_a_list_comes_in_pages_of_250(fleet: Fleet) -> None:
+    fleet.create(*(Thing(fleet.name(f"thing-{number}")) for number in range(251)))
+
+    first = fleet.reader.ask(Call(Question.THINGS))
+    assert len(first.entities) == 250
+    assert first.token
+    assert len(fleet.ask(Question.THINGS)) == 251
+
+
+def test_a_place_that_is_none_is_refused(fleet: Fleet) -> None:
+    with pytest.raises(InvalidResource):
+        fleet.reader.ask(Call(Question.THINGS, token="bGFiIHBsYWNlIGluIGEgbGlzdDog99"))

@@ -1,0 +1,368 @@
+"""What the ports promise of shadows, of their notes and of the control item, held against fakes and emulator alike."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from iot_dr.aws.clients import config
+from iot_dr.aws.control import EVENT_ID, RESOURCE, DynamoDbControl
+from iot_dr.aws.ledger import INDEX, DynamoDbLedger
+from iot_dr.aws.shadow_notes import KEPT_AFTER_DELETION, DynamoDbShadowNotes
+from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.errors import Conflict, InvalidResource, LimitExceeded
+from iot_dr.model.control import Control, Replication
+from iot_dr.model.exact_json import parse
+from iot_dr.model.keys import Key, shadow_key
+from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.shadows import Shadow, ShadowNote, Source, digest
+from iot_dr.ports import Ledger, ShadowNotes, ShadowStore
+from lab.emulator import SECONDARY_REGION, Emulator
+from tests.fakes import InMemoryLedger
+from tests.shadow_fakes import InMemoryShadowNotes, InMemoryShadows
+
+AT = 1_700_000_000_000
+EXACT = (
+    '{"reported":{"S":"text","N":7,"M":{"BOOL":false,"L":[{},[],"2024-01-31T12:00:00Z"]},"big":123456789012345678901,'
+    '"less":-9007199254740993,"part":0.1,"exponent":1e+22,"\u00fc\U0001f600":"\u2028","empty":{},"none":[],'
+    '"1":{"2":{"3":{"4":{"5":true}}}}},"desired":{"on":true}}'
+)
+
+
+def a_client(service: str, emulator: Emulator) -> Any:
+    return boto3.client(service, SECONDARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
+
+
+# Shadows
+
+
+@dataclass
+class Shadows:
+    """A Region's shadows behind their ports, and names that no other test uses."""
+
+    store: ShadowStore
+    suffix: str
+
+    def key(self, name: str = "") -> Key:
+        return shadow_key(f"pump-{self.suffix}", name)
+
+    def made(self, state: str, name: str = "") -> Shadow:
+        """Make a shadow and read it."""
+        self.store.make(self.key(name))
+        self.store.update(self.key(name), parse(state), self.read(name).version)
+        return self.read(name)
+
+    def read(self, name: str = "") -> Shadow:
+        found = self.store.shadow(self.key(name))
+        assert found is not None
+        return found
+
+
+@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.lab)])
+def shadows(request: pytest.FixtureRequest) -> Iterator[Shadows]:
+    suffix = uuid.uuid4().hex[:8]
+    if request.param == "fake":
+        yield Shadows(InMemoryShadows(longest=8192), suffix)
+        return
+    client = a_client("iot-data", request.getfixturevalue("emulator"))
+    yield Shadows(IotDataShadows(client), suffix)
+    client.close()
+
+
+def test_what_does_not_exist_is_none_and_deleting_it_is_done(shadows: Shadows) -> None:
+    shadows.store.delete(shadows.key())
+
+    assert shadows.store.shadow(shadows.key()) is None
+    assert shadows.store.shadow_names(shadows.key().name) == frozenset()
+
+
+def test_making_a_shadow_leaves_it_empty_or_as_it_is(shadows: Shadows) -> None:
+    shadows.store.make(shadows.key())
+    assert shadows.read().document == {}
+    before = shadows.made('{"reported":{"on":true}}')
+
+    shadows.store.make(shadows.key())
+
+    assert shadows.read() == before
+    assert shadows.read().version == before.version + 1
+
+
+def test_a_document_is_read_as_it_was_written(shadows: Shadows) -> None:
+    assert shadows.made(EXACT).document == parse(EXACT)
+
+
+def test_a_change_is_merged_and_null_takes_away(shadows: Shadows) -> None:
+    before = shadows.made('{"desired":{"a":1},"reported":{"a":{"b":1,"c":2},"d":[1,2]}}')
+
+    version = shadows.store.update(
+        shadows.key(), parse('{"desired":null,"reported":{"a":{"b":null,"e":3},"d":[3]}}'), before.version
+    )
+
+    assert shadows.read().document == parse('{"reported":{"a":{"c":2,"e":3},"d":[3]}}')
+    assert version == shadows.read().version == before.version + 1
+
+
+def test_an_empty_change_gives_a_new_version_and_nothing_else(shadows: Shadows) -> None:
+    before = shadows.made('{"reported":{"on":true}}')
+
+    assert shadows.store.update(shadows.key(), {}, before.version) == before.version + 1
+    assert shadows.read() == before
+
+
+def test_a_change_of_another_version_is_refused(shadows: Shadows) -> None:
+    before = shadows.made('{"reported":{"on":true}}')
+
+    for version in (before.version - 1, before.version + 1):
+        with pytest.raises(Conflict):
+            shadows.store.update(shadows.key(), parse('{"reported":{"on":false}}'), version)
+
+    assert shadows.read() == before
+
+
+def test_the_version_goes_on_after_a_deletion(shadows: Shadows) -> None:
+    before = shadows.made('{"reported":{"on":true}}')
+
+    shadows.store.delete(shadows.key())
+    assert shadows.store.shadow(shadows.key()) is None
+    shadows.store.make(shadows.key())
+
+    assert shadows.read().document == {}
+    assert shadows.read().version == before.version + 1
+
+
+def test_named_shadows_are_apart_and_are_listed_page_by_page(shadows: Shadows) -> None:
+    names = [f"shadow-{number:02}" for number in range(30)]
+    for name in names:
+        shadows.store.make(shadows.key(name))
+    shadows.made('{"reported":{"on":true}}')
+    shadows.store.delete(shadows.key(names[0]))
+
+    assert shadows.store.shadow_names(shadows.key().name) == set(names[1:])
+    assert shadows.read(names[1]).document == {}
+
+
+def test_a_document_above_the_limit_is_refused(shadows: Shadows) -> None:
+    before = shadows.made('{"reported":{"on":true}}')
+
+    with pytest.raises(LimitExceeded):
+        shadows.store.update(shadows.key(), {"reported": {"text": "x" * 8192}}, before.version)
+
+    shadows.store.update(shadows.key(), {"reported": {"text": "x" * 8000}}, before.version)
+
+
+# Notes
+
+
+@dataclass
+class Notes:
+    """The notes of shadows, and the ledger that shares their items."""
+
+    notes: ShadowNotes
+    ledger: Ledger
+
+
+@pytest.fixture
+def table(emulator: Emulator) -> Iterator[Any]:
+    client = a_client("dynamodb", emulator)
+    attributes = {"resource": "S", "retry_state": "S", "next_attempt": "N"}
+    client.create_table(
+        TableName="notes",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()],
+        KeySchema=[{"AttributeName": "resource", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": INDEX,
+                "KeySchema": [
+                    {"AttributeName": "retry_state", "KeyType": "HASH"},
+                    {"AttributeName": "next_attempt", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    yield client
+    client.delete_table(TableName="notes")
+    client.close()
+
+
+@pytest.fixture(params=["fake", pytest.param("table", marks=pytest.mark.lab)])
+def held(request: pytest.FixtureRequest) -> Notes:
+    if request.param == "fake":
+        ledger = InMemoryLedger()
+        return Notes(InMemoryShadowNotes(ledger), ledger)
+    client = request.getfixturevalue("table")
+    return Notes(DynamoDbShadowNotes(client, "notes"), DynamoDbLedger(client, "notes"))
+
+
+KEY, NAMED = shadow_key("pump-17"), shadow_key("pump-17", "config")
+COPY = Shadow(KEY, {"reported": {"on": True}}, version=4)
+
+
+def an_outcome(state: State = State.IN_SYNC, *, again: bool = False) -> Outcome:
+    return Outcome(KEY, state, "", at=AT, lag=300, event_id="e-1", again=again)
+
+
+def test_nothing_is_a_note_too(held: Notes) -> None:
+    assert held.notes.read(KEY) == ShadowNote()
+
+
+def test_a_claim_notes_what_it_brings_about(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+
+    assert claimed == held.notes.read(KEY) == ShadowNote(claims=1, version=7, source_at=AT)
+    assert held.notes.read(NAMED) == ShadowNote()
+
+
+def test_a_claim_may_note_that_replication_owns_the_copy(held: Notes) -> None:
+    first = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}), owned_at=AT)
+    assert first.owned
+
+    assert held.notes.claim(KEY, first, Source(8, AT, {})).owned
+    assert held.ledger.owned([KEY]) == {KEY}
+
+
+def test_of_two_that_claim_over_the_same_note_one_is_refused(held: Notes) -> None:
+    for over in (ShadowNote(), held.notes.claim(NAMED, ShadowNote(), Source(1, AT, {}))):
+        key = NAMED if over.claims else KEY
+        claimed = held.notes.claim(key, over, Source(9, AT, {}))
+
+        with pytest.raises(Conflict):
+            held.notes.claim(key, over, Source(8, AT, {}))
+
+        assert held.notes.read(key) == claimed
+
+
+def test_a_lower_version_may_be_claimed_over_the_note_that_was_read(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(9, AT, {}))
+
+    assert held.notes.claim(KEY, claimed, Source(1, AT, {})).version == 1
+
+
+def test_a_settled_claim_notes_what_was_written_and_how_it_stands(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    assert not claimed.is_settled
+
+    assert held.notes.settle(KEY, claimed, an_outcome(), COPY)
+
+    note = held.notes.read(KEY)
+    assert note.is_settled
+    assert (note.copy_version, note.digest, note.state) == (4, digest(COPY.document), State.IN_SYNC)
+
+
+def test_a_claim_that_was_claimed_over_is_not_settled(held: Notes) -> None:
+    first = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    second = held.notes.claim(KEY, first, Source(8, AT, {}))
+
+    assert not held.notes.settle(KEY, first, an_outcome(), COPY)
+
+    assert held.notes.read(KEY) == second
+
+
+def test_what_waited_waits_no_more_once_it_is_settled(held: Notes) -> None:
+    held.ledger.record(an_outcome(State.PENDING, again=True))
+    assert list(held.ledger.due(AT + 60_000)) == [KEY]
+
+    claimed = held.notes.claim(KEY, held.notes.read(KEY), Source(7, AT, {}))
+    held.notes.settle(KEY, claimed, an_outcome(), COPY)
+
+    assert list(held.ledger.due(AT + 60_000)) == []
+
+
+def test_an_outcome_that_is_recorded_leaves_the_claims(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+
+    held.ledger.record(an_outcome(State.PENDING, again=True))
+
+    note = held.notes.read(KEY)
+    assert (note.claims, note.version, note.state) == (claimed.claims, 7, State.PENDING)
+
+
+def test_of_a_deleted_shadow_only_its_version_is_kept(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}), owned_at=AT)
+    held.notes.settle(KEY, claimed, an_outcome(), COPY)
+    claimed = held.notes.claim(KEY, held.notes.read(KEY), Source(7, AT, None))
+
+    assert held.notes.settle(KEY, claimed, an_outcome(State.ABSENT), None)
+
+    assert held.notes.read(KEY) == ShadowNote(claims=2, settled=2, version=7, source_at=AT, deleted=True)
+    assert held.ledger.owned([KEY]) == frozenset()
+
+
+@pytest.fixture
+def attributes(table: Any) -> Callable[[], dict[str, Any]]:
+    return lambda: dict(table.get_item(TableName="notes", Key={"resource": {"S": str(KEY)}}).get("Item", {}))
+
+
+@pytest.mark.lab
+def test_a_deleted_shadows_note_expires_and_one_of_what_was_made_anew_does_not(
+    table: Any, attributes: Callable[[], dict[str, Any]]
+) -> None:
+    notes = DynamoDbShadowNotes(table, "notes")
+    claimed = notes.claim(KEY, ShadowNote(), Source(7, AT, None))
+    notes.settle(KEY, claimed, an_outcome(State.ABSENT), None)
+    assert attributes()["expires"] == {"N": str(AT // 1000 + KEPT_AFTER_DELETION)}
+
+    notes.claim(KEY, notes.read(KEY), Source(8, AT, {}))
+
+    assert "expires" not in attributes()
+
+
+# The control item
+
+
+@pytest.fixture
+def control(emulator: Emulator) -> Iterator[tuple[DynamoDbControl, Callable[..., Any]]]:
+    client = a_client("dynamodb", emulator)
+    names = {"resource": "HASH", "event_id": "RANGE"}
+    client.create_table(
+        TableName="events",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    def write(**attributes: Any) -> None:
+        key = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
+        client.put_item(TableName="events", Item=key | attributes)
+
+    yield DynamoDbControl(client, "events"), write
+    client.delete_table(TableName="events")
+    client.close()
+
+
+@pytest.mark.lab
+def test_without_an_item_the_health_checks_decide_and_replication_is_active(
+    control: tuple[DynamoDbControl, Callable[..., Any]],
+) -> None:
+    reader, write = control
+
+    assert reader.control() == Control()
+    write()
+    assert reader.control() == Control()
+
+
+@pytest.mark.lab
+def test_the_item_is_read_as_it_was_written(control: tuple[DynamoDbControl, Callable[..., Any]]) -> None:
+    reader, write = control
+
+    write(serving={"S": "us-west-2"}, replication={"S": "suspended"})
+
+    assert reader.control() == Control("us-west-2", Replication.SUSPENDED)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("garbled", [{"replication": {"S": "paused"}}, {"serving": {"N": "1"}}])
+def test_a_garbled_item_is_not_guessed_at(
+    control: tuple[DynamoDbControl, Callable[..., Any]], garbled: dict[str, Any]
+) -> None:
+    reader, write = control
+    write(**garbled)
+
+    with pytest.raises(InvalidResource):
+        reader.control()

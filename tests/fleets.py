@@ -1,0 +1,98 @@
+"""A whole registry in memory, asked page by page as AWS is; `tests/contract` holds it to what the emulator does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import cast
+
+from iot_dr.errors import InvalidResource
+from iot_dr.model.entities import (
+    BillingGroup,
+    Entity,
+    GroupMembership,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+)
+from iot_dr.model.keys import SEPARATOR, shadow_key
+from iot_dr.model.questions import Answer, Call, Question
+from iot_dr.model.shadows import Shadow
+from tests.fakes import InMemoryRegistry
+from tests.shadow_fakes import InMemoryShadows
+
+
+class InMemoryFleet:
+    """`ports.FleetReader` of a registry in memory."""
+
+    def __init__(
+        self, registry: InMemoryRegistry, page_size: int = 250, shadows: InMemoryShadows | None = None
+    ) -> None:
+        self.registry = registry
+        self.shadows = shadows or InMemoryShadows()
+        self.asked: list[Call] = []
+        self._page_size = page_size
+
+    def ask(self, call: Call) -> Answer:
+        """Answer one call."""
+        self.asked.append(call)
+        if call.question in (Question.NAMED_SHADOWS, Question.SHADOW):
+            return self._shadow(call)
+        found = _ANSWERS[call.question](self.registry, call.subject)
+        return Answer(missing=True) if found is None else self._page(found, call.token)
+
+    def _shadow(self, call: Call) -> Answer:
+        thing, _, name = call.subject.partition(SEPARATOR)
+        if call.question is Question.NAMED_SHADOWS:
+            names = sorted(self.shadows.shadow_names(thing))
+            return Answer(tuple(Shadow(shadow_key(thing, one), {}) for one in names))
+        found = self.shadows.shadow(shadow_key(thing, name))
+        return Answer(missing=True) if found is None else Answer((found,))
+
+    def _page(self, entities: Iterable[Entity], token: str) -> Answer:
+        if token and not token.isdigit():
+            raise InvalidResource(f"not a place in a list: {token}")
+        start = int(token or 0)
+        ordered = sorted(entities, key=lambda entity: entity.key)
+        page = tuple(islice(ordered, start, start + self._page_size))
+        end = start + self._page_size
+        return Answer(page, str(end) if end < len(ordered) else "")
+
+
+Found = Iterable[Entity] | None
+
+
+def _one(entity: Entity | None) -> Found:
+    return None if entity is None else [entity]
+
+
+def _billed(registry: InMemoryRegistry, group: str) -> Found:
+    things = [cast(Thing, registry.thing(thing.name)) for thing in registry.things()]
+    return [Thing(one.name, billing_group=group) for one in things if one.billing_group == group]
+
+
+def _members(registry: InMemoryRegistry, group: str) -> Found:
+    names = [thing.name for thing in registry.things()]
+    return [GroupMembership(group, name) for name in names if group in registry.groups_of_thing(name)]
+
+
+_ANSWERS: dict[Question, Callable[[InMemoryRegistry, str], Found]] = {
+    Question.THING_TYPES: lambda it, _: it.thing_types(),
+    Question.BILLING_GROUPS: lambda it, _: map(BillingGroup, it.billing_group_names()),
+    Question.POLICIES: lambda it, _: (Policy(name, "") for name in it.policy_names()),
+    Question.CERTIFICATES: lambda it, _: it.certificates(),
+    Question.THING_GROUPS: lambda it, _: map(ThingGroup, it.thing_group_names()),
+    Question.THINGS: lambda it, _: (replace(thing, thing_id="") for thing in it.things()),
+    Question.BILLING_GROUP: lambda it, name: _one(it.billing_group(name)),
+    Question.POLICY: lambda it, name: _one(it.policy(name)),
+    Question.THING_GROUP: lambda it, name: _one(it.thing_group(name)),
+    Question.THINGS_OF_BILLING_GROUP: lambda it, name: _billed(it, name) if it.billing_group(name) else None,
+    Question.TARGETS_OF_POLICY: lambda it, name: (
+        [PolicyAttachment(name, target) for target in it.targets_of(name)] if it.policy(name) else None
+    ),
+    Question.THINGS_OF_GROUP: lambda it, name: _members(it, name) if it.thing_group(name) else None,
+    Question.THINGS_OF_CERTIFICATE: lambda it, name: it.things_of_certificate(name) if it.certificate(name) else None,
+    Question.CERTIFICATES_OF_THING: lambda it, name: it.principals_of_thing(name) if it.thing(name) else None,
+}

@@ -1,0 +1,249 @@
+"""What must hold for any shadow, and for any order in which workers and events come."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from iot_dr.model.exact_json import Json, Number, parse, render, to_bytes
+from iot_dr.model.keys import shadow_key
+from iot_dr.model.shadows import Document, decode_shadow_event, document_of
+from iot_dr.reconcile.shadows import halves, patch
+from tests.fakes import Calls, Killed, raising
+from tests.shadow_fakes import InMemoryShadows, ShadowWorld, Turns
+
+KEY = shadow_key("pump-17")
+NAMED = shadow_key("pump-17", "config")
+
+TYPE_TAGS = ("S", "N", "M", "L", "BOOL", "NULL", "SS", "B")
+"""What DynamoDB calls its types, and a careless copy takes for them."""
+
+names = st.one_of(
+    st.sampled_from((*TYPE_TAGS, "", "version", "state", "delta", "desired", "reported", "2024-01-31T12:00:00Z")),
+    st.text(max_size=6),
+)
+number_literals = st.one_of(
+    st.integers().map(str),
+    st.integers(min_value=10**30, max_value=10**60).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+    st.sampled_from(("0.1", "-0", "0", "1.0", "1E+2", "1e-300", "123456789012345678901234567890", "-9007199254740993")),
+)
+scalars = st.one_of(
+    st.booleans(),
+    number_literals.map(Number),
+    st.text(max_size=8),
+    st.sampled_from(("2024-01-31T12:00:00.000Z", "true", "null", "1", "\ud83d", "\U0001f600", "\u0000")),
+)
+
+
+def _nested(levels: int) -> st.SearchStrategy[Json]:
+    """Values of so many levels; an array may hold no null, and nothing else that a shadow holds may be one."""
+    if levels == 0:
+        return st.one_of(scalars, st.just({}), st.just([]))
+    below = _nested(levels - 1)
+    return st.one_of(scalars, st.lists(below, max_size=3), st.dictionaries(names, below, max_size=3))
+
+
+sections = st.dictionaries(names, _nested(5), max_size=4)
+documents: st.SearchStrategy[Document] = st.fixed_dictionaries(
+    {}, optional={"desired": sections, "reported": sections}
+).map(document_of)
+
+
+def _exact(value: Json) -> str:
+    """Text that tells apart what `==` takes for the same number."""
+    return render(value)
+
+
+@given(documents)
+def test_what_is_written_is_read_as_it_was(document: Document) -> None:
+    assert _exact(parse(to_bytes(document))) == _exact(document)
+
+
+@given(documents, documents)
+def test_the_patch_of_two_documents_makes_one_the_other(desired: Document, actual: Document) -> None:
+    region = InMemoryShadows()
+    region.put(KEY, actual)
+    found = region.shadow(KEY)
+    assert found is not None
+
+    region.update(KEY, patch(desired, found.document), found.version)
+
+    assert region.documents[KEY] == desired
+
+
+@given(documents, documents)
+def test_the_two_halves_of_a_patch_do_what_the_whole_does(desired: Document, actual: Document) -> None:
+    region = InMemoryShadows()
+    region.put(KEY, actual)
+
+    for half in halves(patch(desired, region.documents[KEY])):
+        region.put(KEY, half)
+
+    assert region.documents[KEY] == desired
+
+
+@given(documents)
+def test_equal_documents_take_no_patch(document: Document) -> None:
+    assert patch(document, document_of(parse(to_bytes(document)))) == {}
+
+
+@given(documents, documents)
+@example({"reported": {"on": True}}, {"reported": {"on": Number("1")}})
+@example({"reported": {"at": "1"}}, {"reported": {"at": Number("1")}})
+@example({"reported": {"a": {}}}, {"reported": {"a": []}})
+def test_any_document_arrives_unchanged(document: Document, before: Document) -> None:
+    world = ShadowWorld()
+    world.secondary.put(KEY, before)
+    item = world.primary.put(KEY, document)
+
+    world.replication.apply([decode_shadow_event(item)])
+
+    assert world.secondary.documents[KEY] == world.primary.documents[KEY] == document
+
+
+@given(st.sampled_from(("1" * 40, "0." + "3" * 40, "1e1500", "-" + "9" * 34)))
+def test_a_number_that_the_rule_engine_would_round_is_read_from_the_primary(literal: str) -> None:
+    world = ShadowWorld()
+    item = world.primary.put(KEY, {"reported": {"n": Number(literal)}})
+    # What the engine hands on is not what the shadow holds.
+    rounded = {**item, "payload": base64.b64encode(b'{"reported":{"n":' + b"1" * 34 + b"}}").decode()}
+
+    world.replication.apply([decode_shadow_event(rounded)])
+
+    assert _exact(world.secondary.documents[KEY]) == _exact(world.primary.documents[KEY])
+
+
+# Order, repetition, loss, and two workers
+
+Happening = Callable[[InMemoryShadows], Any]
+
+some_states = st.sampled_from(
+    (
+        '{"reported":{"on":true}}',
+        '{"reported":{"on":false,"at":1}}',
+        '{"reported":{"at":null}}',
+        '{"reported":null}',
+        '{"desired":{"on":true},"reported":{"on":true}}',
+        '{"desired":null}',
+    )
+)
+keys = st.sampled_from((KEY, KEY, NAMED))
+turns = st.lists(st.tuples(st.booleans(), st.integers(1, 12)), max_size=12).map(
+    lambda runs: [which for which, calls in runs for _ in range(calls)]
+)
+histories = st.lists(st.tuples(keys, st.one_of(some_states, some_states, st.none())), min_size=1, max_size=8)
+
+
+def _happen(world: ShadowWorld, history: Sequence[tuple[Any, str | None]]) -> list[dict[str, Any]]:
+    """Have the primary's shadows changed and deleted, and return what the rules store of it."""
+    for key, state in history:
+        world.clock.advance(1)
+        if state is not None:
+            world.primary.put(key, state)
+        elif key in world.primary.documents:
+            world.primary.remove(key)
+    return world.primary.items
+
+
+def _batches(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
+    batches, rest = [], list(items)
+    for size in (*sizes, len(rest)):
+        if rest:
+            batches.append(rest[: size or 1])
+            rest = rest[size or 1 :]
+    return batches
+
+
+@given(histories, st.randoms(use_true_random=False), st.lists(st.integers(1, 4), max_size=6), st.integers(0, 3))
+def test_any_order_repetition_and_loss_of_events_ends_the_same(
+    history: list[tuple[Any, str | None]], random: Any, sizes: list[int], lost: int
+) -> None:
+    world = ShadowWorld()
+    items = _happen(world, history)
+    told = [*items, *random.sample(items, len(items) // 2)]
+    random.shuffle(told)
+    told = told[lost:] if lost else told
+
+    for batch in _batches(told, sizes):
+        world.replication.apply(map(decode_shadow_event, batch))
+
+    if lost:
+        world.sweep()
+    assert world.secondary.documents == world.primary.documents
+
+
+@given(histories, histories, st.randoms(use_true_random=False), turns)
+@settings(max_examples=300)
+def test_two_workers_between_any_two_calls_of_each_other_end_the_same(
+    before: list[tuple[Any, str | None]], history: list[tuple[Any, str | None]], random: Any, order: list[bool]
+) -> None:
+    world = ShadowWorld()
+    for item in list(_happen(world, before)):
+        world.replication.apply([decode_shadow_event(item)])
+    world.primary.items.clear()
+    items = list(_happen(world, history))
+    random.shuffle(items)
+    divided = random.randint(0, len(items))
+
+    def worker(some: list[dict[str, Any]]) -> Callable[[Calls], object]:
+        def work(calls: Calls) -> None:
+            replication = world.worker(calls)
+            for item in some:
+                replication.apply([decode_shadow_event(item)])
+
+        return work
+
+    Turns(order).run(worker(items[:divided]), worker(items[divided:]))
+
+    # What kept changing under both is noted to be looked at again.
+    world.retry()
+    assert world.secondary.documents == world.primary.documents
+
+
+@given(histories, histories, turns, st.booleans())
+@settings(max_examples=200)
+def test_the_primary_may_change_while_one_worker_looks_and_another_applies_events(
+    before: list[tuple[Any, str | None]], history: list[tuple[Any, str | None]], order: list[bool], swapped: bool
+) -> None:
+    world = ShadowWorld()
+    for item in list(_happen(world, before)):
+        world.replication.apply([decode_shadow_event(item)])
+
+    def changing(calls: Calls) -> None:
+        replication = world.worker(calls)
+        for step in history:
+            world.primary.items.clear()
+            for item in list(_happen(world, [step])):
+                replication.apply([decode_shadow_event(item)])
+
+    def looking(calls: Calls) -> None:
+        world.worker(calls).look([KEY, NAMED])
+
+    Turns(order).run(*([looking, changing] if swapped else [changing, looking]))
+
+    world.retry()
+    assert world.secondary.documents == world.primary.documents
+
+
+@given(histories, st.integers(1, 40))
+def test_a_worker_that_dies_between_any_two_calls_leaves_what_the_repetition_ends(
+    history: list[tuple[Any, str | None]], dies_at: int
+) -> None:
+    world = ShadowWorld()
+    items = _happen(world, history)
+    world.calls.before = raising(Killed(), at=[dies_at])
+
+    for item in items:
+        for _ in range(2):
+            with suppress(Killed):
+                world.replication.apply([decode_shadow_event(item)])
+                break
+
+    assert world.secondary.documents == world.primary.documents

@@ -1,0 +1,168 @@
+"""What a snapshot is for: whatever a registry holds can be brought back from it, exactly."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.journal import Journal
+from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
+from iot_dr.model.entities import Certificate, Entity, Thing
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.regions import Side
+from iot_dr.model.standing import Standing
+from iot_dr.reconcile.translate import translate
+from iot_dr.services.restore import REGISTRY_KINDS, engine, of_things, regions_of
+from iot_dr.services.snapshot import take
+from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
+from tests.fakes import FakeClock, InMemoryRegistry
+from tests.strategies import Registry, registries
+from tests.unit.iot_dr.services.test_sync import OneAtATime
+
+
+class Kept:
+    """A registry as it was read: certificates without their PEM, as no list tells it."""
+
+    def __init__(self, registry: InMemoryRegistry) -> None:
+        self._entities = registry.entities
+
+    def entities(self, side: Side, kind: Kind) -> Iterator[Entity]:
+        assert side is Side.PRIMARY
+        return (entity for key, entity in sorted(self._entities.items()) if key.kind is kind)
+
+
+class Unwatched:
+    """A progress that nobody sees."""
+
+    def reached(self, standing: Standing) -> None:
+        """Show nothing."""
+
+
+def a_registry(entities: Registry) -> InMemoryRegistry:
+    registry = InMemoryRegistry(deprecation_wait=0)
+    registry.put(*entities.values())
+    return registry
+
+
+def written(registry: InMemoryRegistry, folder: Path) -> SnapshotFolder:
+    files = SnapshotFolder(folder / "snapshot")
+    files.begin()
+    numbers = take(Kept(registry), Side.PRIMARY, KINDS, registry.certificate, files)
+    files.complete(Manifest(PRIMARY, ACCOUNT, 1, 2, numbers))
+    return files
+
+
+def restored(
+    files: SnapshotFolder, entities: Iterable[Entity], into: InMemoryRegistry, region: str, state: Path
+) -> int:
+    """Bring entities of a snapshot into a Region's registry; how many changes that took."""
+    with ComparisonStore(state / "c.sqlite") as store, Journal(state / "j.sqlite") as journal:
+        journal.begin("restore")
+        store.put(Side.PRIMARY, entities)
+        store.put(Side.SECONDARY, into.entities.values())
+        target = OneAtATime(into)
+        restore = engine(
+            comparison=store,
+            journal=journal,
+            regions=regions_of(PRIMARY, ACCOUNT, region, ACCOUNT),
+            certificate_of=files.certificate,
+            target=target,
+            writer=target,
+            clock=FakeClock(),
+            progress=Unwatched(),
+            stop=threading.Event(),
+        )
+        planned = restore.plan()
+        standing = restore.apply(planned)
+        assert standing.complete
+        return planned.changes().total()
+
+
+def whole(files: SnapshotFolder) -> Iterator[Entity]:
+    return (entity for kind in REGISTRY_KINDS for entity in files.entities(kind))
+
+
+@given(registries())
+def test_what_is_read_back_is_what_was_written_with_every_pem_and_document(found: Registry) -> None:
+    registry = a_registry(found)
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(registry, Path(folder))
+
+        read = {entity.key: entity for entity in whole(files)}
+
+    assert read == registry.entities
+    pems = {key: one.pem for key, one in registry.entities.items() if isinstance(one, Certificate)}
+    assert {key: one.pem for key, one in read.items() if isinstance(one, Certificate)} == pems
+
+
+@given(registries())
+def test_a_second_snapshot_of_the_same_registry_is_the_same_files(found: Registry) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        once, again = (written(a_registry(found), Path(folder) / name).files[:-1] for name in ("once", "again"))
+
+        assert [file.read_bytes() for file in once] == [file.read_bytes() for file in again]
+
+
+@given(registries())
+def test_an_empty_region_becomes_what_the_snapshot_holds_and_a_second_restore_does_nothing(found: Registry) -> None:
+    registry, empty = a_registry(found), InMemoryRegistry(deprecation_wait=0)
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(registry, Path(folder))
+
+        restored(files, whole(files), empty, PRIMARY, Path(folder))
+        assert empty.entities == registry.entities
+        assert restored(files, whole(files), empty, PRIMARY, Path(folder)) == 0
+
+
+@given(registries())
+def test_in_another_region_its_policies_name_that_region(found: Registry) -> None:
+    registry, empty = a_registry(found), InMemoryRegistry(deprecation_wait=0)
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(registry, Path(folder))
+
+        restored(files, whole(files), empty, SECONDARY, Path(folder))
+
+    assert empty.entities == {key: translate(entity, REGIONS) for key, entity in registry.entities.items()}
+
+
+@given(registries(), st.data())
+def test_what_was_deleted_comes_back_and_nothing_that_came_since_goes(found: Registry, data: st.DataObject) -> None:
+    registry = a_registry(found)
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(registry, Path(folder))
+        before = registry.entities
+        doomed = data.draw(st.lists(st.sampled_from(sorted(before)), unique=True)) if before else []
+        registry.remove(*(key for key in doomed if key in registry.entities))
+        registry.put(Thing("came-since"))
+
+        restored(files, whole(files), registry, PRIMARY, Path(folder))
+
+    assert registry.entities == {**before, Key(Kind.THING, "came-since"): Thing("came-since")}
+
+
+@given(registries(), st.data())
+def test_one_thing_comes_back_with_all_that_it_needs_and_nothing_else(found: Registry, data: st.DataObject) -> None:
+    registry, empty = a_registry(found), InMemoryRegistry(deprecation_wait=0)
+    things = sorted(key.name for key in found if key.kind is Kind.THING)
+    name = data.draw(st.sampled_from([*things, "none"]))
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(registry, Path(folder))
+        chosen = list(of_things(files, {name}))
+
+        restored(files, chosen, empty, PRIMARY, Path(folder))
+
+    assert empty.thing(name) == registry.thing(name)
+    assert empty.principals_of_thing(name) == registry.principals_of_thing(name)
+    assert empty.groups_of_thing(name) == registry.groups_of_thing(name)
+    for principal in registry.principals_of_thing(name):
+        target = f"cert/{principal.certificate_id}"
+        assert empty.policies_of(target) == registry.policies_of(target)
+    assert [key for key in empty.entities if key.kind is Kind.THING] == (
+        [Key(Kind.THING, name)] if name in things else []
+    )

@@ -1,0 +1,310 @@
+"""The ports of shadows in memory, with AWS's rules; `tests/contract` holds them to what the emulator does."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from iot_dr.errors import Conflict, LimitExceeded
+from iot_dr.model.control import Control
+from iot_dr.model.exact_json import Json, Number, parse, to_bytes
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.shadows import Document, Shadow, ShadowNote, ShadowSelection, Source, digest, document_of
+from iot_dr.ports import Clock
+from iot_dr.services.replicate_shadows import Applied, ShadowReplication
+from tests.fakes import Calls, FakeClock, InMemoryLedger
+
+VERSIONS_KEPT = 48 * 3_600_000
+"""Milliseconds that AWS goes on counting after a deletion."""
+
+REGION = "us-west-2"
+
+
+@dataclass
+class _Held:
+    """A shadow, or what is left of a deleted one: its version."""
+
+    version: int = 0
+    document: Document | None = None
+    deleted_at: int = 0
+
+
+class InMemoryShadows:
+    """One Region's shadows. `longest` is how many bytes a request may have; `items` what the topic rules would store.
+
+    `keeps` is what becomes of a document that is written, for Regions that keep some otherwise.
+    """
+
+    def __init__(self, clock: Clock | None = None, *, longest: int = 16 * 1024) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.longest = longest
+        self.keeps: Callable[[Document], Document] = lambda document: document
+        self._clock = clock or FakeClock()
+        self._held: dict[Key, _Held] = {}
+        self._ids = count(1)
+        self._lock = threading.Lock()
+
+    # What a test asks or arranges
+
+    @property
+    def documents(self) -> dict[Key, Document]:
+        """What the Region holds."""
+        return {key: held.document for key, held in self._held.items() if held.document is not None}
+
+    def put(self, key: Key, state: str | Document) -> dict[str, Any]:
+        """Update a shadow, as a device or an app would; return the item that the rule stores."""
+        change = parse(state) if isinstance(state, str) else state
+        self._merge(key, change)
+        return self._told(key, "UPDATED")
+
+    def become(self, key: Key, document: Document) -> dict[str, Any]:
+        """Have a shadow hold exactly this, in as many updates as that takes."""
+        if key in self.documents:
+            self._merge(key, {"desired": None, "reported": None})
+        return self.put(key, document)
+
+    def remove(self, key: Key) -> dict[str, Any]:
+        """Delete a shadow, as an app would; return the item that the rule stores."""
+        self.delete(key)
+        return self._told(key, "DELETED")
+
+    def _told(self, key: Key, operation: str) -> dict[str, Any]:
+        held, now = self._held[key], self._clock()
+        item: dict[str, Any] = {
+            "resource": key.name,
+            "event_id": f"event-{next(self._ids)}",
+            "operation": operation,
+            "version": held.version,
+            "timestamp": now // 1000,
+            "accepted_at": now,
+        }
+        if key.other:
+            item["shadow"] = key.other
+        if held.document is not None:
+            item["payload"] = base64.b64encode(to_bytes(held.document)).decode()
+        self.items.append(item)
+        return item
+
+    # Reader
+
+    def shadow(self, key: Key) -> Shadow | None:
+        """Read a shadow."""
+        with self._lock:
+            held = self._held.get(key)
+            if held is None or held.document is None:
+                return None
+            return Shadow(key, copy.deepcopy(held.document), held.version, self._clock() // 1000 * 1000)
+
+    def shadow_names(self, thing: str) -> frozenset[str]:
+        """List the names of a thing's named shadows."""
+        return frozenset(key.other for key in self.documents if key.name == thing and key.other)
+
+    # Writer
+
+    def make(self, key: Key) -> None:
+        """Have a shadow exist."""
+        self._merge(key, {})
+
+    def update(self, key: Key, change: Document, version: int) -> int:
+        """Merge a change into the document of this version."""
+        return self._merge(key, change, version)
+
+    def delete(self, key: Key) -> None:
+        """Delete a shadow; already gone is success."""
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None and held.document is not None:
+                self._held[key] = _Held(held.version, None, self._clock())
+
+    def _merge(self, key: Key, change: Document, version: int | None = None) -> int:
+        with self._lock:
+            if len(to_bytes({"state": change})) > self.longest:
+                raise LimitExceeded("RequestEntityTooLargeException")
+            held = self._held.get(key, _Held())
+            if held.document is None and self._clock() - held.deleted_at > VERSIONS_KEPT:
+                held = _Held()
+            # A deleted shadow still has a version that an update may name.
+            if version is not None and version != held.version:
+                raise Conflict(f"{key} has version {held.version}")
+            state = copy.deepcopy(held.document or {})
+            _merge_into(state, copy.deepcopy(change))
+            self._held[key] = _Held(held.version + 1, self.keeps(document_of(state)))
+            return held.version + 1
+
+
+def _merge_into(base: dict[str, Json], change: dict[str, Json]) -> None:
+    for name, value in change.items():
+        present = base.get(name)
+        if value is None:
+            base.pop(name, None)
+        elif isinstance(value, dict):
+            base[name] = below = present if isinstance(present, dict) else {}
+            _merge_into(below, value)
+        else:
+            base[name] = value
+
+
+@dataclass
+class InMemoryShadowNotes:
+    """What the ledger notes of shadows; outcomes go to the ledger that it shares its items with."""
+
+    ledger: InMemoryLedger
+    notes: dict[Key, ShadowNote] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, key: Key) -> ShadowNote:
+        """Return what is noted now."""
+        outcome = self.ledger.outcome(key)
+        owned = key in self.ledger.owned([key])
+        return replace(self.notes.get(key, ShadowNote()), state=outcome.state if outcome else None, owned=owned)
+
+    def claim(self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None) -> ShadowNote:
+        """Note that this state is about to be written, if nobody has claimed since."""
+        with self.lock:
+            note = self.notes.get(key, ShadowNote())
+            if note.claims != over.claims:
+                raise Conflict(f"{key} was claimed")
+            if owned_at is not None:
+                self.ledger.intend([key], owned_at)
+            self.notes[key] = replace(
+                note,
+                claims=over.claims + 1,
+                version=source.version,
+                source_at=source.at,
+                deleted=source.document is None,
+            )
+        return self.read(key)
+
+    def settle(self, key: Key, claimed: ShadowNote, outcome: Outcome, written: Shadow | None) -> bool:
+        """Note how the write of a claim ended, if nobody has claimed since."""
+        with self.lock:
+            note = self.notes.get(key, ShadowNote())
+            if note.claims != claimed.claims:
+                return False
+            self.notes[key] = replace(
+                note,
+                settled=claimed.claims,
+                copy_version=written.version if written else 0,
+                digest=digest(written.document) if written else "",
+            )
+            if outcome.state is State.ABSENT:
+                self.ledger.notes.pop(key, None)
+            else:
+                self.ledger.record(outcome)
+            return True
+
+
+@dataclass
+class FixedControl:
+    """A control item that a test sets."""
+
+    now: Control = field(default_factory=Control)
+
+    def control(self) -> Control:
+        """Return what is in force now."""
+        return self.now
+
+
+class ShadowWorld:
+    """Two Regions in memory with the replication of shadows between them; `calls` sees every call of a port."""
+
+    def __init__(self, selection: ShadowSelection | None = None) -> None:
+        self.clock = FakeClock()
+        self.primary, self.secondary = InMemoryShadows(self.clock), InMemoryShadows(self.clock)
+        self.ledger = InMemoryLedger()
+        self.notes = InMemoryShadowNotes(self.ledger)
+        self.control = FixedControl()
+        self.calls = Calls()
+        self.replication = self.worker(self.calls, selection)
+
+    def worker(self, calls: Calls, selection: ShadowSelection | None = None) -> ShadowReplication:
+        """Return another worker, whose calls go through `calls`."""
+        return ShadowReplication(
+            primary=calls.through("primary", self.primary),
+            secondary=calls.through("secondary", self.secondary),
+            ledger=calls.through("ledger", self.ledger),
+            notes=calls.through("notes", self.notes),
+            control=calls.through("control", self.control),
+            region=REGION,
+            clock=self.clock,
+            selection=selection,
+        )
+
+    def sweep(self) -> Applied:
+        """Look at all shadows of all things that either Region knows."""
+        things = {key.name for key in (*self.primary.documents, *self.secondary.documents)}
+        return self.replication.look([Key(Kind.THING_SHADOWS, thing) for thing in sorted(things)])
+
+    def retry(self) -> Applied:
+        """Look at what is due, whatever the pause."""
+        self.clock.advance(25 * 3600)
+        return self.replication.look(list(self.ledger.due(self.clock())))
+
+
+Work = Callable[[Calls], object]
+
+
+class Turns:
+    """Lets two threads go on in turn, one port call each time, in an order that a test decides; then to their ends."""
+
+    def __init__(self, order: Sequence[bool]) -> None:
+        self._order = list(order)
+        self._changed = threading.Condition()
+        self._running = {False, True}
+
+    def run(self, *workers: Work) -> None:
+        """Run two workers to their ends, each with `Calls` that wait for its turn."""
+        failures: list[BaseException] = []
+
+        def work(which: bool, worker: Work) -> None:
+            try:
+                worker(
+                    Calls(before=lambda _name, _number: self._await(which), after=lambda _name, _number: self._go_on())
+                )
+            except BaseException as error:  # noqa: BLE001  # handed to the test's own thread
+                failures.append(error)
+            finally:
+                self._end(which)
+
+        threads = [threading.Thread(target=work, args=(bool(index), worker)) for index, worker in enumerate(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive(), "a worker waits for ever"
+        for failure in failures:
+            raise failure
+
+    def _has_turn(self, which: bool) -> bool:
+        wanted = self._order[0] if self._order else False
+        return wanted is which or len(self._running) == 1
+
+    def _await(self, which: bool) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._has_turn(which), timeout=10)
+
+    def _go_on(self) -> None:
+        with self._changed:
+            del self._order[:1]
+            self._changed.notify_all()
+
+    def _end(self, which: bool) -> None:
+        with self._changed:
+            self._running.discard(which)
+            self._changed.notify_all()
+
+
+def numbers(*literals: str) -> list[Number]:
+    """Numbers as they stand in a document."""
+    return [Number(literal) for literal in literals]
+
+
+def states(applied: Applied) -> list[State]:
+    """How a batch ended, shadow by shadow."""
+    return [outcome.state for outcome in applied.outcomes]

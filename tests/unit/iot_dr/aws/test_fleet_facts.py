@@ -1,0 +1,108 @@
+"""What is asked of a fleet, against the SDK's stub."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from iot_dr.aws.fleet_facts import COUNTED_PAGES, PAGE_SIZE, FleetFacts
+from iot_dr.errors import RegionUnavailable
+from iot_dr.model.fleets import FleetSize, Validity
+
+END = datetime(2030, 1, 1, tzinfo=UTC)
+ID = "a" * 64
+
+
+@pytest.fixture
+def stub() -> Iterator[Stubber]:
+    client = boto3.client("iot", region_name="us-east-1")
+    with Stubber(client) as stubbed:
+        yield stubbed
+        stubbed.assert_no_pending_responses()
+
+
+@pytest.fixture
+def facts(stub: Stubber) -> FleetFacts:
+    return FleetFacts(stub.client)
+
+
+def page(number: int, token: str = "") -> dict[str, Any]:
+    things = [{"thingName": str(one)} for one in range(number)]
+    return {"things": things, **({"nextToken": token} if token else {})}
+
+
+def test_the_index_counts_the_things_in_one_call(stub: Stubber, facts: FleetFacts) -> None:
+    stub.add_response("get_statistics", {"statistics": {"count": 1_000_000}}, {"queryString": "thingName:*"})
+
+    assert facts.size() == FleetSize(1_000_000)
+
+
+def test_where_no_index_counts_the_list_does(stub: Stubber, facts: FleetFacts) -> None:
+    stub.add_client_error("get_statistics", "IndexNotReadyException")
+    stub.add_response("list_things", page(250, "more"), {"maxResults": PAGE_SIZE})
+    stub.add_response("list_things", page(3), {"maxResults": PAGE_SIZE, "nextToken": "more"})
+
+    assert facts.size() == FleetSize(253)
+
+
+def test_a_list_without_end_is_counted_for_a_few_seconds_only(stub: Stubber, facts: FleetFacts) -> None:
+    stub.add_client_error("get_statistics", "InvalidRequestException")
+    for number in range(COUNTED_PAGES):
+        stub.add_response("list_things", page(PAGE_SIZE, f"page {number}"))
+
+    assert facts.size() == FleetSize(PAGE_SIZE * COUNTED_PAGES, exact=False)
+
+
+def test_a_region_that_does_not_answer_is_not_an_empty_fleet(stub: Stubber, facts: FleetFacts) -> None:
+    stub.add_client_error("get_statistics", "InternalFailureException", http_status_code=500)
+
+    with pytest.raises(RegionUnavailable):
+        facts.size()
+
+
+def described(identifier: str, **fields: Any) -> dict[str, Any]:
+    return {"certificateDescription": {"certificateId": identifier, "status": "ACTIVE", **fields}}
+
+
+def test_the_certificates_registered_first_are_read_and_no_more_than_asked(stub: Stubber, facts: FleetFacts) -> None:
+    listed = {"certificates": [{"certificateId": one * 64} for one in "abc"]}
+    stub.add_response("list_certificates", listed, {"ascendingOrder": True, "pageSize": PAGE_SIZE})
+    stub.add_response(
+        "describe_certificate", described("a" * 64, validity={"notAfter": END}), {"certificateId": "a" * 64}
+    )
+    stub.add_client_error("describe_certificate", "ResourceNotFoundException")
+
+    assert list(facts.oldest(2)) == [Validity("a" * 64, int(END.timestamp() * 1000), active=True)]
+
+
+def test_the_certificates_of_a_policy_are_found_among_its_targets(stub: Stubber, facts: FleetFacts) -> None:
+    targets = [f"arn:aws:iot:us-east-1:123456789012:cert/{ID}", "arn:aws:iot:us-east-1:123456789012:thinggroup/g"]
+    stub.add_response("list_targets_for_policy", {"targets": targets}, {"policyName": "probe"})
+    stub.add_response("describe_certificate", described(ID, status="INACTIVE"), {"certificateId": ID})
+
+    assert list(facts.of_policy("probe")) == [Validity(ID, None, active=False)]
+
+
+def test_a_policy_that_is_not_there_has_no_certificates(stub: Stubber, facts: FleetFacts) -> None:
+    stub.add_client_error("list_targets_for_policy", "ResourceNotFoundException")
+
+    assert list(facts.of_policy("probe")) == []
+
+
+def test_the_first_dynamic_group_ends_the_search(stub: Stubber, facts: FleetFacts) -> None:
+    groups = {"thingGroups": [{"groupName": name} for name in ("plain", "dynamic", "other")]}
+    stub.add_response("list_thing_groups", groups, {"recursive": True, "maxResults": PAGE_SIZE})
+    stub.add_response("describe_thing_group", {"thingGroupName": "plain"}, {"thingGroupName": "plain"})
+    answer = {"thingGroupName": "dynamic", "queryString": "attributes.site:mill"}
+    stub.add_response("describe_thing_group", answer, {"thingGroupName": "dynamic"})
+
+    assert facts.first_dynamic_group() == "dynamic"
+
+
+def test_no_dynamic_group_is_no_name(stub: Stubber, facts: FleetFacts) -> None:
+    stub.add_response("list_thing_groups", {"thingGroups": []}, {"recursive": True, "maxResults": PAGE_SIZE})
+
+    assert facts.first_dynamic_group() == ""

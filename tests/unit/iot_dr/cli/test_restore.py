@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from iot_dr.cli import restore as module
+from iot_dr.cli.main import cli
+from iot_dr.model.keys import Kind, thing_key
+from iot_dr.model.standing import Ending, Planned, Settled, Standing, Step
+from iot_dr.runtime.restoring import RestoreSettings
+
+TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
+
+
+class Restoring:
+    """A restore of which a test says how it goes."""
+
+    taken_up = False
+
+    def __init__(self, planned: Planned, standing: Standing) -> None:
+        self._planned, self._standing = planned, standing
+
+    def plan(self) -> Planned:
+        return self._planned
+
+    def apply(self) -> Standing:
+        return self._standing
+
+    def problems(self) -> Iterator[Settled]:
+        return iter([Settled(thing_key("pump-17"), Ending.FAILED, "AWS refuses it")] if self._standing.failed else [])
+
+    def uses(self) -> Mapping[str, Any]:
+        return {}
+
+
+ONE = Planned(Counter({(Kind.THING, Step.CREATE): 1}))
+DONE = Standing({Kind.THING: 1}, {Kind.THING: 1})
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, *arguments: str, planned: Planned = ONE, standing: Standing = DONE
+) -> tuple[Result, list[Any]]:
+    asked: list[Any] = []
+
+    @contextmanager
+    def open_restore(settings: RestoreSettings, source: str, _watch: object) -> Iterator[Restoring]:
+        asked.extend((settings, source))
+        yield Restoring(planned, standing)
+
+    monkeypatch.setattr(module, "open_restore", open_restore)
+    return CliRunner().invoke(cli, ["restore", *arguments], env=TOOLSRC), asked
+
+
+def test_a_dry_run_shows_the_plan_and_how_to_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, asked = run(monkeypatch, "today")
+
+    assert result.exit_code == 1
+    assert asked == [RestoreSettings("us-east-1"), "today"]
+    assert "restore today --into primary --apply`." in " ".join(result.stdout.split())
+
+
+def test_where_nothing_differs_it_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = run(monkeypatch, "today", planned=Planned())
+
+    assert (result.exit_code, result.stdout) == (0, "Nothing differs.\n")
+
+
+def test_either_region_one_thing_or_shadows_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--into", "secondary", "--thing", "a", "--thing", "b", "--shadows", "--apply", "--format", "json")
+    result, asked = run(monkeypatch, "s3://mine/today", *arguments)
+
+    assert result.exit_code == 0
+    assert asked == [RestoreSettings("us-west-2", ("a", "b"), shadows=True), "s3://mine/today"]
+    assert json.loads(result.stdout)["done"] == 1
+
+
+def test_what_failed_is_told_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = run(monkeypatch, "today", "--apply", standing=Standing({Kind.THING: 1}, {Kind.THING: 1}, failed=1))
+
+    assert result.exit_code == 1
+    assert "AWS refuses it" in result.stdout

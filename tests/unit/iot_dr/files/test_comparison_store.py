@@ -1,0 +1,230 @@
+"""What was read of both Regions is on disk with the place where the reading stands, and comes out side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.files import comparison_store
+from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.model.differences import Difference, Pair, Sigil
+from iot_dr.model.entities import Certificate, CertificateStatus, Policy, PolicyAttachment, Thing, ThingPrincipal
+from iot_dr.model.keys import Kind, certificate_target, policy_key, thing_key
+from iot_dr.model.questions import Answer, Call, Question
+from iot_dr.model.regions import Side
+from tests.builders import a_certificate, a_dynamic_group, a_group, a_policy, a_thing
+
+THINGS = Call(Question.THINGS)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "comparison.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[ComparisonStore]:
+    with ComparisonStore(path) as opened:
+        yield opened
+
+
+def names(store: ComparisonStore, **wanted: bool) -> list[str]:
+    return [pair.key.name for pair in store.pairs(Kind.THING, **wanted)]
+
+
+def test_what_was_kept_is_there_for_the_next_process(path: Path) -> None:
+    with ComparisonStore(path) as store:
+        store.keep(Side.PRIMARY, [(THINGS, Answer((a_thing("a"),), "next"))])
+        store.set_fact("began", "17")
+
+    with ComparisonStore(path) as store:
+        assert store.token(Side.PRIMARY, Question.THINGS) == "next"
+        assert store.token(Side.SECONDARY, Question.THINGS) == ""
+        assert names(store) == ["a"]
+        assert store.fact("began") == "17"
+
+
+def test_a_list_that_was_read_to_its_end_says_so(store: ComparisonStore) -> None:
+    store.keep(Side.PRIMARY, [(THINGS, Answer((), "next")), (Call(Question.THINGS, token="next"), Answer(()))])
+
+    assert store.token(Side.PRIMARY, Question.THINGS) is None
+
+
+def test_nothing_of_a_batch_is_kept_if_the_process_ends_within_it(store: ComparisonStore) -> None:
+    def answers() -> Iterator[tuple[Call, Answer]]:
+        yield THINGS, Answer((a_thing("a"),), "next")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.keep(Side.PRIMARY, answers())
+
+    assert store.token(Side.PRIMARY, Question.THINGS) == ""
+    assert names(store) == []
+
+
+def test_both_regions_come_side_by_side_in_order_of_names(
+    store: ComparisonStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison_store, "CHUNK", 4)
+    store.put(Side.PRIMARY, [a_thing(f"thing-{number}") for number in range(7)])
+    store.put(Side.SECONDARY, [a_thing(f"thing-{number}", {"a": "b"}) for number in range(3, 9)])
+
+    pairs = list(store.pairs(Kind.THING))
+
+    assert [pair.key.name for pair in pairs] == [f"thing-{number}" for number in range(9)]
+    assert [(pair.primary is None, pair.secondary is None) for pair in pairs] == [
+        *[(False, True)] * 3,
+        *[(False, False)] * 4,
+        *[(True, False)] * 2,
+    ]
+    behind = store.pairs(Kind.THING, thing_key("thing-6"))
+    assert [pair.key.name for pair in behind] == ["thing-7", "thing-8"]
+    assert store.pair(thing_key("thing-8")) == Pair(thing_key("thing-8"), None, a_thing("thing-8", {"a": "b"}))
+    assert store.pair(thing_key("none")) == Pair(thing_key("none"))
+
+
+def test_what_reads_the_same_can_be_left_out(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [a_thing("same"), a_thing("other"), a_thing("one")])
+    store.put(Side.SECONDARY, [Thing("same", version=9), a_thing("other", {"a": "b"})])
+
+    assert names(store, differing=True) == ["one", "other"]
+
+
+def test_a_description_stays_whatever_the_list_says_later(store: ComparisonStore) -> None:
+    policy = a_policy()
+    store.keep(Side.PRIMARY, [(Call(Question.POLICY, policy.name), Answer((policy,)))])
+    store.keep(Side.PRIMARY, [(Call(Question.POLICIES), Answer((Policy(policy.name, ""),)))])
+
+    assert store.pair(policy.key).primary == policy
+
+
+def test_a_subject_is_pending_until_it_is_answered_to_its_end(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [a_policy("a"), a_policy("b")])
+    targets = Call(Question.TARGETS_OF_POLICY, "a")
+
+    store.keep(Side.PRIMARY, [(targets, Answer((PolicyAttachment("a", "cert/1"),), "next"))])
+    assert list(store.pending(Side.PRIMARY, Question.TARGETS_OF_POLICY)) == ["a", "b"]
+    assert store.token(Side.PRIMARY, Question.TARGETS_OF_POLICY, "a") == "next"
+
+    store.keep(Side.PRIMARY, [(Call(Question.TARGETS_OF_POLICY, "a", "next"), Answer(()))])
+    assert list(store.pending(Side.PRIMARY, Question.TARGETS_OF_POLICY)) == ["b"]
+    assert store.left(Side.PRIMARY, Question.TARGETS_OF_POLICY) == 1
+    assert store.left(Side.SECONDARY, Question.TARGETS_OF_POLICY) == 0
+
+
+def test_a_subject_that_only_one_region_has_can_be_left_out(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [a_policy("shared"), a_policy("one")])
+    store.put(Side.SECONDARY, [a_policy("shared"), a_policy("other")])
+
+    assert list(store.pending(Side.PRIMARY, Question.POLICY, on_both_sides=True)) == ["shared"]
+    assert store.left(Side.SECONDARY, Question.POLICY, on_both_sides=True) == 1
+
+
+def test_the_things_of_a_dynamic_group_are_never_asked_for(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [a_group("site"), a_dynamic_group("hot")])
+
+    assert list(store.pending(Side.PRIMARY, Question.THINGS_OF_GROUP)) == ["site"]
+
+
+def test_a_subject_that_is_gone_is_gone(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [a_policy("gone")])
+    store.keep(Side.PRIMARY, [(Call(Question.POLICY, "gone"), Answer(missing=True))])
+
+    assert store.pair(policy_key("gone")) == Pair(policy_key("gone"))
+
+
+def test_an_unreadable_subject_keeps_the_reason_and_is_not_asked_again(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [a_policy("broken")])
+    store.keep(Side.PRIMARY, [(Call(Question.POLICY, "broken"), Answer(unreadable="no JSON"))])
+
+    assert store.pair(policy_key("broken")) == Pair(policy_key("broken"), unreadable={Side.PRIMARY: "no JSON"})
+    assert not list(store.pending(Side.PRIMARY, Question.POLICY))
+
+
+def test_the_billing_group_becomes_a_field_of_its_things(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [a_thing("a", {"site": "north"}), a_thing("b")])
+    in_group = Answer((Thing("a", billing_group="costs"), Thing("never-listed", billing_group="costs")))
+    store.keep(Side.PRIMARY, [(Call(Question.THINGS_OF_BILLING_GROUP, "costs"), in_group)])
+
+    assert list(store.entities(Side.PRIMARY, Kind.THING)) == [
+        Thing("a", {"site": "north"}, billing_group="costs"),
+        Thing("b"),
+    ]
+
+
+def test_nothing_of_the_health_checker_comes_out(store: ComparisonStore) -> None:
+    probe, device = a_certificate("probe"), a_certificate("device")
+    policies = [Policy("iot-dr-probe-1", "{}"), Policy("pumps", "{}")]
+    attachments = [
+        PolicyAttachment(policy.name, certificate_target(one.certificate_id))
+        for policy, one in zip(policies, (probe, device), strict=True)
+    ]
+    principals = [ThingPrincipal("iot-dr-probe-1", probe.certificate_id), ThingPrincipal("a", device.certificate_id)]
+    store.put(Side.PRIMARY, [*policies, probe, device, a_thing("iot-dr-probe-1"), a_thing("a"), *attachments])
+    store.put(Side.PRIMARY, principals)
+    store.forget_probes()
+
+    found = [entity.key for kind in Kind for entity in store.entities(Side.PRIMARY, kind)]
+
+    assert found == [policies[1].key, device.key, thing_key("a"), attachments[1].key, principals[1].key]
+    assert [store.number(Side.PRIMARY, kind) for kind in (Kind.CERTIFICATE, Kind.THING, Kind.POLICY)] == [1, 1, 1]
+
+
+def test_relations_come_in_the_order_of_their_certificates(store: ComparisonStore) -> None:
+    store.put(Side.PRIMARY, [ThingPrincipal("a", "2"), ThingPrincipal("b", "1"), ThingPrincipal("a", "1")])
+
+    found = [(pair.key.name, pair.key.other) for pair in store.pairs(Kind.THING_PRINCIPAL)]
+    assert found == [("a", "1"), ("b", "1"), ("a", "2")]
+    first = next(store.pairs(Kind.THING_PRINCIPAL)).key
+    assert next(store.pairs(Kind.THING_PRINCIPAL, first)).key.name == "b"
+
+
+def test_differences_come_in_the_order_of_their_places(store: ComparisonStore) -> None:
+    late, early = thing_key("a"), ThingPrincipal("z", "1").key
+    store.note(
+        [(Difference(late, Sigil.MISSING, "late"), (3, 0)), (Difference(early, Sigil.SURPLUS, "early"), (0, -1))]
+    )
+
+    assert list(store.noted()) == [(early, Sigil.SURPLUS, "early"), (late, Sigil.MISSING, "late")]
+    store.forget_noted()
+    assert not list(store.noted())
+
+
+def test_threads_read_while_another_writes(store: ComparisonStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison_store, "CHUNK", 10)
+    store.put(Side.PRIMARY, [a_thing(f"{number:04}") for number in range(500)])
+    found: list[int] = []
+
+    def read() -> None:
+        found.append(sum(1 for _ in store.pairs(Kind.THING)))
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(50):
+        store.put(Side.SECONDARY, [Certificate(str(number), CertificateStatus.ACTIVE)])
+    for reader in readers:
+        reader.join()
+
+    assert found == [500] * 3
+
+
+def test_a_file_that_is_none_of_these_is_refused_with_the_mend(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("not a database, but long enough to be taken for one" * 100)
+
+    with pytest.raises(ConfigurationError, match="delete it, or give another folder by --state"):
+        ComparisonStore(path)
+
+
+def test_a_file_of_another_format_is_begun_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ComparisonStore(path) as store:
+        store.put(Side.PRIMARY, [a_thing()])
+    monkeypatch.setattr(comparison_store, "FORMAT", comparison_store.FORMAT + 1)
+
+    with ComparisonStore(path) as store:
+        assert store.number(Side.PRIMARY, Kind.THING) == 0

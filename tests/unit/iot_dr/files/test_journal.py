@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.files.journal import CHUNK, Journal
+from iot_dr.model.keys import Kind, certificate_key, policy_attachment_key, thing_key
+from iot_dr.model.standing import Ending, Settled
+
+THING = thing_key("pump-17")
+RELATION = policy_attachment_key("pumps", "cert/0af3")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.sqlite"
+
+
+def test_what_ended_is_known_after_the_process_is_gone(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.begin("run 1")
+        journal.settle(Settled(THING, Ending.DONE))
+        journal.settle(Settled(RELATION, Ending.FAILED, "not today"))
+
+    with Journal(path) as journal:
+        assert journal.unfinished == "run 1"
+        assert journal.endings((THING, RELATION, thing_key("other"))) == {THING: Ending.DONE, RELATION: Ending.FAILED}
+        assert list(journal.with_ending(Ending.FAILED)) == [Settled(RELATION, Ending.FAILED, "not today")]
+        assert journal.ending(thing_key("other")) is None
+
+
+def test_the_journal_of_another_comparison_is_begun_anew(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.begin("run 1")
+        journal.settle(Settled(THING, Ending.DONE))
+
+        journal.begin("run 2")
+        assert journal.ending(THING) is None
+
+
+def test_a_run_is_unfinished_from_its_beginning_to_its_end(path: Path) -> None:
+    with Journal(path) as journal:
+        assert not journal.unfinished
+        journal.begin("run 1")
+        assert journal.unfinished == "run 1"
+        journal.finish()
+        assert not journal.unfinished
+        journal.begin("run 2")
+        assert journal.unfinished == "run 2"
+
+
+def test_what_failed_may_be_taken_as_not_begun(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.settle(Settled(THING, Ending.DONE))
+        journal.settle(Settled(RELATION, Ending.FAILED))
+
+        journal.forget(Ending.FAILED)
+
+        assert journal.endings((THING, RELATION)) == {THING: Ending.DONE}
+
+
+def test_ends_are_counted_by_kind_and_the_last_one_counts(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.settle(Settled(THING, Ending.LEFT))
+        for key in (THING, thing_key("pump-18"), certificate_key("0af3"), RELATION):
+            journal.settle(Settled(key, Ending.DONE))
+
+        done = {Kind.THING: 2, Kind.CERTIFICATE: 1, Kind.POLICY_ATTACHMENT: 1}
+        assert journal.numbers(Ending.DONE) == Counter(done)
+        assert journal.numbers(Ending.LEFT) == Counter()
+
+
+def test_any_number_of_ends_is_read(path: Path) -> None:
+    keys = [thing_key(f"pump-{number:05}") for number in range(2 * CHUNK + 1)]
+    with Journal(path) as journal:
+        for key in keys:
+            journal.settle(Settled(key, Ending.LEFT))
+
+        assert [settled.key for settled in journal.with_ending(Ending.LEFT)] == keys
+        assert journal.endings(keys) == dict.fromkeys(keys, Ending.LEFT)
+
+
+def test_a_file_that_is_no_journal_is_refused_with_the_mend(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("not a database, but long enough to be taken for one" * 100)
+
+    with pytest.raises(ConfigurationError, match="delete it"):
+        Journal(path)

@@ -1,0 +1,134 @@
+"""The files of a snapshot: readable, comparable, whole or none."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iot_dr.errors import ConfigurationError, InvalidResource
+from iot_dr.files.snapshot_folder import KINDS, MANIFEST, Manifest, SnapshotFolder
+from iot_dr.model.entities import Certificate, CertificateStatus, PolicyAttachment
+from iot_dr.model.exact_json import parse
+from iot_dr.model.keys import Kind, shadow_key
+from iot_dr.model.shadows import Shadow
+from tests.builders import a_certificate, a_policy, a_thing
+
+MANIFEST_OF_NOTHING = Manifest("us-east-1", "123456789012", 1, 2, {})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SnapshotFolder:
+    made = SnapshotFolder(tmp_path / "snapshot")
+    made.begin()
+    return made
+
+
+def text(folder: SnapshotFolder, kind: Kind) -> str:
+    (file,) = [file for file in folder.files if file.stem == kind]
+    return file.read_text()
+
+
+def test_a_line_begins_with_what_names_the_resource_and_holds_what_is_compared(folder: SnapshotFolder) -> None:
+    thing = replace(a_thing("pump-17", {"site": "ü", "a": "1"}), version=7, thing_id="id")
+
+    assert folder.write(Kind.THING, [thing]) == 1
+    assert text(folder, Kind.THING) == '{"name": "pump-17", "attributes": {"a": "1", "site": "ü"}}\n'
+
+
+def test_a_policys_document_stands_as_json_and_a_certificate_with_its_pem(folder: SnapshotFolder) -> None:
+    folder.write(Kind.POLICY, [a_policy()])
+    folder.write(Kind.CERTIFICATE, [a_certificate("one")])
+
+    assert json.loads(text(folder, Kind.POLICY))["document"]["Version"] == "2012-10-17"
+    assert json.loads(text(folder, Kind.CERTIFICATE))["pem"] == "PEM of one"
+    assert list(folder.entities(Kind.POLICY)) == [a_policy()]
+
+
+def test_a_shadows_numbers_stand_as_the_device_wrote_them(folder: SnapshotFolder) -> None:
+    document = parse('{"reported":{"t":1E+2,"big":12345678901234567890123,"x":0.10}}')
+    shadow = Shadow(shadow_key("pump-17", "config"), document, version=3)
+
+    folder.write(Kind.SHADOW, [shadow])
+
+    assert '"big":12345678901234567890123' in text(folder, Kind.SHADOW)
+    assert "1E+2" in text(folder, Kind.SHADOW)
+    assert list(folder.entities(Kind.SHADOW)) == [replace(shadow, version=0)]
+
+
+def test_relations_have_both_names(folder: SnapshotFolder) -> None:
+    folder.write(Kind.POLICY_ATTACHMENT, [PolicyAttachment("pumps", "cert/abc")])
+
+    assert json.loads(text(folder, Kind.POLICY_ATTACHMENT)) == {"policy": "pumps", "target": "cert/abc"}
+
+
+def test_what_is_written_to_an_old_snapshot_is_no_whole_one_until_its_end(folder: SnapshotFolder) -> None:
+    folder.complete(MANIFEST_OF_NOTHING)
+    assert folder.manifest() == MANIFEST_OF_NOTHING
+
+    folder.begin()
+
+    with pytest.raises(ConfigurationError, match="holds no whole snapshot"):
+        folder.manifest()
+
+
+def test_a_kind_that_was_cut_off_leaves_no_file(folder: SnapshotFolder) -> None:
+    def cut_off() -> object:
+        yield a_thing()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.write(Kind.THING, cut_off())  # type: ignore[arg-type]  # it ends before its second
+
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        list(folder.entities(Kind.THING))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [('{"format": 99', "cannot be read"), ('{"other": 1}', "cannot be read"), (None, "of format 99")],
+)
+def test_what_cannot_be_read_is_refused(folder: SnapshotFolder, manifest: str | None, words: str) -> None:
+    if manifest is None:
+        folder.complete(replace(MANIFEST_OF_NOTHING, format=99))
+    else:
+        folder.files[-1].write_text(manifest)
+
+    with pytest.raises(ConfigurationError, match=words):
+        folder.manifest()
+
+
+def test_a_line_that_is_no_resource_is_named(folder: SnapshotFolder) -> None:
+    folder.write(Kind.THING, [a_thing("a")])
+    with folder.files[KINDS.index(Kind.THING)].open("a") as file:
+        file.write("nonsense\n")
+
+    with pytest.raises(InvalidResource, match=r"thing\.jsonl:2 is no thing"):
+        list(folder.entities(Kind.THING))
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_the_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ConfigurationError, match="give another folder"):
+        SnapshotFolder(tmp_path / "file" / "snapshot").begin()
+
+
+def test_the_file_that_completes_a_snapshot_comes_last(folder: SnapshotFolder) -> None:
+    assert folder.files[-1].name == MANIFEST
+    assert len(folder.files) == len(KINDS) + 1
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=4), unique=True), st.text("abc", min_size=1, max_size=4))
+def test_any_certificate_is_found_in_the_sorted_file_and_no_other(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], wanted: str
+) -> None:
+    folder = SnapshotFolder(tmp_path_factory.mktemp("snapshot"))
+    pems = {name: f"PEM {name}" * (len(name) * 3) for name in names}
+    folder.write(Kind.CERTIFICATE, [Certificate(name, CertificateStatus.ACTIVE, pems[name]) for name in sorted(names)])
+
+    for name in {*names, wanted}:
+        found = folder.certificate(name)
+        assert (found.pem if found else None) == pems.get(name)

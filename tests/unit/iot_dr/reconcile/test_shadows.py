@@ -1,0 +1,122 @@
+"""Which state of a shadow is newer, and the update that makes one document the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iot_dr.model.exact_json import parse
+from iot_dr.model.keys import shadow_key
+from iot_dr.model.shadows import Operation, ShadowEvent, ShadowNote, Source
+from iot_dr.reconcile.shadows import RESET_AFTER, Order, halves, is_outdated, newest, order, patch
+
+KEY = shadow_key("pump-17")
+NOW = 1_700_000_000_000
+
+
+def an_update(version: int, at: int = NOW, **changes: Any) -> ShadowEvent:
+    return ShadowEvent(KEY, Operation.UPDATED, version, at, **{"document": {}} | changes)
+
+
+def a_deletion(version: int, at: int = NOW) -> ShadowEvent:
+    return ShadowEvent(KEY, Operation.DELETED, version, at)
+
+
+def a_note(version: int = 7, **changes: Any) -> ShadowNote:
+    return ShadowNote(**{"claims": 3, "settled": 3, "version": version, "source_at": NOW} | changes)
+
+
+@pytest.mark.parametrize(
+    ("event", "note", "expected"),
+    [
+        (an_update(1), ShadowNote(), Order.NEWER),
+        (an_update(8), a_note(), Order.NEWER),
+        (an_update(7), a_note(settled=2), Order.NEWER),
+        (an_update(7), a_note(), Order.OLDER),
+        (an_update(6), a_note(), Order.OLDER),
+        (an_update(6), a_note(settled=2), Order.OLDER),
+        (an_update(6), a_note(deleted=True), Order.OLDER),
+        (an_update(6, NOW + RESET_AFTER - 1), a_note(), Order.OLDER),
+        (an_update(1, NOW + RESET_AFTER), a_note(), Order.DOUBTFUL),
+        (an_update(8, document=None), a_note(), Order.DOUBTFUL),
+        (an_update(7), a_note(deleted=True), Order.DOUBTFUL),
+        (an_update(8), a_note(deleted=True), Order.DOUBTFUL),
+        (a_deletion(7), a_note(), Order.DOUBTFUL),
+        (a_deletion(9), a_note(), Order.DOUBTFUL),
+        (a_deletion(3), ShadowNote(), Order.DOUBTFUL),
+        (a_deletion(7), a_note(deleted=True, settled=2), Order.DOUBTFUL),
+        (a_deletion(7), a_note(deleted=True), Order.OLDER),
+        (a_deletion(6), a_note(), Order.OLDER),
+    ],
+)
+def test_an_event_is_newer_older_or_doubtful(event: ShadowEvent, note: ShadowNote, expected: Order) -> None:
+    assert order(event, note) is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "at", "event", "note", "expected"),
+    [
+        (7, NOW, None, a_note(), False),
+        (6, NOW, None, a_note(), True),
+        (1, NOW + RESET_AFTER, None, a_note(), False),
+        (7, NOW, None, a_note(deleted=True), True),
+        (8, NOW, None, a_note(deleted=True), False),
+        (8, NOW, an_update(9), a_note(), True),
+        (9, NOW, an_update(9), a_note(), False),
+        (9, NOW, a_deletion(9), a_note(), True),
+        (10, NOW, a_deletion(9), a_note(), False),
+        (1, NOW + 2 * RESET_AFTER, a_deletion(9, NOW + RESET_AFTER), a_note(), False),
+        (1, NOW + 2 * RESET_AFTER, a_deletion(9, NOW + 2 * RESET_AFTER), a_note(), True),
+    ],
+)
+def test_the_primarys_answer_may_be_older_than_what_is_known(
+    version: int, at: int, event: ShadowEvent | None, note: ShadowNote, expected: bool
+) -> None:
+    assert is_outdated(Source(version, at, {}), event, note) is expected
+
+
+def test_of_many_events_the_newest_of_each_shadow_is_left() -> None:
+    other = ShadowEvent(shadow_key("pump-17", "config"), Operation.UPDATED, 1, NOW)
+
+    assert newest([an_update(2), other, an_update(3), an_update(1)]) == (an_update(3), other)
+
+
+def test_a_deletion_follows_the_version_that_it_deletes() -> None:
+    assert newest([a_deletion(3), an_update(3)]) == (a_deletion(3),)
+    assert newest([an_update(4), a_deletion(3)]) == (an_update(4),)
+
+
+def test_a_new_count_follows_the_old_one() -> None:
+    anew = an_update(1, NOW + RESET_AFTER)
+
+    assert newest([anew, an_update(90)]) == (anew,)
+    assert newest([an_update(90), anew]) == (anew,)
+
+
+@pytest.mark.parametrize(
+    ("desired", "actual", "expected"),
+    [
+        ('{"reported":{"a":1}}', '{"reported":{"a":1.0}}', "{}"),
+        ('{"reported":{"a":true}}', '{"reported":{"a":1}}', '{"reported":{"a":true}}'),
+        ('{"reported":{"a":1,"b":2}}', '{"reported":{"a":1}}', '{"reported":{"b":2}}'),
+        ('{"reported":{"a":1}}', '{"reported":{"a":1,"b":2}}', '{"reported":{"b":null}}'),
+        ('{"reported":{"a":{"b":1}}}', '{"reported":{"a":{"c":1}}}', '{"reported":{"a":{"b":1,"c":null}}}'),
+        ('{"reported":{"a":[1]}}', '{"reported":{"a":[1,2]}}', '{"reported":{"a":[1]}}'),
+        ('{"reported":{"a":{}}}', '{"reported":{"a":1}}', '{"reported":{"a":{}}}'),
+        ('{"reported":{"a":1}}', '{"reported":{"a":{"b":1}}}', '{"reported":{"a":1}}'),
+        ('{"desired":{"a":1}}', '{"reported":{"a":1}}', '{"desired":{"a":1},"reported":null}'),
+        ("{}", '{"desired":{"a":1},"reported":{"a":1}}', '{"desired":null,"reported":null}'),
+    ],
+)
+def test_a_patch_tells_no_more_than_what_differs(desired: str, actual: str, expected: str) -> None:
+    assert patch(parse(desired), parse(actual)) == parse(expected)
+
+
+def test_what_is_taken_away_comes_before_what_is_added() -> None:
+    change = parse('{"desired":null,"reported":{"a":null,"b":{"c":null,"d":{}},"e":{"f":null},"g":{"h":1}}}')
+
+    removals, additions = halves(change)
+
+    assert removals == parse('{"desired":null,"reported":{"a":null,"b":{"c":null},"e":{"f":null}}}')
+    assert additions == parse('{"reported":{"b":{"d":{}},"g":{"h":1}}}')

@@ -1,0 +1,116 @@
+"""A comparison that was cut off is taken up where it stopped, and any other is begun anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from iot_dr.aws.caller import Caller
+from iot_dr.errors import ConfigurationError, IotDrError
+from iot_dr.model.keys import Kind
+from iot_dr.model.regions import Side
+from iot_dr.runtime import comparing as module
+from iot_dr.runtime.comparing import KEPT_FOR, ComparisonSettings, open_comparison
+from tests.builders import ACCOUNT, PRIMARY, SECONDARY
+from tests.endpoint import Answer, Endpoint, Request
+
+LISTS = {
+    "/things": {"things": [{"thingName": "pump-1", "attributes": {}, "version": 1}]},
+    "/thing-types": {"thingTypes": []},
+    "/billing-groups": {"billingGroups": []},
+    "/policies": {"policies": []},
+    "/certificates": {"certificates": []},
+    "/thing-groups": {"thingGroups": []},
+}
+
+
+class Aws:
+    """Both Regions with a thing each; `denied` is a path that is refused."""
+
+    def __init__(self) -> None:
+        self.denied = ""
+
+    def __call__(self, request: Request) -> Answer:
+        path = request.operation.partition(" ")[2].partition("?")[0]
+        if path == self.denied:
+            return Answer({"message": "no right"}, 403, "AccessDeniedException")
+        return Answer(LISTS[path])
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    answering = Aws()
+    with Endpoint(answering) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setattr(module, "caller", lambda *_: Caller(ACCOUNT, "arn:aws:iam::123456789012:user/op"))
+        yield answering
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ComparisonSettings:
+    return ComparisonSettings(PRIMARY, SECONDARY, state=str(tmp_path / "state"), paced=False)
+
+
+def resumed(settings: ComparisonSettings) -> bool:
+    """Open, read and close; whether it went on where another had stopped."""
+    with open_comparison(settings) as comparison:
+        comparison.read()
+        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 1
+        return comparison.resumed
+
+
+def cut_off(aws: Aws, settings: ComparisonSettings) -> None:
+    aws.denied = "/certificates"
+    with pytest.raises(IotDrError, match="no right"):
+        resumed(settings)
+    aws.denied = ""
+
+
+def test_what_was_read_before_it_was_cut_off_is_not_read_again(aws: Aws, settings: ComparisonSettings) -> None:
+    cut_off(aws, settings)
+    with open_comparison(settings) as comparison:
+        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 1
+
+    assert resumed(settings)
+
+
+def test_what_came_to_its_end_is_begun_anew_unless_it_is_to_be_kept(aws: Aws, settings: ComparisonSettings) -> None:
+    assert not resumed(settings)
+    assert not resumed(settings)
+    assert resumed(replace(settings, keep_ended_for=60_000))
+
+
+@pytest.mark.parametrize("other", ["anew", "select", "sample", "region", "time"])
+def test_what_is_no_beginning_of_the_same_is_begun_anew(
+    aws: Aws, settings: ComparisonSettings, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(aws, settings)
+    later = module.now() + KEPT_FOR
+    monkeypatch.setattr(module, "now", lambda: later if other == "time" else later - KEPT_FOR)
+    wanted = {
+        "anew": replace(settings, anew=True),
+        "select": replace(settings, select="thingName:a"),
+        "sample": replace(settings, sample=5),
+        "region": replace(settings, secondary_region="eu-west-1"),
+        "time": settings,
+    }
+
+    with open_comparison(wanted[other]) as comparison:
+        assert not comparison.resumed
+        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 0
+
+
+def test_a_profile_that_is_none_is_said_with_the_mend(settings: ComparisonSettings) -> None:
+    with pytest.raises(ConfigurationError, match="list-profiles"), open_comparison(replace(settings, profile="none")):
+        pass
+
+
+def test_one_region_cannot_be_compared_with_itself(settings: ComparisonSettings) -> None:
+    same = replace(settings, secondary_region=PRIMARY)
+    with pytest.raises(ConfigurationError, match="are both us-east-1"), open_comparison(same):
+        pass

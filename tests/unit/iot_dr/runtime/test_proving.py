@@ -1,0 +1,100 @@
+"""What a run asks of this machine and of the launch before it makes anything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.launched_stacks import LaunchedStack
+from iot_dr.model.launches import Launch
+from iot_dr.model.shadows import ShadowSelection
+from iot_dr.runtime import proving
+from iot_dr.runtime.proving import Order, key_maker, notes, replicated_shadows, together
+from tests.builders import REGIONS
+
+LAUNCH = Launch(REGIONS, "20261124120000", "5f0c2a")
+
+
+class Stacks:
+    """A secondary stack with these parameters, or none."""
+
+    def __init__(self, **parameters: str) -> None:
+        self._parameters = parameters
+
+    def read(self, region: str, name: str) -> LaunchedStack | None:
+        assert (region, name) == ("us-west-2", "IoTDRSecondary20261124120000")
+        if not self._parameters:
+            return None
+        return LaunchedStack(region, name, "CREATE_COMPLETE", {}, self._parameters, ())
+
+
+def test_the_launch_says_which_shadows_are_replicated() -> None:
+    chosen = Stacks(CertificateMode="copy", ReplicateShadows="named", ShadowNamePattern="config|status")
+
+    assert replicated_shadows(LAUNCH, chosen) == ShadowSelection("named", "config|status")
+
+
+def test_a_launch_that_knows_no_such_choice_replicates_all() -> None:
+    assert replicated_shadows(LAUNCH, Stacks(CertificateMode="copy")) == ShadowSelection()
+
+
+def test_without_the_launch_nothing_is_made() -> None:
+    with pytest.raises(ConfigurationError, match=r"no stack IoTDRSecondary20261124120000 in us-west-2.*\. ./toolsrc"):
+        replicated_shadows(LAUNCH, Stacks())
+
+
+def test_a_launch_whose_devices_register_themselves_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match="certificates of your own CA"):
+        replicated_shadows(LAUNCH, Stacks(CertificateMode="jitr"))
+
+
+def test_without_cryptography_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "find_spec", lambda _: None)
+
+    with pytest.raises(ConfigurationError, match="pip install cryptography"):
+        key_maker()
+
+
+def test_where_no_memory_can_hold_a_key_none_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+
+    with pytest.raises(ConfigurationError, match="Linux"):
+        key_maker()
+
+
+@pytest.mark.parametrize(
+    ("order", "selection", "told"),
+    [
+        (Order(1, with_type=True), ShadowSelection(), []),
+        (Order(1), ShadowSelection(), ["No thing type"]),
+        (Order(1, with_type=True), ShadowSelection("classic"), ["Named shadows"]),
+        (Order(1, with_type=True), ShadowSelection("named", "status"), ["Classic shadows", "Named shadows"]),
+    ],
+)
+def test_what_is_left_out_is_said(order: Order, selection: ShadowSelection, told: list[str]) -> None:
+    said = list(notes(order, selection))
+
+    assert len(said) == len(told)
+    assert all(line.startswith(words) for line, words in zip(said, told, strict=True))
+
+
+def test_interrupted_it_begins_with_no_more_and_waits_for_what_is_under_way() -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        # By now the caller waits, as it does nearly always.
+        threading.Event().wait(0.1)
+        if item == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        ended.append(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        together(work, range(500))
+
+    assert len(begun) == len(ended) < 100

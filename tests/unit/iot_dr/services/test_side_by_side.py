@@ -1,0 +1,76 @@
+"""Two lists are laid side by side whatever their order, and only what differs is kept."""
+
+from __future__ import annotations
+
+import tracemalloc
+from itertools import chain, zip_longest
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iot_dr.model.entities import Entity, Thing
+from iot_dr.model.keys import Kind
+from iot_dr.model.regions import Side
+from iot_dr.services.side_by_side import SideBySide
+from tests.builders import a_certificate, a_thing
+from tests.strategies import Registry, registries
+
+RELATIONS = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP)
+
+
+@given(registries(), registries(), st.randoms())
+def test_what_differs_is_left_in_whatever_order_it_came(primary: Registry, secondary: Registry, random: Random) -> None:
+    listed = [
+        (side, entity)
+        for side, registry in ((Side.PRIMARY, primary), (Side.SECONDARY, secondary))
+        for entity in registry.values()
+        if entity.key.kind not in RELATIONS
+    ]
+    random.shuffle(listed)
+    both = SideBySide()
+    for side, entity in listed:
+        both.add(side, entity)
+
+    found = {pair.key: (pair.primary, pair.secondary) for kind in Kind for pair in both.pairs(kind)}
+    assert found == {
+        key: (primary.get(key), secondary.get(key))
+        for key in primary.keys() | secondary.keys()
+        if key.kind not in RELATIONS and primary.get(key) != secondary.get(key)
+    }
+    assert both.number[Side.PRIMARY] == sum(side is Side.PRIMARY for side, _ in listed)
+
+
+def test_what_was_drawn_is_let_go() -> None:
+    both = SideBySide()
+    both.add(Side.PRIMARY, a_thing("a"))
+
+    assert [pair.key.name for pair in both.pairs(Kind.THING)] == ["a"]
+    assert not list(both.pairs(Kind.THING))
+
+
+def test_a_fleet_that_is_the_same_takes_no_memory_while_the_lists_keep_pace() -> None:
+    def listed() -> list[Entity]:
+        return [Thing(f"pump-{number}", {"site": "north"}) for number in range(5000)]
+
+    both = SideBySide()
+    primary, secondary = listed(), listed()
+    tracemalloc.start()
+    try:
+        for one, other in zip_longest(primary, secondary):
+            both.add(Side.PRIMARY, one)
+            both.add(Side.SECONDARY, other)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held < 20_000
+    assert not list(chain.from_iterable(both.pairs(kind) for kind in Kind))
+
+
+def test_a_pem_that_only_one_list_shows_is_no_difference() -> None:
+    both = SideBySide()
+    both.add(Side.PRIMARY, a_certificate())
+    both.add(Side.SECONDARY, type(a_certificate())(a_certificate().certificate_id, a_certificate().status))
+
+    assert not list(both.pairs(Kind.CERTIFICATE))

@@ -1,0 +1,219 @@
+"""A verification tells what differs and stays different, and keeps it for a report and a repair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from iot_dr.errors import InvalidResource, RegionUnavailable
+from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.model.differences import Sigil
+from iot_dr.model.entities import BillingGroup, Entity, GroupMembership, Policy, Thing
+from iot_dr.model.keys import Kind, shadow_key
+from iot_dr.model.regions import Side
+from iot_dr.model.shadows import ShadowSelection
+from iot_dr.reconcile.translate import translate
+from iot_dr.services.reading import Reading
+from iot_dr.services.verify import Verification
+from tests.builders import REGIONS, a_device, a_dynamic_group, a_group, a_thing
+from tests.fakes import Calls, InMemoryRegistry, raising
+from tests.fleets import InMemoryFleet
+from tests.shadow_fakes import InMemoryShadows
+
+
+class World:
+    """Two registries, and what a verification reads and says of them."""
+
+    def __init__(self, store: ComparisonStore) -> None:
+        self.store = store
+        self.primary, self.secondary = InMemoryRegistry(), InMemoryRegistry()
+        self.shadows = {side: InMemoryShadows() for side in Side}
+        self.calls = Calls()
+
+    def both(self, *entities: Entity) -> None:
+        self.primary.put(*entities)
+        self.secondary.put(*(translate(entity, REGIONS) for entity in entities))
+
+    def read(self) -> None:
+        registries = {Side.PRIMARY: self.primary, Side.SECONDARY: self.secondary}
+        fleets = {side: InMemoryFleet(registry, shadows=self.shadows[side]) for side, registry in registries.items()}
+        Reading(self.store, fleets, shadows=ShadowSelection()).read()
+
+    def verification(self, *, just_in_time: bool = False, confirm: int = 1000) -> Verification:
+        return Verification(
+            findings=self.store,
+            regions=REGIONS,
+            primary=self.calls.through("primary", self.primary),
+            secondary=self.calls.through("secondary", self.secondary),
+            shadows={side: self.calls.through(side, held) for side, held in self.shadows.items()},
+            just_in_time=just_in_time,
+            confirm=confirm,
+        )
+
+    def found(self, verification: Verification | None = None) -> list[tuple[str, str]]:
+        verification = verification or self.verification()
+        return [(str(one.sigil), str(one.key).replace("#", " ")) for one in verification.differences()]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with ComparisonStore(tmp_path / "comparison.sqlite") as store:
+        yield World(store)
+
+
+def test_equal_regions_have_no_difference_and_need_no_second_look(world: World) -> None:
+    world.both(*a_device("pump-1"), a_group("site"), GroupMembership("site", "pump-1"))
+    world.read()
+
+    assert world.found() == []
+    assert world.calls.made == []
+
+
+def test_what_differs_is_told_and_kept(world: World) -> None:
+    world.both(*a_device("pump-1"))
+    world.secondary.put(a_thing("pump-1", {"site": "elsewhere"}), a_thing("old"))
+    world.primary.put(a_thing("new"))
+    world.read()
+
+    assert world.found() == [("+", "thing new"), ("-", "thing old"), ("*", "thing pump-1")]
+    kept = {(str(sigil), key.name) for key, sigil, _ in world.store.noted()}
+    assert kept == {("+", "new"), ("-", "old"), ("*", "pump-1")}
+
+
+def test_what_arrived_while_it_was_read_is_no_difference(world: World) -> None:
+    world.primary.put(*a_device("pump-1"))
+    world.read()
+    world.both(*a_device("pump-1"))
+
+    verification = world.verification()
+    assert world.found(verification) == []
+    assert verification.verified.settled == 5
+    assert verification.numbers()[Kind.THING].sigils[Sigil.SAME] == 1
+
+
+def test_what_cannot_be_read_again_stays_as_the_lists_said(world: World) -> None:
+    world.primary.put(a_thing("new"))
+    world.read()
+    world.calls.before = raising(RegionUnavailable("gone"), on=["secondary.thing"])
+
+    assert world.found() == [("+", "thing new")]
+
+
+def test_a_resource_that_aws_shows_to_nobody_is_unreadable(world: World) -> None:
+    world.primary.put(Policy("pumps", "{}"))
+    world.read()
+    world.calls.before = raising(InvalidResource("no JSON"), on=["primary.policy"])
+
+    assert world.found() == [("!", "policy pumps")]
+
+
+def test_of_very_many_differences_only_the_first_are_read_again(world: World) -> None:
+    world.primary.put(*(a_thing(f"pump-{number:03}") for number in range(100)))
+    world.read()
+
+    verification = world.verification(confirm=64)
+    assert len(world.found(verification)) == 100
+    assert verification.verified.unconfirmed == 36
+    assert len(world.calls.made) == 2 * 64
+
+
+def test_numbers_say_of_every_kind_how_it_stands(world: World) -> None:
+    world.both(*a_device("pump-1"), *a_device("pump-2"))
+    world.secondary.put(a_thing("pump-1"), a_thing("old"))
+    world.primary.put(a_thing("new"), a_thing("newer"))
+    world.read()
+
+    verification = world.verification()
+    world.found(verification)
+    numbers = verification.numbers()
+
+    assert numbers.keys() == {
+        Kind.POLICY,
+        Kind.CERTIFICATE,
+        Kind.THING,
+        Kind.POLICY_ATTACHMENT,
+        Kind.THING_PRINCIPAL,
+    }
+    things = numbers[Kind.THING]
+    assert (things.primary, things.secondary, things.differing) == (4, 3, 4)
+    assert things.sigils == {"=": 1, "-": 1, "+": 2, "*": 1, "!": 0}
+
+
+def test_a_certificate_that_registers_itself_is_not_missed(world: World) -> None:
+    world.both(*a_device("pump-1"))
+    world.primary.put(*a_device("pump-2"))
+    world.secondary.put(a_thing("pump-2", {"site": "north"}))
+    world.read()
+
+    assert world.found(world.verification(just_in_time=True)) == []
+    assert {kind for _, kind in world.found()} >= {"thing_principal pump-2 " + a_device("pump-2")[1].key.name}
+
+
+def test_what_a_registered_certificate_lacks_is_missed_all_the_same(world: World) -> None:
+    policy, certificate, thing, *relations = a_device("pump-1")
+    world.both(policy, certificate, thing)
+    world.primary.put(*relations)
+    world.read()
+
+    assert [sign for sign, _ in world.found(world.verification(just_in_time=True))] == ["+", "+"]
+
+
+def test_a_thing_in_a_dynamic_group_is_no_member(world: World) -> None:
+    world.both(a_thing("pump-1"), a_dynamic_group("hot"))
+    world.primary.found_by_query["hot"] = {"pump-1"}
+    world.read()
+
+    assert world.found() == []
+
+
+def test_a_billing_group_that_differs_is_a_field_that_differs(world: World) -> None:
+    world.both(a_thing("pump-1"))
+    world.both(BillingGroup("costs"))
+    world.primary.put(replace(a_thing("pump-1"), billing_group="costs"))
+    world.read()
+
+    (one,) = world.verification().differences()
+    assert (one.key, one.reason) == (Thing("pump-1").key, "billing_group differs")
+
+
+def test_a_second_verification_forgets_what_the_first_found(world: World) -> None:
+    world.primary.put(a_thing("new"))
+    world.read()
+    assert world.found() == [("+", "thing new")]
+    world.secondary.put(a_thing("new"))
+
+    assert world.found() == []
+    assert not list(world.store.noted())
+
+
+def test_shadows_differ_by_what_they_hold(world: World) -> None:
+    world.both(*(a_thing(f"pump-{number}") for number in range(4)))
+    primary, secondary = world.shadows[Side.PRIMARY], world.shadows[Side.SECONDARY]
+    for held in (primary, secondary):
+        held.put(shadow_key("pump-0"), '{"desired": {"rate": 1e1}}')
+    secondary.put(shadow_key("pump-0"), '{"desired": {"rate": 10}}')
+    primary.put(shadow_key("pump-1", "config"), '{"desired": {"on": true}}')
+    secondary.put(shadow_key("pump-1", "config"), '{"desired": {"on": 1}}')
+    primary.put(shadow_key("pump-2"), '{"reported": {}}')
+    secondary.put(shadow_key("pump-3", "extra"), '{"reported": {"a": []}}')
+    world.read()
+
+    verification = world.verification()
+    assert world.found(verification) == [
+        ("*", "shadow pump-1 config"),
+        ("+", "shadow pump-2"),
+        ("-", "shadow pump-3 extra"),
+    ]
+    assert verification.numbers()[Kind.SHADOW].sigils[Sigil.SAME] == 1
+
+
+def test_a_shadow_that_arrived_meanwhile_is_no_difference(world: World) -> None:
+    world.both(a_thing("pump-1"))
+    world.shadows[Side.PRIMARY].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
+    world.read()
+    world.shadows[Side.SECONDARY].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
+
+    assert world.found() == []

@@ -1,0 +1,34 @@
+"""The function that lists for a sync in the account, as its state machine calls it."""
+
+import pytest
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.fleet_runs import FleetRun
+from iot_dr.model.keys import Kind
+from iot_dr.runtime.list_fleet import list_fleet_handler
+from tests.builders import PRIMARY
+from tests.endpoint import Answer, Endpoint, Request
+from tests.unit.lambda_functions.functions import WORKER_VARIABLES, load
+
+VARIABLES = {**WORKER_VARIABLES, "WORK_BUCKET": "work"}
+GIVEN = FleetRun("r", apply=True, at_once=4).to_json()
+
+
+def empty(request: Request) -> Answer:
+    """Answer as a primary does that holds nothing."""
+    assert request.region == PRIMARY
+    return Answer({"thingTypes": []})
+
+
+def test_a_stage_of_which_there_is_nothing_is_listed_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Endpoint(empty) as aws:
+        answer = load("list_fleet", aws, monkeypatch, VARIABLES)(GIVEN, None)
+
+    assert [request.operation.partition("?")[0] for request in aws.requests] == ["GET /thing-types"]
+    assert (answer["kind"], answer["more"], answer["rows"]) == (str(Kind.THING_TYPE), False, 0)
+    assert answer["kinds"] == GIVEN["kinds"][1:]
+
+
+def test_a_variable_that_is_missing_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="WORK_BUCKET"):
+        list_fleet_handler(WORKER_VARIABLES)
