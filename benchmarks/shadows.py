@@ -7,7 +7,9 @@ updates of as many shadows that both Regions have, then of ten of them a hundred
 that AWS admits to ten shadows. The product's calls are counted at the proxy, the events in their table, the functions'
 invocations, seconds and log lines in their logs; `benchmarks.shadow_cost` prices them.
 
-The functions are warm. The schedules are off: they mend, and would only blur what is measured.
+The functions are warm. The stream is read four times a second at most, as AWS documents it: the emulator by itself
+reads more often, so that the lag is shorter and less coalesces. The schedules are off: they mend, and would only blur
+what is measured.
 
     .venv/bin/python -m benchmarks.shadows [--only lag] [--only backlog] [--only cost] [--format json]
 """
@@ -50,8 +52,11 @@ LAG_TARGET = 0.5
 BACKLOG_TARGET = 5.0
 """Seconds after the last update until all shadows are equal, at most."""
 
-PUNCTUAL = 2.0
-"""Seconds that an update may come after its time, lest the stream be a slower one."""
+PUNCTUAL = 1.05
+"""Times as long as it should that the stream may take, lest it be a slower one."""
+
+AS_AWS = {"LAB_STREAM_READS_A_SECOND": "4"}
+"""How often Lambda reads a shard. https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"""
 
 PARTS = ("lag", "backlog", "cost")
 POLL_SECONDS = 0.01
@@ -83,6 +88,7 @@ class Backlog:
     """A stream of updates: how many, over how many shadows, in how many seconds, and what was left at its end.
 
     Attributes:
+        asked: seconds that the stream was to take.
         behind: seconds that the latest update was acknowledged after its time.
         seconds: from the last acknowledgement until every shadow was equal.
         writes: UpdateThingShadow in the secondary for all of them.
@@ -90,6 +96,7 @@ class Backlog:
 
     updates: int
     shadows: int
+    asked: float
     passed: float
     behind: float
     seconds: float
@@ -98,7 +105,7 @@ class Backlog:
     @property
     def is_met(self) -> bool:
         """Whether the backlog ended in time, and the stream was of the rate that was asked for."""
-        return self.seconds <= BACKLOG_TARGET and self.behind <= PUNCTUAL
+        return self.seconds <= BACKLOG_TARGET and self.passed <= PUNCTUAL * self.asked
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, form: str
     """Launch the product on the local Region pair, measure, and print."""
     console = Console(stderr=form == "json")
     parts = only or PARTS
-    with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console)) as pair:
+    with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console), environ=AS_AWS) as pair:
         pair.launch(health_check=False)
         with Progress(console=console) as progress, device(pair) as publisher:
             bench = Bench(pair, progress, publisher)
@@ -226,7 +233,7 @@ class Bench:
                 raise click.ClickException(f"{len(waiting)} shadows did not become equal within {TIME_LIMIT:.0f} s")
         equal = time.monotonic()
         work = self._work_since(before, updates)
-        return Backlog(updates, STREAMED, sent.passed, sent.behind, equal - sent.ended, work.shadow_writes)
+        return Backlog(updates, STREAMED, seconds, sent.passed, sent.behind, equal - sent.ended, work.shadow_writes)
 
     def loads(self) -> dict[str, Load]:
         """Have the loads cross, on shadows that both Regions have, and count what that takes."""

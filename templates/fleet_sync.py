@@ -83,7 +83,7 @@ def add_fleet_sync(
                     "WatchBatches",
                     [states.DescribeExecution],
                     [
-                        permissions.arn("states", f"execution:{NAME}:*"),  # any execution, as AWS's page has it
+                        permissions.arn("states", f"execution:{NAME}:*"),  # any execution
                         permissions.arn("states", f"express:{NAME}/{LABEL}:*:*"),  # any batch, as an Express one
                     ],
                 ),

@@ -44,3 +44,9 @@ def tls_port() -> int:
 def type_deletion_seconds() -> float:
     """How long a thing type must have been deprecated before it can be deleted; AWS wants five minutes."""
     return float(os.environ.get("LAB_TYPE_DELETION_SECONDS", "300"))
+
+
+def stream_reads_a_second() -> float | None:
+    """How often a shard of a stream is read at most; without it, as often as there is something to read."""
+    rate = os.environ.get("LAB_STREAM_READS_A_SECOND")
+    return float(rate) if rate else None

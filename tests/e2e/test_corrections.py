@@ -12,6 +12,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -1362,6 +1363,18 @@ def test_the_emulator_retries_a_failing_batch_beyond_every_limit(uncorrected: Aw
     assert until(lambda: stream.tries().get("bad", 0) > 1, 10)
     assert stream.failed() == []
     stream.close()
+
+
+def test_a_shard_is_read_as_often_as_is_asked_for_and_no_more(tmp_path: Path) -> None:
+    with Emulator(tmp_path, environ={"LAB_STREAM_READS_A_SECOND": "0.5"}) as emulator:
+        stream = Stream(Aws(emulator), RAISE, BatchSize=10)
+        stream.feed("a")
+        assert until(lambda: "a" in stream.tries(), 10)
+        seen = time.monotonic()
+        stream.feed("b")
+        assert until(lambda: "b" in stream.tries(), 10)
+        assert time.monotonic() - seen > 1
+        stream.close()
 
 
 SLEEPER = """

@@ -79,6 +79,7 @@ def test_the_labs_own_judgement_sees_every_kind(tmp_path: Path) -> None:
     with Emulator(tmp_path) as emulator:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
         clients = {region: session.client("iot", region, endpoint_url=emulator.endpoint_url) for region in REGIONS}
+        data = {region: session.client("iot-data", region, endpoint_url=emulator.endpoint_url) for region in REGIONS}
         primary, secondary = (clients[region] for region in (PRIMARY_REGION, SECONDARY_REGION))
         identity = make_identity("pump")
         for region, iot in clients.items():
@@ -91,7 +92,8 @@ def test_the_labs_own_judgement_sees_every_kind(tmp_path: Path) -> None:
             fleet.make_dynamic_group("mills", "attributes.site:mill")
             fleet.make_billing_group("factory", "pump-1")
             iot.attach_policy(policyName=fleet.policy_name, target=fleet.groups["sites"].arn)
-        before = {region: read(iot, region) for region, iot in clients.items()}
+            data[region].update_thing_shadow(thingName="pump-1", payload=b'{"state": {"reported": {"pressure": 2}}}')
+        before = {region: read(iot, region, data[region]) for region, iot in clients.items()}
         assert before[PRIMARY_REGION].differences(before[SECONDARY_REGION]) == []
         assert all(before[PRIMARY_REGION].count(kind) for kind in KINDS)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.waiting import until
-from tests.e2e.observing import SECONDS, Ledger, exists, thing
+from tests.e2e.observing import SECONDS, Ledger, thing
 
 LEVELS = 7
 """https://docs.aws.amazon.com/general/latest/gr/iot-core.html"""
@@ -124,9 +124,10 @@ def test_a_dynamic_group_arrives_with_its_query_and_follows_until_it_goes(
     primary: Any, secondary: Any, name: str
 ) -> None:
     def query() -> tuple[str, str, str] | None:
-        if not exists(secondary, "describe_thing_group", thingGroupName=name):
+        try:
+            found = secondary.describe_thing_group(thingGroupName=name)
+        except secondary.exceptions.ResourceNotFoundException:
             return None
-        found = secondary.describe_thing_group(thingGroupName=name)
         return found["queryString"], found["indexName"], found["thingGroupProperties"].get("thingGroupDescription")
 
     primary.create_thing(thingName=name, attributePayload={"attributes": {"site": "mill"}})
