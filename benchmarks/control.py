@@ -105,7 +105,9 @@ class Control:
 
 def _mapping_of_the_product(functions: Any) -> dict[str, Any]:
     pages = functions.get_paginator("list_event_source_mappings").paginate()
-    (mapping,) = (one for page in pages for one in page["EventSourceMappings"] if ":dynamodb:" in one["EventSourceArn"])
+    # Shadows have a table, hence a mapping, of their own.
+    every = (one for page in pages for one in page["EventSourceMappings"])
+    (mapping,) = (one for one in every if ":table/IoTDRGlobalTable" in one["EventSourceArn"])
     return dict(mapping)
 
 

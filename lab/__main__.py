@@ -14,13 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import supervisor
-from lab.emulator import STATE, LabError
+from lab.emulator import ROOT, STATE, LabError
 from lab.pair import launched
 from lab.progress import ConsoleProgress
 from lab.registry import KINDS
 from lab.rehearsal import Outcome, rehearse
 
 _PR_SET_PDEATHSIG = 1
+
+REPORT = STATE / "verified.html"
+"""The page that `iot-dr verify` writes at the end of a run."""
 
 console = Console()
 
@@ -42,9 +45,9 @@ def run(devices: int, *, skip_build: bool) -> None:
     with supervisor.exclusive(STATE / "run.lock", "make lab"):
         supervisor.discard_leftovers(STATE / "run")
         with launched(STATE / "run", ConsoleProgress(console), build=not skip_build) as pair:
-            outcome = rehearse(pair, devices)
+            outcome = rehearse(pair, devices, REPORT)
     show(outcome, time.monotonic() - begun)
-    if outcome.differences:
+    if outcome.differences or not outcome.verified:
         sys.exit(1)
 
 
@@ -96,6 +99,7 @@ def show(outcome: Outcome, seconds: float) -> None:
         f"median {lag.median:.2f} s, p95 {lag.p95:.2f} s, max {lag.longest:.2f} s; "
         f"the first, with cold functions: {outcome.cold.longest:.2f} s"
     )
+    console.print(f"iot-dr verify {'agrees' if outcome.verified else 'does not agree'}: {REPORT.relative_to(ROOT)}")
     for difference in outcome.differences:
         console.print(f"[red]{difference}[/red]")
     verdict = "[red]The Regions differ.[/red]" if outcome.differences else "[green]Both Regions are equal.[/green]"

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab.devices import MqttDevice
 from lab.emulator import LabError
 from lab.fleet import Device, Fleet
 from lab.lag import Lag, LagWatch
+from lab.operators import verify
 from lab.pair import Pair
 from lab.progress import step
 from lab.registry import Registry, read
@@ -28,11 +30,12 @@ class Outcome:
     cold: Lag
     lag: Lag
     connected: tuple[str, ...] = ()
+    verified: bool = False
     differences: list[str] = field(default_factory=list)
 
 
-def rehearse(pair: Pair, devices: int) -> Outcome:
-    """Run the fleet through its life and look at both Regions."""
+def rehearse(pair: Pair, devices: int, report: Path) -> Outcome:
+    """Run the fleet through its life, look at both Regions, and have the product prove them equal in a report."""
     fleet = Fleet(pair.client("iot", pair.primary), region=pair.primary, account=pair.account)
     cold, lag = _provision(pair, fleet, devices)
     _group(pair, fleet)
@@ -40,12 +43,15 @@ def rehearse(pair: Pair, devices: int) -> Outcome:
     _report(pair, fleet)
     differences = _settle(pair)
     connected = _connect(pair, next(iter(fleet)))
+    with step(pair.progress, "Have the product prove it (iot-dr verify --report)"):
+        verified = verify(pair, report, pair.progress.line)
     return Outcome(
         _read(pair, pair.primary),
         _read(pair, pair.secondary),
         cold,
         lag,
         connected,
+        verified,
         differences,
     )
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from lab.fleet import Authority, Fleet
+from lab.operators import toolsrc
 from lab.pair import EVENT_FAMILIES, Pair
 from lab.waiting import until
-from tests.e2e.commands import asked, toolsrc
+from tests.e2e.commands import asked
 from tests.e2e.observing import SECONDS
 
 FEW = ("--certificates", "5")

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from lab.counting import Call, Refusal
+from lab.operators import toolsrc
 from lab.pair import Pair
 from lab.shadows import Shadows
 from lab.waiting import until
-from tests.e2e.commands import asked, iot_dr, toolsrc
+from tests.e2e.commands import asked, iot_dr
 from tests.e2e.observing import SECONDS, kept_records, output, thing
 
 pytestmark = pytest.mark.row("C6")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from iot_dr.model.trials import PREFIX
+from lab.operators import operator_environ
 from lab.pair import Pair
 from lab.waiting import until
-from tests.e2e.commands import operator_environ
 from tests.e2e.observing import resource_of
 
 LISTS = {

@@ -18,11 +18,11 @@ import pytest
 from lab.counting import Call, Refusal
 from lab.faults import injected
 from lab.fleet import Device, Fleet
+from lab.operators import toolsrc
 from lab.pair import EVENT_FAMILIES, Pair
 from lab.quotas import Quotas
 from lab.shadows import Shadows
 from lab.waiting import until
-from tests.e2e.commands import toolsrc
 from tests.e2e.observing import SECONDS, Ledger, certificate_status, is_whole, thing
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove")

@@ -14,9 +14,10 @@ import pytest
 
 from lab.counting import Call, Refusal
 from lab.fleet import Device, Fleet, make_identity
+from lab.operators import operator_environ
 from lab.pair import Pair
 from lab.waiting import until
-from tests.e2e.commands import asked, iot_dr, operator_environ
+from tests.e2e.commands import asked, iot_dr
 from tests.e2e.observing import certificate_status, is_whole, ledger_of, output, resource_of, thing
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove")

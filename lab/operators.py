@@ -1,0 +1,34 @@
+"""`iot-dr` as an operator runs it: in a shell that has read the launch's `toolsrc`."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lab import processes
+from lab.pair import Pair
+
+
+def toolsrc(pair: Pair) -> dict[str, str]:
+    """The variables that the launch left for its operator."""
+    bucket = f"iot-dr-primary-{pair.outputs['UuidS3Postfix']}"
+    answer = pair.client("s3", pair.primary).get_object(Bucket=bucket, Key="tools/toolsrc")
+    lines = shlex.split(answer["Body"].read().decode(), comments=True)
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def operator_environ(pair: Pair, *, through_proxy: bool = False) -> dict[str, str]:
+    """The environment of an operator's shell; through the proxy its calls meet the faults that a test injects."""
+    proxy = pair.proxy.environ(["IOT"]) if through_proxy else {}
+    return {**os.environ, **pair.emulator.client_environ(), **toolsrc(pair), **proxy}
+
+
+def verify(pair: Pair, report: Path, line: Callable[[str], None]) -> bool:
+    """Have `iot-dr verify` compare both Regions and write its page; True if it found them equal."""
+    # The emulator has no quotas to keep to.
+    command: Sequence[str | Path] = (
+        *(sys.executable, "-m", "iot_dr.cli", "verify", "--unpaced", "--anew"),
+        *("--state", pair.emulator.folder / "verified", "--report", report),
+    )
+    return not processes.run(command, environ=operator_environ(pair), folder=pair.emulator.folder, line=line)
