@@ -76,6 +76,7 @@ class Endpoint:
                 answer = endpoint._answering(request)
                 text = json.dumps(answer.body).encode() if answer.body else b""
                 self.send_response(answer.status)
+                self.send_header("x-amzn-RequestId", f"r-{len(endpoint.requests)}")
                 if answer.error:
                     self.send_header("x-amzn-errortype", answer.error)
                 self.send_header("Content-Type", "application/x-amz-json-1.0")

@@ -74,6 +74,8 @@ def test_a_look_leaves_one_log_line_and_one_line_of_metrics(
     (log,) = [vars(record) for record in caplog.records if record.name == "replicate_resource"]
     (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert (log["resource"], log["changes"], log["event_id"]) == ("thing#pump-17", ["Create thing#pump-17"], "e-1")
+    assert [request.split()[0] for request in log["requests"]] == ["CreateThing"]
+    assert log["requests"][0].split()[1].startswith("r-")
     assert metrics["service"] == "replicate_resource"
     assert metrics["ReplicationLag"]
 

@@ -12,6 +12,7 @@ from iot_dr.aws.clients import client
 from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
+from iot_dr.aws.request_ids import note_requests_of, noting_requests
 from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability.logs import logger
@@ -53,11 +54,16 @@ def replicate_resource_handler(
     together = on(ThreadPoolExecutor(LOOKS_PER_BATCH))
     log, metrics = logger(), ReplicationMetrics()
 
+    def replicate(look: Look, beside: int) -> Replicated:
+        with noting_requests() as requests:
+            result = replication.replicate(look, beside)
+        log.info("looked at", extra=_facts(result) | {"requests": requests})
+        return result
+
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         looks = [Look.from_json(value) for value in event["looks"]]
-        taken = take_looks(looks, replication.replicate, ledger=ledger, clock=now, together=together)
+        taken = take_looks(looks, replicate, ledger=ledger, clock=now, together=together)
         for result in taken.looked:
-            log.info("looked at", extra=_facts(result))
             metrics.outcome(result.outcome.key.kind, result.outcome.state, result.outcome.lag)
         for outcome in taken.failed:
             log.error("look failed after all retries", extra=outcome.facts())
@@ -82,7 +88,7 @@ def _facts(result: Replicated) -> dict[str, Any]:
 def _replication(environment: WorkerEnvironment, ledger: Ledger) -> Replication:
     account = environment.account_id
     regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
-    secondary_client = client("iot", regions.secondary)
+    secondary_client = note_requests_of(client("iot", regions.secondary))
     primary = IotRegistryReader(client("iot", regions.primary), regions.primary, account)
     secondary = IotRegistryReader(secondary_client, regions.secondary, account)
     together = on(ThreadPoolExecutor(THREADS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, wait
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 Given = TypeVar("Given")
@@ -29,7 +30,8 @@ def on(executor: Executor) -> Together:
         listed = list(items)
         if len(listed) < 2:
             return one_by_one(function, listed)
-        futures: list[Future[Result]] = [executor.submit(function, item) for item in listed]
+        # Each in a copy of the caller's context: what the caller notes there, those who work for it note too.
+        futures: list[Future[Result]] = [executor.submit(copy_context().run, function, item) for item in listed]
         # Waiting for all keeps a failed write from leaving others running behind the caller's back.
         wait(futures)
         return [future.result() for future in futures]
