@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format
 from iot_dr.cli.tables import console, distance, table
 from iot_dr.errors import IotDrError
@@ -135,15 +135,7 @@ class Watch:
     def __init__(self) -> None:
         self.last = Standing()
         self._console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}"),
-            TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        self._bar = paced_bar(self._console)
         self._reading = self._bar.add_task("Reading", total=None, pace="")
         self._applying = self._bar.add_task("Applying", total=None, pace="", visible=False)
         self._uses: Callable[[], Mapping[str, tuple[Use, ...]]] = dict

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.tables import console, distance, table
 from iot_dr.errors import RetryableError
 from iot_dr.model.fleet_runs import FailedLook, LooksDone, RunState
@@ -102,15 +102,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}"),
-            TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        self._bar = paced_bar(self._console)
         self._task = self._bar.add_task("Listing", total=None, pace="")
         self._past: deque[tuple[float, int]] = deque()
         self._kind: Kind | None = None

@@ -7,8 +7,8 @@ import time
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.checks import as_json, print_checks
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
@@ -114,15 +114,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}"),
-            TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        self._bar = paced_bar(self._console)
         self._task = self._bar.add_task("", total=None, pace="")
         self._began = self._stage_began = time.monotonic()
         self._trial = ""
