@@ -15,7 +15,10 @@ from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
@@ -96,6 +99,25 @@ class Emulator:
     def pid(self) -> int | None:
         """Process ID, which is the ID of the process group too; None when not running."""
         return self._process.pid if self._process else None
+
+    def client(
+        self,
+        service: str,
+        region: str = PRIMARY_REGION,
+        *,
+        key_id: str = "test",
+        secret: str = "test",
+        config: Config | None = None,
+    ) -> Any:
+        """A boto3 client in the clear, of the lab's own root user unless keys are given; who asks for it closes it."""
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            config=config,
+        )
 
     def client_environ(self) -> dict[str, str]:
         """Environment of a program that shall talk to this emulator as if it were AWS, with the lab's own root user."""

@@ -25,7 +25,7 @@ from iot_dr.model.entities import (
 )
 from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
-from iot_dr.model.outcomes import Outcome
+from iot_dr.model.outcomes import UNLINKED, Outcome, State
 from iot_dr.ports import Clock
 from iot_dr.reconcile.order import ordered
 
@@ -448,6 +448,13 @@ class InMemoryLedger:
             note = self.notes.get(key)
             if note is not None and (note.owned_at is None or note.owned_at < before):
                 del self.notes[key]
+
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Have each looked at by itself a minute after `at`."""
+        for key in keys:
+            note = self.notes.setdefault(key, _Note())
+            note.outcome = Outcome(key, State.PENDING, UNLINKED, at=at)
+            note.next_attempt = at + pause(1)
 
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended."""

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
 
-from iot_dr.aws.clients import config
 from iot_dr.aws.fleet_reader import IotFleetReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
 from iot_dr.aws.shadows import IotDataShadows
@@ -37,6 +35,7 @@ from lab.emulator import PRIMARY_REGION
 from lab.fleet import make_identity
 from lab.pair import ACCOUNT
 from tests.builders import a_document
+from tests.contract.emulated import Client, forget_certificates
 from tests.fakes import InMemoryRegistry
 from tests.fleets import InMemoryFleet
 
@@ -77,26 +76,12 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
         registry = InMemoryRegistry()
         yield Fleet(InMemoryFleet(registry), registry, suffix)
         return
-    emulator = request.getfixturevalue("emulator")
-    client = boto3.client("iot", PRIMARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
-    client.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
-    region = PRIMARY_REGION, ACCOUNT
-    data = boto3.client("iot-data", PRIMARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
-    yield Fleet(IotFleetReader(client, *region, IotDataShadows(data)), IotRegistryWriter(client, *region), suffix)
-    _forget_certificate(client)
-    client.close()
-    data.close()
-
-
-def _forget_certificate(client: Any) -> None:
-    for certificate in client.list_certificates()["certificates"]:
-        arn = certificate["certificateArn"]
-        for policy in client.list_attached_policies(target=arn)["policies"]:
-            client.detach_policy(policyName=policy["policyName"], target=arn)
-        for thing in client.list_principal_things(principal=arn)["things"]:
-            client.detach_thing_principal(thingName=thing, principal=arn)
-        client.update_certificate(certificateId=certificate["certificateId"], newStatus="INACTIVE")
-        client.delete_certificate(certificateId=certificate["certificateId"])
+    client: Client = request.getfixturevalue("client")
+    iot, region = client("iot", PRIMARY_REGION), (PRIMARY_REGION, ACCOUNT)
+    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+    shadows = IotDataShadows(client("iot-data", PRIMARY_REGION))
+    yield Fleet(IotFleetReader(iot, *region, shadows), IotRegistryWriter(iot, *region), suffix)
+    forget_certificates(iot)
 
 
 def test_lists_tell_all_of_types_certificates_and_things_but_a_billing_group(fleet: Fleet) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import boto3
 import pytest
 
-from iot_dr.aws.clients import config
-from iot_dr.aws.ledger import INDEX, DynamoDbLedger
+from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.model.keys import Key, certificate_key, thing_key, thing_principal_key
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Ledger
-from lab.emulator import SECONDARY_REGION, Emulator
+from lab.emulator import SECONDARY_REGION
+from tests.contract.emulated import Client, ledger_table
 from tests.fakes import InMemoryLedger
 
 MINUTE = 60_000
@@ -30,28 +29,10 @@ def an_outcome(key: Key = THING, *, at: int = 1_000_000, again: bool = False) ->
 
 
 @pytest.fixture
-def table(emulator: Emulator) -> Iterator[DynamoDbLedger]:
-    client = boto3.client("dynamodb", SECONDARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
-    attributes = {"resource": "S", "retry_state": "S", "next_attempt": "N"}
-    client.create_table(
-        TableName="ledger",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()],
-        KeySchema=[{"AttributeName": "resource", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": INDEX,
-                "KeySchema": [
-                    {"AttributeName": "retry_state", "KeyType": "HASH"},
-                    {"AttributeName": "next_attempt", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    )
-    yield DynamoDbLedger(client, "ledger")
-    client.delete_table(TableName="ledger")
-    client.close()
+def table(client: Client) -> Iterator[DynamoDbLedger]:
+    dynamodb = client("dynamodb", SECONDARY_REGION)
+    with ledger_table(dynamodb, "ledger"):
+        yield DynamoDbLedger(dynamodb, "ledger")
 
 
 @pytest.fixture(params=["fake", pytest.param("table", marks=pytest.mark.lab)])
@@ -185,6 +166,33 @@ def test_noting_ownership_leaves_what_waits_waiting(ledger: Ledger) -> None:
 
     assert list(ledger.due(1_000_000 + MINUTE)) == [THING]
     assert ledger.owned([THING]) == {THING}
+
+
+def test_what_is_to_be_looked_at_by_itself_is_due_after_a_minute(ledger: Ledger) -> None:
+    ledger.intend(KEYS, 1)
+
+    ledger.revisit(KEYS[:2], 1_000_000)
+
+    assert list(ledger.due(1_000_000 + MINUTE - 1)) == []
+    assert set(ledger.due(1_000_000 + MINUTE)) == set(KEYS[:2])
+    assert ledger.owned(KEYS) == set(KEYS)
+
+
+def test_what_was_looked_at_by_itself_is_not_due_any_more(ledger: Ledger) -> None:
+    ledger.revisit(KEYS[:2], 1_000_000)
+
+    ledger.record(an_outcome(KEYS[0], at=1_000_001))
+    ledger.forget(KEYS[1:2], 1_000_001)
+
+    assert list(ledger.due(10**12)) == []
+
+
+def test_a_try_after_such_a_look_is_the_first(ledger: Ledger) -> None:
+    ledger.revisit([THING], 1_000_000)
+
+    ledger.record(an_outcome(at=2_000_000, again=True))
+
+    assert list(ledger.due(2_000_000 + MINUTE)) == [THING]
 
 
 def test_what_was_never_applied_has_no_source_version(ledger: Ledger) -> None:

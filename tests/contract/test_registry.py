@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
 import pytest
 
-from iot_dr.aws.clients import config
 from iot_dr.aws.policy_writes import MAX_POLICY_VERSIONS
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
@@ -35,6 +33,7 @@ from lab.emulator import SECONDARY_REGION
 from lab.fleet import Identity, make_identity
 from lab.pair import ACCOUNT
 from tests.builders import a_document, iot_arn
+from tests.contract.emulated import Client, forget_certificates
 from tests.fakes import InMemoryRegistry
 
 IDENTITIES = tuple(make_identity(f"device-{number}") for number in range(3))
@@ -86,26 +85,12 @@ def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
         fake = InMemoryRegistry()
         yield Registry(fake, fake, suffix)
         return
-    emulator = request.getfixturevalue("emulator")
-    client = boto3.client("iot", SECONDARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
+    client: Client = request.getfixturevalue("client")
+    iot, region = client("iot", SECONDARY_REGION), (SECONDARY_REGION, ACCOUNT)
     # Dynamic groups are found by the index.
-    client.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
-    region = SECONDARY_REGION, ACCOUNT
-    yield Registry(IotRegistryReader(client, *region), IotRegistryWriter(client, *region), suffix)
-    _forget_certificates(client)
-    client.close()
-
-
-def _forget_certificates(client: Any) -> None:
-    """Certificates have no names of their own choosing, so each test leaves none behind."""
-    for certificate in client.list_certificates()["certificates"]:
-        arn, certificate_id = certificate["certificateArn"], certificate["certificateId"]
-        for policy in client.list_attached_policies(target=arn)["policies"]:
-            client.detach_policy(policyName=policy["policyName"], target=arn)
-        for thing in client.list_principal_things(principal=arn)["things"]:
-            client.detach_thing_principal(thingName=thing, principal=arn)
-        client.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-        client.delete_certificate(certificateId=certificate_id)
+    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+    yield Registry(IotRegistryReader(iot, *region), IotRegistryWriter(iot, *region), suffix)
+    forget_certificates(iot)
 
 
 # Reading

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
 
-from iot_dr.aws.clients import config
 from iot_dr.aws.control import EVENT_ID, RESOURCE, DynamoDbControl
-from iot_dr.aws.ledger import INDEX, DynamoDbLedger
+from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.shadow_notes import KEPT_AFTER_DELETION, DynamoDbShadowNotes
 from iot_dr.aws.shadows import IotDataShadows
 from iot_dr.errors import Conflict, InvalidResource, LimitExceeded
@@ -22,7 +20,8 @@ from iot_dr.model.keys import Key, shadow_key
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.model.shadows import Shadow, ShadowNote, Source, digest
 from iot_dr.ports import Ledger, ShadowNotes, ShadowStore
-from lab.emulator import SECONDARY_REGION, Emulator
+from lab.emulator import SECONDARY_REGION
+from tests.contract.emulated import Client, ledger_table
 from tests.fakes import InMemoryLedger
 from tests.shadow_fakes import InMemoryShadowNotes, InMemoryShadows
 
@@ -32,10 +31,6 @@ EXACT = (
     '"less":-9007199254740993,"part":0.1,"exponent":1e+22,"\u00fc\U0001f600":"\u2028","empty":{},"none":[],'
     '"1":{"2":{"3":{"4":{"5":true}}}}},"desired":{"on":true}}'
 )
-
-
-def a_client(service: str, emulator: Emulator) -> Any:
-    return boto3.client(service, SECONDARY_REGION, endpoint_url=emulator.endpoint_url, config=config())
 
 
 # Shadows
@@ -69,9 +64,8 @@ def shadows(request: pytest.FixtureRequest) -> Iterator[Shadows]:
     if request.param == "fake":
         yield Shadows(InMemoryShadows(longest=8192), suffix)
         return
-    client = a_client("iot-data", request.getfixturevalue("emulator"))
-    yield Shadows(IotDataShadows(client), suffix)
-    client.close()
+    client: Client = request.getfixturevalue("client")
+    yield Shadows(IotDataShadows(client("iot-data", SECONDARY_REGION)), suffix)
 
 
 def test_what_does_not_exist_is_none_and_deleting_it_is_done(shadows: Shadows) -> None:
@@ -167,28 +161,10 @@ class Notes:
 
 
 @pytest.fixture
-def table(emulator: Emulator) -> Iterator[Any]:
-    client = a_client("dynamodb", emulator)
-    attributes = {"resource": "S", "retry_state": "S", "next_attempt": "N"}
-    client.create_table(
-        TableName="notes",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()],
-        KeySchema=[{"AttributeName": "resource", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": INDEX,
-                "KeySchema": [
-                    {"AttributeName": "retry_state", "KeyType": "HASH"},
-                    {"AttributeName": "next_attempt", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    )
-    yield client
-    client.delete_table(TableName="notes")
-    client.close()
+def table(client: Client) -> Iterator[Any]:
+    dynamodb = client("dynamodb", SECONDARY_REGION)
+    with ledger_table(dynamodb, "notes"):
+        yield dynamodb
 
 
 @pytest.fixture(params=["fake", pytest.param("table", marks=pytest.mark.lab)])
@@ -196,8 +172,8 @@ def held(request: pytest.FixtureRequest) -> Notes:
     if request.param == "fake":
         ledger = InMemoryLedger()
         return Notes(InMemoryShadowNotes(ledger), ledger)
-    client = request.getfixturevalue("table")
-    return Notes(DynamoDbShadowNotes(client, "notes"), DynamoDbLedger(client, "notes"))
+    dynamodb = request.getfixturevalue("table")
+    return Notes(DynamoDbShadowNotes(dynamodb, "notes"), DynamoDbLedger(dynamodb, "notes"))
 
 
 KEY, NAMED = shadow_key("pump-17"), shadow_key("pump-17", "config")
@@ -317,10 +293,10 @@ def test_a_deleted_shadows_note_expires_and_one_of_what_was_made_anew_does_not(
 
 
 @pytest.fixture
-def control(emulator: Emulator) -> Iterator[tuple[DynamoDbControl, Callable[..., Any]]]:
-    client = a_client("dynamodb", emulator)
+def control(client: Client) -> Iterator[tuple[DynamoDbControl, Callable[..., Any]]]:
+    dynamodb = client("dynamodb", SECONDARY_REGION)
     names = {"resource": "HASH", "event_id": "RANGE"}
-    client.create_table(
+    dynamodb.create_table(
         TableName="events",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
         KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
@@ -329,11 +305,10 @@ def control(emulator: Emulator) -> Iterator[tuple[DynamoDbControl, Callable[...,
 
     def write(**attributes: Any) -> None:
         key = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
-        client.put_item(TableName="events", Item=key | attributes)
+        dynamodb.put_item(TableName="events", Item=key | attributes)
 
-    yield DynamoDbControl(client, "events"), write
-    client.delete_table(TableName="events")
-    client.close()
+    yield DynamoDbControl(dynamodb, "events"), write
+    dynamodb.delete_table(TableName="events")
 
 
 @pytest.mark.lab

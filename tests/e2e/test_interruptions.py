@@ -47,20 +47,13 @@ def provision(pair: Pair, name: str, count: int) -> list[tuple[Fleet, Device]]:
     return made
 
 
-def let_the_schedule_come(pair: Pair) -> None:
-    """Do what the schedule does each minute and each quarter of an hour, as if they were over."""
-    make_due(pair)
-    try_sweep(pair, "retry")
-    # A certificate whose thing is gone from both Regions hangs on nothing that the ledger tells of.
-    try_sweep(pair)
-
-
 def converges(pair: Pair, done: Callable[[], bool]) -> None:
-    """Wait until something is done: at once, or when the schedule comes round, and again when it comes again."""
+    """Wait until something is done: at once, or after what the schedule does each minute, and again a minute later."""
     for _ in range(3):
         if until(done, SECONDS / 3):
             return
-        let_the_schedule_come(pair)
+        make_due(pair)
+        try_sweep(pair, "retry")
     assert until(done, PATIENCE)
 
 

@@ -8,7 +8,7 @@ import pytest
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, NotReadyYet, RegionUnavailable, Throttled
 from iot_dr.model.changes import Delete
 from iot_dr.model.entities import CertificateStatus, Policy, ThingPrincipal, ThingType
-from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_type_key
+from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key, thing_type_key
 from iot_dr.model.looks import Depth, Look
 from iot_dr.model.outcomes import State
 from iot_dr.services.replicate import NO_CERTIFICATE, Replicated
@@ -415,6 +415,30 @@ def test_a_note_made_anew_by_another_worker_is_kept() -> None:
     assert world.ledger.owned([THING]) == {THING}
 
 
+def test_a_certificate_that_goes_after_it_was_detached_is_noticed_in_a_minute_though_no_event_tells() -> None:
+    world, certificate = _replicated(), certificate_key(CERTIFICATE_ID)
+    world.primary.remove(thing_principal_key("pump-17", CERTIFICATE_ID))
+    world.look(THING)
+    assert certificate in world.secondary.entities
+    world.primary.remove(certificate)
+
+    world.clock.advance(61)
+    world.sweep.retry()
+    world.run_workflow()
+
+    assert certificate not in world.wanted
+    assert world.secondary.entities == world.wanted
+
+
+def test_what_goes_with_its_thing_leaves_no_note() -> None:
+    world = _replicated()
+    world.primary.remove(*world.primary.entities)
+
+    world.look(THING)
+
+    assert not list(world.ledger.due(10**15))
+
+
 # Conflicts
 
 
@@ -521,8 +545,10 @@ def test_a_worker_that_dies_between_any_two_calls_is_made_good_by_the_next(story
         except Killed:
             world.look(key, created=True)
             if not made_by_one_look:
-                # With its thing gone, nothing leads from a look to the certificate that hung on it: the sweep finds it.
-                world.run_schedule()
+                # With its thing gone, nothing leads from a look to the certificate that hung on it, but a note.
+                world.clock.advance(61)
+                world.sweep.retry()
+                world.run_workflow()
             assert world.secondary.entities == world.wanted, f"died {moment} call {number}"
             unowned = world.secondary.entities.keys() - world.ledger.owned(world.secondary.entities.keys())
             assert not unowned, f"died {moment} call {number}"

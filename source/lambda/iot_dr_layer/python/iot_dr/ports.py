@@ -153,6 +153,9 @@ class Ledger(Protocol):
     def forget(self, keys: Collection[Key], before: int) -> None:
         """Drop the notes of resources that are gone, unless they were noted anew at or after `before`."""
 
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Have each looked at by itself some time after `at`, if it is not forgotten before."""
+
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended."""
 

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from iot_dr.aws.errors import call, code_of, converted
 from iot_dr.errors import Throttled
 from iot_dr.model.keys import Key
-from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.outcomes import UNLINKED, Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -104,6 +104,17 @@ class DynamoDbLedger:
                 ConditionExpression="attribute_not_exists(owned_at) OR owned_at < :before",
                 ExpressionAttributeValues=_dynamo({":before": before}),
             )
+
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Have each looked at by itself a minute after `at`; what else is noted of them stays.
+
+        One write each: many workers may note the same policy at once, which a transaction would refuse.
+        """
+        for key in sorted(keys):
+            outcome = Outcome(key, State.PENDING, UNLINKED, at=at)
+            facts = _dated(outcome) | _due(at, attempts=1)
+            change = _update(facts, kept=_since(outcome), removed=_ended(outcome))
+            call(self._client.update_item, **self._item(key), **change)
 
     def record(self, outcome: Outcome) -> None:
         """Note how a look ended; what asks for another look is due after a pause that doubles with every try."""

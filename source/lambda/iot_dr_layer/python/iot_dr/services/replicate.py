@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from iot_dr.errors import Conflict, InvalidResource, NotReadyYet, RegionUnavailable
 from iot_dr.model.changes import Action, Create, Delete, Plan, Update
-from iot_dr.model.entities import BillingGroup, Thing, ThingGroup
-from iot_dr.model.keys import Key, Kind, certificate_target
+from iot_dr.model.entities import BillingGroup, PolicyAttachment, Thing, ThingGroup, ThingPrincipal
+from iot_dr.model.keys import Key, Kind, certificate_key, certificate_target, policy_key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Clock, Ledger, RegistryReader, RegistryWriter
@@ -138,7 +138,7 @@ class Replication:
             scope = self._scopes.read(look.key, look.depth, needs=needs)
             todo = self._plan(scope)
             try:
-                self._apply(todo, deleted)
+                self._apply(look.key, todo, deleted)
             except Conflict:
                 continue
             except (NotReadyYet, InvalidResource):
@@ -163,10 +163,13 @@ class Replication:
         owned = self._ledger.owned(candidates) if candidates else frozenset()
         return plan(desired, actual, owned=owned)
 
-    def _apply(self, todo: Plan, deleted: set[Key]) -> None:
+    def _apply(self, looked_at: Key, todo: Plan, deleted: set[Key]) -> None:
+        # Noted first: a worker that dies in between leaves a note too many, never a copy that nobody owns, and nothing
+        # that hangs on nothing and that nobody comes back to.
         if todo.creates:
-            # Noted first: a worker that dies in between leaves a note too many, never a copy that nobody owns.
             self._ledger.intend([change.key for change in todo.creates], self._clock())
+        if unlinked := _unlinked(todo) - {looked_at}:
+            self._ledger.revisit(unlinked, self._clock())
         for wave in waves(todo.actions):
             self._together(self._write, wave)
             deleted.update(change.key for change in wave if isinstance(change, Delete))
@@ -197,14 +200,14 @@ class Replication:
             return
         found = self._secondary.thing(carried.name)
         if found is None:
-            self._apply(Plan((Create(carried, PRIMARY_UNREACHABLE),)), set())
+            self._apply(look.key, Plan((Create(carried, PRIMARY_UNREACHABLE),)), set())
         else:
             known_id, known_version = self._ledger.source_version(look.key)
             wanted = replace(carried, billing_group=found.billing_group)
             newer = known_id == carried.thing_id and carried.version > known_version
             if not newer or wanted == found:
                 return
-            self._apply(Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), set())
+            self._apply(look.key, Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), set())
         now = self._clock()
         outcome = Outcome(
             look.key,
@@ -218,6 +221,15 @@ class Replication:
             source_version=carried.version,
         )
         self._ledger.record(outcome)
+
+
+def _unlinked(todo: Plan) -> frozenset[Key]:
+    """Return what a plan takes off something: what raises no event of its own, as its deletion does not either."""
+    return frozenset(
+        certificate_key(gone.certificate_id) if isinstance(gone, ThingPrincipal) else policy_key(gone.policy)
+        for change in todo.actions
+        if isinstance(change, Delete) and isinstance(gone := change.actual, ThingPrincipal | PolicyAttachment)
+    )
 
 
 def _needs_confirmation(change: Action) -> bool:

@@ -255,6 +255,9 @@ class NoLedger:
     def forget(self, keys: Collection[Key], before: int) -> None:
         """Note nothing."""
 
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Note nothing."""
+
     def record(self, outcome: Outcome) -> None:
         """Note nothing."""
 
