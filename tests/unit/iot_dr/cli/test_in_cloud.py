@@ -187,7 +187,7 @@ def test_ctrl_c_leaves_it_running_and_says_how_to_follow_and_how_to_stop_it(arra
 
     result = run("--in-cloud", "--apply")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"iot-dr sync --follow {ARN}" in result.stderr
     assert f"stop-execution --execution-arn {ARN} --region us-west-2" in result.stderr
 

@@ -18,8 +18,8 @@ def invoke(*arguments: str, **environ: str) -> Result:
 
 
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[IotDrError], None]:
-    def fail(error: IotDrError) -> None:
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    def fail(error: BaseException) -> None:
         @click.command()
         def command() -> None:
             raise error
@@ -34,13 +34,23 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[IotDrError], None]:
     [(LaunchFailed("stack x failed: why"), 1), (AccessDenied("stack x failed: why"), 2)],
 )
 def test_an_error_is_one_line_on_stderr_and_an_exit_code(
-    failing: Callable[[IotDrError], None], error: IotDrError, code: int
+    failing: Callable[[BaseException], None], error: IotDrError, code: int
 ) -> None:
     failing(error)
 
     result = invoke("anything")
 
     assert (result.exit_code, result.stderr, result.stdout) == (code, "error: stack x failed: why\n", "")
+
+
+def test_control_c_ends_any_command_in_one_line_and_not_like_an_answer(
+    failing: Callable[[BaseException], None],
+) -> None:
+    failing(KeyboardInterrupt())
+
+    result = invoke("anything")
+
+    assert (result.exit_code, result.stderr, result.stdout) == (2, "\nStopped.\n", "")
 
 
 def test_help_names_every_command_the_exit_codes_and_examples() -> None:

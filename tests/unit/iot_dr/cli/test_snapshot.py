@@ -67,7 +67,7 @@ def test_json_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     result, _ = run(monkeypatch, KeyboardInterrupt(), "today")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "Stopped. What was read is kept" in result.stderr
 
 

@@ -151,7 +151,7 @@ def test_control_c_says_how_to_go_on(arranged: Arrange) -> None:
 
     result = run("sync", "--apply")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "4 of 10 changes are done and noted; run `iot-dr sync --apply` again" in result.stderr
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format
+from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, distance, table
 from iot_dr.errors import IotDrError
 from iot_dr.model.standing import Planned, Settled, Standing, Step
@@ -95,15 +96,12 @@ def run(context: click.Context, settings: SyncSettings, *, apply: bool, output: 
 def run_opened(context: click.Context, opening: Opening, *, apply: bool, output: str, command: str = "") -> None:
     """Plan or apply what is opened, print the result, and exit; `command` is what is run again, if it has arguments."""
     command = command or context.command_path
-    with Watch() as watch, opening(watch) as syncing:
+    watch = Watch()
+    with stoppable(lambda: _go_on(watch.last, command)), watch, opening(watch) as syncing:
         watch.watch(syncing.uses)
         _say_what_is_taken_up(syncing, apply=apply)
         try:
             answer = syncing.apply() if apply else syncing.plan()
-        except KeyboardInterrupt:
-            watch.end()
-            click.echo(f"\nStopped. {_go_on(watch.last, command)}", err=True)
-            context.exit(1)
         except IotDrError:
             watch.end()
             if watch.last.all_ended:

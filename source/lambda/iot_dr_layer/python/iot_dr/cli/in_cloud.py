@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
+from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, distance, table
 from iot_dr.errors import RetryableError
 from iot_dr.model.fleet_runs import FailedLook, LooksDone, RunState
@@ -65,15 +66,12 @@ def run_in_cloud(  # noqa: PLR0913  # the options
     sync = CloudSync(settings)
     arn = sync.again(follow or sync.newest()) if redrive else follow or sync.start(apply=apply, at_once=at_once or 0)
     click.echo(f"Following {arn}", err=True)
-    try:
+    go_on = (
+        f"It goes on in the account. To watch it again: {context.command_path} --follow {arn}\n"
+        f"To stop it: aws stepfunctions stop-execution --execution-arn {arn} --region {settings.secondary_region}"
+    )
+    with stoppable(lambda: go_on):
         state = _watched(sync, arn)
-    except KeyboardInterrupt:
-        click.echo(
-            f"\nIt goes on in the account. To watch it again: {context.command_path} --follow {arn}\n"
-            f"To stop it: aws stepfunctions stop-execution --execution-arn {arn} --region {settings.secondary_region}",
-            err=True,
-        )
-        context.exit(1)
     if state.run.apply or not state.succeeded:
         failures = tuple(sync.failures(state))
         _print_result(state, failures, output, f"{context.command_path} --redrive --follow {arn}")

@@ -3,7 +3,7 @@
     0   done, or in order
     1   a launch failed: the message names the first failing resource and AWS's reason; or something is not in order: a
         device is not in sync, an event cannot be replayed
-    2   wrong use, or it cannot run: the message names the mend
+    2   wrong use, or it cannot run: the message names the mend; or it was stopped by Ctrl-C
 
 A command's module is imported when it is asked for, so that none pays for another's imports.
 """
@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from iot_dr import __version__
+from iot_dr.cli.stopping import stoppable
 from iot_dr.errors import IotDrError, LaunchFailed
 
 COMMANDS = (
@@ -75,7 +76,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what the product foresees ends as one line on stderr, never as a traceback."""
         try:
-            return super().invoke(ctx)
+            with stoppable(str):
+                return super().invoke(ctx)
         except IotDrError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
@@ -86,7 +88,8 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Disaster recovery for AWS IoT Core: keep a secondary Region ready for every device of the primary.
 
-    Exit codes: 0 done, or in order; 1 a launch failed, or something is not in order; 2 wrong use, or it cannot run.
+    Exit codes: 0 done, or in order; 1 a launch failed, or something is not in order; 2 wrong use, or it cannot run
+    or was stopped.
     """
 
 

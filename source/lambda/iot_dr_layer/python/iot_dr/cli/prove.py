@@ -12,6 +12,7 @@ from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.checks import as_json, print_checks
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console
 from iot_dr.errors import IotDrError
 from iot_dr.model.checks import Level
@@ -81,13 +82,10 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     failed, 2 if it cannot run or was stopped. Ctrl-C removes what was made.
     """
     environment, order = settings(ProvingEnvironment, toolsrc), Order(number, with_type, timeout)
-    with Watch() as watch:
+    watch = Watch()
+    with stoppable(watch.left), watch:
         try:
             proved = prove(environment, order, watch, watch.announce, profile)
-        except KeyboardInterrupt:
-            watch.end()
-            click.echo(f"\nStopped. {watch.left()}", err=True)
-            context.exit(2)
         except IotDrError:
             watch.end()
             click.echo(watch.left(), err=True)

@@ -9,6 +9,7 @@ import click
 
 from iot_dr.cli.applying import Watch
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
+from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, table
 from iot_dr.errors import IotDrError
 from iot_dr.model.regions import Side
@@ -68,17 +69,13 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Things, types, groups, billing groups, certificates with their PEM, policies with their documents, all that is
     attached, and shadows; never private keys, which AWS does not have. Two snapshots differ by `diff` exactly if the
-    registries do. Exits 0 when it is whole, 1 if it was stopped, 2 if it cannot run; what was read is kept, and the
+    registries do. Exits 0 when it is whole, 2 if it cannot run or was stopped; what was read is kept, and the
     next run goes on from there.
     """
     settings = SnapshotSettings(region_of(side, toolsrc), profile=profile, state=state, shadows=shadows, anew=anew)
-    with Watch() as watch:
+    with stoppable(lambda: f"What was read is kept; run `{context.command_path} {to}` to go on."), Watch() as watch:
         try:
             manifest = take_snapshot(settings, to, watch)
-        except KeyboardInterrupt:
-            watch.end()
-            click.echo(f"\nStopped. What was read is kept; run `{context.command_path} {to}` to go on.", err=True)
-            context.exit(1)
         except IotDrError:
             watch.end()
             raise
