@@ -36,6 +36,7 @@ from lab.counting import Call, Fault
 from lab.fleet import Fleet, Identity, make_identity
 from lab.pair import Pair
 from lab.progress import ConsoleProgress
+from lab.quiet import unscheduled
 from lab.waiting import until
 
 TARGET = 5
@@ -104,15 +105,21 @@ def main(things: int, devices: int, *, control: bool) -> None:
     environ = {"LAMBDA_ACCOUNT_CONCURRENCY": "1000"}
     with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console), environ=environ) as pair:
         pair.launch(health_check=False)
-        bench = Bench(pair, console)
-        bench.prepare()
-        results = {"product": bench.burst("product", things, devices)}
-        if control:
-            bench.await_quiet()
-            with bench.control().instead_of_the_product():
-                bench.warm_up("control-warm")
-                results["control"] = bench.burst("control", things, devices)
+        with unscheduled(pair):
+            results = _results(Bench(pair, console), things, devices, control=control)
         _print(console, results, things + devices)
+
+
+def _results(bench: Bench, things: int, devices: int, *, control: bool) -> dict[str, Crossing]:
+    """Let both cross, one after the other."""
+    bench.prepare()
+    results = {"product": bench.burst("product", things, devices)}
+    if control:
+        bench.await_quiet()
+        with bench.control().instead_of_the_product():
+            bench.warm_up("control-warm")
+            results["control"] = bench.burst("control", things, devices)
+    return results
 
 
 class Bench:
@@ -127,13 +134,7 @@ class Bench:
         self._outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def prepare(self) -> None:
-        """Switch the schedules off, make what things share, and let the functions start."""
-        schedules = self._pair.client("scheduler", self._pair.secondary)
-        for page in schedules.get_paginator("list_schedules").paginate():
-            for entry in page["Schedules"]:
-                found = schedules.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
-                kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-                schedules.update_schedule(State="DISABLED", **{key: found[key] for key in kept})
+        """Make what things share, and let the functions start."""
         self._fleet.prepare(*TYPES)
         for group in GROUPS:
             self._fleet.make_group(group)

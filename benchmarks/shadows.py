@@ -36,13 +36,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.shadow_cost import ALONE, HALF, OFTEN, ONCE, TENTH, UPDATES, Work, share
-from benchmarks.sync import switch_schedules_off
 from lab.counting import Call
 from lab.devices import MqttDevice
 from lab.fleet import make_identity
 from lab.lag import Lag
 from lab.pair import Pair
 from lab.progress import ConsoleProgress
+from lab.quiet import unscheduled
 from lab.shadows import Shadows
 from lab.waiting import until
 
@@ -151,7 +151,7 @@ def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, form: str
     parts = only or PARTS
     with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console), environ=AS_AWS) as pair:
         pair.launch(health_check=False)
-        with Progress(console=console) as progress, device(pair) as publisher:
+        with unscheduled(pair), Progress(console=console) as progress, device(pair) as publisher:
             bench = Bench(pair, progress, publisher)
             bench.prepare()
             results = Results(
@@ -194,8 +194,7 @@ class Bench:
         self._meter = Meter(pair)
 
     def prepare(self) -> None:
-        """Switch the schedules off and let some shadows cross, so that the functions run."""
-        switch_schedules_off(self._pair)
+        """Let some shadows cross, so that the functions run."""
         names = _names("warm", 20)
         self._publish("Warm up", [(name, number) for number in range(5) for name in names])
         self._await_crossing(names)

@@ -23,9 +23,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +36,9 @@ from lab import registry
 from lab.counting import Call
 from lab.faults import injected
 from lab.fleet import Fleet, Identity, make_identity
-from lab.pair import EVENT_FAMILIES, Pair
+from lab.pair import Pair
 from lab.progress import ConsoleProgress
+from lab.quiet import unscheduled, untold
 from lab.quotas import DEFAULTS, Quotas
 from lab.waiting import until
 
@@ -82,25 +82,30 @@ def measured(console: Console, devices: int, *, kill: bool) -> Run:
     """Launch a pair, make the fleet, and let the sync run, perhaps killed once."""
     with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console)) as pair:
         pair.launch(health_check=False)
-        switch_schedules_off(pair)
-        with unseen(pair):
-            make_fleet(console, pair, devices)
-        environ = operator_environ(pair)
-        pair.proxy.reset()
-        quotas = Quotas()
-        with injected(pair.proxy, quotas):
-            began = time.monotonic()
-            if kill:
-                sync_until_half(environ, Path(folder), pair, devices)
-            code = subprocess.run(command(Path(folder)), env=environ, check=False).returncode
-            seconds = time.monotonic() - began
-        console.print(f"sync ended with {code} after {seconds:.1f} s")
-        if code:
-            raise click.ClickException("it did not bring everything across")
-        ours, theirs = (read_registry(pair, region) for region in (pair.primary, pair.secondary))
-        calls = Counter({call: number for call, number in pair.proxy.counts().items() if call.service == "iot"})
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        return Run(seconds, calls - quotas.refused, quotas.refused, peak, tuple(ours.differences(theirs)))
+        with unscheduled(pair):
+            return measured_on(pair, console, Path(folder), devices, kill=kill)
+
+
+def measured_on(pair: Pair, console: Console, folder: Path, devices: int, *, kill: bool) -> Run:
+    """Make the fleet on a launched pair, and let the sync run."""
+    with untold(pair):
+        make_fleet(console, pair, devices)
+    environ = operator_environ(pair)
+    pair.proxy.reset()
+    quotas = Quotas()
+    with injected(pair.proxy, quotas):
+        began = time.monotonic()
+        if kill:
+            sync_until_half(environ, folder, pair, devices)
+        code = subprocess.run(command(folder), env=environ, check=False).returncode
+        seconds = time.monotonic() - began
+    console.print(f"sync ended with {code} after {seconds:.1f} s")
+    if code:
+        raise click.ClickException("it did not bring everything across")
+    ours, theirs = (read_registry(pair, region) for region in (pair.primary, pair.secondary))
+    calls = Counter({call: number for call, number in pair.proxy.counts().items() if call.service == "iot"})
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return Run(seconds, calls - quotas.refused, quotas.refused, peak, tuple(ours.differences(theirs)))
 
 
 def read_registry(pair: Pair, region: str) -> registry.Registry:
@@ -135,25 +140,6 @@ def operator_environ(pair: Pair) -> dict[str, str]:
         **pair.proxy.environ(("IOT", "SERVICE_QUOTAS")),
         **settings,
     }
-
-
-def switch_schedules_off(pair: Pair) -> None:
-    """Have nothing else bring the fleet across."""
-    schedules = pair.client("scheduler", pair.secondary)
-    for page in schedules.get_paginator("list_schedules").paginate():
-        for entry in page["Schedules"]:
-            found = schedules.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
-            kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-            schedules.update_schedule(State="DISABLED", **{key: found[key] for key in kept})
-
-
-@contextmanager
-def unseen(pair: Pair) -> Iterator[None]:
-    """Turn registry events off for the length of a `with` block."""
-    iot = pair.client("iot")
-    iot.update_event_configurations(eventConfigurations={name: {"Enabled": False} for name in EVENT_FAMILIES})
-    yield
-    iot.update_event_configurations(eventConfigurations={name: {"Enabled": True} for name in EVENT_FAMILIES})
 
 
 def make_fleet(console: Console, pair: Pair, devices: int) -> None:

@@ -199,6 +199,13 @@ class Pair:
             raise LabError(message)
         return stack
 
+    def physical_id(self, logical_id: str) -> str:
+        """The physical ID of a resource of the secondary Region's stack."""
+        found = self.client("cloudformation", self.secondary).describe_stack_resource(
+            StackName=f"IoTDRSecondary{self.outputs['StackPostfix']}", LogicalResourceId=logical_id
+        )
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
     def device_endpoint(self, region: str) -> str:
         """Where devices connect in a Region."""
         endpoint: str = self.client("iot", region).describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]

@@ -30,10 +30,7 @@ def output(pair: Pair, key: str) -> str:
 
 def resource_of(pair: Pair, logical_id: str) -> str:
     """The physical ID of a resource of the secondary Region's stack."""
-    found = pair.client("cloudformation", pair.secondary).describe_stack_resource(
-        StackName=f"IoTDRSecondary{pair.outputs['StackPostfix']}", LogicalResourceId=logical_id
-    )
-    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+    return pair.physical_id(logical_id)
 
 
 def ledger_of(pair: Pair) -> Ledger:

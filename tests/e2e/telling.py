@@ -7,13 +7,13 @@ import itertools
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from lab.pair import Pair
+from lab.quiet import unheard
 from tests.builders import a_group_payload, a_membership_payload, a_thing_payload
-from tests.e2e.observing import resource_of
 
 _numbers = itertools.count(1)
 
@@ -67,27 +67,6 @@ def store(pair: Pair, items: Iterable[Mapping[str, Any]]) -> None:
         client.put_item(TableName=table, Item=one)
 
 
-@contextmanager
-def silenced(primary: Any, *families: str) -> Iterator[None]:
-    """Lose every event of these families (`THING`, `THING_GROUP`, ...), for the length of a `with` block."""
-
-    def enable(enabled: bool) -> None:
-        configurations = {family: {"Enabled": enabled} for family in families}
-        primary.update_event_configurations(eventConfigurations=configurations)
-
-    enable(False)
-    try:
-        yield
-    finally:
-        enable(True)
-
-
-@contextmanager
-def as_one_batch(pair: Pair) -> Iterator[None]:
+def as_one_batch(pair: Pair) -> AbstractContextManager[object]:
     """Hold events back, and have all that came in a `with` block handed over together at its end."""
-    functions, mapping = pair.client("lambda", pair.secondary), resource_of(pair, "RegistryEventMapping")
-    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
-    try:
-        yield
-    finally:
-        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+    return unheard(pair)

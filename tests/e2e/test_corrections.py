@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -38,14 +37,7 @@ class Aws:
         self.emulator = emulator
 
     def client(self, service: str, region: str = PRIMARY_REGION, **keys: str) -> Any:
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=self.emulator.endpoint_url,
-            aws_access_key_id=keys.get("key_id", "test"),
-            aws_secret_access_key=keys.get("secret", "test"),
-            config=Config(retries={"max_attempts": 0}),
-        )
+        return self.emulator.client(service, region, config=Config(retries={"max_attempts": 0}), **keys)
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from lab.fleet import Authority, Fleet
 from lab.operators import toolsrc
-from lab.pair import EVENT_FAMILIES, Pair
+from lab.pair import Pair
+from lab.quiet import unheard, untold
 from lab.waiting import until
 from tests.e2e.commands import asked
 from tests.e2e.observing import SECONDS
@@ -27,29 +26,6 @@ def consulted(pair: Pair) -> tuple[int, dict[str, list[dict[str, Any]]]]:
     for check in told["checks"]:
         answers.setdefault(check["name"], []).append(check)
     return code, answers
-
-
-@contextmanager
-def events_off(pair: Pair, family: str) -> Iterator[None]:
-    iot = pair.client("iot", pair.primary)
-    iot.update_event_configurations(eventConfigurations={family: {"Enabled": False}})
-    try:
-        yield
-    finally:
-        iot.update_event_configurations(eventConfigurations={one: {"Enabled": True} for one in EVENT_FAMILIES})
-
-
-@contextmanager
-def mapping_off(pair: Pair) -> Iterator[str]:
-    cloudformation, functions = pair.client("cloudformation", pair.secondary), pair.client("lambda", pair.secondary)
-    stack = f"IoTDRSecondary{pair.outputs['StackPostfix']}"
-    answer = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
-    (mapping,) = [one["PhysicalResourceId"] for one in answer if one["LogicalResourceId"] == "RegistryEventMapping"]
-    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
-    try:
-        yield mapping
-    finally:
-        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
 def test_nothing_fails_on_a_healthy_pair_and_what_the_lab_cannot_tell_is_said(
@@ -73,7 +49,7 @@ def test_nothing_fails_on_a_healthy_pair_and_what_the_lab_cannot_tell_is_said(
 
 
 def test_events_that_are_off_are_a_failure_with_the_command_that_turns_them_on(pair: Pair) -> None:
-    with events_off(pair, "THING_GROUP"):
+    with untold(pair, "THING_GROUP"):
         code, answers = consulted(pair)
 
     (check,) = answers["registry events"]
@@ -83,7 +59,7 @@ def test_events_that_are_off_are_a_failure_with_the_command_that_turns_them_on(p
 
 
 def test_a_mapping_that_is_off_is_a_failure_with_the_command_that_turns_it_on(pair: Pair) -> None:
-    with mapping_off(pair) as mapping:
+    with unheard(pair) as mapping:
         code, answers = consulted(pair)
 
     (check,) = [check for check in answers["mapping"] if check["level"] == "failure"]

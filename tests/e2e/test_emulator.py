@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import pytest
 
 from lab.emulator import PRIMARY_REGION, REGIONS, ROOT, SECONDARY_REGION, Emulator, LabError
@@ -77,9 +76,8 @@ def test_an_unknown_correction_is_told_with_the_end_of_the_log(tmp_path: Path) -
 
 def test_the_labs_own_judgement_sees_every_kind(tmp_path: Path) -> None:
     with Emulator(tmp_path) as emulator:
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
-        clients = {region: session.client("iot", region, endpoint_url=emulator.endpoint_url) for region in REGIONS}
-        data = {region: session.client("iot-data", region, endpoint_url=emulator.endpoint_url) for region in REGIONS}
+        clients = {region: emulator.client("iot", region) for region in REGIONS}
+        data = {region: emulator.client("iot-data", region) for region in REGIONS}
         primary, secondary = (clients[region] for region in (PRIMARY_REGION, SECONDARY_REGION))
         identity = make_identity("pump")
         for region, iot in clients.items():

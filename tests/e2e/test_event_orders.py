@@ -11,9 +11,10 @@ import pytest
 from lab.counting import Call, Slow
 from lab.faults import injected
 from lab.pair import Pair
+from lab.quiet import untold
 from lab.waiting import until
 from tests.e2e.observing import SECONDS, exists, stays, thing
-from tests.e2e.telling import Event, group_event, membership_event, silenced, tell, thing_event
+from tests.e2e.telling import Event, group_event, membership_event, tell, thing_event
 
 pytestmark = pytest.mark.row("C1")
 
@@ -44,7 +45,7 @@ def test_every_order_of_a_life_told_twice_ends_as_the_primary_is(
     for one in dead:
         primary.create_thing(thingName=one)
     assert until(lambda: all(thing(secondary, one) for one in dead), SECONDS)
-    with silenced(primary, "THING"):
+    with untold(pair, "THING"):
         for one in alive:
             primary.create_thing(thingName=one, attributePayload={"attributes": {"life": "second"}})
         for one in dead:
@@ -65,7 +66,7 @@ def test_a_tree_as_deep_as_aws_has_them_told_from_its_leaf_up_and_its_member_fir
     pair: Pair, primary: Any, secondary: Any, name: str
 ) -> None:
     levels = [f"{name}-{level}" for level in range(LEVELS)]
-    with silenced(primary, "THING", "THING_GROUP", "THING_GROUP_MEMBERSHIP"):
+    with untold(pair, "THING", "THING_GROUP", "THING_GROUP_MEMBERSHIP"):
         for level, group in enumerate(levels):
             parent = {"parentGroupName": levels[level - 1]} if level else {}
             primary.create_thing_group(thingGroupName=group, **parent)
@@ -89,7 +90,7 @@ def test_a_tree_as_deep_as_aws_has_them_told_from_its_leaf_up_and_its_member_fir
     assert until(lambda: ancestors() == levels[:-1], 2 * SECONDS)
     assert until(lambda: groups() == levels[-1:], 2 * SECONDS)
 
-    with silenced(primary, "THING_GROUP"):
+    with untold(pair, "THING_GROUP"):
         for group in reversed(levels):
             primary.delete_thing_group(thingGroupName=group)
 

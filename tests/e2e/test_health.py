@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from lab.emulator import PRIMARY_REGION, ROOT, Emulator
@@ -87,13 +86,7 @@ class Checker:
     slowest: list[float] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            region_name=PRIMARY_REGION,
-            endpoint_url=self.emulator.endpoint_url,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return self.emulator.client(service)
 
     def physical_id(self, logical_id: str) -> str:
         answer = self.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import pytest
 from iot_dr.model.trials import PREFIX
 from lab.operators import operator_environ
 from lab.pair import Pair
+from lab.quiet import unheard
 from lab.waiting import until
-from tests.e2e.observing import resource_of
 
 LISTS = {
     "list_things": ("things", "thingName"),
@@ -90,17 +89,6 @@ def nothing_left(pair: Pair) -> Iterator[None]:
         assert certificates(pair, region) == before[region]
 
 
-@contextmanager
-def without_stream(pair: Pair) -> Iterator[None]:
-    """The mapping that hands the primary's events on is switched off."""
-    functions, mapping = pair.client("lambda", pair.secondary), resource_of(pair, "RegistryEventMapping")
-    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
-    try:
-        yield
-    finally:
-        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
-
-
 def checks_of(result: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     assert result.stdout, result.stderr
     return {check["name"]: check for check in json.loads(result.stdout)["checks"]}
@@ -140,7 +128,7 @@ def test_a_type_is_proved_too_if_one_is_asked_for(operator: Operator) -> None:
 def test_where_events_do_not_arrive_it_is_not_proved_and_what_was_made_is_removed(
     pair: Pair, operator: Operator
 ) -> None:
-    with without_stream(pair):
+    with unheard(pair):
         result = operator.run("-n", "3", "--timeout", "5", "--format", "json")
 
         assert trial_names(pair, pair.primary) == []
@@ -155,7 +143,7 @@ def test_where_events_do_not_arrive_it_is_not_proved_and_what_was_made_is_remove
 
 @pytest.mark.usefixtures("nothing_left")
 def test_control_c_removes_what_was_made(pair: Pair, operator: Operator) -> None:
-    with without_stream(pair):
+    with unheard(pair):
         running = operator.begin("-n", "3")
         try:
             assert until(lambda: len(trial_names(pair, pair.primary)) > 3, 30)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from lab.counting import Call, Refusal
 from lab.faults import injected
 from lab.fleet import Device, Fleet
 from lab.operators import toolsrc
-from lab.pair import EVENT_FAMILIES, Pair
+from lab.pair import Pair
+from lab.quiet import unscheduled, untold
 from lab.quotas import Quotas
 from lab.shadows import Shadows
 from lab.waiting import until
@@ -61,41 +61,16 @@ def operator(pair: Pair, tmp_path: Path) -> Operator:
     return operator
 
 
-@contextmanager
-def unseen(pair: Pair) -> Iterator[None]:
-    """Registry events are off: what is done now, replication does not hear of."""
-    iot = pair.client("iot", pair.primary)
-
-    def events(*, on: bool) -> None:
-        iot.update_event_configurations(eventConfigurations={name: {"Enabled": on} for name in EVENT_FAMILIES})
-
-    events(on=False)
-    try:
-        yield
-    finally:
-        events(on=True)
-
-
 @pytest.fixture(autouse=True)
 def unswept(pair: Pair) -> Iterator[None]:
     """The schedules are off, which would bring across what is missing in their own time."""
-    schedules = pair.client("scheduler", pair.secondary)
-    kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-    found = [
-        schedules.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
-        for page in schedules.get_paginator("list_schedules").paginate()
-        for entry in page["Schedules"]
-    ]
-    for each in found:
-        schedules.update_schedule(State="DISABLED", **{key: each[key] for key in kept})
-    yield
-    for each in found:
-        schedules.update_schedule(State=each["State"], **{key: each[key] for key in kept})
+    with unscheduled(pair):
+        yield
 
 
 def a_fleet(pair: Pair, fleet: Fleet, name: str, devices: int) -> list[Device]:
     """Complete devices with a type, nested groups, a billing group, that replication has not seen."""
-    with unseen(pair):
+    with untold(pair):
         fleet.prepare(name)
         parent = fleet.make_group(f"{name}-site")
         fleet.make_group(f"{name}-hall", parent=parent.name)
@@ -256,7 +231,7 @@ def test_what_is_gone_from_the_primary_goes_but_never_too_much_at_once(
 ) -> None:
     device = a_fleet(pair, fleet, name, 1)[0]
     assert operator.run("sync", "--apply").returncode == 0
-    with unseen(pair):
+    with untold(pair):
         fleet.retire(device.thing_name)
 
     refused = operator.run("sync", "--apply", "--delete-share", "0")

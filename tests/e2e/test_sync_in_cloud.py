@@ -16,9 +16,10 @@ from lab.counting import Call, Refusal
 from lab.fleet import Device, Fleet, make_identity
 from lab.operators import operator_environ
 from lab.pair import Pair
+from lab.quiet import unheard, unscheduled
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
-from tests.e2e.observing import certificate_status, is_whole, ledger_of, output, resource_of, thing
+from tests.e2e.observing import certificate_status, is_whole, ledger_of, output, thing
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove")
 DEVICES = 23
@@ -26,26 +27,10 @@ DEVICES = 23
 
 
 @pytest.fixture(autouse=True)
-def unheard(pair: Pair) -> Iterator[None]:
+def alone(pair: Pair) -> Iterator[None]:
     """The stream's mapping and the schedules are off: nothing else brings across what is made."""
-    schedules, functions = pair.client("scheduler", pair.secondary), pair.client("lambda", pair.secondary)
-    mapping = resource_of(pair, "RegistryEventMapping")
-    kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-    found = [
-        schedules.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
-        for page in schedules.get_paginator("list_schedules").paginate()
-        for entry in page["Schedules"]
-    ]
-
-    def turn(*, on: bool) -> None:
-        functions.update_event_source_mapping(UUID=mapping, Enabled=on)
-        for each in found:
-            state = each["State"] if on else "DISABLED"
-            schedules.update_schedule(State=state, **{key: each[key] for key in kept})
-
-    turn(on=False)
-    yield
-    turn(on=True)
+    with unheard(pair), unscheduled(pair):
+        yield
 
 
 def a_fleet(fleet: Fleet, name: str, devices: int = DEVICES) -> list[Device]:

@@ -11,6 +11,7 @@ import pytest
 
 from lab.fleet import Device, Fleet, device_policy, make_identity
 from lab.pair import Pair
+from lab.quiet import untold
 from lab.waiting import until
 from tests.e2e.observing import (
     certificate_status,
@@ -25,7 +26,6 @@ from tests.e2e.observing import (
     sweep_round,
     thing,
 )
-from tests.e2e.telling import silenced
 
 PATIENCE = 60.0
 """A round looks at all that the tests before have made."""
@@ -142,7 +142,7 @@ def swept(made: Scene) -> Scene:
     """All of it changed without a word, and one round of the sweep."""
     before = certificate_status(made.secondary, made.devices["reactivated"].identity)
     assert before == "INACTIVE"
-    with silenced(made.primary, *FAMILIES):
+    with untold(made.pair, *FAMILIES):
         for change in (_change_certificates, _change_policies, _change_things, _change_groups, _change_billing_groups):
             change(made)
     sweep_round(made.pair)

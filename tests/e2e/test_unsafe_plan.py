@@ -10,9 +10,9 @@ import pytest
 from lab.counting import Answer, Call
 from lab.faults import injected
 from lab.pair import Pair
+from lab.quiet import untold
 from lab.waiting import until
 from tests.e2e.observing import SECONDS, output, stays, thing, try_sweep
-from tests.e2e.telling import silenced
 
 pytestmark = pytest.mark.row("C5", "R3")
 
@@ -48,7 +48,7 @@ def test_a_primary_that_looks_empty_deletes_nothing_until_the_share_is_meant(
     for one in things.values():
         primary.create_thing(thingName=one)
     assert until(lambda: all(thing(secondary, one) for one in things.values()), SECONDS)
-    with silenced(primary, "THING"):
+    with untold(pair, "THING"):
         primary.delete_thing(thingName=things["deleted"])
 
     with injected(pair.proxy, emptied):
