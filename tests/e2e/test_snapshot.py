@@ -30,13 +30,13 @@ FILES = [
 
 
 def taken(pair: Pair, folder: Path | str, *arguments: str, state: Path) -> dict[str, Any]:
-    code, told = asked(pair, "snapshot", str(folder), *arguments, "--state", str(state))
+    code, told = asked(pair, "snapshot", str(folder), *arguments, "--unpaced", "--state", str(state))
     assert code == 0
     return told
 
 
 def restored(pair: Pair, folder: Path | str, *arguments: str, state: Path) -> tuple[int, dict[str, Any]]:
-    return asked(pair, "restore", str(folder), *arguments, "--state", str(state))
+    return asked(pair, "restore", str(folder), *arguments, "--unpaced", "--state", str(state))
 
 
 def lines(folder: Path, kind: str) -> list[dict[str, Any]]:

@@ -184,7 +184,7 @@ def test_ctrl_c_leaves_it_running_and_says_how_to_follow_it(pair: Pair, fleet: F
     following.send_signal(signal.SIGINT)
     _, told = following.communicate(timeout=30)
 
-    assert following.returncode == 1
+    assert following.returncode == 2
     arn = told.partition("--follow ")[2].split()[0]
     assert arn.startswith("arn:aws:states:")
     code, done = asked(pair, "sync", "--follow", arn)

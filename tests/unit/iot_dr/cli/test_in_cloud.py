@@ -227,6 +227,16 @@ def test_batches_at_once_are_the_accounts_affair(arranged: Arrange) -> None:
     assert "--in-cloud" in result.stderr
 
 
+@pytest.mark.parametrize("where", [("--in-cloud",), ("--follow", ARN), ("--redrive",)])
+def test_the_account_knows_no_unpaced_sync(arranged: Arrange, where: tuple[str, ...]) -> None:
+    sync = arranged(ArrangedSync([ENDED]))
+
+    result = run(*where, "--unpaced")
+
+    assert (result.exit_code, sync.asked) == (2, [])
+    assert "--at-once" in result.stderr
+
+
 def test_a_run_that_nobody_started_is_wrong_use(arranged: Arrange) -> None:
     arranged(ArrangedSync([ConfigurationError("there is no sync in the account with the ARN x")]))
 

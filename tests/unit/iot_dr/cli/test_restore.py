@@ -72,11 +72,11 @@ def test_where_nothing_differs_it_exits_0(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_either_region_one_thing_or_shadows_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ("--into", "secondary", "--thing", "a", "--thing", "b", "--shadows", "--apply", "--format", "json")
-    result, asked = run(monkeypatch, "s3://mine/today", *arguments)
+    arguments = ("--into", "secondary", "--thing", "a", "--thing", "b", "--shadows", "--apply", "--unpaced")
+    result, asked = run(monkeypatch, "s3://mine/today", *arguments, "--format", "json")
 
     assert result.exit_code == 0
-    assert asked == [RestoreSettings("us-west-2", ("a", "b"), shadows=True), "s3://mine/today"]
+    assert asked == [RestoreSettings("us-west-2", ("a", "b"), shadows=True, paced=False), "s3://mine/today"]
     assert json.loads(result.stdout)["done"] == 1
 
 

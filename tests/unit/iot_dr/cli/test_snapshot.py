@@ -51,11 +51,12 @@ def test_either_region_can_be_written_down_and_needs_no_other(monkeypatch: pytes
         "none",
         "--profile",
         "ops",
+        "--unpaced",
         PRIMARY_REGION=None,
     )
 
     assert result.exit_code == 0
-    assert asked[0] == SnapshotSettings("us-west-2", profile="ops", shadows="none")
+    assert asked[0] == SnapshotSettings("us-west-2", profile="ops", shadows="none", paced=False)
 
 
 def test_json_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,9 @@ def test_a_run_that_was_cut_off_is_said_to_be_taken_up(arranged: Arrange) -> Non
 def test_the_options_reach_the_sync(arranged: Arrange) -> None:
     sync = arranged(ArrangedSync())
 
-    run("sync", "--anew", "--delete-share", "0.5", "--state", "there", "--profile", "ops", "--select", "thingName:a*")
+    given = ("--delete-share", "0.5", "--state", "there", "--profile", "ops", "--select", "thingName:a*", "--unpaced")
+    run("sync", "--anew", *given)
+    run("repair", "--unpaced")
 
     expected = SyncSettings(
         "us-east-1",
@@ -196,8 +198,10 @@ def test_the_options_reach_the_sync(arranged: Arrange) -> None:
         select="thingName:a*",
         delete_share=0.5,
         anew=True,
+        paced=False,
     )
-    assert sync.asked == [expected]
+    assert sync.asked[0] == expected
+    assert not sync.asked[1].paced
 
 
 def test_repair_takes_what_was_read_within_the_hour(arranged: Arrange) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format
+from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, distance, table
 from iot_dr.errors import IotDrError
@@ -56,6 +56,7 @@ def options(apply: str) -> list[click.Option]:
         from_toolsrc("uuid", "UUID of the launch."),
         output_format(),
         *credentials_and_state(),
+        unpaced(),
     ]
 
 

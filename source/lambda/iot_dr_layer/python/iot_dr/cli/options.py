@@ -31,6 +31,15 @@ def profile() -> click.Option:
     return click.Option(["--profile"], default="", help="Profile with the credentials, if not the environment's own.")
 
 
+def unpaced() -> click.Option:
+    """Make the option that has no budget kept."""
+    return click.Option(
+        ["--unpaced"],
+        is_flag=True,
+        help="Call as fast as AWS answers, whatever the account's quotas; what else calls is refused then, too.",
+    )
+
+
 def credentials_and_state() -> list[click.Option]:
     """Make the options of every command that compares: as whom, and where it is kept what was read."""
     return [

@@ -36,8 +36,15 @@ Examples:
     ],
 )
 @click.pass_context
-def command(
-    context: click.Context, /, apply: bool, output: str, max_age: float, delete_share: float, **given: str
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context,
+    /,
+    apply: bool,
+    output: str,
+    max_age: float,
+    delete_share: float,
+    unpaced: bool,
+    **given: str,
 ) -> None:
     """Apply what the last verify found, under the same rules as sync.
 
@@ -45,5 +52,7 @@ def command(
     and deletion is compared once more before it is made. Exits 0 if nothing differs or all was done, 1 if something
     differs, failed or was left, 2 if it cannot run.
     """
-    wanted = settings(SyncSettings, given, not_older_than=int(max_age * HOUR), delete_share=delete_share)
+    wanted = settings(
+        SyncSettings, given, not_older_than=int(max_age * HOUR), delete_share=delete_share, paced=not unpaced
+    )
     run(context, wanted, apply=apply, output=output)

@@ -8,6 +8,7 @@ import click
 
 from iot_dr.cli.applying import run_opened
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
+from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.model.regions import Side
 from iot_dr.runtime.restoring import RestoreSettings, open_restore
 
@@ -47,6 +48,7 @@ Examples:
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
         output_format(),
         *credentials_and_state(),
+        unpaced_option(),
     ],
 )
 @click.pass_context
@@ -61,6 +63,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     output: str,
     profile: str,
     state: str,
+    unpaced: bool,
     **toolsrc: str,
 ) -> None:
     """Bring back what a snapshot holds and a Region lacks or has otherwise; nothing is ever deleted.
@@ -70,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     is simply run again. Exits 0 if nothing differs or all was done, 1 if something differs, failed or was left, 2 if it
     cannot run.
     """
-    settings = RestoreSettings(region_of(side, toolsrc), things, shadows, profile, state)
+    settings = RestoreSettings(region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced)
     again = [*context.command_path.split(), source, "--into", side, *(f"--thing={name}" for name in things)]
     command_line = shlex.join([*again, *(["--shadows"] if shadows else [])])
     run_opened(

@@ -9,6 +9,7 @@ import click
 
 from iot_dr.cli.applying import Watch
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
+from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, table
 from iot_dr.errors import IotDrError
@@ -49,6 +50,7 @@ Examples:
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
         output_format(),
         *credentials_and_state(),
+        unpaced_option(),
         click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read."),
     ],
 )
@@ -63,6 +65,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     profile: str,
     state: str,
     anew: bool,
+    unpaced: bool,
     **toolsrc: str,
 ) -> None:
     """Write what a Region's registry holds to a folder or bucket, a file of JSON lines for each kind.
@@ -72,7 +75,9 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     registries do. Exits 0 when it is whole, 2 if it cannot run or was stopped; what was read is kept, and the
     next run goes on from there.
     """
-    settings = SnapshotSettings(region_of(side, toolsrc), profile=profile, state=state, shadows=shadows, anew=anew)
+    settings = SnapshotSettings(
+        region_of(side, toolsrc), profile=profile, state=state, shadows=shadows, anew=anew, paced=not unpaced
+    )
     with stoppable(lambda: f"What was read is kept; run `{context.command_path} {to}` to go on."), Watch() as watch:
         try:
             manifest = take_snapshot(settings, to, watch)

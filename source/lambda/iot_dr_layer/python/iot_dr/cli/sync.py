@@ -34,7 +34,9 @@ Examples:
     ],
 )
 @click.pass_context
-def command(context: click.Context, /, apply: bool, output: str, anew: bool, delete_share: float, **given: Any) -> None:
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context, /, apply: bool, output: str, anew: bool, delete_share: float, unpaced: bool, **given: Any
+) -> None:
     """Make the secondary Region's registry equal to the primary's.
 
     Reads both Regions and shows, by kind, what would be created, updated and deleted; with --apply it is done, as fast
@@ -46,8 +48,10 @@ def command(context: click.Context, /, apply: bool, output: str, anew: bool, del
     primary has no more: that is the sweep's. Ctrl-C leaves it running.
     """
     cloud = {name: given.pop(name) for name in ("in_cloud", "follow", "redrive", "at_once")}
-    wanted = settings(SyncSettings, given, anew=anew, delete_share=delete_share)
+    wanted = settings(SyncSettings, given, anew=anew, delete_share=delete_share, paced=not unpaced)
     if cloud.pop("in_cloud") or cloud["follow"] or cloud["redrive"]:
+        if unpaced:
+            raise click.UsageError("--unpaced is for a sync from here; in the account, --at-once says how fast it is")
         in_cloud.run_in_cloud(context, wanted, apply=apply, output=output, **cloud)
         return
     if cloud["at_once"]:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.tables import console, table
 from iot_dr.errors import IotDrError
 from iot_dr.model.differences import Difference, Numbers, Sigil
@@ -94,7 +95,7 @@ def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) ->
         ),
         output_format("How to print: lines and a table, or JSON lines."),
         *credentials_and_state(),
-        click.Option(["--unpaced"], is_flag=True, help="Call as fast as AWS answers, whatever the account's quotas."),
+        unpaced_option(),
         click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read."),
     ],
 )

@@ -64,6 +64,7 @@ class RestoreSettings:
     shadows: bool = False
     profile: str = ""
     state: str = ""
+    paced: bool = True
 
 
 class Restoring:
@@ -128,8 +129,10 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
         journal = exits.enter_context(Journal(state.path / "journal.sqlite"))
         store.clear()
         _load(folder, store, settings)
-        budgets = budgets_of(client_of, settings.region)
-        iot = paced(client_of("iot", settings.region, connections=CONNECTIONS), budgets)
+        budgets = budgets_of(client_of, settings.region) if settings.paced else None
+        iot = client_of("iot", settings.region, connections=CONNECTIONS)
+        if budgets:
+            paced(iot, budgets)
         target = IotRegistryReader(iot, settings.region, account)
         stop = threading.Event()
         executor = exits.enter_context(ThreadPoolExecutor(reading.THREADS))
@@ -153,7 +156,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
             shadows=partial(_shadows, folder, settings, IotDataShadows(client_of("iot-data", settings.region)))
             if settings.shadows
             else lambda _: 0,
-            uses=lambda: {settings.region: budgets.uses()},
+            uses=lambda: {settings.region: budgets.uses()} if budgets else {},
         )
 
 

@@ -52,6 +52,7 @@ class SnapshotSettings:
     state: str = ""
     shadows: str = "all"
     anew: bool = False
+    paced: bool = True
 
 
 def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Manifest:
@@ -69,7 +70,9 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Ma
         exits.enter_context(state)
         store = exits.enter_context(ComparisonStore(state.comparison))
         began = _begun(store, settings)
-        iot = paced(client_of("iot", settings.region), budgets_of(client_of, settings.region))
+        iot = client_of("iot", settings.region)
+        if settings.paced:
+            paced(iot, budgets_of(client_of, settings.region))
         shadows = IotDataShadows(client_of("iot-data", settings.region))
         Reading(
             store,

@@ -54,7 +54,7 @@ class SyncSettings:
 
     `not_older_than`: milliseconds; what was read no longer ago is applied as it is, else both Regions are read anew.
     `anew`: drop what an earlier run has read and noted. `delete_share`: of what the secondary has, at most. `select`: a
-    query for things; nothing but them and what hangs on them is brought across.
+    query for things; nothing but them and what hangs on them is brought across. `paced`: keep to the account's quotas.
     """
 
     primary_region: str
@@ -68,6 +68,7 @@ class SyncSettings:
     delete_share: float = DEFAULT_LIMITS.deletes
     not_older_than: int = 0
     anew: bool = False
+    paced: bool = True
 
     @property
     def compared_first(self) -> bool:
@@ -168,6 +169,7 @@ def open_sync(settings: SyncSettings, progress: Progress) -> Iterator[Syncing]:
             settings.secondary_region,
             profile=settings.profile,
             state=settings.state,
+            paced=settings.paced,
             anew=settings.anew,
             select=settings.select,
             keep_ended_for=settings.not_older_than,
