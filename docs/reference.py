@@ -85,7 +85,8 @@ def rendered(page: str) -> str:
 def commands() -> str:
     """List every sub-command with its options."""
     return _grouped(
-        (f"`iot-dr {name}`", _entry(option.opts[0], _facts(option), option.help)) for name, option in options()
+        (f"`iot-dr {name}`", _entry("/".join([option.opts[0], *option.secondary_opts]), _facts(option), option.help))
+        for name, option in options()
     )
 
 

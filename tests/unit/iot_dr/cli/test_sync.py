@@ -180,6 +180,15 @@ def test_a_run_that_was_cut_off_is_said_to_be_taken_up(arranged: Arrange) -> Non
     assert "Going on with the run that was cut off; --anew begins anew." in run("sync", "--apply").stderr
 
 
+def test_the_last_of_apply_and_dry_run_counts(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync(PLANNED))
+
+    run("sync", "--apply", "--dry-run")
+    assert sync.applied == 0
+    run("sync", "--dry-run", "--apply")
+    assert sync.applied == 1
+
+
 def test_the_options_reach_the_sync(arranged: Arrange) -> None:
     sync = arranged(ArrangedSync())
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, unpaced
+from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, distance, table
 from iot_dr.errors import IotDrError
@@ -38,7 +38,7 @@ _STEPS = (Step.CREATE, Step.UPDATE, Step.DELETE, Step.LEAVE, Step.UNREADABLE)
 def options(apply: str) -> list[click.Option]:
     """Return the options of both commands; `apply` says what `--apply` does."""
     return [
-        click.Option(["--apply"], is_flag=True, help=apply),
+        applying(apply),
         click.Option(
             ["--select"], metavar="QUERY", default="", help="These things alone, with all they have: `thingName:pump*`."
         ),

@@ -31,6 +31,11 @@ def profile() -> click.Option:
     return click.Option(["--profile"], default="", help="Profile with the credentials, if not the environment's own.")
 
 
+def applying(text: str) -> click.Option:
+    """Make the option of a command that changes something; `text` says what is done with `--apply`."""
+    return click.Option(["--apply/--dry-run"], default=False, help=f"{text} Without --apply nothing is changed.")
+
+
 def unpaced() -> click.Option:
     """Make the option that has no budget kept."""
     return click.Option(

@@ -24,7 +24,7 @@ Examples:
     "repair",
     epilog=_EPILOG,
     params=[
-        *options("Make the changes; without it nothing is changed."),
+        *options("Make the changes."),
         click.Option(
             ["--max-age"],
             metavar="HOURS",

@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from iot_dr.cli.options import from_toolsrc, require, settings
+from iot_dr.cli.options import applying, from_toolsrc, require, settings
 from iot_dr.cli.tables import Counting, console, table
 from iot_dr.model.dead_letters import Source
 from iot_dr.runtime.replaying import (
@@ -47,7 +47,7 @@ Examples:
     "replay",
     epilog=_EPILOG,
     params=[
-        click.Option(["--apply"], is_flag=True, help="Replay; without it nothing is changed."),
+        applying("Replay."),
         click.Option(
             ["--from", "wanted"],
             type=click.Choice([_ALL, *map(str, Source)]),

@@ -7,7 +7,7 @@ import shlex
 import click
 
 from iot_dr.cli.applying import run_opened
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
+from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.model.regions import Side
 from iot_dr.runtime.restoring import RestoreSettings, open_restore
@@ -29,7 +29,7 @@ Examples:
     epilog=_EPILOG,
     params=[
         click.Argument(["source"], metavar="FOLDER|s3://BUCKET/PREFIX"),
-        click.Option(["--apply"], is_flag=True, help="Bring it back; without it nothing is changed."),
+        applying("Bring it back."),
         click.Option(
             ["--into", "side"],
             type=click.Choice(list(map(str, Side))),

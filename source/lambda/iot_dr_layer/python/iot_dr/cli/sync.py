@@ -28,7 +28,7 @@ Examples:
     "sync",
     epilog=_EPILOG,
     params=[
-        *options("Make the changes; without it nothing is changed."),
+        *options("Make the changes."),
         click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read and done."),
         *in_cloud.options(),
     ],
