@@ -15,6 +15,7 @@ from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, Thin
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome
+from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
 from iot_dr.model.shadows import Document, Shadow, ShadowNote, Source
@@ -83,6 +84,18 @@ class RegistryLister(Protocol):
 
     def targets_of(self, policy: str) -> frozenset[str]:
         """List the certificates and groups that a policy is attached to, as the last fields of their ARNs."""
+
+
+class MqttProbe(Protocol):
+    """Speaks MQTT to one Region's endpoint as a device does."""
+
+    def round_trip(self, credentials: ProbeCredentials, nonce: str, timeout_seconds: float) -> str:
+        """Connect, subscribe, publish the nonce and return what came back, over a connection of this call alone.
+
+        Raises:
+            AccessDenied: the endpoint refused the certificate or a policy does not allow the exchange.
+            RegionUnavailable: no connection, or no message, within the time.
+        """
 
 
 class FleetReader(Protocol):

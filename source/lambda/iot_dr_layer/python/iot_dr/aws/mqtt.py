@@ -36,7 +36,7 @@ _LATE = "no round trip within the time"
 
 
 class IotMqttProbe:
-    """`services.health.MqttProbe` to one endpoint, given as `host` or `host:port`."""
+    """`ports.MqttProbe` to one endpoint, given as `host` or `host:port`."""
 
     def __init__(self, endpoint: str) -> None:
         host, _, port = endpoint.partition(":")

@@ -30,6 +30,7 @@ from iot_dr.ports import Clock, Ledger, RegistryReader, RegistryWriter
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
 from iot_dr.services.single_reads import read_one
+from iot_dr.services.single_writes import write_one
 
 ROUNDS = 5
 """Times that a change is compared again after AWS refused it for what somebody else did meanwhile."""
@@ -68,7 +69,7 @@ class ChangeApplier:
             if todo is None or (todo := self._whole(todo)) is None:
                 return
             try:
-                self._write(todo)
+                write_one(self._writer, todo)
             except Throttled as error:
                 # Its budget is smaller now, so it waits longer the next time.
                 refusal = error
@@ -127,15 +128,6 @@ class ChangeApplier:
             case _:
                 return change
         return None if found is None else replace(change, desired=translate(found, self._regions))
-
-    def _write(self, change: Action) -> None:
-        match change:
-            case Create():
-                self._writer.create(change)
-            case Update():
-                self._writer.update(change)
-            case Delete():
-                self._writer.delete(change)
 
 
 def _asks_the_same(again: Action | None, refused: Action) -> bool:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable
 from iot_dr.model.probes import ProbeCredentials
+from iot_dr.ports import MqttProbe
 
 DEADLINE_SECONDS = 1.5
 """For all of one call. Route 53 wants the status within 2 s of connecting; the rest is for the API and the function.
@@ -38,18 +39,6 @@ class SecretReader(Protocol):
 
         Raises:
             IotDrError: it cannot be read, and was not read before.
-        """
-
-
-class MqttProbe(Protocol):
-    """Speaks MQTT to this Region's endpoint as a device does."""
-
-    def round_trip(self, credentials: ProbeCredentials, nonce: str, timeout_seconds: float) -> str:
-        """Connect, subscribe, publish the nonce and return what came back, over a connection of this call alone.
-
-        Raises:
-            AccessDenied: the endpoint refused the certificate or a policy does not allow the exchange.
-            RegionUnavailable: no connection, or no message, within the time.
         """
 
 

@@ -11,16 +11,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
 
 from iot_dr.errors import AccessDenied
 from iot_dr.model.checks import Check, Level, failure, ok
 from iot_dr.model.keys import SHADOW_KINDS, Key, Kind
 from iot_dr.model.looks import Look
-from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.trials import TrialDevice
-from iot_dr.ports import RegistryReader, ShadowReader, Workflow
+from iot_dr.ports import MqttProbe, RegistryReader, ShadowReader, Workflow
 from iot_dr.reconcile.plan import plan
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.rounds import Rounds
@@ -37,24 +35,12 @@ MQTT_PATIENCE = 60
 ASKED_AFTER = 20
 """Seconds after which this run asks for looks at what is left in the secondary.
 
-A deleted certificate or policy raises no event. Mostly its thing's event has it deleted; else the sweep finds it within
-`SweepMinutes`, and starts the same looks.
+A deleted certificate or policy raises no event. Mostly its thing's event has it deleted; else it is looked at a minute
+or two later, or the sweep finds it within `SweepMinutes`: the same looks.
 """
 
 TYPE_SECONDS = 600
 """How much longer a type takes to leave the secondary, where the five minutes count from its deprecation there."""
-
-
-class MqttProbe(Protocol):
-    """Speaks MQTT to one Region's endpoint as a device does."""
-
-    def round_trip(self, credentials: ProbeCredentials, nonce: str, timeout_seconds: float) -> str:
-        """Connect, subscribe, publish the nonce and return what came back.
-
-        Raises:
-            AccessDenied: the endpoint refused the certificate or a policy does not allow the exchange.
-            RegionUnavailable: no connection, or no message, within the time.
-        """
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ The pause before another look at a new device is returned, never slept: the work
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from iot_dr.errors import Conflict, InvalidResource, NotReadyYet, RegionUnavailable
 from iot_dr.model.changes import Action, Create, Delete, Plan, Update
@@ -23,6 +24,7 @@ from iot_dr.reconcile.plan import deletable, plan
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.scopes import Scope, ScopeReader
 from iot_dr.services.settling import DEFAULT_SETTLING, Attachments, Settling, attachments, complete, fingerprint, pause
+from iot_dr.services.single_writes import write_one
 
 ROUNDS = 4
 """Times that one look reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
@@ -171,17 +173,8 @@ class Replication:
         if unlinked := _unlinked(todo) - {looked_at}:
             self._ledger.revisit(unlinked, self._clock())
         for wave in waves(todo.actions):
-            self._together(self._write, wave)
+            self._together(partial(write_one, self._writer), wave)
             deleted.update(change.key for change in wave if isinstance(change, Delete))
-
-    def _write(self, change: Action) -> None:
-        match change:
-            case Create():
-                self._writer.create(change)
-            case Update():
-                self._writer.update(change)
-            case Delete():
-                self._writer.delete(change)
 
     def _forget(self, suspects: set[Key], scope: Scope, before: int) -> None:
         gone = suspects - scope.desired.entities.keys() - scope.actual.entities.keys()
