@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,21 @@ from lab.counting import Call, Refusal
 from lab.faults import without_region
 from lab.fleet import Device, Fleet
 from lab.pair import Pair
+from lab.quiet import unscheduled
+from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import iot_dr, operator_environ
 from tests.e2e.observing import SECONDS, is_whole
 
 Found = dict[str, Any]
 Verify = Callable[..., tuple[int, list[Found]]]
+
+
+@pytest.fixture(autouse=True)
+def unswept(pair: Pair) -> Iterator[None]:
+    """No schedule comes: what differs, differs until it is found."""
+    with unscheduled(pair):
+        yield
 
 
 @pytest.fixture
@@ -176,14 +185,12 @@ def test_an_interrupted_run_says_how_to_go_on(pair: Pair, fleet: Fleet, name: st
 def test_a_shadow_that_differs_is_a_difference(pair: Pair, fleet: Fleet, name: str, verify: Verify) -> None:
     crossed(pair, fleet, name)
     select = ("--select", f"thingName:{name}")
-    for region in (pair.primary, pair.secondary):
-        data = pair.client("iot-data", region)
-        data.update_thing_shadow(thingName=name, shadowName="config", payload=b'{"state": {"desired": {"rate": 1.5}}}')
+    ours, theirs = (Shadows(pair.client("iot-data", region)) for region in (pair.primary, pair.secondary))
+    ours.update(name, {"desired": {"rate": 1.5}}, "config")
+    assert until(lambda: theirs.of(name) == ours.of(name), SECONDS)
     assert verify(*select)[0] == 0
 
-    pair.client("iot-data", pair.secondary).update_thing_shadow(
-        thingName=name, shadowName="config", payload=b'{"state": {"desired": {"rate": 2}}}'
-    )
+    theirs.update(name, {"desired": {"rate": 2}}, "config")
 
     code, found = verify(*select)
     assert code == 1
