@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iot_dr.aws.caller import Caller
-from iot_dr.errors import ConfigurationError, IotDrError
+from iot_dr.errors import ConfigurationError, IotDrError, RegionUnavailable
 from iot_dr.model.keys import Kind
 from iot_dr.model.regions import Side
 from iot_dr.runtime import comparing as module
@@ -103,6 +103,32 @@ def test_what_is_no_beginning_of_the_same_is_begun_anew(
     with open_comparison(wanted[other]) as comparison:
         assert not comparison.resumed
         assert comparison.store.number(Side.PRIMARY, Kind.THING) == 0
+
+
+def test_a_selection_that_was_read_is_kept_where_it_may_be_and_one_that_was_cut_off_is_not(
+    aws: Aws, settings: ComparisonSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[int | IotDrError] = [RegionUnavailable("no answer"), 1, 1]
+
+    def read_selected(*_: object, **__: object) -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, IotDrError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, "read_selected", read_selected)
+    wanted = replace(settings, select="thingName:a", keep_ended_for=60_000)
+
+    def opened(wanted: ComparisonSettings) -> bool:
+        with open_comparison(wanted) as comparison:
+            comparison.read()
+            return comparison.resumed
+
+    with pytest.raises(RegionUnavailable):
+        opened(wanted)
+    assert (opened(wanted), len(answers)) == (False, 1)
+    assert (opened(wanted), len(answers)) == (True, 1)
+    assert (opened(replace(wanted, keep_ended_for=0)), len(answers)) == (False, 0)
 
 
 def test_a_profile_that_is_none_is_said_with_the_mend(settings: ComparisonSettings) -> None:

@@ -89,7 +89,8 @@ class Comparison:
     def read(self, documents: Documents = Documents.SHARED, kinds: Collection[Any] = EVERYTHING) -> None:
         """Read what has not been read; raises what `Reading.read` does."""
         if self.selected:
-            self.store.set_fact("selected", str(self.selected()))
+            if not self.store.fact("ended"):
+                self.store.set_fact("selected", str(self.selected()))
         elif not self.reading.read(kinds, documents=documents):
             return
         self.store.set_fact("ended", str(now()))
@@ -183,6 +184,8 @@ def _begin(store: ComparisonStore, regions: RegionPair, settings: ComparisonSett
     is_kept = not store.fact("ended") or store.fact("began") == settings.being_applied
     kept_for = KEPT_FOR if is_kept else settings.keep_ended_for
     same = store.fact("regions") == pair and not store.fact("applied")
+    # A selection has no place where its reading can go on.
+    same = same and bool(store.fact("ended") or not settings.select)
     if same and not settings.anew and at - int(store.fact("began")) < kept_for:
         return True
     store.clear()
