@@ -91,7 +91,8 @@ def test_interrupted_it_begins_with_no_more_and_waits_for_what_is_under_way() ->
         # By now the caller waits, as it does nearly always.
         threading.Event().wait(0.1)
         if item == 0:
-            os.kill(os.getpid(), signal.SIGINT)
+            # To the thread that waits: one of many that a process has may hear of it, and it would wait on.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         ended.append(item)
 
     with pytest.raises(KeyboardInterrupt):
