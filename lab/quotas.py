@@ -21,13 +21,14 @@ _BY_RATE = {
     100: "CreateThing UpdateThing DeleteThing AttachThingPrincipal DetachThingPrincipal AddThingToThingGroup "
     "RemoveThingFromThingGroup ListThingGroupsForThing DescribeThingGroup DescribeThingType DescribeBillingGroup",
     60: "AddThingToBillingGroup",
+    20: "GetIndexingConfiguration",
     25: "CreateThingGroup CreateBillingGroup ListThingsInThingGroup ListThingsInBillingGroup",
     15: "UpdateThingGroup DeleteThingGroup UpdateBillingGroup DeleteBillingGroup RemoveThingFromBillingGroup "
-    "CreateThingType DeprecateThingType DeleteThingType AttachPolicy DetachPolicy ListAttachedPolicies",
+    "CreateThingType DeprecateThingType DeleteThingType AttachPolicy DetachPolicy ListAttachedPolicies SearchIndex",
     10: "ListThings ListThingTypes ListThingGroups ListBillingGroups ListThingPrincipals ListPrincipalThings "
     "ListCertificates ListPolicies DescribeCertificate RegisterCertificateWithoutCA UpdateCertificate "
     "DeleteCertificate GetPolicy CreatePolicy DeletePolicy CreatePolicyVersion DeletePolicyVersion "
-    "ListPolicyVersions ListTargetsForPolicy",
+    "ListPolicyVersions ListTargetsForPolicy DescribeIndex",
     5: "CreateDynamicThingGroup UpdateDynamicThingGroup DeleteDynamicThingGroup",
 }
 DEFAULTS: Mapping[str, float] = MappingProxyType(
@@ -36,7 +37,11 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
 """Calls per second that AWS gives every account.
 
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
+https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#fleet-indexing-limits
 """
+
+_OF_THE_INDEX = frozenset({"DescribeIndex", "GetIndexingConfiguration", "SearchIndex"})
+"""Service Quotas tells their quotas under another service code."""
 
 _ALIKE = {"ListThingPrincipalsV2": "ListThingPrincipals", "ListPrincipalThingsV2": "ListPrincipalThings"}
 """Calls for which AWS names no quota; each is taken to have one of its own, as high as the older call's."""
@@ -87,7 +92,8 @@ class Quotas:
     def __call__(self, call: Call) -> Fault | None:
         """The refusal of a call that comes too soon, and the account's quotas for whoever asks."""
         if call.service == "servicequotas":
-            return Told({"Quotas": [_quota(name, value) for name, value in self.per_second.items()]})
+            told = ((name, value) for name, value in self.per_second.items() if name not in _OF_THE_INDEX)
+            return Told({"Quotas": [_quota(name, value) for name, value in told]})
         if call.service != "iot":
             return None
         with self._lock:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import cast
 
@@ -17,11 +17,53 @@ from iot_dr.model.entities import (
     Thing,
     ThingGroup,
 )
-from iot_dr.model.keys import SEPARATOR, shadow_key
+from iot_dr.model.keys import SEPARATOR, Key, shadow_key
 from iot_dr.model.questions import Answer, Call, Question
-from iot_dr.model.shadows import Shadow
+from iot_dr.model.shadow_index import IndexCoverage
+from iot_dr.model.shadows import Document, Shadow
 from tests.fakes import InMemoryRegistry
 from tests.shadow_fakes import InMemoryShadows
+
+
+@dataclass
+class InMemoryShadowIndex:
+    """`ports.ShadowIndex` of a registry in memory; pages are of two things, so that few make several.
+
+    Attributes:
+        covers: what it says that it holds.
+        missed: things that it does not have yet.
+        behind: what it still shows of shadows that have changed since; None of one that it does not show.
+        holds: what it holds of a document.
+    """
+
+    registry: InMemoryRegistry
+    shadows: InMemoryShadows
+    covers: IndexCoverage = field(default_factory=IndexCoverage)
+    missed: frozenset[str] = frozenset()
+    behind: dict[Key, Document | None] = field(default_factory=dict)
+    holds: Callable[[Document], Document] = lambda document: document
+
+    def coverage(self) -> IndexCoverage:
+        """Tell what it holds."""
+        return self.covers
+
+    def page(self, token: str) -> Answer:
+        """Answer with two things."""
+        if token and not token.isdecimal():
+            raise InvalidResource(f"not a place in a search: {token}")
+        names = sorted(thing.name for thing in self.registry.things() if thing.name not in self.missed)
+        start = int(token or 0)
+        told = tuple(names[start : start + 2])
+        shadows = tuple(one for name in told for one in self._of(name))
+        return Answer(shadows, str(start + 2) if start + 2 < len(names) else "", told=told)
+
+    def _of(self, thing: str) -> Iterator[Shadow]:
+        for key in sorted({*self.shadows.documents, *self.behind}):
+            held = self.shadows.shadow(key)
+            document = self.behind.get(key, held and held.document)
+            covered = key.other in self.covers.named if key.other else self.covers.classic
+            if key.name == thing and covered and document is not None:
+                yield Shadow(key, self.holds(document), held.version if held else 1)
 
 
 class InMemoryFleet:
@@ -32,6 +74,7 @@ class InMemoryFleet:
     ) -> None:
         self.registry = registry
         self.shadows = shadows or InMemoryShadows()
+        self.index = InMemoryShadowIndex(registry, self.shadows)
         self.asked: list[Call] = []
         self._page_size = page_size
 
@@ -40,6 +83,8 @@ class InMemoryFleet:
         self.asked.append(call)
         if call.question in (Question.NAMED_SHADOWS, Question.SHADOW):
             return self._shadow(call)
+        if call.question is Question.SHADOW_INDEX:
+            return self.index.page(call.token)
         found = _ANSWERS[call.question](self.registry, call.subject)
         return Answer(missing=True) if found is None else self._page(found, call.token)
 

@@ -17,6 +17,7 @@ _MODULES = (
     "groups",
     "limits",
     "shadows",
+    "searches",
     "trails",
     "rules",
     "functions",

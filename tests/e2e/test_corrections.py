@@ -322,6 +322,81 @@ def test_the_emulator_wants_rights_on_something_else_for_a_search(uncorrected: A
         search_as_user_with_rights_on_the_index(uncorrected)
 
 
+def with_shadows_indexed(aws: Aws, *names: str) -> Any:
+    """A client of a Region that indexes classic shadows, and named ones of these names."""
+    iot = aws.client("iot")
+    chosen = {"namedShadowIndexingMode": "ON", "filter": {"namedShadowNames": list(names)}} if names else {}
+    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY_AND_SHADOW", **chosen})
+    return iot
+
+
+def thing_with_shadows(aws: Aws) -> str:
+    """A thing with a classic shadow, which has been updated twice, and the named ones `config` and `state`."""
+    iot, data, name = aws.client("iot"), aws.client("iot-data"), f"thing-{uuid.uuid4().hex[:8]}"
+    iot.create_thing(thingName=name)
+    for interval in (1, 2):
+        state = {"desired": {"interval": interval}, "reported": {"tags": ["a"], "parts": [{"n": 1}], "on": True}}
+        data.update_thing_shadow(thingName=name, payload=json.dumps({"state": state}))
+    for shadow in ("config", "state"):
+        payload = json.dumps({"state": {"reported": {"of": shadow}}})
+        data.update_thing_shadow(thingName=name, shadowName=shadow, payload=payload)
+    return name
+
+
+def shown_shadows(iot: Any, query: str, name: str) -> dict[str, Any]:
+    """What a search shows of a thing's shadows, without their metadata."""
+    found = [one for one in pages_of_search(iot, query) if one["thingName"] == name]
+    assert len(found) == 1
+    shown: dict[str, Any] = json.loads(found[0].get("shadow", "{}"))
+    for shadow in (shown, *shown.get("name", {}).values()):
+        shadow.pop("metadata", None)
+    return shown
+
+
+def pages_of_search(iot: Any, query: str, size: int = 100) -> Iterator[dict[str, Any]]:
+    page = iot.search_index(queryString=query, maxResults=size)
+    yield from page["things"]
+    while page.get("nextToken"):
+        page = iot.search_index(queryString=query, maxResults=size, nextToken=page["nextToken"])
+        yield from page["things"]
+
+
+@pytest.mark.parametrize("query", ["thingName:*", "thingName:{name}"])
+def test_a_search_shows_what_is_indexed_of_classic_and_named_shadows(corrected: Aws, query: str) -> None:
+    iot, name = with_shadows_indexed(corrected, "config", "other"), thing_with_shadows(corrected)
+
+    assert shown_shadows(iot, query.format(name=name), name) == {
+        "desired": {"interval": 2},
+        "reported": {"tags": ["a"], "on": True},
+        "hasDelta": True,
+        "version": 2,
+        "name": {"config": {"reported": {"of": "config"}, "hasDelta": False, "version": 1}},
+    }
+    corrected.client("iot-data").delete_thing_shadow(thingName=name)
+    assert set(shown_shadows(iot, query.format(name=name), name)) == {"name"}
+    with_shadows_indexed(corrected)
+    assert shown_shadows(iot, query.format(name=name), name) == {}
+
+
+def test_the_emulator_shows_of_shadows_no_version_and_none_that_has_a_name(uncorrected: Aws) -> None:
+    iot, name = with_shadows_indexed(uncorrected, "config"), thing_with_shadows(uncorrected)
+
+    assert set(shown_shadows(iot, "thingName:*", name)) == {"desired", "reported"}
+
+
+def test_a_search_of_all_things_comes_in_pages_and_takes_no_old_place(corrected: Aws) -> None:
+    iot = with_shadows_indexed(corrected)
+    made = {thing_with_shadows(corrected) for _ in range(3)}
+
+    found = [one["thingName"] for one in pages_of_search(iot, "thingName:*", size=2)]
+
+    assert made <= set(found)
+    assert len(found) == len(set(found))
+    stale = base64.urlsafe_b64encode(b"lab place in a search: 99999").decode()
+    with pytest.raises(iot.exceptions.InvalidRequestException):
+        iot.search_index(queryString="thingName:*", nextToken=stale)
+
+
 def attach_as_user_with_rights_on_certificates(aws: Aws) -> None:
     """What the service authorization reference asks for: AttachPolicy on the certificate, ListTargets on the policy."""
     root, policy = aws.client("iot"), f"policy-{uuid.uuid4().hex[:8]}"

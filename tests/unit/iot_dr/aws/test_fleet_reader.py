@@ -12,7 +12,7 @@ from iot_dr.aws.fleet_reader import REQUIRED_ACTIONS, IotFleetReader
 from iot_dr.errors import Throttled
 from iot_dr.model.entities import Policy, PolicyAttachment, ThingPrincipal
 from iot_dr.model.keys import shadow_key
-from iot_dr.model.questions import LISTS, SUBJECTS, Answer, Call, Question
+from iot_dr.model.questions import LISTS, SEARCHES, SUBJECTS, Answer, Call, Question
 from tests.builders import ACCOUNT, PRIMARY, a_document, iot_arn
 from tests.shadow_fakes import InMemoryShadows
 
@@ -32,11 +32,11 @@ def asked(iot: Any, call: Call, expected: dict[str, Any], answer: dict[str, Any]
 
 
 def test_a_question_is_named_like_its_api_and_right(iot: Any) -> None:
-    assert {*LISTS, *SUBJECTS} == set(Question)
+    assert {*LISTS, *SUBJECTS, *SEARCHES} == set(Question)
     data = boto3.client("iot-data", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
     both = {*iot.meta.method_to_api_mapping.values(), *data.meta.method_to_api_mapping.values()}
     assert set(Question) <= both
-    assert {f"iot:{question}" for question in Question} == REQUIRED_ACTIONS
+    assert {f"iot:{question}" for question in (*LISTS, *SUBJECTS)} == REQUIRED_ACTIONS
 
 
 @pytest.mark.parametrize(

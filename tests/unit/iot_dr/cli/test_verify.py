@@ -151,7 +151,7 @@ def test_options_say_what_is_compared_and_how(monkeypatch: pytest.MonkeyPatch) -
         (found,) = run(monkeypatch, FakeVerifying(), *arguments, **environ).asked  # type: ignore[attr-defined]
         return found  # type: ignore[no-any-return]
 
-    shadows = {"replicate_shadows": "all", "shadow_name_pattern": ".*"}
+    shadows: dict[str, Any] = {"replicate_shadows": "all", "shadow_name_pattern": ".*", "by_index": True}
     assert settings() == ComparisonSettings("us-east-1", "us-west-2", **shadows)
     assert settings("--primary", "eu-west-1", "--secondary", "eu-central-1") == ComparisonSettings(
         "eu-west-1", "eu-central-1", **shadows
@@ -168,6 +168,7 @@ def test_options_say_what_is_compared_and_how(monkeypatch: pytest.MonkeyPatch) -
             **shadows,
         )
     )
+    assert settings("--no-index").by_index is False
     fast = settings("--fast")
     assert (fast.sample, fast.replicate_shadows) == (module.SAMPLE, "none")
     assert settings(CERTIFICATE_MODE="jitr").certificate_mode == "jitr"

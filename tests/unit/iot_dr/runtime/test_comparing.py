@@ -24,6 +24,9 @@ LISTS = {
     "/policies": {"policies": []},
     "/certificates": {"certificates": []},
     "/thing-groups": {"thingGroups": []},
+    "/indexing/config": {"thingIndexingConfiguration": {"thingIndexingMode": "REGISTRY_AND_SHADOW"}},
+    "/indices/AWS_Things": {"indexStatus": "ACTIVE"},
+    "/indices/search": {"things": []},
 }
 
 
@@ -85,7 +88,7 @@ def test_what_came_to_its_end_is_begun_anew_unless_it_is_to_be_kept(aws: Aws, se
     assert resumed(replace(settings, keep_ended_for=60_000))
 
 
-@pytest.mark.parametrize("other", ["anew", "select", "sample", "region", "time"])
+@pytest.mark.parametrize("other", ["anew", "select", "sample", "shadows", "pattern", "region", "time"])
 def test_what_is_no_beginning_of_the_same_is_begun_anew(
     aws: Aws, settings: ComparisonSettings, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +99,8 @@ def test_what_is_no_beginning_of_the_same_is_begun_anew(
         "anew": replace(settings, anew=True),
         "select": replace(settings, select="thingName:a"),
         "sample": replace(settings, sample=5),
+        "shadows": replace(settings, replicate_shadows="classic"),
+        "pattern": replace(settings, shadow_name_pattern="config"),
         "region": replace(settings, secondary_region="eu-west-1"),
         "time": settings,
     }
@@ -129,6 +134,24 @@ def test_a_selection_that_was_read_is_kept_where_it_may_be_and_one_that_was_cut_
     assert (opened(wanted), len(answers)) == (False, 1)
     assert (opened(wanted), len(answers)) == (True, 1)
     assert (opened(replace(wanted, keep_ended_for=0)), len(answers)) == (False, 0)
+
+
+@pytest.fixture
+def by_index(settings: ComparisonSettings) -> ComparisonSettings:
+    return replace(settings, by_index=True, replicate_shadows="classic")
+
+
+def test_a_reading_by_the_index_is_taken_up_by_one_that_may_use_it_alone(
+    aws: Aws, by_index: ComparisonSettings
+) -> None:
+    aws.denied = "/things/pump-1/shadow"
+    with pytest.raises(IotDrError, match="no right"):
+        resumed(by_index)
+
+    with open_comparison(by_index) as comparison:
+        assert comparison.resumed
+    with open_comparison(replace(by_index, by_index=False)) as comparison:
+        assert not comparison.resumed
 
 
 def test_a_profile_that_is_none_is_said_with_the_mend(settings: ComparisonSettings) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.control import Control
+from iot_dr.model.differences import Pair
 from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, ThingGroup, ThingPrincipal, ThingType
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.looks import Look
@@ -18,6 +19,7 @@ from iot_dr.model.outcomes import Outcome
 from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
+from iot_dr.model.shadow_index import IndexCoverage
 from iot_dr.model.shadows import Document, Shadow, ShadowNote, Source
 
 Clock = Callable[[], int]
@@ -105,6 +107,16 @@ class FleetReader(Protocol):
         """Make exactly one call to AWS."""
 
 
+class ShadowIndex(Protocol):
+    """Searches one Region's index of things for their shadows."""
+
+    def coverage(self) -> IndexCoverage:
+        """Tell which shadows the index holds."""
+
+    def page(self, token: str) -> Answer:
+        """Search for a page of all things: those that it tells of, and their shadows."""
+
+
 class FleetStore(Protocol):
     """Keeps what was read of both Regions, and where the reading stands."""
 
@@ -120,8 +132,20 @@ class FleetStore(Protocol):
     def left(self, side: Side, question: Question, *, on_both_sides: bool = False) -> int:
         """Return of how many subjects a question has not been answered."""
 
-    def expect_classic_shadows(self, side: Side) -> None:
-        """Have the classic shadow of each thing asked for."""
+    def expect_classic_shadows(self, side: Side, *, by_index: bool = False) -> None:
+        """Have the classic shadow of each thing asked for; or where not both indexes tell that there is none."""
+
+    def forget_index(self) -> None:
+        """Take nothing for told by the index."""
+
+    def draw_alike(self, name: str, number: int, *, shown: bool) -> tuple[Key, ...]:
+        """Draw at random so many shadows of one name that both indexes show the same; or that neither shows."""
+
+    def take_indexed_shadows(self, *, named: bool) -> None:
+        """Have no shadow asked for that both indexes show the same; if `named`, have none listed that they tell of."""
+
+    def pair(self, key: Key) -> Pair:
+        """Return what both Regions have under one key."""
 
     def forget_probes(self) -> None:
         """Drop the health checker's own."""

@@ -28,12 +28,12 @@ from iot_dr.model.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.keys import SEPARATOR, certificate_target, shadow_key
-from iot_dr.model.questions import Answer, Call, Question
+from iot_dr.model.questions import LISTS, SUBJECTS, Answer, Call, Question
 from iot_dr.model.shadows import Shadow
-from iot_dr.ports import ShadowReader
+from iot_dr.ports import ShadowIndex, ShadowReader
 
-REQUIRED_ACTIONS = frozenset(f"iot:{question}" for question in Question)
-"""What reading a whole Region needs; every question is named like its API."""
+REQUIRED_ACTIONS = frozenset(f"iot:{question}" for question in (*LISTS, *SUBJECTS))
+"""What reading a whole Region needs; every question is named like its API. What no search tells is read one by one."""
 
 
 @dataclass(frozen=True)
@@ -135,16 +135,26 @@ _FORMS: Mapping[Question, _Form] = {
 class IotFleetReader:
     """`ports.FleetReader` over an `iot` client of one Region."""
 
-    def __init__(self, client: Any, region: str, account: str, shadows: ShadowReader | None = None) -> None:
+    def __init__(
+        self,
+        client: Any,
+        region: str,
+        account: str,
+        shadows: ShadowReader | None = None,
+        index: ShadowIndex | None = None,
+    ) -> None:
         self._client = client
         self._region = region
         self._account = account
         self._shadows = shadows
+        self._index = index
 
     def ask(self, call: Call) -> Answer:
         """Make exactly one call; what the SDK repeats by itself is the same call."""
         if self._shadows and call.question in (Question.NAMED_SHADOWS, Question.SHADOW):
             return _shadows(call, self._shadows)
+        if self._index and call.question is Question.SHADOW_INDEX:
+            return self._index.page(call.token)
         form = _FORMS[call.question]
         answer = read(getattr(self._client, form.operation), **self._parameters(form, call))
         if answer is None:

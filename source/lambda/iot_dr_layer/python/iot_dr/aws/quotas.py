@@ -42,6 +42,9 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
             *_each(10, "DescribeCertificate", "RegisterCertificateWithoutCA", "UpdateCertificate", "DeleteCertificate"),
             *_each(10, "GetPolicy", "CreatePolicy", "DeletePolicy", "CreatePolicyVersion", "DeletePolicyVersion"),
             *_each(10, "ListPolicyVersions", "ListTargetsForPolicy"),
+            *_each(20, "GetIndexingConfiguration"),
+            *_each(15, "SearchIndex"),
+            *_each(10, "DescribeIndex"),
             *_each(5, "CreateDynamicThingGroup", "UpdateDynamicThingGroup", "DeleteDynamicThingGroup"),
         ]
     )
@@ -49,7 +52,9 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
 """What AWS gives an account that never asked for more, in calls per second.
 
 They stand in where Service Quotas cannot be read (an operator may lack the right, an endpoint may be missing) and for
-the APIs that it leaves out: it lists only quotas that have an applied value. A budget begins there and may rise.
+the APIs that it leaves out: it lists only quotas that have an applied value, and those of the index under another
+service code. A budget begins there and may rise.
+https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#fleet-indexing-limits
 """
 
 _LIKE = {"ListThingPrincipalsV2": "ListThingPrincipals", "ListPrincipalThingsV2": "ListPrincipalThings"}

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
+from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, table
 from iot_dr.errors import IotDrError
 from iot_dr.model.differences import Difference, Numbers, Sigil
@@ -87,6 +88,9 @@ def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) ->
             callback=_fitting,
             help="Compare the named shadows whose whole name fits this expression.",
         ),
+        click.Option(
+            ["--no-index"], is_flag=True, help="Read every shadow by itself, whatever the index of things shows."
+        ),
         click.Option(["--select"], metavar="QUERY", default="", help="Compare these things alone, with all they have."),
         click.Option(["--fast"], is_flag=True, help=f"Read the things of {SAMPLE} certificates alone, and no shadows."),
         click.Option(["--same"], is_flag=True, help="Print what is the same, too."),
@@ -109,22 +113,32 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     fast: bool,
     unpaced: bool,
     anew: bool,
+    no_index: bool,
     select: str,
     **given: str,
 ) -> None:
     """Compare both Regions, every field of every resource and relation, and change nothing.
 
-    Reads both by their lists, and one by one what no list tells: what certificates are attached to, and policies'
-    documents. What differs is read once more before it is told. Exits 0 if both hold the same, 1 if not, 2 if it cannot
-    tell. A run that is stopped, by Ctrl-C or otherwise, is taken up by the next.
+    Reads both by their lists, shadows by the index of things where it holds them, and one by one what neither tells:
+    what certificates are attached to, and policies' documents. What differs is read once more before it is told. Exits
+    0 if both hold the same, 1 if not, 2 if it cannot tell. A run that is stopped, by Ctrl-C or otherwise, is taken up
+    by the next.
     """
     if fast and select:
         raise click.UsageError("--fast is for the whole fleet; of what --select finds everything is read")
     if fast:
         given["replicate_shadows"] = "none"
-    where = settings(ComparisonSettings, given, paced=not unpaced, anew=anew, select=select, sample=SAMPLE * fast)
+    where = settings(
+        ComparisonSettings,
+        given,
+        paced=not unpaced,
+        anew=anew,
+        select=select,
+        sample=SAMPLE * fast,
+        by_index=not no_index,
+    )
     go_on = f"What was read is kept; run `{context.command_path}` again to go on from there."
-    with _stoppable(context, go_on), Watch() as watch, open_verification(where, watch) as verifying:
+    with stoppable(lambda: go_on), Watch() as watch, open_verification(where, watch) as verifying:
         if verifying.resumed:
             click.echo("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
         with _failing_on(watch, go_on):
@@ -137,16 +151,6 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
             verifying.write_report(Path(report))
         _print_summary(verifying, output, watch.seconds)
         context.exit(1 if verifying.differing else 0)
-
-
-@contextmanager
-def _stoppable(context: click.Context, go_on: str) -> Iterator[None]:
-    """End with a word on how to go on, not with a traceback, whenever the operator presses Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo(f"\nStopped. {go_on}", err=True)
-        context.exit(2)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from iot_dr.model.differences import Pair
 from iot_dr.model.entities import Entity
 from iot_dr.model.entity_json import counted, from_json, to_json
 from iot_dr.model.keys import Key, Kind
-from iot_dr.model.questions import SUBJECTS, Question
+from iot_dr.model.questions import SEARCHES, SUBJECTS, Question
 from iot_dr.model.regions import Side
 
 TABLES = """
@@ -34,7 +34,7 @@ NAMES = ("entity", "place", "difference", "fact")
 KINDS = tuple(Kind)
 RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 SIDES = {Side.PRIMARY: 0, Side.SECONDARY: 1}
-BITS = {question: 1 << bit for bit, question in enumerate(SUBJECTS)}
+BITS = {question: 1 << bit for bit, question in enumerate((*SUBJECTS, *SEARCHES))}
 NAMES_ALONE = frozenset({Question.BILLING_GROUPS, Question.POLICIES, Question.THING_GROUPS, Question.NAMED_SHADOWS})
 """Lists that tell less of a resource than its description, which may have been read already."""
 
@@ -67,7 +67,7 @@ def insert(database: sqlite3.Connection, side: Side, entities: Sequence[Entity],
         "INSERT INTO entity (kind, name, other, side, value, counts) "  # noqa: S608  # ends in one of the texts above
         f"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, other, side) {conflict}",
         (
-            (*place_of(entity.key), SIDES[side], _text(to_json(entity)), _text(counted(entity)))
+            (*place_of(entity.key), SIDES[side], text_of(to_json(entity)), text_of(counted(entity)))
             for entity in entities
             if _may_be_compared(entity.key)
         ),
@@ -123,7 +123,8 @@ def _pair(key: Key, *rows: Row | None) -> Pair:
     return Pair(key, found.get(Side.PRIMARY), found.get(Side.SECONDARY), unreadable)
 
 
-def _text(value: dict[str, Any]) -> str:
+def text_of(value: dict[str, Any]) -> str:
+    """Write JSON as short as it can be."""
     # Most relations, and what a Region counts of them, are empty.
     return json.dumps(value, separators=(",", ":")) if value else "{}"
 

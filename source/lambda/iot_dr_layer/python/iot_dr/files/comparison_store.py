@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from iot_dr.errors import ConfigurationError
+from iot_dr.files import indexed_shadows
 from iot_dr.files.comparison_rows import (
     BITS,
     KINDS,
@@ -34,11 +35,11 @@ from iot_dr.files.comparison_rows import (
 from iot_dr.model.differences import Difference, Pair, Sigil
 from iot_dr.model.entities import Entity
 from iot_dr.model.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate_target
-from iot_dr.model.questions import LISTS, SUBJECTS, Answer, Call, Question
+from iot_dr.model.questions import LISTS, SEARCHES, SUBJECTS, Answer, Call, Question
 from iot_dr.model.regions import Side
 
-FORMAT = 200 + len(KINDS)
-"""Raised when the tables change, or the kinds that are numbered in them; another format is begun anew."""
+FORMAT = 300 + len(KINDS)
+"""Raised when the tables change, or the kinds and questions that are numbered in them; another is begun anew."""
 
 CHUNK = 1000
 """Rows that are read at once, so that no reading holds up a writer."""
@@ -112,14 +113,29 @@ class ComparisonStore:
         ((number,),) = self._all(f"SELECT COUNT(*) {found}", *_asked(side, question))
         return int(number)
 
-    def expect_classic_shadows(self, side: Side) -> None:
-        """Have the classic shadow of each thing asked for; that it has none is known by asking alone."""
+    def expect_classic_shadows(self, side: Side, *, by_index: bool = False) -> None:
+        """Have the classic shadow of each thing asked for; that it has none is known by asking alone.
+
+        Or, if `by_index`, by the indexes of both Regions.
+        """
         with self._writing() as database:
-            database.execute(
-                "INSERT OR IGNORE INTO entity (kind, name, other, side, value, counts) "
-                "SELECT ?, name, '', side, '{\"document\":\"{}\"}', '{}' FROM entity WHERE kind = ? AND side = ?",
-                (RANKS[Kind.SHADOW], RANKS[Kind.THING], SIDES[side]),
-            )
+            indexed_shadows.expect_classic(database, side, by_index=by_index)
+
+    def forget_index(self) -> None:
+        """Take nothing for told by the index; what a search that was cut off has told may be old."""
+        with self._writing() as database:
+            indexed_shadows.forget(database)
+
+    def draw_alike(self, name: str, number: int, *, shown: bool) -> tuple[Key, ...]:
+        """Draw at random so many shadows of one name that both indexes show the same; or that neither shows."""
+        return indexed_shadows.drawn(self._database(), name, number, shown=shown)
+
+    def take_indexed_shadows(self, *, named: bool) -> None:
+        """Have no shadow asked for that both indexes show the same; if `named`, have none listed that they tell of."""
+        with self._writing() as database:
+            indexed_shadows.settle(database)
+            if named:
+                indexed_shadows.take_named(database)
 
     def forget_probes(self) -> None:
         """Drop the health checker's own; its certificate is known by its policy alone."""
@@ -247,7 +263,9 @@ class ComparisonStore:
                     (answer.unreadable, *subject),
                 )
             return
-        if question is Question.THINGS_OF_BILLING_GROUP:
+        if question is Question.SHADOW_INDEX:
+            indexed_shadows.keep_told(database, side, answer)
+        elif question is Question.THINGS_OF_BILLING_GROUP:
             bill(database, side, call.subject, answer.entities)
         else:
             insert(database, side, answer.entities, anew=question not in NAMES_ALONE)
@@ -256,7 +274,7 @@ class ComparisonStore:
                 "UPDATE entity SET answered = answered | ? WHERE kind = ? AND name = ? AND other = ? AND side = ?",
                 (BITS[question], *subject),
             )
-        if question in LISTS or answer.token:
+        if question in LISTS or question in SEARCHES or answer.token:
             # NULL is the end of a list; a subject that is answered says so in its own row.
             database.execute(
                 "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)",

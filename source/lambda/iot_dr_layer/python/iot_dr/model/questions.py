@@ -28,6 +28,7 @@ class Question(enum.StrEnum):
     CERTIFICATES_OF_THING = "ListThingPrincipalsV2"
     NAMED_SHADOWS = "ListNamedShadowsForThing"
     SHADOW = "GetThingShadow"
+    SHADOW_INDEX = "SearchIndex"
 
 
 LISTS: dict[Question, Kind] = {
@@ -54,6 +55,9 @@ SUBJECTS: dict[Question, Kind] = {
 }
 """Questions about one resource each, by the kind of resource."""
 
+SEARCHES = frozenset({Question.SHADOW_INDEX})
+"""Searches of a Region's index of things: pages of all of them, with the shadows that the index holds of each."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -72,10 +76,12 @@ class Answer:
     """What one call told.
 
     `token` asks for the next page; empty at the end. `missing`: AWS answered that there is no such subject.
-    `unreadable`: why the subject cannot be read, however often it is asked.
+    `unreadable`: why the subject cannot be read, however often it is asked. `told`: the things of which a search's page
+    tells every shadow that the index holds.
     """
 
     entities: tuple[Entity, ...] = ()
     token: str = ""
     missing: bool = False
     unreadable: str = ""
+    told: tuple[str, ...] = ()

@@ -39,6 +39,9 @@ RULE_EXPONENT = 999
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-data-types.html
 """
 
+_SPELLED_OUT = re.compile(r"(?:[A-Za-z0-9:_-]|\\[$:_-])+")
+"""Part of a pattern that fits one name alone: characters of shadow names, as far as they stand for themselves."""
+
 
 class Operation(enum.StrEnum):
     """What an event tells of a shadow."""
@@ -160,6 +163,17 @@ class ShadowSelection:
         """Tell whether any named shadows are."""
         return self.mode in ("all", "named")
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """Return the named shadows that can be meant, if the pattern spells them out like `a|b`; else None."""
+        if not self.named:
+            return frozenset()
+        spelled = re.fullmatch(r"\((?:\?:)?([^()]*)\)|([^()]*)", self.pattern)
+        names = (spelled[1] or spelled[2] or "").split("|") if spelled else [""]
+        if not all(map(_SPELLED_OUT.fullmatch, names)):
+            return None
+        return frozenset(name.replace("\\", "") for name in names)
+
     def selects(self, name: str) -> bool:
         """Tell whether the shadow of this name is; the classic one has none."""
         return self.named and re.fullmatch(self.pattern, name) is not None if name else self.classic
@@ -223,19 +237,20 @@ def _carried(item: Mapping[str, Any]) -> Document | None:
     except (TypeError, binascii.Error, ValueError) as error:
         # Its text is not repeated: it may be part of the state.
         raise ValueError("its payload, which is not base64 of a shadow's state") from error
-    return document if all(map(_kept_by_rules, _numbers(document))) else None
+    return document if all(map(_kept_by_rules, numbers_in(document))) else None
 
 
-def _numbers(value: Json) -> Iterator[Number]:
+def numbers_in(value: Json) -> Iterator[Number]:
+    """Yield the numbers of a document, however deep they stand."""
     match value:
         case Number():
             yield value
         case dict():
             for each in value.values():
-                yield from _numbers(each)
+                yield from numbers_in(each)
         case list():
             for each in value:
-                yield from _numbers(each)
+                yield from numbers_in(each)
 
 
 def _kept_by_rules(number: Number) -> bool:

@@ -19,6 +19,7 @@ from iot_dr.aws.fleet_reader import IotFleetReader
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.selected_things import SelectedThings
+from iot_dr.aws.shadow_index import IotShadowIndex
 from iot_dr.aws.shadows import IotDataShadows
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
@@ -27,6 +28,7 @@ from iot_dr.model.shadows import ShadowSelection
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on
+from iot_dr.services.indexed_shadows import used_index
 from iot_dr.services.pacing import Budgets
 from iot_dr.services.reading import EVERYTHING, NO_SHADOWS, THREADS, Documents, Progress, Reading, Sample
 from iot_dr.services.scopes import ScopeReader
@@ -45,7 +47,8 @@ class ComparisonSettings:
     earlier run has read. `certificate_mode` is the launch's own. A reading that has come to its end is kept if it began
     no longer ago than `keep_ended_for`, milliseconds, or if it is the one that began at `being_applied`. `connections`
     is how many threads may call a Region at once. `select` is a query for things; nothing but them and what hangs on
-    them is compared. `sample` is of how many certificates the things are read, 0 for all. The last two say which
+    them is compared. `sample` is of how many certificates the things are read, 0 for all. `by_index`:
+    read shadows by the index of things where it holds them, and go on with a reading that does. The last two say which
     shadows are compared.
     """
 
@@ -62,6 +65,7 @@ class ComparisonSettings:
     connections: int = 2 * THREADS
     select: str = ""
     sample: int = 0
+    by_index: bool = False
     replicate_shadows: str = NO_SHADOWS.mode
     shadow_name_pattern: str = NO_SHADOWS.pattern
 
@@ -129,19 +133,24 @@ def open_comparison(
             for side, region in sides.items()
         }
         selection = ShadowSelection(settings.replicate_shadows, settings.shadow_name_pattern)
+        indexes = {side: IotShadowIndex(iot[side], region) for side, region in sides.items()}
         yield Comparison(
             regions=regions,
             folder=folder.path,
             store=store,
             reading=Reading(
                 store,
-                {side: IotFleetReader(iot[side], region, account, shadows[side]) for side, region in sides.items()},
+                {
+                    side: IotFleetReader(iot[side], region, account, shadows[side], indexes[side])
+                    for side, region in sides.items()
+                },
                 threads=settings.threads,
                 progress=progress,
                 stop=stop,
                 # Certificate IDs are hashes: where the sample begins is as good as any other place.
                 sample=Sample(settings.sample, secrets.token_hex(32)) if settings.sample else None,
                 shadows=selection,
+                indexes=indexes if settings.by_index else None,
             ),
             verification=Verification(
                 findings=store,
@@ -185,10 +194,20 @@ def _begin(store: ComparisonStore, regions: RegionPair, settings: ComparisonSett
     kept_for = KEPT_FOR if is_kept else settings.keep_ended_for
     same = store.fact("regions") == pair and not store.fact("applied")
     # A selection has no place where its reading can go on.
-    same = same and bool(store.fact("ended") or not settings.select)
+    same = same and bool(store.fact("ended") or (not settings.select and _alike(store, settings)))
     if same and not settings.anew and at - int(store.fact("began")) < kept_for:
         return True
     store.clear()
     store.set_fact("regions", pair)
     store.set_fact("began", str(at))
+    store.set_fact("shadows", _shadows(settings))
     return False
+
+
+def _alike(store: ComparisonStore, settings: ComparisonSettings) -> bool:
+    """Tell whether what is left to read would be read like the rest: the same shadows, and by the index or not."""
+    return store.fact("shadows") == _shadows(settings) and (settings.by_index or not used_index(store))
+
+
+def _shadows(settings: ComparisonSettings) -> str:
+    return f"{settings.replicate_shadows} {settings.shadow_name_pattern}"

@@ -14,6 +14,7 @@ from iot_dr.model.keys import Kind
 from iot_dr.model.regions import Side
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.comparing import Comparison, ComparisonSettings, open_comparison
+from iot_dr.services.indexed_shadows import notes_of
 from iot_dr.services.reading import Progress
 
 
@@ -70,6 +71,7 @@ class Verifying:
         if sampled := int(store.fact("sampled") or 0):
             notes.append(_confidence(sampled, self.numbers().get(Kind.THING_PRINCIPAL, Numbers()).differing))
             notes.append("Shadows were not compared.")
+        notes += notes_of(store)
         if store.fact("selected"):
             notes.append(f"Only {int(store.fact('selected')):,} selected things and what hangs on them were compared.")
         return notes

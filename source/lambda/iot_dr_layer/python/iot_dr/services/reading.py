@@ -24,7 +24,8 @@ from iot_dr.model.keys import Kind
 from iot_dr.model.questions import LISTS, Answer, Call, Question
 from iot_dr.model.regions import Side
 from iot_dr.model.shadows import ShadowSelection
-from iot_dr.ports import FleetReader, FleetStore
+from iot_dr.ports import FleetReader, FleetStore, ShadowIndex
+from iot_dr.services.indexed_shadows import IndexedShadows
 from iot_dr.services.region_lane import Lane
 
 THREADS = 8
@@ -131,6 +132,7 @@ class Reading:
         stop: threading.Event | None = None,
         sample: Sample | None = None,
         shadows: ShadowSelection = NO_SHADOWS,
+        indexes: Mapping[Side, ShadowIndex] | None = None,
         stopwatch: Stopwatch = time.monotonic,
     ) -> None:
         self.calls: Counter[tuple[Side, Question]] = Counter()
@@ -142,6 +144,7 @@ class Reading:
         self._stop = stop or threading.Event()
         self._sample = sample
         self._shadows = shadows
+        self._indexed = IndexedShadows(store, indexes or {}, shadows)
         self._stopwatch = stopwatch
         self._reached: dict[Side, str] = {}
 
@@ -204,6 +207,8 @@ class Reading:
         return self._stage(stage, {side: self._all_about(side, questions) for side in self._readers}, left)
 
     def _shadows_of_things(self) -> bool:
+        if not self._indexed.read(self._stage):
+            return False
         named = [_Ask(Question.NAMED_SHADOWS, frozenset({Kind.SHADOW}))] if self._shadows.named else []
         if not self._subjects("named shadows", named, Documents.SHARED):
             return False
@@ -211,7 +216,7 @@ class Reading:
             for side in self._readers:
                 # Once: a shadow that was asked for and is not there is not expected again.
                 if not self._store.fact(f"classic shadows of the {side}"):
-                    self._store.expect_classic_shadows(side)
+                    self._store.expect_classic_shadows(side, by_index=self._indexed.tell_classic)
                     self._store.set_fact(f"classic shadows of the {side}", "expected")
         return self._subjects("shadows", [_Ask(Question.SHADOW, frozenset({Kind.SHADOW}))], Documents.SHARED)
 
@@ -272,7 +277,7 @@ class Reading:
         except AccessDenied:
             raise
         except InvalidResource as error:
-            if call.token:
+            if call.token and call.question is not Question.SHADOW_INDEX:
                 # A place in a list does not keep for ever; it is begun anew, over what was read of it.
                 lane.waiting.append(Call(call.question, call.subject))
                 return
@@ -292,8 +297,8 @@ class Reading:
             self.calls[lane.side, call.question] += 1
 
     def _selected(self, call: Call, answer: Answer) -> Answer:
-        """Leave out the named shadows that nobody wants."""
-        if call.question is not Question.NAMED_SHADOWS:
+        """Leave out the shadows that nobody wants, of those that came without being asked for by name."""
+        if call.question not in (Question.NAMED_SHADOWS, Question.SHADOW_INDEX):
             return answer
         return replace(answer, entities=tuple(one for one in answer.entities if self._shadows.selects(one.key.other)))
 
