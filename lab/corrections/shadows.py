@@ -3,10 +3,12 @@
 import copy
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core import iam_actions
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import iot, iot_data
 
 from . import correction
@@ -20,21 +22,43 @@ _MAX_BYTES = 8192
 @correction("https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_ListNamedShadowsForThing.html")
 def named_shadows_are_listed() -> None:
     """ListNamedShadowsForThing tells a thing's shadows that have names, page by page; the emulator lacks the call."""
-    handle = iot_data.handle_request
+    handle, names_of = iot_data.handle_request, _Names()
 
     async def handle_request(method: str, path: str, headers: Any, body: bytes, query_params: Mapping[str, Any]) -> Any:
         if method == "GET" and path.startswith(_LIST):
             query = {key: value[0] if isinstance(value, list) else value for key, value in query_params.items()}
-            return _named_shadows(path.removeprefix(_LIST), query)
+            thing = path.removeprefix(_LIST)
+            return _named_shadows(thing, names_of(thing), query)
         return await handle(method, path, headers, body, query_params)
 
     replace(handle, handle_request)
 
 
-def _named_shadows(thing: str, query: Mapping[str, str]) -> Any:
+@dataclass
+class _Names:
+    """The names under which a thing has or had shadows, by account, Region and thing.
+
+    The emulator never takes a key away but with all others, and puts new ones last; so the number of keys and the last
+    one tell whether there are new ones. Looking through all shadows for each thing would take a fleet's square.
+    """
+
+    seen: tuple[int, Any] = (0, None)
+    found: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+
+    def __call__(self, thing: str) -> list[str]:
+        keys = iot._shadows._data
+        now = len(keys), next(reversed(keys), None)
+        if now != self.seen:
+            self.seen, self.found = now, {}
+            for account, region, (owner, name) in keys:
+                self.found.setdefault((account, region, owner), []).append(name)
+        return self.found.get((get_account_id(), get_region(), thing), [])
+
+
+def _named_shadows(thing: str, known: Iterable[str], query: Mapping[str, str]) -> Any:
     after, size = query.get("nextToken", ""), int(query.get("pageSize", _PAGE))
     names = sorted(
-        name for (owner, name), shadow in iot._shadows.items() if owner == thing and name and not shadow.get("deleted")
+        name for name in known if name and not (iot._shadows.get((thing, name)) or {"deleted": True}).get("deleted")
     )
     page = [name for name in names if name > after][:size]
     answer: dict[str, Any] = {"results": page, "timestamp": int(time.time())}

@@ -40,6 +40,9 @@ class Number:
         return hash(self.value)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""Made once: `json.dumps` makes one for each value, which takes most of the time of writing a document."""
+
 Json = None | bool | str | Number | list["Json"] | dict[str, "Json"]
 
 
@@ -78,7 +81,7 @@ def to_bytes(value: Json) -> bytes:
 
 
 def _text(value: str | bool | None) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def _refuse(constant: str) -> NoReturn:
