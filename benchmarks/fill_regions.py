@@ -8,6 +8,8 @@ Through the API the same would take 200,000 calls for 20,000 things. The records
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from ministack.core.persistence import save_state
 from ministack.core.responses import request_scope
@@ -16,6 +18,12 @@ from ministack.services import iot
 ACCOUNT = "000000000000"
 REGIONS = ("us-east-1", "us-west-2")
 POLICIES, GROUPS, TYPES = 10, 20, 5
+NAMED = "config"
+INDEXED = {
+    "thingIndexingMode": "REGISTRY_AND_SHADOW",
+    "namedShadowIndexingMode": "ON",
+    "filter": {"namedShadowNames": [NAMED]},
+}
 
 
 def _document(region: str) -> str:
@@ -25,6 +33,7 @@ def _document(region: str) -> str:
 
 
 def _prepare(region: str) -> None:
+    iot._update_indexing_configuration({"thingIndexingConfiguration": INDEXED})
     for number in range(TYPES):
         iot._create_thing_type(f"type-{number}", {"thingTypeProperties": {"thingTypeDescription": f"type {number}"}})
     for number in range(POLICIES):
@@ -46,6 +55,15 @@ def _add_device(number: int, pem: str) -> None:
     group = f"group-{number % GROUPS}"
     thing["thingGroupNames"].append(group)
     iot._thing_groups[group]["things"].append(name)
+    for shadow, state in _shadows(number):
+        iot.update_thing_shadow(name, shadow, {"state": state})
+
+
+def _shadows(number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A classic shadow and a named one, as a device with some settings has them."""
+    settings = {"interval": number % 60, "mode": "auto", "limits": {"low": 0.5, "high": 80 + number % 10}}
+    yield "", {"desired": settings, "reported": {**settings, "firmware": f"1.{number % 7}.0", "alarms": ["a", "b"]}}
+    yield NAMED, {"desired": {"endpoint": f"gateway-{number % 50}", "retries": 3}, "reported": {"retries": 3}}
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 flock /tmp/pair.lock .venv/bin/python -m benchmarks.verify [--things 2000 --things 20000]
 
-Both Regions hold the same fleet: each thing has a type, a group and a certificate of its own, which has one of ten
-policies. Each figure comes from a process of its own: `engine` is what `iot-dr verify --shadows none` does before it
-prints, `fast` the same with a sample of the principals. `describe` asks for each resource and for what hangs on it by
-itself, over the product's own reader, with the same number of threads; `one by one` with a single one.
+Both Regions hold the same fleet: each thing has a type, a group, a classic shadow, a named one and a certificate of its
+own, which has one of ten policies; both indexes hold both shadows. Each figure comes from a process of its own:
+`engine` is what `iot-dr verify --unpaced` does before it prints, with all shadows; `named` the same with
+`--shadow-name-pattern config`, `no index` with --no-index, `no shadows` with --shadows none, `fast` with --fast.
+`describe` asks for each resource and for what hangs on it by itself, shadows too, over the product's own readers, with
+the same number of threads; `one by one` with a single one.
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ import click
 from iot_dr.aws.clients import client
 from iot_dr.aws.fleet_reader import IotFleetReader
 from iot_dr.aws.registry_reader import IotRegistryReader
+from iot_dr.aws.shadow_index import IotShadowIndex
 from iot_dr.aws.shadows import IotDataShadows
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.keys import Kind
+from iot_dr.model.keys import Kind, shadow_key
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.shadows import ShadowSelection
 from iot_dr.services.comparison import differences
+from iot_dr.services.indexed_shadows import SAME_BY_INDEX, notes_of
 from iot_dr.services.reading import NO_SHADOWS, THREADS, Reading, Sample
 from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator
 from lab.fleet import make_identity
@@ -48,8 +52,10 @@ DESCRIBED = 1000
 
 ONE_BY_ONE = 200
 
-SHADOWED = 2000
-"""Larger fleets are read without their shadows, which take as many calls a thing in any."""
+WITHOUT_INDEX = 2000
+"""Things of the largest fleet that is read without the index: that takes as many calls a thing in any."""
+
+ALL_SHADOWS = ShadowSelection()
 
 
 @dataclass(frozen=True)
@@ -64,40 +70,58 @@ class Measured:
     at_rest: int
 
 
-def engine(things: int, sample: Sample | None = None, shadows: ShadowSelection = NO_SHADOWS) -> Measured:
+def engine(
+    things: int,
+    *,
+    sample: Sample | None = None,
+    shadows: ShadowSelection = ALL_SHADOWS,
+    by_index: bool = True,
+) -> Measured:
     """Read both Regions and compare them."""
     iot = _clients("iot")
     data = {side: IotDataShadows(one) for side, one in _clients("iot-data").items()}
     at_rest, begun = _peak(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "comparison.sqlite") as store:
-        readers = {side: IotFleetReader(iot[side], region, ACCOUNT, data[side]) for side, region in SIDES.items()}
-        reading = Reading(store, readers, sample=sample, shadows=shadows)
+        indexes = {side: IotShadowIndex(iot[side], region) for side, region in SIDES.items()}
+        readers = {
+            side: IotFleetReader(iot[side], region, ACCOUNT, data[side], indexes[side])
+            for side, region in SIDES.items()
+        }
+        reading = Reading(store, readers, sample=sample, shadows=shadows, indexes=indexes if by_index else None)
         reading.read()
         found = sum(1 for _ in differences(store, REGIONS))
         number = store.number(Side.PRIMARY, Kind.THING)
+        shadow_number = store.number(Side.SECONDARY, Kind.SHADOW)
+        told_by_index = SAME_BY_INDEX in notes_of(store)
     assert number == things, f"{number} things were read"
+    assert shadow_number == (0 if shadows is NO_SHADOWS else 2 * things), f"{shadow_number} shadows were read"
+    assert told_by_index == (by_index and shadows is not NO_SHADOWS), (
+        "the index was used, or not, against what was meant"
+    )
     return Measured(number, time.perf_counter() - begun, reading.calls.total(), found, _peak(), at_rest)
 
 
 def describe(things: int, threads: int) -> Measured:
     """Describe each resource of both Regions by itself, and compare."""
     iot = _clients("iot")
+    data = {side: IotDataShadows(one) for side, one in _clients("iot-data").items()}
     at_rest, begun = _peak(), time.perf_counter()
     made: Counter[str] = Counter()
     with ThreadPoolExecutor(threads) as executor:
         both = [
-            _described(IotRegistryReader(iot[side], SIDES[side], ACCOUNT), things, executor, made) for side in SIDES
+            _described(IotRegistryReader(iot[side], region, ACCOUNT), data[side], things, executor, made)
+            for side, region in SIDES.items()
         ]
     found = sum(1 for one, other in zip(*both, strict=True) if one != other)
     return Measured(things, time.perf_counter() - begun, made.total(), found, _peak(), at_rest)
 
 
 def _described(
-    reader: IotRegistryReader, things: int, executor: ThreadPoolExecutor, made: Counter[str]
+    reader: IotRegistryReader, shadows: IotDataShadows, things: int, executor: ThreadPoolExecutor, made: Counter[str]
 ) -> list[tuple[Any, ...]]:
     once: dict[tuple[str, str], Any] = {}
 
-    def asked(read: Callable[[str], Any], name: str) -> Any:
+    def asked(read: Callable[[Any], Any], name: Any) -> Any:
         made[read.__name__] += 1
         return read(name)
 
@@ -114,7 +138,9 @@ def _described(
         certificates = [asked(reader.certificate, one.certificate_id) for one in principals]
         attached = [asked(reader.policies_of, f"cert/{one.certificate_id}") for one in principals]
         policies = [asked_once(reader.policy, policy).name for found in attached for policy in found]
-        return thing.attributes, asked_once(reader.thing_type, thing.type_name), groups, certificates, policies
+        names = ("", *sorted(asked(shadows.shadow_names, name)))
+        states = [asked(shadows.shadow, shadow_key(name, one)) for one in names]
+        return thing.attributes, asked_once(reader.thing_type, thing.type_name), groups, certificates, policies, states
 
     return list(executor.map(device, range(things)))
 
@@ -129,8 +155,10 @@ def _peak() -> int:
 
 MEASURES: dict[str, Callable[[int], Measured]] = {
     "engine": engine,
-    "engine, shadows too": lambda things: engine(things, shadows=ShadowSelection()),
-    "fast": lambda things: engine(things, Sample(400)),
+    "named": lambda things: engine(things, shadows=ShadowSelection("all", "config")),
+    "no index": lambda things: engine(things, by_index=False),
+    "no shadows": lambda things: engine(things, shadows=NO_SHADOWS),
+    "fast": lambda things: engine(things, sample=Sample(400), shadows=NO_SHADOWS),
     "describe": lambda things: describe(things, 2 * THREADS),
     "one by one": lambda things: describe(things, 1),
 }
@@ -162,7 +190,9 @@ def rows(things: int) -> Iterator[tuple[str, Measured]]:
             environ = {**emulator.client_environ(), "AWS_ENDPOINT_URL": emulator.endpoint_url}
             for what, number in (
                 ("engine", things),
-                *((("engine, shadows too", things),) if things <= SHADOWED else ()),
+                ("named", things),
+                *((("no index", things),) if things <= WITHOUT_INDEX else ()),
+                ("no shadows", things),
                 ("fast", things),
                 ("describe", min(things, DESCRIBED)),
                 ("one by one", min(things, ONE_BY_ONE)),
@@ -181,13 +211,18 @@ def main(things: tuple[int, ...], measure: str | None) -> None:
     print("| fleet | read by | things | seconds | things/s | calls a thing | peak MiB |")
     print("|---:|---|---:|---:|---:|---:|---:|")
     for fleet in things:
+        rates: dict[str, float] = {}
         for what, it in rows(fleet):
+            rates[what] = it.things / it.seconds
             print(
                 f"| {fleet:,} | {what} | {it.things:,} | {it.seconds:.1f} | {it.things / it.seconds:,.0f} "
                 f"| {it.calls / it.things:.3f} | {it.peak / 2**20:.0f} ({it.at_rest / 2**20:.0f} at rest) |",
                 flush=True,
             )
             assert not it.found, f"{what} found {it.found} differences between equal Regions"
+        for control in ("describe", "one by one"):
+            times = ", ".join(f"{what} {rate / rates[control]:.1f}" for what, rate in rates.items() if what != control)
+            print(f"Times as fast as {control}: {times}", flush=True)
 
 
 if __name__ == "__main__":
