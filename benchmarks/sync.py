@@ -46,7 +46,10 @@ TIGHTEST = "RegisterCertificateWithoutCA"
 TARGET_SHARE = 0.95
 TARGET_REPEATED = 0.02
 AZURE = 4.9
-"""Devices per second of `az iot hub state export`, the one figure that is published of such a tool."""
+"""Devices per second of `az iot hub state export`, as a user reports it: about 53,000 in more than three hours.
+
+https://github.com/Azure/azure-iot-cli-extension/issues/738
+"""
 
 TYPE = "bench-type"
 THREADS = 4
@@ -177,7 +180,7 @@ def print_whole(console: Console, run: Run, devices: int) -> None:
         str(len(run.differences)),
     )
     console.print(found)
-    console.print(f"az iot hub state export, as published: {AZURE} devices/s; this is {pace / AZURE:.1f} times as many")
+    console.print(f"az iot hub state export, as reported: {AZURE} devices/s; this is {pace / AZURE:.1f} times as many")
     calls = Table(title="Calls a device")
     for column in ("Region", "API", "calls", "refused"):
         calls.add_column(column, justify="right" if column in ("calls", "refused") else "left")
