@@ -38,7 +38,7 @@ main() {
   [ $# -gt 0 ] || refuse "say how many devices: -n NUMBER"
   if [ -d "$root/wheels" ]; then
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-      refuse "$python is missing or older than Python 3.11; name a newer one: PYTHON=/path/to/python3"
+      refuse "$python is missing or older than Python 3.11; name a newer one, PYTHON=/path/to/python3 (in AWS CloudShell: sudo dnf install -y python3.11, then PYTHON=python3.11)"
     [ -d "$root/site" ] || unpack_wheels
     PYTHONPATH=$root/site${PYTHONPATH:+:$PYTHONPATH} exec "$python" -m iot_dr.cli prove "$@"
   fi

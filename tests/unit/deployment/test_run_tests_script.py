@@ -70,7 +70,7 @@ def test_where_no_release_is_an_installed_one_serves(unpacked: Path, tmp_path: P
     ("arguments", "environ", "said"),
     [
         ((), {}, "say how many devices: -n NUMBER"),
-        (("-n", "3"), {"PYTHON": "/nowhere/python3"}, "name a newer one: PYTHON="),
+        (("-n", "3"), {"PYTHON": "/nowhere/python3"}, "name a newer one, PYTHON="),
     ],
 )
 def test_what_keeps_it_from_running_is_told_with_the_mend(

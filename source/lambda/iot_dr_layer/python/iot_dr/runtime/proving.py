@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -37,6 +39,9 @@ from iot_dr.services.rounds import Progress, Rounds
 from iot_dr.services.trial_fleet import TrialFleet
 
 THREADS = 16
+
+CRYPTOGRAPHY = "cryptography>=42"
+"""What pip is to install; a test holds it to the extra `prove` of setup.cfg."""
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -147,7 +152,8 @@ def key_maker() -> Callable[[str], ProbeCredentials]:
     if find_spec("cryptography") is None:
         raise ConfigurationError(
             "the Python package cryptography, which makes the devices' keys, is missing; run: "
-            "python3 -m pip install cryptography"
+            f"{shlex.join((sys.executable, '-m', 'pip', 'install', CRYPTOGRAPHY))}, and where the system refuses that, "
+            "make a virtual environment first: docs/operations.md, Install the command line"
         )
     from iot_dr.aws.device_keys import new_credentials  # noqa: PLC0415  # needs what was just looked for
 
