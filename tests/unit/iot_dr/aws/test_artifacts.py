@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import NoCredentialsError, ProfileNotFound
+from botocore.exceptions import NoCredentialsError, ProfileNotFound, UnauthorizedSSOTokenError
 from botocore.stub import ANY, Stubber
 
 from iot_dr.aws.artifacts import S3Buckets
@@ -242,7 +242,8 @@ def test_refused_credentials_are_told_from_a_missing_right(code: str) -> None:
     ("fault", "kind", "mend"),
     [
         (NoCredentialsError(), ConfigurationError, "no AWS credentials found; run `aws configure`"),
-        (ProfileNotFound(profile="nope"), TerminalError, "nope"),
+        (ProfileNotFound(profile="nope"), ConfigurationError, "nope.*aws configure list-profiles"),
+        (UnauthorizedSSOTokenError(), TerminalError, "aws sso login"),
     ],
 )
 def test_a_client_that_cannot_be_made_is_explained(fault: Exception, kind: type[IotDrError], mend: str) -> None:

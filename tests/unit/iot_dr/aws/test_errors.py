@@ -1,5 +1,6 @@
 """The one converter: from what the SDK raises to what the product decides by."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,9 +9,11 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
+    ProfileNotFound,
     ReadTimeoutError,
 )
 
@@ -90,12 +93,20 @@ def test_a_region_that_cannot_be_reached_is_not_available(error: BotoCoreError) 
     assert type(convert(error)) is errors.RegionUnavailable
 
 
-@pytest.mark.parametrize("error", [NoCredentialsError(), NoRegionError()])
-def test_a_missing_setting_names_the_mend(error: BotoCoreError) -> None:
+@pytest.mark.parametrize(
+    ("error", "mend"),
+    [
+        (NoCredentialsError(), "AWS_PROFILE"),
+        (NoRegionError(), "AWS_REGION"),
+        (InvalidRegionError(region_name="us east"), "'us east' .* for example us-east-1"),
+        (ProfileNotFound(profile="ops"), "(ops).* `aws configure list-profiles`"),
+    ],
+)
+def test_a_setting_that_is_missing_or_wrong_names_the_mend(error: BotoCoreError, mend: str) -> None:
     converted_error = convert(error)
 
     assert type(converted_error) is errors.ConfigurationError
-    assert "AWS_" in str(converted_error)
+    assert re.search(mend, str(converted_error))
 
 
 def test_a_parameter_that_the_sdk_refuses_is_terminal() -> None:

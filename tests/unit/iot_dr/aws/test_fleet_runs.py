@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from iot_dr.aws.fleet_runs import NEWEST, FleetRuns
-from iot_dr.errors import ConfigurationError
+from iot_dr.errors import ConfigurationError, Throttled
 from iot_dr.model.fleet_runs import FleetRun, LooksDone
 from iot_dr.model.keys import Kind
 
@@ -161,6 +161,28 @@ def test_a_run_that_nobody_started_is_named_with_the_mend(states: StepFunctions,
 
     with pytest.raises(ConfigurationError, match="no sync in the account"):
         states.runs.state("arn:aws:states:us-west-2:123456789012:execution:other:r")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "arn:aws:states:us-west-2:123456789012:stateMachine:IoTDRSecondary-replication",
+        f"{MACHINE}/looks",  # a batch of a sync is no sync
+    ],
+)
+def test_an_execution_of_another_state_machine_is_no_sync(states: StepFunctions, other: str) -> None:
+    states.execution("RUNNING", stateMachineArn=other)
+
+    with pytest.raises(ConfigurationError, match=r"no sync in the account with the ARN .* --redrive"):
+        states.runs.state(ARN)
+
+
+def test_a_look_that_is_throttled_may_be_repeated(states: StepFunctions) -> None:
+    # The command goes on watching then: a sync takes hours.
+    states.stub.add_client_error("describe_execution", "ThrottlingException")
+
+    with pytest.raises(Throttled):
+        states.runs.state(ARN)
 
 
 def _carries(run: FleetRun) -> dict[str, str]:

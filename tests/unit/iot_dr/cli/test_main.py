@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iot_dr.cli import main
-from iot_dr.errors import AccessDenied, IotDrError, LaunchFailed
+from iot_dr.errors import AccessDenied, IotDrError, LaunchFailed, RegionUnavailable
 
 
 def invoke(*arguments: str, **environ: str) -> Result:
@@ -41,6 +41,19 @@ def test_an_error_is_one_line_on_stderr_and_an_exit_code(
     result = invoke("anything")
 
     assert (result.exit_code, result.stderr, result.stdout) == (code, "error: stack x failed: why\n", "")
+
+
+def test_a_region_that_does_not_answer_is_told_with_what_to_look_at(
+    failing: Callable[[BaseException], None],
+) -> None:
+    failing(RegionUnavailable('Could not connect to the endpoint URL: "https://sts.us-wst-2.amazonaws.com/"'))
+
+    result = invoke("anything")
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "us-wst-2" in result.stderr
+    assert "see that the Region's name is right" in result.stderr
 
 
 def test_control_c_ends_any_command_in_one_line_and_not_like_an_answer(
@@ -76,6 +89,7 @@ def test_a_launch_without_its_variables_names_all_that_are_missing() -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("error: missing: PRIMARY_REGION (--primary-region), SECONDARY_REGION")
     assert "VERSION (--version)" in result.stderr
+    assert result.stderr.count("PRIMARY_REGION") == 1
     assert "UUID" not in result.stderr
 
 

@@ -42,7 +42,10 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(rules: tuple[Letter, ...] | AccessDenied = (), records: tuple[Letter, ...] = ()) -> list[object]:
         asked: list[object] = []
 
-        def rule_errors(environment: RuleErrorsEnvironment, progress: Progress, *, apply: bool) -> tuple[Letter, ...]:
+        def rule_errors(
+            environment: RuleErrorsEnvironment, progress: Progress, profile: str, *, apply: bool
+        ) -> tuple[Letter, ...]:
+            assert profile == "operator"
             asked.append((environment, apply))
             if isinstance(rules, AccessDenied):
                 raise rules
@@ -51,14 +54,16 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
             return rules
 
         def shadow_rule_errors(
-            environment: ShadowRuleErrorsEnvironment, _progress: Progress, *, apply: bool
+            environment: ShadowRuleErrorsEnvironment, _progress: Progress, profile: str, *, apply: bool
         ) -> tuple[Letter, ...]:
+            assert profile == "operator"
             asked.append((environment, apply))
             return ()
 
         def stream_records(
-            environment: StreamRecordsEnvironment, _progress: Progress, *, apply: bool
+            environment: StreamRecordsEnvironment, _progress: Progress, profile: str, *, apply: bool
         ) -> tuple[Letter, ...]:
+            assert profile == "operator"
             asked.append((environment, apply))
             return records
 
@@ -71,7 +76,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
 
 
 def run(*arguments: str, **environ: str | None) -> Result:
-    return CliRunner().invoke(cli, ["replay", *arguments], env={**TOOLSRC, **environ})
+    return CliRunner().invoke(cli, ["replay", "--profile", "operator", *arguments], env={**TOOLSRC, **environ})
 
 
 def test_every_place_is_read_where_the_environment_says_and_nothing_is_changed(arranged: Arrange) -> None:

@@ -152,24 +152,26 @@ class S3Buckets:
 
     @staticmethod
     def _encrypt(s3: Any, owned: dict[str, str]) -> None:
-        try:
-            s3.get_bucket_encryption(**owned)
-        except ClientError as error:
-            if errors.code_of(error) != "ServerSideEncryptionConfigurationNotFoundError":
-                raise errors.convert(error) from error
-        else:
-            return  # every new bucket is encrypted; a key of the operator's own stays
+        with errors.converted():
+            try:
+                s3.get_bucket_encryption(**owned)
+            except ClientError as error:
+                if errors.code_of(error) != "ServerSideEncryptionConfigurationNotFoundError":
+                    raise
+            else:
+                return  # every new bucket is encrypted; a key of the operator's own stays
         rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
         errors.call(s3.put_bucket_encryption, **owned, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
     @staticmethod
     def _admit_tls_only(s3: Any, owned: dict[str, str]) -> None:
         policy: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
-        try:
-            policy = json.loads(s3.get_bucket_policy(**owned)["Policy"])
-        except ClientError as error:
-            if errors.code_of(error) != "NoSuchBucketPolicy":
-                raise errors.convert(error) from error
+        with errors.converted():
+            try:
+                policy = json.loads(s3.get_bucket_policy(**owned)["Policy"])
+            except ClientError as error:
+                if errors.code_of(error) != "NoSuchBucketPolicy":
+                    raise
         arn = f"arn:{s3.meta.partition}:s3:::{owned['Bucket']}"
         statement = {
             "Sid": TLS_ONLY,

@@ -11,9 +11,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ProfileNotFound
 
-from iot_dr.errors import ConfigurationError
+from iot_dr.aws.errors import converted
 
 MAX_ATTEMPTS = 4
 CONNECT_TIMEOUT = 3
@@ -38,8 +37,13 @@ def client(service: str, region: str | None = None, *, session: Any = None, conn
     """Return a client for a service in a Region (the environment's own if none is given).
 
     `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
+
+    Raises:
+        ConfigurationError: the Region's name is none, or the environment names a profile that is not there.
     """
-    return (session or boto3.session.Session()).client(service, region_name=region, config=config(connections))
+    with converted():
+        chosen = session or boto3.session.Session()
+        return chosen.client(service, region_name=region, config=config(connections))
 
 
 def session(profile: str = "") -> Any:
@@ -48,7 +52,5 @@ def session(profile: str = "") -> Any:
     Raises:
         ConfigurationError: there is no such profile.
     """
-    try:
+    with converted():
         return boto3.session.Session(profile_name=profile or None)
-    except ProfileNotFound as error:
-        raise ConfigurationError(f"{error}; `aws configure list-profiles` names those that there are") from error

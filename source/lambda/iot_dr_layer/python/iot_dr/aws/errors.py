@@ -5,11 +5,20 @@ Codes: https://docs.aws.amazon.com/iot/latest/apireference/CommonErrors.html and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from iot_dr import errors
@@ -76,6 +85,15 @@ _CLASSES: tuple[tuple[frozenset[str], type[errors.IotDrError]], ...] = (
     # A write that names something missing can succeed once that something is there.
     (frozenset({"ResourceNotFoundException"}), errors.NotReadyYet),
 )
+_MENDS: Mapping[type[BotoCoreError], str] = MappingProxyType(
+    {
+        InvalidRegionError: "{} Name a Region as AWS does, for example us-east-1.",
+        NoCredentialsError: "no AWS credentials found; run `aws configure`, export AWS_PROFILE, or open AWS CloudShell",
+        NoRegionError: "no Region given; name it, or export AWS_REGION",
+        ProfileNotFound: "{}; `aws configure list-profiles` names those that there are",
+    }
+)
+"""What is wrong with the set-up and not with AWS; {} stands for the SDK's own words."""
 
 
 def code_of(error: ClientError) -> str:
@@ -92,12 +110,8 @@ def convert(error: ClientError | BotoCoreError) -> errors.IotDrError:
     """Return the product's error for an SDK fault, most specific first; the message keeps AWS's own words."""
     if isinstance(error, ClientError):
         return _convert_answer(error)
-    if isinstance(error, NoCredentialsError):
-        return errors.ConfigurationError(
-            "no AWS credentials found; run `aws configure`, export AWS_PROFILE, or open AWS CloudShell"
-        )
-    if isinstance(error, NoRegionError):
-        return errors.ConfigurationError("no Region given; name it, or export AWS_REGION")
+    if mend := _MENDS.get(type(error)):
+        return errors.ConfigurationError(mend.format(error))
     if isinstance(error, HTTPClientError | BotoConnectionError):
         return errors.RegionUnavailable(str(error))
     return errors.TerminalError(str(error))

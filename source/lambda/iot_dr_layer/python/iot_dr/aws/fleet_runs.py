@@ -73,12 +73,13 @@ class FleetRuns:
 
     def _described(self, arn: str) -> dict[str, Any]:
         faults = self._client.exceptions
-        try:
-            answer: dict[str, Any] = self._client.describe_execution(executionArn=arn)
-        except (faults.ExecutionDoesNotExist, faults.InvalidArn) as error:
-            raise ConfigurationError(
-                f"there is no sync in the account with the ARN {arn}; `iot-dr sync --in-cloud` prints it at its start"
-            ) from error
+        with converted():
+            try:
+                answer: dict[str, Any] = self._client.describe_execution(executionArn=arn)
+            except (faults.ExecutionDoesNotExist, faults.InvalidArn) as error:
+                raise _no_sync(arn) from error
+        if answer["stateMachineArn"] != self._arn:
+            raise _no_sync(arn)
         return answer
 
     def _carried(self, arn: str, execution: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,6 +111,13 @@ class FleetRuns:
             succeeded=counts["succeeded"],
             failed=_sum(counts, ("failed", "timedOut", "aborted")),
         )
+
+
+def _no_sync(arn: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"there is no sync in the account with the ARN {arn}; `iot-dr sync --in-cloud` prints it at its start, and "
+        "`iot-dr sync --redrive` finds the last one by itself"
+    )
 
 
 def _sum(counts: Mapping[str, int], names: Iterable[str]) -> int:

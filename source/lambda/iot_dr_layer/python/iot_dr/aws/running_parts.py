@@ -60,12 +60,13 @@ class RunningParts:
             ConfigurationError: there is no such queue.
         """
         client = self._client_of("sqs", region)
-        try:
-            answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_NUMBERS))
-        except ClientError as error:
-            if errors.code_of(error) in _NO_QUEUE:
+        with errors.converted():
+            try:
+                answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_NUMBERS))
+            except ClientError as error:
+                if errors.code_of(error) not in _NO_QUEUE:
+                    raise
                 raise ConfigurationError(f"there is no queue {url} in {region}") from error
-            raise errors.convert(error) from error
         return sum(int(answer["Attributes"].get(number, 0)) for number in _NUMBERS)
 
     def ringing(self, region: str, stack: str) -> Mapping[str, str]:

@@ -61,9 +61,10 @@ class SnapshotBucket:
         """
         for file in files:
             key = self._prefix + file.name
-            try:
-                self._client.download_file(self._bucket, key, str(file))
-            except ClientError as error:
-                if errors.is_missing(error):
+            with errors.converted():
+                try:
+                    self._client.download_file(self._bucket, key, str(file))
+                except ClientError as error:
+                    if not errors.is_missing(error):
+                        raise
                     raise ConfigurationError(f"there is no {SCHEME}{self._bucket}/{key}: no whole snapshot") from error
-                raise errors.convert(error) from error

@@ -57,13 +57,14 @@ _STEP_OF_STATUS = {
 
 def describe(client: Any, name: str) -> dict[str, Any] | None:
     """Return a stack's description, or None if it does not exist or is deleted."""
-    try:
-        answer = client.describe_stacks(StackName=name)
-    except ClientError as error:
-        # CloudFormation has no error code of its own for a missing stack.
-        if errors.code_of(error) == "ValidationError" and "does not exist" in str(error):
-            return None
-        raise errors.convert(error) from error
+    with errors.converted():
+        try:
+            answer = client.describe_stacks(StackName=name)
+        except ClientError as error:
+            # CloudFormation has no error code of its own for a missing stack.
+            if errors.code_of(error) == "ValidationError" and "does not exist" in str(error):
+                return None
+            raise
     stack: dict[str, Any] = answer["Stacks"][0]
     return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 

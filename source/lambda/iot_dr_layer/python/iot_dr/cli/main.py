@@ -17,7 +17,7 @@ import click
 
 from iot_dr import __version__
 from iot_dr.cli.stopping import stoppable
-from iot_dr.errors import IotDrError, LaunchFailed
+from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
 
 COMMANDS = (
     "doctor",
@@ -33,6 +33,9 @@ COMMANDS = (
     "verify",
 )
 """Each is a module beside this one that has a `command`."""
+
+UNREACHABLE = "see that the Region's name is right and that this machine reaches it, and run it again"
+"""What follows an error of that class, which AWS's words leave open."""
 
 EXAMPLES = """
 \b
@@ -78,6 +81,9 @@ class LazyGroup(click.Group):
         try:
             with stoppable(str):
                 return super().invoke(ctx)
+        except RegionUnavailable as error:
+            click.echo(f"error: {error}; {UNREACHABLE}", err=True)
+            ctx.exit(2)
         except IotDrError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)

@@ -74,7 +74,8 @@ def require(options: Mapping[str, str], *kinds: type[object]) -> None:
     Raises:
         ConfigurationError: some were neither given nor set; the message names all of them.
     """
-    missing = [name for kind in kinds for name in _needed(kind) if not options.get(name.lower())]
+    needed = dict.fromkeys(name for kind in kinds for name in _needed(kind))
+    missing = [name for name in needed if not options.get(name.lower())]
     if missing:
         named = ", ".join(f"{name} (--{name.lower().replace('_', '-')})" for name in missing)
         raise ConfigurationError(

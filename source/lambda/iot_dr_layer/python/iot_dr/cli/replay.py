@@ -11,7 +11,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from iot_dr.cli.options import applying, from_toolsrc, require, settings
+from iot_dr.cli.options import applying, from_toolsrc, output_format, require, settings
+from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.tables import Counting, console, table
 from iot_dr.model.dead_letters import Source
 from iot_dr.runtime.replaying import (
@@ -64,17 +65,12 @@ Examples:
         from_toolsrc("secondary-region", "Region of the bucket and the workflow."),
         from_toolsrc("secondary-bucket", "Bucket of what the functions of the streams could not handle."),
         from_toolsrc("state-machine-arn", "Workflow that replicates."),
-        click.Option(
-            ["--format", "output"],
-            type=click.Choice(["table", "json"]),
-            default="table",
-            show_default=True,
-            help="How to print the result.",
-        ),
+        profile_option(),
+        output_format(),
     ],
 )
 @click.pass_context
-def command(context: click.Context, /, apply: bool, wanted: str, output: str, **toolsrc: str) -> None:
+def command(context: click.Context, /, apply: bool, wanted: str, profile: str, output: str, **toolsrc: str) -> None:
     """Bring in events of the registry and of shadows that did not arrive.
 
     What the topic rules could not store is written into the events' table as the rule would have; for stream records
@@ -89,12 +85,14 @@ def command(context: click.Context, /, apply: bool, wanted: str, output: str, **
     with Counting() as counting:
         progress = _Progress(counting)
         if Source.RULE_ERRORS in sources:
-            letters += replay_rule_errors(settings(RuleErrorsEnvironment, toolsrc), progress, apply=apply)
+            registry = settings(RuleErrorsEnvironment, toolsrc)
+            letters += replay_rule_errors(registry, progress, profile, apply=apply)
         if Source.SHADOW_RULE_ERRORS in sources:
             shadows = settings(ShadowRuleErrorsEnvironment, toolsrc)
-            letters += replay_shadow_rule_errors(shadows, progress, apply=apply)
+            letters += replay_shadow_rule_errors(shadows, progress, profile, apply=apply)
         if Source.STREAM_RECORDS in sources:
-            letters += replay_stream_records(settings(StreamRecordsEnvironment, toolsrc), progress, apply=apply)
+            records = settings(StreamRecordsEnvironment, toolsrc)
+            letters += replay_stream_records(records, progress, profile, apply=apply)
     if output == "json":
         click.echo(json.dumps({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}, indent=2))
     else:

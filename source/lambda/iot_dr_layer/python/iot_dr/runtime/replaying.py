@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from iot_dr.aws.clients import client
+from iot_dr.aws.clients import client, session
 from iot_dr.aws.error_queue import ErrorQueue
 from iot_dr.aws.event_table import DynamoDbEventTable
 from iot_dr.aws.failed_records import FailedRecords
@@ -49,25 +49,29 @@ class StreamRecordsEnvironment:
     state_machine_arn: str
 
 
-def replay_rule_errors(environment: RuleErrorsEnvironment, progress: Progress, *, apply: bool) -> tuple[Letter, ...]:
+def replay_rule_errors(
+    environment: RuleErrorsEnvironment, progress: Progress, profile: str = "", *, apply: bool
+) -> tuple[Letter, ...]:
     """Replay registry events that the topic rules could not store."""
-    queue = ErrorQueue(client("sqs", environment.primary_region), environment.rule_error_queue_url)
+    region, credentials = environment.primary_region, session(profile)
+    queue = ErrorQueue(client("sqs", region, session=credentials), environment.rule_error_queue_url)
     with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_GLOBAL_TABLE", "GlobalTableName"):
         return Replay(apply, progress, on(executor)).rule_errors(
             Source.RULE_ERRORS,
             queue,
-            DynamoDbEventTable(client("dynamodb", environment.primary_region), environment.dynamodb_global_table),
-            region=environment.primary_region,
+            DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_global_table),
+            region=region,
             clock=now,
         )
 
 
 def replay_shadow_rule_errors(
-    environment: ShadowRuleErrorsEnvironment, progress: Progress, *, apply: bool
+    environment: ShadowRuleErrorsEnvironment, progress: Progress, profile: str = "", *, apply: bool
 ) -> tuple[Letter, ...]:
     """Replay shadow events that the topic rules could not store."""
+    region, credentials = environment.primary_region, session(profile)
     queue = ErrorQueue(
-        client("sqs", environment.primary_region),
+        client("sqs", region, session=credentials),
         environment.shadow_rule_error_queue_url,
         ("SHADOW_RULE_ERROR_QUEUE_URL", "ShadowRuleErrorQueueUrl"),
     )
@@ -75,8 +79,8 @@ def replay_shadow_rule_errors(
         return Replay(apply, progress, on(executor)).rule_errors(
             Source.SHADOW_RULE_ERRORS,
             queue,
-            DynamoDbEventTable(client("dynamodb", environment.primary_region), environment.dynamodb_shadow_table),
-            region=environment.primary_region,
+            DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_shadow_table),
+            region=region,
             clock=now,
         )
 
@@ -94,11 +98,13 @@ def _table_of(variable: str, output: str) -> Iterator[None]:
 
 
 def replay_stream_records(
-    environment: StreamRecordsEnvironment, progress: Progress, *, apply: bool
+    environment: StreamRecordsEnvironment, progress: Progress, profile: str = "", *, apply: bool
 ) -> tuple[Letter, ...]:
     """Replay what the functions of the streams could not handle."""
-    region = environment.secondary_region
-    records = FailedRecords(client("s3", region), environment.secondary_bucket)
-    workflow = StepFunctionsWorkflow(client("stepfunctions", region), environment.state_machine_arn)
+    region, credentials = environment.secondary_region, session(profile)
+    records = FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
+    workflow = StepFunctionsWorkflow(
+        client("stepfunctions", region, session=credentials), environment.state_machine_arn
+    )
     with ThreadPoolExecutor(THREADS) as executor:
         return Replay(apply, progress, on(executor)).stream_records(records, workflow)
