@@ -1,6 +1,18 @@
 """Every client has the product's one retry and time-out configuration."""
 
+import pytest
+
 from iot_dr.aws.clients import CONNECT_TIMEOUT, MAX_ATTEMPTS, READ_TIMEOUT, client
+from iot_dr.errors import ConfigurationError
+
+
+def test_an_endpoint_that_is_no_address_is_refused_with_the_variable_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+
+    with pytest.raises(ConfigurationError, match="nonsense; see AWS_ENDPOINT_URL"):
+        client("iot", "us-west-2")
 
 
 def test_a_client_belongs_to_its_region_and_has_the_products_configuration() -> None:

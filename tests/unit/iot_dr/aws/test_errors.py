@@ -52,6 +52,8 @@ def raising(error: Exception) -> Callable[..., None]:
         ("UnauthorizedException", errors.AccessDenied),
         ("ExpiredTokenException", errors.AccessDenied),
         ("InvalidRequestException", errors.InvalidResource),
+        ("InvalidQueryException", errors.InvalidResource),
+        ("IndexNotReadyException", errors.NotReadyYet),
         ("MalformedPolicyException", errors.InvalidResource),
         ("CertificateValidationException", errors.InvalidResource),
         ("LimitExceededException", errors.LimitExceeded),

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from iot_dr.aws.snapshot_bucket import SnapshotBucket
+from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
 from iot_dr.errors import AccessDenied, ConfigurationError
 
 
@@ -48,6 +48,23 @@ def test_a_file_that_is_not_there_means_no_whole_snapshot(tmp_path: Path) -> Non
         SnapshotBucket.at(client, "s3://mine/x/").download([tmp_path / "thing.jsonl"])
 
 
-def test_an_address_without_a_bucket_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="names no bucket"):
-        SnapshotBucket.at(None, "s3:///x")
+def test_a_bucket_that_is_not_there_is_named_with_what_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "thing.jsonl").write_text("{}\n")
+    client, stub = stubbed()
+    stub.add_client_error("put_object", "NoSuchBucket", http_status_code=404)
+
+    with stub, pytest.raises(ConfigurationError, match=r"there is no bucket mine; make it.* is kept"):
+        SnapshotBucket.at(client, "s3://mine/x").upload([tmp_path / "thing.jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"), [("today", False), ("a/b", False), ("s3://mine", True), ("s3://m/x", True)]
+)
+def test_a_place_is_a_folder_or_in_a_bucket(place: str, wanted: bool) -> None:
+    assert is_bucket(place) is wanted
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3:///x", "https://mine/x"])
+def test_what_is_neither_folder_nor_bucket_is_refused(place: str) -> None:
+    with pytest.raises(ConfigurationError, match="of the form s3://bucket/prefix"):
+        is_bucket(place)

@@ -41,6 +41,7 @@ class FakeVerifying:
     reading: Callable[[], None] = lambda: None
     reports: list[Path] = field(default_factory=list)
     calls: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: {"us-east-1": {"ListThings": 80}})
+    counted: Mapping[Kind, Numbers] = field(default_factory=lambda: NUMBERS)
 
     @property
     def differing(self) -> int:
@@ -55,7 +56,7 @@ class FakeVerifying:
         yield from self.found
 
     def numbers(self) -> Mapping[Kind, Numbers]:
-        return NUMBERS
+        return self.counted
 
     def notes(self) -> list[str]:
         return ["3 differences were none any more when they were read again."]
@@ -93,6 +94,33 @@ def test_equal_regions_exit_0(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == "Both Regions hold the same."
+
+
+def test_an_empty_fleet_is_equal_and_has_no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, FakeVerifying(counted={}))
+
+    assert result.exit_code == 0
+    assert "0 things in" in result.stdout
+    assert "calls a thing" not in result.stdout
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    result = run(monkeypatch, FakeVerifying(), "--report", str(tmp_path / "nowhere" / "verified.html"))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "cannot be written; give a file in a folder that is there" in result.stderr
+    assert result.asked == []  # type: ignore[attr-defined]  # nothing was opened
+
+
+def test_a_query_that_cannot_be_answered_leaves_nothing_to_go_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> None:
+        raise ConfigurationError("the query 'x' selects no thing in us-east-1 or us-west-2")
+
+    result = run(monkeypatch, FakeVerifying(reading=failing), "--select", "x")
+
+    assert (result.exit_code, result.stderr) == (2, "error: the query 'x' selects no thing in us-east-1 or us-west-2\n")
 
 
 def test_every_difference_is_one_line_with_its_sign_and_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,3 +89,17 @@ def test_a_file_that_is_no_journal_is_refused_with_the_mend(path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="delete it"):
         Journal(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_the_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ConfigurationError, match=r"cannot be written: .* --state"):
+        Journal(tmp_path / "file" / "journal.sqlite")
+
+
+def test_a_place_where_no_file_can_be_is_named_with_the_mend(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").mkdir()
+
+    with pytest.raises(ConfigurationError, match=r"cannot be written: .* --state"):
+        Journal(tmp_path / "journal.sqlite")

@@ -88,7 +88,12 @@ def test_a_kind_that_was_cut_off_leaves_no_file(folder: SnapshotFolder) -> None:
 
 @pytest.mark.parametrize(
     ("manifest", "words"),
-    [('{"format": 99', "cannot be read"), ('{"other": 1}', "cannot be read"), (None, "of format 99")],
+    [
+        ('{"format": 99', "cannot be read"),
+        ('{"other": 1}', "take the snapshot again"),
+        ("[1]", "take the snapshot again"),
+        (None, "of format 99"),
+    ],
 )
 def test_what_cannot_be_read_is_refused(folder: SnapshotFolder, manifest: str | None, words: str) -> None:
     if manifest is None:

@@ -154,6 +154,16 @@ def test_a_reading_by_the_index_is_taken_up_by_one_that_may_use_it_alone(
         assert not comparison.resumed
 
 
+def test_a_query_that_selects_nothing_is_no_proof_that_both_are_equal(aws: Aws, settings: ComparisonSettings) -> None:
+    wanted = replace(settings, select="thingName:nobody")
+
+    with (
+        open_comparison(wanted) as comparison,
+        pytest.raises(ConfigurationError, match="'thingName:nobody' selects no thing in us-east-1 or us-west-2"),
+    ):
+        comparison.read()
+
+
 def test_a_profile_that_is_none_is_said_with_the_mend(settings: ComparisonSettings) -> None:
     with pytest.raises(ConfigurationError, match="list-profiles"), open_comparison(replace(settings, profile="none")):
         pass

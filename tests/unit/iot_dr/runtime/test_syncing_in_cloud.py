@@ -42,6 +42,7 @@ class Account:
     waiting: tuple[LedgerItem, ...] = ()
     results: tuple[FailedLook, ...] = ()
     queries: list[str] = field(default_factory=list)
+    things: tuple[str, ...] = ("a1",)
 
     def read(self, region: str, name: str) -> LaunchedStack | None:
         if not self.outputs:
@@ -67,7 +68,7 @@ class Account:
 
     def names(self, query: str) -> Iterator[str]:
         self.queries.append(query)
-        return iter(())
+        return iter(self.things)
 
     def ledger(self) -> Iterator[LedgerItem]:
         return iter(self.waiting)
@@ -133,6 +134,14 @@ def test_a_query_has_things_listed_and_is_tried_before_anything_is_started(accou
 
     assert account.queries == ["thingName:a*"]
     assert (account.started[0].select, account.started[0].kinds) == ("thingName:a*", THING_STAGES)
+
+
+def test_a_query_that_selects_nothing_starts_nothing(account: Account) -> None:
+    account.things = ()
+
+    with pytest.raises(ConfigurationError, match=r"'thingName:a\*' selects no thing in us-east-1"):
+        CloudSync(replace(SETTINGS, select="thingName:a*")).start(apply=True)
+    assert not account.started
 
 
 def test_no_run_is_started_beside_another(account: Account) -> None:

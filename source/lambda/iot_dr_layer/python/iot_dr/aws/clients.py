@@ -11,8 +11,10 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from iot_dr.aws.errors import converted
+from iot_dr.errors import ConfigurationError
 
 MAX_ATTEMPTS = 4
 CONNECT_TIMEOUT = 3
@@ -39,11 +41,18 @@ def client(service: str, region: str | None = None, *, session: Any = None, conn
     `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
 
     Raises:
-        ConfigurationError: the Region's name is none, or the environment names a profile that is not there.
+        ConfigurationError: the Region's name or endpoint's address is none, or the environment names a profile that
+            is not there.
     """
     with converted():
         chosen = session or boto3.session.Session()
-        return chosen.client(service, region_name=region, config=config(connections))
+        try:
+            return chosen.client(service, region_name=region, config=config(connections))
+        except ValueError as error:
+            # The SDK's only word on an address that is none, with `AWS_ENDPOINT_URL` the only place to give one.
+            if isinstance(error, BotoCoreError):
+                raise
+            raise ConfigurationError(f"{error}; see AWS_ENDPOINT_URL, which most shells leave unset") from error
 
 
 def session(profile: str = "") -> Any:

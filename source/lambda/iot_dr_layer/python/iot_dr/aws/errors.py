@@ -70,6 +70,7 @@ _INVALID = frozenset(
         "CertificateValidationException",
         "InvalidParameterException",
         "InvalidParameterValueException",
+        "InvalidQueryException",
         "InvalidRequestException",
         "MalformedPolicyException",
         "ValidationError",
@@ -82,8 +83,8 @@ _CLASSES: tuple[tuple[frozenset[str], type[errors.IotDrError]], ...] = (
     (_DENIED, errors.AccessDenied),
     (_INVALID, errors.InvalidResource),
     (frozenset({"LimitExceededException", "RequestEntityTooLargeException"}), errors.LimitExceeded),
-    # A write that names something missing can succeed once that something is there.
-    (frozenset({"ResourceNotFoundException"}), errors.NotReadyYet),
+    # A write that names something missing can succeed once that something is there; an index is built at some time.
+    (frozenset({"IndexNotReadyException", "ResourceNotFoundException"}), errors.NotReadyYet),
 )
 _MENDS: Mapping[type[BotoCoreError], str] = MappingProxyType(
     {

@@ -11,12 +11,26 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from iot_dr.aws import errors
-from iot_dr.errors import ConfigurationError, TerminalError
+from iot_dr.errors import ConfigurationError, IotDrError, TerminalError
 
 REQUIRED_ACTIONS = frozenset({"s3:GetObject", "s3:PutObject"})
 """What the operator needs on the bucket's objects below the prefix."""
 
 SCHEME = "s3://"
+
+
+def is_bucket(place: str) -> bool:
+    """Tell whether a snapshot's place is in a bucket; else it is a folder.
+
+    Raises:
+        ConfigurationError: it is of another scheme, or names no bucket.
+    """
+    scheme, separator, rest = place.partition("://")
+    if not separator:
+        return False
+    if f"{scheme}://" != SCHEME or not rest.partition("/")[0]:
+        raise ConfigurationError(f"{place} is neither a folder nor of the form s3://bucket/prefix")
+    return True
 
 
 class SnapshotBucket:
@@ -29,14 +43,8 @@ class SnapshotBucket:
 
     @classmethod
     def at(cls, client: Any, url: str) -> Self:
-        """Open `s3://bucket/prefix`.
-
-        Raises:
-            ConfigurationError: the URL names no bucket.
-        """
+        """Open `s3://bucket/prefix`."""
         parts = urlsplit(url)
-        if not parts.netloc:
-            raise ConfigurationError(f"{url} names no bucket; write s3://bucket/prefix")
         prefix = parts.path.strip("/")
         return cls(client, parts.netloc, f"{prefix}/" if prefix else "")
 
@@ -49,9 +57,16 @@ class SnapshotBucket:
             except S3UploadFailedError as error:
                 # boto3 wraps AWS's answer in a class without a code, and keeps the answer as its context.
                 answer = error.__context__
-                raise (
-                    errors.convert(answer) if isinstance(answer, ClientError) else TerminalError(str(error))
-                ) from error
+                raise self._refusal(answer if isinstance(answer, ClientError) else error) from error
+
+    def _refusal(self, error: ClientError | S3UploadFailedError) -> IotDrError:
+        if not isinstance(error, ClientError):
+            return TerminalError(str(error))
+        if errors.is_missing(error):
+            return ConfigurationError(
+                f"there is no bucket {self._bucket}; make it, or write to another: what was read is kept for a day"
+            )
+        return errors.convert(error)
 
     def download(self, files: Iterable[Path]) -> None:
         """Read the files of these names into these places.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_forma
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, table
-from iot_dr.errors import IotDrError
+from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.differences import Difference, Numbers, Sigil
 from iot_dr.model.keys import Kind
 from iot_dr.runtime.comparing import ComparisonSettings
@@ -61,6 +62,13 @@ def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) ->
     return pattern
 
 
+def _writable(_context: click.Context, _option: click.Parameter, report: str | None) -> str | None:
+    """Refuse a page that could not be written before hours are spent on reading."""
+    if report is not None and not os.access(report if Path(report).exists() else Path(report).parent, os.W_OK):
+        raise click.BadParameter(f"{report} cannot be written; give a file in a folder that is there and yours")
+    return report
+
+
 @click.command(
     "verify",
     epilog=_EPILOG,
@@ -95,7 +103,10 @@ def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) ->
         click.Option(["--fast"], is_flag=True, help=f"Read the things of {SAMPLE} certificates alone, and no shadows."),
         click.Option(["--same"], is_flag=True, help="Print what is the same, too."),
         click.Option(
-            ["--report"], type=click.Path(dir_okay=False), help="Write a page with counts, plots and a table."
+            ["--report"],
+            type=click.Path(dir_okay=False),
+            callback=_writable,
+            help="Write a page with counts, plots and a table.",
         ),
         output_format("How to print: lines and a table, or JSON lines."),
         *credentials_and_state(),
@@ -147,17 +158,20 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         print_difference = _print_json if output == "json" else _print_line
         for difference in verifying.differences(same=same):
             print_difference(difference)
+        _print_summary(verifying, output, watch.seconds)
         if report:
             verifying.write_report(Path(report))
-        _print_summary(verifying, output, watch.seconds)
         context.exit(1 if verifying.differing else 0)
 
 
 @contextmanager
 def _failing_on(watch: Watch, go_on: str) -> Iterator[None]:
-    """Say how to go on before the error that ends the reading."""
+    """Say how to go on before the error that ends the reading, if it is not that there is nothing to read."""
     try:
         yield
+    except ConfigurationError:
+        watch.end()
+        raise
     except IotDrError:
         watch.end()
         click.echo(go_on, err=True)
@@ -233,12 +247,17 @@ def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
     if verifying.differing:
         click.echo()
     screen.print(_table(numbers))
-    made = sum(sum(each.values()) for each in calls.values())
-    pace = f" by {made:,} calls, {things / seconds:,.0f} things/s, {made / things:.2f} calls a thing"
-    screen.print(f"\n{things:,} things in {seconds:,.1f} s{pace if made and things else ''}.")
+    screen.print(f"\n{things:,} things in {seconds:,.1f} s{_pace(calls, things, seconds)}.")
     for note in verifying.notes():
         screen.print(note)
     screen.print(f"{verifying.differing:,} differences." if verifying.differing else "Both Regions hold the same.")
+
+
+def _pace(calls: Mapping[str, Mapping[str, int]], things: int, seconds: float) -> str:
+    made = sum(sum(each.values()) for each in calls.values())
+    if not made or not things:
+        return ""
+    return f" by {made:,} calls, {things / seconds:,.0f} things/s, {made / things:.2f} calls a thing"
 
 
 def _table(numbers: Mapping[Kind, Numbers]) -> Table:

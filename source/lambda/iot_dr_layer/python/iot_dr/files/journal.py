@@ -29,13 +29,20 @@ _TABLES = (
 )
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(f"{path.parent} cannot be written: {error}; give another folder by --state") from error
+
+
 class Journal:
     """The journal's file; threads share it, and take turns."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._database = _opened(path)
         try:
             # A process that is ended loses nothing by this; only a machine that loses power may, and repeats.
             self._database.execute("PRAGMA synchronous = OFF")

@@ -100,8 +100,12 @@ class SnapshotFolder:
             raise ConfigurationError(
                 f"{self._path} holds no whole snapshot: there is no {MANIFEST}; take it again with iot-dr snapshot"
             ) from None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigurationError(f"{self._path / MANIFEST} cannot be read: {error}") from error
+        except TypeError as error:
+            raise ConfigurationError(
+                f"{self._path / MANIFEST} is none that iot-dr snapshot wrote; take the snapshot again, or name another"
+            ) from error
         if manifest.format != FORMAT:
             raise ConfigurationError(f"{self._path} is of format {manifest.format}; this tool reads format {FORMAT}")
         return manifest

@@ -18,7 +18,7 @@ from iot_dr.aws.caller import caller
 from iot_dr.aws.fleet_reader import IotFleetReader
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry_reader import IotRegistryReader
-from iot_dr.aws.selected_things import SelectedThings
+from iot_dr.aws.selected_things import SelectedThings, nothing_selected
 from iot_dr.aws.shadow_index import IotShadowIndex
 from iot_dr.aws.shadows import IotDataShadows
 from iot_dr.files.comparison_store import ComparisonStore
@@ -182,7 +182,10 @@ def open_comparison(
 def _selected(query: str, iot: Mapping[Side, Any], sides: Mapping[Side, str]) -> Iterator[str]:
     """Yield the things that a query selects in either Region: one that only the secondary has is a difference too."""
     names = chain.from_iterable(SelectedThings(iot[side], region).names(query) for side, region in sides.items())
-    yield from dict.fromkeys(names)
+    selected = dict.fromkeys(names)
+    if not selected:
+        raise nothing_selected(query, *sides.values())
+    yield from selected
 
 
 def _begin(store: ComparisonStore, regions: RegionPair, settings: ComparisonSettings) -> bool:

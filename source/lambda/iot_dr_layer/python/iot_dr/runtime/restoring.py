@@ -21,7 +21,7 @@ from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
 from iot_dr.aws.shadows import IotDataShadows
-from iot_dr.aws.snapshot_bucket import SCHEME, SnapshotBucket
+from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
 from iot_dr.errors import ConfigurationError
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
@@ -171,7 +171,7 @@ def _load(folder: SnapshotFolder, store: ComparisonStore, settings: RestoreSetti
         store.put(Side.PRIMARY, batch)
     found = {pair.key.name for pair in store.pairs(Kind.THING)} if settings.things else frozenset()
     if missing := [name for name in settings.things if name not in found]:
-        raise ConfigurationError(f"the snapshot has no thing {', '.join(missing)}")
+        raise ConfigurationError(f"the snapshot has no thing {', '.join(missing)}; its thing.jsonl names all it has")
 
 
 def _read_all(store: ComparisonStore, reader: IotFleetReader, progress: Progress, stop: threading.Event) -> None:
@@ -194,7 +194,7 @@ def _shadows(folder: SnapshotFolder, settings: RestoreSettings, shadows: IotData
 
 @contextmanager
 def _read_from(source: str, client_of: Callable[..., Any]) -> Iterator[SnapshotFolder]:
-    if not source.startswith(SCHEME):
+    if not is_bucket(source):
         yield SnapshotFolder(Path(source))
         return
     bucket = SnapshotBucket.at(client_of("s3"), source)

@@ -18,7 +18,7 @@ from iot_dr.aws.fleet_reader import IotFleetReader
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.shadows import IotDataShadows
-from iot_dr.aws.snapshot_bucket import SCHEME, SnapshotBucket
+from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
 from iot_dr.files.state_folder import ROOT, StateFolder
@@ -63,6 +63,7 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Ma
         RetryableError: the Region does not answer; a further run goes on.
         AccessDenied: a right is missing; the message names it.
     """
+    in_bucket = is_bucket(to)
     client_of = partial(clients.client, session=clients.session(settings.profile))
     account = caller((settings.region,), client_of).account
     state = StateFolder(Path(settings.state or ROOT) / f"snapshot-{settings.region}")
@@ -80,7 +81,7 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Ma
             progress=progress,
             shadows=ShadowSelection(settings.shadows),
         ).read(documents=Documents.ALL)
-        folder, path = exits.enter_context(_written_to(to, client_of))
+        folder, path = exits.enter_context(_written_to(to, client_of, in_bucket=in_bucket))
         files = SnapshotFolder(path)
         files.begin()
         executor = exits.enter_context(ThreadPoolExecutor(reading.THREADS))
@@ -112,9 +113,11 @@ def _begun(store: ComparisonStore, settings: SnapshotSettings) -> int:
 
 
 @contextmanager
-def _written_to(to: str, client_of: Callable[..., Any]) -> Iterator[tuple[Callable[[SnapshotFolder], None], Path]]:
+def _written_to(
+    to: str, client_of: Callable[..., Any], *, in_bucket: bool
+) -> Iterator[tuple[Callable[[SnapshotFolder], None], Path]]:
     """Return the folder that is written, and what brings it to its place."""
-    if not to.startswith(SCHEME):
+    if not in_bucket:
         yield (lambda _: None), Path(to)
         return
     bucket = SnapshotBucket.at(client_of("s3"), to)

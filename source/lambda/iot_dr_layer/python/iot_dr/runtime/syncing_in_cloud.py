@@ -14,7 +14,7 @@ from iot_dr.aws.launched_stacks import LaunchedStacks
 from iot_dr.aws.ledger_status import LedgerStatus
 from iot_dr.aws.quotas import ApiQuotas
 from iot_dr.aws.run_files import Results
-from iot_dr.aws.selected_things import SelectedThings
+from iot_dr.aws.selected_things import SelectedThings, nothing_selected
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.fleet_runs import (
     AGAIN_STAGES,
@@ -88,7 +88,8 @@ class CloudSync:
         if select:
             # A query that cannot be answered is refused here, not in the account.
             iot = self._client("iot", self._regions.primary)
-            next(SelectedThings(iot, self._regions.primary).names(select), None)
+            if next(SelectedThings(iot, self._regions.primary).names(select), None) is None:
+                raise nothing_selected(select, self._regions.primary)
         at_once = at_once or batches_at_once(self.pace().per_second)
         return self._begin(FleetRun("", apply, at_once, select, kinds=THING_STAGES if select else STAGES))
 
