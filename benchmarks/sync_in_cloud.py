@@ -4,7 +4,8 @@ A fleet of complete devices (key, certificate, thing with attributes and type, o
 primary while registry events and schedules are off, so that replication misses it. Then the account brings it across,
 behind a proxy that refuses what comes faster than AWS's default quotas, API by API and Region by Region. The clock runs
 from the start of the operator's command to its end, which waits for the execution: lists, settling looks and the
-command's own start are included. The ceiling is what the tightest quota allows, once a device.
+command's own start are included. The ceiling is what the tightest quota allows, once a device. How long each kind took
+is what its Map Run says, from its start to its end.
 
     .venv/bin/python -m benchmarks.sync_in_cloud [--devices 300] [--at-once 4]
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,10 @@ from lab.quotas import DEFAULTS, Quotas
 
 @dataclass(frozen=True)
 class Run:
-    """One sync: seconds, how it ended, its calls to AWS IoT with those refused, and what differs afterwards."""
+    """One sync: seconds, how it ended, its calls to AWS IoT with those refused, and what differs afterwards.
+
+    `stages` are the kinds that were looked at, with the number of looks and the seconds that they took.
+    """
 
     seconds: float
     status: str
@@ -45,6 +50,7 @@ class Run:
     calls: Counter[Call]
     refused: Counter[Call]
     differences: tuple[str, ...]
+    stages: tuple[tuple[str, int, float], ...]
 
 
 @click.command(help=__doc__)
@@ -76,7 +82,18 @@ def measured(pair: Pair, options: tuple[str, ...]) -> Run:
     calls = Counter({call: number for call, number in pair.proxy.counts().items() if call.service == "iot"})
     ours, theirs = (read_registry(pair, region) for region in (pair.primary, pair.secondary))
     differences = tuple(ours.differences(theirs))
-    return Run(seconds, answer["status"], len(answer["failures"]), calls, quotas.refused, differences)
+    stages = tuple(took(pair, answer))
+    return Run(seconds, answer["status"], len(answer["failures"]), calls, quotas.refused, differences, stages)
+
+
+def took(pair: Pair, answer: dict[str, Any]) -> Iterator[tuple[str, int, float]]:
+    """Yield each kind that was looked at, its looks, and the seconds of its Map Run; kinds are in the run's order."""
+    states = pair.client("stepfunctions", pair.secondary)
+    listed = states.list_map_runs(executionArn=answer["arn"])["mapRuns"]
+    found = [states.describe_map_run(mapRunArn=one["mapRunArn"]) for one in listed]
+    in_order = sorted(found, key=lambda one: one["startDate"])
+    for (kind, looks), run in zip(answer["looks"].items(), in_order, strict=True):
+        yield kind, looks["total"], (run["stopDate"] - run["startDate"]).total_seconds()
 
 
 def show(console: Console, run: Run, devices: int) -> None:
@@ -96,6 +113,12 @@ def show(console: Console, run: Run, devices: int) -> None:
         str(len(run.differences)),
     )
     console.print(found)
+    stages = Table(title="Looks by kind")
+    for column in ("kind", "looks", "seconds", "looks/s"):
+        stages.add_column(column, justify="left" if column == "kind" else "right")
+    for kind, looks, seconds in run.stages:
+        stages.add_row(kind, str(looks), f"{seconds:.1f}", f"{looks / seconds:.2f}")
+    console.print(stages)
     calls = Table(title="Calls a device, refused ones included")
     for column in ("Region", "API", "calls", "refused"):
         calls.add_column(column, justify="right" if column in ("calls", "refused") else "left")
