@@ -9,7 +9,10 @@ what the tightest quota allows: RegisterCertificateWithoutCA, once a device.
 The same on another pair, killed with SIGKILL once half of the certificates are registered, and run again. What it
 repeats are its calls beyond those of the run that was not killed; refused calls are left out of both.
 
-    .venv/bin/python -m benchmarks.sync [--devices 2000] [--only whole|killed]
+With `--own-policies` each device has a policy of its own, so that GetPolicy and CreatePolicy are needed once a device
+too; they have the same quota as the call that sets the ceiling.
+
+    .venv/bin/python -m benchmarks.sync [--devices 2000] [--only whole|killed] [--own-policies]
 """
 
 from __future__ import annotations
@@ -57,6 +60,14 @@ TIME_LIMIT = 1800.0
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """The fleet to bring across."""
+
+    devices: int
+    own_policies: bool
+
+
+@dataclass(frozen=True)
 class Run:
     """One sync: seconds, its calls to AWS IoT without those refused, the refused, its peak memory, and what differs."""
 
@@ -70,36 +81,38 @@ class Run:
 @click.command(help=__doc__)
 @click.option("--devices", default=2000, show_default=True, help="Complete devices to bring across.")
 @click.option("--only", type=click.Choice(["whole", "killed"]), help="Only one of the two runs.")
-def main(devices: int, only: str | None) -> None:
+@click.option("--own-policies", is_flag=True, help="A policy for each device instead of one for all.")
+def main(devices: int, only: str | None, *, own_policies: bool) -> None:
     """Measure on fresh pairs and print."""
     console = Console(width=120)
-    whole = measured(console, devices, kill=False) if only != "killed" else None
-    killed = measured(console, devices, kill=True) if only != "whole" else None
+    wanted = Wanted(devices, own_policies=own_policies)
+    whole = measured(console, wanted, kill=False) if only != "killed" else None
+    killed = measured(console, wanted, kill=True) if only != "whole" else None
     if whole is not None:
         print_whole(console, whole, devices)
     if killed is not None:
         print_killed(console, killed, whole, devices)
 
 
-def measured(console: Console, devices: int, *, kill: bool) -> Run:
+def measured(console: Console, wanted: Wanted, *, kill: bool) -> Run:
     """Launch a pair, make the fleet, and let the sync run, perhaps killed once."""
     with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console)) as pair:
         pair.launch(health_check=False)
         with unscheduled(pair):
-            return measured_on(pair, console, Path(folder), devices, kill=kill)
+            return measured_on(pair, console, Path(folder), wanted, kill=kill)
 
 
-def measured_on(pair: Pair, console: Console, folder: Path, devices: int, *, kill: bool) -> Run:
+def measured_on(pair: Pair, console: Console, folder: Path, wanted: Wanted, *, kill: bool) -> Run:
     """Make the fleet on a launched pair, and let the sync run."""
     with untold(pair):
-        make_fleet(console, pair, devices)
+        make_fleet(console, pair, wanted.devices, own_policies=wanted.own_policies)
     environ = operator_environ(pair)
     pair.proxy.reset()
     quotas = Quotas()
     with injected(pair.proxy, quotas):
         began = time.monotonic()
         if kill:
-            sync_until_half(environ, folder, pair, devices)
+            sync_until_half(environ, folder, pair, wanted.devices)
         code = subprocess.run(command(folder), env=environ, check=False).returncode
         seconds = time.monotonic() - began
     console.print(f"sync ended with {code} after {seconds:.1f} s")
@@ -145,15 +158,20 @@ def operator_environ(pair: Pair) -> dict[str, str]:
     }
 
 
-def make_fleet(console: Console, pair: Pair, devices: int) -> None:
-    """Make complete devices of one type, with one policy for all."""
-    fleet = Fleet(pair.client("iot"), region=pair.primary, account=pair.account, policy_name="bench-policy")
-    fleet.prepare(TYPE)
+def make_fleet(console: Console, pair: Pair, devices: int, *, own_policies: bool = False) -> None:
+    """Make complete devices of one type, with one policy for all or one for each."""
+    iot = pair.client("iot")
+    shared = Fleet(iot, region=pair.primary, account=pair.account, policy_name="bench-policy")
+    shared.prepare(TYPE)
     began = time.monotonic()
     identities = [make_identity(f"bench-{number}") for number in range(devices)]
 
     def provision(numbered: tuple[int, Identity]) -> None:
         number, identity = numbered
+        fleet = shared
+        if own_policies:
+            fleet = Fleet(iot, region=pair.primary, account=pair.account, policy_name=f"bench-policy-{number}")
+            fleet.prepare()
         attributes = {"site": "north", "serial": str(number)}
         fleet.provision(f"bench-{number}", thing_type=TYPE, attributes=attributes, identity=identity)
 

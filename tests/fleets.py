@@ -17,7 +17,7 @@ from iot_dr.model.entities import (
     Thing,
     ThingGroup,
 )
-from iot_dr.model.keys import SEPARATOR, Key, shadow_key
+from iot_dr.model.keys import SEPARATOR, Key, certificate_target, shadow_key, thing_group_target
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.shadow_index import IndexCoverage
 from iot_dr.model.shadows import Document, Shadow
@@ -123,6 +123,10 @@ def _members(registry: InMemoryRegistry, group: str) -> Found:
     return [GroupMembership(group, name) for name in names if group in registry.groups_of_thing(name)]
 
 
+def _attached(registry: InMemoryRegistry, target: str) -> Found:
+    return [PolicyAttachment(policy, target) for policy in registry.policies_of(target)]
+
+
 _ANSWERS: dict[Question, Callable[[InMemoryRegistry, str], Found]] = {
     Question.THING_TYPES: lambda it, _: it.thing_types(),
     Question.BILLING_GROUPS: lambda it, _: map(BillingGroup, it.billing_group_names()),
@@ -140,4 +144,10 @@ _ANSWERS: dict[Question, Callable[[InMemoryRegistry, str], Found]] = {
     Question.THINGS_OF_GROUP: lambda it, name: _members(it, name) if it.thing_group(name) else None,
     Question.THINGS_OF_CERTIFICATE: lambda it, name: it.things_of_certificate(name) if it.certificate(name) else None,
     Question.CERTIFICATES_OF_THING: lambda it, name: it.principals_of_thing(name) if it.thing(name) else None,
+    Question.POLICIES_OF_CERTIFICATE: lambda it, name: (
+        _attached(it, certificate_target(name)) if it.certificate(name) else None
+    ),
+    Question.POLICIES_OF_GROUP: lambda it, name: (
+        _attached(it, thing_group_target(name)) if it.thing_group(name) else None
+    ),
 }

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from lab.counting import Call, Refusal
+from lab.counting import Call, Fault, Refusal
 from lab.faults import injected
 from lab.fleet import Device, Fleet
 from lab.operators import toolsrc
 from lab.pair import Pair
 from lab.quiet import unscheduled, untold
-from lab.quotas import Quotas
+from lab.quotas import DEFAULTS, Quotas
 from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.observing import SECONDS, Ledger, certificate_status, is_whole, thing
@@ -85,6 +85,17 @@ def a_fleet(pair: Pair, fleet: Fleet, name: str, devices: int) -> list[Device]:
     return made
 
 
+def with_own_policies(pair: Pair, name: str, devices: int) -> list[Device]:
+    """Devices with a policy each, that replication has not seen."""
+    iot, made = pair.client("iot", pair.primary), []
+    with untold(pair):
+        for number in range(devices):
+            one = Fleet(iot, region=pair.primary, account=pair.account, policy_name=f"{name}-{number}")
+            one.prepare()
+            made.append(one.provision(f"{name}-{number}"))
+    return made
+
+
 def written(calls: Counter[Call], pair: Pair) -> Counter[str]:
     """Count the calls that changed the secondary's registry."""
     return Counter(
@@ -118,6 +129,31 @@ def test_a_fleet_that_replication_never_saw_crosses(
     item = ledger(f"thing#{name}-0")
     assert item["state"] == "in_sync"
     assert "owned_at" in item
+
+
+def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
+    pair: Pair, name: str, operator: Operator
+) -> None:
+    certificates = pair.client("iot", pair.primary).get_paginator("list_certificates").paginate()
+    # So many that policies and certificates are about as many, whatever else the Region holds.
+    others = sum(len(page["certificates"]) for page in certificates)
+    devices = with_own_policies(pair, name, 40 + others // 2)
+    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), "ListAttachedPolicies": 10.0})
+    order: list[Call] = []
+
+    def seen(call: Call) -> Fault | None:
+        order.append(call)
+        return quotas(call)
+
+    with injected(pair.proxy, seen):
+        result = operator.run("sync", "--apply")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert all(is_whole(pair, device) for device in devices)
+    first_written = order.index(Call("iot", "AttachPolicy", pair.secondary))
+    read = [at for at, call in enumerate(order) if call == Call("iot", "ListAttachedPolicies", pair.primary)]
+    assert first_written < read[-1]
+    assert len(read) >= len(devices)
 
 
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(

@@ -23,7 +23,7 @@ def iot() -> Any:
 
 
 def asked(iot: Any, call: Call, expected: dict[str, Any], answer: dict[str, Any]) -> Answer:
-    operation = next(method for method, api in iot.meta.method_to_api_mapping.items() if api == call.question)
+    operation = next(method for method, api in iot.meta.method_to_api_mapping.items() if api == call.question.api)
     with Stubber(iot) as stubber:
         stubber.add_response(operation, answer, expected)
         found = IotFleetReader(iot, PRIMARY, ACCOUNT).ask(call)
@@ -35,8 +35,8 @@ def test_a_question_is_named_like_its_api_and_right(iot: Any) -> None:
     assert {*LISTS, *SUBJECTS, *SEARCHES} == set(Question)
     data = boto3.client("iot-data", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
     both = {*iot.meta.method_to_api_mapping.values(), *data.meta.method_to_api_mapping.values()}
-    assert set(Question) <= both
-    assert {f"iot:{question}" for question in (*LISTS, *SUBJECTS)} == REQUIRED_ACTIONS
+    assert {question.api for question in Question} <= both
+    assert {f"iot:{question.api}" for question in (*LISTS, *SUBJECTS)} == REQUIRED_ACTIONS
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,21 @@ def test_a_certificate_is_asked_for_by_its_arn(iot: Any) -> None:
 
     found = asked(iot, Call(Question.THINGS_OF_CERTIFICATE, "abc"), expected, answer)
     assert found.entities == (ThingPrincipal("pump-17", "abc", True),)
+
+
+@pytest.mark.parametrize(
+    ("question", "subject", "target"),
+    [
+        (Question.POLICIES_OF_CERTIFICATE, "abc", "cert/abc"),
+        (Question.POLICIES_OF_GROUP, "site", "thinggroup/site"),
+    ],
+)
+def test_what_has_policies_is_asked_for_by_its_arn(iot: Any, question: Question, subject: str, target: str) -> None:
+    answer = {"policies": [{"policyName": "pumps"}, {"policyName": "valves"}], "nextMarker": "bW9yZQ=="}
+    expected = {"pageSize": 250, "target": iot_arn(target)}
+
+    found = asked(iot, Call(question, subject), expected, answer)
+    assert found == Answer((PolicyAttachment("pumps", target), PolicyAttachment("valves", target)), "bW9yZQ==")
 
 
 def test_what_is_neither_certificate_nor_group_is_left_out(iot: Any) -> None:

@@ -7,9 +7,10 @@ from typing import cast
 import pytest
 
 from iot_dr.errors import RegionUnavailable
+from iot_dr.model.keys import Kind
 from iot_dr.model.regions import Side
 from iot_dr.services import following
-from iot_dr.services.following import PrincipalsBeingRead
+from iot_dr.services.following import RelationsBeingRead
 from iot_dr.services.reading import BEHIND_ALL, Reading
 
 
@@ -20,10 +21,10 @@ class ArrangedReading:
     places: dict[Side, str] = field(default_factory=dict)
     by_certificate: bool = True
 
-    def follows(self, _side: Side) -> bool:
+    def follows(self, _side: Side, _kind: Kind) -> bool:
         return self.by_certificate
 
-    def reached(self, side: Side) -> str:
+    def reached(self, side: Side, _kind: Kind) -> str:
         return self.places[side]
 
 
@@ -32,8 +33,21 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "PAUSE", 0.0)
 
 
-def follow(reading: ArrangedReading, ended: Future[bool]) -> PrincipalsBeingRead:
-    return PrincipalsBeingRead(cast(Reading, reading), ended)
+@dataclass
+class Follower:
+    """Somebody who follows the principals."""
+
+    being_read: RelationsBeingRead
+    seen: str = ""
+
+    def ready_before(self) -> str | None:
+        found = self.being_read.ready_before(Kind.THING_PRINCIPAL, self.seen)
+        self.seen = found or self.seen
+        return found
+
+
+def follow(reading: ArrangedReading, ended: Future[bool]) -> Follower:
+    return Follower(RelationsBeingRead(cast(Reading, reading), ended))
 
 
 def test_what_both_regions_have_been_read_before_is_ready() -> None:

@@ -15,7 +15,7 @@ from iot_dr.model.entities import Certificate, Entity, PolicyAttachment, ThingPr
 from iot_dr.model.keys import Kind, certificate_target, thing_key
 from iot_dr.model.regions import Side
 from iot_dr.model.standing import Ending, Settled
-from iot_dr.services.pending_changes import BATCH, PendingChanges, is_deleted, is_made, makes_room
+from iot_dr.services.pending_changes import BATCH, AllRead, PendingChanges, is_deleted, is_made, makes_room
 from tests.builders import REGIONS, a_certificate, a_policy, a_thing, a_thing_type
 from tests.fakes import Calls, FakeClock, InMemoryLedger
 
@@ -50,7 +50,7 @@ class Arranged:
     def __init__(self, *places: str | None) -> None:
         self.places = list(places)
 
-    def ready_before(self) -> str | None:
+    def ready_before(self, _kind: Kind, _seen: str) -> str | None:
         return self.places.pop(0)
 
 
@@ -178,8 +178,39 @@ def test_following_ends_when_it_is_stopped(read: Read) -> None:
     stop = threading.Event()
 
     class Following:
-        def ready_before(self) -> str | None:
+        def ready_before(self, _kind: Kind, _seen: str) -> str | None:
             stop.set()
             return ""
 
     assert list(read.pending().followed(Kind.THING_PRINCIPAL, Following(), stop)) == []
+
+
+@pytest.mark.parametrize("just_in_time", [False, True])
+def test_policies_come_in_the_order_of_what_needs_them(read: Read, just_in_time: bool) -> None:
+    read.primary(*map(a_policy, ("first", "known", "of-a-group", "second", "to-nothing")))
+    read.primary(
+        PolicyAttachment("second", "cert/0a"),
+        PolicyAttachment("known", "cert/0b"),
+        PolicyAttachment("first", "cert/0b"),
+        PolicyAttachment("second", "cert/0c"),
+        PolicyAttachment("of-a-group", "thinggroup/site"),
+    )
+    read.secondary(a_policy("known"))
+
+    pending = read.pending(just_in_time=just_in_time)
+    drawn = [change.key for change in pending.policies_in_turn(AllRead(), threading.Event())]
+
+    assert [key.name for key in drawn] == ["second", "first", "of-a-group"]
+    assert read.ledger.owned(drawn) == set(drawn)
+
+
+def test_policies_are_followed_as_far_as_attachments_have_been_read(read: Read) -> None:
+    read.primary(a_policy("first"), a_policy("second"))
+    read.primary(PolicyAttachment("second", "cert/0a"), PolicyAttachment("first", "cert/0b"))
+
+    following = Arranged("cert/0b", None)
+    drawn = read.pending().policies_in_turn(following, threading.Event())
+
+    assert next(drawn).key.name == "second"
+    assert following.places == [None]
+    assert [change.key.name for change in drawn] == ["first"]

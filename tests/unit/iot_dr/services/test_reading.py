@@ -127,8 +127,82 @@ def test_certificates_are_asked_where_there_are_no_more_of_them_than_things(
     assert asked(regions[Side.PRIMARY])[Question.THINGS_OF_CERTIFICATE] == 0
     assert asked(regions[Side.PRIMARY])[Question.CERTIFICATES_OF_THING] == 3
     assert asked(regions[Side.SECONDARY])[Question.THINGS_OF_CERTIFICATE] == 3
-    assert [reading.follows(side) for side in BOTH] == [False, True]
+    assert [reading.follows(side, Kind.THING_PRINCIPAL) for side in BOTH] == [False, True]
     assert store.number(Side.PRIMARY, Kind.THING_PRINCIPAL) == store.number(Side.SECONDARY, Kind.THING_PRINCIPAL) == 3
+
+
+def own_policies(region: Region, devices: int) -> None:
+    """Give a Region devices with a policy each, and a group with one."""
+    region.fleet.registry.put(
+        *(one for number in range(devices) for one in a_device(f"own-{number}", policy=f"p-{number}"))
+    )
+
+
+def test_certificates_are_asked_for_their_policies_where_few_share_one(
+    store: ComparisonStore, regions: dict[Side, Region]
+) -> None:
+    own_policies(regions[Side.PRIMARY], 4)
+    regions[Side.SECONDARY].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
+
+    reading = Reading(store, regions)
+    reading.read(documents=Documents.ALL)
+
+    assert reading.attachments_by(Side.PRIMARY) is Question.POLICIES_OF_CERTIFICATE
+    made = asked(regions[Side.PRIMARY])
+    assert made[Question.POLICIES_OF_CERTIFICATE] == 7
+    assert made[Question.POLICIES_OF_GROUP] == 3
+    assert made[Question.TARGETS_OF_POLICY] == 0
+    assert reading.attachments_by(Side.SECONDARY) is Question.TARGETS_OF_POLICY
+    # Four targets of one, by pages of two, and one of the other.
+    assert asked(regions[Side.SECONDARY])[Question.TARGETS_OF_POLICY] == 3
+    assert asked(regions[Side.SECONDARY])[Question.POLICIES_OF_CERTIFICATE] == 0
+    for side, region in regions.items():
+        assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.entities.items()}
+
+
+def test_what_is_attached_is_told_up_to_where_it_was_read(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+    own_policies(regions[Side.PRIMARY], 4)
+    regions[Side.SECONDARY].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
+    reading = Reading(store, regions, threads=1)
+    kind = Kind.POLICY_ATTACHMENT
+    reading.read(EVERYTHING - {kind})
+
+    first, second = sorted(one.other for one in regions[Side.PRIMARY].fleet.registry.entities if one.kind is kind)[:2]
+    assert reading.reached(Side.PRIMARY, kind) == first
+    # Of no certificate all is known before every policy has told its targets.
+    assert reading.reached(Side.SECONDARY, kind) == ""
+    answered = Call(Question.POLICIES_OF_CERTIFICATE, first.removeprefix("cert/"))
+    store.keep(Side.PRIMARY, [(answered, Answer(()))])
+    assert reading.reached(Side.PRIMARY, kind) == second
+
+    reading.read({kind})
+    assert [reading.reached(side, kind) for side in BOTH] == [BEHIND_ALL, BEHIND_ALL]
+
+
+def test_groups_come_behind_the_certificates_as_targets(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+    own_policies(regions[Side.PRIMARY], 4)
+    stop = threading.Event()
+
+    def stopping(call: Call, _number: int) -> None:
+        if call.question is Question.POLICIES_OF_GROUP:
+            stop.set()
+
+    regions[Side.PRIMARY].fault = stopping
+    reading = Reading(store, regions, threads=1, stop=stop)
+    assert not reading.read()
+
+    # The one that was asked last is answered.
+    assert reading.reached(Side.PRIMARY, Kind.POLICY_ATTACHMENT) == thing_group_target("hot")
+
+
+def test_attachments_and_principals_take_turns(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+    own_policies(regions[Side.PRIMARY], 8)
+    Reading(store, regions, threads=1).read()
+
+    each = (Question.POLICIES_OF_CERTIFICATE, Question.THINGS_OF_CERTIFICATE)
+    made = [call for call in regions[Side.PRIMARY].fleet.asked if call.question in each]
+    certificates = sorted({call.subject for call in made})
+    assert [(call.question, call.subject) for call in made] == [(one, name) for name in certificates for one in each]
 
 
 def test_documents_are_read_of_the_policies_that_both_regions_have(
@@ -149,11 +223,12 @@ def test_a_part_can_be_read_first_and_the_rest_later(store: ComparisonStore, reg
 
     reading.read(EVERYTHING - {Kind.THING_PRINCIPAL})
     assert store.number(Side.PRIMARY, Kind.THING_PRINCIPAL) == 0
-    assert reading.reached(Side.PRIMARY) == min(a_certificate(f"pump-{one}").certificate_id for one in (1, 2, 3))
+    first = min(a_certificate(f"pump-{one}").certificate_id for one in (1, 2, 3))
+    assert reading.reached(Side.PRIMARY, Kind.THING_PRINCIPAL) == first
 
     reading.read({Kind.THING_PRINCIPAL})
     assert store.number(Side.PRIMARY, Kind.THING_PRINCIPAL) == 3
-    assert reading.reached(Side.PRIMARY) == BEHIND_ALL
+    assert reading.reached(Side.PRIMARY, Kind.THING_PRINCIPAL) == BEHIND_ALL
 
 
 @pytest.mark.parametrize("last", range(1, 25, 3))
@@ -299,7 +374,12 @@ def test_a_sample_asks_about_the_same_certificates_in_both_regions(
     assert store.fact("sampled") == "2"
 
 
-def test_the_health_checker_s_own_is_not_read(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+@pytest.mark.parametrize("devices", [0, 8])
+def test_the_health_checker_s_own_is_not_read(
+    store: ComparisonStore, regions: dict[Side, Region], devices: int
+) -> None:
+    for region in regions.values():
+        own_policies(region, devices)
     probe = a_certificate("probe")
     regions[Side.PRIMARY].fleet.registry.put(
         probe,
@@ -312,6 +392,8 @@ def test_the_health_checker_s_own_is_not_read(store: ComparisonStore, regions: d
     Reading(store, regions).read()
 
     assert held(store, Side.PRIMARY) == held(store, Side.SECONDARY)
+    assert store.number(Side.PRIMARY, Kind.CERTIFICATE) == 3 + devices
+    assert probe.certificate_id not in {call.subject for call in regions[Side.PRIMARY].fleet.asked}
 
 
 ALL_SHADOWS = ShadowSelection()

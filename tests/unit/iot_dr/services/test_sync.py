@@ -19,6 +19,7 @@ from iot_dr.model.entities import (
     CertificateStatus,
     Entity,
     GroupMembership,
+    Policy,
     PolicyAttachment,
     Thing,
     ThingPrincipal,
@@ -35,13 +36,14 @@ from iot_dr.model.keys import (
     thing_shadows_key,
 )
 from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
 from iot_dr.model.standing import Ending, Standing, Step
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate
 from iot_dr.services import pending_changes
 from iot_dr.services.apply_change import ChangeApplier
-from iot_dr.services.following import PrincipalsBeingRead
+from iot_dr.services.following import RelationsBeingRead
 from iot_dr.services.pending_changes import PendingChanges
 from iot_dr.services.pending_shadows import PendingShadows
 from iot_dr.services.reading import Reading
@@ -58,6 +60,7 @@ from tests.builders import (
     a_policy,
     a_thing,
     a_thing_type,
+    an_attachment,
 )
 from tests.fakes import Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, raising
 from tests.fleets import InMemoryFleet
@@ -82,6 +85,17 @@ class OneAtATime:
         return called
 
 
+class AskedFleet:
+    """A fleet that a test is told of before it is asked."""
+
+    def __init__(self, fleet: InMemoryFleet, regions: Regions) -> None:
+        self._fleet, self._regions = fleet, regions
+
+    def ask(self, call: Call) -> Answer:
+        self._regions.before_asking(call)
+        return self._fleet.ask(call)
+
+
 class Regions:
     """Both Regions, the ledger, the state folder, and what goes on between them."""
 
@@ -96,6 +110,7 @@ class Regions:
         self.with_shadows = False
         self.looked: list[Key] = []
         self.outcomes: dict[str, State] = {}
+        self.before_asking: Callable[[Call], None] = lambda _call: None
 
     def look(self, keys: Iterable[Key]) -> Applied:
         """Look at shadows, as the replication of shadows does."""
@@ -113,26 +128,35 @@ class Regions:
         just_in_time: bool = False,
         anew: bool = True,
         stop: threading.Event | None = None,
+        width: int = 2,
     ) -> Any:
         stop = stop or threading.Event()
         with ComparisonStore(self.folder / "comparison.sqlite") as store, Journal(self.folder / "j.sqlite") as journal:
             if anew:
                 store.clear()
                 journal.begin("run")
-            fleets = {Side.PRIMARY: InMemoryFleet(self.primary, 3), Side.SECONDARY: InMemoryFleet(self.secondary, 3)}
+            primary = AskedFleet(InMemoryFleet(self.primary, 3), self)
+            fleets = {Side.PRIMARY: primary, Side.SECONDARY: InMemoryFleet(self.secondary, 3)}
             reading = Reading(store, fleets, threads=2)
-            sync = self._sync(store, journal, stop, limits, just_in_time=just_in_time)
+            sync = self._sync(store, journal, stop, limits, width, just_in_time=just_in_time)
             if not follow:
                 assert reading.read()
                 planned = sync.plan()
                 return sync.apply(planned) if apply else planned
             reading.read(KINDS)
             with ThreadPoolExecutor(1) as executor:
-                ended = executor.submit(reading.read, (FOLLOWED,))
-                return sync.apply(sync.plan(KINDS), PrincipalsBeingRead(reading, ended))
+                ended = executor.submit(reading.read, FOLLOWED)
+                return sync.apply(sync.plan(KINDS), RelationsBeingRead(reading, ended))
 
     def _sync(
-        self, store: ComparisonStore, journal: Journal, stop: threading.Event, limits: Limits, *, just_in_time: bool
+        self,
+        store: ComparisonStore,
+        journal: Journal,
+        stop: threading.Event,
+        limits: Limits,
+        width: int,
+        *,
+        just_in_time: bool,
     ) -> Sync:
         through = self.calls.through
         ledger = OneAtATime(through("ledger", self.ledger))
@@ -163,7 +187,7 @@ class Regions:
             progress=self,
             stop=stop,
             limits=limits,
-            width=2,
+            width=width,
         )
 
     def reached(self, standing: Standing) -> None:
@@ -177,6 +201,16 @@ class Regions:
 
     def own(self, *keys: Key) -> None:
         self.ledger.intend(keys, 1)
+
+    def watch(self, seen: Callable[[Entity], None]) -> None:
+        """Have it seen what is made in the secondary."""
+        create = self.secondary.create
+
+        def watched(change: Any) -> None:
+            seen(change.desired)
+            create(change)
+
+        self.secondary.create = watched  # type: ignore[method-assign]  # this Region alone is watched
 
     def refuse(self, wanted: Callable[[Entity], bool], error: IotDrError) -> None:
         """Have the secondary refuse to create some."""
@@ -332,6 +366,93 @@ def test_too_many_attachments_that_would_go_are_refused_when_they_are_followed(r
         regions.sync(follow=True, limits=Limits(0.3, 1))
 
     assert any(key.kind is Kind.THING_PRINCIPAL for key in regions.secondary.entities)
+
+
+def test_policies_that_would_go_from_too_many_are_refused_when_they_are_followed(regions: Regions) -> None:
+    regions.primary.put(*a_fleet())
+    regions.sync()
+    regions.primary.remove(*[key for key in regions.primary.entities if key.kind is Kind.POLICY_ATTACHMENT])
+
+    with pytest.raises(UnsafePlan):
+        regions.sync(follow=True, limits=Limits(0.3, 1))
+
+    assert any(key.kind is Kind.POLICY_ATTACHMENT for key in regions.secondary.entities)
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_certificate_that_has_all_the_policies_it_may_have_gets_another_instead(
+    regions: Regions, follow: bool
+) -> None:
+    certificate, others = a_certificate("full"), [f"p-{number}" for number in range(10)]
+    regions.primary.put(certificate, *map(a_policy, [*others, "new"]), *(an_attachment(one, "full") for one in others))
+    regions.sync()
+    regions.primary.remove(an_attachment("p-0", "full").key)
+    regions.primary.put(an_attachment("new", "full"))
+
+    assert regions.sync(limits=ANY, follow=follow).complete
+
+    assert regions.secondary.entities == regions.expected()
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_certificate_that_belongs_to_one_thing_alone_no_more_does_so_nowhere(regions: Regions, follow: bool) -> None:
+    regions.primary.put(*a_device(), ThingPrincipal("pump-17", a_certificate_id("pump-17"), exclusive=True))
+    regions.sync()
+    regions.primary.put(ThingPrincipal("pump-17", a_certificate_id("pump-17")))
+
+    standing = regions.sync(follow=follow)
+
+    assert standing.complete
+    assert regions.secondary.entities == regions.expected()
+
+
+def test_devices_are_whole_while_the_policies_of_others_are_still_read(regions: Regions) -> None:
+    """Every device has a policy of its own; the last is not asked for until the first has its own in the secondary."""
+    devices = [a_device(f"pump-{number}", policy=f"own-{number}") for number in range(8)]
+    regions.primary.put(*(one for device in devices for one in device))
+    last = max(a_certificate_id(f"pump-{number}") for number in range(8))
+    attached = threading.Event()
+
+    def ask(call: Call) -> None:
+        if call == Call(Question.POLICIES_OF_CERTIFICATE, last):
+            assert attached.wait(30), "nothing was attached before all was read"
+
+    regions.before_asking = ask
+    regions.watch(lambda made: attached.set() if isinstance(made, PolicyAttachment) else None)
+
+    assert regions.sync(follow=True).complete
+    assert regions.secondary.entities == regions.expected()
+
+
+def test_policies_are_made_in_the_order_in_which_certificates_need_them(regions: Regions) -> None:
+    numbers = range(12)
+    regions.primary.put(a_policy("attached-to-nothing"), a_policy("zz-nor-this"))
+    regions.primary.put(*(one for number in numbers for one in a_device(f"pump-{number}", policy=f"own-{number}")))
+    made: list[Entity] = []
+    regions.watch(made.append)
+
+    regions.sync(width=1)
+
+    by_certificate = sorted(numbers, key=lambda number: a_certificate_id(f"pump-{number}"))
+    assert [one.name for one in made if isinstance(one, Policy)] == [
+        *(f"own-{number}" for number in by_certificate),
+        "attached-to-nothing",
+        "zz-nor-this",
+    ]
+
+
+def test_a_policy_that_many_share_is_made_once_however_few_names_are_remembered(
+    regions: Regions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending_changes, "SEEN", 1)
+    monkeypatch.setattr(pending_changes, "BATCH", 2)
+    regions.primary.put(*a_fleet())
+    made: list[Entity] = []
+    regions.watch(made.append)
+
+    assert regions.sync(follow=True).complete
+
+    assert sorted(one.name for one in made if isinstance(one, Policy)) == ["own-1", "own-3", "own-5", "own-7", "pumps"]
 
 
 def test_what_came_back_meanwhile_is_not_deleted(regions: Regions) -> None:

@@ -27,12 +27,12 @@ from iot_dr.model.entities import (
     ThingGroup,
     ThingPrincipal,
 )
-from iot_dr.model.keys import SEPARATOR, certificate_target, shadow_key
+from iot_dr.model.keys import SEPARATOR, certificate_target, shadow_key, thing_group_target
 from iot_dr.model.questions import LISTS, SUBJECTS, Answer, Call, Question
 from iot_dr.model.shadows import Shadow
 from iot_dr.ports import ShadowIndex, ShadowReader
 
-REQUIRED_ACTIONS = frozenset(f"iot:{question}" for question in (*LISTS, *SUBJECTS))
+REQUIRED_ACTIONS = frozenset(f"iot:{question.api}" for question in (*LISTS, *SUBJECTS))
 """What reading a whole Region needs; every question is named like its API. What no search tells is read one by one."""
 
 
@@ -129,7 +129,28 @@ _FORMS: Mapping[Question, _Form] = {
     Question.CERTIFICATES_OF_THING: _Form(
         "list_thing_principals_v2", _principal, subject="thingName", member="thingPrincipalObjects"
     ),
+    Question.POLICIES_OF_CERTIFICATE: _Form(
+        "list_attached_policies",
+        lambda one, entry: PolicyAttachment(entry["policyName"], certificate_target(one)),
+        subject="target",
+        member="policies",
+        paging=_MARKERS,
+    ),
+    Question.POLICIES_OF_GROUP: _Form(
+        "list_attached_policies",
+        lambda group, entry: PolicyAttachment(entry["policyName"], thing_group_target(group)),
+        subject="target",
+        member="policies",
+        paging=_MARKERS,
+    ),
 }
+
+_ASKED_BY_ARN: Mapping[Question, Callable[[str], str]] = {
+    Question.THINGS_OF_CERTIFICATE: certificate_target,
+    Question.POLICIES_OF_CERTIFICATE: certificate_target,
+    Question.POLICIES_OF_GROUP: thing_group_target,
+}
+"""Questions that name their subject by its ARN, and the last field of that."""
 
 
 class IotFleetReader:
@@ -172,8 +193,8 @@ class IotFleetReader:
             parameters[form.paging.size] = PAGE_SIZE
         if call.token:
             parameters[form.paging.token] = call.token
-        if call.question is Question.THINGS_OF_CERTIFICATE:
-            parameters[form.subject] = iot_arn(certificate_target(call.subject), self._region, self._account)
+        if target_of := _ASKED_BY_ARN.get(call.question):
+            parameters[form.subject] = iot_arn(target_of(call.subject), self._region, self._account)
         elif form.subject:
             parameters[form.subject] = call.subject
         return parameters

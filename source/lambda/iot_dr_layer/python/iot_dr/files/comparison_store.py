@@ -38,7 +38,7 @@ from iot_dr.model.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate
 from iot_dr.model.questions import LISTS, SEARCHES, SUBJECTS, Answer, Call, Question
 from iot_dr.model.regions import Side
 
-FORMAT = 300 + len(KINDS)
+FORMAT = 400 + len(KINDS)
 """Raised when the tables change, or the kinds and questions that are numbered in them; another is begun anew."""
 
 CHUNK = 1000

@@ -26,9 +26,16 @@ class Question(enum.StrEnum):
     THINGS_OF_GROUP = "ListThingsInThingGroup"
     THINGS_OF_CERTIFICATE = "ListPrincipalThingsV2"
     CERTIFICATES_OF_THING = "ListThingPrincipalsV2"
+    POLICIES_OF_CERTIFICATE = "ListAttachedPolicies"
+    POLICIES_OF_GROUP = "ListAttachedPolicies of a group"
     NAMED_SHADOWS = "ListNamedShadowsForThing"
     SHADOW = "GetThingShadow"
     SHADOW_INDEX = "SearchIndex"
+
+    @property
+    def api(self) -> str:
+        """Return the name of the API alone, which may serve two kinds of subjects."""
+        return self.partition(" ")[0]
 
 
 LISTS: dict[Question, Kind] = {
@@ -50,6 +57,8 @@ SUBJECTS: dict[Question, Kind] = {
     Question.THINGS_OF_GROUP: Kind.THING_GROUP,
     Question.THINGS_OF_CERTIFICATE: Kind.CERTIFICATE,
     Question.CERTIFICATES_OF_THING: Kind.THING,
+    Question.POLICIES_OF_CERTIFICATE: Kind.CERTIFICATE,
+    Question.POLICIES_OF_GROUP: Kind.THING_GROUP,
     Question.NAMED_SHADOWS: Kind.THING,
     Question.SHADOW: Kind.SHADOW,
 }

@@ -31,7 +31,7 @@ from iot_dr.runtime.clock import now
 from iot_dr.runtime.comparing import Comparison, ComparisonSettings, open_comparison
 from iot_dr.services import reading, sync
 from iot_dr.services.apply_change import ChangeApplier
-from iot_dr.services.following import PrincipalsBeingRead
+from iot_dr.services.following import RelationsBeingRead
 from iot_dr.services.pacing import Use
 from iot_dr.services.pending_changes import PendingChanges
 from iot_dr.services.pending_shadows import PendingShadows
@@ -142,10 +142,10 @@ class Syncing:
             # Nothing is deleted before all has been read.
             self._read_registry()
             return self._sync.apply(self._sync.plan())
-        with ThreadPoolExecutor(1, thread_name_prefix="principals") as executor:
+        with ThreadPoolExecutor(1, thread_name_prefix="relations") as executor:
             ended = executor.submit(self._read_registry)
             try:
-                return self._sync.apply(planned, PrincipalsBeingRead(self._comparison.reading, ended))
+                return self._sync.apply(planned, RelationsBeingRead(self._comparison.reading, ended))
             finally:
                 if not ended.done():
                     self._stop.set()

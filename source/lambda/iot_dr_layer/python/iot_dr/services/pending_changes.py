@@ -6,25 +6,31 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
-from typing import Protocol
+from itertools import islice, takewhile
+from typing import Protocol, TypeVar
 
 from iot_dr.errors import Conflict
 from iot_dr.model.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.differences import Difference, Pair
 from iot_dr.model.entities import ThingType
-from iot_dr.model.keys import Key, Kind, certificate_key, key_of_target
+from iot_dr.model.keys import Key, Kind, certificate_key, key_of_target, policy_key
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.standing import Ending, Settled
 from iot_dr.ports import Clock, Ledger
 from iot_dr.reconcile.order import place
-from iot_dr.services.comparison import differences
+from iot_dr.services.comparison import compare, differences
 
 BATCH = 100
 """Creations that are noted in the ledger at once; the most that one of its transactions takes."""
 
 ROUNDS = 5
 """Times that a batch is noted again while another worker is noting one of it."""
+
+SEEN = 10_000
+"""Names of policies that are remembered, so that one that many share is looked up hardly more than once."""
+
+Found = TypeVar("Found", Action, Pair)
+Keyed = TypeVar("Keyed", Difference, Pair)
 
 Wanted = Callable[[Action], bool]
 """Tells whether a change belongs to a phase."""
@@ -75,14 +81,22 @@ class Journal(Protocol):
 
 
 class Following(Protocol):
-    """A reading of principals that is under way."""
+    """A reading of attachments and principals that is under way."""
 
-    def ready_before(self) -> str | None:
-        """Return the certificate before which all has been read; None once everything has.
+    def ready_before(self, kind: Kind, seen: str) -> str | None:
+        """Return the certificate, or target of policies, before which all has been read; None once everything has.
 
-        Waits a moment if that has not changed since it was asked last.
+        Waits a moment if it is still the one that was seen last.
         """
         ...
+
+
+class AllRead:
+    """`Following` where nothing is left to be read."""
+
+    def ready_before(self, kind: Kind, seen: str) -> str | None:  # noqa: ARG002  # the protocol's
+        """Return that it is all ready."""
+        return None
 
 
 class PendingChanges:
@@ -119,14 +133,34 @@ class PendingChanges:
 
     def followed(self, kind: Kind, following: Following, stop: threading.Event) -> Iterator[Action]:
         """Yield what is created or updated of a kind while it is read, until it has been read or `stop` is set."""
-        after: Key | None = None
-        end: str | None = ""
-        while end is not None and not stop.is_set():
-            end = following.ready_before()
-            # A batch at most, lest others wait; what has been read beyond it is drawn right after.
-            while batch := list(islice(self._before(end, kind, after), BATCH)):
-                after = batch[-1].key
-                yield from self._noted([one for one in batch if is_made(one)])
+
+        def ready(after: Key | None, end: str | None) -> Iterator[Action]:
+            found = _before(end, self.differences(kind, after))
+            return (one.change for one in found if not isinstance(one.change, Skip | None))
+
+        for batch in _followed(kind, following, stop, ready):
+            yield from self._noted([one for one in batch if is_made(one)])
+
+    def policies_in_turn(self, following: Following, stop: threading.Event) -> Iterator[Action]:
+        """Yield the policies that the secondary lacks in the order in which certificates, and then groups, need them.
+
+        In the order of their names, every other call would be spent on a policy that is needed much later. What is
+        attached to nothing is not among them.
+        """
+        kind = Kind.POLICY_ATTACHMENT
+        seen: set[str] = set()
+
+        def ready(after: Key | None, end: str | None) -> Iterator[Pair]:
+            return _before(end, self._comparison.pairs(kind, after, differing=True))
+
+        for batch in _followed(kind, following, stop, ready):
+            names = dict.fromkeys(pair.key.name for pair in batch if pair.primary is not None)
+            unseen = [name for name in names if name not in seen]
+            if len(seen) > SEEN:
+                seen.clear()
+            seen.update(unseen)
+            found = (compare(self._comparison.pair(policy_key(name)), self._regions).change for name in unseen)
+            yield from self._noted([change for change in found if isinstance(change, Create)])
 
     def intend(self, creations: Iterable[Create]) -> None:
         """Note ownership before anything is made: who is ended in between leaves a note too many, no copy unowned.
@@ -140,13 +174,6 @@ class PendingChanges:
                     self._ledger.intend(keys, self._clock())
                     return
             self._ledger.intend(keys, self._clock())
-
-    def _before(self, end: str | None, kind: Kind, after: Key | None) -> Iterator[Action]:
-        for difference in self.differences(kind, after):
-            if end is not None and difference.key.other >= end:
-                return
-            if not isinstance(difference.change, Skip | None):
-                yield difference.change
 
     def _noted(self, batch: Sequence[Action]) -> list[Action]:
         """Leave out what has ended, and note the ownership of what is created."""
@@ -167,6 +194,27 @@ class PendingChanges:
             case _:
                 return False
         return certificate.kind is Kind.CERTIFICATE and self._comparison.pair(certificate).secondary is None
+
+
+def _before(end: str | None, found: Iterable[Keyed]) -> Iterator[Keyed]:
+    return takewhile(lambda one: end is None or one.key.other < end, found)
+
+
+def _followed(
+    kind: Kind,
+    following: Following,
+    stop: threading.Event,
+    ready: Callable[[Key | None, str | None], Iterator[Found]],
+) -> Iterator[list[Found]]:
+    """Yield in batches what is `ready` behind a key and before an end, until all has been read or `stop` is set."""
+    after: Key | None = None
+    end: str | None = ""
+    while end is not None and not stop.is_set():
+        end = following.ready_before(kind, end)
+        # A batch at most, lest others wait; what has been read beyond it is drawn right after.
+        while batch := list(islice(ready(after, end), BATCH)):
+            after = batch[-1].key
+            yield batch
 
 
 def makes_room(change: Action) -> bool:

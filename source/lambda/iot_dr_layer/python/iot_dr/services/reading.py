@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice, takewhile, zip_longest
 from queue import SimpleQueue
 from typing import Protocol
 
 from iot_dr.errors import AccessDenied, InvalidResource, RetryableError, TerminalError
-from iot_dr.model.keys import Kind
+from iot_dr.model.keys import RESERVED_PREFIX, Kind, certificate_target, thing_group_target
 from iot_dr.model.questions import LISTS, Answer, Call, Question
 from iot_dr.model.regions import Side
 from iot_dr.model.shadows import ShadowSelection
@@ -101,22 +101,28 @@ _LISTED_FOR: Mapping[Question, frozenset[Kind]] = {
     Question.THING_TYPES: frozenset({Kind.THING_TYPE}),
     Question.BILLING_GROUPS: frozenset({Kind.BILLING_GROUP, Kind.THING}),
     Question.POLICIES: frozenset({Kind.POLICY, Kind.CERTIFICATE, Kind.POLICY_ATTACHMENT}),
-    Question.CERTIFICATES: frozenset({Kind.CERTIFICATE, Kind.THING_PRINCIPAL}),
-    Question.THING_GROUPS: frozenset({Kind.THING_GROUP, Kind.GROUP_MEMBERSHIP}),
+    Question.CERTIFICATES: frozenset({Kind.CERTIFICATE, Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL}),
+    Question.THING_GROUPS: frozenset({Kind.THING_GROUP, Kind.POLICY_ATTACHMENT, Kind.GROUP_MEMBERSHIP}),
     Question.THINGS: frozenset({Kind.THING, Kind.THING_PRINCIPAL, Kind.SHADOW}),
 }
 """For which kinds a list is needed: a thing's billing group is known by the group, a probe's certificate by its policy,
-and the shorter of the lists of things and certificates decides which of them is asked for the other."""
+and the shorter of two lists decides which of them is asked for the other: of things and certificates, of policies and
+certificates."""
 
 _DESCRIBED = (
     _Ask(Question.THING_GROUP, frozenset({Kind.THING_GROUP, Kind.GROUP_MEMBERSHIP})),
     _Ask(Question.BILLING_GROUP, frozenset({Kind.BILLING_GROUP})),
     _Ask(Question.THINGS_OF_BILLING_GROUP, frozenset({Kind.THING})),
-    _Ask(Question.TARGETS_OF_POLICY, frozenset({Kind.POLICY_ATTACHMENT, Kind.CERTIFICATE})),
     _Ask(Question.POLICY, frozenset({Kind.POLICY}), shared=True),
 )
 _MEMBERS = (_Ask(Question.THINGS_OF_GROUP, frozenset({Kind.GROUP_MEMBERSHIP})),)
 """Asked once all groups are described: the members of a dynamic one are no memberships."""
+
+_POLICIES_OF_TARGETS = (Question.POLICIES_OF_CERTIFICATE, Question.POLICIES_OF_GROUP)
+
+_SHARED_BY = 3
+"""Certificates for each policy from which on policies are asked for their targets rather than certificates for their
+policies. AWS admits fewer of those questions by default, 10 a second and 15, but one tells of 250 certificates."""
 
 
 class Reading:
@@ -146,7 +152,7 @@ class Reading:
         self._shadows = shadows
         self._indexed = IndexedShadows(store, indexes or {}, shadows)
         self._stopwatch = stopwatch
-        self._reached: dict[Side, str] = {}
+        self._reached: dict[tuple[Side, Question], str] = {}
 
     def read(self, kinds: Collection[Kind] = EVERYTHING, *, documents: Documents = Documents.SHARED) -> bool:
         """Read all of these kinds that has not been read yet; return whether it came to the end.
@@ -160,27 +166,47 @@ class Reading:
         wanted = frozenset(kinds)
         lists = {side: self._lists(side, wanted) for side in self._readers}
         finished = self._stage("lists", lists, None)
+        if finished and _LISTED_FOR[Question.POLICIES] & wanted:
+            finished = self._probes()
         for asks in (_DESCRIBED, _MEMBERS):
             stage = "members" if asks is _MEMBERS else "descriptions"
             finished = finished and self._subjects(stage, [ask for ask in asks if ask.kinds & wanted], documents)
-        if finished and Kind.POLICY_ATTACHMENT in wanted:
-            self._store.forget_probes()
         if finished and Kind.SHADOW in wanted:
             finished = self._shadows_of_things()
-        if finished and Kind.THING_PRINCIPAL in wanted:
-            finished = self._principals()
-        return finished
+        return finished and self._relations(wanted)
 
-    def follows(self, side: Side) -> bool:
-        """Tell whether principals are asked certificate by certificate, in the order of their IDs."""
-        return self.principals_by(side) is Question.THINGS_OF_CERTIFICATE
+    def follows(self, side: Side, kind: Kind) -> bool:
+        """Tell whether attachments or principals are read in an order that `reached` can tell."""
+        return kind is Kind.POLICY_ATTACHMENT or self.principals_by(side) is Question.THINGS_OF_CERTIFICATE
 
-    def reached(self, side: Side) -> str:
-        """Return up to where, and without that, the certificates (or things) have their principals in the store."""
-        found = next(self._store.pending(side, self.principals_by(side), self._reached.get(side, "")), BEHIND_ALL)
+    def reached(self, side: Side, kind: Kind) -> str:
+        """Return before which certificate, or target of policies, all attachments or principals are in the store."""
+        if kind is Kind.THING_PRINCIPAL:
+            return self._first_pending(side, self.principals_by(side)) or BEHIND_ALL
+        if self.attachments_by(side) is Question.TARGETS_OF_POLICY:
+            # Before the last policy has told its targets, of no certificate all is known.
+            return "" if self._first_pending(side, Question.TARGETS_OF_POLICY) else BEHIND_ALL
+        if certificate := self._first_pending(side, Question.POLICIES_OF_CERTIFICATE):
+            return certificate_target(certificate)
+        group = self._first_pending(side, Question.POLICIES_OF_GROUP)
+        return thing_group_target(group) if group else BEHIND_ALL
+
+    def _first_pending(self, side: Side, question: Question) -> str:
+        """Return the first subject of which a question has not been answered; empty if there is none."""
+        begin = self._reached.get((side, question), "")
+        found = next(self._store.pending(side, question, begin), "")
         # Where the next search begins: a text that comes before this name, and behind all that were read.
-        self._reached[side] = max(self._reached.get(side, ""), found[:-1])
+        self._reached[side, question] = max(begin, (found or BEHIND_ALL)[:-1])
         return found
+
+    def attachments_by(self, side: Side) -> Question:
+        """Return by which question the attachments of a Region are read soonest; decided once for a comparison."""
+        fact = f"attachments of the {side}"
+        if not self._store.fact(fact):
+            policies, certificates = (self._store.number(side, kind) for kind in (Kind.POLICY, Kind.CERTIFICATE))
+            shared = policies * _SHARED_BY <= certificates
+            self._store.set_fact(fact, Question.TARGETS_OF_POLICY if shared else Question.POLICIES_OF_CERTIFICATE)
+        return Question(self._store.fact(fact))
 
     def principals_by(self, side: Side) -> Question:
         """Return by which question the principals of a Region take fewest calls; decided once for a comparison."""
@@ -220,12 +246,37 @@ class Reading:
                     self._store.set_fact(f"classic shadows of the {side}", "expected")
         return self._subjects("shadows", [_Ask(Question.SHADOW, frozenset({Kind.SHADOW}))], Documents.SHARED)
 
-    def _principals(self) -> bool:
-        if self._sample:
-            return self._sampled(self._sample)
-        questions = {side: self.principals_by(side) for side in self._readers}
-        left = sum(self._store.left(side, question) for side, question in questions.items())
-        return self._stage("principals", {side: self._about(side, one) for side, one in questions.items()}, left)
+    def _probes(self) -> bool:
+        """Drop the health checker's own, whose certificates are known by what its policies are attached to."""
+
+        def calls(side: Side) -> Iterator[Call]:
+            asked = self._about(side, Question.TARGETS_OF_POLICY, after=RESERVED_PREFIX[:-1])
+            behind = dropwhile(lambda call: call.subject < RESERVED_PREFIX, asked)
+            return takewhile(lambda call: call.subject.startswith(RESERVED_PREFIX), behind)
+
+        if not self._stage("probes", {side: calls(side) for side in self._readers}, None):
+            return False
+        self._store.forget_probes()
+        return True
+
+    def _relations(self, wanted: Collection[Kind]) -> bool:
+        """Read what each device takes a call for: to what it is attached, and what to it.
+
+        Questions take turns, for each has a quota of its own, and all come in the order of the certificates.
+        """
+        asked: dict[Side, list[tuple[Question, ...]]] = {side: [] for side in self._readers}
+        for side, questions in asked.items():
+            if Kind.POLICY_ATTACHMENT in wanted:
+                by_policy = self.attachments_by(side) is Question.TARGETS_OF_POLICY
+                questions.append((Question.TARGETS_OF_POLICY,) if by_policy else _POLICIES_OF_TARGETS)
+            if Kind.THING_PRINCIPAL in wanted and not self._sample:
+                questions.append((self.principals_by(side),))
+        left = sum(self._store.left(side, one) for side, questions in asked.items() for one in chain(*questions))
+        calls = {side: _in_turn(self._about_each(side, row) for row in questions) for side, questions in asked.items()}
+        finished = self._stage("attachments", calls, left)
+        if finished and self._sample and Kind.THING_PRINCIPAL in wanted:
+            finished = self._sampled(self._sample)
+        return finished
 
     def _sampled(self, sample: Sample) -> bool:
         """Ask about some certificates alone, the same ones in both Regions."""
@@ -242,8 +293,12 @@ class Reading:
         for question, shared in questions:
             yield from self._about(side, question, on_both_sides=shared)
 
-    def _about(self, side: Side, question: Question, *, on_both_sides: bool = False) -> Iterator[Call]:
-        for subject in self._store.pending(side, question, on_both_sides=on_both_sides):
+    def _about_each(self, side: Side, questions: Iterable[Question]) -> Iterator[Call]:
+        for question in questions:
+            yield from self._about(side, question)
+
+    def _about(self, side: Side, question: Question, *, after: str = "", on_both_sides: bool = False) -> Iterator[Call]:
+        for subject in self._store.pending(side, question, after, on_both_sides=on_both_sides):
             yield Call(question, subject, self._store.token(side, question, subject) or "")
 
     def _stage(self, stage: str, calls: Mapping[Side, Iterator[Call]], expected: int | None) -> bool:
@@ -313,6 +368,12 @@ def _hand_over(
     answered: SimpleQueue[tuple[Lane, Call, Future[Answer]]], lane: Lane, call: Call, future: Future[Answer]
 ) -> None:
     answered.put((lane, call, future))
+
+
+def _in_turn(questions: Iterable[Iterator[Call]]) -> Iterator[Call]:
+    """Yield one call of each question after the other, until all are asked."""
+    rows = zip_longest(*questions)
+    return (call for row in rows for call in row if call is not None)
 
 
 def _unreadable(call: Call, error: TerminalError) -> Answer:

@@ -3,14 +3,14 @@
 Every kind has a lane of its own, and all lanes go on at the same time: the budgets of the APIs are independent of each
 other, so what one waits for, another need not. Order follows from need alone: a change that needs another resource has
 it made first, by whichever lane comes upon it first. Certificates and what is attached to them come in the order of
-the certificates, so that lanes keep abreast and hardly ever wait for each other.
+the certificates, and so do the policies that they need, so that lanes keep abreast and hardly ever wait for each other.
 
-What is slowest to read, which certificates are attached to which things, is followed while it is read. That is safe
-for what is created. What is deleted waits until all has been read, because only then is it known to be no more than
-the operator allows.
+What is slowest to read, which certificates are attached to which things and which policies to which certificates, is
+followed while it is read. That is safe for what is created. What is deleted waits until all has been read, because only
+then is it known to be no more than the operator allows.
 
     all read first       removals of relations - creations and updates - deprecations - deletions
-    principals followed  creations and updates - removals of principals - deprecations
+    relations followed   creations and updates - removals of relations - deprecations
 
 Every end is in the journal before its thread goes on, so a run that was ended, by whatever cause, is taken up.
 """
@@ -21,6 +21,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Protocol
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable, RetryableError
@@ -29,7 +30,7 @@ from iot_dr.model.differences import Pair
 from iot_dr.model.entities import ThingType
 from iot_dr.model.keys import SHADOW_KINDS, Key, Kind
 from iot_dr.model.regions import RegionPair, Side
-from iot_dr.model.standing import Ending, Planned, Settled, Standing, Step
+from iot_dr.model.standing import Ending, Planned, Settled, Standing
 from iot_dr.reconcile.dependencies import needs
 from iot_dr.reconcile.order import place
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits, ensure_few
@@ -37,6 +38,7 @@ from iot_dr.services.apply_change import ChangeApplier
 from iot_dr.services.comparison import compare
 from iot_dr.services.lanes import Claims, run_lanes
 from iot_dr.services.pending_changes import (
+    AllRead,
     Comparison,
     Following,
     Journal,
@@ -60,13 +62,12 @@ KINDS = (
     Kind.CERTIFICATE,
     Kind.THING_GROUP,
     Kind.THING,
-    Kind.POLICY_ATTACHMENT,
     Kind.GROUP_MEMBERSHIP,
 )
-"""Kinds with a lane from the beginning."""
+"""Kinds of which all is read before anything is written."""
 
-FOLLOWED = Kind.THING_PRINCIPAL
-ALL_KINDS = (*KINDS, FOLLOWED)
+FOLLOWED = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL)
+ALL_KINDS = (*KINDS, *FOLLOWED)
 
 RELATIONS = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP)
 DELETED_IN_ORDER = (
@@ -133,8 +134,9 @@ class Sync:
         """Apply what `plan` counted, and go on where an earlier run stopped.
 
         Args:
-            planned: what is to be done; without principals if they are followed.
-            following: the reading of principals, if it is under way. Nothing else may have to be deleted then.
+            planned: what is to be done; without what is followed.
+            following: the reading of attachments and principals, if it is under way. Nothing else may have to be
+                deleted then.
 
         Raises:
             UnsafePlan: more would be deleted than the limits allow; nothing of that was done.
@@ -149,11 +151,13 @@ class Sync:
         self._planned[Kind.THING_SHADOWS] = self._shadows.things
         if following is None:
             self._run(*(self._pending.unsettled(kind, makes_room) for kind in RELATIONS))
-            self._run(*(self._pending.unsettled(kind, is_made) for kind in ALL_KINDS), self._shadows.unsettled())
+            relations = [self._pending.unsettled(kind, is_made) for kind in FOLLOWED]
+            self._run(*self._lanes(AllRead()), *relations, self._shadows.unsettled())
         else:
-            self._planned[FOLLOWED] = self._ended[FOLLOWED]
-            followed = self._counted(self._pending.followed(FOLLOWED, following, self._stop))
-            self._run(*(self._pending.unsettled(kind, is_made) for kind in KINDS), followed, self._shadows.unsettled())
+            for kind in FOLLOWED:
+                self._planned[kind] = self._ended[kind]
+            relations = [self._counted(self._pending.followed(kind, following, self._stop)) for kind in FOLLOWED]
+            self._run(*self._lanes(following), *relations, self._shadows.unsettled())
             self._remove_followed()
         self._again()
         self._deprecate()
@@ -169,6 +173,14 @@ class Sync:
 
     # The phases
 
+    def _lanes(self, following: Following) -> Iterator[Iterator[Action]]:
+        for kind in KINDS:
+            made = self._pending.unsettled(kind, is_made)
+            if kind is Kind.POLICY:
+                # What is left of all then is updated, or attached to nothing.
+                made = chain(self._pending.policies_in_turn(following, self._stop), made)
+            yield made
+
     def _counted(self, changes: Iterator[Action]) -> Iterator[Action]:
         for change in changes:
             with self._lock:
@@ -179,14 +191,16 @@ class Sync:
         if self._stop.is_set():
             # Not all of it was read, so what is missing may not be gone.
             return
-        removed = self.plan((FOLLOWED,))
-        if removed.steps[FOLLOWED, Step.DELETE]:
+        for kind in FOLLOWED:
+            removed = self.plan((kind,))
             ensure_few(removed.deletes, removed.existing, self._limits, OVERRIDE)
-            self._planned[FOLLOWED] += removed.deletes
-            self._run(self._pending.unsettled(FOLLOWED, makes_room))
-            # An exclusive certificate has room for another thing now.
+        room = Counter(one.key.kind for kind in FOLLOWED for one in self._pending.unsettled(kind, makes_room))
+        if room:
+            self._planned += room
+            self._run(*(self._pending.unsettled(kind, makes_room) for kind in FOLLOWED))
+            # A certificate has room for another policy, or an exclusive one for another thing, now.
             self._forget(Ending.FAILED)
-            self._run(self._pending.unsettled(FOLLOWED, is_made))
+            self._run(*(self._pending.unsettled(kind, is_made) for kind in FOLLOWED))
 
     def _again(self) -> None:
         """Give what was left another chance: what it needs may be there by now, or the Region answer again."""
