@@ -153,7 +153,7 @@ def operator_environ(pair: Pair) -> dict[str, str]:
     return {
         **os.environ,
         **pair.emulator.client_environ(),
-        **pair.proxy.environ(("IOT", "SERVICE_QUOTAS")),
+        **pair.proxy.environ(("IOT", "IOT_DATA_PLANE", "SERVICE_QUOTAS")),
         **settings,
     }
 

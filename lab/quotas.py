@@ -11,10 +11,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from lab.counting import Call, Fault, Forward, Refusal
+
+SHADOWS = "Device Shadow API"
 
 _BY_RATE = {
     350: "DescribeThing",
@@ -33,8 +35,9 @@ _BY_RATE = {
 }
 DEFAULTS: Mapping[str, float] = MappingProxyType(
     {operation: float(rate) for rate, operations in _BY_RATE.items() for operation in operations.split()}
+    | {SHADOWS: 400.0}
 )
-"""Calls per second that AWS gives every account.
+"""Calls per second that AWS gives every account, and all calls of shadows together in most Regions.
 
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
 https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#fleet-indexing-limits
@@ -45,6 +48,10 @@ _OF_THE_INDEX = frozenset({"DescribeIndex", "GetIndexingConfiguration", "SearchI
 
 _ALIKE = {"ListThingPrincipalsV2": "ListThingPrincipals", "ListPrincipalThingsV2": "ListPrincipalThings"}
 """Calls for which AWS names no quota; each is taken to have one of its own, as high as the older call's."""
+
+_SHADOW_CALLS = frozenset({"GetThingShadow", "UpdateThingShadow", "DeleteThingShadow", "ListNamedShadowsForThing"})
+
+_NAMES = {SHADOWS: "Device Shadow API requests/second per account"}
 
 _LOWEST = 10.0
 
@@ -94,19 +101,23 @@ class Quotas:
         if call.service == "servicequotas":
             told = ((name, value) for name, value in self.per_second.items() if name not in _OF_THE_INDEX)
             return Told({"Quotas": [_quota(name, value) for name, value in told]})
-        if call.service != "iot":
+        shadows = call.operation in _SHADOW_CALLS
+        if call.service != "iot" and not shadows:
             return None
+        counted = replace(call, operation=SHADOWS) if shadows else call
         with self._lock:
-            now, rate = self.clock(), self._rate(call.operation)
-            bucket = self._buckets.setdefault(call, _Bucket(rate, rate, now))
+            now, rate = self.clock(), self._rate(counted.operation)
+            bucket = self._buckets.setdefault(counted, _Bucket(rate, rate, now))
             if bucket.takes(now):
                 return None
             self.refused[call] += 1
-            return Refusal(400, "ThrottlingException", "Rate exceeded")
+            return Refusal(429 if shadows else 400, "ThrottlingException", "Rate exceeded")
 
     def _rate(self, operation: str) -> float:
-        return self.per_second.get(_ALIKE.get(operation, operation), _LOWEST)
+        lowest = DEFAULTS[SHADOWS] if operation == SHADOWS else _LOWEST
+        return self.per_second.get(_ALIKE.get(operation, operation), lowest)
 
 
 def _quota(operation: str, value: float) -> dict[str, object]:
-    return {"ServiceCode": "iotcore", "QuotaName": f"{operation} API TPS", "Value": value, "Adjustable": True}
+    name = _NAMES.get(operation, f"{operation} API TPS")
+    return {"ServiceCode": "iotcore", "QuotaName": name, "Value": value, "Adjustable": True}

@@ -20,7 +20,7 @@ from lab.fleet import Device, Fleet
 from lab.operators import toolsrc
 from lab.pair import Pair
 from lab.quiet import unscheduled, untold
-from lab.quotas import DEFAULTS, Quotas
+from lab.quotas import DEFAULTS, SHADOWS, Quotas
 from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.observing import SECONDS, Ledger, certificate_status, is_whole, thing
@@ -37,7 +37,7 @@ class Operator:
         self._environ = {
             **os.environ,
             **pair.emulator.client_environ(),
-            **pair.proxy.environ(("IOT", "SERVICE_QUOTAS")),
+            **pair.proxy.environ(("IOT", "IOT_DATA_PLANE", "SERVICE_QUOTAS")),
             **toolsrc(pair),
         }
 
@@ -154,6 +154,21 @@ def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
     read = [at for at, call in enumerate(order) if call == Call("iot", "ListAttachedPolicies", pair.primary)]
     assert first_written < read[-1]
     assert len(read) >= len(devices)
+
+
+def test_shadows_are_looked_at_no_faster_than_their_quota_allows(pair: Pair, name: str, operator: Operator) -> None:
+    with_own_policies(pair, name, 20)
+    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: 10.0})
+    pair.proxy.reset()
+
+    with injected(pair.proxy, quotas):
+        result = operator.run("sync", "--apply")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    of_shadows = [call for call in pair.proxy.counts() if "Shadow" in call.operation]
+    made = sum(pair.proxy.counts()[call] for call in of_shadows)
+    assert made >= 4 * 20
+    assert sum(quotas.refused[call] for call in of_shadows) < made / 10
 
 
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(

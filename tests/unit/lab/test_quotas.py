@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from lab.counting import Call, CountingProxy, Refusal
-from lab.quotas import Quotas
+from lab.quotas import SHADOWS, Quotas
 
 REGISTER = Call("iot", "RegisterCertificateWithoutCA", "us-west-2")
 
@@ -58,6 +58,25 @@ def test_each_api_of_each_region_has_a_quota_of_its_own(clock: Clock) -> None:
 
     assert quotas(Call("iot", "RegisterCertificateWithoutCA", "us-east-1")) is None
     assert quotas(Call("iot", "GetPolicy", "us-west-2")) is None
+
+
+def test_all_calls_of_shadows_share_one_quota_in_a_region(clock: Clock) -> None:
+    quotas = Quotas({SHADOWS: 4.0}, clock)
+    read, written = (Call("iotdata", name, "us-west-2") for name in ("GetThingShadow", "UpdateThingShadow"))
+
+    assert passed(quotas, read, 3) == 3
+    assert passed(quotas, written, 3) == 1
+    assert quotas(read) == Refusal(429, "ThrottlingException", "Rate exceeded")
+    assert quotas(Call("iotdata", "GetThingShadow", "us-east-1")) is None
+    assert quotas.refused == {read: 1, written: 2}
+
+
+def test_shadows_have_the_quota_of_most_regions_if_none_is_given(clock: Clock) -> None:
+    assert passed(Quotas({}, clock), Call("iotdata", "GetThingShadow", "us-west-2"), 500) == 400
+
+
+def test_what_devices_publish_is_let_through(clock: Clock) -> None:
+    assert passed(Quotas(clock=clock), Call("iotdata", "Publish", "us-west-2"), 1000) == 1000
 
 
 def test_other_services_are_let_through(clock: Clock) -> None:

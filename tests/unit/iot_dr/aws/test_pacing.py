@@ -9,6 +9,7 @@ import pytest
 from botocore.config import Config
 
 from iot_dr.aws.pacing import paced
+from iot_dr.aws.quotas import SHADOWS
 from tests.endpoint import MISSING, Answer, Endpoint, Request
 
 THROTTLED = Answer({"message": "Rate exceeded"}, 400, "ThrottlingException")
@@ -35,10 +36,10 @@ def budgets() -> RememberingBudgets:
     return RememberingBudgets()
 
 
-def iot(endpoint: Endpoint) -> Any:
+def iot(endpoint: Endpoint, service: str = "iot") -> Any:
     config = Config(retries={"mode": "standard", "total_max_attempts": 3})
     return boto3.client(
-        "iot",
+        service,
         region_name="us-west-2",
         endpoint_url=endpoint.url,
         config=config,
@@ -62,6 +63,28 @@ def test_a_retry_of_the_sdk_waits_too_and_its_refusal_is_heard(budgets: Remember
     with Endpoint(lambda _request: answers.pop(0)) as endpoint:
         client = paced(iot(endpoint), budgets)
         client.describe_thing(thingName="pump-17")
+        client.close()
+
+    assert [what for what, _ in budgets.seen] == ["begin", "refused", "begin", "granted"]
+
+
+def test_calls_of_shadows_wait_for_the_one_budget_that_they_share(budgets: RememberingBudgets) -> None:
+    with Endpoint(lambda _request: Answer({"state": {}})) as endpoint:
+        client = paced(iot(endpoint, "iot-data"), budgets)
+        client.get_thing_shadow(thingName="pump-17")
+        client.update_thing_shadow(thingName="pump-17", payload=b"{}")
+        client.list_named_shadows_for_thing(thingName="pump-17")
+        client.close()
+
+    assert budgets.seen == [("begin", SHADOWS), ("granted", SHADOWS)] * 3
+
+
+def test_a_refused_call_of_a_shadow_is_heard(budgets: RememberingBudgets) -> None:
+    answers = [Answer({"message": "Rate exceeded"}, 429, "ThrottlingException"), Answer({"state": {}})]
+
+    with Endpoint(lambda _request: answers.pop(0)) as endpoint:
+        client = paced(iot(endpoint, "iot-data"), budgets)
+        client.get_thing_shadow(thingName="pump-17")
         client.close()
 
     assert [what for what, _ in budgets.seen] == ["begin", "refused", "begin", "granted"]

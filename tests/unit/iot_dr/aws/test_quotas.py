@@ -8,7 +8,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.quotas import DEFAULTS, ApiQuotas
+from iot_dr.aws.quotas import DEFAULTS, SHADOWS, SHARED, ApiQuotas
+from iot_dr.aws.shadows import REQUIRED_ACTIONS_TO_READ, REQUIRED_ACTIONS_TO_WRITE
 from iot_dr.errors import AccessDenied
 from iot_dr.model.quotas import ApiQuota
 from lab import quotas as lab_quotas
@@ -47,6 +48,15 @@ def test_what_aws_does_not_list_has_the_default_and_newer_calls_the_quota_of_the
 
     assert quotas["GetPolicy"] == ApiQuota("GetPolicy", 10, 10)
     assert quotas["ListThingPrincipalsV2"] == ApiQuota("ListThingPrincipalsV2", 40, 10)
+
+
+def test_calls_of_shadows_share_a_quota_that_is_named_otherwise(stub: Stubber) -> None:
+    raised = page(("Device Shadow API requests/second per account", 4000.0))
+    stub.add_response("list_service_quotas", raised, {"ServiceCode": "iotcore"})
+
+    assert ApiQuotas(stub.client).read()[SHADOWS] == ApiQuota(SHADOWS, 4000, 400)
+    both = REQUIRED_ACTIONS_TO_READ | REQUIRED_ACTIONS_TO_WRITE
+    assert {f"iot:{operation}" for operation in SHARED} == both
 
 
 def test_who_may_not_list_quotas_works_with_the_defaults_and_learns_why(stub: Stubber) -> None:

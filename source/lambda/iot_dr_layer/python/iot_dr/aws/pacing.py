@@ -1,7 +1,8 @@
 """Has every attempt of a client's calls wait for its budget, and tells the budget how AWS answered.
 
 It hangs on the client's own events, so readers and writers know nothing of it, and a retry that the SDK makes by itself
-is an attempt like any other: it waits its turn, and the refusal that led to it is heard.
+is an attempt like any other: it waits its turn, and the refusal that led to it is heard. Operations that share a quota
+share a budget.
 https://docs.aws.amazon.com/boto3/latest/guide/events.html
 """
 
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import convert
+from iot_dr.aws.quotas import SHARED
 from iot_dr.errors import Throttled
 
 _PERMIT = "iot_dr_permit"
@@ -33,11 +35,12 @@ def paced(client: Any, budgets: Budgets) -> Any:
     service = client.meta.service_model.service_id.hyphenize()
 
     def send(request: Any, operation_name: str, **_: Any) -> None:
-        request.context[_PERMIT] = (operation_name, budgets.begin(operation_name))
+        quota = SHARED.get(operation_name, operation_name)
+        request.context[_PERMIT] = (quota, budgets.begin(quota))
 
     def received(context: dict[str, Any], parsed_response: Mapping[str, Any] | None, **_: Any) -> None:
-        operation, begun = context.pop(_PERMIT)
-        budgets.end(operation, begun, refused=_refused(parsed_response))
+        quota, begun = context.pop(_PERMIT)
+        budgets.end(quota, begun, refused=_refused(parsed_response))
 
     # Before the signature, which AWS takes for a few minutes only.
     client.meta.events.register_first(f"request-created.{service}", send)

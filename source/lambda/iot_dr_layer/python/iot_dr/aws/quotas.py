@@ -1,7 +1,8 @@
 """Reads how many calls per second the account may make of each API of AWS IoT in one Region.
 
-Service Quotas names them `<operation> API TPS` under the service code `iotcore`.
+Service Quotas names them `<operation> API TPS` under the service code `iotcore`. All calls of shadows share one.
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#device-shadow-limits
 """
 
 from __future__ import annotations
@@ -19,6 +20,17 @@ REQUIRED_ACTIONS = frozenset({"servicequotas:ListServiceQuotas"})
 _SERVICE = "iotcore"
 _SUFFIX = " API TPS"
 
+SHADOWS = "Device Shadow API"
+"""What the calls of shadows share, devices' own over HTTP and MQTT included."""
+
+_NAMES = {"Device Shadow API requests/second per account": SHADOWS}
+"""Quotas that Service Quotas does not name by an operation."""
+
+SHARED: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("GetThingShadow", "UpdateThingShadow", "DeleteThingShadow", "ListNamedShadowsForThing"), SHADOWS)
+)
+"""Operations without a quota of their own, and the one that they share. AWS does not say whether lists count too."""
+
 
 def _each(per_second: float, *operations: str) -> Iterator[tuple[str, float]]:
     return ((operation, per_second) for operation in operations)
@@ -27,6 +39,7 @@ def _each(per_second: float, *operations: str) -> Iterator[tuple[str, float]]:
 DEFAULTS: Mapping[str, float] = MappingProxyType(
     dict(
         [
+            *_each(400, SHADOWS),
             *_each(350, "DescribeThing"),
             *_each(100, "CreateThing", "UpdateThing", "DeleteThing"),
             *_each(100, "AttachThingPrincipal", "DetachThingPrincipal"),
@@ -53,7 +66,8 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
 
 They stand in where Service Quotas cannot be read (an operator may lack the right, an endpoint may be missing) and for
 the APIs that it leaves out: it lists only quotas that have an applied value, and those of the index under another
-service code. A budget begins there and may rise.
+service code. A budget begins there and may rise. Of shadows it is the quota of most Regions; the largest admit 4,000
+calls a second.
 https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#fleet-indexing-limits
 """
 
@@ -77,10 +91,10 @@ class ApiQuotas:
         pages = self._client.get_paginator("list_service_quotas").paginate(ServiceCode=_SERVICE)
         with converted():
             told = {
-                quota["QuotaName"].removesuffix(_SUFFIX): float(quota["Value"])
+                _NAMES.get(quota["QuotaName"], quota["QuotaName"].removesuffix(_SUFFIX)): float(quota["Value"])
                 for page in pages
                 for quota in page["Quotas"]
-                if quota["QuotaName"].endswith(_SUFFIX)
+                if quota["QuotaName"].endswith(_SUFFIX) or quota["QuotaName"] in _NAMES
             }
         return _quotas({**DEFAULTS, **told})
 

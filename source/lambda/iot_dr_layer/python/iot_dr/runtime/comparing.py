@@ -82,6 +82,7 @@ class Comparison:
     resumed: bool
     client_of: Callable[..., Any]
     iot: Mapping[Side, Any]
+    shadows: Mapping[Side, IotDataShadows]
     selected: Callable[[], int] | None = None
     budgets: dict[Side, Budgets] = field(default_factory=dict)
 
@@ -122,16 +123,18 @@ def open_comparison(
         resumed = _begin(store, regions, settings)
         sides = {Side.PRIMARY: regions.primary, Side.SECONDARY: regions.secondary}
         budgets = {side: budgets_of(client_of, region) for side, region in sides.items()} if settings.paced else {}
-        iot = {side: client_of("iot", region, connections=settings.connections) for side, region in sides.items()}
-        for side, budget in budgets.items():
-            paced(iot[side], budget)
+
+        def clients_of(service: str) -> dict[Side, Any]:
+            made = partial(client_of, service, connections=settings.connections)
+            return {
+                side: paced(made(region), budgets[side]) if settings.paced else made(region)
+                for side, region in sides.items()
+            }
+
+        iot = clients_of("iot")
         together = on(exits.enter_context(ThreadPoolExecutor(settings.threads)))
         readers = {side: IotRegistryReader(iot[side], region, account) for side, region in sides.items()}
-        # The data plane's quotas are those of the devices, far above what a comparison asks for.
-        shadows = {
-            side: IotDataShadows(client_of("iot-data", region, connections=settings.connections))
-            for side, region in sides.items()
-        }
+        shadows = {side: IotDataShadows(one) for side, one in clients_of("iot-data").items()}
         selection = ShadowSelection(settings.replicate_shadows, settings.shadow_name_pattern)
         indexes = {side: IotShadowIndex(iot[side], region) for side, region in sides.items()}
         yield Comparison(
@@ -164,6 +167,7 @@ def open_comparison(
             resumed=resumed,
             client_of=client_of,
             iot=iot,
+            shadows=shadows,
             selected=partial(
                 read_selected,
                 _selected(settings.select, iot, sides),

@@ -131,8 +131,10 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
         _load(folder, store, settings)
         budgets = budgets_of(client_of, settings.region) if settings.paced else None
         iot = client_of("iot", settings.region, connections=CONNECTIONS)
+        data = client_of("iot-data", settings.region)
         if budgets:
             paced(iot, budgets)
+            paced(data, budgets)
         target = IotRegistryReader(iot, settings.region, account)
         stop = threading.Event()
         executor = exits.enter_context(ThreadPoolExecutor(reading.THREADS))
@@ -153,9 +155,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
             read=partial(_read_things, store, target, executor)
             if settings.things
             else partial(_read_all, store, IotFleetReader(iot, settings.region, account), progress, stop),
-            shadows=partial(_shadows, folder, settings, IotDataShadows(client_of("iot-data", settings.region)))
-            if settings.shadows
-            else lambda _: 0,
+            shadows=partial(_shadows, folder, settings, IotDataShadows(data)) if settings.shadows else lambda _: 0,
             uses=lambda: {settings.region: budgets.uses()} if budgets else {},
         )
 

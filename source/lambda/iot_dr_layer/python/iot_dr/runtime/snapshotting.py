@@ -71,10 +71,12 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Ma
         exits.enter_context(state)
         store = exits.enter_context(ComparisonStore(state.comparison))
         began = _begun(store, settings)
-        iot = client_of("iot", settings.region)
+        iot, data = (client_of(service, settings.region) for service in ("iot", "iot-data"))
         if settings.paced:
-            paced(iot, budgets_of(client_of, settings.region))
-        shadows = IotDataShadows(client_of("iot-data", settings.region))
+            budgets = budgets_of(client_of, settings.region)
+            paced(iot, budgets)
+            paced(data, budgets)
+        shadows = IotDataShadows(data)
         Reading(
             store,
             {SIDE: IotFleetReader(iot, settings.region, account, shadows)},

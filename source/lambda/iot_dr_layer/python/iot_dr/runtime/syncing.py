@@ -18,7 +18,6 @@ from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
 from iot_dr.aws.shadow_notes import DynamoDbShadowNotes
-from iot_dr.aws.shadows import IotDataShadows
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.files.journal import Journal
 from iot_dr.files.state_folder import default_folder
@@ -259,14 +258,14 @@ class _Wiring:
         )
 
     def _shadow_replication(self, dynamodb: Any, ledger: DynamoDbLedger) -> ShadowReplication:
-        comparison, regions = self.comparison, self.comparison.regions
+        comparison = self.comparison
         return ShadowReplication(
-            primary=IotDataShadows(comparison.client_of("iot-data", regions.primary)),
-            secondary=IotDataShadows(comparison.client_of("iot-data", regions.secondary)),
+            primary=comparison.shadows[Side.PRIMARY],
+            secondary=comparison.shadows[Side.SECONDARY],
             ledger=ledger,
             notes=DynamoDbShadowNotes(dynamodb, self.settings.ledger_table),
             control=DynamoDbControl(dynamodb, self.launched.control_table),
-            region=regions.secondary,
+            region=comparison.regions.secondary,
             clock=now,
             selection=self.launched.shadows,
         )
