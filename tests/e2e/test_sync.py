@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from lab.counting import Call, Fault, Refusal
 from lab.faults import injected
-from lab.fleet import Device, Fleet
+from lab.fleet import Device, Fleet, device_policy
 from lab.operators import toolsrc
 from lab.pair import Pair
 from lab.quiet import unscheduled, untold
@@ -85,15 +86,22 @@ def a_fleet(pair: Pair, fleet: Fleet, name: str, devices: int) -> list[Device]:
     return made
 
 
-def with_own_policies(pair: Pair, name: str, devices: int) -> list[Device]:
-    """Devices with a policy each, that replication has not seen."""
-    iot, made = pair.client("iot", pair.primary), []
-    with untold(pair):
-        for number in range(devices):
-            one = Fleet(iot, region=pair.primary, account=pair.account, policy_name=f"{name}-{number}")
-            one.prepare()
-            made.append(one.provision(f"{name}-{number}"))
-    return made
+@contextmanager
+def hardly_shared(pair: Pair, name: str) -> Iterator[int]:
+    """Have at least a policy for every certificate of the primary, and yield how many of those there are."""
+    clients = [pair.client("iot", region) for region in (pair.primary, pair.secondary)]
+    pages = clients[0].get_paginator("list_certificates").paginate()
+    certificates = sum(len(page["certificates"]) for page in pages)
+    policies = [f"{name}-spare-{number}" for number in range(certificates)]
+    for policy in policies:
+        clients[0].create_policy(policyName=policy, policyDocument=device_policy(pair.primary, pair.account))
+    try:
+        yield certificates
+    finally:
+        for client in clients:
+            for policy in policies:
+                with suppress(client.exceptions.ResourceNotFoundException):
+                    client.delete_policy(policyName=policy)
 
 
 def written(calls: Counter[Call], pair: Pair) -> Counter[str]:
@@ -129,46 +137,6 @@ def test_a_fleet_that_replication_never_saw_crosses(
     item = ledger(f"thing#{name}-0")
     assert item["state"] == "in_sync"
     assert "owned_at" in item
-
-
-def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
-    pair: Pair, name: str, operator: Operator
-) -> None:
-    certificates = pair.client("iot", pair.primary).get_paginator("list_certificates").paginate()
-    # So many that policies and certificates are about as many, whatever else the Region holds.
-    others = sum(len(page["certificates"]) for page in certificates)
-    devices = with_own_policies(pair, name, 40 + others // 2)
-    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), "ListAttachedPolicies": 10.0})
-    order: list[Call] = []
-
-    def seen(call: Call) -> Fault | None:
-        order.append(call)
-        return quotas(call)
-
-    with injected(pair.proxy, seen):
-        result = operator.run("sync", "--apply")
-
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert all(is_whole(pair, device) for device in devices)
-    first_written = order.index(Call("iot", "AttachPolicy", pair.secondary))
-    read = [at for at, call in enumerate(order) if call == Call("iot", "ListAttachedPolicies", pair.primary)]
-    assert first_written < read[-1]
-    assert len(read) >= len(devices)
-
-
-def test_shadows_are_looked_at_no_faster_than_their_quota_allows(pair: Pair, name: str, operator: Operator) -> None:
-    with_own_policies(pair, name, 20)
-    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: 10.0})
-    pair.proxy.reset()
-
-    with injected(pair.proxy, quotas):
-        result = operator.run("sync", "--apply")
-
-    assert result.returncode == 0, result.stdout + result.stderr
-    of_shadows = [call for call in pair.proxy.counts() if "Shadow" in call.operation]
-    made = sum(pair.proxy.counts()[call] for call in of_shadows)
-    assert made >= 4 * 20
-    assert sum(quotas.refused[call] for call in of_shadows) < made / 10
 
 
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(
@@ -348,3 +316,53 @@ def test_a_ledger_that_is_not_there_is_said_with_the_mend(operator: Operator, pa
 
     assert (result.returncode, result.stdout) == (2, "")
     assert f"there is no ledger no-such-table in {pair.secondary}; LEDGER_TABLE must" in result.stderr
+
+
+def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
+    pair: Pair, name: str, operator: Operator
+) -> None:
+    iot, devices = pair.client("iot", pair.primary), []
+    with untold(pair):
+        for number in range(12):
+            own = Fleet(iot, region=pair.primary, account=pair.account, policy_name=f"{name}-{number}")
+            own.prepare()
+            devices.append(own.provision(f"{name}-{number}"))
+    order: list[Call] = []
+
+    with hardly_shared(pair, name) as certificates:
+        # The reading takes some seconds, however many there are.
+        quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), "ListAttachedPolicies": certificates / 6})
+
+        def seen(call: Call) -> Fault | None:
+            order.append(call)
+            return quotas(call)
+
+        with injected(pair.proxy, seen):
+            result = operator.run("sync", "--apply")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert all(is_whole(pair, device) for device in devices)
+    read = [at for at, call in enumerate(order) if call == Call("iot", "ListAttachedPolicies", pair.primary)]
+    assert len(read) >= certificates
+    assert order.index(Call("iot", "AttachPolicy", pair.secondary)) < read[-1]
+
+
+def test_shadows_are_looked_at_no_faster_than_their_quota_allows(
+    pair: Pair, fleet: Fleet, name: str, operator: Operator
+) -> None:
+    devices = a_fleet(pair, fleet, name, 8)
+    pages = pair.client("iot", pair.primary).get_paginator("list_things").paginate()
+    things = sum(len(page["things"]) for page in pages)
+    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: things / 3})
+    pair.proxy.reset()
+
+    with injected(pair.proxy, quotas):
+        result = operator.run("sync", "--apply")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert all(is_whole(pair, device) for device in devices)
+    of_shadows = [call for call in pair.proxy.counts() if "Shadow" in call.operation]
+    made = sum(pair.proxy.counts()[call] for call in of_shadows)
+    # Of each thing the names of its shadows and the one without a name, in both Regions.
+    assert made >= 4 * len(devices)
+    assert sum(quotas.refused[call] for call in of_shadows) < made / 10
