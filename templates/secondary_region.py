@@ -44,7 +44,7 @@ def build(config: Config) -> Template:
     )
     _add_form(template, config)
     layer = add_layer(template)
-    ledger = _add_ledger(template)
+    ledger = add_ledger(template)
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-secondary-${Uuid}"))
     functions = _Functions(
         replicate=add_function(template, _replicate_resource(ledger), layer),
@@ -145,7 +145,7 @@ def _add_form(template: Template, config: Config) -> None:
     )
 
 
-def _add_ledger(template: Template) -> tables.Table:
+def add_ledger(template: Template) -> tables.Table:
     """Add the table that knows how each resource stands.
 
     It goes with its stack: DynamoDB keeps a backup of a deleted table for 35 days where point-in-time recovery was on.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.files import comparison_store
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import CACHE_KIB, WRITING_CACHE_KIB, ComparisonStore
 from iot_dr.model.differences import Difference, Pair, Sigil
 from iot_dr.model.entities import Certificate, CertificateStatus, Policy, PolicyAttachment, Thing, ThingPrincipal
 from iot_dr.model.keys import Kind, certificate_target, policy_key, thing_key
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
+from iot_dr.runtime.syncing import CONNECTIONS
 from tests.builders import a_certificate, a_dynamic_group, a_group, a_policy, a_thing
 
 THINGS = Call(Question.THINGS)
@@ -228,3 +231,22 @@ def test_a_file_of_another_format_is_begun_anew(path: Path, monkeypatch: pytest.
 
     with ComparisonStore(path) as store:
         assert store.number(Side.PRIMARY, Kind.THING) == 0
+
+
+def test_the_many_threads_of_a_sync_keep_little_in_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def remembering(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", remembering)
+    with ComparisonStore(path) as store:
+        reader = threading.Thread(target=store.number, args=(Side.PRIMARY, Kind.THING))
+        reader.start()
+        reader.join()
+        kept = [-connection.execute("PRAGMA cache_size").fetchone()[0] for connection in opened]
+
+    assert kept == [WRITING_CACHE_KIB, CACHE_KIB]
+    assert CONNECTIONS * CACHE_KIB <= 32 * 1024

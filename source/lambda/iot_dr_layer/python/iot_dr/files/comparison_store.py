@@ -44,8 +44,9 @@ FORMAT = 400 + len(KINDS)
 CHUNK = 1000
 """Rows that are read at once, so that no reading holds up a writer."""
 
-CACHE_KIB = 4 * 1024
-"""What sqlite may keep in memory for each thread."""
+CACHE_KIB = 256
+WRITING_CACHE_KIB = 4 * 1024
+"""What sqlite may keep in memory for each thread: a sync has a hundred that read, and hardly one that writes."""
 
 
 class ComparisonStore:
@@ -305,6 +306,9 @@ class ComparisonStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         database = self._database()
+        if not getattr(self._local, "writes", False):
+            self._local.writes = True
+            database.execute(f"PRAGMA cache_size = -{WRITING_CACHE_KIB}")
         with self._lock:
             database.execute("BEGIN IMMEDIATE")
             # Ends the transaction either way: kept whole, or not at all.
