@@ -66,6 +66,28 @@ def test_an_api_whose_quota_nobody_tells_begins_at_the_lowest_that_there_is(time
     assert [use.quota for use in budgets.uses()] == [UNKNOWN_QUOTA]
 
 
+def test_what_is_shared_with_others_never_takes_more_than_its_part() -> None:
+    budget = Budget(100.0, 0.0, most=50.0)
+    assert budget.rate == 50
+    budget.refuse(budget.take(0.0, 0.0), 0.1)
+    assert budget.rate == pytest.approx(50 * CUT)
+
+    rates = []
+    for number in range(10_000):
+        budget.grant(budget.take(0.0, number / 50))
+        rates.append(budget.rate)
+
+    assert max(rates) == rates[-1] == 50
+
+
+def test_a_budget_tells_its_whole_quota_and_the_rate_that_it_keeps(time: Time) -> None:
+    budgets = Budgets({"Shadows": 400.0}, time, time.wait, most={"Shadows": 200.0})
+
+    budgets.begin("Shadows")
+
+    assert [(use.quota, use.rate) for use in budgets.uses()] == [(400, 200)]
+
+
 def test_a_refusal_lowers_the_rate_by_a_tenth() -> None:
     budget = Budget(100.0, 0.0)
     taken = budget.take(0.0, 0.0)

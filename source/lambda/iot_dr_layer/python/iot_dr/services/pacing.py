@@ -11,10 +11,12 @@ more. It rises only while callers wait for it, because nothing else shows that m
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 Stopwatch = Callable[[], float]
 """Tells the seconds since some fixed moment; never goes back."""
@@ -48,12 +50,13 @@ _STEEPNESS = (1 - CUT) / SECONDS_BACK**3
 
 
 class Budget:
-    """One API's rate in one Region, in calls per second. Times are seconds of one stopwatch."""
+    """One API's rate in one Region, in calls per second, never above `most`. Times are seconds of one stopwatch."""
 
-    def __init__(self, quota: float, now: float) -> None:
-        self.rate = quota
+    def __init__(self, quota: float, now: float, most: float = math.inf) -> None:
+        self.rate = min(quota, most)
         self._quota = quota
-        self._refused_at_rate = quota
+        self._most = most
+        self._refused_at_rate = self.rate
         self._rising = 0.0
         self._seconds_back = 0.0
         self._next = now
@@ -97,7 +100,7 @@ class Budget:
         # What passes between two calls of a rate counts; what passes while nobody calls does not.
         self._rising += min(now - self._taken_at, 1 + 1 / self.rate)
         curve = _STEEPNESS * self._quota * (self._rising - self._seconds_back) ** 3
-        self.rate = max(self._refused_at_rate + curve, self._quota * LEAST)
+        self.rate = max(min(self._refused_at_rate + curve, self._most), self._quota * LEAST)
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,9 @@ class Use:
 class _Turnstile:
     """One API's budget with the callers that queue up for it: the first waits for its turn, the rest for the first."""
 
-    def __init__(self, operation: str, quota: float, stopwatch: Stopwatch, wait: Wait) -> None:
+    def __init__(self, operation: str, quota: float, most: float, stopwatch: Stopwatch, wait: Wait) -> None:
         self._operation, self._quota = operation, quota
-        self._budget = Budget(quota, stopwatch())
+        self._budget = Budget(quota, stopwatch(), most)
         self._stopwatch, self._wait = stopwatch, wait
         self._turn, self._lock = threading.Lock(), threading.Lock()
         self._calls, self._refused, self._waited = 0, 0, 0.0
@@ -159,12 +162,18 @@ class Budgets:
         quotas: calls per second by the name of the operation, for example `CreateThing`.
         stopwatch: how time passes.
         wait: how a caller waits.
+        most: what of some is taken at most, so that others who share the quota are not refused, such as devices.
     """
 
     def __init__(
-        self, quotas: Mapping[str, float], stopwatch: Stopwatch = time.monotonic, wait: Wait = time.sleep
+        self,
+        quotas: Mapping[str, float],
+        stopwatch: Stopwatch = time.monotonic,
+        wait: Wait = time.sleep,
+        *,
+        most: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        self._quotas = quotas
+        self._quotas, self._most = quotas, most
         self._stopwatch, self._wait = stopwatch, wait
         self._turnstiles: dict[str, _Turnstile] = {}
         self._lock = threading.Lock()
@@ -187,7 +196,8 @@ class Budgets:
         with self._lock:
             if operation not in self._turnstiles:
                 quota = self._quotas.get(operation, UNKNOWN_QUOTA)
-                self._turnstiles[operation] = _Turnstile(operation, quota, self._stopwatch, self._wait)
+                most = self._most.get(operation, math.inf)
+                self._turnstiles[operation] = _Turnstile(operation, quota, most, self._stopwatch, self._wait)
             return self._turnstiles[operation]
 
 
