@@ -192,6 +192,17 @@ def make_due(pair: Pair) -> int:
     return len(waiting)
 
 
+def converges(pair: Pair, done: Callable[[], bool], *tasks: str, seconds: float = 90.0) -> bool:
+    """Whether something comes to be: by itself, or after what the schedule does in its time, which is let come."""
+    for _ in range(4):
+        if until(done, seconds / 5):
+            return True
+        make_due(pair)
+        for task in tasks or ("retry",):
+            try_sweep(pair, task)
+    return until(done, seconds / 5)
+
+
 def changes_logged(pair: Pair, name: str) -> set[str]:
     """What the worker's log says that it changed of the resources with this name."""
     logs, group = pair.client("logs", pair.secondary), resource_of(pair, "ReplicateResourceLogGroup")

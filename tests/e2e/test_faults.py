@@ -12,7 +12,7 @@ from lab.faults import ALL_KINDS, FaultKind, FaultPlan, Outage
 from lab.fleet import Device, Fleet, device_policy
 from lab.pair import Pair
 from lab.waiting import until
-from tests.e2e.observing import Ledger, await_quiet, is_whole, make_due, sweep, thing, try_sweep
+from tests.e2e.observing import Ledger, await_quiet, converges, is_whole, make_due, sweep, thing
 
 DEVICES = 4
 PATIENCE = 90.0
@@ -43,19 +43,9 @@ def provision(pair: Pair, fleet: Fleet, name: str) -> list[Device]:
     return devices
 
 
-def converges(pair: Pair, devices: list[Device]) -> bool:
+def become_whole(pair: Pair, devices: list[Device]) -> bool:
     """Whether all devices are whole, with the schedule's help and no other."""
-
-    def whole() -> bool:
-        return all(is_whole(pair, device) for device in devices)
-
-    for _ in range(4):
-        if until(whole, PATIENCE / 4):
-            return True
-        make_due(pair)
-        try_sweep(pair, "retry")
-        try_sweep(pair)
-    return whole()
+    return converges(pair, lambda: all(is_whole(pair, device) for device in devices), "retry", "sweep")
 
 
 @pytest.mark.row("C2")
@@ -68,7 +58,7 @@ def test_one_kind_of_fault_on_three_calls_in_ten_converges(
 
     devices = provision(pair, fleet, name)
 
-    assert converges(pair, devices)
+    assert become_whole(pair, devices)
     assert sum(plan.injected.values()) > DEVICES
 
 
@@ -83,7 +73,7 @@ def test_all_kinds_of_faults_together_converge_within_a_bound_of_calls(
 
     devices = provision(pair, fleet, name)
 
-    assert until(lambda: all(is_whole(pair, device) for device in devices), PATIENCE) or converges(pair, devices)
+    assert until(lambda: all(is_whole(pair, device) for device in devices), PATIENCE) or become_whole(pair, devices)
     await_quiet(pair)
     assert sum(plan.injected.values()) > DEVICES
     assert sum(pair.proxy.counts().values()) <= BOUND * CALLS_PER_DEVICE * DEVICES
@@ -130,4 +120,4 @@ def test_a_secondary_that_was_away_catches_up(
 
     outage.give_back(pair.secondary)
 
-    assert until(lambda: thing(secondary, name) == ({"site": "south"}, ""), PATIENCE)
+    assert converges(pair, lambda: thing(secondary, name) == ({"site": "south"}, ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,15 +16,14 @@ from lab.waiting import until
 from tests.e2e.observing import (
     SECONDS,
     certificate_status,
+    converges,
     exists,
     is_whole,
     kept_records,
-    make_due,
     output,
     resource_of,
     sweep,
     thing,
-    try_sweep,
 )
 from tests.e2e.telling import as_one_batch
 
@@ -47,16 +46,6 @@ def provision(pair: Pair, name: str, count: int) -> list[tuple[Fleet, Device]]:
     return made
 
 
-def converges(pair: Pair, done: Callable[[], bool]) -> None:
-    """Wait until something is done: at once, or after what the schedule does each minute, and again a minute later."""
-    for _ in range(3):
-        if until(done, SECONDS / 3):
-            return
-        make_due(pair)
-        try_sweep(pair, "retry")
-    assert until(done, PATIENCE)
-
-
 @pytest.mark.parametrize("carried_out", [False, True], ids=["before", "after"])
 def test_a_worker_killed_at_any_of_its_writes_leaves_nothing_undone(
     pair: Pair, secondary: Any, name: str, carried_out: bool
@@ -65,7 +54,7 @@ def test_a_worker_killed_at_any_of_its_writes_leaves_nothing_undone(
     with injected(pair.proxy, writes):
         made = provision(pair, name, len(WRITES))
         devices = [device for _, device in made]
-        converges(pair, lambda: all(is_whole(pair, device) for device in devices))
+        assert converges(pair, lambda: all(is_whole(pair, device) for device in devices))
 
     def gone() -> bool:
         return all(
@@ -76,7 +65,7 @@ def test_a_worker_killed_at_any_of_its_writes_leaves_nothing_undone(
     with injected(pair.proxy, removals):
         for fleet, device in made:
             fleet.retire(device.thing_name)
-        converges(pair, gone)
+        assert converges(pair, gone)
 
     # A device is neither whole nor gone without each of these calls, and the first of each was the caller's end.
     assert (writes.killed, removals.killed) == (set(WRITES), set(REMOVALS))

@@ -183,4 +183,5 @@ def test_a_thing_that_the_snapshot_has_not_is_said(pair: Pair, device: Device, t
 
     result = iot_dr(pair, "restore", str(tmp_path / "s"), "--thing", "nobody", "--state", str(tmp_path))
 
-    assert (result.returncode, result.stderr) == (2, "error: the snapshot has no thing nobody\n")
+    told = "error: the snapshot has no thing nobody; its thing.jsonl names all it has\n"
+    assert (result.returncode, result.stderr) == (2, told)

@@ -338,7 +338,7 @@ def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
             return quotas(call)
 
         with injected(pair.proxy, seen):
-            result = operator.run("sync", "--apply")
+            result = operator.run("sync", "--apply", paced=True)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert all(is_whole(pair, device) for device in devices)
@@ -353,11 +353,11 @@ def test_shadows_are_looked_at_no_faster_than_their_quota_allows(
     devices = a_fleet(pair, fleet, name, 8)
     pages = pair.client("iot", pair.primary).get_paginator("list_things").paginate()
     things = sum(len(page["things"]) for page in pages)
-    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: things / 3})
+    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: float(things)})
     pair.proxy.reset()
 
     with injected(pair.proxy, quotas):
-        result = operator.run("sync", "--apply")
+        result = operator.run("sync", "--apply", paced=True)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert all(is_whole(pair, device) for device in devices)

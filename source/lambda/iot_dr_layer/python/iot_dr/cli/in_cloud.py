@@ -65,12 +65,12 @@ def run_in_cloud(  # noqa: PLR0913  # the options
     """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
     sync = CloudSync(settings)
     arn = sync.again(follow or sync.newest()) if redrive else follow or sync.start(apply=apply, at_once=at_once or 0)
-    click.echo(f"Following {arn}", err=True)
     go_on = (
         f"It goes on in the account. To watch it again: {context.command_path} --follow {arn}\n"
         f"To stop it: aws stepfunctions stop-execution --execution-arn {arn} --region {settings.secondary_region}"
     )
     with stoppable(lambda: go_on):
+        click.echo(f"Following {arn}", err=True)
         state = _watched(sync, arn)
     if state.run.apply or not state.succeeded:
         failures = tuple(sync.failures(state))
