@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lab.fleet import Device, Identity
@@ -214,7 +214,18 @@ def changes_logged(pair: Pair, name: str) -> set[str]:
 
 def kept_records(pair: Pair) -> str:
     """What the work bucket holds of records that could not be read or handled, as text."""
+    return "".join(text for _, text in _kept(pair))
+
+
+def drop_kept_records(pair: Pair, name: str) -> None:
+    """Delete from the work bucket what tells of this name."""
+    for key, text in _kept(pair):
+        if name in text:
+            pair.client("s3", pair.secondary).delete_object(Bucket=output(pair, "WorkBucketName"), Key=key)
+
+
+def _kept(pair: Pair) -> Iterator[tuple[str, str]]:
     s3, bucket = pair.client("s3", pair.secondary), output(pair, "WorkBucketName")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    return "".join(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys)
+    for key in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
+        yield key, s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()

@@ -13,7 +13,18 @@ import pytest
 from lab.fleet import Device, Fleet, device_policy
 from lab.pair import Pair
 from lab.waiting import until
-from tests.e2e.observing import SECONDS, Ledger, exists, is_whole, kept_records, ledger_of, make_due, sweep, thing
+from tests.e2e.observing import (
+    SECONDS,
+    Ledger,
+    drop_kept_records,
+    exists,
+    is_whole,
+    kept_records,
+    ledger_of,
+    make_due,
+    sweep,
+    thing,
+)
 from tests.e2e.telling import as_one_batch, item, store, thing_event
 
 pytestmark = pytest.mark.row("C4")
@@ -34,8 +45,8 @@ class Batch:
 
 
 @pytest.fixture(scope="module")
-def batch(pair: Pair) -> Batch:
-    """All kinds of poison between the events of sound things, handed over together."""
+def batch(pair: Pair) -> Iterator[Batch]:
+    """All kinds of poison between the events of sound things, handed over together; what was kept of it goes again."""
     stem, primary = f"batch-{time.time_ns()}", pair.client("iot", pair.primary)
     fleet = Fleet(primary, region=pair.primary, account=pair.account, policy_name=f"{stem}-policy")
     fleet.prepare()
@@ -51,7 +62,8 @@ def batch(pair: Pair) -> Batch:
             payload = {"attributes": attributes}
             primary.create_thing(thingName=name, thingTypeName=f"{stem}-type", attributePayload=payload)
         last = fleet.provision(f"{stem}-last")
-    return Batch(poison, [first, last], full, large)
+    yield Batch(poison, [first, last], full, large)
+    drop_kept_records(pair, stem)
 
 
 def _poisoned(pair: Pair, poison: dict[str, str]) -> Iterator[dict[str, Any]]:

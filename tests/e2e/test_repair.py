@@ -17,7 +17,7 @@ from lab.quiet import unscheduled, untold
 from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import iot_dr
-from tests.e2e.observing import SECONDS, certificate_status, is_whole, policies_of, thing
+from tests.e2e.observing import SECONDS, await_quiet, certificate_status, is_whole, policies_of, thing
 
 pytestmark = pytest.mark.row("T3", "T4")
 
@@ -105,6 +105,7 @@ def test_what_was_found_is_mended_and_nothing_else_and_then_both_hold_the_same(
     ours, theirs = (Shadows(pair.client("iot-data", region)) for region in (pair.primary, pair.secondary))
     ours.update(changed.thing_name, {"desired": {"interval": 60}}, "config")
     assert until(lambda: theirs.of(changed.thing_name) == ours.of(changed.thing_name), SECONDS)
+    await_quiet(pair)
     theirs.delete(changed.thing_name, "config")
     secondary.update_thing(thingName=changed.thing_name, attributePayload={"attributes": {"site": "elsewhere"}})
     secondary.update_certificate(certificateId=damaged.identity.certificate_id, newStatus="INACTIVE")

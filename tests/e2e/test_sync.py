@@ -24,7 +24,7 @@ from lab.quiet import unscheduled, untold
 from lab.quotas import DEFAULTS, SHADOWS, Quotas
 from lab.shadows import Shadows
 from lab.waiting import until
-from tests.e2e.observing import SECONDS, Ledger, certificate_status, is_whole, thing
+from tests.e2e.observing import SECONDS, Ledger, await_quiet, certificate_status, is_whole, thing
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove")
 
@@ -271,6 +271,7 @@ def test_a_shadow_that_the_secondary_lost_is_counted_and_comes_back(
     ours.update(name, {"reported": {"temperature": 21.5}})
     ours.update(name, {"desired": {"interval": 60}}, "config")
     assert until(lambda: is_whole(pair, device) and theirs.of(name) == ours.of(name), SECONDS)
+    await_quiet(pair)
     theirs.delete(name)
     theirs.delete(name, "config")
 

@@ -21,7 +21,7 @@ from lab.quiet import unscheduled
 from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import iot_dr, operator_environ
-from tests.e2e.observing import SECONDS, is_whole
+from tests.e2e.observing import SECONDS, await_quiet, is_whole
 
 Found = dict[str, Any]
 Verify = Callable[..., tuple[int, list[Found]]]
@@ -188,6 +188,7 @@ def test_a_shadow_that_differs_is_a_difference(pair: Pair, fleet: Fleet, name: s
     ours, theirs = (Shadows(pair.client("iot-data", region)) for region in (pair.primary, pair.secondary))
     ours.update(name, {"desired": {"rate": 1.5}}, "config")
     assert until(lambda: theirs.of(name) == ours.of(name), SECONDS)
+    await_quiet(pair)
     assert verify(*select)[0] == 0
 
     theirs.update(name, {"desired": {"rate": 2}}, "config")

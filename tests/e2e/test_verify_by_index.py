@@ -16,7 +16,7 @@ from lab.quiet import unscheduled
 from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import iot_dr
-from tests.e2e.observing import SECONDS
+from tests.e2e.observing import SECONDS, await_quiet
 
 pytestmark = pytest.mark.row("T3")
 
@@ -58,6 +58,7 @@ def things(pair: Pair, name: str, primary: Any, regions: dict[str, Shadows]) -> 
         ours.update(thing, {"desired": {"interval": number, "nested": {"rate": 0.5}}, "reported": {"tags": ["a"]}})
         ours.update(thing, {"reported": {"on": True}}, "config")
     assert until(lambda: all(theirs.of(thing) == ours.of(thing) for thing in names), SECONDS)
+    await_quiet(pair)
     return names
 
 
