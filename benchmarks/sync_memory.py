@@ -1,6 +1,6 @@
 """How much memory `iot-dr sync` takes, by the size of the fleet: a plan that reads everything, and an application.
 
-flock -x /tmp/pair.lock .venv/bin/python -m benchmarks.sync_memory [--things 2000 --things 20000] [--apply 2000]
+    .venv/bin/python -m benchmarks.sync_memory [--things 2000 --things 20000] [--apply 2000]
 
 The primary holds the fleet of `benchmarks/fill_regions.py`, perhaps with a policy for each device; the secondary holds
 nothing but a ledger, and the stack's parameters that the command reads. Shadows are off. Service Quotas tells of quotas

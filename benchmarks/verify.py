@@ -1,6 +1,6 @@
 """How long a verification takes, in how many calls and how much memory, beside one describe per resource.
 
-flock /tmp/pair.lock .venv/bin/python -m benchmarks.verify [--things 2000 --things 20000]
+    .venv/bin/python -m benchmarks.verify [--things 2000 --things 20000] [--latency 20]
 
 Both Regions hold the same fleet: each thing has a type, a group, a classic shadow, a named one and a certificate of its
 own, which has one of ten policies; both indexes hold both shadows. Each figure comes from a process of its own:
@@ -18,6 +18,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -56,6 +57,10 @@ WITHOUT_INDEX = 2000
 """Things of the largest fleet that is read without the index: that takes as many calls a thing in any."""
 
 ALL_SHADOWS = ShadowSelection()
+
+
+LATENCY = "BENCHMARK_LATENCY"
+"""Variable with the milliseconds that each call waits before it is sent, as it does on the way to AWS and back."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,11 @@ def _described(
 
 
 def _clients(service: str) -> dict[Side, Any]:
-    return {side: client(service, region, connections=2 * THREADS) for side, region in SIDES.items()}
+    made = {side: client(service, region, connections=2 * THREADS) for side, region in SIDES.items()}
+    seconds, never = float(os.environ.get(LATENCY, "0")) / 1000, threading.Event()
+    for one in made.values() if seconds else ():
+        one.meta.events.register("before-send", lambda **_: never.wait(seconds) or None)
+    return made
 
 
 def _peak() -> int:
@@ -176,7 +185,7 @@ def measured(what: str, things: int, environ: dict[str, str]) -> Measured:
     return Measured(**json.loads(answer.stdout))
 
 
-def rows(things: int) -> Iterator[tuple[str, Measured]]:
+def rows(things: int, latency: float) -> Iterator[tuple[str, Measured]]:
     """Fill both Regions with a fleet, and measure."""
     with tempfile.TemporaryDirectory() as folder:
         state = {"PERSIST_STATE": "1", "STATE_DIR": f"{folder}/state"}
@@ -187,7 +196,7 @@ def rows(things: int) -> Iterator[tuple[str, Measured]]:
             fill, env={**os.environ, **state}, check=True, text=True, input=make_identity("any").certificate_pem
         )
         with Emulator(Path(folder) / "emulator", environ=state) as emulator:
-            environ = {**emulator.client_environ(), "AWS_ENDPOINT_URL": emulator.endpoint_url}
+            environ = {**emulator.client_environ(), "AWS_ENDPOINT_URL": emulator.endpoint_url, LATENCY: str(latency)}
             for what, number in (
                 ("engine", things),
                 ("named", things),
@@ -202,8 +211,11 @@ def rows(things: int) -> Iterator[tuple[str, Measured]]:
 
 @click.command()
 @click.option("--things", multiple=True, type=int, default=[2_000, 20_000], show_default=True, help="Sizes of fleets.")
+@click.option(
+    "--latency", type=float, default=0.0, show_default=True, help="Milliseconds that every call takes longer."
+)
 @click.option("--measure", type=click.Choice(list(MEASURES)), hidden=True)
-def main(things: tuple[int, ...], measure: str | None) -> None:
+def main(things: tuple[int, ...], latency: float, measure: str | None) -> None:
     """Print a table row for every measurement."""
     if measure:
         print(json.dumps(asdict(MEASURES[measure](things[0]))))
@@ -212,7 +224,7 @@ def main(things: tuple[int, ...], measure: str | None) -> None:
     print("|---:|---|---:|---:|---:|---:|---:|")
     for fleet in things:
         rates: dict[str, float] = {}
-        for what, it in rows(fleet):
+        for what, it in rows(fleet, latency):
             rates[what] = it.things / it.seconds
             print(
                 f"| {fleet:,} | {what} | {it.things:,} | {it.seconds:.1f} | {it.things / it.seconds:,.0f} "
