@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from iot_dr.aws.failed_records import PREFIXES
 from lab.fleet import Device, Identity
 from lab.pair import Pair
 from lab.waiting import until
@@ -217,10 +218,10 @@ def kept_records(pair: Pair) -> str:
     return "".join(text for _, text in _kept(pair))
 
 
-def drop_kept_records(pair: Pair, name: str) -> None:
-    """Delete from the work bucket what tells of this name."""
+def drop_kept_records(pair: Pair, name: str = "") -> None:
+    """Delete from the work bucket what was kept of records and tells of this name, or all that was."""
     for key, text in _kept(pair):
-        if name in text:
+        if key.startswith(PREFIXES) and name in text:
             pair.client("s3", pair.secondary).delete_object(Bucket=output(pair, "WorkBucketName"), Key=key)
 
 
