@@ -79,7 +79,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what the product foresees ends as one line on stderr, never as a traceback."""
         try:
-            with stoppable(str):
+            with stoppable():
                 return super().invoke(ctx)
         except RegionUnavailable as error:
             click.echo(f"error: {error}; {UNREACHABLE}", err=True)

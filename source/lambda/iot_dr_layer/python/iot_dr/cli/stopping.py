@@ -15,8 +15,8 @@ STOPPED = 2
 
 
 @contextmanager
-def stoppable(go_on: Callable[[], str]) -> Iterator[None]:
-    """End a command that is stopped in this block; `go_on` tells what is left and how to go on, when it is known."""
+def stoppable(go_on: Callable[[], str] = str) -> Iterator[None]:
+    """End a command that is stopped in this block; `go_on` tells then what is left and how to go on, or nothing."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,7 @@
-"""How fast a command may call a Region: by the account's own quotas, or AWS's defaults where they cannot be read."""
+"""How fast a command may call a Region: by the account's own quotas, or AWS's defaults where they cannot be read.
+
+Of the one quota that devices use too it takes a part.
+"""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ class ComparisonSettings:
     earlier run has read. `certificate_mode` is the launch's own. A reading that has come to its end is kept if it began
     no longer ago than `keep_ended_for`, milliseconds, or if it is the one that began at `being_applied`. `connections`
     is how many threads may call a Region at once. `select` is a query for things; nothing but them and what hangs on
-    them is compared. `sample` is of how many certificates the things are read, 0 for all. `by_index`:
-    read shadows by the index of things where it holds them, and go on with a reading that does. The last two say which
-    shadows are compared.
+    them is compared. `sample` is of how many certificates the things are read, 0 for all. `by_index`: read shadows by
+    the index of things where it holds them, and go on with a reading that does. The last two say which shadows are
+    compared.
     """
 
     primary_region: str
