@@ -62,6 +62,8 @@ KINDS: Mapping[str, str] = {
     "thing_group": "Replicate thing group",
     "billing_group": "Replicate billing group",
     "group_membership": "Replicate membership",
+    "policy_attachment": "Replicate policy attachment",
+    "thing_principal": "Replicate principal",
 }
 SHADOW_KINDS: Mapping[str, str] = {
     "shadow": "Replicate shadow",

@@ -25,7 +25,8 @@ from iot_dr.model.entities import (
 )
 from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
-from iot_dr.model.outcomes import UNLINKED, Outcome, State
+from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, new_token
+from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Clock
 from iot_dr.reconcile.order import ordered
 
@@ -422,8 +423,28 @@ class _Note:
     outcome: Outcome | None = None
     attempts: int = 0
     next_attempt: int | None = None
+    waiting: bool = False
     source: tuple[str, int] = ("", 0)
     read_at: int = 0
+    marks: set[str] = field(default_factory=set)
+    noted_at: int = 0
+    closed_at: int = 0
+    checked_at: int = 0
+
+    @property
+    def standing(self) -> Standing:
+        """What it says of other writers."""
+        return Standing(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at)
+
+    def look_again(self, at: int, *, waiting: bool = False) -> None:
+        """Be due then, unless it is due at another time already."""
+        self.waiting = self.waiting or waiting
+        if self.next_attempt is None:
+            self.next_attempt = at
+
+    def rest(self) -> None:
+        """Be due no more."""
+        self.attempts, self.next_attempt, self.waiting = 0, None, False
 
 
 @dataclass
@@ -432,42 +453,133 @@ class InMemoryLedger:
 
     notes: dict[Key, _Note] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
+    _writers: Iterator[int] = field(default_factory=count)
 
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
         return frozenset(key for key in keys if key in self.notes and self.notes[key].owned_at is not None)
 
-    def intend(self, keys: Sequence[Key], at: int) -> None:
-        """Note, before creating them, that replication will own these."""
+    def begin(
+        self,
+        made: Collection[Key],
+        at: int,
+        *,
+        below: Collection[Key] = (),
+        began: int | None = None,
+        due: bool = True,
+        mark: Mark | None = None,
+    ) -> Mark:
+        """Mark what is about to be written, and note that replication will own what it makes."""
+        token = mark.token if mark else new_token(at, str(next(self._writers)))
+        keys = {*made, *below}
         for key in keys:
-            self.notes.setdefault(key, _Note()).owned_at = at
-
-    def forget(self, keys: Collection[Key], before: int) -> None:
-        """Drop the notes of resources that are gone."""
-        for key in keys:
-            note = self.notes.get(key)
-            if note is not None and (note.owned_at is None or note.owned_at < before):
-                del self.notes[key]
-
-    def revisit(self, keys: Collection[Key], at: int) -> None:
-        """Have each looked at by itself a minute after `at`."""
+            if began is not None and key in self.notes and self.notes[key].checked_at >= began:
+                raise Conflict(f"{key} was looked at by another")
         for key in keys:
             note = self.notes.setdefault(key, _Note())
-            note.outcome = Outcome(key, State.PENDING, UNLINKED, at=at)
-            note.next_attempt = at + pause(1)
+            note.marks.add(token)
+            if key in made:
+                note.owned_at = at
+            if due:
+                note.look_again(at + FENCE)
+        return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
 
-    def record(self, outcome: Outcome) -> None:
+    def own(self, key: Key, at: int) -> None:
+        """Note ownership alone, as the claim of a shadow does in the same table."""
+        self.notes.setdefault(key, _Note()).owned_at = at
+
+    def end(self, mark: Mark, keys: Collection[Key], at: int) -> None:
+        """Take a mark off these."""
+        for key in keys:
+            if (note := self.notes.get(key)) is None:
+                continue
+            alone = note.marks == {mark.token}
+            note.marks.discard(mark.token)
+            note.closed_at = at
+            if alone and not note.waiting and note.noted_at < mark.at:
+                note.rest()
+
+    def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
+        """Drop the notes of resources that are gone."""
+        for key in keys:
+            if (note := self.notes.get(key)) is None:
+                continue
+            sure = note.standing.certainty(before, mark.token if mark else "") is Certainty.SURE
+            if sure and (note.owned_at is None or note.owned_at < before):
+                del self.notes[key]
+            else:
+                note.noted_at = before
+                note.look_again(before + FENCE)
+
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Have each looked at by itself a minute after `at`, or sooner."""
+        for key in keys:
+            note = self.notes.setdefault(key, _Note())
+            note.noted_at = at
+            note.next_attempt = min(note.next_attempt or at + pause(1), at + pause(1))
+
+    def postpone(self, key: Key, now: int) -> bool:
+        """Count a try of what is due."""
+        note = self.notes.get(key)
+        if note is None or note.next_attempt is None or note.next_attempt > now:
+            return False
+        note.attempts += 1
+        note.next_attempt = now + pause(note.attempts)
+        return True
+
+    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
         """Note how a look ended."""
         note = self.notes.setdefault(outcome.key, _Note())
-        if outcome.source_id:
-            note.source = (outcome.source_id, outcome.source_version)
-        note.read_at = outcome.read_at or note.read_at
+        own = mark.token if mark else ""
+        began = outcome.read_at or outcome.at
+        certainty = note.standing.certainty(began, own)
+        if own in note.marks:
+            note.closed_at = outcome.at
+        if outcome.again:
+            note.marks.discard(own)
+            self._note_facts(note, outcome)
+            note.outcome, note.noted_at = outcome, outcome.at
+            if note.attempts == 0:
+                note.attempts, note.next_attempt = 1, outcome.at + pause(1)
+            note.waiting = True
+        elif certainty is Certainty.SURE:
+            note.marks.clear()
+            self._conclude(note, outcome)
+        else:
+            note.marks -= {own, *dead(note.marks, began)}
+            self._doubt(note, outcome, certainty)
+        if mark is not None:
+            self.end(mark, mark.keys - {outcome.key}, outcome.at)
+
+    def _conclude(self, note: _Note, outcome: Outcome) -> None:
+        if outcome.state is State.ABSENT:
+            self.notes[outcome.key] = _Note(closed_at=note.closed_at, checked_at=outcome.at)
+            return
+        self._note_facts(note, outcome)
         if outcome.partial:
             note.outcome = note.outcome or outcome
+            if not note.waiting:
+                note.rest()
             return
-        note.outcome = outcome
-        note.attempts = note.attempts + 1 if outcome.again else 0
-        note.next_attempt = outcome.at + pause(note.attempts) if outcome.again else None
+        note.outcome, note.noted_at = outcome, 0
+        note.rest()
+
+    def _doubt(self, note: _Note, outcome: Outcome, certainty: Certainty) -> None:
+        if outcome.state is not State.ABSENT:
+            self._note_facts(note, outcome)
+        if certainty is Certainty.OVERTAKEN:
+            return
+        note.checked_at = outcome.at
+        if outcome.state is not State.ABSENT:
+            note.outcome = note.outcome or outcome if outcome.partial else outcome
+        note.noted_at = outcome.at
+        note.look_again(outcome.at + (FENCE if note.marks else 0))
+
+    def _note_facts(self, note: _Note, outcome: Outcome) -> None:
+        note.checked_at = outcome.at
+        note.read_at = outcome.read_at or note.read_at
+        if outcome.source_id:
+            note.source = (outcome.source_id, outcome.source_version)
 
     def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
         """Return when the last reading of each began that was applied."""
@@ -478,7 +590,7 @@ class InMemoryLedger:
         return self.notes[key].source if key in self.notes else ("", 0)
 
     def due(self, now: int) -> Iterator[Key]:
-        """Yield what is to be tried again by now, longest waiting first."""
+        """Yield what is to be looked at again by now, longest waiting first."""
         waiting = [(note.next_attempt, key) for key, note in self.notes.items() if note.next_attempt is not None]
         return iter([key for due_at, key in sorted(waiting) if due_at <= now])
 
@@ -489,6 +601,12 @@ class InMemoryLedger:
     def move_cursor(self, name: str, to: str) -> None:
         """Note where a round stands."""
         self.cursors[name] = to
+
+    @property
+    def remembered(self) -> frozenset[Key]:
+        """What a test asks: of what more is known than that it is gone."""
+        blank = replace(_Note(), marks=set())
+        return frozenset(key for key, note in self.notes.items() if replace(note, closed_at=0, checked_at=0) != blank)
 
     def outcome(self, key: Key) -> Outcome | None:
         """What a test asks: how the last look at it ended."""

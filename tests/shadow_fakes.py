@@ -171,7 +171,7 @@ class InMemoryShadowNotes:
             if note.claims != over.claims:
                 raise Conflict(f"{key} was claimed")
             if owned_at is not None:
-                self.ledger.intend([key], owned_at)
+                self.ledger.own(key, owned_at)
             self.notes[key] = replace(
                 note,
                 claims=over.claims + 1,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.errors import Conflict
 from iot_dr.model.keys import Key, certificate_key, thing_key, thing_principal_key
+from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Ledger
 from lab.emulator import SECONDARY_REGION
@@ -46,13 +50,13 @@ def test_nothing_is_owned_before_it_was_intended(ledger: Ledger) -> None:
 
 
 def test_what_was_intended_is_owned(ledger: Ledger) -> None:
-    ledger.intend(KEYS[:2], 1)
+    ledger.begin(KEYS[:2], 1)
 
     assert ledger.owned(KEYS) == set(KEYS[:2])
 
 
 def test_recording_an_outcome_makes_nothing_owned_and_nothing_free(ledger: Ledger) -> None:
-    ledger.intend([THING], 1)
+    ledger.begin([THING], 1)
 
     ledger.record(an_outcome(THING))
     ledger.record(an_outcome(KEYS[1]))
@@ -63,28 +67,28 @@ def test_recording_an_outcome_makes_nothing_owned_and_nothing_free(ledger: Ledge
 def test_more_resources_than_one_call_takes_can_be_noted_and_asked_for(ledger: Ledger) -> None:
     keys = [thing_key(f"pump-{number}") for number in range(230)]
 
-    ledger.intend(keys, 1)
+    ledger.begin(keys, 1)
 
     assert ledger.owned(keys) == set(keys)
 
 
 def test_no_resources_are_no_call(ledger: Ledger) -> None:
-    ledger.intend([], 1)
+    ledger.begin([], 1)
     ledger.forget([], 1)
 
     assert ledger.owned([]) == frozenset()
 
 
 def test_what_is_forgotten_is_owned_no_more(ledger: Ledger) -> None:
-    ledger.intend(KEYS, 1)
+    ledger.end(ledger.begin(KEYS, 1), KEYS, 2)
 
-    ledger.forget(KEYS[:2], 2)
+    ledger.forget(KEYS[:2], 3)
 
     assert ledger.owned(KEYS) == {KEYS[2]}
 
 
 def test_what_was_intended_anew_meanwhile_is_not_forgotten(ledger: Ledger) -> None:
-    ledger.intend([THING], 5)
+    ledger.begin([THING], 5)
 
     ledger.forget([THING], 5)
 
@@ -92,9 +96,9 @@ def test_what_was_intended_anew_meanwhile_is_not_forgotten(ledger: Ledger) -> No
 
 
 def test_what_nobody_owns_can_be_forgotten_too(ledger: Ledger) -> None:
-    ledger.record(an_outcome(again=True))
+    ledger.record(an_outcome(at=1, again=True))
 
-    ledger.forget(KEYS, 1)
+    ledger.forget(KEYS, 2)
 
     assert list(ledger.due(10**12)) == []
 
@@ -113,11 +117,33 @@ def test_what_is_to_be_tried_again_is_due_after_a_minute(ledger: Ledger) -> None
 
 
 def test_the_pause_doubles_with_every_try(ledger: Ledger) -> None:
-    for at in (0, 1_000_000):
-        ledger.record(an_outcome(at=at, again=True))
+    ledger.record(an_outcome(at=0, again=True))
+
+    assert ledger.postpone(THING, 1_000_000)
+    ledger.record(an_outcome(at=1_000_100, again=True))
 
     assert list(ledger.due(1_000_000 + 2 * MINUTE - 1)) == []
     assert list(ledger.due(1_000_000 + 2 * MINUTE)) == [THING]
+
+
+def test_a_failure_that_no_try_led_to_leaves_the_pause_as_it_is(ledger: Ledger) -> None:
+    for at in (0, 10, 20, 30):
+        ledger.record(an_outcome(at=at, again=True))
+
+    assert list(ledger.due(MINUTE)) == [THING]
+
+
+def test_a_try_that_has_begun_is_not_begun_again(ledger: Ledger) -> None:
+    ledger.record(an_outcome(at=0, again=True))
+
+    assert [ledger.postpone(THING, now) for now in (MINUTE - 1, MINUTE, MINUTE + 1)] == [False, True, False]
+
+
+def test_what_does_not_wait_is_not_postponed(ledger: Ledger) -> None:
+    ledger.record(an_outcome())
+
+    assert not ledger.postpone(THING, 10**12)
+    assert not ledger.postpone(KEYS[1], 10**12)
 
 
 def test_a_success_begins_the_count_anew(ledger: Ledger) -> None:
@@ -162,14 +188,14 @@ def test_an_outcome_of_the_resource_alone_leaves_what_waits_waiting(ledger: Ledg
 def test_noting_ownership_leaves_what_waits_waiting(ledger: Ledger) -> None:
     ledger.record(an_outcome(again=True))
 
-    ledger.intend([THING], 1_000_500)
+    ledger.begin([THING], 1_000_500)
 
     assert list(ledger.due(1_000_000 + MINUTE)) == [THING]
     assert ledger.owned([THING]) == {THING}
 
 
 def test_what_is_to_be_looked_at_by_itself_is_due_after_a_minute(ledger: Ledger) -> None:
-    ledger.intend(KEYS, 1)
+    ledger.end(ledger.begin(KEYS, 1), KEYS, 2)
 
     ledger.revisit(KEYS[:2], 1_000_000)
 
@@ -196,7 +222,7 @@ def test_a_try_after_such_a_look_is_the_first(ledger: Ledger) -> None:
 
 
 def test_what_was_never_applied_has_no_source_version(ledger: Ledger) -> None:
-    ledger.intend([THING], 1)
+    ledger.begin([THING], 1)
 
     assert ledger.source_version(THING) == ("", 0)
     assert ledger.source_version(KEYS[1]) == ("", 0)
@@ -235,6 +261,214 @@ def test_what_is_forgotten_has_no_version_either(ledger: Ledger) -> None:
     assert ledger.source_version(THING) == ("", 0)
 
 
+# Marks: what somebody is writing
+
+
+BEGAN = 1_000_000
+"""When a reading begins."""
+LATER = 10**12
+
+
+def a_reading(key: Key = THING, *, began: int = BEGAN, at: int = BEGAN + 50, **fields: Any) -> Outcome:
+    return Outcome(key, State.IN_SYNC, "", at=at, read_at=began, **fields)
+
+
+def test_what_is_marked_is_looked_at_once_its_writer_must_have_died(ledger: Ledger) -> None:
+    ledger.begin([THING], BEGAN, below=[KEYS[1]])
+
+    assert list(ledger.due(BEGAN + FENCE - 1)) == []
+    assert set(ledger.due(BEGAN + FENCE)) == {THING, KEYS[1]}
+    assert ledger.owned(KEYS) == {THING}
+
+
+def test_a_mark_may_ask_for_no_look(ledger: Ledger) -> None:
+    ledger.begin([THING], BEGAN, due=False)
+
+    assert list(ledger.due(LATER)) == []
+
+
+def test_what_was_written_and_is_told_of_is_not_due(ledger: Ledger) -> None:
+    mark = ledger.begin(KEYS, BEGAN + 10)
+
+    ledger.record(a_reading(), mark)
+
+    assert list(ledger.due(LATER)) == []
+    assert ledger.owned(KEYS) == set(KEYS)
+
+
+def test_a_mark_that_is_taken_off_leaves_the_others_due(ledger: Ledger) -> None:
+    mark = ledger.begin(KEYS, BEGAN)
+
+    ledger.end(mark, [THING], BEGAN + 1)
+
+    assert set(ledger.due(LATER)) == set(KEYS[1:])
+
+
+def test_one_writer_may_mark_more_as_it_goes_on(ledger: Ledger) -> None:
+    first = ledger.begin([THING], BEGAN)
+
+    mark = ledger.begin([KEYS[1]], BEGAN + 5, mark=first)
+    ledger.record(a_reading(at=BEGAN + 10), mark)
+
+    assert mark.token == first.token
+    assert list(ledger.due(LATER)) == []
+
+
+def test_while_another_writes_a_look_that_finds_all_equal_has_another_come(ledger: Ledger) -> None:
+    ledger.begin([], BEGAN - 5, below=[THING], due=False)
+
+    ledger.record(a_reading())
+
+    assert list(ledger.due(BEGAN + 50 + FENCE - 1)) == []
+    assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
+
+
+def test_a_look_that_began_before_another_had_written_has_another_come_at_once(ledger: Ledger) -> None:
+    other = ledger.begin([], BEGAN - 5, below=[THING])
+    ledger.end(other, [THING], BEGAN + 5)
+
+    ledger.record(a_reading())
+
+    assert list(ledger.due(BEGAN + 50)) == [THING]
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_the_look_that_comes_then_ends_it(ledger: Ledger, partial: bool) -> None:
+    other = ledger.begin([], BEGAN - 5, below=[THING])
+    ledger.end(other, [THING], BEGAN + 5)
+    ledger.record(a_reading())
+
+    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150, partial=partial))
+
+    assert list(ledger.due(LATER)) == []
+
+
+def test_of_two_writers_the_one_that_ends_first_leaves_the_look_to_the_other(ledger: Ledger) -> None:
+    one = ledger.begin([THING], BEGAN + 5)
+    other = ledger.begin([THING], BEGAN + 6)
+
+    ledger.record(a_reading(at=BEGAN + 20), one)
+    assert list(ledger.due(LATER)) == [THING]
+
+    ledger.record(a_reading(at=BEGAN + 30), other)
+    assert list(ledger.due(LATER)) == [THING], "it read before the first had written"
+
+    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150))
+    assert list(ledger.due(LATER)) == []
+
+
+def test_who_takes_a_mark_off_leaves_the_look_that_another_asked_for(ledger: Ledger) -> None:
+    mark = ledger.begin([THING], BEGAN)
+    ledger.record(a_reading(began=BEGAN + 1, at=BEGAN + 2))
+
+    ledger.end(mark, [THING], BEGAN + 3)
+
+    assert list(ledger.due(LATER)) == [THING]
+
+
+def test_nobody_begins_to_write_what_another_has_concluded_about_since_it_was_read(ledger: Ledger) -> None:
+    ledger.record(a_reading(at=BEGAN))
+
+    with pytest.raises(Conflict):
+        ledger.begin([KEYS[1]], BEGAN + 10, below=[THING], began=BEGAN)
+
+    assert ledger.owned(KEYS) == frozenset()
+    assert list(ledger.due(LATER)) == []
+
+
+def test_what_was_seen_to_be_gone_since_it_was_read_is_not_written_either(ledger: Ledger) -> None:
+    ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN, read_at=BEGAN - 10))
+
+    with pytest.raises(Conflict):
+        ledger.begin([THING], BEGAN + 10, began=BEGAN)
+    ledger.begin([THING], BEGAN + 20, began=BEGAN + 15)
+
+    assert ledger.owned([THING]) == {THING}
+
+
+def test_of_what_is_gone_nothing_waits_and_nothing_is_owned(ledger: Ledger) -> None:
+    mark = ledger.begin([THING], BEGAN)
+    ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 10, read_at=BEGAN + 5), mark)
+
+    assert ledger.owned([THING]) == frozenset()
+    assert list(ledger.due(LATER)) == []
+
+
+def test_while_another_makes_it_what_is_gone_stays_owned_and_is_looked_at_again(ledger: Ledger) -> None:
+    ledger.begin([THING], BEGAN, due=False)
+
+    ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 10, read_at=BEGAN + 5))
+
+    assert ledger.owned([THING]) == {THING}
+    assert list(ledger.due(LATER)) == [THING]
+
+
+def test_while_another_makes_it_nothing_is_forgotten_and_it_is_looked_at_by_itself(ledger: Ledger) -> None:
+    ledger.begin([THING], BEGAN, due=False)
+
+    ledger.forget([THING], BEGAN + 5)
+
+    assert ledger.owned([THING]) == {THING}
+    assert list(ledger.due(LATER)) == [THING]
+
+
+def test_its_own_mark_keeps_nobody_from_forgetting(ledger: Ledger) -> None:
+    mark = ledger.begin([THING], BEGAN)
+
+    ledger.forget([THING], BEGAN + 5, mark)
+
+    assert ledger.owned([THING]) == frozenset()
+    assert list(ledger.due(LATER)) == []
+
+
+def test_a_writer_that_died_keeps_nobody_from_anything(ledger: Ledger) -> None:
+    ledger.begin(KEYS, BEGAN)
+    began = BEGAN + FENCE
+
+    ledger.record(a_reading(began=began, at=began + 10))
+    ledger.record(Outcome(KEYS[1], State.ABSENT, "", at=began + 10, read_at=began))
+    ledger.forget(KEYS[2:], began)
+
+    assert list(ledger.due(LATER)) == []
+    assert ledger.owned(KEYS) == {THING}
+
+
+def test_an_older_success_leaves_a_newer_failure_waiting(ledger: Ledger) -> None:
+    ledger.record(an_outcome(at=BEGAN + 10, again=True))
+
+    ledger.record(a_reading())
+
+    assert list(ledger.due(LATER)) == [THING]
+
+
+def test_what_was_noted_to_wait_meanwhile_is_not_forgotten(ledger: Ledger) -> None:
+    ledger.record(an_outcome(at=BEGAN + 10, again=True))
+
+    ledger.forget([THING], BEGAN)
+    ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 20, read_at=BEGAN))
+
+    assert list(ledger.due(LATER)) == [THING]
+
+
+def test_a_failure_takes_its_writers_mark_off(ledger: Ledger) -> None:
+    mark = ledger.begin(KEYS, BEGAN)
+    ledger.record(an_outcome(at=BEGAN + 10, again=True), mark)
+
+    ledger.record(a_reading(began=BEGAN + 20, at=BEGAN + 30))
+
+    assert list(ledger.due(LATER)) == []
+
+
+def test_what_is_made_anew_soon_after_is_known_again(ledger: Ledger) -> None:
+    ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN, read_at=BEGAN - 10))
+    mark = ledger.begin([THING], BEGAN + 20)
+
+    ledger.record(replace(a_copy(2), at=BEGAN + 30, read_at=BEGAN + 15), mark)
+
+    assert ledger.owned([THING]) == {THING}
+    assert ledger.source_version(THING) == ("id-1", 2)
+
+
 # Since when: what only the table tells
 
 
@@ -270,3 +504,17 @@ def test_an_outcome_of_the_resource_alone_dates_nothing(
     table.record(Outcome(THING, State.IN_SYNC, "", at=2, partial=True))
 
     assert since() == {"since_failed": 1}
+
+
+@pytest.mark.lab
+def test_what_is_known_of_what_is_gone_ends_by_itself_unless_it_is_made_anew(table: DynamoDbLedger) -> None:
+    def item() -> dict[str, Any]:
+        found = table._client.get_item(TableName="ledger", Key={"resource": {"S": str(THING)}})
+        return dict(found["Item"])
+
+    mark = table.begin([THING], BEGAN)
+    table.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 10, read_at=BEGAN + 5), mark)
+    assert item().keys() == {"resource", "checked_at", "closed_at", "expires"}
+
+    table.begin([THING], BEGAN + 20)
+    assert "expires" not in item()

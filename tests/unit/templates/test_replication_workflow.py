@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from iot_dr import errors
-from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS
+from iot_dr.model.keys import SHADOW_KINDS, Kind
 from templates import replication_workflow
 
 DEFINITION = replication_workflow.definition("arn:replicate", "arn:shadows", "arn:record")
@@ -18,7 +18,7 @@ TASKS = {name: state for name, state in (TOGETHER | ALONE).items() if state["Typ
 
 @pytest.mark.parametrize("place", BY_PLACE)
 def test_every_kind_that_can_be_looked_at_has_a_branch(place: str) -> None:
-    assert BRANCHES.keys() == {str(kind) for kind in ROOT_KINDS}
+    assert BRANCHES.keys() == {str(kind) for kind in Kind}
     conditions = {rule["Condition"]: rule["Next"] for rule in BY_PLACE[place][f"Which kind{place}"]["Choices"]}
     assert conditions == {
         f"{{% $states.input.looks[0].kind = '{kind}' %}}": f"{state}{place}" for kind, state in BRANCHES.items()
@@ -29,9 +29,7 @@ def test_every_kind_that_can_be_looked_at_has_a_branch(place: str) -> None:
 def test_shadows_are_replicated_by_the_function_of_their_stream(place: str) -> None:
     called = {kind: BY_PLACE[place][f"{state}{place}"]["Arguments"]["FunctionName"] for kind, state in BRANCHES.items()}
 
-    assert called == {
-        str(kind): "arn:shadows" if kind in SHADOW_KINDS else "arn:replicate" for kind in sorted(ROOT_KINDS)
-    }
+    assert called == {str(kind): "arn:shadows" if kind in SHADOW_KINDS else "arn:replicate" for kind in sorted(Kind)}
 
 
 def test_what_is_of_no_kind_is_recorded_as_failed() -> None:

@@ -5,7 +5,6 @@ import pytest
 from iot_dr.errors import EventError
 from iot_dr.model.keys import (
     RESERVED_PREFIX,
-    ROOT_KINDS,
     Key,
     Kind,
     billing_group_key,
@@ -59,10 +58,6 @@ def test_every_kind_has_a_key() -> None:
 def test_a_text_that_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(EventError, match="not a resource key"):
         Key.parse(text)
-
-
-def test_a_relation_without_an_event_of_its_own_cannot_be_asked_for() -> None:
-    assert {key.kind for key in KEYS if not key.other} | {Kind.GROUP_MEMBERSHIP} == ROOT_KINDS
 
 
 def test_the_health_checkers_names_are_reserved() -> None:

@@ -81,7 +81,7 @@ def test_a_complete_new_device_costs_eight_reads_five_writes_and_two_calls_of_th
         "secondary.policy": 1,
     }
     assert world.calls.to("writer") == ["writer.create"] * 5
-    assert world.calls.to("ledger") == ["ledger.intend", "ledger.record"]
+    assert world.calls.to("ledger") == ["ledger.begin", "ledger.record"]
 
 
 def test_its_settle_look_costs_two_reads() -> None:
@@ -274,7 +274,7 @@ def test_an_update_of_a_thing_reads_two_things_and_writes_one() -> None:
 
     world.look(THING, depth=Depth.OWN)
 
-    assert world.calls.made == ["secondary.thing", "primary.thing", "writer.update", "ledger.record"]
+    assert world.calls.made == ["secondary.thing", "primary.thing", "ledger.begin", "writer.update", "ledger.record"]
     assert world.secondary.entities == world.wanted
 
 
@@ -296,7 +296,7 @@ def test_a_thing_deleted_in_the_primary_is_deleted_in_the_secondary() -> None:
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.ABSENT
-    assert THING not in world.ledger.notes
+    assert THING not in world.ledger.remembered
 
 
 def test_a_device_deleted_with_its_certificate_and_policy_is_deleted_whole() -> None:
@@ -306,7 +306,7 @@ def test_a_device_deleted_with_its_certificate_and_policy_is_deleted_whole() -> 
     world.look(THING)
 
     assert world.secondary.entities == {}
-    assert world.ledger.notes == {}
+    assert not world.ledger.remembered
 
 
 def test_a_thing_deleted_and_made_anew_ends_as_the_primary_is() -> None:
@@ -401,14 +401,14 @@ def test_what_will_be_made_is_noted_as_owned_before_it_is_made() -> None:
 
     _new(world)
 
-    assert world.calls.made.index("ledger.intend") < world.calls.made.index("writer.create")
+    assert world.calls.made.index("ledger.begin") < world.calls.made.index("writer.create")
     assert world.ledger.owned(world.wanted.keys()) == world.wanted.keys()
 
 
 def test_a_note_made_anew_by_another_worker_is_kept() -> None:
     world = _replicated()
     world.primary.remove(THING)
-    world.calls.before = once("ledger.forget", lambda: world.ledger.intend([THING], world.clock()))
+    world.calls.before = once("ledger.forget", lambda: world.ledger.begin([THING], world.clock()))
 
     world.look(THING)
 
@@ -616,7 +616,7 @@ def test_a_thing_that_goes_while_its_certificate_is_awaited_is_forgotten_in_the_
     world.sweep.retry()
     world.run_workflow()
 
-    assert THING not in world.ledger.notes
+    assert THING not in world.ledger.remembered
 
 
 def test_the_plan_that_was_carried_out_is_handed_back() -> None:

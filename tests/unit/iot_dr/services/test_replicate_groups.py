@@ -104,7 +104,7 @@ def test_what_is_there_is_not_read_for_a_membership() -> None:
     assert world.calls.made == [
         "secondary.groups_of_thing",
         "primary.groups_of_thing",
-        "ledger.intend",
+        "ledger.begin",
         "writer.create",
         "ledger.record",
     ]
@@ -119,7 +119,7 @@ def test_a_membership_that_ends_is_taken_away() -> None:
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.ABSENT
-    assert IN_ROOM.key not in world.ledger.notes
+    assert IN_ROOM.key not in world.ledger.remembered
 
 
 def test_a_membership_that_ended_with_its_thing_is_forgotten() -> None:
@@ -129,7 +129,7 @@ def test_a_membership_that_ended_with_its_thing_is_forgotten() -> None:
     world.look(THING, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
-    assert IN_ROOM.key not in world.ledger.notes, "a later one of the customer's own would be taken for a copy"
+    assert IN_ROOM.key not in world.ledger.remembered, "a later one of the customer's own would be taken for a copy"
 
 
 def test_a_thing_moves_from_one_group_of_a_hierarchy_to_another() -> None:
@@ -167,7 +167,13 @@ def test_an_update_of_a_group_costs_two_reads_and_a_write() -> None:
 
     world.look(thing_group_key("site"), depth=Depth.OWN)
 
-    assert world.calls.made == ["secondary.thing_group", "primary.thing_group", "writer.update", "ledger.record"]
+    assert world.calls.made == [
+        "secondary.thing_group",
+        "primary.thing_group",
+        "ledger.begin",
+        "writer.update",
+        "ledger.record",
+    ]
     assert world.secondary.entities == world.wanted
 
 
@@ -179,7 +185,7 @@ def test_a_group_is_deleted_with_what_is_attached_to_it() -> None:
     world.look(thing_group_key("room"))
 
     assert world.secondary.entities == world.wanted
-    assert attachment.key not in world.ledger.notes
+    assert attachment.key not in world.ledger.remembered
 
 
 @pytest.mark.parametrize("order", [*permutations(("site", "floor", "room"))])

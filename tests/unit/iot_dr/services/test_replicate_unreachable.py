@@ -65,7 +65,7 @@ def test_a_new_thing_is_made_from_its_event() -> None:
     assert world.calls.to("secondary", "writer", "ledger") == [
         "secondary.thing",
         "secondary.thing",
-        "ledger.intend",
+        "ledger.begin",
         "writer.create",
         "ledger.record",
     ]
@@ -192,7 +192,7 @@ def test_a_thing_made_from_an_old_event_is_gone_when_the_primary_is_back() -> No
     _mend(world)
 
     assert world.secondary.entities == {}
-    assert world.ledger.notes == {}
+    assert not world.ledger.remembered
 
 
 def test_the_billing_group_that_no_event_carries_is_kept() -> None:

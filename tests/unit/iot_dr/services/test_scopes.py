@@ -9,6 +9,7 @@ from iot_dr.model.keys import (
     certificate_target,
     policy_attachment_key,
     policy_key,
+    shadow_key,
     thing_key,
     thing_principal_key,
     thing_type_key,
@@ -136,9 +137,19 @@ def test_a_policy_or_type_that_both_have_is_its_own_scope(key: Key) -> None:
     assert len(regions.calls.made) == 2
 
 
-def test_a_relation_cannot_be_read_by_itself() -> None:
-    with pytest.raises(ValueError, match="hangs on something else"):
-        Regions().read(thing_principal_key("pump-17", CERTIFICATE))
+def test_of_a_relation_that_is_looked_at_by_itself_one_list_is_read_in_each_region() -> None:
+    regions = Regions()
+    regions.primary.put(*a_device())
+
+    scope = regions.read(thing_principal_key("pump-17", CERTIFICATE))
+
+    assert set(scope.desired.entities) == scope.actual.absent == {thing_principal_key("pump-17", CERTIFICATE)}
+    assert regions.calls.made == ["secondary.principals_of_thing", "primary.principals_of_thing"]
+
+
+def test_what_is_no_part_of_the_registry_cannot_be_read() -> None:
+    with pytest.raises(ValueError, match="not of the registry"):
+        Regions().read(shadow_key("pump-17"))
 
 
 @pytest.mark.parametrize("number", range(1, 9))

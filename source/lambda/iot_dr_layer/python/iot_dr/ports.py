@@ -15,6 +15,7 @@ from iot_dr.model.differences import Pair
 from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, ThingGroup, ThingPrincipal, ThingType
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.looks import Look
+from iot_dr.model.marks import Mark
 from iot_dr.model.outcomes import Outcome
 from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.questions import Answer, Call, Question
@@ -184,17 +185,51 @@ class Ledger(Protocol):
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
 
-    def intend(self, keys: Sequence[Key], at: int) -> None:
-        """Note, before creating them, that replication will own these."""
+    def begin(  # noqa: PLR0913  # every caller names what it needs of these
+        self,
+        made: Collection[Key],
+        at: int,
+        *,
+        below: Collection[Key] = (),
+        began: int | None = None,
+        due: bool = True,
+        mark: Mark | None = None,
+    ) -> Mark:
+        """Mark, all at once, what is about to be written, and note that replication will own what it makes.
 
-    def forget(self, keys: Collection[Key], before: int) -> None:
-        """Drop the notes of resources that are gone, unless they were noted anew at or after `before`."""
+        Args:
+            made: what is about to be created.
+            at: the time, epoch milliseconds.
+            below: what else a look might draw a conclusion about that the write will make wrong.
+            began: when the reading began that the write rests on; None if it is read again after this.
+            due: have each looked at by itself if the mark is not taken off in time.
+            mark: the same writer's mark of before, which is to stand at these as well.
+
+        Raises:
+            Conflict: somebody has concluded about one of them since `began`.
+        """
+
+    def end(self, mark: Mark, keys: Collection[Key], at: int) -> None:
+        """Take a mark off these: what was written below them has ended."""
+
+    def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
+        """Drop the notes of resources that are gone.
+
+        What another is writing, or what was noted since `before`, is looked at by itself later instead.
+        """
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
         """Have each looked at by itself some time after `at`, if it is not forgotten before."""
 
-    def record(self, outcome: Outcome) -> None:
-        """Note how a look ended."""
+    def postpone(self, key: Key, now: int) -> bool:
+        """Count a try of what is due, and have it due again after a longer pause; tell whether it was due still."""
+
+    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+        """Note how a look ended, and take its mark off.
+
+        Where somebody else is writing, or has written since the reading began, another look stays noted. What was noted
+        to wait since then stays waiting.
+        """
 
     def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
         """Return when the last reading of each began that was applied, epoch milliseconds; without those never read."""

@@ -4,22 +4,41 @@ Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_
 `read_at` (when the last reading began that was applied), `source_id` and `source_version` (the primary's of the thing
 that was applied), and `owned_at` where replication created the resource. All times are epoch milliseconds. Of the
 `since_` attributes only that of the present state is there, which keeps the time of a change of state without reading
-the item first. Items that wait for another try also carry `attempts`, `retry_state` and `next_attempt`, the last two
-being the keys of the sparse index `by_state`.
+the item first.
+
+Items that are looked at again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
+`by_state`, and `noted_at`; those that wait for another try also `attempts`. `marks` holds the marks of those who are
+writing (`model.marks`), `closed_at` tells when one was taken off last. Of what is gone from both Regions `checked_at`
+and `closed_at` stay for a while; `expires` has DynamoDB drop them.
 """
 
 from __future__ import annotations
 
+import heapq
+import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from boto3.dynamodb.types import TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import call, code_of, converted
-from iot_dr.errors import Throttled
+from iot_dr.aws.ledger_updates import (
+    OF_OUTCOMES,
+    WAITING,
+    WRITING,
+    Update,
+    dated,
+    ended,
+    facts_of,
+    names,
+    since,
+    unchanged,
+)
+from iot_dr.errors import Conflict, Throttled
 from iot_dr.model.keys import Key
-from iot_dr.model.outcomes import UNLINKED, Outcome, State
+from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, new_token
+from iot_dr.model.outcomes import Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -37,18 +56,22 @@ SWEEP_REQUIRED_ACTIONS = frozenset(
 """What the schedule needs on the ledger's table, and on its index to query it."""
 
 INDEX = "by_state"
-WAITING = "waiting"
-"""The one value of `retry_state`: the index is sparse, so it holds what waits and nothing else."""
 
 FIRST_PAUSE = 60_000
 LONGEST_PAUSE = 24 * 3_600_000
 """Milliseconds between two tries of what failed or is unfinished: doubled each time, at most a day."""
 
+KEPT_AFTER_DELETION = 24 * 3600
+"""Seconds that the ledger knows when it last saw that a resource was gone: far longer than any look takes."""
+
 _CURSOR = "cursor#"
-_OF_WAITING = ("retry_state", "next_attempt", "attempts")
+_OF_RETRIES = ("retry_state", "next_attempt", "attempts")
+_OF_WAITING = (*_OF_RETRIES, "noted_at")
 _VERDICT = ("state", "reason")
 _BATCH = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
+_ROUNDS = 5
+"""Times that an item is looked at again because somebody else changed it between two calls."""
 
 
 class DynamoDbLedger:
@@ -85,78 +108,201 @@ class DynamoDbLedger:
                     found[Key.parse(item["resource"]["S"])] = int(item[attribute]["N"])
         return found
 
-    def intend(self, keys: Sequence[Key], at: int) -> None:
-        """Note, before creating them, that replication will own these; what else is noted of them stays.
+    def begin(  # noqa: PLR0913  # every caller names what it needs of these
+        self,
+        made: Collection[Key],
+        at: int,
+        *,
+        below: Collection[Key] = (),
+        began: int | None = None,
+        due: bool = True,
+        mark: Mark | None = None,
+    ) -> Mark:
+        """Mark what is about to be written, and note that replication will own what it makes; else nothing changes.
 
         Raises:
-            Conflict: another worker is noting one of them at this moment.
+            Conflict: a look at one of them was recorded since `began`, or another worker notes one at this moment.
         """
+        token = mark.token if mark else new_token(at, secrets.token_hex(4))
+        keys = sorted({*made, *below})
         for batch in _batched(keys, _BATCH):
-            notes = [{"Update": self._item(key) | _update({"owned_at": at})} for key in batch]
-            call(self._client.transact_write_items, TransactItems=notes)
+            notes = [self._beginning(key, token, at, made=key in made, began=began, due=due) for key in batch]
+            if len(notes) == 1:
+                call(self._client.update_item, **notes[0])
+            else:
+                call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
+        return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
 
-    def forget(self, keys: Collection[Key], before: int) -> None:
-        """Drop the notes of resources that are gone, unless another worker noted them anew at or after `before`."""
+    def _beginning(  # noqa: PLR0913  # one caller, by keyword
+        self, key: Key, token: str, at: int, *, made: bool, began: int | None, due: bool
+    ) -> dict[str, Any]:
+        update = Update(added={"marks": {token}}, removed=("expires",))
+        if made:
+            update.facts["owned_at"] = at
+        if due:
+            update.wait(WRITING, at + FENCE)
+        if began is None:
+            return self._item(key) | update.where()
+        return self._item(key) | update.where("attribute_not_exists(#checked_at) OR #checked_at < :began", began=began)
+
+    def end(self, mark: Mark, keys: Collection[Key], at: int) -> None:
+        """Take a mark off; with the last one goes the look that it asked for, unless somebody else needs it too."""
         for key in sorted(keys):
-            _held(
-                self._client.delete_item,
-                **self._item(key),
-                ConditionExpression="attribute_not_exists(owned_at) OR owned_at < :before",
-                ExpressionAttributeValues=_dynamo({":before": before}),
-            )
+            if not _held(self._client.update_item, **self._ending(key, mark, at)):
+                update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}})
+                _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
+
+    def _ending(self, key: Key, mark: Mark, at: int) -> dict[str, Any]:
+        update = Update(facts={"closed_at": at}, removed=("marks", *_OF_RETRIES))
+        condition = (
+            "#marks = :own AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
+            "AND (attribute_not_exists(#retry_state) OR #retry_state = :writing)"
+        )
+        return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, writing=WRITING)
+
+    def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
+        """Drop the notes of resources that are gone; what somebody else is about is looked at by itself later."""
+        for key in sorted(keys):
+            condition, values = unchanged(before, mark.token if mark else "")
+            condition += " AND (attribute_not_exists(#owned_at) OR #owned_at < :began)"
+            if self._delete(key, condition, values):
+                continue
+            item = self._read(key)
+            standing = _standing(item)
+            only_dead = standing.certainty(before, mark.token if mark else "") is Certainty.SURE
+            if only_dead and int(item.get("owned_at", 0)) < before:
+                condition, values = _as_seen(standing)
+                if self._delete(key, condition, values):
+                    continue
+            self._keep_for_later(key, before)
+
+    def _delete(self, key: Key, condition: str, values: Mapping[str, Any]) -> bool:
+        named = {"ExpressionAttributeValues": _dynamo({f":{name}": value for name, value in values.items()})}
+        return _held(
+            self._client.delete_item,
+            **self._item(key),
+            ConditionExpression=condition,
+            ExpressionAttributeNames=names((), condition),
+            **(named if values else {}),
+        )
+
+    def _keep_for_later(self, key: Key, at: int) -> None:
+        update = Update(facts={"noted_at": at})
+        update.wait(WRITING, at + FENCE)
+        _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
-        """Have each looked at by itself a minute after `at`; what else is noted of them stays.
+        """Have each looked at by itself a minute after `at`, or sooner; what else is noted of them stays.
 
         One write each: many workers may note the same policy at once, which a transaction would refuse.
         """
+        until = at + pause(1)
         for key in sorted(keys):
-            outcome = Outcome(key, State.PENDING, UNLINKED, at=at)
-            facts = _dated(outcome) | _due(at, attempts=1)
-            change = _update(facts, kept=_since(outcome), removed=_ended(outcome))
-            call(self._client.update_item, **self._item(key), **change)
+            update = Update(facts={"noted_at": at}, removed=("expires",))
+            update.wait(WRITING, until)
+            parameters = self._item(key) | update.where(
+                "attribute_not_exists(#next_attempt) OR #next_attempt <= :until", until=until
+            )
+            if not _held(self._client.update_item, **parameters):
+                sooner = Update(facts={"noted_at": at, "next_attempt": until})
+                call(self._client.update_item, **self._item(key), **sooner.where())
 
-    def record(self, outcome: Outcome) -> None:
-        """Note how a look ended; what asks for another look is due after a pause that doubles with every try."""
-        if outcome.partial:
-            call(self._client.update_item, **self._item(outcome.key), **_update(_facts(outcome), kept=_VERDICT))
-        elif outcome.again:
-            self._record_waiting(outcome)
-        else:
-            call(self._client.update_item, **self._item(outcome.key), **ending(outcome))
+    def postpone(self, key: Key, now: int) -> bool:
+        """Count a try of what is due, and have the next one come after a pause that is twice as long as the last.
 
-    def _record_waiting(self, outcome: Outcome) -> None:
-        """Note a try; how long the next one is off depends on how many there were, and most often there was none."""
-        item, facts = self._item(outcome.key), _dated(outcome)
-        first = facts | _due(outcome.at, attempts=1) | {"attempts": 1}
-        change = _update(first, kept=_since(outcome), removed=_ended(outcome))
-        if _held(self._client.update_item, **item, **change, ConditionExpression="attribute_not_exists(attempts)"):
-            return
-        change = _update(facts, kept=_since(outcome), removed=_ended(outcome), counted=("attempts",))
-        answer = call(self._client.update_item, **item, **change, ReturnValues="UPDATED_NEW")
+        Returns:
+            Whether it was due still.
+        """
+        update = Update(facts={"next_attempt": now + FIRST_PAUSE}, counted=("attempts",))
+        parameters = self._item(key) | update.where("#next_attempt <= :now", now=now)
+        try:
+            answer = call(self._client.update_item, **parameters, ReturnValues="UPDATED_NEW")
+        except Conflict:
+            return False
         attempts = int(answer["Attributes"]["attempts"]["N"])
-        call(self._client.update_item, **item, **_update(_due(outcome.at, attempts)))
+        if attempts > 1:
+            later = Update(facts={"next_attempt": now + pause(attempts)})
+            _held(self._client.update_item, **self._item(key), **later.where("attribute_exists(#retry_state)"))
+        return True
+
+    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+        """Note how a look ended, and take its mark off; what others are about keeps another look coming."""
+        others = frozenset[Key]() if mark is None else mark.keys - {outcome.key}
+        if outcome.again:
+            self._record_waiting(outcome, mark)
+        elif mark is not None and 0 < len(others) < _BATCH and self._record_with(outcome, mark, others):
+            return
+        else:
+            self._conclude(outcome, mark.token if mark else "")
+        if mark is not None and others:
+            self.end(mark, others, outcome.at)
+
+    def _record_with(self, outcome: Outcome, mark: Mark, others: Collection[Key]) -> bool:
+        """Record and take the mark off everywhere in one call, if nobody else is about any of it."""
+        notes = [self._item(outcome.key) | _concluding(outcome, mark.token)]
+        notes += [self._ending(key, mark, outcome.at) for key in sorted(others)]
+        try:
+            call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
+        except Conflict:
+            return False
+        return True
+
+    def _conclude(self, outcome: Outcome, own: str) -> None:
+        if _held(self._client.update_item, **self._item(outcome.key), **_concluding(outcome, own)):
+            return
+        for _ in range(_ROUNDS):
+            item = self._read(outcome.key)
+            update = _considered(outcome, own, item)
+            condition, values = _as_seen(_standing(item))
+            if _held(self._client.update_item, **self._item(outcome.key), **update.where(condition, **values)):
+                return
+        raise Conflict(f"what the ledger says of {outcome.key} kept changing")
+
+    def _record_waiting(self, outcome: Outcome, mark: Mark | None) -> None:
+        """Note that it waits; only `postpone` makes the pause longer, whatever comes in between."""
+        facts = dated(outcome) | {"noted_at": outcome.at}
+        closed: dict[str, Any] = {"closed_at": outcome.at} if mark else {}
+        deleted = {"marks": {mark.token}} if mark else {}
+        first = facts | closed | {"retry_state": WAITING, "next_attempt": outcome.at + pause(1), "attempts": 1}
+        removed = ("expires", *ended(outcome))
+        update = Update(facts=first, kept=since(outcome), removed=removed, deleted=deleted)
+        parameters = self._item(outcome.key) | update.where("attribute_not_exists(#attempts)")
+        if _held(self._client.update_item, **parameters):
+            return
+        update = Update(
+            facts=facts | closed | {"retry_state": WAITING}, kept=since(outcome), removed=removed, deleted=deleted
+        )
+        call(self._client.update_item, **self._item(outcome.key), **update.where())
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
-        item = call(self._client.get_item, **self._item(key), ConsistentRead=True).get("Item", {})
-        return str(item.get("source_id", {}).get("S", "")), int(item.get("source_version", {}).get("N", 0))
+        item = self._read(key)
+        return str(item.get("source_id", "")), int(item.get("source_version", 0))
+
+    def _read(self, key: Key) -> dict[str, Any]:
+        """Return an item with plain values; empty if there is none."""
+        found = call(self._client.get_item, **self._item(key), ConsistentRead=True).get("Item", {})
+        return {name: TypeDeserializer().deserialize(value) for name, value in found.items()}
 
     def _item(self, key: Key) -> dict[str, Any]:
         return {"TableName": self._table, "Key": _dynamo({"resource": str(key)})}
 
     def due(self, now: int) -> Iterator[Key]:
-        """Yield what is to be tried again by now, longest waiting first."""
+        """Yield what is to be looked at again by now, longest waiting first."""
+        found = heapq.merge(*(self._due(state, now) for state in (WAITING, WRITING)))
+        return (Key.parse(text) for _, text in found)
+
+    def _due(self, state: str, now: int) -> Iterator[tuple[int, str]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=INDEX,
-            KeyConditionExpression="retry_state = :waiting AND next_attempt <= :now",
-            ExpressionAttributeValues=_dynamo({":waiting": WAITING, ":now": now}),
+            KeyConditionExpression="retry_state = :state AND next_attempt <= :now",
+            ExpressionAttributeValues=_dynamo({":state": state, ":now": now}),
         )
         with converted():
             for page in pages:
                 for item in page["Items"]:
-                    yield Key.parse(item["resource"]["S"])
+                    yield int(item["next_attempt"]["N"]), str(item["resource"]["S"])
 
     def cursor(self, name: str) -> str:
         """Return where a round over the registry stands; empty at its start."""
@@ -169,13 +315,14 @@ class DynamoDbLedger:
             self._client.update_item,
             TableName=self._table,
             Key=_dynamo({"resource": _CURSOR + name}),
-            **_update({"position": to}),
+            **Update(facts={"position": to}).where(),
         )
 
 
 def ending(outcome: Outcome, **facts: Any) -> dict[str, Any]:
     """Return the parameters of the UpdateItem that notes an outcome which leaves nothing to try, and further facts."""
-    return _update(_dated(outcome) | facts, kept=_since(outcome), removed=(*_OF_WAITING, *_ended(outcome)))
+    removed = (*_OF_WAITING, *ended(outcome))
+    return Update(facts=dated(outcome) | facts, kept=since(outcome), removed=removed).where()
 
 
 def pause(attempts: int) -> int:
@@ -188,25 +335,85 @@ def pause(attempts: int) -> int:
     return min(FIRST_PAUSE << doublings, LONGEST_PAUSE)
 
 
-def _facts(outcome: Outcome) -> dict[str, Any]:
-    facts: dict[str, Any] = {"state": str(outcome.state), "reason": outcome.reason, "checked_at": outcome.at}
-    if outcome.lag is not None:
-        facts |= {"lag": outcome.lag, "applied_at": outcome.at}
-    if outcome.read_at:
-        facts["read_at"] = outcome.read_at
-    if outcome.event_id:
-        facts["event_id"] = outcome.event_id
-    if outcome.source_id:
-        facts |= {"source_id": outcome.source_id, "source_version": outcome.source_version}
-    return facts
+def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:
+    """Return the parameters of the UpdateItem that records an outcome if nobody else has been about the resource."""
+    condition, values = unchanged(began_of(outcome), own)
+    update = _sure(outcome, own)
+    if outcome.partial:
+        update.removed = ("expires", "marks", *_OF_RETRIES)
+        condition += " AND (attribute_not_exists(#retry_state) OR #retry_state = :writing)"
+        values = values | {"writing": WRITING}
+    return update.where(condition, **values)
 
 
-def _since(outcome: Outcome) -> tuple[str, ...]:
-    return (f"since_{outcome.state}",)
+def began_of(outcome: Outcome) -> int:
+    """Return when the reading began that an outcome rests on, epoch milliseconds."""
+    return outcome.read_at or outcome.at
 
 
-def _dated(outcome: Outcome) -> dict[str, Any]:
-    return _facts(outcome) | dict.fromkeys(_since(outcome), outcome.at)
+def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
+    """Return what to note where somebody else is, or was, about the resource too."""
+    standing, began = _standing(item), began_of(outcome)
+    gone = {own} | dead(standing.open, began)
+    certainty = standing.certainty(began, own)
+    if certainty is Certainty.SURE and not outcome.partial:
+        return _sure(outcome, own)
+    closed = {"closed_at": outcome.at} if own in standing.open else {}
+    update = Update(facts=closed, removed=("expires",), deleted={"marks": gone & standing.open})
+    if certainty is Certainty.SURE or certainty is Certainty.UNSURE:
+        _add_outcome(update, outcome)
+    elif outcome.state is not State.ABSENT:
+        update.facts |= {name: value for name, value in facts_of(outcome).items() if name not in _VERDICT}
+    if certainty is Certainty.UNSURE:
+        update.facts["noted_at"] = outcome.at
+        update.wait(WRITING, outcome.at + (FENCE if standing.open - gone else 0))
+    return update
+
+
+def _add_outcome(update: Update, outcome: Outcome) -> None:
+    if outcome.state is State.ABSENT:
+        update.facts["checked_at"] = outcome.at
+    elif outcome.partial:
+        update.facts |= facts_of(outcome)
+        update.kept = _VERDICT
+    else:
+        update.facts |= dated(outcome)
+        update.kept = since(outcome)
+        update.removed = (*update.removed, *ended(outcome))
+
+
+def _sure(outcome: Outcome, own: str) -> Update:
+    """Return what to note where nobody else is about the resource."""
+    closed = {"closed_at": outcome.at} if own else {}
+    if outcome.state is State.ABSENT:
+        kept = {"checked_at": outcome.at, "expires": outcome.at // 1000 + KEPT_AFTER_DELETION}
+        return Update(facts=kept | closed, removed=tuple(name for name in OF_OUTCOMES if name not in kept))
+    update = Update(facts=closed, removed=("expires", "marks"))
+    _add_outcome(update, outcome)
+    if not outcome.partial:
+        update.removed = (*update.removed, *_OF_WAITING)
+    return update
+
+
+def _standing(item: Mapping[str, Any]) -> Standing:
+    return Standing(
+        open=frozenset(item.get("marks", ())),
+        noted_at=int(item.get("noted_at", 0)),
+        closed_at=int(item.get("closed_at", 0)),
+        checked_at=int(item.get("checked_at", 0)),
+    )
+
+
+def _as_seen(standing: Standing) -> tuple[str, dict[str, Any]]:
+    """Return the condition that nobody has been about the resource since it was read, and its values."""
+    conditions, values = [], {}
+    for name, value in (("marks", set(standing.open)), ("noted_at", standing.noted_at)):
+        if value:
+            conditions.append(f"#{name} = :seen_{name}")
+            values[f"seen_{name}"] = value
+        else:
+            conditions.append(f"attribute_not_exists(#{name})")
+    return " AND ".join(conditions), values
 
 
 def _held(operation: Callable[..., Any], **parameters: Any) -> bool:
@@ -219,41 +426,6 @@ def _held(operation: Callable[..., Any], **parameters: Any) -> bool:
                 raise
             return False
     return True
-
-
-def _due(at: int, attempts: int) -> dict[str, Any]:
-    return {"retry_state": WAITING, "next_attempt": at + pause(attempts)}
-
-
-def _ended(outcome: Outcome) -> tuple[str, ...]:
-    return tuple(f"since_{state}" for state in State if state is not outcome.state)
-
-
-def _update(
-    facts: Mapping[str, Any],
-    *,
-    removed: Collection[str] = (),
-    kept: Collection[str] = (),
-    counted: Collection[str] = (),
-) -> dict[str, Any]:
-    """Return the parameters of an UpdateItem.
-
-    It sets facts (those `kept` only where there is none), takes attributes away and counts others up by one.
-    """
-    settings = [
-        f"#{name} = if_not_exists(#{name}, :{name})" if name in kept else f"#{name} = :{name}" for name in facts
-    ]
-    expression = "SET " + ", ".join(settings)
-    if removed:
-        expression += " REMOVE " + ", ".join(f"#{name}" for name in removed)
-    if counted:
-        expression += " ADD " + ", ".join(f"#{name} :one" for name in counted)
-    values = {f":{name}": value for name, value in facts.items()} | ({":one": 1} if counted else {})
-    return {
-        "UpdateExpression": expression,
-        "ExpressionAttributeNames": {f"#{name}": name for name in (*facts, *removed, *counted)},
-        "ExpressionAttributeValues": _dynamo(values),
-    }
 
 
 def _dynamo(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from iot_dr.aws import errors
-from iot_dr.aws.ledger import INDEX, WAITING
+from iot_dr.aws.ledger import INDEX
+from iot_dr.aws.ledger_updates import WAITING
 from iot_dr.errors import ConfigurationError, NotReadyYet, Throttled
 from iot_dr.model.keys import Key
 from iot_dr.model.ledger_items import LedgerItem

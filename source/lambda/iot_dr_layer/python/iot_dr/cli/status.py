@@ -17,7 +17,7 @@ from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_forma
 from iot_dr.cli.overviews import overview_as_json, screen_of
 from iot_dr.cli.tables import Counting, console, item_as_json, moment, state_text
 from iot_dr.errors import EventError
-from iot_dr.model.keys import ROOT_KINDS, Key, thing_key
+from iot_dr.model.keys import Key, Kind, thing_key
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.status import StatusEnvironment, status_of, watched
 from iot_dr.services.overview import Overview
@@ -44,14 +44,11 @@ class _ResourceKey(click.ParamType[Key]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Key:
         """Read it, or refuse it with the forms that there are."""
-        forms = ", ".join(f"{kind}#NAME" for kind in sorted(ROOT_KINDS))
+        forms = ", ".join(f"{kind}#NAME" for kind in sorted(Kind))
         try:
-            key = Key.parse(str(value))
+            return Key.parse(str(value))
         except EventError:
             self.fail(f"{value!r} is none of {forms}", param, ctx)
-        if key.kind not in ROOT_KINDS:
-            self.fail(f"{value!r} is never looked at by itself; ask for one of {forms}", param, ctx)
-        return key
 
 
 @click.command(

@@ -103,6 +103,11 @@ class Plan:
         return tuple(change for change in self.changes if isinstance(change, Create))
 
     @property
+    def updates(self) -> tuple[Update, ...]:
+        """Return the updates alone, in order."""
+        return tuple(change for change in self.changes if isinstance(change, Update))
+
+    @property
     def deletes(self) -> tuple[Delete, ...]:
         """Return the deletions alone, in order."""
         return tuple(change for change in self.changes if isinstance(change, Delete))

@@ -60,6 +60,11 @@ class RegistryEvent:
         """Tell whether the event says that the resource's own fields changed, and no more than that."""
         return self.operation == "UPDATED"
 
+    @property
+    def deleted(self) -> bool:
+        """Tell whether the event says that the resource was deleted."""
+        return self.operation == "DELETED"
+
 
 def decode(item: Mapping[str, Any]) -> RegistryEvent:
     """Read the event out of a table item, a mapping of plain values with `event_id` and `payload` (base64 of the JSON).

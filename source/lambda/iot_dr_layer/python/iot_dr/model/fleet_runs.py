@@ -28,8 +28,9 @@ bring theirs along."""
 THING_STAGES = (Kind.THING, Kind.THING_SHADOWS)
 """What a query for things selects; what they need and have attached comes with them."""
 
-AGAIN_STAGES = (*STAGES[:5], Kind.GROUP_MEMBERSHIP, *STAGES[5:], Kind.SHADOW)
-"""Whatever can have failed: events have some kinds looked at by themselves that come along with others here."""
+_RELATIONS = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP)
+AGAIN_STAGES = (*STAGES[:5], *_RELATIONS, *STAGES[5:], Kind.SHADOW)
+"""Whatever can have failed: some kinds are looked at by themselves that come along with others here."""
 
 BATCH_SECONDS = 4
 """What a batch is taken to last at most, to reckon how many are needed at once for a rate."""

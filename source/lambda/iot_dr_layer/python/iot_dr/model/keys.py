@@ -26,9 +26,6 @@ class Kind(enum.StrEnum):
     """All shadows of one thing, whatever their names."""
 
 
-ROOT_KINDS = frozenset(Kind) - {Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL}
-"""Kinds that can be looked at by themselves; the other relations hang on things, certificates and groups."""
-
 SHADOW_KINDS = frozenset({Kind.SHADOW, Kind.THING_SHADOWS})
 """Kinds that AWS keeps beside the registry; a shadow needs no thing."""
 

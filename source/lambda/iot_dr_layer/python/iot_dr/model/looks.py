@@ -14,7 +14,7 @@ from typing import Any, Self
 from iot_dr.errors import EventError
 from iot_dr.model.entities import Thing
 from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import ROOT_KINDS, Key, Kind
+from iot_dr.model.keys import Key, Kind
 
 LOOKS_PER_BATCH = 10
 """What one invocation of the worker takes side by side."""
@@ -89,8 +89,8 @@ class Look:
             EventError: kind or name is missing or not one that can be looked at.
         """
         kind, name = value.get("kind"), value.get("name")
-        if kind not in ROOT_KINDS or not isinstance(name, str) or not name:
-            raise EventError(f"cannot look at {kind!r} {name!r}: the kind must be one of {sorted(ROOT_KINDS)}")
+        if kind not in set(Kind) or not isinstance(name, str) or not name:
+            raise EventError(f"cannot look at {kind!r} {name!r}: the kind must be one of {sorted(Kind)}")
         carried = value.get("carried")
         return cls(
             key=Key(Kind(kind), name, str(value.get("other", ""))),
@@ -116,7 +116,7 @@ def coalesce(events: Iterable[RegistryEvent]) -> tuple[Look, ...]:
         key = event.key
         if event.created:
             created.add(key)
-        depth = Depth.OWN if event.updated else Depth.ATTACHMENTS
+        depth = _depth(event)
         depths[key] = max(depths.get(key, depth), depth, key=tuple(Depth).index)
         if key not in newest or event.timestamp >= newest[key].timestamp:
             newest[key] = event
@@ -131,6 +131,13 @@ def coalesce(events: Iterable[RegistryEvent]) -> tuple[Look, ...]:
         )
         for key, event in newest.items()
     )
+
+
+def _depth(event: RegistryEvent) -> Depth:
+    """Return how deep an event has one look: what was deleted may be there again, without what hung on it."""
+    if event.deleted:
+        return Depth.EVERYTHING
+    return Depth.OWN if event.updated else Depth.ATTACHMENTS
 
 
 def _thing_to_json(thing: Thing) -> dict[str, Any]:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from iot_dr.model.keys import Key
 
-UNLINKED = "what it was attached to has gone or let go of it; it may be next"
-"""Why something waits for a look of its own that no event will ask for."""
-
 
 class State(enum.StrEnum):
     """How a resource stands in the secondary Region."""

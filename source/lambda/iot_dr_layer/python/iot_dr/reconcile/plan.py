@@ -41,6 +41,7 @@ from iot_dr.model.entities import (
 )
 from iot_dr.model.keys import (
     Key,
+    Kind,
     certificate_key,
     key_of_target,
     policy_key,
@@ -59,7 +60,7 @@ def plan(
     changes: list[Change] = []
     for key in desired.keys | actual.keys:
         changes.extend(_changes(key, desired, actual, owned, mode))
-    return Plan(ordered(_with_types_taken_back(_possible(changes), actual)))
+    return Plan(ordered(_with_types_taken_back(_possible(_unblocked(changes)), actual)))
 
 
 def deletable(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
@@ -159,20 +160,48 @@ def _with_types_taken_back(changes: Iterable[Change], actual: Snapshot) -> list[
     return changes
 
 
+def _unblocked(changes: Iterable[Change]) -> list[Change]:
+    """Keep what AWS would not let go, since something hangs on it that replication did not attach and must not take."""
+    changes = list(changes)
+    holding = {key: change.key for change in changes if isinstance(change, Skip) for key in ends(change.key)}
+    return [
+        Skip(
+            change.key, f"absent in the primary, but {holding[change.key]} holds it in the secondary; detach that there"
+        )
+        if isinstance(change, Delete) and change.key in holding
+        else change
+        for change in changes
+    ]
+
+
+def ends(relation: Key) -> tuple[Key, ...]:
+    """Return what cannot be deleted as long as a relation is there; none for what is no relation.
+
+    A group goes with its members: https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
+    """
+    match relation.kind:
+        case Kind.POLICY_ATTACHMENT:
+            return policy_key(relation.name), key_of_target(relation.other)
+        case Kind.THING_PRINCIPAL:
+            return thing_key(relation.name), certificate_key(relation.other)
+        case _:
+            return ()
+
+
 def _possible(changes: Iterable[Change]) -> list[Change]:
     """Leave to the next reading what needs something that goes, or that is itself left to the next reading."""
     changes = ordered(changes)
     missing = {change.key for change in changes if isinstance(change, Delete)}
     possible = []
     for change in changes:
-        if missing.isdisjoint(_needs(change)):
+        if missing.isdisjoint(needs(change)):
             possible.append(change)
         elif isinstance(change, Create):
             missing.add(change.key)
     return possible
 
 
-def _needs(change: Change) -> tuple[Key, ...]:
+def needs(change: Change) -> tuple[Key, ...]:
     """Return what has to be there for the change to be applied, as far as it may go or be missing."""
     match change:
         case Create(desired=ThingGroup(parent=parent)):

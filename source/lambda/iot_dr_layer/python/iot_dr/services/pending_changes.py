@@ -171,9 +171,9 @@ class PendingChanges:
         if keys := [change.key for change in creations]:
             for _ in range(ROUNDS - 1):
                 with suppress(Conflict):
-                    self._ledger.intend(keys, self._clock())
+                    self._ledger.begin(keys, self._clock(), due=False)
                     return
-            self._ledger.intend(keys, self._clock())
+            self._ledger.begin(keys, self._clock(), due=False)
 
     def _noted(self, batch: Sequence[Action]) -> list[Action]:
         """Leave out what has ended, and note the ownership of what is created."""

@@ -1,26 +1,50 @@
-"""Brings one resource of the secondary to the primary's state: read, plan, apply, record.
+"""Brings one resource of the secondary to the primary's state: read, plan, mark, apply, record.
 
 Whoever asks for a look (an event, the schedule, an operator), the same steps follow, and they may be repeated, doubled
 and interrupted between any two calls: what is done is found done, what is missing is found missing.
+
+A write rests on a reading, and much may happen between the two. So before anything is written a mark is noted in the
+ledger, at all that the write is about, unless somebody has concluded about it since the reading began; and a look that
+finds another's mark, or finds that one was taken off since its own reading began, leaves another look noted.
+docs/adr/0015-marks-before-writes.md says why nothing is lost then.
 
 The pause before another look at a new device is returned, never slept: the workflow waits, no function does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from iot_dr.errors import Conflict, InvalidResource, NotReadyYet, RegionUnavailable
-from iot_dr.model.changes import Action, Create, Delete, Plan, Update
-from iot_dr.model.entities import BillingGroup, PolicyAttachment, Thing, ThingGroup, ThingPrincipal
-from iot_dr.model.keys import Key, Kind, certificate_key, certificate_target, policy_key
-from iot_dr.model.looks import Look
+from iot_dr.errors import Conflict, InvalidResource, IotDrError, NotReadyYet, RegionUnavailable, RetryableError
+from iot_dr.model.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
+from iot_dr.model.entities import (
+    BillingGroup,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.keys import (
+    Key,
+    Kind,
+    certificate_key,
+    certificate_target,
+    group_membership_key,
+    key_of_target,
+    policy_attachment_key,
+    policy_key,
+    thing_key,
+)
+from iot_dr.model.looks import Depth, Look
+from iot_dr.model.marks import Mark
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Clock, Ledger, RegistryReader, RegistryWriter
 from iot_dr.reconcile.just_in_time import without_unregistered
 from iot_dr.reconcile.order import waves
-from iot_dr.reconcile.plan import deletable, plan
+from iot_dr.reconcile.plan import deletable, needs, plan
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.scopes import Scope, ScopeReader
 from iot_dr.services.settling import DEFAULT_SETTLING, Attachments, Settling, attachments, complete, fingerprint, pause
@@ -41,6 +65,49 @@ class Replicated:
     plan: Plan
     next_look: Look
     pause: int = 0
+
+
+@dataclass
+class _Work:
+    """What one look has done so far.
+
+    Attributes:
+        key: the resource that is looked at.
+        depth: how much is read; everything once the resource itself was deleted, for what hung on it went along.
+        needs: what it needs in order to exist is read too.
+        began: when the last reading began.
+        scope: what the last reading found.
+        done: what was written.
+        skips: differences that stay.
+        touched: what was written; relations among it are read again, whatever they hang on by now.
+        deleted: what of it was deleted, and not made since.
+        refused: what AWS refused, whatever was tried.
+        mark: the mark in the ledger; None before anything is written.
+    """
+
+    key: Key
+    depth: Depth
+    needs: bool = False
+    began: int = 0
+    scope: Scope = field(default_factory=lambda: Scope(Snapshot(), Snapshot()))
+    done: list[Action] = field(default_factory=list)
+    skips: tuple[Skip, ...] = ()
+    touched: frozenset[Key] = frozenset()
+    deleted: frozenset[Key] = frozenset()
+    refused: dict[Key, IotDrError] = field(default_factory=dict)
+    mark: Mark | None = None
+
+    def ended(self, changes: Iterable[Action]) -> None:
+        """Note what was written."""
+        for change in changes:
+            self.done.append(change)
+            self.touched |= {change.key}
+            if not isinstance(change, Delete):
+                self.deleted -= {change.key}
+                continue
+            self.deleted |= {change.key}
+            if change.key == self.key:
+                self.depth = Depth.EVERYTHING
 
 
 class Replication:
@@ -89,7 +156,7 @@ class Replication:
             seen = self._attachments(look.key)
             if fingerprint(seen) == look.fingerprint:
                 return self._stood_still(look, seen, beside)
-        return self._changed(look, *self._reconcile(look), beside)
+        return self._changed(look, self._reconcile(look), beside)
 
     def _stood_still(self, look: Look, seen: Attachments, beside: int) -> Replicated:
         now = self._clock()
@@ -100,8 +167,8 @@ class Replication:
             outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
         return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
 
-    def _changed(self, look: Look, done: Plan, scope: Scope, read_at: int, beside: int) -> Replicated:
-        now = self._clock()
+    def _changed(self, look: Look, work: _Work, beside: int) -> Replicated:
+        now, scope, done = self._clock(), work.scope, Plan((*work.done, *work.skips))
         seen = attachments(scope.desired, look.key)
         source = scope.desired.entities.get(look.key)
         there = source is not None
@@ -120,66 +187,129 @@ class Replication:
             partial=not scope.whole and state is State.IN_SYNC,
             source_id=source.thing_id if isinstance(source, Thing) else "",
             source_version=source.version if isinstance(source, Thing) else 0,
-            read_at=read_at,
+            read_at=work.began,
         )
-        if state is not State.ABSENT:
-            self._ledger.record(outcome)
+        self._forget(work)
+        self._ledger.record(outcome, work.mark)
         wait = pause(look, seen, now, self._settling, beside) if there else 0
         return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
 
-    def _reconcile(self, look: Look) -> tuple[Plan, Scope, int]:
-        """Read, plan and apply until a reading confirms what no version guards.
-
-        Return all that was done, the last reading and when it began.
-        """
-        done: list[Action] = []
-        deleted: set[Key] = set()
-        needs = False
+    def _reconcile(self, look: Look) -> _Work:
+        """Read, plan and apply until a reading confirms what no version guards; raise what AWS refused, at the end."""
+        work = _Work(look.key, look.depth)
         for _ in range(ROUNDS):
-            started = self._clock()
-            scope = self._scopes.read(look.key, look.depth, needs=needs)
-            todo = self._plan(scope)
+            work.began = self._clock()
+            scope = self._scopes.read(look.key, work.depth, needs=work.needs, also=work.touched)
+            todo = self._plan(scope, work.refused)
             try:
-                self._apply(look.key, todo, deleted)
+                self._apply(todo, work)
             except Conflict:
                 continue
             except (NotReadyYet, InvalidResource):
                 # Something that it needs may be missing, or not be what it was: only a deeper reading tells.
-                if needs:
+                if work.needs:
                     raise
-                needs = True
+                work.needs = True
                 continue
-            done.extend(todo.actions)
             if not any(_needs_confirmation(change) for change in todo.actions):
-                # The resource itself too: a failure noted before it was gone would be tried again for ever.
-                self._forget({*deleted, look.key}, scope, started)
-                return Plan((*done, *todo.skips)), scope, started
+                work.scope, work.skips = scope, todo.skips
+                self._raise_refusal(work)
+                return work
             # The primary may have changed it between the reading and the write: only another reading tells.
         raise Conflict(f"{look.key} kept changing while it was looked at")
 
-    def _plan(self, scope: Scope) -> Plan:
+    def _plan(self, scope: Scope, refused: Mapping[Key, IotDrError]) -> Plan:
         desired, actual = scope.desired, scope.actual
         if self._just_in_time:
             desired, actual = without_unregistered(desired, actual)
         candidates = deletable(desired, actual)
         owned = self._ledger.owned(candidates) if candidates else frozenset()
-        return plan(desired, actual, owned=owned)
+        return _without(plan(desired, actual, owned=owned), refused)
 
-    def _apply(self, looked_at: Key, todo: Plan, deleted: set[Key]) -> None:
-        # Noted first: a worker that dies in between leaves a note too many, never a copy that nobody owns, and nothing
-        # that hangs on nothing and that nobody comes back to.
-        if todo.creates:
-            self._ledger.intend([change.key for change in todo.creates], self._clock())
-        if unlinked := _unlinked(todo) - {looked_at}:
+    def _apply(self, todo: Plan, work: _Work) -> None:
+        """Mark what is about to be written, and write it in waves; what AWS refuses keeps back only what needs it.
+
+        Raises:
+            RetryableError: the same may succeed later; all calls have ended.
+            InvalidResource: something may be missing that was not read yet.
+        """
+        if not todo.actions:
+            return
+        self._note_far_ends(todo, work)
+        work.mark = self._ledger.begin(
+            [change.key for change in todo.creates],
+            self._clock(),
+            below=_below(todo) | {work.key},
+            began=work.began,
+            mark=work.mark,
+        )
+        if unlinked := _unlinked(todo) - {work.key}:
             self._ledger.revisit(unlinked, self._clock())
         for wave in waves(todo.actions):
-            self._together(partial(write_one, self._writer), wave)
-            deleted.update(change.key for change in wave if isinstance(change, Delete))
+            possible = [change for change in wave if work.refused.keys().isdisjoint({change.key, *needs(change)})]
+            ended = self._together(self._written, possible)
+            work.ended(change for change, error in zip(possible, ended, strict=True) if error is None)
+            errors = {change.key: error for change, error in zip(possible, ended, strict=True) if error is not None}
+            self._judge(errors, todo, work)
 
-    def _forget(self, suspects: set[Key], scope: Scope, before: int) -> None:
-        gone = suspects - scope.desired.entities.keys() - scope.actual.entities.keys()
-        if gone:
-            self._ledger.forget(gone, before)
+    def _written(self, change: Action) -> IotDrError | None:
+        try:
+            write_one(self._writer, change)
+        except IotDrError as error:
+            return error
+        return None
+
+    def _judge(self, errors: Mapping[Key, IotDrError], todo: Plan, work: _Work) -> None:
+        """Raise what another try may mend; note what AWS refuses whatever is tried."""
+        for error in errors.values():
+            if isinstance(error, RetryableError):
+                raise error
+        for key, error in errors.items():
+            if isinstance(error, InvalidResource) and not work.needs:
+                raise error
+            if isinstance(error, InvalidResource) and any(isinstance(one.desired, ThingType) for one in todo.updates):
+                # Another look deprecated the type between the two writes.
+                raise Conflict(str(error)) from error
+            work.refused[key] = error
+
+    def _note_far_ends(self, todo: Plan, work: _Work) -> None:
+        """Have what hangs on a root looked at by itself, where the root comes or goes without it.
+
+        A policy, group or billing group that is made by a look of its own was missing, and so may be all that hangs on
+        it, which no list shows.
+        """
+        key, far = work.key, frozenset[Key]()
+        for change in todo.actions:
+            if change.key != key:
+                continue
+            match change:
+                case Create(desired=Policy(name=name)):
+                    far = frozenset(policy_attachment_key(name, one) for one in self._primary.targets_of(name))
+                case Create(desired=ThingGroup(name=name, query="")):
+                    far = frozenset(group_membership_key(name, one) for one in self._primary.things_of_group(name))
+                case Create(desired=BillingGroup(name=name)):
+                    far = frozenset(map(thing_key, self._primary.things_of_billing_group(name)))
+                case Delete(actual=BillingGroup(name=name)):
+                    far = frozenset(map(thing_key, self._secondary.things_of_billing_group(name)))
+        if far := frozenset(one for one in far if not one.reserved) - work.touched:
+            self._ledger.revisit(far, self._clock())
+
+    def _raise_refusal(self, work: _Work) -> None:
+        """Raise what AWS refused, now that all that does not need it is done."""
+        if not work.refused:
+            return
+        if work.mark:
+            self._ledger.end(work.mark, work.mark.keys, self._clock())
+        raise next(iter(work.refused.values()))
+
+    def _forget(self, work: _Work) -> None:
+        """Drop the notes of what is gone from both Regions; how the resource itself stands is recorded."""
+        desired, actual = work.scope.desired, work.scope.actual
+        unread = work.deleted - desired.entities.keys() - actual.entities.keys()
+        if gone := (unread | (work.touched & desired.absent & actual.absent)) - {work.key}:
+            self._ledger.forget(gone, work.began, work.mark)
+            if work.mark:
+                work.mark = replace(work.mark, keys=work.mark.keys - gone)
 
     def _attachments(self, thing: Key) -> Attachments:
         certificates = sorted(one.certificate_id for one in self._primary.principals_of_thing(thing.name))
@@ -191,16 +321,18 @@ class Replication:
         carried = look.carried
         if carried is None:
             return
+        work = _Work(look.key, look.depth, needs=True, began=self._clock())
         found = self._secondary.thing(carried.name)
         if found is None:
-            self._apply(look.key, Plan((Create(carried, PRIMARY_UNREACHABLE),)), set())
+            self._apply(Plan((Create(carried, PRIMARY_UNREACHABLE),)), work)
         else:
             known_id, known_version = self._ledger.source_version(look.key)
             wanted = replace(carried, billing_group=found.billing_group)
             newer = known_id == carried.thing_id and carried.version > known_version
             if not newer or wanted == found:
                 return
-            self._apply(look.key, Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), set())
+            self._apply(Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), work)
+        self._raise_refusal(work)
         now = self._clock()
         outcome = Outcome(
             look.key,
@@ -213,7 +345,34 @@ class Replication:
             source_id=carried.thing_id,
             source_version=carried.version,
         )
-        self._ledger.record(outcome)
+        self._ledger.record(outcome, work.mark)
+
+
+def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:
+    """Leave out what AWS has refused once, and what needs it."""
+    if not refused:
+        return found
+    left = (change for change in found.changes if refused.keys().isdisjoint({change.key, *needs(change)}))
+    return Plan(tuple(left))
+
+
+def _below(todo: Plan) -> frozenset[Key]:
+    """Return all that a look at it might draw a wrong conclusion about while a plan is applied.
+
+    Who looks at a device or a certificate concludes about what is attached to it too. Of a policy nobody concludes what
+    it is attached to, unless it is about to go.
+    """
+    found = set[Key]()
+    for change in todo.actions:
+        found.add(change.key)
+        match change.key:
+            case Key(kind=Kind.POLICY_ATTACHMENT, other=target):
+                found.add(key_of_target(target))
+            case Key(kind=Kind.THING_PRINCIPAL, name=thing, other=certificate):
+                found |= {thing_key(thing), certificate_key(certificate)}
+            case Key(kind=Kind.GROUP_MEMBERSHIP, other=thing):
+                found.add(thing_key(thing))
+    return frozenset(found)
 
 
 def _unlinked(todo: Plan) -> frozenset[Key]:
@@ -233,7 +392,10 @@ def _needs_confirmation(change: Action) -> bool:
     match change:
         case Delete():
             return True
-        case Update(desired=Thing() | ThingGroup() | BillingGroup()):
+        case Update(desired=Thing(billing_group=wanted), actual=Thing(billing_group=found)):
+            # Two calls, of which the second has no version.
+            return wanted != found
+        case Update(desired=ThingGroup() | BillingGroup()):
             return False
         case _:
             return isinstance(change, Update)

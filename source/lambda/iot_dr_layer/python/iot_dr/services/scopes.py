@@ -11,7 +11,7 @@ No more is read than a plan needs: what does not exist has nothing attached, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -33,10 +33,13 @@ from iot_dr.model.keys import (
     certificate_key,
     certificate_target,
     group_membership_key,
+    key_of_target,
+    policy_attachment_key,
     policy_key,
     thing_group_key,
     thing_group_target,
     thing_key,
+    thing_principal_key,
     thing_type_key,
 )
 from iot_dr.model.looks import Depth
@@ -50,6 +53,11 @@ SIDES = (Side.SECONDARY, Side.PRIMARY)
 """In the order of reading. Read last, the primary's state is no older than the version that guards the write: whoever
 copies a newer state meanwhile raises that version, and the older one is refused."""
 Result = TypeVar("Result")
+
+MOST_MEMBERS = 500
+"""Members of a group that goes whose membership is deleted one by one; of a larger group the things' own looks, which
+AWS's events of memberships ask for, have the rest. At AWS's quota of 100 a second these take a look five seconds.
+"""
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,21 @@ class ScopeReader:
         self._regions = regions
         self._together = together
 
-    def read(self, key: Key, depth: Depth = Depth.EVERYTHING, *, needs: bool = False) -> Scope:
+    def read(
+        self,
+        key: Key,
+        depth: Depth = Depth.EVERYTHING,
+        *,
+        needs: bool = False,
+        also: Collection[Key] = frozenset(),
+    ) -> Scope:
         """Read the scope of a resource.
 
         Args:
-            key: the resource, of one of `ROOT_KINDS`.
+            key: the resource or relation, of the registry.
             depth: how much of what hangs on it to read.
             needs: read too what it needs in order to exist: type, billing group, groups and their parents.
+            also: relations to read whatever they hang on by now; what is no relation is left out.
 
         Raises:
             RetryableError: a Region could not be read; nothing is concluded from a part.
@@ -126,8 +142,13 @@ class ScopeReader:
                 reading.billing_groups({key.name})
             case Kind.GROUP_MEMBERSHIP:
                 reading.membership(key.name, key.other, needs=needs)
+            case Kind.POLICY_ATTACHMENT:
+                reading.attachment(key.name, key.other, needs=needs)
+            case Kind.THING_PRINCIPAL:
+                reading.principal(key.name, key.other, needs=needs)
             case _:
-                raise ValueError(f"{key} is a relation, which hangs on something else")
+                raise ValueError(f"{key} is not of the registry")
+        reading.relations(also)
         return reading.scope(self._regions)
 
 
@@ -210,8 +231,17 @@ class _Reading:
         if len(holders) == len(SIDES) and self._depth is Depth.OWN:
             self._whole = False
             return
+        if key in self._found(Side.SECONDARY) and (len(holders) < len(SIDES) or self._stands_elsewhere(key)):
+            self._members(name)
         static = [side for side in holders if not self._dynamic(side, name)]
         self.policies(self._attachments_of([(side, thing_group_target(name)) for side in static]))
+
+    def _members(self, group: str) -> None:
+        """Read which things are in a group of the secondary that has to go: AWS takes them out of it without a word."""
+        if not self._dynamic(Side.SECONDARY, group):
+            things = self._sides[Side.SECONDARY].reader.things_of_group(group)
+            if len(things) <= MOST_MEMBERS:
+                self._relate(Side.SECONDARY, (GroupMembership(group, thing) for thing in things))
 
     def membership(self, group: str, thing: str, *, needs: bool) -> None:
         """Read whether a thing is in a group, perhaps thing and group too."""
@@ -221,11 +251,47 @@ class _Reading:
         for side, groups in listed.items():
             if group in groups:
                 self._relate(side, [GroupMembership(group, thing)])
-        self._leave_to_queries(thing, {group} & (listed[Side.SECONDARY] - listed[Side.PRIMARY]))
+        if needs and group in listed[Side.PRIMARY]:
+            # Of another group in its hierarchy the thing has to be taken out first.
+            left = listed[Side.SECONDARY] - listed[Side.PRIMARY]
+            self._relate(Side.SECONDARY, (GroupMembership(one, thing) for one in left))
+        surplus = {key.name for key in self._relations} & (listed[Side.SECONDARY] - listed[Side.PRIMARY])
+        self._leave_to_queries(thing, surplus)
         if needs:
             self._entities([thing_key(thing)], lambda reader, _: reader.thing(thing))
             self._needs_of_thing(thing)
             self._groups({group})
+
+    def attachment(self, policy: str, target: str, *, needs: bool) -> None:
+        """Read whether a policy is attached to a target, perhaps both of them too."""
+        self.relations([policy_attachment_key(policy, target)])
+        self._leave_probes()
+        if needs and not policy_key(policy).reserved:
+            self.policies({policy})
+            end = key_of_target(target)
+            if end.kind is Kind.CERTIFICATE:
+                self._entities([end], lambda reader, key: reader.certificate(key.name))
+            else:
+                self._groups({end.name})
+
+    def principal(self, thing: str, certificate_id: str, *, needs: bool) -> None:
+        """Read whether a certificate is attached to a thing, perhaps both of them too."""
+        self.relations([thing_principal_key(thing, certificate_id)])
+        if needs:
+            self._entities([thing_key(thing)], lambda reader, _: reader.thing(thing))
+            self._needs_of_thing(thing)
+            self._entities([certificate_key(certificate_id)], lambda reader, key: reader.certificate(key.name))
+            self._strangers({certificate_id})
+
+    def relations(self, keys: Iterable[Key]) -> None:
+        """Read relations that no other reading has brought in, each by the list of one of its ends."""
+        wanted = {key for key in keys if key.kind in _LISTS} - self._relations
+        asked = sorted({(key.kind, _end(key)) for key in wanted})
+        for side in SIDES:
+            reader = self._sides[side].reader
+            listed = self._together(partial(_listed, reader), asked)
+            self._relate(side, (one for found in listed for one in found if one.key in wanted))
+        self._relations |= wanted
 
     def _certificates(self, certificate_ids: Iterable[str]) -> None:
         """Read certificates, the policies attached to them on either side, and the attachments."""
@@ -351,6 +417,27 @@ class _Reading:
     def _lists(self, sides: list[Side], read: Callable[[RegistryReader], Result]) -> dict[Side, Result]:
         answers = self._together(lambda side: read(self._sides[side].reader), sides)
         return dict(zip(sides, answers, strict=True))
+
+
+Relation = PolicyAttachment | ThingPrincipal | GroupMembership
+
+_LISTS = frozenset({Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP})
+
+
+def _end(relation: Key) -> str:
+    """Return that end of a relation whose list is read: it has few entries, whatever the other end has."""
+    return relation.name if relation.kind is Kind.THING_PRINCIPAL else relation.other
+
+
+def _listed(reader: RegistryReader, asked: tuple[Kind, str]) -> list[Relation]:
+    kind, end = asked
+    match kind:
+        case Kind.POLICY_ATTACHMENT:
+            return [PolicyAttachment(policy, end) for policy in reader.policies_of(end)]
+        case Kind.GROUP_MEMBERSHIP:
+            return [GroupMembership(group, end) for group in reader.groups_of_thing(end)]
+        case _:
+            return list(reader.principals_of_thing(end))
 
 
 def _things_of(certificate_id: str) -> Callable[[RegistryReader], frozenset[ThingPrincipal]]:
