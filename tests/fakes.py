@@ -158,6 +158,15 @@ class InMemoryRegistry:
         static = {one.group for one in self._all(GroupMembership) if one.thing == thing}
         return frozenset(static | {group for group, members in self.found_by_query.items() if thing in members})
 
+    def things_of_group(self, name: str) -> frozenset[str]:
+        """List the things in a group itself, what the query of a dynamic one finds too."""
+        static = {one.thing for one in self._all(GroupMembership) if one.group == name}
+        return frozenset(static | self.found_by_query.get(name, set()))
+
+    def things_of_billing_group(self, name: str) -> frozenset[str]:
+        """List the things in a billing group."""
+        return frozenset(one.name for one in self._all(Thing) if one.billing_group == name)
+
     # Lister
 
     def things(self) -> Iterator[Thing]:

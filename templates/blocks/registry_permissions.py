@@ -51,8 +51,12 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
     return [
         allow(f"Read{whose}Things", [iot.DescribeThing, iot.ListThingGroupsForThing], [_things(region)]),
         allow(f"Read{whose}ThingTypes", [iot.DescribeThingType], [_types(region)]),
-        allow(f"Read{whose}Groups", [iot.DescribeThingGroup], [_groups(region)]),
-        allow(f"Read{whose}BillingGroups", [iot.DescribeBillingGroup], [_billing_groups(region)]),
+        allow(f"Read{whose}Groups", [iot.DescribeThingGroup, iot.ListThingsInThingGroup], [_groups(region)]),
+        allow(
+            f"Read{whose}BillingGroups",
+            [iot.DescribeBillingGroup, iot.ListThingsInBillingGroup],
+            [_billing_groups(region)],
+        ),
         allow(f"Read{whose}Certificates", [iot.DescribeCertificate], [_certificates(region)]),
         allow(f"Read{whose}Policies", [iot.GetPolicy], [_policies(region)]),
         allow(

@@ -109,6 +109,8 @@ def test_nothing_hangs_on_what_does_not_exist(registry: Registry) -> None:
     assert registry.reader.policies_of(certificate_target("0" * 64)) == frozenset()
     assert registry.reader.things_of_certificate("0" * 64) == frozenset()
     assert registry.reader.targets_of(registry.name("none")) == frozenset()
+    assert registry.reader.things_of_group(registry.name("none")) == frozenset()
+    assert registry.reader.things_of_billing_group(registry.name("none")) == frozenset()
 
 
 def test_what_was_made_is_read_as_it_was_made(registry: Registry) -> None:
@@ -549,6 +551,22 @@ def test_a_thing_joins_and_leaves_groups_repeatedly(registry: Registry) -> None:
     assert registry.reader.groups_of_thing(thing.name) == frozenset()
 
 
+def test_a_group_tells_the_things_in_itself_alone(registry: Registry) -> None:
+    top, middle, leaf = a_tree(registry)
+    things = [Thing(registry.name(stem)) for stem in ("one", "two", "below")]
+    registry.create(*things)
+    one, two, below = (thing.name for thing in things)
+    registry.create(GroupMembership(middle.name, one), GroupMembership(middle.name, two))
+    registry.create(GroupMembership(leaf.name, below))
+
+    assert registry.reader.things_of_group(middle.name) == {one, two}
+    assert registry.reader.things_of_group(leaf.name) == {below}
+    assert registry.reader.things_of_group(top.name) == frozenset()
+
+    registry.delete(GroupMembership(middle.name, one))
+    assert registry.reader.things_of_group(middle.name) == {two}
+
+
 def test_a_membership_waits_for_thing_and_group(registry: Registry) -> None:
     top, *_ = a_tree(registry)
     _, _, thing = registry.device()
@@ -675,11 +693,13 @@ def test_a_thing_waits_for_its_billing_group(registry: Registry) -> None:
 def test_things_stay_when_their_billing_group_goes(registry: Registry) -> None:
     group = BillingGroup(registry.name("costs"))
     thing = Thing(registry.name("thing"), billing_group=group.name)
-    registry.create(group, thing)
+    registry.create(group, thing, Thing(registry.name("other")))
+    assert registry.reader.things_of_billing_group(group.name) == {thing.name}
 
     registry.delete(registry.reader.billing_group(group.name))
 
     assert registry.reader.thing(thing.name) == replace(thing, billing_group="")
+    assert registry.reader.things_of_billing_group(group.name) == frozenset()
 
 
 # Principals

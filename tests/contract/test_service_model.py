@@ -192,6 +192,8 @@ def test_a_policy_is_read_in_its_canonical_form(iot: Stubbed, reader: IotRegistr
         ("describe_billing_group", lambda reader: reader.billing_group("x")),
         ("list_thing_principals_v2", lambda reader: reader.principals_of_thing("x")),
         ("list_thing_groups_for_thing", lambda reader: reader.groups_of_thing("x")),
+        ("list_things_in_thing_group", lambda reader: reader.things_of_group("x")),
+        ("list_things_in_billing_group", lambda reader: reader.things_of_billing_group("x")),
         ("list_attached_policies", lambda reader: reader.policies_of(certificate_target(ID))),
         ("list_principal_things_v2", lambda reader: reader.things_of_certificate(ID)),
         ("list_targets_for_policy", lambda reader: reader.targets_of("x")),
@@ -251,6 +253,25 @@ def test_groups_of_a_thing_are_read_page_by_page(iot: Stubbed, reader: IotRegist
     iot.answers("list_thing_groups_for_thing", {"thingGroups": [{"groupName": "b"}]}, nextToken="2", **expected)
 
     assert reader.groups_of_thing("pump-17") == {"a", "b"}
+
+
+def test_things_of_a_group_are_read_page_by_page_without_those_of_the_groups_below(
+    iot: Stubbed, reader: IotRegistryReader
+) -> None:
+    expected = {"thingGroupName": "site", "recursive": False, "maxResults": PAGE_SIZE}
+    iot.answers("list_things_in_thing_group", {"things": [], "nextToken": "2"}, **expected)
+    iot.answers("list_things_in_thing_group", {"things": ["a"], "nextToken": "3"}, nextToken="2", **expected)
+    iot.answers("list_things_in_thing_group", {"things": ["b"]}, nextToken="3", **expected)
+
+    assert reader.things_of_group("site") == {"a", "b"}
+
+
+def test_things_of_a_billing_group_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
+    expected = {"billingGroupName": "costs", "maxResults": PAGE_SIZE}
+    iot.answers("list_things_in_billing_group", {"things": ["a"], "nextToken": "2"}, **expected)
+    iot.answers("list_things_in_billing_group", {"things": ["b"]}, nextToken="2", **expected)
+
+    assert reader.things_of_billing_group("costs") == {"a", "b"}
 
 
 def test_targets_of_a_policy_are_read_page_by_page_and_other_principals_left_out(

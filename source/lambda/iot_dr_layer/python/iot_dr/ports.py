@@ -63,6 +63,15 @@ class RegistryReader(Protocol):
     def groups_of_thing(self, thing: str) -> frozenset[str]:
         """List the names of the groups that a thing is in; empty if there is no such thing."""
 
+    def things_of_group(self, name: str) -> frozenset[str]:
+        """List the names of the things in a group itself, not in the groups below it; empty if there is no such group.
+
+        Of a dynamic group they are what its query finds.
+        """
+
+    def things_of_billing_group(self, name: str) -> frozenset[str]:
+        """List the names of the things in a billing group; empty if there is no such group."""
+
 
 class RegistryLister(Protocol):
     """Lists one Region's registry page by page; what a list does not show, such as a PEM, is left empty."""

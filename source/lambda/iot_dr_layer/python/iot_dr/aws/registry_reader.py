@@ -38,6 +38,8 @@ REQUIRED_ACTIONS = frozenset(
         "iot:ListPrincipalThingsV2",
         "iot:ListThingGroupsForThing",
         "iot:ListThingPrincipalsV2",
+        "iot:ListThingsInBillingGroup",
+        "iot:ListThingsInThingGroup",
     }
 )
 """What comparing needs in both Regions."""
@@ -141,6 +143,14 @@ class IotRegistryReader:
         """List the names of the groups that a thing is in."""
         pages = self._pages("list_thing_groups_for_thing", "thingGroups", thingName=thing)
         return frozenset(group["groupName"] for group in pages)
+
+    def things_of_group(self, name: str) -> frozenset[str]:
+        """List the names of the things in a group itself; of a dynamic one, of what its query finds."""
+        return frozenset(self._pages("list_things_in_thing_group", "things", thingGroupName=name, recursive=False))
+
+    def things_of_billing_group(self, name: str) -> frozenset[str]:
+        """List the names of the things in a billing group."""
+        return frozenset(self._pages("list_things_in_billing_group", "things", billingGroupName=name))
 
     def things(self) -> Iterator[Thing]:
         """List all things with attributes and type."""
