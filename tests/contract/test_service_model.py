@@ -151,6 +151,17 @@ def test_a_thing_is_read(iot: Stubbed, reader: IotRegistryReader) -> None:
     assert (thing.version, thing.thing_id) == (3, "id-1")
 
 
+def test_an_attribute_without_value_which_no_update_could_copy_is_none(iot: Stubbed, reader: IotRegistryReader) -> None:
+    attributes = {"site": "north", "unit": ""}
+    iot.answers("describe_thing", {**THING_ANSWER, "attributes": attributes}, thingName="pump-17")
+    payload = {"attributePayload": {"attributes": attributes}}
+    group = {"thingGroupName": "site", "thingGroupProperties": payload}
+    iot.answers("describe_thing_group", group, thingGroupName="site")
+
+    assert reader.thing("pump-17") == THING
+    assert reader.thing_group("site") == ThingGroup("site", attributes={"site": "north"})
+
+
 def test_a_thing_type_is_read_with_its_attributes_in_order(iot: Stubbed, reader: IotRegistryReader) -> None:
     properties = {"thingTypeDescription": "any pump", "searchableAttributes": ["site", "room"]}
     answer = {"thingTypeName": "pump", "thingTypeProperties": properties, "thingTypeMetadata": {"deprecated": True}}
@@ -595,7 +606,7 @@ def test_everything_is_deleted_with_what_aws_wants_first(iot: Stubbed, writer: I
     iot.answers("list_policy_versions", _versions(2, 7), policyName="pumps")
     iot.answers("delete_policy_version", policyName="pumps", policyVersionId="8")
     iot.answers("delete_policy", policyName="pumps")
-    iot.answers("list_things", {"things": []}, thingTypeName="pump", maxResults=1)
+    iot.answers("list_things", {"things": []}, thingTypeName="pump", maxResults=PAGE_SIZE)
     iot.answers("deprecate_thing_type", thingTypeName="pump")
     iot.answers("delete_thing_type", thingTypeName="pump")
     iot.answers("delete_thing_type", thingTypeName="old")
@@ -621,8 +632,15 @@ def test_a_policy_that_is_gone_needs_no_versions_deleted(iot: Stubbed, writer: I
     writer.delete(Delete(Policy("pumps", "{}"), ""))
 
 
-def test_a_type_that_is_in_use_is_not_even_deprecated(iot: Stubbed, writer: IotRegistryWriter) -> None:
-    iot.answers("list_things", {"things": [THING_ANSWER]}, thingTypeName="pump", maxResults=1)
+@pytest.mark.parametrize("empty_pages", [0, 1, 2])
+def test_a_type_that_is_in_use_is_not_even_deprecated(
+    iot: Stubbed, writer: IotRegistryWriter, empty_pages: int
+) -> None:
+    of_type = {"thingTypeName": "pump", "maxResults": PAGE_SIZE}
+    for page in range(empty_pages):
+        iot.answers("list_things", {"things": [], "nextToken": str(page)}, **of_type)
+        of_type["nextToken"] = str(page)
+    iot.answers("list_things", {"things": [THING_ANSWER]}, **of_type)
 
     with pytest.raises(NotReadyYet, match="in use"):
         writer.delete(Delete(ThingType("pump"), ""))

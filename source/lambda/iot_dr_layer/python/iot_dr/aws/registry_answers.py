@@ -19,12 +19,18 @@ def thing(answer: Mapping[str, Any]) -> Thing:
     """Read a thing; only a description names its ID and its billing group."""
     return Thing(
         name=answer["thingName"],
-        attributes=MappingProxyType(dict(answer.get("attributes") or {})),
+        attributes=_attributes(answer),
         type_name=answer.get("thingTypeName") or "",
         billing_group=answer.get("billingGroupName") or "",
         version=int(answer.get("version", 0)),
         thing_id=answer.get("thingId") or "",
     )
+
+
+def _attributes(holder: Mapping[str, Any]) -> Mapping[str, str]:
+    # An empty value is none: UpdateThing and UpdateThingGroup take away what is given one, so no copy could keep it.
+    # https://docs.aws.amazon.com/iot/latest/apireference/API_AttributePayload.html
+    return MappingProxyType({name: value for name, value in (holder.get("attributes") or {}).items() if value})
 
 
 def thing_type(answer: Mapping[str, Any]) -> ThingType:
@@ -52,11 +58,10 @@ def _propagating_attributes(configuration: Mapping[str, Any]) -> tuple[Propagati
 def thing_group(answer: Mapping[str, Any]) -> ThingGroup:
     """Read a thing group, static or dynamic."""
     properties, metadata = answer.get("thingGroupProperties") or {}, answer.get("thingGroupMetadata") or {}
-    attributes = (properties.get("attributePayload") or {}).get("attributes") or {}
     return ThingGroup(
         name=answer["thingGroupName"],
         description=properties.get("thingGroupDescription") or "",
-        attributes=MappingProxyType(dict(attributes)),
+        attributes=_attributes(properties.get("attributePayload") or {}),
         parent=metadata.get("parentGroupName") or "",
         query=answer.get("queryString") or "",
         query_version=answer.get("queryVersion") or "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from iot_dr.aws.errors import call, read
+from iot_dr.aws.errors import call, converted, read
 from iot_dr.errors import Conflict, InvalidResource, NotReadyYet
 from iot_dr.model.entities import PropagatingAttribute, Thing, ThingType
 
@@ -23,6 +23,9 @@ REQUIRED_ACTIONS = frozenset(
         "iot:UpdateThingType",
     }
 )
+
+PAGE_SIZE = 250
+"""The most things that ListThings returns at once."""
 
 
 def create_thing(client: Any, thing: Thing) -> None:
@@ -115,13 +118,22 @@ def delete_thing_type(client: Any, thing_type: ThingType) -> None:
             https://docs.aws.amazon.com/iot/latest/developerguide/thing-types.html
     """
     if not thing_type.deprecated:
-        if call(client.list_things, thingTypeName=thing_type.name, maxResults=1)["things"]:
+        if _in_use(client, thing_type.name):
             raise NotReadyYet(f"thing type {thing_type.name} is in use")
         read(client.deprecate_thing_type, thingTypeName=thing_type.name)
     try:
         read(client.delete_thing_type, thingTypeName=thing_type.name)
     except InvalidResource as error:
         raise NotReadyYet(str(error)) from error
+
+
+def _in_use(client: Any, thing_type: str) -> bool:
+    # A page may be empty and have another after it, so only the last page tells that there is no thing.
+    pages = client.get_paginator("list_things").paginate(
+        thingTypeName=thing_type, PaginationConfig={"PageSize": PAGE_SIZE}
+    )
+    with converted():
+        return any(page["things"] for page in pages)
 
 
 def _mqtt5_configuration(attributes: Iterable[PropagatingAttribute]) -> dict[str, Any]:
