@@ -41,7 +41,6 @@ from iot_dr.model.entities import (
 )
 from iot_dr.model.keys import (
     Key,
-    Kind,
     certificate_key,
     key_of_target,
     policy_key,
@@ -60,7 +59,7 @@ def plan(
     changes: list[Change] = []
     for key in desired.keys | actual.keys:
         changes.extend(_changes(key, desired, actual, owned, mode))
-    return Plan(ordered(_with_types_taken_back(_possible(_unblocked(changes)), actual)))
+    return Plan(ordered(_with_types_taken_back(_possible(changes), actual)))
 
 
 def deletable(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
@@ -158,34 +157,6 @@ def _with_types_taken_back(changes: Iterable[Change], actual: Snapshot) -> list[
                 changes.append(Update(usable, found, "a thing is to be made in it"))
                 changes.append(replace(planned, actual=usable))
     return changes
-
-
-def _unblocked(changes: Iterable[Change]) -> list[Change]:
-    """Keep what AWS would not let go, since something hangs on it that replication did not attach and must not take."""
-    changes = list(changes)
-    holding = {key: change.key for change in changes if isinstance(change, Skip) for key in ends(change.key)}
-    return [
-        Skip(
-            change.key, f"absent in the primary, but {holding[change.key]} holds it in the secondary; detach that there"
-        )
-        if isinstance(change, Delete) and change.key in holding
-        else change
-        for change in changes
-    ]
-
-
-def ends(relation: Key) -> tuple[Key, ...]:
-    """Return what cannot be deleted as long as a relation is there; none for what is no relation.
-
-    A group goes with its members: https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
-    """
-    match relation.kind:
-        case Kind.POLICY_ATTACHMENT:
-            return policy_key(relation.name), key_of_target(relation.other)
-        case Kind.THING_PRINCIPAL:
-            return thing_key(relation.name), certificate_key(relation.other)
-        case _:
-            return ()
 
 
 def _possible(changes: Iterable[Change]) -> list[Change]:
