@@ -37,7 +37,7 @@ BILLING_GROUPS = ("costs", "losses")
 CERTIFICATES = tuple(a_certificate(of).certificate_id for of in ("one", "two", "three"))
 
 other_text = st.text(alphabet="ab-:/#${}*.", max_size=8)
-regions = st.sampled_from((PRIMARY, SECONDARY, "eu-central-1", "", "*"))
+regions = st.sampled_from((PRIMARY, SECONDARY, "eu-central-1", "", "*", "us-*"))
 accounts = st.sampled_from((ACCOUNT, "000000000000", "*"))
 iot_resources = st.one_of(
     st.sampled_from(

@@ -64,6 +64,20 @@ def test_a_resource_in_any_region_stays_in_any_region() -> None:
     assert _moved_statement(Resource=resource)["Resource"] == resource
 
 
+@pytest.mark.parametrize("region", ["us-east-*", "us-east-?", "*-east-1", "us-e*t-1", "us-????-1", f"{PRIMARY}*"])
+def test_a_pattern_that_admits_the_primary_alone_becomes_the_secondarys_region(region: str) -> None:
+    assert _moved_statement(Resource=f"arn:aws:iot:{region}:{ACCOUNT}:topic/x")["Resource"] == iot_arn(
+        "topic/x", SECONDARY
+    )
+
+
+@pytest.mark.parametrize("region", ["us-*", "*", "us-????-?", "**", "us-west-*", "eu-*", "", "us-east-1?", "us.east.1"])
+def test_a_pattern_that_admits_both_regions_or_not_the_primary_stays(region: str) -> None:
+    resource = f"arn:aws:iot:{region}:{ACCOUNT}:topic/x"
+
+    assert _moved_statement(Resource=resource)["Resource"] == resource
+
+
 @pytest.mark.parametrize("operator", ["ArnLike", "ArnEquals", "ArnNotLike", "ArnLikeIfExists", "ForAnyValue:ArnEquals"])
 def test_a_condition_that_compares_arns_is_moved(operator: str) -> None:
     condition = {operator: {"aws:SourceArn": [iot_arn("thing/a"), "*"]}}
@@ -112,13 +126,19 @@ def test_what_the_grammar_does_not_know_stays_as_it_is(statement: Any) -> None:
 
 def test_the_primarys_account_becomes_the_secondarys_where_they_differ() -> None:
     regions = RegionPair(PRIMARY, SECONDARY, ACCOUNT, "000000000000")
-    theirs = f"arn:aws:iot:{PRIMARY}:999999999999:client/a"
+    theirs, anywhere, anyone = (
+        f"arn:aws:iot:{PRIMARY}:999999999999:client/a",
+        f"arn:aws:iot:*:{ACCOUNT}:client/a",
+        f"arn:aws:iot:{PRIMARY}:*:client/a",
+    )
 
-    document = _moved(_statement(Resource=[iot_arn("client/a"), theirs]), regions)
+    document = _moved(_statement(Resource=[iot_arn("client/a"), theirs, anywhere, anyone]), regions)
 
     assert document["Statement"][0]["Resource"] == [
         f"arn:aws:iot:{SECONDARY}:000000000000:client/a",
         f"arn:aws:iot:{SECONDARY}:999999999999:client/a",
+        "arn:aws:iot:*:000000000000:client/a",
+        f"arn:aws:iot:{SECONDARY}:*:client/a",
     ]
 
 

@@ -2,12 +2,17 @@
 
 Only what is a Region or an account by grammar is rewritten: the fields of ARNs in `Resource` and `NotResource`, and in
 conditions whose operator compares ARNs. Topic names, client IDs and free text that merely contain a Region's name stay.
+
+A field may be a pattern, such as `us-east-*`. One that admits the primary's Region and not the secondary's becomes the
+secondary's Region; one that admits both, such as `*`, or the primary's not, stays. So the secondary's devices may do
+there what the primary's may do here, and nothing more.
 Grammar: https://docs.aws.amazon.com/iot/latest/developerguide/iot-policy-resources.html
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -91,7 +96,18 @@ def _moved(text: str, regions: RegionPair) -> str:
         arn = Arn.parse(text)
     except InvalidResource:
         return text
-    if arn.region != regions.primary:
+    if not _admits(arn.region, regions.primary):
         return text
-    other_account = regions.primary_account != regions.secondary_account and arn.account == regions.primary_account
-    return str(arn.moved_to(regions.secondary, regions.secondary_account if other_account else arn.account))
+    account = _exchanged(arn.account, regions.primary_account, regions.secondary_account)
+    return str(arn.moved_to(_exchanged(arn.region, regions.primary, regions.secondary), account))
+
+
+def _exchanged(field: str, of_primary: str, of_secondary: str) -> str:
+    """Return what a field of an ARN must be in the secondary to admit there what it admits in the primary."""
+    return of_secondary if _admits(field, of_primary) and not _admits(field, of_secondary) else field
+
+
+def _admits(field: str, value: str) -> bool:
+    """Tell whether a field of an ARN, in which `*` stands for any text and `?` for any character, admits a value."""
+    pattern = "".join(".*" if one == "*" else "." if one == "?" else re.escape(one) for one in field)
+    return re.fullmatch(pattern, value) is not None
