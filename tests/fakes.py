@@ -347,7 +347,7 @@ class InMemoryRegistry:
             return
         self._require(Key(Kind.THING_TYPE, name))
         if cast(ThingType, self.thing_type(name)).deprecated:
-            raise InvalidResource(f"thing type {name} is deprecated")
+            raise NotReadyYet(f"thing type {name} is deprecated")
 
     def _require_billing_group(self, name: str) -> None:
         if name:

@@ -338,9 +338,9 @@ def test_no_thing_enters_a_deprecated_type_and_those_in_it_stay(registry: Regist
     registry.create(thing_type, inside, outside)
     registry.update(replace(thing_type, deprecated=True), thing_type)
 
-    with pytest.raises(InvalidResource):
+    with pytest.raises(NotReadyYet):
         registry.create(Thing(registry.name("new"), type_name=thing_type.name))
-    with pytest.raises(InvalidResource):
+    with pytest.raises(NotReadyYet):
         registry.update(replace(outside, type_name=thing_type.name), registry.reader.thing(outside.name))
     registry.update(replace(inside, attributes={"a": "b"}), registry.reader.thing(inside.name))
 

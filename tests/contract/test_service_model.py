@@ -24,6 +24,7 @@ from iot_dr.errors import (
     AccessDenied,
     Conflict,
     InvalidResource,
+    IotDrError,
     NotReadyYet,
     RetryableError,
     TerminalError,
@@ -630,6 +631,35 @@ def test_a_policy_that_is_gone_needs_no_versions_deleted(iot: Stubbed, writer: I
     iot.fails("delete_policy", "ResourceNotFoundException", 404)
 
     writer.delete(Delete(Policy("pumps", "{}"), ""))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "error"), [({"deprecated": True}, NotReadyYet), ({}, InvalidResource)], ids=["deprecated", "usable"]
+)
+def test_a_refusal_to_take_a_thing_into_a_type_passes_if_the_type_is_deprecated(
+    iot: Stubbed, writer: IotRegistryWriter, metadata: dict[str, Any], error: type[IotDrError]
+) -> None:
+    for operation in ("create_thing", "update_thing"):
+        iot.fails(operation, "InvalidRequestException")
+        answer = {"thingTypeName": "pump", "thingTypeMetadata": metadata}
+        iot.answers("describe_thing_type", answer, thingTypeName="pump")
+
+    for write in (
+        lambda: writer.create(Create(THING, "")),
+        lambda: writer.update(Update(THING, replace(THING, type_name=""), "")),
+    ):
+        with pytest.raises(error, match="in AWS's own words"):
+            write()
+
+
+def test_a_refusal_of_a_thing_that_enters_no_type_is_for_good(iot: Stubbed, writer: IotRegistryWriter) -> None:
+    iot.fails("create_thing", "InvalidRequestException")
+    iot.fails("update_thing", "InvalidRequestException")
+
+    with pytest.raises(InvalidResource):
+        writer.create(Create(Thing("pump-17"), ""))
+    with pytest.raises(InvalidResource):
+        writer.update(Update(THING, replace(THING, attributes={}), ""))
 
 
 @pytest.mark.parametrize("empty_pages", [0, 1, 2])

@@ -20,7 +20,7 @@ from tests.builders import (
     a_thing_type,
     iot_arn,
 )
-from tests.fakes import Between
+from tests.fakes import Between, once
 from tests.world import World, sweep_until_quiet
 
 THING, CERTIFICATE = thing_key("pump-17"), certificate_key(a_certificate_id("pump-17"))
@@ -147,3 +147,16 @@ def test_an_old_status_which_no_version_guards_is_never_left_over_a_newer_one(nu
     _run(world, CERTIFICATE)
 
     assert world.secondary.certificate(CERTIFICATE.name) == world.primary.certificate(CERTIFICATE.name)
+
+
+def test_a_type_that_another_worker_deprecates_meanwhile_is_taken_back_once_more() -> None:
+    world = World()
+    world.primary.put(a_thing_type(), a_thing(type_name="pump"))
+    world.primary.put(a_thing_type(deprecated=True))
+    world.secondary.put(a_thing_type(deprecated=True))
+    world.calls.after = once("writer.update", lambda: world.secondary.put(a_thing_type(deprecated=True)))
+
+    world.workflow.start([Look(THING)])
+    world.run_workflow()
+
+    assert world.secondary.entities == world.wanted

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from iot_dr.aws import registry_answers
 from iot_dr.aws.errors import call, converted, read
 from iot_dr.errors import Conflict, InvalidResource, NotReadyYet
 from iot_dr.model.entities import PropagatingAttribute, Thing, ThingType
@@ -17,6 +19,7 @@ REQUIRED_ACTIONS = frozenset(
         "iot:DeleteThing",
         "iot:DeleteThingType",
         "iot:DeprecateThingType",
+        "iot:DescribeThingType",
         "iot:ListThings",
         "iot:RemoveThingFromBillingGroup",
         "iot:UpdateThing",
@@ -29,7 +32,11 @@ PAGE_SIZE = 250
 
 
 def create_thing(client: Any, thing: Thing) -> None:
-    """Make a thing in its type and billing group."""
+    """Make a thing in its type and billing group.
+
+    Raises:
+        NotReadyYet: its type or billing group is missing, or the type is deprecated.
+    """
     parameters: dict[str, Any] = {"thingName": thing.name}
     if thing.type_name:
         parameters["thingTypeName"] = thing.type_name
@@ -37,7 +44,8 @@ def create_thing(client: Any, thing: Thing) -> None:
         parameters["billingGroupName"] = thing.billing_group
     if thing.attributes:
         parameters["attributePayload"] = {"attributes": dict(thing.attributes)}
-    call(client.create_thing, **parameters)
+    with _entering(client, thing.type_name):
+        call(client.create_thing, **parameters)
 
 
 def update_thing(client: Any, thing: Thing, found: Thing) -> None:
@@ -45,20 +53,39 @@ def update_thing(client: Any, thing: Thing, found: Thing) -> None:
 
     Raises:
         Conflict: it was changed since `found` was read.
+        NotReadyYet: a type or billing group that it is to enter is missing, or the type is deprecated.
     """
     if (thing.attributes, thing.type_name) != (found.attributes, found.type_name):
         kind = {"thingTypeName": thing.type_name} if thing.type_name else {"removeThingType": True}
         # Without merge the map that is sent replaces the one that is there, so removed keys go too.
         payload = {"attributes": dict(thing.attributes), "merge": False}
-        call(
-            client.update_thing,
-            thingName=thing.name,
-            attributePayload=payload,
-            expectedVersion=found.version,
-            **kind,
-        )
+        with _entering(client, "" if thing.type_name == found.type_name else thing.type_name):
+            call(
+                client.update_thing,
+                thingName=thing.name,
+                attributePayload=payload,
+                expectedVersion=found.version,
+                **kind,
+            )
     if thing.billing_group != found.billing_group:
         _move_to_billing_group(client, thing.name, found.billing_group, thing.billing_group)
+
+
+@contextmanager
+def _entering(client: Any, thing_type: str) -> Iterator[None]:
+    """Tell a deprecated type, which another worker may have deprecated a moment ago, from what is wrong for good."""
+    try:
+        yield
+    except InvalidResource as error:
+        # AWS says both by the same code.
+        if thing_type and _deprecated(client, thing_type):
+            raise NotReadyYet(f"thing type {thing_type} is deprecated: {error}") from error
+        raise
+
+
+def _deprecated(client: Any, thing_type: str) -> bool:
+    answer = read(client.describe_thing_type, thingTypeName=thing_type)
+    return answer is not None and registry_answers.thing_type(answer).deprecated
 
 
 def _move_to_billing_group(client: Any, thing: str, old: str, new: str) -> None:
