@@ -39,6 +39,9 @@ MUTATIONS = {
         "if False:\n        return Skip(found.key",
         RECONCILE,
     ),
+    "what something of others is attached to is deleted": Mutation(
+        "reconcile/plan.py", "if not isinstance(change, Delete) or change.key not in holders:", "if True:", RECONCILE
+    ),
     "every mode updates": Mutation("reconcile/plan.py", "if mode is Mode.CREATE_ONLY:", "if False:", RECONCILE),
     "what is equal is written": Mutation("reconcile/plan.py", "elif wanted != found and ", "elif ", RECONCILE),
     "deletions come first": Mutation("reconcile/order.py", "(2 * _LAST_RANK - ", "(-2 * _LAST_RANK - ", RECONCILE),
@@ -64,7 +67,10 @@ MUTATIONS = {
         "reconcile/safety.py", "deletes > existing * limits.deletes", "deletes > existing", RECONCILE
     ),
     "names that look like a region are moved": Mutation(
-        "reconcile/translate.py", "if arn.region != regions.primary:", "if False:", RECONCILE
+        "reconcile/translate.py", "if not _admits(arn.region, regions.primary):", "if False:", RECONCILE
+    ),
+    "patterns of both regions are moved": Mutation(
+        "reconcile/translate.py", " and not _admits(field, of_secondary)", "", RECONCILE
     ),
     "all conditions are moved": Mutation("reconcile/translate.py", '.startswith("Arn")', '.startswith("")', RECONCILE),
     "ownership is noted after the fact": Mutation("services/replicate.py", "if todo.creates:", "if False:", REPLICATE),

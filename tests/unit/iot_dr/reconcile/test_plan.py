@@ -15,12 +15,14 @@ from iot_dr.model.entities import (
     PolicyAttachment,
     PropagatingAttribute,
     Thing,
+    ThingPrincipal,
 )
-from iot_dr.model.keys import thing_group_target, thing_key
+from iot_dr.model.keys import Key, thing_group_target, thing_key
 from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, differing_fields, plan
 from tests.builders import (
     a_certificate,
+    a_certificate_id,
     a_device,
     a_dynamic_group,
     a_group,
@@ -28,6 +30,7 @@ from tests.builders import (
     a_snapshot,
     a_thing,
     a_thing_type,
+    an_attachment,
 )
 
 THING = a_thing("pump-17", {"site": "north"})
@@ -79,6 +82,59 @@ def test_what_replication_did_not_make_is_never_deleted(mode: Mode) -> None:
     changes = tuple(plan(NOWHERE, a_snapshot(THING), owned={thing_key("another")}, mode=mode))
 
     assert changes == (Skip(THING.key, "absent in the primary, but replication did not create it"),)
+
+
+def _gone_but_for(stays: Entity, *found: Entity) -> tuple[Change, ...]:
+    """Plan for what the primary has no more, of which replication created all but one relation."""
+    absent = a_snapshot(absent=[entity.key for entity in (*found, stays)])
+    return tuple(plan(absent, a_snapshot(*found, stays), owned={entity.key for entity in found}))
+
+
+def _kept(key: Key, by: Entity) -> Skip:
+    reason = f"absent in the primary, but {by.key} keeps it, which replication did not create: detach it"
+    return Skip(key, reason)
+
+
+def test_a_policy_stays_as_long_as_an_attachment_that_replication_did_not_create() -> None:
+    ours, theirs = an_attachment(of="pump-17"), an_attachment(of="test")
+
+    changes = _gone_but_for(theirs, a_policy(), ours)
+
+    left = Skip(theirs.key, "absent in the primary, but replication did not create it")
+    assert set(changes) == {Delete(ours, "absent in the primary"), left, _kept(a_policy().key, theirs)}
+
+
+def test_a_thing_stays_as_long_as_a_certificate_that_replication_did_not_attach() -> None:
+    theirs = ThingPrincipal("pump-17", a_certificate_id("test"))
+
+    assert _kept(THING.key, theirs) in _gone_but_for(theirs, THING)
+
+
+@pytest.mark.parametrize("status", CertificateStatus)
+@pytest.mark.parametrize("theirs", [an_attachment(), ThingPrincipal("test", a_certificate_id("pump-17"))])
+def test_a_certificate_that_has_to_stay_connects_no_device(status: CertificateStatus, theirs: Entity) -> None:
+    found = a_certificate(status=status)
+
+    changes = _gone_but_for(theirs, found)
+
+    inactive = Update(replace(found, status=CertificateStatus.INACTIVE), found, "absent in the primary")
+    assert _kept(found.key, theirs) in changes
+    assert [change for change in changes if not isinstance(change, Skip)] == (
+        [inactive] if status is CertificateStatus.ACTIVE else []
+    )
+
+
+@pytest.mark.parametrize(
+    "theirs", [PolicyAttachment("pumps", thing_group_target("site")), GroupMembership("site", "pump-17")]
+)
+def test_a_group_goes_with_what_is_attached_to_it_and_its_members(theirs: Entity) -> None:
+    assert Delete(a_group("site"), "absent in the primary") in _gone_but_for(theirs, a_group("site"))
+
+
+def test_what_nothing_of_others_is_attached_to_goes() -> None:
+    elsewhere = an_attachment("another", "test")
+
+    assert Delete(a_policy(), "absent in the primary") in _gone_but_for(elsewhere, a_policy())
 
 
 @ANY_MODE

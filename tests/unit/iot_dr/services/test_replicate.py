@@ -8,7 +8,15 @@ import pytest
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, NotReadyYet, RegionUnavailable, Throttled
 from iot_dr.model.changes import Delete
 from iot_dr.model.entities import CertificateStatus, Policy, ThingPrincipal, ThingType
-from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key, thing_type_key
+from iot_dr.model.keys import (
+    Key,
+    certificate_key,
+    certificate_target,
+    policy_key,
+    thing_key,
+    thing_principal_key,
+    thing_type_key,
+)
 from iot_dr.model.looks import Depth, Look
 from iot_dr.model.outcomes import State
 from iot_dr.services.replicate import NO_CERTIFICATE, Replicated
@@ -382,6 +390,33 @@ def test_what_replication_did_not_make_is_never_deleted() -> None:
     assert world.secondary.entities.keys() == {entity.key for entity in a_device()}
     assert result.outcome.state is State.UNSUPPORTED
     assert not world.calls.to("writer")
+
+
+def test_a_policy_that_others_attached_in_the_secondary_is_unsupported_until_they_detach_it() -> None:
+    world = _replicated()
+    world.secondary.put(a_certificate("test"), an_attachment(of="test"))
+    world.primary.remove(*world.primary.entities)
+
+    outcome = world.look(policy_key("pumps")).outcome
+
+    assert (outcome.state, outcome.again) == (State.UNSUPPORTED, False)
+    assert str(an_attachment(of="test").key) in outcome.reason
+    assert world.secondary.policies_of(certificate_target(CERTIFICATE_ID)) == frozenset()
+
+    world.secondary.remove(an_attachment(of="test").key)
+    assert world.look(policy_key("pumps")).outcome.state is State.ABSENT
+    assert world.secondary.policy("pumps") is None
+
+
+def test_a_certificate_that_others_gave_a_policy_connects_no_device_after_the_primary_deleted_it() -> None:
+    world = _replicated()
+    world.secondary.put(a_policy("test"), an_attachment("test"))
+    world.primary.remove(*world.primary.entities)
+
+    outcome = world.look(certificate_key(CERTIFICATE_ID)).outcome
+
+    assert outcome.state is State.UNSUPPORTED
+    assert world.secondary.certificate(CERTIFICATE_ID) == a_certificate(status=CertificateStatus.INACTIVE)
 
 
 def test_what_the_secondary_had_before_stays_when_the_primary_deletes_its_own() -> None:

@@ -17,6 +17,9 @@ Different in a field that AWS lets nobody change (a group's parent, a type's des
 made anew: what replication created goes, and the next reading has it created; what it did not create is a Skip. Nothing
 that needs what goes is made by the same plan: AWS would refuse it, or it would keep the other from going.
 
+AWS deletes no policy, certificate or thing as long as something is attached to it. An attachment that replication did
+not create stays, and so does what it is attached to: a Skip names it. A certificate is set inactive all the same.
+
 A thing cannot be made in a deprecated type. A type is therefore created undeprecated, and deprecated after the things;
 one that is deprecated already is taken back for a moment if a thing that is missing needs it.
 """
@@ -41,6 +44,7 @@ from iot_dr.model.entities import (
 )
 from iot_dr.model.keys import (
     Key,
+    Kind,
     certificate_key,
     key_of_target,
     policy_key,
@@ -59,7 +63,8 @@ def plan(
     changes: list[Change] = []
     for key in desired.keys | actual.keys:
         changes.extend(_changes(key, desired, actual, owned, mode))
-    return Plan(ordered(_with_types_taken_back(_possible(changes), actual)))
+    kept = _kept_by_what_stays(changes, actual)
+    return Plan(ordered(_with_types_taken_back(_possible(kept), actual)))
 
 
 def deletable(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
@@ -126,6 +131,35 @@ def _surplus(found: Entity, owned: Collection[Key], mode: Mode) -> Change:
     if mode is not Mode.MIRROR:
         return Skip(found.key, f"absent in the primary, but the mode is {mode}")
     return Delete(found, "absent in the primary")
+
+
+def _kept_by_what_stays(changes: Iterable[Change], actual: Snapshot) -> Iterator[Change]:
+    """Leave what AWS would not delete, since something is attached to it that replication may not take off."""
+    changes = list(changes)
+    stays = {change.key for change in changes if isinstance(change, Skip)} & actual.entities.keys()
+    holders: dict[Key, list[str]] = {}
+    for relation in sorted(stays):
+        for end in _held_by(actual.entities[relation]):
+            holders.setdefault(end, []).append(str(relation))
+    for change in changes:
+        if not isinstance(change, Delete) or change.key not in holders:
+            yield change
+            continue
+        if isinstance(change.actual, Certificate) and change.actual.status is CertificateStatus.ACTIVE:
+            yield Update(replace(change.actual, status=CertificateStatus.INACTIVE), change.actual, change.reason)
+        by = ", ".join(holders[change.key])
+        yield Skip(change.key, f"absent in the primary, but {by} keeps it, which replication did not create: detach it")
+
+
+def _held_by(relation: Entity) -> tuple[Key, ...]:
+    """Return what AWS deletes only when this is detached; a group lets go of its policies, as of its members."""
+    match relation:
+        case PolicyAttachment(policy=policy, target=target):
+            return policy_key(policy), *(key for key in (key_of_target(target),) if key.kind is Kind.CERTIFICATE)
+        case ThingPrincipal(thing=thing, certificate_id=certificate_id):
+            return thing_key(thing), certificate_key(certificate_id)
+        case _:
+            return ()
 
 
 def _difference(wanted: Entity, found: Entity, owned: Collection[Key], mode: Mode) -> Change:
