@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 from typing import Any, TypeVar, cast
 
 from iot_dr.aws.ledger import pause
@@ -141,9 +141,10 @@ class InMemoryRegistry:
         """List the certificates attached to a thing."""
         return frozenset(one for one in self._all(ThingPrincipal) if one.thing == thing)
 
-    def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
-        """List the things that a certificate is attached to."""
-        return frozenset(one for one in self._all(ThingPrincipal) if one.certificate_id == certificate_id)
+    def things_of_certificate(self, certificate_id: str, at_most: int | None = None) -> frozenset[ThingPrincipal]:
+        """List the things that a certificate is attached to, or the first of them."""
+        found = (one for one in self._all(ThingPrincipal) if one.certificate_id == certificate_id)
+        return frozenset(islice(found, at_most))
 
     def policies_of(self, target: str) -> frozenset[str]:
         """List the policies attached to a certificate or group."""

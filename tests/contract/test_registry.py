@@ -170,6 +170,21 @@ def test_what_was_attached_is_found_from_either_end(registry: Registry) -> None:
     assert registry.reader.targets_of(policy.name) == {target}
 
 
+@pytest.mark.parametrize(("at_most", "number"), [(1, 1), (2, 2), (3, 2), (None, 2)])
+def test_a_list_of_things_ends_after_as_many_as_were_asked_for(
+    registry: Registry, at_most: int | None, number: int
+) -> None:
+    _, certificate, thing = registry.device()
+    other = Thing(registry.name("other"))
+    attached = {ThingPrincipal(one.name, certificate.certificate_id) for one in (thing, other)}
+    registry.create(other, *attached)
+
+    found = registry.reader.things_of_certificate(certificate.certificate_id, at_most)
+
+    assert len(found) == number
+    assert found <= attached
+
+
 @pytest.mark.row("R4", "R6")
 def test_attaching_and_detaching_may_be_repeated(registry: Registry) -> None:
     policy, certificate, thing = registry.device()

@@ -259,6 +259,14 @@ def test_things_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: Iot
     assert reader.things_of_certificate(ID) == {ThingPrincipal("a", ID), ThingPrincipal("b", ID)}
 
 
+def test_a_list_of_things_that_is_to_end_early_reads_no_page_in_vain(iot: Stubbed, reader: IotRegistryReader) -> None:
+    entries = [{"thingName": name, "thingPrincipalType": "NON_EXCLUSIVE_THING"} for name in ("a", "b")]
+    page = {"principalThingObjects": entries, "nextToken": "2"}
+    iot.answers("list_principal_things_v2", page, principal=ARN, maxResults=PAGE_SIZE)
+
+    assert reader.things_of_certificate(ID, at_most=2) == {ThingPrincipal("a", ID), ThingPrincipal("b", ID)}
+
+
 def test_groups_of_a_thing_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
     expected = {"thingName": "pump-17", "maxResults": PAGE_SIZE}
     iot.answers("list_thing_groups_for_thing", {"thingGroups": [{"groupName": "a"}], "nextToken": "2"}, **expected)

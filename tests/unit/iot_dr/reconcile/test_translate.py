@@ -126,17 +126,19 @@ def test_what_the_grammar_does_not_know_stays_as_it_is(statement: Any) -> None:
 
 def test_the_primarys_account_becomes_the_secondarys_where_they_differ() -> None:
     regions = RegionPair(PRIMARY, SECONDARY, ACCOUNT, "000000000000")
-    theirs, anywhere, anyone = (
+    theirs, elsewhere, anywhere, anyone = (
         f"arn:aws:iot:{PRIMARY}:999999999999:client/a",
+        iot_arn("client/a", "eu-west-1"),
         f"arn:aws:iot:*:{ACCOUNT}:client/a",
         f"arn:aws:iot:{PRIMARY}:*:client/a",
     )
 
-    document = _moved(_statement(Resource=[iot_arn("client/a"), theirs, anywhere, anyone]), regions)
+    document = _moved(_statement(Resource=[iot_arn("client/a"), theirs, elsewhere, anywhere, anyone]), regions)
 
     assert document["Statement"][0]["Resource"] == [
         f"arn:aws:iot:{SECONDARY}:000000000000:client/a",
         f"arn:aws:iot:{SECONDARY}:999999999999:client/a",
+        elsewhere,
         "arn:aws:iot:*:000000000000:client/a",
         f"arn:aws:iot:{SECONDARY}:*:client/a",
     ]

@@ -1,11 +1,16 @@
 """What of a snapshot is brought back; tests/property/test_snapshot.py shows that it ends as it was."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from iot_dr.model.differences import Pair
+from iot_dr.model.entities import BillingGroup, Entity, GroupMembership, Thing, ThingPrincipal
 from iot_dr.model.exact_json import parse
-from iot_dr.model.keys import Key, policy_key, shadow_key, thing_key
+from iot_dr.model.keys import Key, Kind, policy_key, shadow_key, thing_key
 from iot_dr.model.shadows import Document, Shadow
-from iot_dr.services.restore import NoLedger, put_back, regions_of
+from iot_dr.services.restore import NoLedger, SnapshotRegistry, put_back, regions_of
+from tests.builders import a_certificate, a_group
 
 KEY = shadow_key("pump-17")
 
@@ -79,3 +84,33 @@ def test_who_restores_owns_nothing_so_a_plan_can_delete_nothing() -> None:
 
     assert ledger.owned({thing_key("a"), policy_key("b")}) == frozenset()
     assert list(ledger.due(10**15)) == []
+
+
+class Kept:
+    """A snapshot beside an empty Region."""
+
+    def __init__(self, *entities: Entity) -> None:
+        self._entities = {entity.key: entity for entity in entities}
+
+    def pair(self, key: Key) -> Pair:
+        return Pair(key, self._entities.get(key), None)
+
+    def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
+        assert (after, differing) == (None, False), "all are wanted"
+        return (self.pair(key) for key in self._entities if key.kind is kind)
+
+
+def test_a_snapshot_tells_from_either_end_what_things_belong_to() -> None:
+    things = [Thing(name, billing_group="costs") for name in ("a", "b")]
+    attached = {ThingPrincipal(thing.name, a_certificate().certificate_id) for thing in things}
+    members = [GroupMembership("site", "a"), GroupMembership("room", "b")]
+    kept = Kept(
+        BillingGroup("costs"), a_group("site"), a_group("room", "site"), *things, Thing("c"), *attached, *members
+    )
+    registry = SnapshotRegistry(kept, lambda _: None)  # type: ignore[arg-type]  # no more of it is asked
+
+    assert registry.groups_of_thing("b") == {"room"}
+    assert registry.things_of_group("site") == {"a"}
+    assert registry.things_of_billing_group("costs") == {"a", "b"}
+    assert registry.things_of_certificate(a_certificate().certificate_id) == attached
+    assert len(registry.things_of_certificate(a_certificate().certificate_id, at_most=1)) == 1

@@ -51,8 +51,11 @@ class RegistryReader(Protocol):
     def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
         """List the certificates attached to a thing; empty if there is no such thing."""
 
-    def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
-        """List the things that a certificate is attached to; empty if there is no such certificate."""
+    def things_of_certificate(self, certificate_id: str, at_most: int | None = None) -> frozenset[ThingPrincipal]:
+        """List the things that a certificate is attached to; empty if there is no such certificate.
+
+        With `at_most` the list ends after so many, whichever they are: of a longer one nothing follows for the others.
+        """
 
     def policies_of(self, target: str) -> frozenset[str]:
         """List the names of the policies attached to a certificate or group; empty if there is none."""

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -121,12 +122,13 @@ class IotRegistryReader:
             ThingPrincipal(thing, name, registry_answers.exclusive(entry)) for name, entry in found if name
         )
 
-    def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
-        """List the things that a certificate is attached to."""
+    def things_of_certificate(self, certificate_id: str, at_most: int | None = None) -> frozenset[ThingPrincipal]:
+        """List the things that a certificate is attached to, or so many of them; no page is read in vain."""
         arn = self._arn(certificate_target(certificate_id))
         pages = self._pages("list_principal_things_v2", "principalThingObjects", principal=arn)
         return frozenset(
-            ThingPrincipal(entry["thingName"], certificate_id, registry_answers.exclusive(entry)) for entry in pages
+            ThingPrincipal(entry["thingName"], certificate_id, registry_answers.exclusive(entry))
+            for entry in islice(pages, at_most)
         )
 
     def policies_of(self, target: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from iot_dr.model.entities import (
@@ -213,10 +214,10 @@ class SnapshotRegistry:
         """Return the certificates of a thing."""
         return frozenset(one for one in self._each(Kind.THING_PRINCIPAL, ThingPrincipal) if one.thing == thing)
 
-    def things_of_certificate(self, certificate_id: str) -> frozenset[ThingPrincipal]:
-        """Return the things of a certificate."""
+    def things_of_certificate(self, certificate_id: str, at_most: int | None = None) -> frozenset[ThingPrincipal]:
+        """Return the things of a certificate, or the first of them."""
         principals = self._each(Kind.THING_PRINCIPAL, ThingPrincipal)
-        return frozenset(one for one in principals if one.certificate_id == certificate_id)
+        return frozenset(islice((one for one in principals if one.certificate_id == certificate_id), at_most))
 
     def policies_of(self, target: str) -> frozenset[str]:
         """Return the policies of a certificate or group."""
@@ -232,6 +233,15 @@ class SnapshotRegistry:
         """Return the groups of a thing."""
         memberships = self._each(Kind.GROUP_MEMBERSHIP, GroupMembership)
         return frozenset(one.group for one in memberships if one.thing == thing)
+
+    def things_of_group(self, name: str) -> frozenset[str]:
+        """Return the things in a group itself."""
+        memberships = self._each(Kind.GROUP_MEMBERSHIP, GroupMembership)
+        return frozenset(one.thing for one in memberships if one.group == name)
+
+    def things_of_billing_group(self, name: str) -> frozenset[str]:
+        """Return the things in a billing group."""
+        return frozenset(one.name for one in self._each(Kind.THING, Thing) if one.billing_group == name)
 
     def _held(self, key: Key, kind: type[Held]) -> Held | None:
         found = self._kept.pair(key).primary
