@@ -9,8 +9,9 @@ from iot_dr.model.entities import BillingGroup, Entity, GroupMembership, Thing, 
 from iot_dr.model.exact_json import parse
 from iot_dr.model.keys import Key, Kind, policy_key, shadow_key, thing_key
 from iot_dr.model.shadows import Document, Shadow
+from iot_dr.reconcile.translate import translate_document
 from iot_dr.services.restore import NoLedger, SnapshotRegistry, put_back, regions_of
-from tests.builders import a_certificate, a_group
+from tests.builders import ACCOUNT, a_certificate, a_document, a_group
 
 KEY = shadow_key("pump-17")
 
@@ -76,6 +77,13 @@ def test_into_its_own_region_nothing_is_translated() -> None:
     assert own.secondary == "us-east-1"
     assert own.primary not in ("us-east-1", "us-west-2")
     assert (other.primary, other.secondary) == ("us-east-1", "us-west-2")
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-east-*", "us-east-?", "us-*", "s*", "*", "*-1", "eu-west-1"])
+def test_into_its_own_region_no_pattern_of_regions_is_translated(region: str) -> None:
+    document = a_document(f"arn:aws:iot:{region}:{ACCOUNT}:client/*")
+
+    assert translate_document(document, regions_of("us-east-1", ACCOUNT, "us-east-1", ACCOUNT)) == document
 
 
 def test_who_restores_owns_nothing_so_a_plan_can_delete_nothing() -> None:

@@ -141,8 +141,8 @@ def put_back(wanted: Shadow, shadows: ShadowStore, *, apply: bool) -> bool:
 
 def regions_of(source: str, source_account: str, target: str, account: str) -> RegionPair:
     """Return the pair by which a snapshot is translated into a Region; into its own nothing is."""
-    # No ARN names a Region so, which keeps every one as it stands.
-    return RegionPair(source if source != target else f"snapshot of {source}", target, source_account, account)
+    # No ARN names a Region so, and a pattern that admits this name admits the Region too: all stay as they are.
+    return RegionPair(source if source != target else f"{source} in a snapshot", target, source_account, account)
 
 
 def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyword
