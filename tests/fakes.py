@@ -25,7 +25,7 @@ from iot_dr.model.entities import (
 )
 from iot_dr.model.keys import Key, Kind, certificate_target
 from iot_dr.model.looks import Look
-from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, new_token
+from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Clock
 from iot_dr.reconcile.order import ordered
@@ -159,10 +159,10 @@ class InMemoryRegistry:
         static = {one.group for one in self._all(GroupMembership) if one.thing == thing}
         return frozenset(static | {group for group, members in self.found_by_query.items() if thing in members})
 
-    def things_of_group(self, name: str) -> frozenset[str]:
+    def things_of_group(self, name: str, at_most: int | None = None) -> frozenset[str]:
         """List the things in a group itself, what the query of a dynamic one finds too."""
         static = {one.thing for one in self._all(GroupMembership) if one.group == name}
-        return frozenset(static | self.found_by_query.get(name, set()))
+        return frozenset(islice(sorted(static | self.found_by_query.get(name, set())), at_most))
 
     def things_of_billing_group(self, name: str) -> frozenset[str]:
         """List the things in a billing group."""
@@ -440,11 +440,12 @@ class _Note:
     noted_at: int = 0
     closed_at: int = 0
     checked_at: int = 0
+    noted_whole: bool = False
 
     @property
     def standing(self) -> Standing:
         """What it says of other writers."""
-        return Standing(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at)
+        return Standing(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at, self.noted_whole)
 
     def look_again(self, at: int, *, waiting: bool = False) -> None:
         """Be due then, unless it is due at another time already."""
@@ -455,6 +456,10 @@ class _Note:
     def rest(self) -> None:
         """Be due no more."""
         self.attempts, self.next_attempt, self.waiting = 0, None, False
+
+    def doubt(self, at: int) -> None:
+        """Note that only a look at everything can tell that nothing is wrong."""
+        self.noted_at, self.noted_whole = at, True
 
 
 @dataclass
@@ -491,7 +496,7 @@ class InMemoryLedger:
             if key in made:
                 note.owned_at = at
             if due:
-                note.look_again(at + FENCE)
+                note.look_again(made_at(token) + FENCE)
         return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
 
     def own(self, key: Key, at: int) -> None:
@@ -506,7 +511,7 @@ class InMemoryLedger:
             alone = note.marks == {mark.token}
             note.marks.discard(mark.token)
             note.closed_at = at
-            if alone and not note.waiting and note.noted_at < mark.at:
+            if alone and note.next_attempt == mark.at + FENCE and note.noted_at < mark.at:
                 note.rest()
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
@@ -518,14 +523,14 @@ class InMemoryLedger:
             if sure and (note.owned_at is None or note.owned_at < before):
                 del self.notes[key]
             else:
-                note.noted_at = before
+                note.doubt(before)
                 note.look_again(before + FENCE)
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
         """Have each looked at by itself a minute after `at`, or sooner."""
         for key in keys:
             note = self.notes.setdefault(key, _Note())
-            note.noted_at = at
+            note.doubt(at)
             note.next_attempt = min(note.next_attempt or at + pause(1), at + pause(1))
 
     def postpone(self, key: Key, now: int) -> bool:
@@ -542,36 +547,37 @@ class InMemoryLedger:
         note = self.notes.setdefault(outcome.key, _Note())
         own = mark.token if mark else ""
         began = outcome.read_at or outcome.at
-        certainty = note.standing.certainty(began, own)
+        certainty = note.standing.certainty(began, own, whole=outcome.whole)
         if own in note.marks:
             note.closed_at = outcome.at
         if outcome.again:
             note.marks.discard(own)
             self._note_facts(note, outcome)
             note.outcome, note.noted_at = outcome, outcome.at
+            note.noted_whole = note.noted_whole or outcome.whole
             if note.attempts == 0:
                 note.attempts, note.next_attempt = 1, outcome.at + pause(1)
-            note.waiting = True
+            note.waiting = outcome.state is not State.IN_SYNC
         elif certainty is Certainty.SURE:
             note.marks.clear()
-            self._conclude(note, outcome)
+            self._conclude(note, outcome, mark)
         else:
             note.marks -= {own, *dead(note.marks, began)}
             self._doubt(note, outcome, certainty)
         if mark is not None:
             self.end(mark, mark.keys - {outcome.key}, outcome.at)
 
-    def _conclude(self, note: _Note, outcome: Outcome) -> None:
+    def _conclude(self, note: _Note, outcome: Outcome, mark: Mark | None) -> None:
         if outcome.state is State.ABSENT:
             self.notes[outcome.key] = _Note(closed_at=note.closed_at, checked_at=outcome.at)
             return
         self._note_facts(note, outcome)
         if outcome.partial:
             note.outcome = note.outcome or outcome
-            if not note.waiting:
+            if mark and note.next_attempt == mark.at + FENCE:
                 note.rest()
             return
-        note.outcome, note.noted_at = outcome, 0
+        note.outcome, note.noted_at, note.noted_whole = outcome, 0, False
         note.rest()
 
     def _doubt(self, note: _Note, outcome: Outcome, certainty: Certainty) -> None:
@@ -582,7 +588,7 @@ class InMemoryLedger:
         note.checked_at = outcome.at
         if outcome.state is not State.ABSENT:
             note.outcome = note.outcome or outcome if outcome.partial else outcome
-        note.noted_at = outcome.at
+        note.doubt(outcome.at)
         note.look_again(outcome.at + (FENCE if note.marks else 0))
 
     def _note_facts(self, note: _Note, outcome: Outcome) -> None:

@@ -323,6 +323,43 @@ def test_while_another_writes_a_look_that_finds_all_equal_has_another_come(ledge
     assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
 
 
+def test_only_a_look_at_everything_ends_what_one_at_everything_noted(ledger: Ledger) -> None:
+    ledger.record(an_outcome(at=BEGAN, again=True))
+
+    ledger.record(a_reading(began=BEGAN + 10, at=BEGAN + 20, whole=False))
+    assert list(ledger.due(LATER)) == [THING]
+
+    ledger.record(a_reading(began=BEGAN + 30, at=BEGAN + 40))
+    assert list(ledger.due(LATER)) == []
+
+
+def test_a_look_at_what_is_attached_ends_what_one_like_it_noted(ledger: Ledger) -> None:
+    ledger.record(replace(an_outcome(at=BEGAN, again=True), whole=False))
+
+    ledger.record(a_reading(began=BEGAN + 10, at=BEGAN + 20, whole=False))
+
+    assert list(ledger.due(LATER)) == []
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_a_writer_of_something_else_leaves_the_look_that_waits_here(ledger: Ledger, partial: bool) -> None:
+    ledger.revisit([THING], BEGAN - 10)
+    mark = ledger.begin([KEYS[1]], BEGAN + 10, below=[THING])
+
+    if partial:
+        ledger.record(a_reading(at=BEGAN + 20, partial=True), mark)
+    else:
+        ledger.end(mark, [THING], BEGAN + 20)
+
+    assert list(ledger.due(LATER))[:1] == [THING]
+
+
+def test_what_is_in_sync_and_looked_at_again_now_and_then_is_due(ledger: Ledger) -> None:
+    ledger.record(a_reading(again=True))
+
+    assert list(ledger.due(BEGAN + 50 + MINUTE)) == [THING]
+
+
 def test_a_look_that_began_before_another_had_written_has_another_come_at_once(ledger: Ledger) -> None:
     other = ledger.begin([], BEGAN - 5, below=[THING])
     ledger.end(other, [THING], BEGAN + 5)
@@ -332,15 +369,15 @@ def test_a_look_that_began_before_another_had_written_has_another_come_at_once(l
     assert list(ledger.due(BEGAN + 50)) == [THING]
 
 
-@pytest.mark.parametrize("partial", [True, False])
-def test_the_look_that_comes_then_ends_it(ledger: Ledger, partial: bool) -> None:
+@pytest.mark.parametrize(("look", "ends"), [({}, True), ({"partial": True}, False), ({"whole": False}, False)])
+def test_the_look_at_everything_that_comes_then_ends_it(ledger: Ledger, look: dict[str, bool], ends: bool) -> None:
     other = ledger.begin([], BEGAN - 5, below=[THING])
     ledger.end(other, [THING], BEGAN + 5)
     ledger.record(a_reading())
 
-    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150, partial=partial))
+    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150, **look))
 
-    assert list(ledger.due(LATER)) == []
+    assert list(ledger.due(LATER)) == ([] if ends else [THING])
 
 
 def test_of_two_writers_the_one_that_ends_first_leaves_the_look_to_the_other(ledger: Ledger) -> None:

@@ -66,10 +66,10 @@ class RegistryReader(Protocol):
     def groups_of_thing(self, thing: str) -> frozenset[str]:
         """List the names of the groups that a thing is in; empty if there is no such thing."""
 
-    def things_of_group(self, name: str) -> frozenset[str]:
+    def things_of_group(self, name: str, at_most: int | None = None) -> frozenset[str]:
         """List the names of the things in a group itself, not in the groups below it; empty if there is no such group.
 
-        Of a dynamic group they are what its query finds.
+        Of a dynamic group they are what its query finds. With `at_most` the list ends after so many.
         """
 
     def things_of_billing_group(self, name: str) -> frozenset[str]:

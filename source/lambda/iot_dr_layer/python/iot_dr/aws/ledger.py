@@ -7,7 +7,8 @@ that was applied), and `owned_at` where replication created the resource. All ti
 the item first.
 
 Items that are looked at again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
-`by_state`, and `noted_at`; those that wait for another try also `attempts`. `marks` holds the marks of those who are
+`by_state`, and `noted_at` (with `noted_whole`, if only a look at everything can tell that it is over); those that wait
+for another try also `attempts`. `marks` holds the marks of those who are
 writing (`model.marks`), `closed_at` tells when one was taken off last. Of what is gone from both Regions `checked_at`
 and `closed_at` stay for a while; `expires` has DynamoDB drop them.
 """
@@ -24,9 +25,9 @@ from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import call, code_of, converted
 from iot_dr.aws.ledger_updates import (
+    LOOK_AGAIN,
     OF_OUTCOMES,
     WAITING,
-    WRITING,
     Update,
     dated,
     ended,
@@ -37,7 +38,7 @@ from iot_dr.aws.ledger_updates import (
 )
 from iot_dr.errors import Conflict, Throttled
 from iot_dr.model.keys import Key
-from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, new_token
+from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
 from iot_dr.model.outcomes import Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
@@ -66,7 +67,7 @@ KEPT_AFTER_DELETION = 24 * 3600
 
 _CURSOR = "cursor#"
 _OF_RETRIES = ("retry_state", "next_attempt", "attempts")
-_OF_WAITING = (*_OF_RETRIES, "noted_at")
+_OF_WAITING = (*_OF_RETRIES, "noted_at", "noted_whole")
 _VERDICT = ("state", "reason")
 _BATCH = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
@@ -140,7 +141,7 @@ class DynamoDbLedger:
         if made:
             update.facts["owned_at"] = at
         if due:
-            update.wait(WRITING, at + FENCE)
+            update.wait(LOOK_AGAIN, made_at(token) + FENCE)
         if began is None:
             return self._item(key) | update.where()
         return self._item(key) | update.where("attribute_not_exists(#checked_at) OR #checked_at < :began", began=began)
@@ -154,11 +155,12 @@ class DynamoDbLedger:
 
     def _ending(self, key: Key, mark: Mark, at: int) -> dict[str, Any]:
         update = Update(facts={"closed_at": at}, removed=("marks", *_OF_RETRIES))
+        # Only the look that this mark asked for goes with it: another has been asked for by somebody else.
         condition = (
             "#marks = :own AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
-            "AND (attribute_not_exists(#retry_state) OR #retry_state = :writing)"
+            "AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
         )
-        return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, writing=WRITING)
+        return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, due=mark.at + FENCE)
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone; what somebody else is about is looked at by itself later."""
@@ -187,8 +189,8 @@ class DynamoDbLedger:
         )
 
     def _keep_for_later(self, key: Key, at: int) -> None:
-        update = Update(facts={"noted_at": at})
-        update.wait(WRITING, at + FENCE)
+        update = Update(facts={"noted_at": at, "noted_whole": True})
+        update.wait(LOOK_AGAIN, at + FENCE)
         _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
@@ -198,13 +200,13 @@ class DynamoDbLedger:
         """
         until = at + pause(1)
         for key in sorted(keys):
-            update = Update(facts={"noted_at": at}, removed=("expires",))
-            update.wait(WRITING, until)
+            update = Update(facts={"noted_at": at, "noted_whole": True}, removed=("expires",))
+            update.wait(LOOK_AGAIN, until)
             parameters = self._item(key) | update.where(
                 "attribute_not_exists(#next_attempt) OR #next_attempt <= :until", until=until
             )
             if not _held(self._client.update_item, **parameters):
-                sooner = Update(facts={"noted_at": at, "next_attempt": until})
+                sooner = Update(facts={"noted_at": at, "noted_whole": True, "next_attempt": until})
                 call(self._client.update_item, **self._item(key), **sooner.where())
 
     def postpone(self, key: Key, now: int) -> bool:
@@ -260,18 +262,18 @@ class DynamoDbLedger:
 
     def _record_waiting(self, outcome: Outcome, mark: Mark | None) -> None:
         """Note that it waits; only `postpone` makes the pause longer, whatever comes in between."""
-        facts = dated(outcome) | {"noted_at": outcome.at}
+        noted = {"noted_at": outcome.at} | ({"noted_whole": True} if outcome.whole else {})
+        retry_state = LOOK_AGAIN if outcome.state is State.IN_SYNC else WAITING
+        facts = dated(outcome) | noted | {"retry_state": retry_state}
         closed: dict[str, Any] = {"closed_at": outcome.at} if mark else {}
         deleted = {"marks": {mark.token}} if mark else {}
-        first = facts | closed | {"retry_state": WAITING, "next_attempt": outcome.at + pause(1), "attempts": 1}
+        first = facts | closed | {"next_attempt": outcome.at + pause(1), "attempts": 1}
         removed = ("expires", *ended(outcome))
         update = Update(facts=first, kept=since(outcome), removed=removed, deleted=deleted)
         parameters = self._item(outcome.key) | update.where("attribute_not_exists(#attempts)")
         if _held(self._client.update_item, **parameters):
             return
-        update = Update(
-            facts=facts | closed | {"retry_state": WAITING}, kept=since(outcome), removed=removed, deleted=deleted
-        )
+        update = Update(facts=facts | closed, kept=since(outcome), removed=removed, deleted=deleted)
         call(self._client.update_item, **self._item(outcome.key), **update.where())
 
     def source_version(self, key: Key) -> tuple[str, int]:
@@ -289,7 +291,7 @@ class DynamoDbLedger:
 
     def due(self, now: int) -> Iterator[Key]:
         """Yield what is to be looked at again by now, longest waiting first."""
-        found = heapq.merge(*(self._due(state, now) for state in (WAITING, WRITING)))
+        found = heapq.merge(*(self._due(state, now) for state in (WAITING, LOOK_AGAIN)))
         return (Key.parse(text) for _, text in found)
 
     def _due(self, state: str, now: int) -> Iterator[tuple[int, str]]:
@@ -337,12 +339,13 @@ def pause(attempts: int) -> int:
 
 def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:
     """Return the parameters of the UpdateItem that records an outcome if nobody else has been about the resource."""
-    condition, values = unchanged(began_of(outcome), own)
+    condition, values = unchanged(began_of(outcome), own, whole=outcome.whole)
     update = _sure(outcome, own)
     if outcome.partial:
         update.removed = ("expires", "marks", *_OF_RETRIES)
-        condition += " AND (attribute_not_exists(#retry_state) OR #retry_state = :writing)"
-        values = values | {"writing": WRITING}
+        due = made_at(own) + FENCE if own else 0
+        condition += " AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
+        values = values | {"due": due}
     return update.where(condition, **values)
 
 
@@ -355,7 +358,7 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
     """Return what to note where somebody else is, or was, about the resource too."""
     standing, began = _standing(item), began_of(outcome)
     gone = {own} | dead(standing.open, began)
-    certainty = standing.certainty(began, own)
+    certainty = standing.certainty(began, own, whole=outcome.whole)
     if certainty is Certainty.SURE and not outcome.partial:
         return _sure(outcome, own)
     closed = {"closed_at": outcome.at} if own in standing.open else {}
@@ -365,8 +368,8 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
     elif outcome.state is not State.ABSENT:
         update.facts |= {name: value for name, value in facts_of(outcome).items() if name not in _VERDICT}
     if certainty is Certainty.UNSURE:
-        update.facts["noted_at"] = outcome.at
-        update.wait(WRITING, outcome.at + (FENCE if standing.open - gone else 0))
+        update.facts |= {"noted_at": outcome.at, "noted_whole": True}
+        update.wait(LOOK_AGAIN, outcome.at + (FENCE if standing.open - gone else 0))
     return update
 
 
@@ -401,6 +404,7 @@ def _standing(item: Mapping[str, Any]) -> Standing:
         noted_at=int(item.get("noted_at", 0)),
         closed_at=int(item.get("closed_at", 0)),
         checked_at=int(item.get("checked_at", 0)),
+        noted_whole="noted_whole" in item,
     )
 
 

@@ -14,8 +14,8 @@ from iot_dr.model.outcomes import Outcome, State
 WAITING = "waiting"
 """The value of `retry_state` of what waits for another try."""
 
-WRITING = "writing"
-"""The value of `retry_state` of what is looked at again only because somebody is, or was, writing it."""
+LOOK_AGAIN = "look_again"
+"""The value of `retry_state` of what is looked at again though nothing is known to be wrong with it."""
 
 OF_OUTCOMES = (
     "state",
@@ -32,6 +32,7 @@ OF_OUTCOMES = (
     "retry_state",
     "next_attempt",
     "noted_at",
+    "noted_whole",
     "marks",
     *(f"since_{state}" for state in State),
 )
@@ -100,12 +101,16 @@ def names(attributes: Iterable[str], condition: str) -> dict[str, str]:
     return {f"#{name}": name for name in (*attributes, *re.findall(r"#(\w+)", condition))}
 
 
-def unchanged(began: int, own: str) -> tuple[str, dict[str, Any]]:
-    """Return the condition that nobody else wrote or noted anything since a reading began, and its values."""
+def unchanged(began: int, own: str, *, whole: bool = True) -> tuple[str, dict[str, Any]]:
+    """Return the condition that nobody else wrote or noted anything since a reading began, and its values.
+
+    If the look did not take in everything, nothing may wait that was noted by one that did.
+    """
     values: dict[str, Any] = {"began": began} | ({"own": {own}} if own else {})
     marks = "(attribute_not_exists(#marks) OR #marks = :own)" if own else "attribute_not_exists(#marks)"
     times = (f"(attribute_not_exists(#{name}) OR #{name} < :began)" for name in ("noted_at", "closed_at"))
-    return " AND ".join((marks, *times)), values
+    seen = () if whole else ("attribute_not_exists(#noted_whole)",)
+    return " AND ".join((marks, *times, *seen)), values
 
 
 def facts_of(outcome: Outcome) -> dict[str, Any]:

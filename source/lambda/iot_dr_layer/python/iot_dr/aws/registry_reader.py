@@ -146,9 +146,10 @@ class IotRegistryReader:
         pages = self._pages("list_thing_groups_for_thing", "thingGroups", thingName=thing)
         return frozenset(group["groupName"] for group in pages)
 
-    def things_of_group(self, name: str) -> frozenset[str]:
-        """List the names of the things in a group itself; of a dynamic one, of what its query finds."""
-        return frozenset(self._pages("list_things_in_thing_group", "things", thingGroupName=name, recursive=False))
+    def things_of_group(self, name: str, at_most: int | None = None) -> frozenset[str]:
+        """List the names of the things in a group itself, or so many of them; of a dynamic one, of its query's."""
+        pages = self._pages("list_things_in_thing_group", "things", thingGroupName=name, recursive=False)
+        return frozenset(islice(pages, at_most))
 
     def things_of_billing_group(self, name: str) -> frozenset[str]:
         """List the names of the things in a billing group."""

@@ -33,6 +33,10 @@ class Depth(enum.StrEnum):
     EVERYTHING = "everything"
 
 
+_OF_DEPTH = frozenset({Kind.THING, Kind.CERTIFICATE, Kind.THING_GROUP})
+"""Kinds of which a look may take in more or less."""
+
+
 @dataclass(frozen=True)
 class Look:
     """One resource to look at.
@@ -62,6 +66,11 @@ class Look:
     carried: Thing | None = None
     due: int = 0
     tries: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether it takes in everything that hangs on the resource, what has events of its own too."""
+        return self.depth is Depth.EVERYTHING or self.key.kind not in _OF_DEPTH
 
     def to_json(self) -> dict[str, Any]:
         """Return the form in which the workflow carries it."""

@@ -58,7 +58,7 @@ class Certainty(enum.Enum):
     UNSURE = "unsure"
     """Somebody else was writing, or may be: what was read need not stay so, so another look has to come."""
     OVERTAKEN = "overtaken"
-    """Something was noted to wait since the reading began, which this look may not have seen."""
+    """Something waits that this look cannot have seen: it was noted since, or is more than the look took in."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,18 @@ class Standing:
         noted_at: when it was last noted that something waits.
         closed_at: when a mark was last taken off.
         checked_at: when a look was last recorded.
+        noted_whole: what waits was noted by a look at everything, so only another such can tell that it is over.
     """
 
     open: frozenset[str] = frozenset()
     noted_at: int = 0
     closed_at: int = 0
     checked_at: int = 0
+    noted_whole: bool = False
 
-    def certainty(self, began: int, own: str = "") -> Certainty:
+    def certainty(self, began: int, own: str = "", *, whole: bool = True) -> Certainty:
         """Tell how far a look may conclude whose reading began then, and whose own mark is `own`."""
-        if self.noted_at >= began:
+        if self.noted_at >= began or (self.noted_whole and not whole):
             return Certainty.OVERTAKEN
         others = self.open - {own} - dead(self.open, began)
         return Certainty.UNSURE if others or self.closed_at >= began else Certainty.SURE

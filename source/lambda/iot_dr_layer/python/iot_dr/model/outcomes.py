@@ -29,7 +29,8 @@ class Outcome:
     """The result of one look. Times are epoch milliseconds; `lag` is None where no event told when it changed.
 
     `again` asks the schedule for another look, after a pause that grows with every try. A `partial` outcome is of the
-    resource's own fields alone, so it says nothing about what stood in the way of the rest. `source_id` and
+    resource's own fields alone, so it says nothing about what stood in the way of the rest. One that is not `whole` is
+    of the resource and what is attached to it, so it says nothing about what has events of its own. `source_id` and
     `source_version` are the primary's of the thing that was applied. `read_at` is when the reading began that found
     nothing more to do, 0 if there was none.
     """
@@ -42,6 +43,7 @@ class Outcome:
     event_id: str = ""
     again: bool = False
     partial: bool = False
+    whole: bool = True
     source_id: str = ""
     source_version: int = 0
     read_at: int = 0

@@ -21,6 +21,6 @@ def record_failure(look: Look, error: str, cause: str, *, ledger: Ledger, clock:
     """
     reason = f"{error}: {cause}"[:LONGEST_REASON]
     state = State.PENDING if error in _RETRYABLE else State.FAILED
-    outcome = Outcome(look.key, state, reason, at=clock(), event_id=look.event_id, again=True)
+    outcome = Outcome(look.key, state, reason, at=clock(), event_id=look.event_id, again=True, whole=look.whole)
     ledger.record(outcome)
     return outcome

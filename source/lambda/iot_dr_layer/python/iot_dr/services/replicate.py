@@ -47,13 +47,24 @@ from iot_dr.reconcile.order import waves
 from iot_dr.reconcile.plan import deletable, needs, plan
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.scopes import Scope, ScopeReader
-from iot_dr.services.settling import DEFAULT_SETTLING, Attachments, Settling, attachments, complete, fingerprint, pause
+from iot_dr.services.settling import (
+    DEFAULT_SETTLING,
+    NO_CERTIFICATE,
+    Attachments,
+    Settling,
+    attachments,
+    complete,
+    fingerprint,
+    lacks_own_policy,
+    pause,
+    policies_by_groups,
+    standing,
+)
 from iot_dr.services.single_writes import write_one
 
 ROUNDS = 4
 """Times that one look reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
 
-NO_CERTIFICATE = "no certificate with a policy is attached yet"
 PRIMARY_UNREACHABLE = "the primary cannot be asked; what the event told is applied"
 
 
@@ -159,10 +170,10 @@ class Replication:
         return self._changed(look, self._reconcile(look), beside)
 
     def _stood_still(self, look: Look, seen: Attachments, beside: int) -> Replicated:
-        now = self._clock()
-        wait = pause(look, seen, now, self._settling, beside)
+        now, by_groups = self._clock(), self._rights_by_groups(look, seen)
+        wait = pause(look, seen, now, self._settling, beside, by_groups)
         outcome = Outcome(look.key, State.IN_SYNC, "", at=now, event_id=look.event_id)
-        if not complete(seen):
+        if not complete(seen, by_groups):
             # Not recorded: the ledger has had it since the look that saw the same, and the schedule goes on from there.
             outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
         return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
@@ -174,7 +185,8 @@ class Replication:
         there = source is not None
         first = look.looks == 0
         look = replace(look, changed_at=look.occurred_at if first else now)
-        state, reason = _verdict(look, done, seen, there=there)
+        by_groups = self._rights_by_groups(look, seen) if there else frozenset[str]()
+        state, reason, again = _verdict(done, standing(look, seen, now, self._settling, by_groups), there=there)
         outcome = Outcome(
             look.key,
             state,
@@ -183,16 +195,23 @@ class Replication:
             lag=now - look.occurred_at if first and look.occurred_at and done.actions else None,
             event_id=look.event_id,
             # Kept by the schedule too, should the workflow that waits for it end early.
-            again=state is State.PENDING,
+            again=again,
             partial=not scope.whole and state is State.IN_SYNC,
+            whole=replace(look, depth=work.depth).whole,
             source_id=source.thing_id if isinstance(source, Thing) else "",
             source_version=source.version if isinstance(source, Thing) else 0,
             read_at=work.began,
         )
         self._forget(work)
         self._ledger.record(outcome, work.mark)
-        wait = pause(look, seen, now, self._settling, beside) if there else 0
+        wait = pause(look, seen, now, self._settling, beside, by_groups) if there else 0
         return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
+
+    def _rights_by_groups(self, look: Look, seen: Attachments) -> frozenset[str]:
+        """Return the policies that a new device's certificates have by its groups, if they lack any of their own."""
+        if look.key.kind is not Kind.THING or not look.created or not seen or not lacks_own_policy(seen):
+            return frozenset()
+        return policies_by_groups(self._primary, look.key.name)
 
     def _reconcile(self, look: Look) -> _Work:
         """Read, plan and apply until a reading confirms what no version guards; raise what AWS refused, at the end."""
@@ -284,6 +303,7 @@ class Replication:
                 continue
             match change:
                 case Create(desired=Policy(name=name)):
+                    # As many as there are: each costs one write here, and a short look later.
                     far = frozenset(policy_attachment_key(name, one) for one in self._primary.targets_of(name))
                 case Create(desired=ThingGroup(name=name, query="")):
                     far = frozenset(group_membership_key(name, one) for one in self._primary.things_of_group(name))
@@ -401,12 +421,9 @@ def _needs_confirmation(change: Action) -> bool:
             return isinstance(change, Update)
 
 
-def _verdict(look: Look, done: Plan, seen: Attachments, *, there: bool) -> tuple[State, str]:
-    """Return how the resource stands now, and why if there is more to say."""
+def _verdict(done: Plan, stands: tuple[State, str, bool], *, there: bool) -> tuple[State, str, bool]:
+    """Return how the resource stands now, why if there is more to say, and whether it is to be looked at again."""
     if done.skips:
-        return State.UNSUPPORTED, "; ".join(f"{skip.key}: {skip.reason}" for skip in done.skips)
-    if not there:
-        return State.ABSENT, ""
-    if look.key.kind is Kind.THING and look.created and not complete(seen):
-        return State.PENDING, NO_CERTIFICATE
-    return State.IN_SYNC, ""
+        _, _, again = stands
+        return State.UNSUPPORTED, "; ".join(f"{skip.key}: {skip.reason}" for skip in done.skips), there and again
+    return stands if there else (State.ABSENT, "", False)

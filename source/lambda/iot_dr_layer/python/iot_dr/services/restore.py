@@ -234,10 +234,10 @@ class SnapshotRegistry:
         memberships = self._each(Kind.GROUP_MEMBERSHIP, GroupMembership)
         return frozenset(one.group for one in memberships if one.thing == thing)
 
-    def things_of_group(self, name: str) -> frozenset[str]:
-        """Return the things in a group itself."""
+    def things_of_group(self, name: str, at_most: int | None = None) -> frozenset[str]:
+        """Return the things in a group itself, or the first of them."""
         memberships = self._each(Kind.GROUP_MEMBERSHIP, GroupMembership)
-        return frozenset(one.thing for one in memberships if one.group == name)
+        return frozenset(islice((one.thing for one in memberships if one.group == name), at_most))
 
     def things_of_billing_group(self, name: str) -> frozenset[str]:
         """Return the things in a billing group."""

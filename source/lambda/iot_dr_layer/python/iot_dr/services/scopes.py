@@ -54,9 +54,10 @@ SIDES = (Side.SECONDARY, Side.PRIMARY)
 copies a newer state meanwhile raises that version, and the older one is refused."""
 Result = TypeVar("Result")
 
-MOST_MEMBERS = 500
-"""Members of a group that goes whose membership is deleted one by one; of a larger group the things' own looks, which
-AWS's events of memberships ask for, have the rest. At AWS's quota of 100 a second these take a look five seconds.
+MOST_RELATIONS = 500
+"""Things of a group or of a certificate that one look takes in; at AWS's quotas that is five seconds of writes.
+
+Of more nothing is read: each membership and principal is looked at with its thing.
 """
 
 
@@ -193,6 +194,7 @@ class _Reading:
             groups = self._memberships(name, holders)
             if needs:
                 self._groups(groups)
+                self._leave_dynamic_groups()
 
     def certificate(self, certificate_id: str, *, needs: bool) -> None:
         """Read a certificate, what is attached to it and, for everything, what it is attached to."""
@@ -200,7 +202,9 @@ class _Reading:
         if self._depth is not Depth.EVERYTHING:
             return
         holders = self._holders(certificate_key(certificate_id))
-        attached = self._lists(holders, lambda reader: reader.things_of_certificate(certificate_id))
+        attached = self._lists(holders, lambda reader: reader.things_of_certificate(certificate_id, MOST_RELATIONS + 1))
+        if any(len(principals) > MOST_RELATIONS for principals in attached.values()):
+            return
         for side, principals in attached.items():
             self._relate(side, (one for one in principals if not thing_key(one.thing).reserved))
         if needs:
@@ -231,17 +235,24 @@ class _Reading:
         if len(holders) == len(SIDES) and self._depth is Depth.OWN:
             self._whole = False
             return
-        if key in self._found(Side.SECONDARY) and (len(holders) < len(SIDES) or self._stands_elsewhere(key)):
-            self._members(name)
+        if self._depth is Depth.EVERYTHING or (key in self._found(Side.SECONDARY) and self._goes(key)):
+            self._members(name, holders)
         static = [side for side in holders if not self._dynamic(side, name)]
         self.policies(self._attachments_of([(side, thing_group_target(name)) for side in static]))
 
-    def _members(self, group: str) -> None:
-        """Read which things are in a group of the secondary that has to go: AWS takes them out of it without a word."""
-        if not self._dynamic(Side.SECONDARY, group):
-            things = self._sides[Side.SECONDARY].reader.things_of_group(group)
-            if len(things) <= MOST_MEMBERS:
-                self._relate(Side.SECONDARY, (GroupMembership(group, thing) for thing in things))
+    def _goes(self, group: Key) -> bool:
+        """Tell whether a group of the secondary has to go, which takes all things out of it without a word."""
+        return group in self._sides[Side.PRIMARY].absent or self._stands_elsewhere(group)
+
+    def _members(self, group: str, holders: list[Side]) -> None:
+        """Read which things are in a group, where they are few enough for one look."""
+        if any(self._dynamic(side, group) for side in holders):
+            return
+        listed = self._lists(holders, lambda reader: reader.things_of_group(group, MOST_RELATIONS + 1))
+        if all(len(things) <= MOST_RELATIONS for things in listed.values()):
+            for side, things in listed.items():
+                found = (GroupMembership(group, thing) for thing in things)
+                self._relate(side, (one for one in found if not one.key.reserved))
 
     def membership(self, group: str, thing: str, *, needs: bool) -> None:
         """Read whether a thing is in a group, perhaps thing and group too."""
@@ -361,6 +372,11 @@ class _Reading:
             if any(self._dynamic(side, relation.name) for side in SIDES):
                 self._forget(relation)
 
+    def _leave_dynamic_groups(self) -> None:
+        """Say nothing about groups that AWS fills by a query: no thing needs one in order to exist."""
+        for key in [key for side in SIDES for key, found in self._found(side).items() if _is_dynamic(found)]:
+            self._forget(key)
+
     def _needs_of_thing(self, name: str) -> None:
         thing = self._found(Side.PRIMARY).get(thing_key(name))
         if isinstance(thing, Thing):
@@ -377,8 +393,7 @@ class _Reading:
                 side.drop(thing_type)
 
     def _dynamic(self, side: Side, group: str) -> bool:
-        found = self._found(side).get(thing_group_key(group))
-        return isinstance(found, ThingGroup) and found.dynamic
+        return _is_dynamic(self._found(side).get(thing_group_key(group)))
 
     def _stands_elsewhere(self, group: Key) -> bool:
         found = [entity for side in SIDES if isinstance(entity := self._found(side).get(group), ThingGroup)]
@@ -417,6 +432,10 @@ class _Reading:
     def _lists(self, sides: list[Side], read: Callable[[RegistryReader], Result]) -> dict[Side, Result]:
         answers = self._together(lambda side: read(self._sides[side].reader), sides)
         return dict(zip(sides, answers, strict=True))
+
+
+def _is_dynamic(found: Entity | None) -> bool:
+    return isinstance(found, ThingGroup) and found.dynamic
 
 
 Relation = PolicyAttachment | ThingPrincipal | GroupMembership
