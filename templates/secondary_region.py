@@ -136,7 +136,7 @@ def _add_form(template: Template, config: Config) -> None:
                     "SweepSlice",
                     "Things and policies per sweep to look at whole",
                     "Attachments and documents stand in no list, so each sweep takes the next so many of each in turn. "
-                    "They are nearly all that a sweep costs.",
+                    "They are nearly all that a sweep costs. With 0 they are never compared unless an event tells.",
                     default=200,
                     between=(0, 5000),
                 ),
@@ -257,6 +257,7 @@ def _sweep_registry(ledger: tables.Table, workflow: stepfunctions.StateMachine) 
             "STATE_MACHINE_ARN": Ref(workflow),
             "SWEEP_SLICE": Ref("SweepSlice"),
             "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
+            "CERTIFICATE_MODE": Ref("CertificateMode"),
         },
         timeout=900,
         memory=1024,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any, TypeVar, cast
 
-from iot_dr.aws.ledger import pause
+from iot_dr.aws.ledger import LEASE, pause
 from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
 from iot_dr.model.changes import Create, Delete, Plan, Update
 from iot_dr.model.entities import (
@@ -539,7 +539,7 @@ class InMemoryLedger:
         if note is None or note.next_attempt is None or note.next_attempt > now:
             return False
         note.attempts += 1
-        note.next_attempt = now + pause(note.attempts)
+        note.next_attempt = now + LEASE
         return True
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
@@ -557,6 +557,8 @@ class InMemoryLedger:
             note.noted_whole = note.noted_whole or outcome.whole
             if note.attempts == 0:
                 note.attempts, note.next_attempt = 1, outcome.at + pause(1)
+            elif note.next_attempt is not None:
+                note.next_attempt = min(note.next_attempt, outcome.at + pause(note.attempts))
             note.waiting = outcome.state is not State.IN_SYNC
         elif certainty is Certainty.SURE:
             note.marks.clear()
@@ -605,8 +607,8 @@ class InMemoryLedger:
         """Return the primary's thing ID and version that were applied last."""
         return self.notes[key].source if key in self.notes else ("", 0)
 
-    def due(self, now: int) -> Iterator[Key]:
-        """Yield what is to be looked at again by now, longest waiting first."""
+    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
+        """Yield what is to be tried again by now, longest waiting first."""
         waiting = [(note.next_attempt, key) for key, note in self.notes.items() if note.next_attempt is not None]
         return iter([key for due_at, key in sorted(waiting) if due_at <= now])
 
@@ -635,7 +637,7 @@ class RecordingWorkflow:
 
     started: list[Look] = field(default_factory=list)
 
-    def start(self, looks: Sequence[Look]) -> None:
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
         """Remember them."""
         self.started.extend(looks)
 

@@ -118,7 +118,7 @@ class World:
         shadows = {*self.primary_shadows.documents, *self.secondary_shadows.documents}
         return {*self.primary.entities, *self.secondary.entities, *shadows}
 
-    def start(self, looks: Sequence[Look]) -> None:
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
         """Be asked for looks."""
         self.asked += [look.key for look in looks]
 

@@ -154,6 +154,7 @@ class World:
             clock=self.clock,
             slice_size=slice_size,
             at_most=at_most,
+            just_in_time=just_in_time,
         )
 
     @property

@@ -120,10 +120,19 @@ def test_the_pause_doubles_with_every_try(ledger: Ledger) -> None:
     ledger.record(an_outcome(at=0, again=True))
 
     assert ledger.postpone(THING, 1_000_000)
+    assert list(ledger.due(1_000_000 + 2 * MINUTE)) == [], "it has not ended yet"
     ledger.record(an_outcome(at=1_000_100, again=True))
 
-    assert list(ledger.due(1_000_000 + 2 * MINUTE - 1)) == []
-    assert list(ledger.due(1_000_000 + 2 * MINUTE)) == [THING]
+    assert list(ledger.due(1_000_100 + 2 * MINUTE - 1)) == []
+    assert list(ledger.due(1_000_100 + 2 * MINUTE)) == [THING]
+
+
+def test_a_try_that_never_ends_is_due_again(ledger: Ledger) -> None:
+    ledger.record(an_outcome(at=0, again=True))
+
+    assert ledger.postpone(THING, MINUTE)
+
+    assert list(ledger.due(MINUTE + 5 * MINUTE)) == [THING]
 
 
 def test_a_failure_that_no_try_led_to_leaves_the_pause_as_it_is(ledger: Ledger) -> None:

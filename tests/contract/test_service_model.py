@@ -31,6 +31,7 @@ from iot_dr.errors import (
     Throttled,
 )
 from iot_dr.model.changes import Create, Delete, Update
+from iot_dr.model.differences import Unreadable
 from iot_dr.model.entities import (
     BillingGroup,
     Certificate,
@@ -44,7 +45,14 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import certificate_target, policy_key, thing_group_target, thing_key
+from iot_dr.model.keys import (
+    certificate_key,
+    certificate_target,
+    policy_key,
+    thing_group_target,
+    thing_key,
+    thing_type_key,
+)
 from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 from iot_dr.model.outcomes import Outcome, State
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
@@ -328,6 +336,37 @@ def test_the_whole_registry_is_listed_page_by_page(iot: Stubbed, reader: IotRegi
     assert list(reader.policy_names()) == ["a"]
     assert list(reader.thing_group_names()) == ["a", "b"]
     assert list(reader.billing_group_names()) == ["a", "b"]
+
+
+def test_an_entry_that_cannot_be_read_does_not_end_the_list(iot: Stubbed, reader: IotRegistryReader) -> None:
+    certificates = [{"certificateId": OTHER_ID, "status": "QUARANTINED"}, {"certificateId": ID, "status": "ACTIVE"}]
+    iot.answers("list_certificates", {"certificates": certificates}, pageSize=PAGE_SIZE)
+    propagating = {"propagatingAttributes": [{"thingAttribute": "site"}]}
+    types = [
+        {"thingTypeName": "odd", "thingTypeProperties": {"mqtt5Configuration": propagating}},
+        {"thingTypeName": "a"},
+    ]
+    iot.answers("list_thing_types", {"thingTypes": types}, maxResults=PAGE_SIZE)
+
+    assert list(reader.certificates()) == [
+        Unreadable(
+            certificate_key(OTHER_ID),
+            "InvalidResource: this release does not know the certificate status 'QUARANTINED'",
+        ),
+        Certificate(ID, CertificateStatus.ACTIVE),
+    ]
+    assert list(reader.thing_types()) == [
+        Unreadable(thing_type_key("odd"), "KeyError: 'userPropertyKey'"),
+        ThingType("a"),
+    ]
+
+
+def test_a_certificate_whose_status_is_unknown_is_an_invalid_resource(iot: Stubbed, reader: IotRegistryReader) -> None:
+    description = {"certificateId": ID, "status": "QUARANTINED", "certificatePem": "PEM"}
+    iot.answers("describe_certificate", {"certificateDescription": description}, certificateId=ID)
+
+    with pytest.raises(InvalidResource, match="QUARANTINED"):
+        reader.certificate(ID)
 
 
 def test_a_page_that_fails_ends_the_list_with_an_error(iot: Stubbed, reader: IotRegistryReader) -> None:
@@ -881,6 +920,26 @@ def test_what_is_due_is_read_page_by_page_from_the_index(dynamodb: Stubbed, ledg
     dynamodb.answers("query", {"Items": [{"resource": {"S": "thing#b"}}]}, ExclusiveStartKey=last, **expected)
 
     assert list(ledger.due(7)) == [thing_key("a"), thing_key("b")]
+
+
+def test_what_is_due_of_another_releases_kinds_is_told_and_keeps_nothing_back(
+    dynamodb: Stubbed, ledger: DynamoDbLedger
+) -> None:
+    due = [{"resource": {"S": name}} for name in ("role_alias#a", "thing#b", "#", "thing#c")]
+    for _ in range(2):
+        dynamodb.answers(
+            "query",
+            {"Items": due},
+            TableName="ledger",
+            IndexName=ledgers.INDEX,
+            KeyConditionExpression="retry_state = :waiting AND next_attempt <= :now",
+            ExpressionAttributeValues={":waiting": {"S": ledgers.WAITING}, ":now": {"N": "7"}},
+        )
+    unknown: list[str] = []
+
+    assert list(ledger.due(7, unknown.append)) == [thing_key("b"), thing_key("c")]
+    assert unknown == ["role_alias#a", "#"]
+    assert list(ledger.due(7)) == [thing_key("b"), thing_key("c")]
 
 
 # Workflow

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from iot_dr.errors import ConfigurationError, UnsafePlan
-from iot_dr.runtime.sweep_registry import sweep_registry_handler
-from tests.builders import PRIMARY
+from iot_dr.errors import ConfigurationError, TerminalError, UnsafePlan
+from iot_dr.runtime.sweep_registry import SECONDS_TO_START, sweep_registry_handler
+from tests.builders import PRIMARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import STATE_MACHINE, WORKER_VARIABLES, Function, load
 
@@ -19,18 +20,31 @@ EMPTY_LISTS: dict[str, list[str]] = {
 }
 
 
-def answering(things_of: Callable[[str], list[str]]) -> Callable[[Request], Answer]:
-    """Answer as two Regions do whose registries hold nothing but these things, all of them owned."""
+NamesOf = Callable[[str], list[str]]
+"""Tells the names of a kind of resource that a Region has."""
+
+
+def _nothing(_region: str) -> list[str]:
+    return []
+
+
+def answering(things_of: NamesOf, certificates_of: NamesOf) -> Callable[[Request], Answer]:
+    """Answer as two Regions do whose registries hold nothing but these, all of them owned."""
 
     def answer(request: Request) -> Answer:
         match request.operation.partition("?")[0]:
             case "GET /things":
                 return Answer({"things": [{"thingName": name} for name in things_of(request.region)]})
+            case "GET /certificates":
+                ids = certificates_of(request.region)
+                return Answer({"certificates": [{"certificateId": one, "status": "ACTIVE"} for one in ids]})
             case "BatchGetItem":
                 keys = request.body["RequestItems"]["ledger"]["Keys"]
                 return Answer({"Responses": {"ledger": [{**key, "owned_at": {"N": "1"}} for key in keys]}})
             case "Query":
-                return Answer({"Items": [{"resource": {"S": "thing#waits"}}]})
+                return Answer(
+                    {"Items": [{"resource": {"S": name}} for name in ("role_alias#of-another-release", "thing#waits")]}
+                )
             case "StartExecution":
                 return STARTED
             case operation:
@@ -39,12 +53,22 @@ def answering(things_of: Callable[[str], list[str]]) -> Callable[[Request], Answ
     return answer
 
 
+@dataclass(frozen=True)
+class Invocation:
+    """What Lambda tells a function of the invocation."""
+
+    seconds: float = 900
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(1000 * self.seconds)
+
+
 @contextmanager
 def sweeping(
-    patch: pytest.MonkeyPatch, things_of: Callable[[str], list[str]], **variables: str
+    patch: pytest.MonkeyPatch, things_of: NamesOf, certificates_of: NamesOf = _nothing, **variables: str
 ) -> Iterator[tuple[Endpoint, Function]]:
     given = {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE, "REPLICATE_SHADOWS": "none", **variables}
-    with Endpoint(answering(things_of)) as aws:
+    with Endpoint(answering(things_of, certificates_of)) as aws:
         yield aws, load("sweep_registry", aws, patch, given)
 
 
@@ -59,7 +83,7 @@ def _started(aws: Endpoint) -> list[str]:
 
 def test_a_sweep_starts_the_workflow_for_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     with sweeping(monkeypatch, lambda region: ["a", "b"] if region == PRIMARY else ["b"]) as (aws, sweep):
-        answer = sweep({"task": "sweep"}, None)
+        answer = sweep({"task": "sweep"}, Invocation())
 
     assert answer["drift"] == 1
     assert sorted(_started(aws)) == ["a", "b"]
@@ -78,35 +102,70 @@ def test_a_sweep_has_shadows_looked_at_if_any_are_replicated(
     mode: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with sweeping(monkeypatch, lambda _region: ["a"], REPLICATE_SHADOWS=mode) as (aws, sweep):
-        sweep({"task": "sweep"}, None)
+        sweep({"task": "sweep"}, Invocation())
 
     assert {look["kind"] for look in _looks(aws)} == kinds
 
 
-def test_a_retry_starts_the_workflow_for_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_starts_the_workflow_for_what_is_due_and_tells_of_what_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with sweeping(monkeypatch, lambda _region: []) as (aws, sweep):
-        answer = sweep({"task": "retry"}, None)
+        answer = sweep({"task": "retry"}, Invocation())
 
-    assert answer == {"retried": 1}
+    assert answer == {"retried": 1, "unknown": 1}
     assert _started(aws) == ["waits"]
-    assert set(aws.operations()) == {"Query", "StartExecution"}
+    assert aws.operations() == ["Query", "UpdateItem", "StartExecution"]
+    warnings = [record.__dict__ for record in caplog.records if record.levelname == "WARNING"]
+    assert [warning["first"] for warning in warnings] == ["role_alias#of-another-release"]
 
 
-def test_an_unsafe_sweep_is_refused_until_its_share_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsafe_sweep_leaves_the_deletions_until_their_share_is_allowed_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     names = [f"pump-{number}" for number in range(20)]
-    with sweeping(monkeypatch, lambda region: [] if region == PRIMARY else names) as (aws, sweep):
-        with pytest.raises(UnsafePlan):
-            sweep({"task": "sweep"}, None)
-        assert _started(aws) == []
+    with sweeping(monkeypatch, lambda region: ["new"] if region == PRIMARY else names) as (aws, sweep):
+        with pytest.raises(UnsafePlan, match=r"deletes 20 of 20 .* \(drift 21, left 20\)"):
+            sweep({"task": "sweep"}, Invocation())
+        assert _started(aws) == ["new"]
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-        answer = sweep({"task": "sweep", "delete_share": 1.0}, None)
+        answer = sweep({"task": "sweep", "delete_share": 1.0}, Invocation())
 
-    assert answer["drift"] == 20
+    logged = [record.__dict__["refused"] for record in caplog.records if record.message == "swept"]
+    assert [refused.partition(" of ")[0] for refused in logged] == ["the plan deletes 20", ""]
+    assert [line["Drift"] for line in lines if "_aws" in line] == [[21.0]]
+    assert (answer["drift"], answer["left"], answer["refused"]) == (21, 0, "")
+
+
+def test_a_sweep_whose_time_is_over_before_the_lists_are_read_fails_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (
+        sweeping(monkeypatch, lambda _region: ["a"]) as (aws, sweep),
+        pytest.raises(TerminalError, match=r"not read to their end within 0 s.*raise the quotas"),
+    ):
+        sweep({"task": "sweep"}, Invocation(seconds=SECONDS_TO_START))
+
+    assert _started(aws) == []
+
+
+@pytest.mark.parametrize(("mode", "drift"), [("copy", 1), ("jitr", 0)])
+def test_a_certificate_that_only_the_primary_has_is_a_difference_where_certificates_are_copied(
+    mode: str, drift: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def certificates_of(region: str) -> list[str]:
+        return [a_certificate_id("pump-1")] if region == PRIMARY else []
+
+    with sweeping(monkeypatch, lambda _region: [], certificates_of, CERTIFICATE_MODE=mode) as (_, sweep):
+        answer = sweep({"task": "sweep"}, Invocation())
+
+    assert answer["drift"] == drift
 
 
 def test_drift_is_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with sweeping(monkeypatch, lambda region: ["a"] if region == PRIMARY else []) as (_, sweep):
-        sweep({"task": "sweep"}, None)
+        sweep({"task": "sweep"}, Invocation())
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["Drift"] for line in lines if "_aws" in line] == [[1.0]]

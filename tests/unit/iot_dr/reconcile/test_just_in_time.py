@@ -2,7 +2,7 @@
 
 from iot_dr.model.entities import CertificateStatus, PolicyAttachment
 from iot_dr.model.keys import policy_key, thing_group_target, thing_key
-from iot_dr.reconcile.just_in_time import without_unregistered
+from iot_dr.reconcile.just_in_time import waits_for_its_device, without_unregistered
 from iot_dr.reconcile.plan import plan
 from tests.builders import a_certificate, a_device, a_group, a_snapshot
 
@@ -53,3 +53,11 @@ def test_only_the_unregistered_certificates_relations_are_left_out() -> None:
     left_out = {CERTIFICATE.key, ATTACHMENT.key, PRINCIPAL.key}
     assert desired.keys == {entity.key for entity in (*DEVICE, *other, a_group("site"), OF_GROUP)} - left_out
     assert not actual.keys & left_out
+
+
+def test_registering_a_certificate_waits_for_its_device_and_nothing_else_does() -> None:
+    revoked = a_certificate(status=CertificateStatus.REVOKED)
+    creations = plan(a_snapshot(*DEVICE), a_snapshot(absent=[entity.key for entity in DEVICE]))
+    update = plan(a_snapshot(revoked), a_snapshot(CERTIFICATE))
+
+    assert [change.key for change in (*creations, *update) if waits_for_its_device(change)] == [CERTIFICATE.key]

@@ -101,7 +101,7 @@ class Workflow:
     started: list[list[str]] = field(default_factory=list)
     refusing: bool = False
 
-    def start(self, looks: Sequence[Look]) -> None:
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
         if self.refusing:
             raise RegionUnavailable("Step Functions does not answer")
         self.started.append([str(look.key) for look in looks])

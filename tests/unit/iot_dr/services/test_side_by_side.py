@@ -9,7 +9,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iot_dr.model.entities import Entity, Thing
+from iot_dr.model.differences import Pair, Unreadable
+from iot_dr.model.entities import CertificateStatus, Entity, Thing
 from iot_dr.model.keys import Kind
 from iot_dr.model.regions import Side
 from iot_dr.services.side_by_side import SideBySide
@@ -74,3 +75,45 @@ def test_a_pem_that_only_one_list_shows_is_no_difference() -> None:
     both.add(Side.SECONDARY, type(a_certificate())(a_certificate().certificate_id, a_certificate().status))
 
     assert not list(both.pairs(Kind.CERTIFICATE))
+
+
+def _both() -> SideBySide:
+    """A certificate that differs, a thing that only the primary has, and one that only the secondary has."""
+    both = SideBySide()
+    both.add(Side.PRIMARY, a_certificate(status=CertificateStatus.REVOKED))
+    both.add(Side.SECONDARY, a_certificate())
+    both.add(Side.PRIMARY, a_thing("a"))
+    both.add(Side.SECONDARY, a_thing("b"))
+    return both
+
+
+def _left(both: SideBySide) -> set[str]:
+    return {pair.key.name for kind in Kind for pair in both.pairs(kind)}
+
+
+def test_what_is_forgotten_is_no_difference_wherever_it_was() -> None:
+    both = _both()
+    for key in (a_certificate().key, a_thing("a").key, a_thing("b").key, a_thing("never taken").key):
+        both.forget(key)
+
+    assert _left(both) == set()
+
+
+def test_what_only_one_region_was_seen_to_have_can_be_forgotten_alone() -> None:
+    both = _both()
+    both.forget_alone()
+
+    assert _left(both) == {a_certificate().certificate_id}
+
+
+def test_what_a_region_tells_unreadably_is_unreadable_whatever_the_other_has() -> None:
+    both = _both()
+    both.add_unreadable(Side.SECONDARY, Unreadable(a_thing("a").key, "odd"))
+    both.add_unreadable(Side.PRIMARY, Unreadable(a_thing("c").key, "odd too"))
+
+    found = {pair.key.name: pair for pair in both.pairs(Kind.THING)}
+
+    assert found["a"] == Pair(a_thing("a").key, unreadable={Side.SECONDARY: "odd"})
+    assert found["c"] == Pair(a_thing("c").key, unreadable={Side.PRIMARY: "odd too"})
+    assert found.keys() == {"a", "b", "c"}
+    assert both.number == {Side.PRIMARY: 3, Side.SECONDARY: 3}

@@ -1,19 +1,29 @@
 """The sweep finds what no event told, refuses what looks like a half-read primary, and applies nothing itself."""
 
-from dataclasses import replace
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Barrier
+from typing import Any
 
 import pytest
 
-from iot_dr.errors import RegionUnavailable, Throttled, UnsafePlan
-from iot_dr.model.entities import CertificateStatus
+from iot_dr.errors import RegionUnavailable, Throttled
+from iot_dr.model.differences import Unreadable
+from iot_dr.model.entities import BillingGroup, Certificate, CertificateStatus
 from iot_dr.model.keys import RESERVED_PREFIX, Key, Kind, certificate_key, policy_key, thing_key, thing_type_key
 from iot_dr.model.looks import Depth, Look
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.reconcile.safety import Limits
-from iot_dr.services.sweep import Sweep
+from iot_dr.services.concurrency import on
+from iot_dr.services.sweep import LISTS_AT_ONCE, RETRIES, Sweep
 from tests.builders import REGIONS, a_certificate, a_device, a_policy, a_thing, a_thing_type, an_attachment
-from tests.fakes import raising
-from tests.world import World
+from tests.fakes import InMemoryLedger, InMemoryRegistry, RecordingWorkflow, once, raising
+from tests.world import ANY_SHARE, World
+
+LISTS = ("things", "thing_types", "certificates", "policy_names", "thing_group_names", "billing_group_names")
 
 
 def _in_sync(*names: str, slice_size: int = 200) -> World:
@@ -23,6 +33,22 @@ def _in_sync(*names: str, slice_size: int = 200) -> World:
     world.run_schedule()
     assert world.secondary.entities == world.wanted
     return world
+
+
+def _sweep_of(world: World, **parts: Any) -> Sweep:
+    """The sweep of a world, with some parts exchanged."""
+    given = {
+        "primary": world.primary,
+        "secondary": world.secondary,
+        "ledger": world.ledger,
+        "workflow": world.workflow,
+        "clock": world.clock,
+    }
+    return Sweep(regions=REGIONS, **given | parts)
+
+
+def _names(looks: Sequence[Look], kind: Kind = Kind.THING) -> list[str]:
+    return [look.key.name for look in looks if look.key.kind is kind]
 
 
 def _drift(world: World) -> set[Key]:
@@ -108,16 +134,96 @@ def test_a_plan_that_would_empty_the_secondary_starts_nothing() -> None:
     world.primary.remove(*world.primary.entities)
     world.workflow.take()
 
-    with pytest.raises(UnsafePlan):
-        world.sweep.sweep()
+    swept = world.sweep.sweep()
 
+    assert "over the limit of 30%" in swept.refused
+    assert swept.left == swept.drift > 10
     assert world.workflow.started == []
 
 
+def test_of_a_refused_plan_only_the_deletions_wait() -> None:
+    world = _in_sync(*(f"pump-{n}" for n in range(12)))
+    gone = [thing_key(f"pump-{n}") for n in range(10)]
+    world.primary.remove(*gone)
+    world.primary.put(a_certificate("pump-11", CertificateStatus.REVOKED), a_thing("new"))
+    world.primary.put(replace(a_thing("pump-11", type_name="pump"), attributes={"site": "south"}))
+
+    swept = world.sweep.sweep()
+
+    assert "deletes 10 of" in swept.refused
+    assert (swept.drift, swept.left) == (13, 10)
+    looks = world.workflow.take()
+    # Three are differences, the others have their turn in the round.
+    assert {a_certificate("pump-11").key, thing_key("new"), thing_key("pump-11")} <= {look.key for look in looks}
+    assert _names(looks, Kind.POLICY) == ["pumps"]
+    assert not {look.key for look in looks} & set(gone)
+
+
+def test_every_deletion_counts_however_few_are_looked_at_in_one_sweep() -> None:
+    world = _in_sync(*(f"pump-{n}" for n in range(12)))
+    world.primary.remove(*(thing_key(f"pump-{n}") for n in range(10)))
+
+    assert "deletes 10 of" in _sweep_of(world, at_most=1).sweep().refused
+
+
+def test_deletions_that_waited_are_looked_at_once_they_are_allowed() -> None:
+    world = _in_sync(*(f"pump-{n}" for n in range(12)))
+    world.primary.remove(*(thing_key(f"pump-{n}") for n in range(10)))
+    assert world.sweep.sweep().refused
+    world.workflow.take()
+
+    swept = world.sweep.sweep(ANY_SHARE)
+
+    assert (swept.refused, swept.left) == ("", 0)
+    assert set(_names(world.workflow.take())) >= {f"pump-{n}" for n in range(10)}
+
+
+def test_a_revocation_is_looked_at_first_and_a_deletion_last() -> None:
+    world = _in_sync(*(f"pump-{n}" for n in range(12)))
+    world.primary.remove(thing_key("pump-1"))
+    world.primary.put(a_thing("new"), a_certificate("pump-11", CertificateStatus.REVOKED))
+
+    world.sweep.sweep()
+
+    keys = [look.key for look in world.workflow.take()]
+    assert keys[:2] == [a_certificate("pump-11").key, thing_key("new")]
+    assert keys[-1] == thing_key("pump-1")
+
+
+def test_a_revocation_does_not_wait_behind_what_is_missing() -> None:
+    world = World(at_most=1, slice_size=0)
+    world.primary.put(a_certificate("pump-1"))
+    world.run_schedule()
+    world.primary.put(*(a_certificate(f"new-{n}") for n in range(9)))
+    world.primary.put(a_certificate("pump-1", CertificateStatus.REVOKED))
+
+    world.run_schedule()
+
+    found = world.secondary.certificate(a_certificate("pump-1").certificate_id)
+    assert found is not None
+    assert found.status is CertificateStatus.REVOKED
+
+
+def test_what_is_most_urgent_leaves_a_share_to_what_is_less_so() -> None:
+    world = World(at_most=20, slice_size=0)
+    world.primary.put(*(a_certificate(f"pump-{n}") for n in range(30)))
+    world.sweep.sweep()
+    for _ in range(2):
+        world.run_schedule()
+    world.primary.put(*(a_certificate(f"pump-{n}", CertificateStatus.REVOKED) for n in range(30)))
+    world.primary.put(*(a_thing(f"new-{n}") for n in range(30)))
+    world.workflow.take()
+
+    swept = world.sweep.sweep()
+
+    looks = world.workflow.take()
+    assert len(_names(looks, Kind.CERTIFICATE)) == 20
+    assert len(_names(looks)) == 2
+    assert swept.left == 60 - 22
+
+
 @pytest.mark.parametrize("side", ["primary", "secondary"])
-@pytest.mark.parametrize(
-    "listing", ["things", "thing_types", "certificates", "policy_names", "thing_group_names", "billing_group_names"]
-)
+@pytest.mark.parametrize("listing", LISTS)
 @pytest.mark.parametrize("error", [RegionUnavailable("down"), Throttled("slow down")])
 def test_a_list_that_cannot_be_read_to_its_end_starts_nothing(side: str, listing: str, error: Exception) -> None:
     world = _in_sync("pump-1")
@@ -235,24 +341,90 @@ def test_what_failed_is_retried_when_its_time_has_come() -> None:
     key = thing_key("pump-17")
     world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
 
-    assert world.sweep.retry() == 0
+    assert world.sweep.retry().looks == 0
     world.clock.advance(61)
-    assert world.sweep.retry() == 1
+    assert world.sweep.retry().looks == 1
 
     assert world.workflow.take() == [Look(key, created=True)]
 
 
+def test_what_a_retry_started_is_not_started_again_while_its_look_may_still_be_under_way() -> None:
+    world = World()
+    world.ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
+    world.clock.advance(61)
+
+    started = []
+    for _ in range(8):
+        started.append(world.sweep.retry().looks)
+        world.clock.advance(60)
+
+    assert started == [1, 0, 0, 0, 0, 0, 1, 0]
+
+
+def test_a_retry_starts_no_more_than_so_many_and_what_waited_longest_first() -> None:
+    world = World()
+    for number in range(RETRIES + 3):
+        key = thing_key(f"t-{number}")
+        world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
+    world.clock.advance(61)
+
+    assert [world.sweep.retry().looks for _ in range(3)] == [RETRIES, 3, 0]
+    assert _names(world.workflow.take()) == [f"t-{number}" for number in range(RETRIES + 3)]
+
+
+def test_what_has_ended_meanwhile_is_not_started() -> None:
+    @dataclass
+    class EndingMeanwhile(InMemoryLedger):
+        def postpone(self, key: Key, now: int) -> bool:
+            self.record(Outcome(key, State.IN_SYNC, "", at=now))
+            return super().postpone(key, now)
+
+    world = World()
+    ledger = EndingMeanwhile()
+    ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
+    world.clock.advance(61)
+
+    assert _sweep_of(world, ledger=ledger).retry().looks == 0
+    assert world.workflow.started == []
+
+
+def test_an_entry_of_an_unknown_kind_is_told_and_keeps_nothing_from_being_retried() -> None:
+    class OfAnotherRelease(InMemoryLedger):
+        def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
+            if unknown:
+                unknown("role_alias#x")
+            yield from super().due(now)
+
+    world = World()
+    ledger = OfAnotherRelease()
+    ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
+    world.clock.advance(61)
+
+    retried = _sweep_of(world, ledger=ledger).retry()
+
+    assert (retried.looks, retried.unknown) == (1, ("role_alias#x",))
+
+
+def test_what_the_schedule_asks_for_is_in_no_hurry() -> None:
+    class Hurried(RecordingWorkflow):
+        def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+            if not background:
+                super().start(looks)
+
+    world = World()
+    hurried = Hurried()
+    sweep = _sweep_of(world, workflow=hurried)
+    world.primary.put(a_thing("new"))
+    world.ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
+    world.clock.advance(61)
+
+    assert (sweep.retry().looks, sweep.sweep().drift) == (1, 1)
+    assert hurried.started == []
+
+
 def test_with_a_thing_go_its_shadows_whichever_region_lacks_the_thing() -> None:
     world = _in_sync("pump-1", "gone")
-    world.sweep = Sweep(
-        primary=world.primary,
-        secondary=world.secondary,
-        regions=REGIONS,
-        ledger=world.ledger,
-        workflow=world.workflow,
-        clock=world.clock,
-        shadows=True,
-    )
+    world.sweep = _sweep_of(world, shadows=True)
     world.primary.put(a_thing("new"))
     world.primary.remove(thing_key("gone"))
 
@@ -260,3 +432,166 @@ def test_with_a_thing_go_its_shadows_whichever_region_lacks_the_thing() -> None:
 
     shadows = [look.key.name for look in world.workflow.take() if look.key.kind is Kind.THING_SHADOWS]
     assert sorted(shadows) == ["gone", "new", "pump-1"]
+
+
+def test_without_a_slice_there_is_no_round_and_differences_are_found() -> None:
+    world = World(slice_size=0)
+    world.primary.put(*a_device("pump-1"))
+
+    swept = world.sweep.sweep()
+
+    assert (swept.drift, swept.round) == (3, 0)
+    assert set(world.ledger.cursors) == {"drift"}
+
+
+def _just_in_time(*names: str, slice_size: int = 200, at_most: int = 1000) -> World:
+    """A world whose certificates of these names wait for their devices, and "known" has connected to both Regions."""
+    world = World(just_in_time=True, slice_size=slice_size, at_most=at_most)
+    world.primary.put(*(a_certificate(name) for name in (*names, "known")))
+    world.secondary.put(a_certificate("known"))
+    return world
+
+
+def test_certificates_that_come_with_their_devices_are_no_differences() -> None:
+    assert _drift(_just_in_time("pump-1", "pump-2")) == set()
+
+
+def test_a_revocation_does_not_wait_behind_certificates_that_come_with_their_devices() -> None:
+    world = _just_in_time(*(f"pump-{n}" for n in range(9)), at_most=1)
+    world.primary.put(a_certificate("known", CertificateStatus.REVOKED))
+
+    assert _drift(world) == {a_certificate("known").key}
+
+
+def test_certificates_that_come_with_their_devices_take_no_turn_in_the_round() -> None:
+    world = _just_in_time(*(f"pump-{n}" for n in range(9)), slice_size=1)
+
+    turns = []
+    for _ in range(2):
+        world.sweep.sweep()
+        turns.append(_names(world.workflow.take(), Kind.CERTIFICATE))
+
+    assert turns == [[a_certificate("known").certificate_id]] * 2
+
+
+def test_the_round_goes_past_the_health_checkers_certificate() -> None:
+    world = World(slice_size=1)
+    probe = f"{RESERVED_PREFIX}1"
+    world.primary.put(*a_device(probe, policy=probe), *(a_certificate(f"pump-{n}") for n in range(4)))
+    world.secondary.put(*(a_certificate(f"pump-{n}") for n in range(4)))
+
+    seen: list[str] = []
+    for _ in range(5):
+        world.sweep.sweep()
+        seen += _names(world.workflow.take(), Kind.CERTIFICATE)
+
+    assert sorted(seen) == sorted(a_certificate(f"pump-{n}").certificate_id for n in range(4))
+
+
+@pytest.mark.parametrize("differs", [True, False])
+def test_what_could_not_be_started_has_its_turn_in_the_next_sweep(differs: bool) -> None:
+    class Refusing(RecordingWorkflow):
+        def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+            if looks:
+                raise Throttled("StartExecution")
+
+    world = World(at_most=1, slice_size=0 if differs else 1)
+    world.primary.put(a_thing("a"), a_thing("b"))
+    if not differs:
+        world.secondary.put(a_thing("a"), a_thing("b"))
+    with pytest.raises(Throttled):
+        _sweep_of(world, workflow=Refusing(), at_most=1, slice_size=0 if differs else 1).sweep()
+
+    world.sweep.sweep()
+
+    assert _names(world.workflow.take()) == ["a"]
+
+
+def _too_slow(world: World) -> int:
+    """Have the last of the lists take longer than there is time, and return when that is over."""
+    world.secondary.put(BillingGroup("the last that is listed"))
+    world.calls.before = once("secondary.billing_group_names", lambda: world.clock.advance(900))
+    return world.clock() + 600_000
+
+
+def test_lists_that_take_too_long_still_have_what_both_regions_showed_compared() -> None:
+    world = _in_sync(*(f"pump-{n}" for n in range(6)))
+    world.primary.put(a_certificate("pump-1", CertificateStatus.REVOKED), a_thing("new"))
+    world.primary.remove(thing_key("pump-5"))
+    for kind in Kind:
+        world.ledger.move_cursor(kind, "~")
+
+    swept = world.sweep.sweep(until=_too_slow(world))
+
+    assert (swept.complete, swept.drift) == (False, 1)
+    assert [look.key for look in world.workflow.take()] == [a_certificate("pump-1").key]
+
+
+def test_lists_that_take_too_long_still_have_the_round_go_on_but_for_certificates_that_may_be_probes() -> None:
+    world = _in_sync("pump-1", "pump-2", "pump-3", slice_size=2)
+    for kind in Kind:
+        world.ledger.move_cursor(kind, "")
+
+    assert not world.sweep.sweep(until=_too_slow(world)).complete
+    assert _names(world.workflow.started) == ["pump-1", "pump-2"]
+    assert _names(world.workflow.take(), Kind.CERTIFICATE) == []
+
+    assert world.sweep.sweep(until=world.clock() + 600_000).complete
+    assert _names(world.workflow.take()) == ["pump-3"]
+
+
+def test_all_lists_are_read_at_the_same_time() -> None:
+    all_begun = Barrier(LISTS_AT_ONCE, timeout=10)
+    world = World()
+
+    def begin(_name: str, _number: int) -> None:
+        all_begun.wait()
+
+    world.calls.before = begin
+    with ThreadPoolExecutor(LISTS_AT_ONCE) as threads:
+        sides = {side: world.calls.through(side, getattr(world, side)) for side in ("primary", "secondary")}
+        _sweep_of(world, **sides, together=on(threads)).sweep()
+
+    assert sorted(world.calls.to("primary", "secondary")) == sorted(
+        f"{side}.{listing}" for side in sides for listing in LISTS
+    )
+
+
+class _Listing(InMemoryRegistry):
+    """A Region whose lists tell of some certificates in a way that cannot be read."""
+
+    unreadable: tuple[Key, ...] = ()
+
+    def certificates(self) -> Iterator[Certificate | Unreadable]:  # type: ignore[override]  # what AWS's list is too
+        for one in super().certificates():
+            yield Unreadable(one.key, "the status 'NEW' is unknown") if one.key in self.unreadable else one
+
+
+@pytest.mark.parametrize("side", ["primary", "secondary"])
+def test_an_entry_that_cannot_be_read_is_told_and_keeps_no_other_from_being_compared(side: str) -> None:
+    world = _in_sync("pump-1", "pump-2", "pump-3")
+    for kind in Kind:
+        world.ledger.move_cursor(kind, "~")
+    listing = _Listing(world.clock)
+    listing.put(*getattr(world, side).entities.values())
+    listing.unreadable = (a_certificate("pump-1").key,)
+    if side == "primary":
+        listing.put(a_certificate("pump-2", CertificateStatus.REVOKED))
+    else:
+        world.primary.put(a_certificate("pump-2", CertificateStatus.REVOKED))
+
+    swept = _sweep_of(world, **{side: listing}).sweep()
+
+    assert [look.key for look in world.workflow.take()] == [a_certificate("pump-2").key]
+    assert (swept.drift, swept.unreadable) == (1, 1)
+    assert swept.why_unreadable.startswith(f"{a_certificate('pump-1').key}: {side} unreadable: the status 'NEW'")
+
+
+def test_what_the_primary_lists_unreadably_is_looked_at_in_its_turn_so_that_the_ledger_tells_of_it() -> None:
+    world = World()
+    listing = _Listing(world.clock)
+    listing.put(a_certificate("pump-1"))
+    listing.unreadable = (a_certificate("pump-1").key,)
+
+    assert _sweep_of(world, primary=listing).sweep().round == 1
+    assert [look.key for look in world.workflow.take()] == [a_certificate("pump-1").key]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.control import Control
-from iot_dr.model.differences import Pair
+from iot_dr.model.differences import Pair, Unreadable
 from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, ThingGroup, ThingPrincipal, ThingType
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.looks import Look
@@ -77,15 +77,18 @@ class RegistryReader(Protocol):
 
 
 class RegistryLister(Protocol):
-    """Lists one Region's registry page by page; what a list does not show, such as a PEM, is left empty."""
+    """Lists one Region's registry page by page; what a list does not show, such as a PEM, is left empty.
 
-    def things(self) -> Iterator[Thing]:
+    One entry that cannot be read does not keep the others from being listed.
+    """
+
+    def things(self) -> Iterator[Thing | Unreadable]:
         """List all things with attributes and type."""
 
-    def thing_types(self) -> Iterator[ThingType]:
+    def thing_types(self) -> Iterator[ThingType | Unreadable]:
         """List all thing types."""
 
-    def certificates(self) -> Iterator[Certificate]:
+    def certificates(self) -> Iterator[Certificate | Unreadable]:
         """List all certificates with their status."""
 
     def policy_names(self) -> Iterator[str]:
@@ -234,7 +237,11 @@ class Ledger(Protocol):
         """Have each looked at by itself some time after `at`, if it is not forgotten before."""
 
     def postpone(self, key: Key, now: int) -> bool:
-        """Count a try of what is due, and have it due again after a longer pause; tell whether it was due still."""
+        """Count a try of what is due, and have it due again only when the try must have ended.
+
+        Returns:
+            Whether it was due still.
+        """
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
         """Note how a look ended, and take its mark off.
@@ -249,8 +256,11 @@ class Ledger(Protocol):
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
 
-    def due(self, now: int) -> Iterator[Key]:
-        """Yield what failed or was left unfinished and is to be tried again by now."""
+    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
+        """Yield what failed or was left unfinished and is to be tried again by now, longest waiting first.
+
+        Entries that name no resource, as another release may have left some, are passed to `unknown` and stay.
+        """
 
     def cursor(self, name: str) -> str:
         """Return where a round over the registry stands; empty at its start."""
@@ -262,8 +272,8 @@ class Ledger(Protocol):
 class Workflow(Protocol):
     """Starts the state machine that looks at resources."""
 
-    def start(self, looks: Sequence[Look]) -> None:
-        """Start as many executions as these looks need."""
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+        """Start as many executions as these looks need; what is asked for in the background is in no hurry."""
 
 
 class ShadowReader(Protocol):

@@ -36,7 +36,7 @@ from iot_dr.aws.ledger_updates import (
     since,
     unchanged,
 )
-from iot_dr.errors import Conflict, Throttled
+from iot_dr.errors import Conflict, EventError, Throttled
 from iot_dr.model.keys import Key
 from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
 from iot_dr.model.outcomes import Outcome, State
@@ -61,6 +61,11 @@ INDEX = "by_state"
 FIRST_PAUSE = 60_000
 LONGEST_PAUSE = 24 * 3_600_000
 """Milliseconds between two tries of what failed or is unfinished: doubled each time, at most a day."""
+
+LEASE = 300_000
+"""Milliseconds that a look which the schedule has started may take, waiting in line included, before it is started
+again.
+"""
 
 KEPT_AFTER_DELETION = 24 * 3600
 """Seconds that the ledger knows when it last saw that a resource was gone: far longer than any look takes."""
@@ -210,22 +215,13 @@ class DynamoDbLedger:
                 call(self._client.update_item, **self._item(key), **sooner.where())
 
     def postpone(self, key: Key, now: int) -> bool:
-        """Count a try of what is due, and have the next one come after a pause that is twice as long as the last.
+        """Count a try of what is due, and have the next one come no sooner than this one can have ended.
 
         Returns:
             Whether it was due still.
         """
-        update = Update(facts={"next_attempt": now + FIRST_PAUSE}, counted=("attempts",))
-        parameters = self._item(key) | update.where("#next_attempt <= :now", now=now)
-        try:
-            answer = call(self._client.update_item, **parameters, ReturnValues="UPDATED_NEW")
-        except Conflict:
-            return False
-        attempts = int(answer["Attributes"]["attempts"]["N"])
-        if attempts > 1:
-            later = Update(facts={"next_attempt": now + pause(attempts)})
-            _held(self._client.update_item, **self._item(key), **later.where("attribute_exists(#retry_state)"))
-        return True
+        update = Update(facts={"next_attempt": now + LEASE}, counted=("attempts",))
+        return _held(self._client.update_item, **self._item(key), **update.where("#next_attempt <= :now", now=now))
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
         """Note how a look ended, and take its mark off; what others are about keeps another look coming."""
@@ -261,7 +257,7 @@ class DynamoDbLedger:
         raise Conflict(f"what the ledger says of {outcome.key} kept changing")
 
     def _record_waiting(self, outcome: Outcome, mark: Mark | None) -> None:
-        """Note that it waits; only `postpone` makes the pause longer, whatever comes in between."""
+        """Note that it waits; the pause grows with the tries that `postpone` counts, whatever comes in between."""
         noted = {"noted_at": outcome.at} | ({"noted_whole": True} if outcome.whole else {})
         retry_state = LOOK_AGAIN if outcome.state is State.IN_SYNC else WAITING
         facts = dated(outcome) | noted | {"retry_state": retry_state}
@@ -274,7 +270,11 @@ class DynamoDbLedger:
         if _held(self._client.update_item, **parameters):
             return
         update = Update(facts=facts | closed, kept=since(outcome), removed=removed, deleted=deleted)
-        call(self._client.update_item, **self._item(outcome.key), **update.where())
+        parameters = self._item(outcome.key) | update.where()
+        attempts = int(call(self._client.update_item, **parameters, ReturnValues="ALL_NEW")["Attributes"]["attempts"]["N"])
+        sooner = Update(facts={"next_attempt": outcome.at + pause(attempts)})
+        values = {"until": outcome.at + pause(attempts)}
+        _held(self._client.update_item, **self._item(outcome.key), **sooner.where("#next_attempt > :until", **values))
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
@@ -289,10 +289,17 @@ class DynamoDbLedger:
     def _item(self, key: Key) -> dict[str, Any]:
         return {"TableName": self._table, "Key": _dynamo({"resource": str(key)})}
 
-    def due(self, now: int) -> Iterator[Key]:
-        """Yield what is to be looked at again by now, longest waiting first."""
-        found = heapq.merge(*(self._due(state, now) for state in (WAITING, LOOK_AGAIN)))
-        return (Key.parse(text) for _, text in found)
+    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
+        """Yield what is to be looked at by now, longest waiting first; what names no resource goes to `unknown`."""
+        for _, text in heapq.merge(*(self._due(state, now) for state in (WAITING, LOOK_AGAIN))):
+            try:
+                key = Key.parse(text)
+            except EventError:
+                # Another release's: it must not keep what this one knows from being tried again.
+                if unknown:
+                    unknown(text)
+                continue
+            yield key
 
     def _due(self, state: str, now: int) -> Iterator[tuple[int, str]]:
         pages = self._client.get_paginator("query").paginate(

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
+from iot_dr.errors import InvalidResource
 from iot_dr.model.arns import Arn
+from iot_dr.model.differences import Unreadable
 from iot_dr.model.documents import canonical
-from iot_dr.model.entities import BillingGroup, Policy, PropagatingAttribute, Thing, ThingGroup, ThingType
-from iot_dr.model.keys import certificate_target, thing_group_target
+from iot_dr.model.entities import (
+    BillingGroup,
+    Certificate,
+    CertificateStatus,
+    Policy,
+    PropagatingAttribute,
+    Thing,
+    ThingGroup,
+    ThingType,
+)
+from iot_dr.model.keys import Key, Kind, certificate_target, thing_group_target
 
 _CERTIFICATES = certificate_target("")
 _TARGETS = (_CERTIFICATES, thing_group_target(""))
+_NAMES = {Kind.THING: "thingName", Kind.THING_TYPE: "thingTypeName", Kind.CERTIFICATE: "certificateId"}
+"""What names an entry of a kind's list."""
+
+Listed = TypeVar("Listed")
+
+
+def listed(
+    kind: Kind, read: Callable[[Mapping[str, Any]], Listed], entries: Iterable[Mapping[str, Any]]
+) -> Iterator[Listed | Unreadable]:
+    """Read the entries of a list; one that cannot be read does not keep the others from being read."""
+    for entry in entries:
+        try:
+            found: Listed | Unreadable = read(entry)
+        except (InvalidResource, LookupError, ValueError) as error:
+            found = Unreadable(Key(kind, entry[_NAMES[kind]]), f"{type(error).__name__}: {error}")
+        yield found
 
 
 def thing(answer: Mapping[str, Any]) -> Thing:
@@ -82,6 +109,19 @@ def certificate_id(principal: str) -> str | None:
         return None
     resource = Arn.parse(principal).resource
     return resource.removeprefix(_CERTIFICATES) if resource.startswith(_CERTIFICATES) else None
+
+
+def certificate(answer: Mapping[str, Any]) -> Certificate:
+    """Read a certificate; only a description has its PEM.
+
+    Raises:
+        InvalidResource: this release does not know its status.
+    """
+    try:
+        status = CertificateStatus(answer["status"])
+    except ValueError as error:
+        raise InvalidResource(f"this release does not know the certificate status {answer['status']!r}") from error
+    return Certificate(answer["certificateId"], status, answer.get("certificatePem") or "")
 
 
 def billing_group(answer: Mapping[str, Any]) -> BillingGroup:

@@ -15,17 +15,17 @@ from botocore.exceptions import ClientError
 from iot_dr.aws import registry_answers
 from iot_dr.aws.errors import converted, is_missing, read
 from iot_dr.model.arns import iot_arn
+from iot_dr.model.differences import Unreadable
 from iot_dr.model.entities import (
     BillingGroup,
     Certificate,
-    CertificateStatus,
     Policy,
     Thing,
     ThingGroup,
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import certificate_target
+from iot_dr.model.keys import Kind, certificate_target
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -94,16 +94,13 @@ class IotRegistryReader:
         return None if answer is None else registry_answers.billing_group(answer)
 
     def certificate(self, certificate_id: str) -> Certificate | None:
-        """Read a certificate with its PEM."""
+        """Read a certificate with its PEM.
+
+        Raises:
+            InvalidResource: this release does not know its status.
+        """
         answer = read(self._client.describe_certificate, certificateId=certificate_id)
-        if answer is None:
-            return None
-        description = answer["certificateDescription"]
-        return Certificate(
-            certificate_id=description["certificateId"],
-            status=CertificateStatus(description["status"]),
-            pem=description["certificatePem"],
-        )
+        return None if answer is None else registry_answers.certificate(answer["certificateDescription"])
 
     def policy(self, name: str) -> Policy | None:
         """Read a policy's default version.
@@ -155,18 +152,19 @@ class IotRegistryReader:
         """List the names of the things in a billing group."""
         return frozenset(self._pages("list_things_in_billing_group", "things", billingGroupName=name))
 
-    def things(self) -> Iterator[Thing]:
+    def things(self) -> Iterator[Thing | Unreadable]:
         """List all things with attributes and type."""
-        return map(registry_answers.thing, self._pages("list_things", "things"))
+        return registry_answers.listed(Kind.THING, registry_answers.thing, self._pages("list_things", "things"))
 
-    def thing_types(self) -> Iterator[ThingType]:
+    def thing_types(self) -> Iterator[ThingType | Unreadable]:
         """List all thing types."""
-        return map(registry_answers.thing_type, self._pages("list_thing_types", "thingTypes"))
+        pages = self._pages("list_thing_types", "thingTypes")
+        return registry_answers.listed(Kind.THING_TYPE, registry_answers.thing_type, pages)
 
-    def certificates(self) -> Iterator[Certificate]:
+    def certificates(self) -> Iterator[Certificate | Unreadable]:
         """List all certificates with their status."""
-        for summary in self._pages("list_certificates", "certificates"):
-            yield Certificate(summary["certificateId"], CertificateStatus(summary["status"]))
+        pages = self._pages("list_certificates", "certificates")
+        return registry_answers.listed(Kind.CERTIFICATE, registry_answers.certificate, pages)
 
     def policy_names(self) -> Iterator[str]:
         """List the names of all policies."""

@@ -28,7 +28,7 @@ class StepFunctionsWorkflow:
         self._client = client
         self._arn = state_machine_arn
 
-    def start(self, looks: Sequence[Look]) -> None:
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:  # noqa: ARG002  # the port's
         """Start as few executions as take these looks."""
         for chunk in executions(looks):
             # Without a name of ours: the schedule asks for the same looks again, and each time they are to be taken.

@@ -26,6 +26,14 @@ class Sigil(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """An entry of a list that cannot be read, for example because of a value that this release does not know."""
+
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True)
 class Pair:
     """What both Regions hold under one key; None where the Region's lists, read to their end, do not have it."""
 

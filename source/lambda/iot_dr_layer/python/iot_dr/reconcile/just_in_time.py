@@ -8,8 +8,14 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
-from iot_dr.model.changes import Snapshot
+from iot_dr.model.changes import Change, Create, Snapshot
+from iot_dr.model.entities import Certificate
 from iot_dr.model.keys import Key, Kind, certificate_target
+
+
+def waits_for_its_device(change: Change) -> bool:
+    """Tell whether a change would register a certificate, which its device's first connection does."""
+    return isinstance(change, Create) and isinstance(change.desired, Certificate)
 
 
 def without_unregistered(desired: Snapshot, actual: Snapshot) -> tuple[Snapshot, Snapshot]:

@@ -279,9 +279,13 @@ class NoLedger:
         """Have read none."""
         return {}
 
-    def due(self, now: int) -> Iterator[Key]:  # noqa: ARG002  # the port's
+    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:  # noqa: ARG002  # the port's
         """Have nothing wait."""
         return iter(())
+
+    def postpone(self, key: Key, now: int) -> bool:  # noqa: ARG002  # the port's
+        """Have nothing wait."""
+        return False
 
     def cursor(self, name: str) -> str:  # noqa: ARG002  # the port's
         """Stand nowhere."""

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TypeVar
 
-from iot_dr.model.differences import Pair
+from iot_dr.model.differences import Pair, Unreadable
 from iot_dr.model.entities import Entity
 from iot_dr.model.entity_json import from_json, to_json
 from iot_dr.model.keys import Key, Kind
@@ -32,6 +32,7 @@ class SideBySide:
         """How many entities each Region has."""
         self._alone: dict[tuple[Side, Kind], dict[str, str]] = defaultdict(dict)
         self._unlike: dict[Kind, dict[str, tuple[str, str]]] = defaultdict(dict)
+        self._unreadable: dict[Kind, dict[str, dict[Side, str]]] = defaultdict(dict)
         self._lock = threading.Lock()
 
     def add(self, side: Side, entity: Entity) -> None:
@@ -49,6 +50,23 @@ class SideBySide:
                 texts = (text, alike) if side is Side.PRIMARY else (alike, text)
                 self._unlike[key.kind][key.name] = texts
 
+    def add_unreadable(self, side: Side, entry: Unreadable) -> None:
+        """Take what a Region has and does not tell of in a way that can be read."""
+        with self._lock:
+            self.number[side] += 1
+            self._unreadable[entry.key.kind].setdefault(entry.key.name, {})[side] = entry.reason
+
+    def forget(self, key: Key) -> None:
+        """Let a resource go, whatever was taken of it."""
+        for side in Side:
+            self._alone[side, key.kind].pop(key.name, None)
+        self._unlike[key.kind].pop(key.name, None)
+        self._unreadable[key.kind].pop(key.name, None)
+
+    def forget_alone(self) -> None:
+        """Let go what was taken from one Region alone: if a list was not read to its end, that says nothing."""
+        self._alone.clear()
+
     def pairs(
         self,
         kind: Kind,
@@ -57,6 +75,10 @@ class SideBySide:
         differing: bool = False,  # noqa: ARG002  # the protocol's; nothing else is left
     ) -> Iterator[Pair]:
         """Yield what differs of a kind, once all was taken, and let it go; the order is nobody's."""
+        for name, reasons in _drained(self._unreadable[kind]):
+            key = Key(kind, name)
+            self.forget(key)
+            yield Pair(key, unreadable=reasons)
         for side in Side:
             for name, text in _drained(self._alone[side, kind]):
                 key = Key(kind, name)

@@ -4,42 +4,89 @@ The lists cost one call per 250 resources. What they do not show (documents, att
 sweep has the next slice of things, policies and certificates looked at whole, whatever the lists say, until all have
 had their turn. With a thing go its shadows, and those of a thing that only one Region has.
 
-A sweep applies nothing itself. It finds, with the same `plan` as everybody, and starts the workflow.
+A sweep applies nothing itself. It finds, with the same `plan` as everybody, and starts the workflow: certificates whose
+status differs first, for one of them may be revoked; deletions last, and not at all if they are suspiciously many.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
-from iot_dr.model.changes import Delete, Skip
-from iot_dr.model.entities import BillingGroup, Entity, Policy, ThingGroup
-from iot_dr.model.keys import Key, Kind, certificate_target, policy_key, thing_shadows_key
+from iot_dr.errors import UnsafePlan
+from iot_dr.model.changes import Change, Delete, Skip, Update
+from iot_dr.model.differences import Sigil, Unreadable
+from iot_dr.model.entities import BillingGroup, Certificate, Entity, Policy, ThingGroup
+from iot_dr.model.keys import Key, Kind, key_of_target, thing_shadows_key
 from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.ports import Clock, Ledger, RegistryLister, Workflow
+from iot_dr.reconcile.just_in_time import waits_for_its_device
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, SWEEP_OVERRIDE, Limits, ensure_few
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import differences
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.side_by_side import SideBySide
 
-Lists = Callable[[RegistryLister], Iterator[Entity]]
-"""A part of a Region's lists, read one after the other."""
+List = Callable[[RegistryLister], Iterator[Entity | Unreadable]]
+"""One of a Region's lists; the lists of policies and groups give names alone, and so show which are missing."""
+
+LISTS: tuple[List, ...] = (
+    lambda lister: lister.things(),
+    lambda lister: lister.certificates(),
+    lambda lister: (Policy(name, "{}") for name in lister.policy_names()),
+    lambda lister: lister.thing_types(),
+    lambda lister: map(ThingGroup, lister.thing_group_names()),
+    lambda lister: map(BillingGroup, lister.billing_group_names()),
+)
+"""None needs another, so all can be read at the same time; the longest come first."""
+
+LISTS_AT_ONCE = len(Side) * len(LISTS)
 
 ROUND_KINDS = (Kind.THING, Kind.POLICY, Kind.CERTIFICATE, Kind.THING_GROUP, Kind.BILLING_GROUP)
 """What the round covers: documents, descriptions and attachments; a certificate without thing has some too."""
 
+RETRIES = 500
+"""Looks that one retry starts at most; what has waited longest comes first."""
+
+_STATUSES, _OTHERS, _DELETIONS = "drift-statuses", "drift", "drift-deletions"
+"""Differences, the most urgent first, by the names of their rounds in the ledger."""
+
+_LEAST_SHARE = 10
+"""What is less urgent has this part of a sweep's differences at least, so that it does not wait for ever."""
+
+
+@dataclass(frozen=True)
+class Retried:
+    """What a retry did: looks that it started, and entries that wait whose kind this release does not know."""
+
+    looks: int
+    unknown: tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found: differences by the lists, those of them left to the next sweep, and the round's share."""
+    """What a sweep found.
+
+    Attributes:
+        drift: differences by the lists.
+        left: those of them that are left to the next sweep.
+        round: the round's share.
+        unreadable: entries of the lists that cannot be read; they are not among the differences.
+        why_unreadable: the first of them, and why.
+        refused: why the deletions are left until an operator says that they are meant; empty if they are not.
+        complete: whether the lists were read to their end in time; if not, only what both Regions listed was compared.
+    """
 
     drift: int
     left: int
     round: int
+    unreadable: int = 0
+    why_unreadable: str = ""
+    refused: str = ""
+    complete: bool = True
 
 
 class Sweep:
@@ -57,6 +104,7 @@ class Sweep:
         slice_size: int = 200,
         at_most: int = 1000,
         shadows: bool = False,
+        just_in_time: bool = False,
         together: Together = one_by_one,
     ) -> None:
         self._listers = {Side.PRIMARY: primary, Side.SECONDARY: secondary}
@@ -67,60 +115,136 @@ class Sweep:
         self._slice_size = slice_size
         self._at_most = at_most
         self._shadows = shadows
+        self._just_in_time = just_in_time
         self._together = together
 
-    def retry(self) -> int:
-        """Have what failed or was left unfinished looked at again, if its time has come; return how many."""
+    def retry(self) -> Retried:
+        """Have what failed or was left unfinished looked at again, if its time has come; return what was started."""
+        now = self._clock()
+        unknown: list[str] = []
+        due = list(islice(self._ledger.due(now, unknown.append), RETRIES))
+        # Put off first: what is started and not yet ended, or started for nothing, is not started again each minute.
+        put_off = self._together(lambda key: self._ledger.postpone(key, now), due)
         # New, as far as settling goes: what was left without its certificate stays on the list until it has one.
-        looks = [Look(key, created=True) for key in self._ledger.due(self._clock())]
-        self._workflow.start(looks)
-        return len(looks)
+        looks = [Look(key, created=True) for key, waits in zip(due, put_off, strict=True) if waits]
+        self._workflow.start(looks, background=True)
+        return Retried(len(looks), tuple(unknown))
 
-    def sweep(self, limits: Limits = DEFAULT_LIMITS) -> Swept:
+    def sweep(self, limits: Limits = DEFAULT_LIMITS, until: int | None = None) -> Swept:
         """Compare both Regions by their lists and have every difference, and the round's next slice, looked at.
+
+        Deletions of too large a share of the secondary are refused, and all else is looked at.
+
+        Args:
+            limits: what share may be deleted.
+            until: when reading the lists ends, done or not, epoch milliseconds.
 
         Raises:
             RetryableError: a list could not be read to its end; nothing is concluded from a part.
-            UnsafePlan: too large a share of the secondary would be deleted; nothing is started.
         """
         turns = {kind: _Turn(self._ledger, kind, self._slice_size) for kind in ROUND_KINDS}
-        both = self._side_by_side(turns)
+        both, complete = self._side_by_side(turns, until)
         # A fleet that was never copied differs in everything; more workers at once than the quotas feed help nobody.
-        drift = _Turn(self._ledger, "drift", self._at_most)
-        deletes = 0
+        found = {name: _Turn(self._ledger, name, self._at_most) for name in (_STATUSES, _OTHERS, _DELETIONS)}
+        unreadable: list[str] = []
         for difference in differences(both, self._regions, owned=self._ledger.owned):
-            if not isinstance(difference.change, Skip):
-                drift.offer(difference.key)
-                deletes += isinstance(difference.change, Delete)
-        ensure_few(deletes, both.number[Side.SECONDARY], limits, SWEEP_OVERRIDE)
-        due = drift.take()
-        turn = [key for each in turns.values() for key in each.take()]
-        found_or_due = dict.fromkeys((*due, *turn))
-        self._workflow.start([Look(key) for key in (*found_or_due, *self._shadows_of(found_or_due))])
-        return Swept(drift.number, drift.number - len(due), len(turn))
+            if difference.sigil is Sigil.UNREADABLE:
+                unreadable.append(f"{difference.key}: {difference.reason}")
+            elif difference.change and self._wanted(difference.change):
+                found[_sort(difference.change)].offer(difference.key)
+        deletes, refused = found[_DELETIONS].number, ""
+        try:
+            ensure_few(deletes, both.number[Side.SECONDARY], limits, SWEEP_OVERRIDE)
+        except UnsafePlan as error:
+            refused = str(error)
+        begun: set[Key] = set()
+        looked = self._start([found[_STATUSES]], self._at_most, begun)
+        looked += self._start([found[_OTHERS]], self._room(looked), begun)
+        in_turn = self._start(turns.values(), self._slice_size, begun)
+        if not refused:
+            looked += self._start([found[_DELETIONS]], self._room(looked), begun)
+        drift = sum(turn.number for turn in found.values())
+        return Swept(
+            drift, drift - looked, in_turn, len(unreadable), next(iter(unreadable), ""), refused, complete=complete
+        )
 
-    def _side_by_side(self, turns: Mapping[Kind, _Turn]) -> SideBySide:
-        """Read both Regions' lists at the same time; what the primary has is offered to the round."""
+    def _wanted(self, change: Change) -> bool:
+        return not isinstance(change, Skip) and not (self._just_in_time and waits_for_its_device(change))
+
+    def _room(self, looked: int) -> int:
+        """Return how many differences may still be looked at, after those that were more urgent."""
+        return max(self._at_most - looked, self._at_most // _LEAST_SHARE, 1)
+
+    def _start(self, turns: Collection[_Turn], most: int, begun: set[Key]) -> int:
+        """Have the next of each turn looked at, unless their looks were begun, and return how many these are.
+
+        A turn moves on once its looks are started, and not before: what was not started has its turn again.
+        """
+        keys = [key for turn in turns for key in turn.take(most)]
+        new = [key for key in keys if key not in begun]
+        begun.update(new)
+        self._workflow.start([Look(key) for key in (*new, *self._shadows_of(new))], background=True)
+        for turn in turns:
+            turn.move_on()
+        return len(keys)
+
+    def _side_by_side(self, turns: dict[Kind, _Turn], until: int | None) -> tuple[SideBySide, bool]:
+        """Read all lists at the same time, offer to the round what it is made of, and tell whether all were read whole.
+
+        A certificate of the health checker is known by its policy alone, so it is taken out again at the end.
+        """
         both = SideBySide()
 
-        def take(listed: tuple[Side, Lists]) -> None:
-            side, lists = listed
-            for entity in lists(self._listers[side]):
-                if entity.key.reserved:
+        def take(listed: tuple[Side, List]) -> _Read:
+            side, entries = listed
+            probes: set[Key] = set()
+            for entry in entries(self._listers[side]):
+                if until is not None and self._clock() >= until:
+                    return _Read(probes, complete=False)
+                if entry.key.reserved:
+                    probes.update(self._certificates_of(side, entry.key))
                     continue
-                if side is Side.PRIMARY:
-                    both.add(side, translate(entity, self._regions))
-                    if entity.key.kind in turns:
-                        turns[entity.key.kind].offer(entity.key)
+                if isinstance(entry, Unreadable):
+                    both.add_unreadable(side, entry)
                 else:
-                    both.add(side, entity)
+                    both.add(side, translate(entry, self._regions) if side is Side.PRIMARY else entry)
+                if side is self._told_by(entry.key.kind) and entry.key.kind in turns:
+                    turns[entry.key.kind].offer(entry.key)
+            return _Read(probes, complete=True)
 
-        self._together(take, product(Side, (_things, _all_but_things)))
-        return both
+        read = self._together(take, product(Side, LISTS))
+        for probe in frozenset().union(*(one.probes for one in read)):
+            both.forget(probe)
+            turns[Kind.CERTIFICATE].leave_out(probe)
+        complete = all(one.complete for one in read)
+        if not complete:
+            both.forget_alone()
+            # Which of them are the health checker's own may not be known.
+            del turns[Kind.CERTIFICATE]
+        return both, complete
+
+    def _told_by(self, kind: Kind) -> Side:
+        """Tell whose list makes the round of a kind; certificates that wait for their devices need no turn."""
+        return Side.SECONDARY if self._just_in_time and kind is Kind.CERTIFICATE else Side.PRIMARY
+
+    def _certificates_of(self, side: Side, probe: Key) -> list[Key]:
+        """Return the certificates of the health checker's policy, if this is one."""
+        if probe.kind is not Kind.POLICY:
+            return []
+        keys = map(key_of_target, self._listers[side].targets_of(probe.name))
+        return [key for key in keys if key.kind is Kind.CERTIFICATE]
 
     def _shadows_of(self, keys: Iterable[Key]) -> list[Key]:
         """Return what has all shadows of the things among these looked at; no list shows a shadow's version."""
         return [thing_shadows_key(key.name) for key in keys if key.kind is Kind.THING] if self._shadows else []
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What came of reading a list: the health checker's certificates that it led to, and whether it was read whole."""
+
+    probes: Collection[Key]
+    complete: bool
 
 
 class _Turn:
@@ -137,12 +261,16 @@ class _Turn:
         self._cursor: str | None = None
         self._behind = 0
         self._next: list[str] = []
+        self._taken: list[str] = []
+        self._left_out: set[Key] = set()
 
     def offer(self, key: Key) -> None:
         """Take a key into account."""
+        self.number += 1
+        if not self._size:
+            return
         if self._cursor is None:
             self._cursor = self._ledger.cursor(self._name)
-        self.number += 1
         text = str(key)
         if text <= self._cursor:
             return
@@ -151,25 +279,28 @@ class _Turn:
             bisect.insort(self._next, text)
             del self._next[self._size :]
 
-    def take(self) -> list[Key]:
-        """Return the keys whose turn it is, and move the round on."""
+    def leave_out(self, key: Key) -> None:
+        """Pass over a key that was offered."""
+        self._left_out.add(key)
+
+    def take(self, most: int) -> list[Key]:
+        """Return the keys whose turn it is, no more than so many."""
+        self._taken = self._next[:most]
+        return [key for key in map(Key.parse, self._taken) if key not in self._left_out]
+
+    def move_on(self) -> None:
+        """Note that those that were taken have had their turn."""
         if self._cursor is not None:
-            ends = not self._next or self._behind <= self._size
-            self._ledger.move_cursor(self._name, "" if ends else self._next[-1])
-        return [Key.parse(text) for text in self._next]
+            ends = len(self._taken) == self._behind
+            self._ledger.move_cursor(self._name, "" if ends else self._taken[-1])
 
 
-def _things(lister: RegistryLister) -> Iterator[Entity]:
-    return lister.things()
-
-
-def _all_but_things(lister: RegistryLister) -> Iterator[Entity]:
-    """List everything else without the health checker's certificate, which is known by its policy alone."""
-    names = list(lister.policy_names())
-    probes = frozenset().union(*(lister.targets_of(name) for name in names if policy_key(name).reserved))
-    yield from lister.thing_types()
-    # The list of policies gives names alone, so all that it can show is which are missing; so do those of groups.
-    yield from (Policy(name, "{}") for name in names)
-    yield from map(ThingGroup, lister.thing_group_names())
-    yield from map(BillingGroup, lister.billing_group_names())
-    yield from (one for one in lister.certificates() if certificate_target(one.certificate_id) not in probes)
+def _sort(change: Change) -> str:
+    """Return which of the sorts of differences a change is."""
+    match change:
+        case Update(desired=Certificate()):
+            return _STATUSES
+        case Delete():
+            return _DELETIONS
+        case _:
+            return _OTHERS
