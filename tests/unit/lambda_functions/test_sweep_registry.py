@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -148,6 +149,21 @@ def test_a_sweep_whose_time_is_over_before_the_lists_are_read_fails_and_says_wha
         sweep({"task": "sweep"}, Invocation(seconds=SECONDS_TO_START))
 
     assert _started(aws) == []
+
+
+def test_the_longest_list_bounds_a_sweeps_time_and_not_the_sum_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    six_lists_of_two_regions = Barrier(12, timeout=10)
+
+    def answer(request: Request) -> Answer:
+        if request.operation.startswith("GET"):
+            six_lists_of_two_regions.wait()
+        return answering(_nothing, _nothing)(request)
+
+    variables = {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE}
+    with Endpoint(answer) as aws:
+        load("sweep_registry", aws, monkeypatch, variables)({"task": "sweep"}, Invocation())
+
+    assert sum(operation.startswith("GET") for operation in aws.operations()) == 12
 
 
 @pytest.mark.parametrize(("mode", "drift"), [("copy", 1), ("jitr", 0)])
