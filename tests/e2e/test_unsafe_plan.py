@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from iot_dr.reconcile.safety import DEFAULT_LIMITS
 from lab.counting import Answer, Call
 from lab.faults import injected
 from lab.pair import Pair
@@ -45,15 +46,16 @@ def test_a_primary_that_looks_empty_deletes_nothing_until_the_share_is_meant(
         return Answer(json.dumps({field: []})) if field else None
 
     things = {"kept": f"{name}-kept", "deleted": f"{name}-deleted"}
-    for one in things.values():
+    others = [f"{name}-{number}" for number in range(DEFAULT_LIMITS.at_least)]
+    for one in (*things.values(), *others):
         primary.create_thing(thingName=one)
-    assert until(lambda: all(thing(secondary, one) for one in things.values()), SECONDS)
+    assert until(lambda: all(thing(secondary, one) for one in (*things.values(), *others)), SECONDS)
     with untold(pair, "THING"):
         primary.delete_thing(thingName=things["deleted"])
 
     with injected(pair.proxy, emptied):
         refused = try_sweep(pair)
-        assert refused["errorType"] == "UnsafePlan"
+        assert refused.get("errorType") == "UnsafePlan", refused
         assert "over the limit of 30%" in refused["errorMessage"]
         assert 'higher "delete_share"' in refused["errorMessage"]
         assert stays(lambda: thing(secondary, things["deleted"]))
