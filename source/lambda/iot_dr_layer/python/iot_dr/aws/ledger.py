@@ -62,7 +62,7 @@ FIRST_PAUSE = 60_000
 LONGEST_PAUSE = 24 * 3_600_000
 """Milliseconds between two tries of what failed or is unfinished: doubled each time, at most a day."""
 
-LEASE = 300_000
+LEASE = 360_000
 """Milliseconds that a look which the schedule has started may take, waiting in line included, before it is started
 again.
 """
@@ -271,7 +271,9 @@ class DynamoDbLedger:
             return
         update = Update(facts=facts | closed, kept=since(outcome), removed=removed, deleted=deleted)
         parameters = self._item(outcome.key) | update.where()
-        attempts = int(call(self._client.update_item, **parameters, ReturnValues="ALL_NEW")["Attributes"]["attempts"]["N"])
+        attempts = int(
+            call(self._client.update_item, **parameters, ReturnValues="ALL_NEW")["Attributes"]["attempts"]["N"]
+        )
         sooner = Update(facts={"next_attempt": outcome.at + pause(attempts)})
         values = {"until": outcome.at + pause(attempts)}
         _held(self._client.update_item, **self._item(outcome.key), **sooner.where("#next_attempt > :until", **values))
