@@ -90,7 +90,7 @@ class _Work:
         scope: what the last reading found.
         done: what was written.
         skips: differences that stay.
-        touched: what was written; relations among it are read again, whatever they hang on by now.
+        touched: what was, or was to be, written; relations among it are read again, whatever they hang on by now.
         deleted: what of it was deleted, and not made since.
         refused: what AWS refused, whatever was tried.
         mark: the mark in the ledger; None before anything is written.
@@ -255,8 +255,11 @@ class Replication:
         if not todo.actions:
             return
         self._note_far_ends(todo, work)
+        made = [change.key for change in todo.creates]
+        # Before it is noted that they will be owned: what of them never comes to be has to be forgotten.
+        work.touched |= frozenset(made)
         work.mark = self._ledger.begin(
-            [change.key for change in todo.creates],
+            made,
             self._clock(),
             below=_below(todo) | {work.key},
             began=work.began,
