@@ -54,6 +54,7 @@ from iot_dr.model.keys import (
     thing_type_key,
 )
 from iot_dr.model.looks import LOOKS_PER_BATCH, Look
+from iot_dr.model.marks import Mark
 from iot_dr.model.outcomes import Outcome, State
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
 
@@ -774,30 +775,58 @@ def test_what_dynamodb_leaves_undone_is_throttling(dynamodb: Stubbed, ledger: Dy
         ledger.owned([thing_key("a")])
 
 
-def test_ownership_is_noted_in_one_transaction_that_another_worker_can_refuse(
+_EXPRESSIONS = {"UpdateExpression": ANY, "ExpressionAttributeNames": ANY, "ExpressionAttributeValues": ANY}
+
+
+def test_a_mark_and_ownership_are_noted_in_one_transaction_that_another_worker_can_refuse(
     dynamodb: Stubbed, ledger: DynamoDbLedger
 ) -> None:
-    note = {
-        "Update": {
-            "TableName": "ledger",
-            "Key": {"resource": {"S": "thing#a"}},
-            "UpdateExpression": "SET #owned_at = :owned_at",
-            "ExpressionAttributeNames": {"#owned_at": "owned_at"},
-            "ExpressionAttributeValues": {":owned_at": {"N": "1"}},
-        }
-    }
-    dynamodb.answers("transact_write_items", {}, TransactItems=[note])
+    unread = {"ConditionExpression": "attribute_not_exists(#checked_at) OR #checked_at < :began"}
+    notes = [
+        {"Update": {"TableName": "ledger", "Key": {"resource": {"S": name}}} | unread | _EXPRESSIONS}
+        for name in ("thing#a", "thing#b")
+    ]
+    dynamodb.answers("transact_write_items", {}, TransactItems=notes)
     dynamodb.fails("transact_write_items", "TransactionCanceledException")
 
-    ledger.intend([thing_key("a")], 1)
+    mark = ledger.begin([thing_key("a")], 5, below=[thing_key("b")], began=1)
     with pytest.raises(Conflict):
-        ledger.intend([thing_key("a")], 1)
+        ledger.begin([thing_key("a")], 5, below=[thing_key("b")], began=1)
+
+    assert (mark.at, mark.keys) == (5, {thing_key("a"), thing_key("b")})
+
+
+def test_a_mark_at_one_resource_needs_no_transaction(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    _updates(dynamodb)
+
+    ledger.begin([], 5, below=[thing_key("a")])
+
+
+def test_an_outcome_and_the_end_of_its_mark_are_one_call(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    notes = [
+        {"Update": {"TableName": "ledger", "Key": {"resource": {"S": name}}, "ConditionExpression": ANY} | _EXPRESSIONS}
+        for name in ("thing#a", "policy#p")
+    ]
+    dynamodb.answers("transact_write_items", {}, TransactItems=notes)
+
+    ledger.record(
+        Outcome(thing_key("a"), State.IN_SYNC, "", at=7, read_at=1),
+        Mark("5-x", frozenset({thing_key("a"), policy_key("p")})),
+    )
+
+
+def test_what_another_is_about_is_recorded_by_what_the_item_says(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    dynamodb.fails("update_item", "ConditionalCheckFailedException")
+    item = {"marks": {"SS": ["3-other"]}, "noted_at": {"N": "0"}}
+    dynamodb.answers("get_item", {"Item": item}, TableName="ledger", Key=ANY, ConsistentRead=True)
+    _updates(dynamodb, ConditionExpression="#marks = :seen_marks AND attribute_not_exists(#noted_at)")
+
+    ledger.record(Outcome(thing_key("a"), State.IN_SYNC, "", at=7, read_at=1))
 
 
 def _updates(dynamodb: Stubbed, answer: dict[str, Any] | None = None, **expected: Any) -> None:
-    parameters = {"UpdateExpression": ANY, "ExpressionAttributeNames": ANY, "ExpressionAttributeValues": ANY}
     key = {"TableName": "ledger", "Key": {"resource": {"S": "thing#a"}}}
-    dynamodb.answers("update_item", answer, **key, **(parameters | expected))
+    dynamodb.answers("update_item", answer, **key, **(_EXPRESSIONS | expected))
 
 
 def test_an_outcome_is_one_update_that_dates_its_state_and_clears_what_waited(
@@ -808,8 +837,12 @@ def test_an_outcome_is_one_update_that_dates_its_state_and_clears_what_waited(
         UpdateExpression=(
             "SET #state = :state, #reason = :reason, #checked_at = :checked_at, #source_id = :source_id, "
             "#source_version = :source_version, #since_in_sync = if_not_exists(#since_in_sync, :since_in_sync) "
-            "REMOVE #retry_state, #next_attempt, #attempts, #since_pending, #since_failed, #since_unsupported, "
-            "#since_absent, #since_superseded"
+            "REMOVE #expires, #marks, #since_pending, #since_failed, #since_unsupported, #since_absent, "
+            "#since_superseded, #retry_state, #next_attempt, #attempts, #noted_at, #noted_whole"
+        ),
+        ConditionExpression=(
+            "attribute_not_exists(#marks) AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
+            "AND (attribute_not_exists(#closed_at) OR #closed_at < :began)"
         ),
         ExpressionAttributeValues={
             ":state": {"S": "in_sync"},
@@ -818,6 +851,7 @@ def test_an_outcome_is_one_update_that_dates_its_state_and_clears_what_waited(
             ":source_id": {"S": "id-1"},
             ":source_version": {"N": "7"},
             ":since_in_sync": {"N": "1"},
+            ":began": {"N": "1"},
         },
     )
 
@@ -829,8 +863,9 @@ def test_an_outcome_of_the_resource_alone_keeps_the_verdict(dynamodb: Stubbed, l
         dynamodb,
         UpdateExpression=(
             "SET #state = if_not_exists(#state, :state), #reason = if_not_exists(#reason, :reason), "
-            "#checked_at = :checked_at"
+            "#checked_at = :checked_at REMOVE #expires, #marks, #retry_state, #next_attempt, #attempts"
         ),
+        ConditionExpression=ANY,
     )
 
     ledger.record(Outcome(thing_key("a"), State.IN_SYNC, "", at=1, partial=True))
@@ -843,16 +878,19 @@ def test_what_waits_for_the_first_time_is_put_on_the_list_by_one_update(
         dynamodb,
         UpdateExpression=(
             "SET #state = :state, #reason = :reason, #checked_at = :checked_at, "
-            "#since_pending = if_not_exists(#since_pending, :since_pending), #retry_state = :retry_state, "
+            "#since_pending = if_not_exists(#since_pending, :since_pending), #noted_at = :noted_at, "
+            "#noted_whole = :noted_whole, #retry_state = :retry_state, "
             "#next_attempt = :next_attempt, #attempts = :attempts "
-            "REMOVE #since_in_sync, #since_failed, #since_unsupported, #since_absent, #since_superseded"
+            "REMOVE #expires, #since_in_sync, #since_failed, #since_unsupported, #since_absent, #since_superseded"
         ),
-        ConditionExpression="attribute_not_exists(attempts)",
+        ConditionExpression="attribute_not_exists(#attempts)",
         ExpressionAttributeValues={
             ":state": {"S": "pending"},
             ":reason": {"S": "down"},
             ":checked_at": {"N": "5"},
             ":since_pending": {"N": "5"},
+            ":noted_at": {"N": "5"},
+            ":noted_whole": {"BOOL": True},
             ":retry_state": {"S": "waiting"},
             ":next_attempt": {"N": str(5 + 60_000)},
             ":attempts": {"N": "1"},
@@ -862,13 +900,14 @@ def test_what_waits_for_the_first_time_is_put_on_the_list_by_one_update(
     ledger.record(Outcome(thing_key("a"), State.PENDING, "down", at=5, again=True))
 
 
-def test_what_waits_again_is_counted_and_then_put_on_the_list(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+def test_what_waits_again_waits_as_long_as_its_tries_ask_for(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
     dynamodb.fails("update_item", "ConditionalCheckFailedException")
-    _updates(dynamodb, {"Attributes": {"attempts": {"N": "3"}}}, ReturnValues="UPDATED_NEW")
+    _updates(dynamodb, {"Attributes": {"attempts": {"N": "3"}}}, ReturnValues="ALL_NEW")
     _updates(
         dynamodb,
-        UpdateExpression="SET #retry_state = :retry_state, #next_attempt = :next_attempt",
-        ExpressionAttributeValues={":retry_state": {"S": "waiting"}, ":next_attempt": {"N": str(5 + 240_000)}},
+        UpdateExpression="SET #next_attempt = :next_attempt",
+        ConditionExpression="#next_attempt > :until",
+        ExpressionAttributeValues={name: {"N": str(5 + 240_000)} for name in (":next_attempt", ":until")},
     )
 
     ledger.record(Outcome(thing_key("a"), State.PENDING, "down", at=5, again=True))
@@ -892,14 +931,23 @@ def test_the_version_that_was_applied_is_read_consistently(
 
 
 def test_forgetting_spares_what_was_noted_anew(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    key = {"resource": {"S": "thing#a"}}
     dynamodb.answers(
         "delete_item",
         TableName="ledger",
-        Key={"resource": {"S": "thing#a"}},
-        ConditionExpression="attribute_not_exists(owned_at) OR owned_at < :before",
-        ExpressionAttributeValues={":before": {"N": "5"}},
+        Key=key,
+        ConditionExpression=(
+            "attribute_not_exists(#marks) AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
+            "AND (attribute_not_exists(#closed_at) OR #closed_at < :began) "
+            "AND (attribute_not_exists(#owned_at) OR #owned_at < :began)"
+        ),
+        ExpressionAttributeNames=ANY,
+        ExpressionAttributeValues={":began": {"N": "5"}},
     )
     dynamodb.fails("delete_item", "ConditionalCheckFailedException")
+    item = {"owned_at": {"N": "6"}}
+    dynamodb.answers("get_item", {"Item": item}, TableName="ledger", Key=key, ConsistentRead=True)
+    _updates(dynamodb, ConditionExpression="attribute_exists(#resource)")
     dynamodb.fails("delete_item", "ThrottlingException")
 
     ledger.forget([thing_key("a")], 5)
@@ -908,33 +956,35 @@ def test_forgetting_spares_what_was_noted_anew(dynamodb: Stubbed, ledger: Dynamo
         ledger.forget([thing_key("a")], 5)
 
 
-def test_what_is_due_is_read_page_by_page_from_the_index(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
-    expected = {
+def _due(name: str, at: int) -> dict[str, Any]:
+    return {"resource": {"S": name}, "next_attempt": {"N": str(at)}}
+
+
+def _asked(state: str) -> dict[str, Any]:
+    return {
         "TableName": "ledger",
         "IndexName": ledgers.INDEX,
-        "KeyConditionExpression": "retry_state = :waiting AND next_attempt <= :now",
-        "ExpressionAttributeValues": {":waiting": {"S": ledgers.WAITING}, ":now": {"N": "7"}},
+        "KeyConditionExpression": "retry_state = :state AND next_attempt <= :now",
+        "ExpressionAttributeValues": {":state": {"S": state}, ":now": {"N": "7"}},
     }
-    last = {"resource": {"S": "thing#a"}}
-    dynamodb.answers("query", {"Items": [last], "LastEvaluatedKey": last}, **expected)
-    dynamodb.answers("query", {"Items": [{"resource": {"S": "thing#b"}}]}, ExclusiveStartKey=last, **expected)
 
-    assert list(ledger.due(7)) == [thing_key("a"), thing_key("b")]
+
+def test_what_is_due_is_read_page_by_page_from_the_index(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
+    last = {"resource": {"S": "thing#a"}}
+    dynamodb.answers("query", {"Items": [_due("thing#a", 1)], "LastEvaluatedKey": last}, **_asked("waiting"))
+    dynamodb.answers("query", {"Items": [_due("thing#c", 2)]}, **_asked("look_again"))
+    dynamodb.answers("query", {"Items": [_due("thing#b", 3)]}, ExclusiveStartKey=last, **_asked("waiting"))
+
+    assert list(ledger.due(7)) == [thing_key("a"), thing_key("c"), thing_key("b")]
 
 
 def test_what_is_due_of_another_releases_kinds_is_told_and_keeps_nothing_back(
     dynamodb: Stubbed, ledger: DynamoDbLedger
 ) -> None:
-    due = [{"resource": {"S": name}} for name in ("role_alias#a", "thing#b", "#", "thing#c")]
+    due = [_due(name, at) for at, name in enumerate(("role_alias#a", "thing#b", "#", "thing#c"))]
     for _ in range(2):
-        dynamodb.answers(
-            "query",
-            {"Items": due},
-            TableName="ledger",
-            IndexName=ledgers.INDEX,
-            KeyConditionExpression="retry_state = :waiting AND next_attempt <= :now",
-            ExpressionAttributeValues={":waiting": {"S": ledgers.WAITING}, ":now": {"N": "7"}},
-        )
+        dynamodb.answers("query", {"Items": due}, **_asked("waiting"))
+        dynamodb.answers("query", {"Items": []}, **_asked("look_again"))
     unknown: list[str] = []
 
     assert list(ledger.due(7, unknown.append)) == [thing_key("b"), thing_key("c")]

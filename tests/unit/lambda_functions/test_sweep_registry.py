@@ -43,9 +43,10 @@ def answering(things_of: NamesOf, certificates_of: NamesOf) -> Callable[[Request
                 keys = request.body["RequestItems"]["ledger"]["Keys"]
                 return Answer({"Responses": {"ledger": [{**key, "owned_at": {"N": "1"}} for key in keys]}})
             case "Query":
-                return Answer(
-                    {"Items": [{"resource": {"S": name}} for name in ("role_alias#of-another-release", "thing#waits")]}
-                )
+                waiting = request.body["ExpressionAttributeValues"][":state"] == {"S": "waiting"}
+                names = ("role_alias#of-another-release", "thing#waits") if waiting else ()
+                due = {"next_attempt": {"N": "1"}}
+                return Answer({"Items": [{"resource": {"S": name}} | due for name in names]})
             case "StartExecution":
                 return STARTED
             case operation:
@@ -116,7 +117,7 @@ def test_a_retry_starts_the_workflow_for_what_is_due_and_tells_of_what_it_does_n
 
     assert answer == {"retried": 1, "unknown": 1}
     assert _started(aws) == ["waits"]
-    assert aws.operations() == ["Query", "UpdateItem", "StartExecution"]
+    assert aws.operations() == ["Query", "Query", "UpdateItem", "StartExecution"]
     warnings = [record.__dict__ for record in caplog.records if record.levelname == "WARNING"]
     assert [warning["first"] for warning in warnings] == ["role_alias#of-another-release"]
 

@@ -32,7 +32,7 @@ from iot_dr.model.outcomes import State
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.syncing import NO_SHADOWS, SyncSettings
-from iot_dr.services.replicate import NO_CERTIFICATE
+from iot_dr.services.settling import NO_CERTIFICATE
 
 _OUTPUTS = ("FleetSyncStateMachineArn", "WorkBucketName", "LedgerTableName")
 
