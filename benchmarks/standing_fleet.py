@@ -234,7 +234,7 @@ def standing_shadows(made: Counter[str]) -> ShadowReplication:
         ledger=DynamoDbLedger(table, "ledger"),
         notes=DynamoDbShadowNotes(table, "ledger"),
         control=Active(made),
-        region=REGIONS.secondary,
+        regions=REGIONS,
         clock=lambda: NOW,
     )
 

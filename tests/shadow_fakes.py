@@ -15,15 +15,18 @@ from iot_dr.model.control import Control
 from iot_dr.model.exact_json import Json, Number, parse, to_bytes
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import Document, Shadow, ShadowNote, ShadowSelection, Source, digest, document_of
 from iot_dr.ports import Clock
 from iot_dr.services.replicate_shadows import Applied, ShadowReplication
 from tests.fakes import Calls, FakeClock, InMemoryLedger
+from tests.fakes import _Note as LedgerNote
 
 VERSIONS_KEPT = 48 * 3_600_000
 """Milliseconds that AWS goes on counting after a deletion."""
 
 REGION = "us-west-2"
+REGIONS = RegionPair("us-east-1", REGION)
 
 
 @dataclass
@@ -36,14 +39,15 @@ class _Held:
 
 
 class InMemoryShadows:
-    """One Region's shadows. `longest` is how many bytes a request may have; `items` what the topic rules would store.
+    """One Region's shadows. `longest` is how many bytes a request may have, `largest` how many a document.
 
-    `keeps` is what becomes of a document that is written, for Regions that keep some otherwise.
+    `items` is what the topic rules would store, `keeps` what becomes of a document that is written, for Regions that
+    keep some otherwise.
     """
 
-    def __init__(self, clock: Clock | None = None, *, longest: int = 16 * 1024) -> None:
+    def __init__(self, clock: Clock | None = None, *, longest: int = 16 * 1024, largest: int = 8 * 1024) -> None:
         self.items: list[dict[str, Any]] = []
-        self.longest = longest
+        self.longest, self.largest = longest, largest
         self.keeps: Callable[[Document], Document] = lambda document: document
         self._clock = clock or FakeClock()
         self._held: dict[Key, _Held] = {}
@@ -134,6 +138,8 @@ class InMemoryShadows:
                 raise Conflict(f"{key} has version {held.version}")
             state = copy.deepcopy(held.document or {})
             _merge_into(state, copy.deepcopy(change))
+            if len(to_bytes(document_of(state))) > self.largest:
+                raise LimitExceeded("RequestEntityTooLargeException")
             self._held[key] = _Held(held.version + 1, self.keeps(document_of(state)))
             return held.version + 1
 
@@ -160,11 +166,22 @@ class InMemoryShadowNotes:
 
     def read(self, key: Key) -> ShadowNote:
         """Return what is noted now."""
-        outcome = self.ledger.outcome(key)
-        owned = key in self.ledger.owned([key])
-        return replace(self.notes.get(key, ShadowNote()), state=outcome.state if outcome else None, owned=owned)
+        with self.lock:
+            return self._read(key)
 
-    def claim(self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None) -> ShadowNote:
+    def _read(self, key: Key) -> ShadowNote:
+        note, outcome = self.ledger.notes.get(key), self.ledger.outcome(key)
+        return replace(
+            self.notes.get(key, ShadowNote()),
+            state=outcome.state if outcome else None,
+            checked_at=outcome.at if outcome else 0,
+            owned=key in self.ledger.owned([key]),
+            due=note is not None and note.next_attempt is not None,
+        )
+
+    def claim(
+        self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None, unsure_until: int = 0
+    ) -> ShadowNote:
         """Note that this state is about to be written, if nobody has claimed since."""
         with self.lock:
             note = self.notes.get(key, ShadowNote())
@@ -178,13 +195,18 @@ class InMemoryShadowNotes:
                 version=source.version,
                 source_at=source.at,
                 deleted=source.document is None,
+                unsure_until=unsure_until or note.unsure_until,
             )
-        return self.read(key)
+            if unsure_until:
+                self._look_at(key, unsure_until)
+        return over.claimed(source, owned=owned_at is not None, unsure_until=unsure_until)
 
-    def settle(self, key: Key, claimed: ShadowNote, outcome: Outcome, written: Shadow | None) -> bool:
+    def settle(
+        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, look_at: int = 0
+    ) -> bool:
         """Note how the write of a claim ended, if nobody has claimed since."""
         with self.lock:
-            note = self.notes.get(key, ShadowNote())
+            note = self._read(key)
             if note.claims != claimed.claims:
                 return False
             self.notes[key] = replace(
@@ -193,11 +215,36 @@ class InMemoryShadowNotes:
                 copy_version=written.version if written else 0,
                 digest=digest(written.document) if written else "",
             )
-            if outcome.state is State.ABSENT:
-                self.ledger.notes.pop(key, None)
-            else:
-                self.ledger.record(outcome)
+            if outcome is None:
+                if look_at:
+                    self._look_at(key, look_at)
+            elif (note.waits, note.checked_at) == (claimed.waits, claimed.checked_at):
+                self.notes[key] = replace(self.notes[key], unsure_until=0)
+                self._end(outcome)
             return True
+
+    def announce(self, key: Key) -> None:
+        """Count one more time that a shadow waits."""
+        with self.lock:
+            note = self.notes.get(key, ShadowNote())
+            self.notes[key] = replace(note, waits=note.waits + 1)
+
+    def hold(self, outcome: Outcome, until: int) -> None:
+        """Note that a shadow waits, to be looked at then."""
+        self.announce(outcome.key)
+        with self.lock:
+            held = self.ledger.notes.setdefault(outcome.key, LedgerNote())
+            held.outcome, held.attempts, held.next_attempt = outcome, 0, until
+
+    def _look_at(self, key: Key, at: int) -> None:
+        self.ledger.notes.setdefault(key, LedgerNote()).next_attempt = at
+
+    def _end(self, outcome: Outcome) -> None:
+        if outcome.state is State.ABSENT:
+            self.ledger.notes.pop(outcome.key, None)
+            return
+        held = self.ledger.notes.setdefault(outcome.key, LedgerNote())
+        held.outcome, held.attempts, held.next_attempt = outcome, 0, None
 
 
 @dataclass
@@ -231,7 +278,7 @@ class ShadowWorld:
             ledger=calls.through("ledger", self.ledger),
             notes=calls.through("notes", self.notes),
             control=calls.through("control", self.control),
-            region=REGION,
+            regions=REGIONS,
             clock=self.clock,
             selection=selection,
         )
@@ -241,9 +288,9 @@ class ShadowWorld:
         things = {key.name for key in (*self.primary.documents, *self.secondary.documents)}
         return self.replication.look([Key(Kind.THING_SHADOWS, thing) for thing in sorted(things)])
 
-    def retry(self) -> Applied:
-        """Look at what is due, whatever the pause."""
-        self.clock.advance(25 * 3600)
+    def retry(self, after: float = 25 * 3600) -> Applied:
+        """Look at what is due after so many seconds; as it stands, whatever the pause."""
+        self.clock.advance(after)
         return self.replication.look(list(self.ledger.due(self.clock())))
 
 

@@ -146,7 +146,11 @@ def test_a_document_above_the_limit_is_refused(shadows: Shadows) -> None:
     with pytest.raises(LimitExceeded):
         shadows.store.update(shadows.key(), {"reported": {"text": "x" * 8192}}, before.version)
 
-    shadows.store.update(shadows.key(), {"reported": {"text": "x" * 8000}}, before.version)
+    version = shadows.store.update(shadows.key(), {"reported": {"text": "x" * 8000}}, before.version)
+
+    with pytest.raises(LimitExceeded):
+        shadows.store.update(shadows.key(), {"reported": {"more": "x" * 8000}}, version)
+    assert shadows.read().version == version
 
 
 # Notes
@@ -250,6 +254,83 @@ def test_what_waited_waits_no_more_once_it_is_settled(held: Notes) -> None:
     assert list(held.ledger.due(AT + 60_000)) == []
 
 
+def _due(held: Notes, at: int) -> list[Key]:
+    return list(held.ledger.due(at))
+
+
+def test_what_no_version_guards_is_looked_at_again_once_it_cannot_land_any_more(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, None), unsure_until=AT + 150_000)
+
+    assert claimed == held.notes.read(KEY)
+    assert (claimed.unsure_until, claimed.due) == (AT + 150_000, True)
+    assert (_due(held, AT + 149_999), _due(held, AT + 150_000)) == ([], [KEY])
+
+
+def test_an_outcome_takes_back_that_it_is_looked_at_again(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, None), unsure_until=AT + 150_000)
+
+    assert held.notes.settle(KEY, claimed, an_outcome(State.UNSUPPORTED), None)
+
+    note = held.notes.read(KEY)
+    assert (note.unsure_until, note.due, note.state) == (0, False, State.UNSUPPORTED)
+    assert _due(held, AT + 150_000) == []
+
+
+def test_a_claim_that_settles_without_an_outcome_leaves_how_it_stands_and_when_it_is_looked_at(held: Notes) -> None:
+    held.ledger.record(an_outcome(State.PENDING, again=True))
+    claimed = held.notes.claim(KEY, held.notes.read(KEY), Source(7, AT, {}))
+
+    assert held.notes.settle(KEY, claimed, None, COPY)
+
+    note = held.notes.read(KEY)
+    assert (note.is_settled, note.copy_version, note.digest) == (True, 4, digest(COPY.document))
+    assert (note.state, note.due) == (State.PENDING, True)
+    assert _due(held, AT + 60_000) == [KEY]
+
+
+def test_a_claim_that_settles_without_an_outcome_may_tell_when_it_is_looked_at(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+
+    assert held.notes.settle(KEY, claimed, None, COPY, look_at=AT + 5)
+
+    assert (_due(held, AT + 4), _due(held, AT + 5)) == ([], [KEY])
+
+
+@pytest.mark.parametrize("told", ["announced", "recorded", "both"])
+def test_what_was_noted_to_wait_since_it_was_read_is_not_taken_back(held: Notes, told: str) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    if told != "recorded":
+        held.notes.announce(KEY)
+    if told != "announced":
+        held.ledger.record(an_outcome(State.PENDING, again=True))
+
+    assert held.notes.settle(KEY, claimed, an_outcome(), COPY)
+
+    note = held.notes.read(KEY)
+    assert note.is_settled
+    assert note.state is (None if told == "announced" else State.PENDING)
+    assert _due(held, AT + 60_000) == ([] if told == "announced" else [KEY])
+
+
+def test_what_is_held_back_is_looked_at_at_its_time_however_often_that_is_noted(held: Notes) -> None:
+    held.ledger.record(an_outcome(State.FAILED, again=True))
+    for number in range(12):
+        held.notes.hold(an_outcome(State.PENDING, again=True), AT + number)
+
+    note = held.notes.read(KEY)
+    assert (note.state, note.due, note.waits) == (State.PENDING, True, 12)
+    assert (_due(held, AT + 10), _due(held, AT + 11)) == ([], [KEY])
+
+
+def test_what_is_held_back_meanwhile_is_not_taken_back(held: Notes) -> None:
+    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    held.notes.hold(an_outcome(State.PENDING, again=True), AT + 5)
+
+    assert held.notes.settle(KEY, claimed, an_outcome(), COPY)
+
+    assert _due(held, AT + 5) == [KEY]
+
+
 def test_an_outcome_that_is_recorded_leaves_the_claims(held: Notes) -> None:
     claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
 
@@ -332,7 +413,9 @@ def test_the_item_is_read_as_it_was_written(control: tuple[DynamoDbControl, Call
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("garbled", [{"replication": {"S": "paused"}}, {"serving": {"N": "1"}}])
+@pytest.mark.parametrize(
+    "garbled", [{"replication": {"S": "paused"}}, {"serving": {"N": "1"}}, {"Serving": {"S": "us-west-2"}}]
+)
 def test_a_garbled_item_is_not_guessed_at(
     control: tuple[DynamoDbControl, Callable[..., Any]], garbled: dict[str, Any]
 ) -> None:

@@ -314,22 +314,37 @@ class ShadowNotes(Protocol):
     def read(self, key: Key) -> ShadowNote:
         """Return what is noted now; nothing is a note too."""
 
-    def claim(self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None) -> ShadowNote:
+    def claim(
+        self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None, unsure_until: int = 0
+    ) -> ShadowNote:
         """Note that this state is about to be written, and from `owned_at` on that replication owns the copy.
 
+        If no version guards the write, it may land until `unsure_until`; then the shadow is to be looked at again.
+
         Returns:
-            The note as it now is.
+            `over` with this claim.
 
         Raises:
             Conflict: somebody has claimed since `over` was read.
         """
 
-    def settle(self, key: Key, claimed: ShadowNote, outcome: Outcome, written: Shadow | None) -> bool:
+    def settle(
+        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, look_at: int = 0
+    ) -> bool:
         """Note how the write of a claim ended, and what the secondary then held; None if it holds nothing.
 
+        An outcome takes back that the shadow is to be looked at again, unless it was noted to wait since `claimed` was
+        read; it is not noted then. Without an outcome the shadow stands as before, and is looked at then, if told when.
+
         Returns:
-            Whether it was noted: not if somebody has claimed since.
+            Whether it was noted that the write ended: not if somebody has claimed since.
         """
+
+    def announce(self, key: Key) -> None:
+        """Tell, before it is recorded, that a shadow waits: who read its note before takes nothing of it back."""
+
+    def hold(self, outcome: Outcome, until: int) -> None:
+        """Note that a shadow waits, to be looked at then, however often this was noted before."""
 
 
 class ControlReader(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from iot_dr.aws.errors import call
@@ -13,6 +14,9 @@ REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem"})
 
 RESOURCE, EVENT_ID = "iot-dr#control", "control"
 """The item's key. No thing has such a name, so no event shares its partition."""
+
+_SERVING, _REPLICATION = "serving", "replication"
+_KNOWN = frozenset({"resource", "event_id", _SERVING, _REPLICATION})
 
 
 class DynamoDbControl:
@@ -26,14 +30,24 @@ class DynamoDbControl:
         """Return what is in force now.
 
         Raises:
-            InvalidResource: the item says something else than can be in force; nothing may be guessed then.
+            InvalidResource: the item has something that is not known, which may be a slip of the pen for what is;
+                nothing may be guessed then.
         """
         key = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
         item = call(self._client.get_item, TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
         try:
-            return Control(
-                serving=item.get("serving", {"S": AUTOMATIC})["S"],
-                replication=Replication(item.get("replication", {"S": Replication.ACTIVE})["S"]),
-            )
+            return _control(item)
         except (KeyError, ValueError) as error:
-            raise InvalidResource(f"the control item of table {self._table} is garbled: {item}") from error
+            raise InvalidResource(
+                f"the control item of table {self._table} is garbled: {error}; besides its key it may have "
+                f'"{_SERVING}", a text, and "{_REPLICATION}", which is {" or ".join(Replication)}'
+            ) from error
+
+
+def _control(item: Mapping[str, Any]) -> Control:
+    if unknown := sorted(item.keys() - _KNOWN):
+        raise ValueError(f"{', '.join(unknown)}")
+    return Control(
+        serving=item.get(_SERVING, {"S": AUTOMATIC})["S"],
+        replication=Replication(item.get(_REPLICATION, {"S": Replication.ACTIVE})["S"]),
+    )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from iot_dr.model.regions import RegionPair
+
 AUTOMATIC = "automatic"
 """The health checks decide which Region serves."""
 
@@ -24,15 +26,21 @@ class Replication(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Control:
-    """What is in force; without an item it is the default."""
+    """What the item says; without an item it is the default. `serving` is text that somebody typed."""
 
     serving: str = AUTOMATIC
     replication: Replication = Replication.ACTIVE
 
-    def holds_back(self, secondary: str) -> str:
+    def holds_back(self, regions: RegionPair) -> str:
         """Return why nothing may be written over what devices write in the secondary Region; empty if all may."""
-        if self.serving == secondary:
-            return f"{HELD_BACK}: {secondary} serves"
+        if self.serving == regions.secondary:
+            return f"{HELD_BACK}: {regions.secondary} serves"
+        if self.serving not in (AUTOMATIC, regions.primary):
+            # It may be meant for the secondary, and what devices write there would be lost.
+            return (
+                f'{HELD_BACK}: the control item has "serving" = "{self.serving}"; set it to {AUTOMATIC}, '
+                f"{regions.primary} or {regions.secondary}"
+            )
         if self.replication is Replication.SUSPENDED:
             return f"{HELD_BACK}: replication is suspended"
         return ""

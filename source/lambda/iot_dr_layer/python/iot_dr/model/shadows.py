@@ -13,7 +13,7 @@ import enum
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iot_dr.errors import EventError
@@ -110,6 +110,13 @@ class ShadowEvent:
         return Source(self.version, self.updated_at, self.document)
 
 
+UNSURE_FOR = 150_000
+"""Milliseconds after which no write lands any more that no version guards, even if its worker has died.
+
+The function of shadows is ended after 120 s; a request on its way gets some time more.
+"""
+
+
 @dataclass(frozen=True)
 class ShadowNote:
     """What the ledger notes of a shadow's copy. Times are epoch milliseconds.
@@ -124,6 +131,10 @@ class ShadowNote:
         digest: of the document that was written then.
         owned: replication made the copy.
         state: how it stands; None if nothing has ended yet.
+        checked_at: when the state was noted last; 0 if there is none.
+        due: it is noted to be looked at again.
+        waits: how many times a shadow that is not as the primary's was noted, or about to be noted, to wait.
+        unsure_until: a write that no version guards, a creation or deletion, may land until then; 0 if none may.
     """
 
     claims: int = 0
@@ -135,6 +146,10 @@ class ShadowNote:
     digest: str = ""
     owned: bool = False
     state: State | None = None
+    checked_at: int = 0
+    due: bool = False
+    waits: int = 0
+    unsure_until: int = 0
 
     @property
     def is_settled(self) -> bool:
@@ -144,6 +159,32 @@ class ShadowNote:
     def brings_about(self, source: Source) -> bool:
         """Tell whether the last claim was of this very state of the primary."""
         return bool(self.claims) and (self.version, self.deleted) == (source.version, source.document is None)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether it is to be looked at again for something else than a write that no version guards."""
+        return self.due and (self.state in (State.PENDING, State.FAILED) or not self.unsure_until)
+
+    def is_sure(self, since: int, own: int) -> bool:
+        """Tell whether no unguarded write of anybody else may land from `since` on; `own` is the asker's own."""
+        return self.unsure_until <= since or self.unsure_until == own
+
+    def is_foreign(self, copy: Shadow) -> bool:
+        """Tell whether somebody else may have written what a copy holds: a device that has failed over, perhaps."""
+        return bool(copy.document) and not (self.is_settled and self.copy_version == copy.version)
+
+    def claimed(self, source: Source, *, owned: bool = False, unsure_until: int = 0) -> ShadowNote:
+        """Return the note with one more claim, of bringing about this state."""
+        return replace(
+            self,
+            claims=self.claims + 1,
+            version=source.version,
+            source_at=source.at,
+            deleted=source.document is None,
+            owned=self.owned or owned,
+            due=self.due or bool(unsure_until),
+            unsure_until=unsure_until or self.unsure_until,
+        )
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,25 @@ def order(event: ShadowEvent, note: ShadowNote) -> Order:
 
     A deletion is always looked at, since it needs the primary's word. So is whatever follows one: an update that comes
     late and one that made the shadow anew look alike. The same version again is a repetition of a write that may not
-    have ended.
+    have ended. Versions of two counts tell nothing: the one that is much younger need not be the higher one.
     """
-    if event.version < note.version and event.updated_at - note.source_at < RESET_AFTER:
+    younger = event.updated_at - note.source_at
+    if event.version < note.version and younger < RESET_AFTER:
         return Order.OLDER
-    if event.version == note.version and note.claims and note.is_settled and event.deleted is note.deleted:
+    repeated = event.version == note.version and event.deleted is note.deleted
+    if repeated and note.claims and note.is_settled and younger < RESET_AFTER:
         return Order.OLDER
-    if event.deleted or event.document is None or note.deleted or event.version < note.version:
+    if event.deleted or event.document is None or note.deleted or _of_two_counts(event, note):
         return Order.DOUBTFUL
     return Order.NEWER
+
+
+def _of_two_counts(event: ShadowEvent, note: ShadowNote) -> bool:
+    """Tell whether version and time of an event and of the note contradict each other."""
+    younger = event.updated_at - note.source_at
+    if not note.claims or abs(younger) < RESET_AFTER:
+        return event.version < note.version
+    return event.version <= note.version if younger > 0 else event.version >= note.version
 
 
 def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> bool:
@@ -53,6 +63,16 @@ def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> b
     if event:
         known.append((event.version + event.deleted, event.updated_at))
     return any(found.version < version and found.at - at < RESET_AFTER for version, at in known)
+
+
+def gone(event: ShadowEvent | None, note: ShadowNote) -> Source:
+    """Return, as the state to bring about, that the primary has no such shadow: at the newest version that is known."""
+    if event is None or not note.claims:
+        return Source(event.version, event.updated_at, None) if event else Source(note.version, note.source_at, None)
+    younger = event.updated_at - note.source_at
+    if abs(younger) < RESET_AFTER:
+        return Source(max(note.version, event.version), max(note.source_at, event.updated_at), None)
+    return Source(event.version, event.updated_at, None) if younger > 0 else Source(note.version, note.source_at, None)
 
 
 def newest(events: Iterable[ShadowEvent]) -> tuple[ShadowEvent, ...]:

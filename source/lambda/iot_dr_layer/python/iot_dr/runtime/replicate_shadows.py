@@ -21,6 +21,7 @@ from iot_dr.errors import RegionUnavailable
 from iot_dr.model.control import HELD_BACK
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import ShadowSelection, decode_shadow_event
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -98,7 +99,7 @@ def _replication(environment: ShadowsEnvironment) -> ShadowReplication:
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
         control=DynamoDbControl(dynamodb, environment.control_table),
-        region=environment.aws_region,
+        regions=RegionPair(environment.primary_region, environment.aws_region),
         clock=now,
         selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
         together=on(ThreadPoolExecutor(THREADS)),

@@ -265,7 +265,7 @@ class _Wiring:
             ledger=ledger,
             notes=DynamoDbShadowNotes(dynamodb, self.settings.ledger_table),
             control=DynamoDbControl(dynamodb, self.launched.control_table),
-            region=comparison.regions.secondary,
+            regions=comparison.regions,
             clock=now,
             selection=self.launched.shadows,
         )
