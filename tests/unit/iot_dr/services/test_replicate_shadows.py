@@ -12,9 +12,16 @@ from iot_dr.model.control import HELD_BACK, Control, Replication
 from iot_dr.model.exact_json import Number
 from iot_dr.model.keys import Key, shadow_key, thing_shadows_key
 from iot_dr.model.outcomes import Outcome, State
-from iot_dr.model.shadows import Document, ShadowSelection, decode_shadow_event
-from iot_dr.services.replicate_shadows import KEPT_OTHERWISE, NOT_OWNED, Applied
-from tests.fakes import raising
+from iot_dr.model.shadows import UNSURE_FOR, Document, ShadowSelection, decode_shadow_event
+from iot_dr.services.replicate_shadows import (
+    BEGUN_WITHIN,
+    HELD_FOR,
+    KEPT_OTHERWISE,
+    NOT_OWNED,
+    Applied,
+    ShadowReplication,
+)
+from tests.fakes import Calls, Killed, once, raising
 from tests.shadow_fakes import REGION, VERSIONS_KEPT, ShadowWorld, states
 
 KEY, CONFIG = shadow_key("pump-17"), shadow_key("pump-17", "config")
@@ -221,6 +228,138 @@ def test_a_new_count_is_accepted_even_if_the_deletion_was_lost(world: ShadowWorl
     assert held(world) == {"reported": {"on": False}}
 
 
+def test_a_shadow_made_anew_at_the_version_that_is_noted_is_no_repetition(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    world.primary.remove(KEY)
+    world.clock.advance(VERSIONS_KEPT / 1000 + 3600)
+
+    assert states(apply(world, world.primary.put(KEY, OFF))) == [State.IN_SYNC]
+
+    assert held(world) == {"reported": {"on": False}}
+
+
+def test_an_event_of_an_old_count_that_comes_late_does_not_win_by_its_higher_version(world: ShadowWorld) -> None:
+    for _ in range(4):
+        late = world.primary.put(KEY, ON)
+    world.primary.remove(KEY)
+    world.clock.advance(VERSIONS_KEPT / 1000 + 3600)
+    apply(world, world.primary.put(KEY, OFF))
+
+    apply(world, late)
+
+    assert held(world) == {"reported": {"on": False}}
+
+
+def test_after_the_deletion_of_a_shadow_that_is_counted_anew_its_next_versions_are_not_taken_for_old(
+    world: ShadowWorld,
+) -> None:
+    for _ in range(5):
+        apply(world, world.primary.put(KEY, ON))
+    world.primary.remove(KEY)
+    world.clock.advance(VERSIONS_KEPT / 1000 + 3600)
+    world.primary.put(KEY, ON)
+    apply(world, world.primary.remove(KEY))
+
+    apply(world, world.primary.put(KEY, OFF))
+
+    assert held(world) == {"reported": {"on": False}}
+
+
+def test_an_update_of_before_a_deletion_takes_back_the_copy_that_it_makes_during_the_deletion(
+    world: ShadowWorld,
+) -> None:
+    first = world.primary.put(KEY, ON)
+    world.primary.put(KEY, OFF)
+    deletion = world.primary.remove(KEY)
+    other = Calls()
+    world.calls.before = once("secondary.make", lambda: apply_by(world.worker(other), deletion))
+
+    assert states(apply(world, first)) == [State.ABSENT]
+
+    assert world.secondary.documents == {}
+    assert world.ledger.outcome(KEY) is None
+
+
+def test_what_was_made_during_a_deletion_is_replications_own(world: ShadowWorld) -> None:
+    first = world.primary.put(KEY, ON)
+    deletion = world.primary.remove(KEY)
+
+    def deleted_and_made_anew() -> None:
+        apply_by(world.worker(Calls()), deletion)
+        world.primary.put(KEY, OFF)
+
+    world.calls.before = once("secondary.make", deleted_and_made_anew)
+    apply(world, first)
+    assert held(world) == {"reported": {"on": False}}
+
+    apply(world, world.primary.remove(KEY))
+
+    assert world.secondary.documents == {}
+
+
+def apply_by(worker: ShadowReplication, *items: dict[str, Any]) -> Applied:
+    return worker.apply([decode_shadow_event(item) for item in items])
+
+
+def test_what_a_deletion_hits_that_dies_comes_back_within_minutes(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    deletion = world.primary.remove(KEY)
+
+    def made_anew() -> None:
+        world.primary.put(KEY, OFF)
+        assert states(world.worker(Calls()).look([KEY])) == [State.IN_SYNC]
+
+    world.calls.before = once("secondary.delete", made_anew)
+    world.calls.after = raising(Killed(), on=["secondary.delete"])
+    with pytest.raises(Killed):
+        apply(world, deletion)
+    assert held(world) is None
+
+    world.calls.after = lambda _name, _number: None
+    apply(world, deletion, world.primary.items[-1])
+    world.retry(after=UNSURE_FOR / 1000)
+
+    assert held(world) == {"reported": {"on": False}}
+    assert list(world.ledger.due(10**15)) == []
+
+
+def test_an_empty_copy_of_a_worker_that_died_goes_within_minutes(world: ShadowWorld) -> None:
+    first = world.primary.put(KEY, ON)
+    world.primary.put(KEY, OFF)
+    deletion = world.primary.remove(KEY)
+    world.calls.before = once("secondary.make", lambda: apply_by(world.worker(Calls()), deletion))
+    world.calls.after = raising(Killed(), on=["secondary.make"])
+    with pytest.raises(Killed):
+        apply(world, first)
+    assert held(world) == {}
+
+    world.calls.after = lambda _name, _number: None
+    apply(world, first)
+    world.retry(after=UNSURE_FOR / 1000)
+
+    assert world.secondary.documents == {}
+    assert list(world.ledger.due(10**15)) == []
+
+
+@pytest.mark.parametrize("write", ["make", "delete"])
+def test_a_worker_that_was_held_up_after_its_claim_reads_again_before_it_writes_unguarded(
+    world: ShadowWorld, write: str
+) -> None:
+    item = world.primary.put(KEY, ON)
+    if write == "delete":
+        apply(world, item)
+        item = world.primary.remove(KEY)
+    made: list[int] = []
+    world.calls.before = lambda name, number: made.append(number) if name == f"secondary.{write}" else None
+    world.calls.after = once("notes.claim", lambda: world.clock.advance(BEGUN_WITHIN / 1000 + 1))
+
+    apply(world, item)
+
+    assert world.secondary.documents == world.primary.documents
+    assert len(made) == 1
+    assert world.calls.made[: made[0]].count("notes.claim") - (write == "delete") * 2 == 2
+
+
 # Looking
 
 
@@ -326,6 +465,60 @@ def test_what_could_not_be_written_is_noted_and_mended_by_a_retry(
     assert list(world.ledger.due(10**15)) == []
 
 
+def test_what_waits_is_not_forgotten_for_an_older_event_that_comes_late(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late, newer = world.primary.put(KEY, '{"reported":{"n":1}}'), world.primary.put(KEY, OFF)
+    world.calls.before = raising(Throttled("slower"), on=["secondary.shadow"])
+    apply(world, newer)
+    world.calls.before = raising(RegionUnavailable("stalls"), on=["primary.shadow"])
+
+    apply(world, late)
+
+    assert held(world) == {"reported": {"on": True, "n": Number("1")}}
+    assert list(world.ledger.due(10**15)) == [KEY]
+    world.calls.before = raising(Throttled("slower"))
+    world.retry(after=120)
+    assert world.secondary.documents == world.primary.documents
+    assert list(world.ledger.due(10**15)) == []
+
+
+def test_a_waiting_shadow_waits_no_more_once_an_event_has_come_and_the_primary_was_asked(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, '{"reported":{"n":1}}'))
+    world.calls.before = raising(Throttled("slower"), on=["secondary.update"])
+    apply(world, world.primary.put(KEY, ON))
+    world.calls.before = raising(Throttled("slower"))
+
+    assert states(apply(world, world.primary.put(KEY, OFF))) == [State.IN_SYNC]
+
+    assert list(world.ledger.due(10**15)) == []
+
+
+def test_a_slow_success_does_not_take_back_what_a_newer_event_noted_to_wait(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    older, newer = world.primary.put(KEY, '{"reported":{"n":1}}'), world.primary.put(KEY, OFF)
+    other = Calls(before=raising(Throttled("slower"), on=["secondary.shadow"]))
+    world.calls.before = once("secondary.update", lambda: apply_by(world.worker(other), newer))
+
+    apply(world, older)
+
+    outcome = world.ledger.outcome(KEY)
+    assert outcome is not None
+    assert outcome.state is State.PENDING
+    world.retry(after=120)
+    assert world.secondary.documents == world.primary.documents
+
+
+def test_a_write_that_another_worker_has_claimed_over_is_not_told_as_one_that_counts(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    older, newer = world.primary.put(KEY, '{"reported":{"n":1}}'), world.primary.put(KEY, OFF)
+    world.calls.before = once("notes.settle", lambda: apply_by(world.worker(Calls()), newer))
+
+    (outcome,) = apply(world, older).outcomes
+
+    assert (outcome.state, outcome.lag) == (State.SUPERSEDED, None)
+    assert held(world) == world.primary.documents[KEY]
+
+
 def test_what_one_shadow_meets_keeps_no_other_waiting(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON), world.primary.put(CONFIG, ON))
     items = world.primary.put(KEY, OFF), world.primary.put(CONFIG, OFF)
@@ -354,6 +547,15 @@ def test_a_change_that_is_too_large_is_made_in_two(world: ShadowWorld) -> None:
     world.secondary.longest = 1200
 
     assert states(apply(world, apply_later)) == [State.IN_SYNC]
+    assert held(world) == world.primary.documents[KEY]
+
+
+def test_a_document_of_nearly_8_kb_that_is_exchanged_for_another_of_that_size_arrives(world: ShadowWorld) -> None:
+    world.secondary.longest = 8 * 1024
+    apply(world, world.primary.put(KEY, {"reported": {"old": "x" * 8100}}))
+
+    assert states(apply(world, world.primary.become(KEY, {"reported": {"new": "y" * 8140}}))) == [State.IN_SYNC]
+
     assert held(world) == world.primary.documents[KEY]
 
 
@@ -395,6 +597,89 @@ def test_what_devices_write_in_the_serving_secondary_is_not_overwritten(world: S
 
     world.replication.look([KEY, thing_shadows_key("pump-17")])
     assert held(world) == {"reported": {"on": False}}
+
+
+def test_a_garbled_name_of_who_serves_holds_back_and_tells_what_would_be_right(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    world.control.now = Control(serving="us-west2")
+    world.secondary.put(KEY, OFF)
+
+    (outcome,) = apply(world, world.primary.put(KEY, '{"reported":{"late":true}}')).outcomes
+
+    assert outcome.state is State.PENDING
+    assert "automatic, us-east-1 or us-west-2" in outcome.reason
+    assert held(world) == {"reported": {"on": False}}
+
+
+@pytest.mark.parametrize("control", HOLDING)
+def test_what_was_held_back_comes_within_minutes_however_many_events_were(world: ShadowWorld, control: Control) -> None:
+    world.control.now = control
+    for number in range(50):
+        world.clock.advance(10)
+        apply(world, world.primary.put(KEY, f'{{"reported":{{"n":{number}}}}}'))
+    world.control.now = Control()
+
+    world.retry(after=HELD_FOR / 1000)
+
+    assert held(world) == world.primary.documents[KEY]
+    assert list(world.ledger.due(10**15)) == []
+
+
+def test_an_event_that_is_held_back_costs_one_write(world: ShadowWorld) -> None:
+    world.control.now = Control(replication=Replication.SUSPENDED)
+
+    assert calls_of(world, world.primary.put(KEY, ON)) == ["control.control", "notes.hold"]
+
+
+def test_a_look_at_a_thing_that_is_held_back_lists_nothing_and_waits_as_a_whole(world: ShadowWorld) -> None:
+    thing = thing_shadows_key("pump-17")
+    world.primary.put(KEY, ON)
+    world.primary.put(CONFIG, ON)
+    world.control.now = Control(replication=Replication.SUSPENDED)
+    world.replication.look([thing])
+    assert world.calls.made == ["control.control", "notes.hold"]
+
+    world.control.now = Control()
+    world.retry(after=HELD_FOR / 1000)
+
+    assert world.secondary.documents == world.primary.documents
+    assert world.ledger.outcome(thing) is None
+
+
+def test_that_a_thing_waits_is_not_forgotten_before_its_shadows_are_noted(world: ShadowWorld) -> None:
+    thing = thing_shadows_key("pump-17")
+    world.primary.put(KEY, ON)
+    world.calls.before = raising(Throttled("slower"), on=["primary.shadow_names"])
+    world.replication.look([thing])
+    world.calls.before = raising(Throttled("slower"), on=["primary.shadow", "notes.announce"])
+
+    assert world.replication.look([thing]).unrecorded == {KEY}
+
+    assert list(world.ledger.due(10**15)) == [thing]
+
+
+def test_an_event_of_before_an_outage_does_not_overwrite_what_a_device_wrote_in_the_secondary(
+    world: ShadowWorld,
+) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = world.primary.put(KEY, '{"reported":{"late":true}}')
+    world.clock.advance(1800)
+    world.secondary.put(KEY, OFF)
+    world.calls.before = raising(RegionUnavailable("stalls"), on=["primary.shadow"])
+
+    assert states(apply(world, late)) == [State.PENDING]
+    assert held(world) == {"reported": {"on": False}}
+
+    world.calls.before = raising(RegionUnavailable("stalls"))
+    world.retry(after=120)
+    assert held(world) == world.primary.documents[KEY]
+
+
+def test_an_event_of_before_an_outage_is_applied_to_what_nobody_else_wrote(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    world.calls.before = raising(RegionUnavailable("stalls"), on=["primary.shadow"])
+
+    assert states(apply(world, world.primary.put(KEY, OFF), world.primary.put(CONFIG, ON))) == [State.IN_SYNC] * 2
 
 
 def test_what_was_held_back_comes_when_replication_is_active_again(world: ShadowWorld) -> None:

@@ -6,6 +6,7 @@ All ways in which one is stopped once and the other once are tried, so that no r
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 
 from iot_dr.model.keys import shadow_key
 from iot_dr.model.outcomes import State
-from iot_dr.model.shadows import decode_shadow_event
-from tests.fakes import Calls
+from iot_dr.model.shadows import UNSURE_FOR, decode_shadow_event
+from tests.fakes import Calls, Killed
 from tests.shadow_fakes import ShadowWorld, Turns, Work, states
 
 KEY = shadow_key("pump-17")
@@ -37,11 +38,15 @@ def _looking(world: ShadowWorld) -> Work:
 def _meanwhile(world: ShadowWorld, happens: Callable[[], dict[str, Any]]) -> Work:
     """Work on something that happens only once the worker has its first turn."""
 
+    happened: list[dict[str, Any]] = []
+
     def work(calls: Calls) -> None:
         replication = world.worker(calls)
         # Waits for its turn, and changes nothing.
         calls.through("a", world.control).control()
-        replication.apply([decode_shadow_event(happens())])
+        if not happened:
+            happened.append(happens())
+        replication.apply(map(decode_shadow_event, happened))
 
     return work
 
@@ -83,6 +88,26 @@ def _deletion_and_what_is_made_anew(world: ShadowWorld) -> tuple[Work, Work]:
 def _deletion_and_what_is_made_anew_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
     _replicated(world)
     return _applying(world, world.primary.remove(KEY)), _meanwhile(world, lambda: world.primary.put(KEY, OFF))
+
+
+def _first_of_several_updates_and_deletion(world: ShadowWorld) -> tuple[Work, Work]:
+    first = world.primary.put(KEY, ON)
+    world.primary.put(KEY, OFF)
+    return _applying(world, first), _applying(world, world.primary.remove(KEY))
+
+
+def _deletion_and_look_at_what_is_made_anew_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
+    _replicated(world)
+    deletion = world.primary.remove(KEY)
+
+    def look(calls: Calls) -> None:
+        replication = world.worker(calls)
+        calls.through("a", world.control).control()
+        if KEY not in world.primary.documents:
+            world.primary.put(KEY, OFF)
+        replication.look([KEY])
+
+    return _applying(world, deletion), look
 
 
 def _the_same_event_twice(world: ShadowWorld) -> tuple[Work, Work]:
@@ -128,6 +153,8 @@ STORIES: tuple[Story, ...] = (
     _new_shadow_and_its_deletion,
     _deletion_and_what_is_made_anew,
     _deletion_and_what_is_made_anew_meanwhile,
+    _deletion_and_look_at_what_is_made_anew_meanwhile,
+    _first_of_several_updates_and_deletion,
     _the_same_event_twice,
     _look_and_update_meanwhile,
     _look_at_a_new_shadow_and_update_meanwhile,
@@ -135,6 +162,51 @@ STORIES: tuple[Story, ...] = (
     _look_at_what_is_deleted_and_made_anew_meanwhile,
     _two_looks,
 )
+
+
+def _dying(work: Work, at: int) -> Work:
+    """The work, until its process ends right before its call of this number, or after its last one."""
+
+    def until(calls: Calls) -> None:
+        await_turn = calls.before
+
+        def before(name: str, number: int) -> None:
+            await_turn(name, number)
+            if number == at:
+                raise Killed
+
+        calls.before = before
+        with suppress(Killed):
+            work(calls)
+
+    return until
+
+
+def _alone(work: Work) -> None:
+    work(Calls())
+
+
+LIFETIMES = range(1, 4)
+"""Calls that the one who dies still makes after the other has gone on; more is the story of one who died later."""
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["first", "second"])
+@pytest.mark.parametrize("story", STORIES)
+def test_whenever_one_dies_beside_the_other_all_is_equal_within_minutes(story: Story, dies: bool) -> None:
+    for one, other, lifetime in product(range(0, 14, 1), range(1, 15), LIFETIMES):
+        world = ShadowWorld()
+        workers = story(world)
+        mortal, sound = workers[dies], workers[not dies]
+        order = [False] * one + [True] * other + [False] * 60
+
+        Turns(order).run(_dying(mortal, one + lifetime), sound)
+        # Lambda hands the batch in again; the sound one's is not.
+        _alone(mortal)
+
+        for _ in range(2):
+            world.retry(after=UNSURE_FOR / 1000)
+        assert world.secondary.documents == world.primary.documents, (one, other, lifetime)
+        assert list(world.ledger.due(10**15)) == [], (one, other, lifetime)
 
 
 @pytest.mark.parametrize("begins", [False, True], ids=["first", "second"])
@@ -148,6 +220,6 @@ def test_whenever_each_is_stopped_the_newest_state_stays(story: Story, begins: b
         Turns(order).run(*workers)
 
         # Only what a worker gave up for the other's haste is due, and says so.
-        world.retry()
+        world.retry(after=UNSURE_FOR / 1000)
         assert world.secondary.documents == world.primary.documents, (one, other)
         assert set(states(world.replication.look([KEY]))) <= {State.IN_SYNC, State.ABSENT}, (one, other)
