@@ -128,7 +128,7 @@ class InMemoryShadows:
 
     def _merge(self, key: Key, change: Document, version: int | None = None) -> int:
         with self._lock:
-            if len(to_bytes({"state": change})) > self.longest:
+            if len(to_bytes(change)) > self.longest:
                 raise LimitExceeded("RequestEntityTooLargeException")
             held = self._held.get(key, _Held())
             if held.document is None and self._clock() - held.deleted_at > VERSIONS_KEPT:

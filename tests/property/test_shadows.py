@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import zip_longest
+from random import Random
 from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from iot_dr.errors import AccessDenied, Conflict, IotDrError, RegionUnavailable, Throttled
+from iot_dr.model.control import Control
 from iot_dr.model.exact_json import Json, Number, parse, render, to_bytes
 from iot_dr.model.keys import shadow_key
-from iot_dr.model.shadows import Document, decode_shadow_event, document_of
+from iot_dr.model.shadows import UNSURE_FOR, Document, decode_shadow_event, document_of
 from iot_dr.reconcile.shadows import halves, patch
 from tests.fakes import Calls, Killed, raising
-from tests.shadow_fakes import InMemoryShadows, ShadowWorld, Turns
+from tests.shadow_fakes import VERSIONS_KEPT, InMemoryShadows, ShadowWorld, Turns
 
 KEY = shadow_key("pump-17")
 NAMED = shadow_key("pump-17", "config")
@@ -51,9 +55,11 @@ def _nested(levels: int) -> st.SearchStrategy[Json]:
 
 
 sections = st.dictionaries(names, _nested(5), max_size=4)
-documents: st.SearchStrategy[Document] = st.fixed_dictionaries(
-    {}, optional={"desired": sections, "reported": sections}
-).map(document_of)
+documents: st.SearchStrategy[Document] = (
+    st.fixed_dictionaries({}, optional={"desired": sections, "reported": sections})
+    .map(document_of)
+    .filter(lambda document: len(to_bytes(document)) <= 8 * 1024)
+)
 
 
 def _exact(value: Json) -> str:
@@ -138,14 +144,22 @@ keys = st.sampled_from((KEY, KEY, NAMED))
 turns = st.lists(st.tuples(st.booleans(), st.integers(1, 12)), max_size=12).map(
     lambda runs: [which for which, calls in runs for _ in range(calls)]
 )
+LONG_AFTER = "so long after that AWS begins a new count for what was deleted"
 histories = st.lists(st.tuples(keys, st.one_of(some_states, some_states, st.none())), min_size=1, max_size=8)
+
+
+long_histories = st.lists(
+    st.tuples(keys, st.one_of(some_states, st.none(), st.just(LONG_AFTER))), min_size=1, max_size=10
+)
 
 
 def _happen(world: ShadowWorld, history: Sequence[tuple[Any, str | None]]) -> list[dict[str, Any]]:
     """Have the primary's shadows changed and deleted, and return what the rules store of it."""
     for key, state in history:
         world.clock.advance(1)
-        if state is not None:
+        if state == LONG_AFTER:
+            world.clock.advance(VERSIONS_KEPT / 1000 + 3600)
+        elif state is not None:
             world.primary.put(key, state)
         elif key in world.primary.documents:
             world.primary.remove(key)
@@ -177,6 +191,115 @@ def test_any_order_repetition_and_loss_of_events_ends_the_same(
     if lost:
         world.sweep()
     assert world.secondary.documents == world.primary.documents
+
+
+def _named(item: dict[str, Any]) -> tuple[str, str]:
+    return item["resource"], item.get("shadow", "")
+
+
+@given(long_histories, st.randoms(use_true_random=False))
+@settings(max_examples=300)
+@example([(KEY, '{"desired":{"on":true}}'), (KEY, None), (KEY, LONG_AFTER), (KEY, '{"desired":null}')], Random(0))
+def test_of_all_events_of_a_shadow_the_last_is_enough_whatever_else_is_lost_late_or_counted_anew(
+    history: list[tuple[Any, str | None]], random: Any
+) -> None:
+    world = ShadowWorld()
+    items = _happen(world, history)
+    last = {_named(item): item for item in items}
+    others = [item for item in items if item not in last.values()]
+    told = [*random.sample(others, random.randint(0, len(others))), *last.values()]
+    random.shuffle(told)
+
+    for item in told:
+        world.replication.apply([decode_shadow_event(item)])
+
+    assert world.secondary.documents == world.primary.documents
+
+
+FAULTS = (Throttled("slower"), RegionUnavailable("stalls"), Conflict("again"), AccessDenied("no"))
+CALLS = (
+    "notes.read",
+    "secondary.shadow",
+    "primary.shadow",
+    "notes.claim",
+    "secondary.make",
+    "secondary.update",
+    "secondary.delete",
+    "notes.settle",
+)
+meetings = st.one_of(
+    st.none(), st.just(Control(serving="us-west2")), st.tuples(st.sampled_from(FAULTS), st.sampled_from(CALLS))
+)
+"""What an event meets: nothing, a control item that holds it back, or calls that fail."""
+
+
+@given(histories, st.randoms(use_true_random=False), st.lists(meetings, max_size=12))
+@settings(max_examples=500)
+def test_what_failed_or_was_held_back_comes_in_minutes_whatever_came_late_meanwhile(
+    history: list[tuple[Any, str | None]], random: Any, met: list[Control | tuple[IotDrError, str] | None]
+) -> None:
+    world = ShadowWorld()
+    items = list(_happen(world, history))
+    random.shuffle(items)
+
+    for item, meeting in zip_longest(items, met[: len(items)]):
+        world.control.now = meeting if isinstance(meeting, Control) else Control()
+        fault, name = meeting if isinstance(meeting, tuple) else (Throttled(""), "")
+        world.calls.before = raising(fault, on=[name])
+        world.replication.apply([decode_shadow_event(item)])
+    world.control.now = Control()
+    world.calls.before = raising(Throttled(""))
+
+    for _ in range(2):
+        world.retry(after=3600)
+    assert world.secondary.documents == world.primary.documents
+    assert list(world.ledger.due(10**15)) == []
+
+
+lives = st.lists(st.sampled_from(('{"reported":{"on":true}}', '{"reported":null}', None)), min_size=1, max_size=3)
+
+
+@given(lives, lives, st.integers(0, 3), st.integers(0, 14), st.integers(0, 24), st.integers(1, 3))
+@settings(max_examples=1500)
+def test_a_worker_that_dies_beside_another_leaves_nothing_wrong_for_longer_than_minutes(
+    before: list[str | None], history: list[str | None], divided: int, one: int, other: int, lifetime: int
+) -> None:
+    world = ShadowWorld()
+    for item in list(_happen(world, [(KEY, state) for state in before])):
+        world.replication.apply([decode_shadow_event(item)])
+    world.primary.items.clear()
+    items = list(_happen(world, [(KEY, state) for state in history]))
+    left = items[:divided]
+
+    def mortal(calls: Calls) -> None:
+        await_turn = calls.before
+
+        def dying(name: str, number: int) -> None:
+            await_turn(name, number)
+            if number == one + lifetime:
+                raise Killed
+
+        calls.before = dying
+        replication = world.worker(calls)
+        with suppress(Killed):
+            while left:
+                replication.apply([decode_shadow_event(left[0])])
+                del left[0]
+
+    def sound(calls: Calls) -> None:
+        replication = world.worker(calls)
+        for item in items[divided:]:
+            replication.apply([decode_shadow_event(item)])
+
+    order = [False] * one + [True] * other + [False] * lifetime
+    Turns(order).run(mortal, sound)
+    for item in left:
+        world.replication.apply([decode_shadow_event(item)])
+
+    for _ in range(2):
+        world.retry(after=UNSURE_FOR / 1000)
+    assert world.secondary.documents == world.primary.documents
+    assert list(world.ledger.due(10**15)) == []
 
 
 @given(histories, histories, st.randoms(use_true_random=False), turns)

@@ -484,7 +484,7 @@ def test_what_waits_is_not_forgotten_for_an_older_event_that_comes_late(world: S
 
 def test_a_waiting_shadow_waits_no_more_once_an_event_has_come_and_the_primary_was_asked(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, '{"reported":{"n":1}}'))
-    world.calls.before = raising(Throttled("slower"), on=["secondary.update"])
+    world.calls.before = raising(Throttled("slower"), on=["secondary.shadow"])
     apply(world, world.primary.put(KEY, ON))
     world.calls.before = raising(Throttled("slower"))
 
@@ -554,7 +554,7 @@ def test_a_document_of_nearly_8_kb_that_is_exchanged_for_another_of_that_size_ar
     world.secondary.longest = 8 * 1024
     apply(world, world.primary.put(KEY, {"reported": {"old": "x" * 8100}}))
 
-    assert states(apply(world, world.primary.become(KEY, {"reported": {"new": "y" * 8140}}))) == [State.IN_SYNC]
+    assert states(apply(world, world.primary.become(KEY, {"reported": {"new": "y" * 8160}}))) == [State.IN_SYNC]
 
     assert held(world) == world.primary.documents[KEY]
 

@@ -90,6 +90,14 @@ def _deletion_and_what_is_made_anew_meanwhile(world: ShadowWorld) -> tuple[Work,
     return _applying(world, world.primary.remove(KEY)), _meanwhile(world, lambda: world.primary.put(KEY, OFF))
 
 
+def _deletion_told_twice_and_what_is_made_anew(world: ShadowWorld) -> tuple[Work, Work]:
+    _replicated(world)
+    deletion, anew = world.primary.remove(KEY), world.primary.put(KEY, OFF)
+    world.primary.remove(KEY)
+    again = world.primary.put(KEY, BACK)
+    return _applying(world, deletion), _applying(world, deletion, anew, again)
+
+
 def _first_of_several_updates_and_deletion(world: ShadowWorld) -> tuple[Work, Work]:
     first = world.primary.put(KEY, ON)
     world.primary.put(KEY, OFF)
@@ -154,6 +162,7 @@ STORIES: tuple[Story, ...] = (
     _deletion_and_what_is_made_anew,
     _deletion_and_what_is_made_anew_meanwhile,
     _deletion_and_look_at_what_is_made_anew_meanwhile,
+    _deletion_told_twice_and_what_is_made_anew,
     _first_of_several_updates_and_deletion,
     _the_same_event_twice,
     _look_and_update_meanwhile,

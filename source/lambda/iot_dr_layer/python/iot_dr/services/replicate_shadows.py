@@ -358,9 +358,7 @@ class ShadowReplication:
         repeated = note.is_settled and note.copy_version == copy.version and note.digest == digest(wanted.document)
         if repeated and note.state is State.UNSUPPORTED:
             return self._concluded(task, known, self._outcome(task, State.UNSUPPORTED, KEPT_OTHERWISE), wanted)
-        # Of an empty copy another worker may have dropped, with a deletion, the note that replication made it.
-        owned_at = None if copy.document or note.owned else self._clock()
-        claimed = self._notes.claim(task.key, note, known.source, owned_at=owned_at)
+        claimed = self._notes.claim(task.key, note, known.source)
         written = replace(wanted, version=self._update(task.key, change, copy.version))
         if repeated and self._differs(written):
             outcome = self._outcome(task, State.UNSUPPORTED, KEPT_OTHERWISE)
