@@ -6,6 +6,7 @@ import base64
 import copy
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -19,7 +20,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import Document, Shadow, ShadowNote, ShadowSelection, Source, digest, document_of
 from iot_dr.ports import Clock
 from iot_dr.services.replicate_shadows import Applied, ShadowReplication
-from tests.fakes import Calls, FakeClock, InMemoryLedger
+from tests.fakes import Calls, FakeClock, InMemoryLedger, Killed
 from tests.fakes import _Note as LedgerNote
 
 VERSIONS_KEPT = 48 * 3_600_000
@@ -295,6 +296,24 @@ class ShadowWorld:
 
 
 Work = Callable[[Calls], object]
+
+
+def dying(work: Work, at: int) -> Work:
+    """The work, until its process ends right before its call of this number, or after its last one."""
+
+    def until(calls: Calls) -> None:
+        await_turn = calls.before
+
+        def before(name: str, number: int) -> None:
+            await_turn(name, number)
+            if number == at:
+                raise Killed
+
+        calls.before = before
+        with suppress(Killed):
+            work(calls)
+
+    return until
 
 
 class Turns:

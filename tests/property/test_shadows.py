@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
-from random import Random
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -19,7 +18,7 @@ from iot_dr.model.keys import shadow_key
 from iot_dr.model.shadows import UNSURE_FOR, Document, decode_shadow_event, document_of
 from iot_dr.reconcile.shadows import halves, patch
 from tests.fakes import Calls, Killed, raising
-from tests.shadow_fakes import VERSIONS_KEPT, InMemoryShadows, ShadowWorld, Turns
+from tests.shadow_fakes import VERSIONS_KEPT, InMemoryShadows, ShadowWorld, Turns, dying
 
 KEY = shadow_key("pump-17")
 NAMED = shadow_key("pump-17", "config")
@@ -197,23 +196,34 @@ def _named(item: dict[str, Any]) -> tuple[str, str]:
     return item["resource"], item.get("shadow", "")
 
 
-@given(long_histories, st.randoms(use_true_random=False))
+PUT, PUT_OTHER = '{"desired":{"on":true}}', '{"desired":null}'
+_AGE = (KEY, LONG_AFTER)
+
+
+@given(long_histories, st.lists(st.booleans(), max_size=10), st.one_of(st.none(), st.randoms(use_true_random=False)))
 @settings(max_examples=300)
-@example([(KEY, '{"desired":{"on":true}}'), (KEY, None), (KEY, LONG_AFTER), (KEY, '{"desired":null}')], Random(0))
+@example([(KEY, PUT), (KEY, None), _AGE, (KEY, PUT_OTHER)], [True], None)
+@example([*[(KEY, PUT)] * 4, (KEY, None), _AGE, (KEY, PUT_OTHER)], [False, False, True], None)
 def test_of_all_events_of_a_shadow_the_last_is_enough_whatever_else_is_lost_late_or_counted_anew(
-    history: list[tuple[Any, str | None]], random: Any
+    history: list[tuple[Any, str | None]], heard: list[bool], random: Any
 ) -> None:
     world = ShadowWorld()
     items = _happen(world, history)
     last = {_named(item): item for item in items}
     others = [item for item in items if item not in last.values()]
-    told = [*random.sample(others, random.randint(0, len(others))), *last.values()]
-    random.shuffle(told)
+    told = [item for item, is_heard in zip(others, heard, strict=False) if is_heard]
+    late = [*last.values(), *told]
+    if random:
+        random.shuffle(late)
 
-    for item in told:
-        world.replication.apply([decode_shadow_event(item)])
-
-    assert world.secondary.documents == world.primary.documents
+    # In their order, or with the last one before those of before it.
+    for order in [[*told, *last.values()], late]:
+        fresh = ShadowWorld()
+        fresh.primary, fresh.clock = world.primary, world.clock
+        replication = fresh.worker(Calls())
+        for item in order:
+            replication.apply([decode_shadow_event(item)])
+        assert fresh.secondary.documents == world.primary.documents
 
 
 FAULTS = (Throttled("slower"), RegionUnavailable("stalls"), Conflict("again"), AccessDenied("no"))
@@ -256,43 +266,40 @@ def test_what_failed_or_was_held_back_comes_in_minutes_whatever_came_late_meanwh
     assert list(world.ledger.due(10**15)) == []
 
 
-lives = st.lists(st.sampled_from(('{"reported":{"on":true}}', '{"reported":null}', None)), min_size=1, max_size=3)
+lives = st.lists(st.sampled_from((PUT, PUT_OTHER, None)), min_size=1, max_size=3)
+stops = st.one_of(st.integers(0, 24), st.just(40))
+"""After how many calls the other is stopped for good; most often it comes to its end."""
 
 
-@given(lives, lives, st.integers(0, 3), st.integers(0, 14), st.integers(0, 24), st.integers(1, 3))
-@settings(max_examples=1500)
+@given(st.sampled_from(([], [PUT])), lives, st.integers(0, 3), st.integers(0, 14), stops, st.integers(1, 2))
+@settings(max_examples=1000)
+@example([PUT], [None, PUT_OTHER], 1, 6, 40, 2)
 def test_a_worker_that_dies_beside_another_leaves_nothing_wrong_for_longer_than_minutes(
-    before: list[str | None], history: list[str | None], divided: int, one: int, other: int, lifetime: int
+    before: list[str], history: list[str | None], divided: int, one: int, other: int, lifetime: int
 ) -> None:
     world = ShadowWorld()
     for item in list(_happen(world, [(KEY, state) for state in before])):
         world.replication.apply([decode_shadow_event(item)])
     world.primary.items.clear()
-    items = list(_happen(world, [(KEY, state) for state in history]))
-    left = items[:divided]
+    left = list(_happen(world, [(KEY, state) for state in history[:divided]]))
 
     def mortal(calls: Calls) -> None:
-        await_turn = calls.before
-
-        def dying(name: str, number: int) -> None:
-            await_turn(name, number)
-            if number == one + lifetime:
-                raise Killed
-
-        calls.before = dying
         replication = world.worker(calls)
-        with suppress(Killed):
-            while left:
-                replication.apply([decode_shadow_event(left[0])])
-                del left[0]
+        while left:
+            replication.apply([decode_shadow_event(left[0])])
+            del left[0]
 
     def sound(calls: Calls) -> None:
         replication = world.worker(calls)
-        for item in items[divided:]:
-            replication.apply([decode_shadow_event(item)])
+        for state in history[divided:]:
+            # Waits for its turn, and changes nothing.
+            calls.through("a", world.control).control()
+            world.primary.items.clear()
+            for item in list(_happen(world, [(KEY, state)])):
+                replication.apply([decode_shadow_event(item)])
 
     order = [False] * one + [True] * other + [False] * lifetime
-    Turns(order).run(mortal, sound)
+    Turns(order).run(dying(mortal, one + lifetime), sound)
     for item in left:
         world.replication.apply([decode_shadow_event(item)])
 
