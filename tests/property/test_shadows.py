@@ -15,7 +15,8 @@ from iot_dr.errors import AccessDenied, Conflict, IotDrError, RegionUnavailable,
 from iot_dr.model.control import Control
 from iot_dr.model.exact_json import Json, Number, parse, render, to_bytes
 from iot_dr.model.keys import shadow_key
-from iot_dr.model.shadows import UNSURE_FOR, Document, decode_shadow_event, document_of
+from iot_dr.model.marks import FENCE
+from iot_dr.model.shadows import Document, decode_shadow_event, document_of
 from iot_dr.reconcile.shadows import halves, patch
 from tests.fakes import Calls, Killed, raising
 from tests.shadow_fakes import VERSIONS_KEPT, InMemoryShadows, ShadowWorld, Turns, dying
@@ -304,7 +305,7 @@ def test_a_worker_that_dies_beside_another_leaves_nothing_wrong_for_longer_than_
         world.replication.apply([decode_shadow_event(item)])
 
     for _ in range(2):
-        world.retry(after=UNSURE_FOR / 1000)
+        world.retry(after=FENCE / 1000)
     assert world.secondary.documents == world.primary.documents
     assert list(world.ledger.due(10**15)) == []
 

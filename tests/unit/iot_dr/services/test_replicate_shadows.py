@@ -11,8 +11,9 @@ from iot_dr.errors import AccessDenied, Conflict, RegionUnavailable, Throttled
 from iot_dr.model.control import HELD_BACK, Control, Replication
 from iot_dr.model.exact_json import Number
 from iot_dr.model.keys import Key, shadow_key, thing_shadows_key
+from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import Outcome, State
-from iot_dr.model.shadows import UNSURE_FOR, Document, ShadowSelection, decode_shadow_event
+from iot_dr.model.shadows import Document, ShadowSelection, decode_shadow_event
 from iot_dr.services.replicate_shadows import (
     BEGUN_WITHIN,
     HELD_FOR,
@@ -317,7 +318,7 @@ def test_what_a_deletion_hits_that_dies_comes_back_within_minutes(world: ShadowW
 
     world.calls.after = lambda _name, _number: None
     apply(world, deletion, world.primary.items[-1])
-    world.retry(after=UNSURE_FOR / 1000)
+    world.retry(after=FENCE / 1000)
 
     assert held(world) == {"reported": {"on": False}}
     assert list(world.ledger.due(10**15)) == []
@@ -335,7 +336,7 @@ def test_an_empty_copy_of_a_worker_that_died_goes_within_minutes(world: ShadowWo
 
     world.calls.after = lambda _name, _number: None
     apply(world, first)
-    world.retry(after=UNSURE_FOR / 1000)
+    world.retry(after=FENCE / 1000)
 
     assert world.secondary.documents == {}
     assert list(world.ledger.due(10**15)) == []

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from iot_dr.model.keys import shadow_key
+from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import State
-from iot_dr.model.shadows import UNSURE_FOR, decode_shadow_event
+from iot_dr.model.shadows import decode_shadow_event
 from tests.fakes import Calls
 from tests.shadow_fakes import ShadowWorld, Turns, Work, dying, states
 
@@ -198,7 +199,7 @@ def test_whenever_one_dies_beside_the_other_all_is_equal_within_minutes(story: S
         _alone(mortal)
 
         for _ in range(2):
-            world.retry(after=UNSURE_FOR / 1000)
+            world.retry(after=FENCE / 1000)
         assert world.secondary.documents == world.primary.documents, (one, other, lifetime)
         assert list(world.ledger.due(10**15)) == [], (one, other, lifetime)
 
@@ -214,6 +215,6 @@ def test_whenever_each_is_stopped_the_newest_state_stays(story: Story, begins: b
         Turns(order).run(*workers)
 
         # Only what a worker gave up for the other's haste is due, and says so.
-        world.retry(after=UNSURE_FOR / 1000)
+        world.retry(after=FENCE / 1000)
         assert world.secondary.documents == world.primary.documents, (one, other)
         assert set(states(world.replication.look([KEY]))) <= {State.IN_SYNC, State.ABSENT}, (one, other)

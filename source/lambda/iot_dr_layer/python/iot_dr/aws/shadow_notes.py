@@ -15,7 +15,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from iot_dr.aws.errors import call
-from iot_dr.aws.ledger import WAITING, ending
+from iot_dr.aws.ledger import ending
+from iot_dr.aws.ledger_updates import WAITING
 from iot_dr.errors import Conflict
 from iot_dr.model.keys import Key
 from iot_dr.model.outcomes import Outcome, State

@@ -110,13 +110,6 @@ class ShadowEvent:
         return Source(self.version, self.updated_at, self.document)
 
 
-UNSURE_FOR = 150_000
-"""Milliseconds after which no write lands any more that no version guards, even if its worker has died.
-
-The function of shadows is ended after 120 s; a request on its way gets some time more.
-"""
-
-
 @dataclass(frozen=True)
 class ShadowNote:
     """What the ledger notes of a shadow's copy. Times are epoch milliseconds.

@@ -39,10 +39,10 @@ from iot_dr.errors import Conflict, IotDrError, LimitExceeded, RetryableError, T
 from iot_dr.model.control import HELD_BACK
 from iot_dr.model.keys import Key, Kind, shadow_key
 from iot_dr.model.looks import Look
+from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import (
-    UNSURE_FOR,
     Document,
     Shadow,
     ShadowEvent,
@@ -312,7 +312,7 @@ class ShadowReplication:
     def _claimed_unguarded(self, task: _Task, known: _Known, owned_at: int | None = None) -> _Task:
         """Claim, before a write that no version guards, that the shadow is looked at again after it."""
         note = known.note
-        unsure_until = max(self._clock() + UNSURE_FOR, note.unsure_until + 1)
+        unsure_until = max(self._clock() + FENCE, note.unsure_until + 1)
         self._notes.claim(task.key, note, known.source, owned_at=owned_at, unsure_until=unsure_until)
         alone = note.is_sure(known.begun, task.unsure_until)
         return replace(task, unsure_until=unsure_until if alone else 0)
