@@ -218,6 +218,7 @@ def test_a_policy_is_read_in_its_canonical_form(iot: Stubbed, reader: IotRegistr
         ("list_attached_policies", lambda reader: reader.policies_of(certificate_target(ID))),
         ("list_principal_things_v2", lambda reader: reader.things_of_certificate(ID)),
         ("list_targets_for_policy", lambda reader: reader.targets_of("x")),
+        ("list_targets_for_policy", lambda reader: reader.few_targets_of("x")),
     ],
 )
 def test_missing_is_what_aws_says_and_a_refusal_is_not(
@@ -314,6 +315,16 @@ def test_targets_of_a_policy_are_read_page_by_page_and_other_principals_left_out
     iot.answers("list_targets_for_policy", {"targets": others}, marker="2", **expected)
 
     assert reader.targets_of("pumps") == {f"cert/{ID}", f"cert/{OTHER_ID}", "thinggroup/all"}
+
+
+@pytest.mark.parametrize(("more", "found"), [({}, {f"cert/{ID}"}), ({"nextMarker": "2"}, None)])
+def test_few_targets_of_a_policy_are_read_in_one_call_and_many_are_not_told(
+    iot: Stubbed, reader: IotRegistryReader, more: dict[str, str], found: set[str] | None
+) -> None:
+    answer = {"targets": [ARN, iot_arn("role/x", SECONDARY)], **more}
+    iot.answers("list_targets_for_policy", answer, policyName="pumps", pageSize=PAGE_SIZE)
+
+    assert reader.few_targets_of("pumps") == found
 
 
 def test_the_whole_registry_is_listed_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:

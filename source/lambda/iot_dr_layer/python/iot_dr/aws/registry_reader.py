@@ -138,6 +138,13 @@ class IotRegistryReader:
         pages = self._pages("list_targets_for_policy", "targets", policyName=policy)
         return frozenset(registry_answers.targets(pages))
 
+    def few_targets_of(self, policy: str) -> frozenset[str] | None:
+        """List what a policy is attached to, in one call; None if it is more than one call tells."""
+        answer = read(self._client.list_targets_for_policy, policyName=policy, pageSize=PAGE_SIZE)
+        if answer is None:
+            return frozenset()
+        return None if answer.get("nextMarker") else frozenset(registry_answers.targets(answer["targets"]))
+
     def groups_of_thing(self, thing: str) -> frozenset[str]:
         """List the names of the groups that a thing is in."""
         pages = self._pages("list_thing_groups_for_thing", "thingGroups", thingName=thing)
