@@ -503,7 +503,7 @@ class InMemoryLedger:
         """Note ownership alone, as the claim of a shadow does in the same table."""
         self.notes.setdefault(key, _Note()).owned_at = at
 
-    def end(self, mark: Mark, keys: Collection[Key], at: int) -> None:
+    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Take a mark off these."""
         for key in keys:
             if (note := self.notes.get(key)) is None:
@@ -511,7 +511,7 @@ class InMemoryLedger:
             alone = note.marks == {mark.token}
             note.marks.discard(mark.token)
             note.closed_at = at
-            if alone and note.next_attempt == mark.at + FENCE and note.noted_at < mark.at:
+            if due and alone and note.next_attempt == mark.at + FENCE and note.noted_at < mark.at:
                 note.rest()
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
@@ -598,6 +598,17 @@ class InMemoryLedger:
         note.read_at = outcome.read_at or note.read_at
         if outcome.source_id:
             note.source = (outcome.source_id, outcome.source_version)
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
+        note = self.notes.setdefault(outcome.key, _Note())
+        note.outcome = note.outcome or outcome
+        note.checked_at = note.checked_at or outcome.at
+        note.source = (outcome.source_id, outcome.source_version)
+
+    def marked(self, key: Key) -> frozenset[str]:
+        """What a test asks: the tokens of those who are writing there."""
+        return frozenset(self.notes[key].marks) if key in self.notes else frozenset()
 
     def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
         """Return when the last reading of each began that was applied."""

@@ -564,3 +564,44 @@ def test_what_is_known_of_what_is_gone_ends_by_itself_unless_it_is_made_anew(tab
 
     table.begin([THING], BEGAN + 20)
     assert "expires" not in item()
+
+
+def test_what_was_applied_is_noted_and_says_how_it_stands_only_if_nothing_did(ledger: Ledger) -> None:
+    ledger.record(an_outcome(again=True))
+
+    ledger.note_applied(a_copy(7, partial=True))
+
+    assert ledger.source_version(THING) == ("id-1", 7)
+    assert list(ledger.due(10**12)) == [THING]
+
+
+def test_what_was_applied_takes_no_mark_off(ledger: Ledger) -> None:
+    mark = ledger.begin([THING], 1_000_000)
+
+    ledger.note_applied(a_copy(7, partial=True))
+    ledger.end(mark, mark.keys, 1_000_500)
+
+    assert ledger.source_version(THING) == ("id-1", 7)
+    assert list(ledger.due(10**12)) == []
+
+
+def test_marks_that_asked_for_no_look_end_together_and_leave_what_others_asked_for(ledger: Ledger) -> None:
+    mine = ledger.begin(KEYS, 1_000_000, due=False)
+    theirs = ledger.begin([], 1_000_001, below=[THING])
+
+    ledger.end(mine, mine.keys, 1_000_500, due=False)
+    assert list(ledger.due(10**12)) == [THING]
+    ledger.end(theirs, theirs.keys, 1_000_600)
+
+    assert list(ledger.due(10**12)) == []
+
+
+def test_marks_end_together_even_where_one_of_their_resources_has_been_forgotten(ledger: Ledger) -> None:
+    mine = ledger.begin(KEYS, 1_000_000, due=False)
+    ledger.forget([KEYS[1]], 1_000_100, mine)
+
+    ledger.end(mine, mine.keys, 1_000_500, due=False)
+    ledger.record(Outcome(THING, State.IN_SYNC, "", at=1_000_700, read_at=1_000_600))
+
+    assert ledger.owned(KEYS) == {KEYS[0], KEYS[2]}
+    assert list(ledger.due(10**12)) == []

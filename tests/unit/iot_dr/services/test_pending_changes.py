@@ -12,12 +12,13 @@ from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.entities import Certificate, Entity, PolicyAttachment, ThingPrincipal
-from iot_dr.model.keys import Kind, certificate_target, thing_key
+from iot_dr.model.keys import Kind, certificate_target, policy_key, thing_key
 from iot_dr.model.regions import Side
 from iot_dr.model.standing import Ending, Settled
+from iot_dr.services.marking import Marking
 from iot_dr.services.pending_changes import BATCH, AllRead, PendingChanges, is_deleted, is_made, makes_room
 from tests.builders import REGIONS, a_certificate, a_policy, a_thing, a_thing_type
-from tests.fakes import Calls, FakeClock, InMemoryLedger
+from tests.fakes import Calls, FakeClock, InMemoryLedger, raising
 
 
 class Read:
@@ -33,7 +34,7 @@ class Read:
             journal=self.journal,
             regions=REGIONS,
             ledger=self.ledger,
-            clock=FakeClock(),
+            marks=Marking(self.ledger, FakeClock()),
             just_in_time=just_in_time,
         )
 
@@ -79,22 +80,24 @@ def test_ownership_is_noted_a_batch_ahead_of_what_is_drawn(read: Read) -> None:
     assert read.ledger.owned(map(thing_key, names)) == set(map(thing_key, names[:BATCH]))  # type: ignore[arg-type]  # any
 
 
-def test_a_batch_is_noted_again_while_another_worker_notes_one_of_it(read: Read) -> None:
+def test_a_batch_that_another_worker_is_noting_is_drawn_and_owned_by_nobody_yet(read: Read) -> None:
     read.primary(a_thing("a"))
     calls = Calls()
-    conflicts = [Conflict("another worker")] * 2
-    calls.before = lambda _name, _number: _raise_one_of(conflicts)
-    read.ledger = calls.through("ledger", read.ledger)
+    calls.before = raising(Conflict("another worker"), on=("ledger.begin",))
+    ledger, read.ledger = read.ledger, calls.through("ledger", read.ledger)
 
-    read.pending().intend([Create(a_thing("a"), "")])
-
-    assert calls.made == ["ledger.intend"] * 3
-    assert not conflicts
+    assert [change.key for change in read.pending().unsettled(Kind.THING, is_made)] == [thing_key("a")]
+    assert not ledger.owned([thing_key("a")])
 
 
-def _raise_one_of(errors: list[Conflict]) -> None:
-    if errors:
-        raise errors.pop()
+def test_what_is_deleted_or_overwritten_is_marked_a_batch_ahead_too(read: Read) -> None:
+    read.primary(a_policy("changed", "{}"))
+    read.secondary(a_policy("changed"), a_policy("gone"))
+    read.ledger.begin([policy_key("gone")], 1)
+
+    next(read.pending().unsettled(Kind.POLICY, lambda _: True))
+
+    assert read.ledger.marked(policy_key("changed")) & read.ledger.marked(policy_key("gone"))
 
 
 def test_what_is_only_updated_is_not_owned_for_that(read: Read) -> None:
@@ -110,7 +113,7 @@ def test_what_is_only_updated_is_not_owned_for_that(read: Read) -> None:
 def test_a_phase_draws_its_own_changes_alone(read: Read) -> None:
     read.primary(a_thing("new"))
     read.secondary(a_thing("gone"))
-    read.ledger.intend([thing_key("gone")], 1)
+    read.ledger.begin([thing_key("gone")], 1)
 
     made, deleted = (list(read.pending().unsettled(Kind.THING, wanted)) for wanted in (is_made, is_deleted))
 

@@ -13,6 +13,7 @@ from iot_dr.model.outcomes import Outcome, State
 from iot_dr.model.regions import Side
 from iot_dr.model.shadows import Shadow
 from iot_dr.model.standing import Ending, Settled
+from iot_dr.services.marking import Marking
 from iot_dr.services.pending_changes import PendingChanges
 from iot_dr.services.pending_shadows import PendingShadows
 from iot_dr.services.replicate_shadows import Applied
@@ -105,9 +106,9 @@ def test_shadows_that_have_been_compared_are_pending_if_they_differ(store: Compa
     shadow = Shadow(shadow_key("a"), {})
     store.put(Side.PRIMARY, [shadow, Shadow(shadow_key("b", "config"), {})])
     store.put(Side.SECONDARY, [shadow])
-    compared = PendingChanges(
-        comparison=store, journal=journal, regions=REGIONS, ledger=InMemoryLedger(), clock=FakeClock()
-    )
+    ledger = InMemoryLedger()
+    marks = Marking(ledger, FakeClock())
+    compared = PendingChanges(comparison=store, journal=journal, regions=REGIONS, ledger=ledger, marks=marks)
 
     shadows = PendingShadows(store, journal, Arranged(Applied()), compared)
 

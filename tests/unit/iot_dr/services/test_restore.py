@@ -1,17 +1,29 @@
 """What of a snapshot is brought back; tests/property/test_snapshot.py shows that it ends as it was."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from iot_dr.model.differences import Pair
-from iot_dr.model.entities import BillingGroup, Entity, GroupMembership, Thing, ThingPrincipal
+from iot_dr.errors import InvalidResource
+from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.journal import Journal
+from iot_dr.model.changes import Create
+from iot_dr.model.entities import Certificate, Entity, GroupMembership, PolicyAttachment
 from iot_dr.model.exact_json import parse
 from iot_dr.model.keys import Key, Kind, policy_key, shadow_key, thing_key
+from iot_dr.model.regions import Side
 from iot_dr.model.shadows import Document, Shadow
+from iot_dr.model.standing import Standing
 from iot_dr.reconcile.translate import translate_document
-from iot_dr.services.restore import NoLedger, SnapshotRegistry, put_back, regions_of
-from tests.builders import ACCOUNT, a_certificate, a_document, a_group
+from iot_dr.services.restore import REGISTRY_KINDS, NoLedger, engine, of_things, put_back, regions_of
+from tests.builders import ACCOUNT, a_device, a_document, a_group, a_policy, a_thing
+from tests.fakes import FakeClock, InMemoryRegistry
+from tests.unit.iot_dr.services.test_sync import OneAtATime
 
 KEY = shadow_key("pump-17")
 
@@ -88,37 +100,90 @@ def test_into_its_own_region_no_pattern_of_regions_is_translated(region: str) ->
 
 def test_who_restores_owns_nothing_so_a_plan_can_delete_nothing() -> None:
     ledger = NoLedger()
-    ledger.intend([thing_key("a"), policy_key("b")], at=1)
+    ledger.begin([thing_key("a"), policy_key("b")], at=1)
 
     assert ledger.owned({thing_key("a"), policy_key("b")}) == frozenset()
     assert list(ledger.due(10**15)) == []
 
 
-class Kept:
-    """A snapshot beside an empty Region."""
+class Held:
+    """A snapshot in memory."""
 
     def __init__(self, *entities: Entity) -> None:
-        self._entities = {entity.key: entity for entity in entities}
+        self._entities = entities
 
-    def pair(self, key: Key) -> Pair:
-        return Pair(key, self._entities.get(key), None)
+    def entities(self, kind: Kind) -> Iterator[Entity]:
+        return (one for one in self._entities if one.key.kind is kind)
 
-    def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
-        assert (after, differing) == (None, False), "all are wanted"
-        return (self.pair(key) for key in self._entities if key.kind is kind)
+    def certificate(self, certificate_id: str) -> Certificate | None:
+        found = (one for one in self._entities if isinstance(one, Certificate))
+        return next((one for one in found if one.certificate_id == certificate_id), None)
 
 
-def test_a_snapshot_tells_from_either_end_what_things_belong_to() -> None:
-    things = [Thing(name, billing_group="costs") for name in ("a", "b")]
-    attached = {ThingPrincipal(thing.name, a_certificate().certificate_id) for thing in things}
-    members = [GroupMembership("site", "a"), GroupMembership("room", "b")]
-    kept = Kept(
-        BillingGroup("costs"), a_group("site"), a_group("room", "site"), *things, Thing("c"), *attached, *members
-    )
-    registry = SnapshotRegistry(kept, lambda _: None)  # type: ignore[arg-type]  # no more of it is asked
+class Unwatched:
+    """A progress that nobody sees."""
 
-    assert registry.groups_of_thing("b") == {"room"}
-    assert registry.things_of_group("site") == {"a"}
-    assert registry.things_of_billing_group("costs") == {"a", "b"}
-    assert registry.things_of_certificate(a_certificate().certificate_id) == attached
-    assert len(registry.things_of_certificate(a_certificate().certificate_id, at_most=1)) == 1
+    def reached(self, standing: Standing) -> None:
+        """Show nothing."""
+
+
+def restored(folder: Path, snapshot: Held, into: InMemoryRegistry, meanwhile: Callable[[], None]) -> Standing:
+    """Restore a whole snapshot; `meanwhile` happens between planning and applying."""
+    with ComparisonStore(folder / "c.sqlite") as store, Journal(folder / "j.sqlite") as journal:
+        store.put(Side.PRIMARY, (one for kind in REGISTRY_KINDS for one in snapshot.entities(kind)))
+        store.put(Side.SECONDARY, into.entities.values())
+        target = OneAtATime(into)
+        restore = engine(
+            comparison=store,
+            journal=journal,
+            regions=regions_of("us-east-1", ACCOUNT, "us-east-1", ACCOUNT),
+            certificate_of=snapshot.certificate,
+            target=target,
+            writer=target,
+            clock=FakeClock(),
+            progress=Unwatched(),
+            stop=threading.Event(),
+        )
+        planned = restore.plan()
+        meanwhile()
+        return restore.apply(planned)
+
+
+def test_a_thing_comes_with_all_groups_above_its_own_and_with_their_policies() -> None:
+    above, hall, attached = a_group("site"), a_group("hall", "site"), PolicyAttachment("rooms", "thinggroup/site")
+    hall = replace(hall, ancestors=("site",))
+    snapshot = Held(*a_device(), above, hall, a_policy("rooms"), attached, GroupMembership("hall", "pump-17"))
+
+    found = {one.key for one in of_things(snapshot, {"pump-17"})}
+
+    assert {above.key, hall.key, policy_key("rooms"), attached.key} <= found
+
+
+def test_a_refused_policy_keeps_back_what_it_is_attached_to_and_nothing_else(tmp_path: Path) -> None:
+    *device, attachment, principal = a_device()
+    into = InMemoryRegistry()
+    create = into.create
+
+    def refusing(change: Create) -> None:
+        if change.key == policy_key("pumps"):
+            raise InvalidResource("too long")
+        create(change)
+
+    into.create = refusing  # type: ignore[method-assign]  # a fault of this Region alone
+
+    standing = restored(tmp_path, Held(*device, attachment, principal), into, lambda: None)
+
+    assert into.entities.keys() == {thing_key("pump-17"), device[1].key, principal.key}
+    assert (standing.failed, standing.left) == (1, 1)
+
+
+def test_what_the_region_was_given_since_it_was_read_is_brought_to_the_snapshots_state(tmp_path: Path) -> None:
+    into = InMemoryRegistry()
+    snapshot = Held(*a_device(), a_thing("pump-18", {"site": "north"}))
+
+    def meanwhile() -> None:
+        into.put(a_policy("pumps", a_document("by hand")), a_thing("pump-18", {"site": "by hand"}))
+
+    assert restored(tmp_path, snapshot, into, meanwhile).complete
+
+    assert into.entities == {one.key: one for kind in REGISTRY_KINDS for one in snapshot.entities(kind)}

@@ -11,7 +11,15 @@ from typing import Any, cast
 
 import pytest
 
-from iot_dr.errors import AccessDenied, InvalidResource, IotDrError, NotReadyYet, RegionUnavailable, UnsafePlan
+from iot_dr.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidResource,
+    IotDrError,
+    NotReadyYet,
+    RegionUnavailable,
+    UnsafePlan,
+)
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
 from iot_dr.model.entities import (
@@ -35,6 +43,7 @@ from iot_dr.model.keys import (
     thing_key,
     thing_shadows_key,
 )
+from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
@@ -44,10 +53,12 @@ from iot_dr.reconcile.translate import translate
 from iot_dr.services import pending_changes
 from iot_dr.services.apply_change import ChangeApplier
 from iot_dr.services.following import RelationsBeingRead
+from iot_dr.services.marking import Marking
 from iot_dr.services.pending_changes import PendingChanges
 from iot_dr.services.pending_shadows import PendingShadows
 from iot_dr.services.reading import Reading
 from iot_dr.services.replicate_shadows import Applied
+from iot_dr.services.rereading import Rereading
 from iot_dr.services.sync import FOLLOWED, KINDS, PATIENCE, Sync
 from tests.builders import (
     REGIONS,
@@ -62,7 +73,7 @@ from tests.builders import (
     a_thing_type,
     an_attachment,
 )
-from tests.fakes import Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, raising
+from tests.fakes import Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, once, raising
 from tests.fleets import InMemoryFleet
 
 ANY = Limits(deletes=1.0)
@@ -78,9 +89,9 @@ class OneAtATime:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._port, name)
 
-        def called(*arguments: Any) -> Any:
+        def called(*arguments: Any, **named: Any) -> Any:
             with self._lock:
-                return method(*arguments)
+                return method(*arguments, **named)
 
         return called
 
@@ -161,12 +172,14 @@ class Regions:
         through = self.calls.through
         ledger = OneAtATime(through("ledger", self.ledger))
         secondary = OneAtATime(through("secondary", self.secondary))
+        marks = Marking(ledger, self.clock)
         applier = ChangeApplier(
             regions=REGIONS,
-            primary=OneAtATime(through("primary", self.primary)),
+            primary=Rereading(OneAtATime(through("primary", self.primary)), self.clock),
             secondary=secondary,
             writer=secondary,
             ledger=ledger,
+            marks=marks,
             clock=self.clock,
         )
         pending = PendingChanges(
@@ -174,7 +187,7 @@ class Regions:
             journal=journal,
             regions=REGIONS,
             ledger=ledger,
-            clock=self.clock,
+            marks=marks,
             just_in_time=just_in_time,
         )
         return Sync(
@@ -200,7 +213,7 @@ class Regions:
         return [call for call in self.calls.made if call.partition(".")[2] in ("create", "update", "delete")]
 
     def own(self, *keys: Key) -> None:
-        self.ledger.intend(keys, 1)
+        self.ledger.begin(keys, 1)
 
     def watch(self, seen: Callable[[Entity], None]) -> None:
         """Have it seen what is made in the secondary."""
@@ -479,6 +492,8 @@ def test_a_refusal_of_one_resource_does_not_stop_the_others(regions: Regions) ->
     attached = {key for key in regions.expected() if refused.name in key.other}
     assert missing == {refused, *attached}
     assert (standing.failed, standing.left) == (1, 2)
+    # What AWS was asked for may still come; what nobody asked for may not.
+    assert {key for key in regions.ledger.notes if regions.ledger.marked(key)} == {refused}
     assert regions.ledger.outcome(refused).state is State.FAILED  # type: ignore[union-attr]  # it is there, or this fails
 
 
@@ -719,3 +734,140 @@ def test_an_ending_says_what_a_change_needed(regions: Regions) -> None:
         (left,) = journal.with_ending(Ending.LEFT)
     assert (failed.key, failed.reason) == (policy_key("pumps"), "malformed")
     assert left.reason == "it needs policy#pumps, which could not be made"
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_is_taken_away_in_the_primary_after_it_was_read_does_not_come_back(regions: Regions, follow: bool) -> None:
+    membership, attachment = GroupMembership("site", "pump-1"), an_attachment("admin", "pump-1")
+    principal = ThingPrincipal("pump-2", a_certificate_id("pump-1"))
+    regions.primary.put(*a_device("pump-1"), a_thing("pump-2"), a_policy("admin"), a_group("site"), a_thing("gone"))
+    regions.primary.put(attachment, membership, principal)
+    # Applying begins with the first mark; all has been read by then but what is followed.
+    taken_away = once(
+        "ledger.begin",
+        lambda: regions.primary.remove(thing_key("gone"), attachment.key, membership.key, principal.key),
+    )
+    regions.calls.before = taken_away
+
+    standing = regions.sync(follow=follow)
+
+    assert standing.complete
+    assert regions.secondary.entities == regions.expected()
+
+
+def test_a_policy_detached_while_certificates_are_registered_stays_detached(regions: Regions) -> None:
+    devices = [a_device(f"pump-{number}") for number in range(12)]
+    regions.primary.put(*(one for device in devices for one in device))
+    last = max(
+        (one for device in devices for one in device if isinstance(one, PolicyAttachment)), key=lambda a: a.target
+    )
+    registered = 0
+
+    def seen(made: Entity) -> None:
+        nonlocal registered
+        registered += made.key.kind is Kind.CERTIFICATE
+        if registered == 3:
+            regions.primary.remove(last.key)
+
+    regions.watch(seen)
+
+    assert regions.sync(follow=True, width=1).complete
+    assert last.key not in regions.secondary.entities
+    assert regions.secondary.entities == regions.expected()
+
+
+def test_nothing_of_a_run_stays_marked(regions: Regions) -> None:
+    regions.primary.put(*a_fleet())
+
+    regions.sync(follow=True)
+
+    assert not [key for key in regions.ledger.notes if regions.ledger.marked(key)]
+    assert not list(regions.ledger.due(10**15))
+
+
+def test_the_marks_of_a_killed_run_run_out_and_have_nothing_wait(regions: Regions) -> None:
+    regions.primary.put(*a_device())
+    regions.calls.after = raising(Killed(), on=("secondary.create",))
+    with pytest.raises(Killed):
+        regions.sync()
+    marked = [key for key in regions.ledger.notes if regions.ledger.marked(key)]
+    assert marked
+    assert not list(regions.ledger.due(10**15))
+
+    regions.clock.advance(FENCE / 1000)
+    for key in marked:
+        at = regions.clock()
+        regions.ledger.record(Outcome(key, State.IN_SYNC, "", at=regions.clock(), read_at=at))
+
+    assert not [key for key in marked if regions.ledger.marked(key)]
+    assert not list(regions.ledger.due(10**15))
+
+
+def test_what_is_made_without_having_been_drawn_is_marked_too(regions: Regions) -> None:
+    regions.primary.put(*a_device())
+    unmarked: list[Key] = []
+    regions.watch(lambda made: None if regions.ledger.marked(made.key) else unmarked.append(made.key))
+
+    regions.sync(width=6)
+
+    assert not unmarked
+
+
+def test_ownership_that_cannot_be_noted_leaves_things_unmade_and_is_told(regions: Regions) -> None:
+    regions.primary.put(a_thing())
+    regions.calls.before = raising(Conflict("the replication notes it too"), on=("ledger.begin",))
+
+    standing = regions.sync()
+
+    assert not regions.secondary.entities
+    assert standing.left == 1
+
+
+def test_a_region_that_answers_now_and_then_is_not_given_up(regions: Regions) -> None:
+    names = [f"pump-{number:03}" for number in range(2 * PATIENCE + 4)]
+    regions.primary.put(*map(a_thing, names))
+    calls = 0
+
+    def refuse_every_other(name: str, _number: int) -> None:
+        nonlocal calls
+        if name == "secondary.create":
+            calls += 1
+            if calls <= 2 * PATIENCE + 4 and calls % 2:
+                raise RegionUnavailable("away")
+
+    regions.calls.before = refuse_every_other
+
+    standing = regions.sync(width=1)
+
+    assert standing.complete
+    assert regions.secondary.entities == regions.expected()
+
+
+def test_that_a_type_is_taken_back_is_noted_before_so_that_a_run_that_dies_leads_to_it(regions: Regions) -> None:
+    regions.primary.put(a_thing_type("old", deprecated=True))
+    regions.sync()
+    regions.primary.put(a_thing_type("old"), a_thing("pump-1", type_name="old"), a_thing_type("old", deprecated=True))
+    noted: list[Key] = []
+
+    def read_journal() -> None:
+        with Journal(regions.folder / "j.sqlite") as journal:
+            noted.extend(one.key for one in journal.with_ending(Ending.TAKEN_BACK))
+
+    regions.calls.before = once("secondary.update", read_journal)
+    regions.sync()
+
+    assert noted == [a_thing_type("old").key]
+
+
+def test_a_run_that_dies_while_a_type_is_taken_back_has_the_next_one_deprecate_it(regions: Regions) -> None:
+    regions.primary.put(a_thing_type("old", deprecated=True))
+    regions.sync()
+    regions.primary.put(a_thing_type("old"), a_thing("pump-1", type_name="old"), a_thing_type("old", deprecated=True))
+    regions.calls.after = raising(Killed(), on=("secondary.update",))
+    with pytest.raises(Killed):
+        regions.sync()
+    regions.calls.after = lambda _name, _number: None
+
+    assert regions.sync(anew=False).complete
+
+    assert regions.secondary.entities == regions.expected()

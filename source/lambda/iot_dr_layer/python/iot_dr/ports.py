@@ -224,8 +224,8 @@ class Ledger(Protocol):
             Conflict: somebody has concluded about one of them since `began`.
         """
 
-    def end(self, mark: Mark, keys: Collection[Key], at: int) -> None:
-        """Take a mark off these: what was written below them has ended."""
+    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
+        """Take a mark off these, begun with `due` or without: what was written below them has ended."""
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone.
@@ -248,6 +248,12 @@ class Ledger(Protocol):
 
         Where somebody else is writing, or has written since the reading began, another look stays noted. What was noted
         to wait since then stays waiting.
+        """
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note what was applied of a thing's own fields, and how it stands if nothing is known of that.
+
+        Nothing is concluded: whoever writes below it, and what waits, stays as it is.
         """
 
     def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:

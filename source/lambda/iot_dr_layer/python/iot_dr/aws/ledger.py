@@ -151,9 +151,26 @@ class DynamoDbLedger:
             return self._item(key) | update.where()
         return self._item(key) | update.where("attribute_not_exists(#checked_at) OR #checked_at < :began", began=began)
 
-    def end(self, mark: Mark, keys: Collection[Key], at: int) -> None:
+    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Take a mark off; with the last one goes the look that it asked for, unless somebody else needs it too."""
-        for key in sorted(keys):
+        for batch in _batched(sorted(keys), _BATCH):
+            if due or not self._ended_together(mark, batch, at):
+                self._end_each(mark, batch, at)
+
+    def _ended_together(self, mark: Mark, keys: Sequence[Key], at: int) -> bool:
+        """Take a mark off that asked for no look, in one call; or tell that one is gone, or is being written to."""
+        update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}}).where("attribute_exists(#resource)")
+        try:
+            call(
+                self._client.transact_write_items,
+                TransactItems=[{"Update": self._item(key) | update} for key in keys],
+            )
+        except Conflict:
+            return False
+        return True
+
+    def _end_each(self, mark: Mark, keys: Sequence[Key], at: int) -> None:
+        for key in keys:
             if not _held(self._client.update_item, **self._ending(key, mark, at)):
                 update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}})
                 _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
@@ -277,6 +294,11 @@ class DynamoDbLedger:
         sooner = Update(facts={"next_attempt": outcome.at + pause(attempts)})
         values = {"until": outcome.at + pause(attempts)}
         _held(self._client.update_item, **self._item(outcome.key), **sooner.where("#next_attempt > :until", **values))
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
+        update = Update(facts=facts_of(outcome), kept=(*_VERDICT, "checked_at"))
+        call(self._client.update_item, **self._item(outcome.key), **update.where())
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""

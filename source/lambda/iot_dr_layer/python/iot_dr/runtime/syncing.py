@@ -21,7 +21,9 @@ from iot_dr.aws.shadow_notes import DynamoDbShadowNotes
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.files.journal import Journal
 from iot_dr.files.state_folder import default_folder
+from iot_dr.model.keys import Kind
 from iot_dr.model.launches import Launch
+from iot_dr.model.questions import Question
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.shadows import ShadowSelection
 from iot_dr.model.standing import Ending, Planned, Settled, Standing
@@ -31,10 +33,12 @@ from iot_dr.runtime.comparing import Comparison, ComparisonSettings, open_compar
 from iot_dr.services import reading, sync
 from iot_dr.services.apply_change import ChangeApplier
 from iot_dr.services.following import RelationsBeingRead
+from iot_dr.services.marking import Marking
 from iot_dr.services.pacing import Use
 from iot_dr.services.pending_changes import PendingChanges
 from iot_dr.services.pending_shadows import PendingShadows
 from iot_dr.services.replicate_shadows import ShadowReplication
+from iot_dr.services.rereading import Rereading
 
 NO_SHADOWS = "none"
 """What the stack's parameter says where shadows are not replicated."""
@@ -225,12 +229,13 @@ class _Wiring:
         comparison, regions, iot = self.comparison, self.comparison.regions, self.comparison.iot
         dynamodb = comparison.client_of("dynamodb", regions.secondary, connections=CONNECTIONS)
         ledger = _checked(DynamoDbLedger(dynamodb, self.settings.ledger_table), self.settings)
+        marks = Marking(ledger, now)
         pending = PendingChanges(
             comparison=comparison.store,
             journal=self.journal,
             regions=regions,
             ledger=ledger,
-            clock=now,
+            marks=marks,
             just_in_time=self.launched.just_in_time,
         )
         return sync.Sync(
@@ -246,16 +251,31 @@ class _Wiring:
             ),
             applier=ChangeApplier(
                 regions=regions,
-                primary=IotRegistryReader(iot[Side.PRIMARY], regions.primary, regions.primary_account),
+                primary=self._primary(),
                 secondary=IotRegistryReader(iot[Side.SECONDARY], regions.secondary, regions.secondary_account),
                 writer=IotRegistryWriter(iot[Side.SECONDARY], regions.secondary, regions.secondary_account),
                 ledger=ledger,
+                marks=marks,
                 clock=now,
             ),
             progress=progress,
             stop=stop,
             limits=Limits(self.settings.delete_share),
         )
+
+    def _primary(self) -> Rereading:
+        comparison, regions = self.comparison, self.comparison.regions
+        reader = IotRegistryReader(comparison.iot[Side.PRIMARY], regions.primary, regions.primary_account)
+
+        def asked_by(kind: Kind) -> Question:
+            by = (
+                comparison.reading.attachments_by
+                if kind is Kind.POLICY_ATTACHMENT
+                else comparison.reading.principals_by
+            )
+            return by(Side.PRIMARY)
+
+        return Rereading(reader, now, few_targets=reader.few_targets_of, asked_by=asked_by)
 
     def _shadow_replication(self, dynamodb: Any, ledger: DynamoDbLedger) -> ShadowReplication:
         comparison = self.comparison

@@ -5,26 +5,22 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import islice, takewhile
 from typing import Protocol, TypeVar
 
-from iot_dr.errors import Conflict
 from iot_dr.model.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.differences import Difference, Pair
 from iot_dr.model.entities import ThingType
 from iot_dr.model.keys import Key, Kind, certificate_key, key_of_target, policy_key
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.standing import Ending, Settled
-from iot_dr.ports import Clock, Ledger
+from iot_dr.ports import Ledger
 from iot_dr.reconcile.order import place
 from iot_dr.services.comparison import compare, differences
+from iot_dr.services.marking import Marking
 
-BATCH = 100
-"""Creations that are noted in the ledger at once; the most that one of its transactions takes."""
-
-ROUNDS = 5
-"""Times that a batch is noted again while another worker is noting one of it."""
+BATCH = 33
+"""Changes that are marked in the ledger at once: each may take three of the hundred items of one transaction."""
 
 SEEN = 10_000
 """Names of policies that are remembered, so that one that many share is looked up hardly more than once."""
@@ -112,11 +108,11 @@ class PendingChanges:
         journal: Journal,
         regions: RegionPair,
         ledger: Ledger,
-        clock: Clock,
+        marks: Marking,
         just_in_time: bool = False,
     ) -> None:
         self._comparison, self._journal, self._regions = comparison, journal, regions
-        self._ledger, self._clock = ledger, clock
+        self._ledger, self._marks = ledger, marks
         self._just_in_time = just_in_time
 
     def differences(self, kind: Kind, after: Key | None = None) -> Iterator[Difference]:
@@ -162,24 +158,11 @@ class PendingChanges:
             found = (compare(self._comparison.pair(policy_key(name)), self._regions).change for name in unseen)
             yield from self._noted([change for change in found if isinstance(change, Create)])
 
-    def intend(self, creations: Iterable[Create]) -> None:
-        """Note ownership before anything is made: who is ended in between leaves a note too many, no copy unowned.
-
-        Raises:
-            Conflict: the replication keeps noting the same; that takes it a moment at most.
-        """
-        if keys := [change.key for change in creations]:
-            for _ in range(ROUNDS - 1):
-                with suppress(Conflict):
-                    self._ledger.begin(keys, self._clock(), due=False)
-                    return
-            self._ledger.begin(keys, self._clock(), due=False)
-
     def _noted(self, batch: Sequence[Action]) -> list[Action]:
-        """Leave out what has ended, and note the ownership of what is created."""
+        """Leave out what has ended, and mark the rest; a run that dies leaves a note too many, never a copy unowned."""
         endings = self._journal.endings([change.key for change in batch])
         unsettled = [one for one in batch if endings.get(one.key, Ending.TAKEN_BACK) is Ending.TAKEN_BACK]
-        self.intend(change for change in unsettled if isinstance(change, Create))
+        self._marks.begin(unsettled)
         return unsettled
 
     def _comes_with_device(self, key: Key) -> bool:

@@ -7,40 +7,32 @@ leave it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from iot_dr.model.entities import (
-    BillingGroup,
     Certificate,
     Entity,
     GroupMembership,
-    Policy,
     PolicyAttachment,
     Thing,
     ThingGroup,
     ThingPrincipal,
-    ThingType,
 )
 from iot_dr.model.keys import (
     Key,
     Kind,
-    billing_group_key,
-    certificate_key,
     certificate_target,
-    policy_key,
-    thing_group_key,
     thing_group_target,
-    thing_key,
-    thing_type_key,
 )
+from iot_dr.model.marks import Mark, new_token
 from iot_dr.model.outcomes import Outcome
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import Document, Shadow
 from iot_dr.ports import Clock, RegistryReader, RegistryWriter
 from iot_dr.reconcile.shadows import patch
 from iot_dr.services.apply_change import ChangeApplier
+from iot_dr.services.marking import Marking
 from iot_dr.services.pending_changes import Comparison, Journal, PendingChanges
 from iot_dr.services.pending_shadows import PendingShadows
 from iot_dr.services.sync import Progress, Sync
@@ -159,18 +151,20 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
 ) -> Sync:
     """Return the engine of a sync, in which the snapshot is the primary and nothing is owned."""
     ledger = NoLedger()
+    marks = Marking(ledger, clock)
     return Sync(
         comparison=comparison,
         journal=journal,
         regions=regions,
-        pending=PendingChanges(comparison=comparison, journal=journal, regions=regions, ledger=ledger, clock=clock),
+        pending=PendingChanges(comparison=comparison, journal=journal, regions=regions, ledger=ledger, marks=marks),
         shadows=PendingShadows(comparison, journal, None),
         applier=ChangeApplier(
             regions=regions,
-            primary=SnapshotRegistry(comparison, certificate_of),
+            primary=SnapshotNow(comparison, certificate_of),
             secondary=target,
             writer=writer,
             ledger=ledger,
+            marks=marks,
             clock=clock,
         ),
         progress=progress,
@@ -178,78 +172,17 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
     )
 
 
-class SnapshotRegistry:
-    """The snapshot as the registry that is read: `ports.RegistryReader`."""
+class SnapshotNow:
+    """`rereading.Primary`, the registry that is copied, over the snapshot: it never changes, so only PEMs are read."""
 
     def __init__(self, kept: Comparison, certificate_of: CertificateOf) -> None:
         self._kept = kept
         self._certificate_of = certificate_of
 
-    def thing(self, name: str) -> Thing | None:
-        """Return a thing."""
-        return self._held(thing_key(name), Thing)
-
-    def thing_type(self, name: str) -> ThingType | None:
-        """Return a thing type."""
-        return self._held(thing_type_key(name), ThingType)
-
-    def thing_group(self, name: str) -> ThingGroup | None:
-        """Return a thing group."""
-        return self._held(thing_group_key(name), ThingGroup)
-
-    def billing_group(self, name: str) -> BillingGroup | None:
-        """Return a billing group."""
-        return self._held(billing_group_key(name), BillingGroup)
-
-    def certificate(self, certificate_id: str) -> Certificate | None:
-        """Return a certificate with its PEM."""
-        held = self._held(certificate_key(certificate_id), Certificate)
-        return None if held is None else self._certificate_of(certificate_id)
-
-    def policy(self, name: str) -> Policy | None:
-        """Return a policy's default version."""
-        return self._held(policy_key(name), Policy)
-
-    def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
-        """Return the certificates of a thing."""
-        return frozenset(one for one in self._each(Kind.THING_PRINCIPAL, ThingPrincipal) if one.thing == thing)
-
-    def things_of_certificate(self, certificate_id: str, at_most: int | None = None) -> frozenset[ThingPrincipal]:
-        """Return the things of a certificate, or the first of them."""
-        principals = self._each(Kind.THING_PRINCIPAL, ThingPrincipal)
-        return frozenset(islice((one for one in principals if one.certificate_id == certificate_id), at_most))
-
-    def policies_of(self, target: str) -> frozenset[str]:
-        """Return the policies of a certificate or group."""
-        attachments = self._each(Kind.POLICY_ATTACHMENT, PolicyAttachment)
-        return frozenset(one.policy for one in attachments if one.target == target)
-
-    def targets_of(self, policy: str) -> frozenset[str]:
-        """Return what a policy is attached to."""
-        attachments = self._each(Kind.POLICY_ATTACHMENT, PolicyAttachment)
-        return frozenset(one.target for one in attachments if one.policy == policy)
-
-    def groups_of_thing(self, thing: str) -> frozenset[str]:
-        """Return the groups of a thing."""
-        memberships = self._each(Kind.GROUP_MEMBERSHIP, GroupMembership)
-        return frozenset(one.group for one in memberships if one.thing == thing)
-
-    def things_of_group(self, name: str, at_most: int | None = None) -> frozenset[str]:
-        """Return the things in a group itself, or the first of them."""
-        memberships = self._each(Kind.GROUP_MEMBERSHIP, GroupMembership)
-        return frozenset(islice((one.thing for one in memberships if one.group == name), at_most))
-
-    def things_of_billing_group(self, name: str) -> frozenset[str]:
-        """Return the things in a billing group."""
-        return frozenset(one.name for one in self._each(Kind.THING, Thing) if one.billing_group == name)
-
-    def _held(self, key: Key, kind: type[Held]) -> Held | None:
+    def now(self, key: Key, since: int) -> Entity | None:  # noqa: ARG002  # the protocol's
+        """Return what the snapshot has."""
         found = self._kept.pair(key).primary
-        return found if isinstance(found, kind) else None
-
-    def _each(self, kind: Kind, kind_of: type[Held]) -> Iterator[Held]:
-        found = (pair.primary for pair in self._kept.pairs(kind))
-        return (one for one in found if isinstance(one, kind_of))
+        return self._certificate_of(key.name) if isinstance(found, Certificate) else found
 
 
 class NoLedger:
@@ -259,17 +192,37 @@ class NoLedger:
         """Own none."""
         return frozenset()
 
-    def intend(self, keys: Sequence[Key], at: int) -> None:
+    def begin(  # noqa: PLR0913  # the port's
+        self,
+        made: Collection[Key],
+        at: int,
+        *,
+        below: Collection[Key] = (),
+        began: int | None = None,  # noqa: ARG002  # the port's
+        due: bool = True,  # noqa: ARG002  # the port's
+        mark: Mark | None = None,  # noqa: ARG002  # the port's
+    ) -> Mark:
+        """Note nothing: what comes into a Region tells its own events."""
+        return Mark(new_token(at, ""), frozenset((*made, *below)))
+
+    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Note nothing."""
 
-    def forget(self, keys: Collection[Key], before: int) -> None:
+    def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Note nothing."""
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
         """Note nothing."""
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
         """Note nothing."""
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note nothing."""
+
+    def postpone(self, key: Key, now: int) -> bool:  # noqa: ARG002  # the port's
+        """Have nothing wait."""
+        return False
 
     def source_version(self, key: Key) -> tuple[str, int]:  # noqa: ARG002  # the port's
         """Know none."""
@@ -282,10 +235,6 @@ class NoLedger:
     def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:  # noqa: ARG002  # the port's
         """Have nothing wait."""
         return iter(())
-
-    def postpone(self, key: Key, now: int) -> bool:  # noqa: ARG002  # the port's
-        """Have nothing wait."""
-        return False
 
     def cursor(self, name: str) -> str:  # noqa: ARG002  # the port's
         """Stand nowhere."""

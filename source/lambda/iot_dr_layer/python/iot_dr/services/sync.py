@@ -254,9 +254,12 @@ class Sync:
             if mine and self._journal.ending(change.key) in (None, Ending.TAKEN_BACK):
                 unmet = self._unmet(change)
                 if unmet:
+                    self._applier.leave(change.key)
                     self._end(Settled(change.key, Ending.LEFT, unmet))
                 else:
                     self._apply(change)
+            else:
+                self._applier.leave(change.key)
 
     def _apply(self, change: Action) -> None:
         try:
@@ -309,7 +312,6 @@ class Sync:
     def _make(self, pair: Pair) -> None:
         found = compare(pair, self._regions).change
         if isinstance(found, Create) and self._journal.ending(pair.key) is None:
-            self._pending.intend((found,))
             self._settle(found)
 
     def _take_back(self, found: ThingType) -> None:
