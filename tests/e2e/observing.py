@@ -41,7 +41,9 @@ def ledger_of(pair: Pair) -> Ledger:
 
     def read(resource: str) -> dict[str, Any]:
         item = client.get_item(TableName=table, Key={"resource": {"S": resource}}, ConsistentRead=True).get("Item", {})
-        return {field: next(iter(value.values())) for field, value in item.items()}
+        known = {field: next(iter(value.values())) for field, value in item.items()}
+        # Of what is gone no more is kept than when it was seen so.
+        return {} if "expires" in known and "state" not in known else known
 
     return read
 

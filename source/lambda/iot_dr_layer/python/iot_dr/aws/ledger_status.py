@@ -36,7 +36,7 @@ class LedgerStatus:
         self._table = table
 
     def item(self, key: Key) -> LedgerItem | None:
-        """Read one item; None if nothing is noted of the resource.
+        """Read one item; None if nothing is noted of the resource but that it is gone.
 
         Raises:
             ConfigurationError: there is no such table.
@@ -45,7 +45,9 @@ class LedgerStatus:
             answer = self._client.get_item(
                 TableName=self._table, Key={"resource": {"S": str(key)}}, ConsistentRead=True
             )
-        return _ledger_item(answer["Item"]) if "Item" in answer else None
+        item = answer.get("Item", {})
+        gone = "expires" in item and "state" not in item
+        return None if gone or not item else _ledger_item(item)
 
     def waiting(self) -> Iterator[LedgerItem]:
         """Yield what waits for another look, soonest first, read page by page.
