@@ -126,11 +126,15 @@ class _Queue:
     moved_at: float = 0.0
 
     def wait(self, crowded: Callable[[], bool]) -> None:
-        """Wait as long as it is crowded and others end; an invocation that only others wait for gets its own."""
+        """Wait as long as it is crowded and others end; an invocation that only others wait for gets its own.
+
+        One at a time: on a busy machine nothing may end for as long, and all that wait would start at once.
+        """
         self.moved_at = max(self.moved_at, time.monotonic()) if not crowded() else self.moved_at
         while crowded():
             woken = self.free.wait(_PATIENCE)
             if not woken and time.monotonic() - self.moved_at > _PATIENCE:
+                self.moved_at = time.monotonic()
                 return
 
     def released(self) -> None:
