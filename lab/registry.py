@@ -23,6 +23,18 @@ KINDS = (
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What is not the same in both Regions: its kind, its name, and how it differs."""
+
+    kind: str
+    name: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name} {self.how}"
+
+
+@dataclass(frozen=True)
 class Registry:
     """Names to comparable values, by kind; ARNs stripped of their Region."""
 
@@ -34,17 +46,19 @@ class Registry:
 
     def differences(self, other: "Registry") -> list[str]:
         """What is not the same in the other Region, one line each."""
-        found = []
+        return [str(each) for each in self.compared(other)]
+
+    def compared(self, other: "Registry") -> Iterator[Difference]:
+        """What is not the same in the other Region."""
         for kind in KINDS:
             ours, theirs = self.kinds[kind], other.kinds[kind]
             for name in sorted(ours.keys() | theirs.keys()):
                 if name not in theirs:
-                    found.append(f"{kind}: {name} is missing in the secondary Region")
+                    yield Difference(kind, name, "is missing in the secondary Region")
                 elif name not in ours:
-                    found.append(f"{kind}: {name} is only in the secondary Region")
+                    yield Difference(kind, name, "is only in the secondary Region")
                 elif ours[name] != theirs[name]:
-                    found.append(f"{kind}: {name} differs: {ours[name]} / {theirs[name]}")
-        return found
+                    yield Difference(kind, name, f"differs: {ours[name]} / {theirs[name]}")
 
 
 def read(iot: Any, region: str, data: Any = None) -> Registry:

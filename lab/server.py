@@ -11,6 +11,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from lab import lifeline  # noqa: E402 - after the path is set
 from lab.corrections import apply, settings  # noqa: E402 - as above
+from lab.moment import Moment  # noqa: E402 - as above
 
 log = logging.getLogger("lab.server")
 
@@ -50,7 +51,7 @@ def serve(certificate_file: str, key_file: str) -> None:
     config.certfile, config.keyfile = certificate_file, key_file
     config.keep_alive_timeout = 75
     config.accesslog = None
-    asyncio.run(hypercorn_serve(app, config))
+    asyncio.run(hypercorn_serve(Moment(app), config))
 
 
 def main() -> None:

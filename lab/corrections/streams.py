@@ -4,6 +4,7 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,25 @@ def stream_mapping_error_handling() -> None:
     second" for a shard; LAB_STREAM_READS_A_SECOND=4 keeps to it, which shows what a batch coalesces there.
     """
     replace(lambda_svc._poll_dynamodb_streams, _poll_dynamodb_streams)
+
+
+def unread() -> Iterator[Any]:
+    """Yield the new images that mappings have not handed over to their end, those of a batch under way included."""
+    for account, region, mapping in lambda_svc._iter_all_esms():
+        account_token, region_token = _request_account_id.set(account), _request_region.set(region)
+        try:
+            table_name = _table_of(mapping)
+            if table_name is None:
+                continue
+            horizon, end = dynamodb.stream_start_position(table_name), dynamodb.stream_end_position(table_name)
+            start = horizon if mapping.get("StartingPosition", "LATEST") == "TRIM_HORIZON" else end
+            position = max(lambda_svc._dynamodb_stream_positions.get(mapping["UUID"], start), horizon)
+            records = dynamodb.stream_records_since(table_name, position, end - position)
+            for record in lambda_svc._apply_filter_criteria(records, mapping):
+                yield record["dynamodb"].get("NewImage") or {}
+        finally:
+            _request_account_id.reset(account_token)
+            _request_region.reset(region_token)
 
 
 def _poll_dynamodb_streams() -> bool:

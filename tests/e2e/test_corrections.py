@@ -979,6 +979,45 @@ def test_the_emulators_trails_tell_eventbridge_nothing(uncorrected: Aws) -> None
     assert calls_told(uncorrected, trail=True) == {}
 
 
+FAILING_TWICE = """
+import os, pathlib
+def handler(event, context):
+    tries = pathlib.Path(event["detail"]["tries"])
+    with tries.open("a") as file:
+        file.write("x")
+    if len(tries.read_text()) < 3:
+        os._exit(1)
+"""
+
+
+def tries_of_a_function_that_dies_twice(aws: Aws, tries: Path) -> int:
+    """How often a function gets an event of EventBridge of which it dies twice."""
+    events, functions, name = aws.client("events"), aws.client("lambda"), unique("dies")
+    function = make_function(aws, FAILING_TWICE)
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    arn = events.describe_rule(Name=name)["Arn"]
+    functions.add_permission(
+        FunctionName=function,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=arn,
+    )
+    events.put_targets(Rule=name, Targets=[{"Id": "function", "Arn": function}])
+    detail = json.dumps({"tries": str(tries)})
+    events.put_events(Entries=[{"Source": name, "DetailType": "any", "Detail": detail}])
+    until(lambda: tries.exists() and len(tries.read_text()) >= 3, 10)
+    return len(tries.read_text())
+
+
+def test_eventbridge_invokes_a_function_until_it_succeeds(corrected: Aws, tmp_path: Path) -> None:
+    assert tries_of_a_function_that_dies_twice(corrected, tmp_path / "tries") == 3
+
+
+def test_the_emulators_eventbridge_invokes_a_function_once(uncorrected: Aws, tmp_path: Path) -> None:
+    assert tries_of_a_function_that_dies_twice(uncorrected, tmp_path / "tries") == 1
+
+
 # Rules
 
 
