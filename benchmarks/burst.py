@@ -70,15 +70,16 @@ class Crossing:
 
 
 class LastWrite:
-    """Notes when the secondary's registry was last changed, as the proxy's interceptor that spoils nothing."""
+    """Notes when a Region's registry, or what another service keeps, was last changed; spoils no call."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, service: str = "iot") -> None:
         self._region = region
+        self._service = service
         self.at = 0.0
 
     def __call__(self, call: Call) -> Fault | None:
         """Note it."""
-        if call.service == "iot" and call.region == self._region and not call.operation.startswith(READS):
+        if call.service == self._service and call.region == self._region and not call.operation.startswith(READS):
             self.at = time.monotonic()
         return None
 

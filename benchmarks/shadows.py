@@ -7,11 +7,16 @@ updates of as many shadows that both Regions have, then of ten of them a hundred
 that AWS admits to ten shadows. The product's calls are counted at the proxy, the events in their table, the functions'
 invocations, seconds and log lines in their logs; `benchmarks.shadow_cost` prices them.
 
-The functions are warm. The stream is read four times a second at most, as AWS documents it: the emulator by itself
-reads more often, so that the lag is shorter and less coalesces. The schedules are off: they mend, and would only blur
-what is measured.
+Burst: the shadows of 500 devices are updated while nothing is handed over, once as the secondary has none of them and
+once more when it has; then the function gets all of it at once, behind AWS's default quotas, with the schedules on as
+what was refused for good is theirs to try again. The clock starts when the mapping is switched on and stops at the last
+write in the secondary. The ceiling is what the quota of all calls of shadows admits of the calls that one shadow needs.
 
-    .venv/bin/python -m benchmarks.shadows [--only lag] [--only backlog] [--only cost] [--format json]
+The functions are warm. The stream is read four times a second at most, as AWS documents it: the emulator by itself
+reads more often, so that the lag is shorter and less coalesces. But for the burst the schedules are off: they mend, and
+would only blur what is measured.
+
+    .venv/bin/python -m benchmarks.shadows [--only lag] [--only backlog] [--only cost] [--only burst] [--format json]
 """
 
 from __future__ import annotations
@@ -35,14 +40,17 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.burst import LastWrite
 from benchmarks.shadow_cost import ALONE, HALF, OFTEN, ONCE, TENTH, UPDATES, Work, share
 from lab.counting import Call
 from lab.devices import MqttDevice
+from lab.faults import first_of
 from lab.fleet import make_identity
 from lab.lag import Lag
 from lab.pair import Pair
 from lab.progress import ConsoleProgress
 from lab.quiet import unscheduled
+from lab.quotas import DEFAULTS, SHADOWS, Quotas
 from lab.shadows import Shadows
 from lab.waiting import until
 
@@ -58,7 +66,18 @@ PUNCTUAL = 1.05
 AS_AWS = {"LAB_STREAM_READS_A_SECOND": "4"}
 """How often Lambda reads a shard. https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"""
 
-PARTS = ("lag", "backlog", "cost")
+PARTS = ("lag", "backlog", "cost", "burst")
+
+CEILING_TARGET = 0.9
+"""Part of the ceiling that a burst is to reach."""
+
+NEW, KNOWN = "shadows that the secondary has not", "shadows that it has"
+NEEDED = {NEW: 4, KNOWN: 2}
+"""Calls of shadows that a copy needs in the secondary: one that is there is read, for its version, and written. Before
+one that is not it takes a reading that finds none, and an empty update that gives it a version to guard."""
+
+BURST_SECONDS = 900.0
+"""Within which a burst has crossed; the second try of what was refused comes after a minute, the third two later."""
 POLL_SECONDS = 0.01
 QUIET_SECONDS = 2.0
 TIME_LIMIT = 120.0
@@ -123,6 +142,41 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Burst:
+    """Shadows that were handed over at once: how many, how long they took, and what the quotas refused.
+
+    Attributes:
+        needed: calls that a shadow needs in the secondary.
+        seconds: from the first that was handed over to the last write in the secondary.
+        calls: of shadows in the secondary, those refused included.
+        refused: in both Regions.
+        different: shadows that had not crossed when the time was over.
+    """
+
+    shadows: int
+    needed: int
+    seconds: float
+    calls: int
+    refused: int
+    different: int
+
+    @property
+    def ceiling(self) -> float:
+        """Shadows a second that the quota admits."""
+        return DEFAULTS[SHADOWS] / self.needed
+
+    @property
+    def share(self) -> float:
+        """The part of the ceiling that was reached."""
+        return self.shadows / self.seconds / self.ceiling
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it came near enough to the ceiling, and nothing was left."""
+        return self.share >= CEILING_TARGET and not self.different
+
+
+@dataclass(frozen=True)
 class Load:
     """A load that is priced: what it made AWS do, and how many updates came a second."""
 
@@ -137,6 +191,7 @@ class Results:
     lag: Lag | None = None
     backlog: Backlog | None = None
     loads: dict[str, Load] = dataclasses.field(default_factory=dict)
+    bursts: dict[str, Burst] = dataclasses.field(default_factory=dict)
 
 
 @click.command(help=__doc__)
@@ -144,21 +199,25 @@ class Results:
 @click.option("--updates", default=100, show_default=True, help="Updates to take the lag of.")
 @click.option("--rate", default=100, show_default=True, help="Updates a second of the stream.")
 @click.option("--seconds", default=60, show_default=True, help="Length of the stream.")
+@click.option("--burst", default=500, show_default=True, help="Devices whose shadows change in a burst.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, form: str) -> None:
+def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, burst: int, form: str) -> None:  # noqa: PLR0913, PLR0917
     """Launch the product on the local Region pair, measure, and print."""
     console = Console(stderr=form == "json")
     parts = only or PARTS
     with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console), environ=AS_AWS) as pair:
         pair.launch(health_check=False)
-        with unscheduled(pair), Progress(console=console) as progress, device(pair) as publisher:
+        with Progress(console=console) as progress, device(pair) as publisher:
             bench = Bench(pair, progress, publisher)
-            bench.prepare()
-            results = Results(
-                bench.lag(updates) if "lag" in parts else None,
-                bench.backlog(rate, seconds) if "backlog" in parts else None,
-                bench.loads() if "cost" in parts else {},
-            )
+            with unscheduled(pair):
+                bench.prepare()
+                results = Results(
+                    bench.lag(updates) if "lag" in parts else None,
+                    bench.backlog(rate, seconds) if "backlog" in parts else None,
+                    bench.loads() if "cost" in parts else {},
+                )
+            if "burst" in parts:
+                results = dataclasses.replace(results, bursts=bench.bursts(burst))
     if form == "json":
         click.echo(json.dumps(as_json(results), indent=2))
     else:
@@ -264,6 +323,46 @@ class Bench:
         self._await_crossing(names)
         return Load(self._work_since(before, len(names)).times(UPDATES // len(names)), len(names) / passed)
 
+    def bursts(self, devices: int) -> dict[str, Burst]:
+        """Hand over the updates of as many shadows at once, which the secondary has not, and then once more."""
+        names = _names("burst", devices)
+        return {title: self._burst(title, names, number) for number, title in enumerate((NEW, KNOWN))}
+
+    def _burst(self, title: str, names: Sequence[str], number: int) -> Burst:
+        proxy, quotas, written = self._pair.proxy, Quotas(), LastWrite(self._pair.secondary, "iotdata")
+        with self._kept_waiting():
+            self._publish(f"Update {title}", [(name, number) for name in names])
+            before = proxy.counts()
+            begun = time.monotonic()
+            proxy.intercept = first_of(written, quotas)
+        try:
+            until(lambda: not any(self._different(names)), BURST_SECONDS)
+        finally:
+            proxy.intercept = None
+        calls = sum(
+            count
+            for call, count in (proxy.counts() - before).items()
+            if (call.service, call.region) == ("iotdata", self._pair.secondary)
+        )
+        different = sum(1 for _ in self._different(names))
+        return Burst(len(names), NEEDED[title], written.at - begun, calls, quotas.refused.total(), different)
+
+    @contextmanager
+    def _kept_waiting(self) -> Iterator[None]:
+        """Events of shadows wait in their stream for the length of a `with` block, and are handed over at its end."""
+        functions, mapping = (
+            self._pair.client("lambda", self._pair.secondary),
+            self._pair.physical_id("ShadowEventMapping"),
+        )
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+        try:
+            yield
+        finally:
+            functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+    def _different(self, names: Sequence[str]) -> Iterator[str]:
+        return (name for name in names if self._there.read(name) != self._here.read(name))
+
     def _work_since(self, before: Reading, updates: int) -> Work:
         work = (self._meter.read() - before).work
         if work.events != updates:
@@ -292,7 +391,7 @@ class Bench:
 
         if not until(quiet, TIME_LIMIT):
             raise click.ClickException(f"the product is not at rest after {TIME_LIMIT:.0f} s")
-        different = [name for name in names if self._there.read(name) != self._here.read(name)]
+        different = list(self._different(names))
         if different:
             raise click.ClickException(f"{len(different)} shadows did not cross, {different[0]} among them")
 
@@ -417,12 +516,19 @@ def as_json(results: Results) -> dict[str, Any]:
         found["backlog"]["within_target"] = results.backlog.is_met
     for name, load in results.loads.items():
         found.setdefault("cost", {})[name] = _cost(name, load, results.loads[ALONE].work)
+    for name, burst in results.bursts.items():
+        found.setdefault("burst", {})[name] = {
+            **dataclasses.asdict(burst),
+            "ceiling_per_second": burst.ceiling,
+            "share": round(burst.share, 3),
+            "within_target": burst.is_met,
+        }
     return found
 
 
 def _print(console: Console, results: Results) -> None:
     for title, values in as_json(results).items():
-        if title != "cost":
+        if title not in ("cost", "burst"):
             _print_figures(console, title, {"": values})
         else:
             _print_figures(console, title, values)
