@@ -5,7 +5,7 @@ at half that rate. Every ten seconds both Regions are compared as they are at on
 does the ledger know of it (a state that is not in_sync, or another look that is noted), is something on its way that
 will look at it (an event in a stream or queue or not handed over yet, an execution that runs)? If neither is so, and
 the same difference is still there when both are compared once more, nobody knows of it. After the last change all is
-sampled on until both are equal and nothing is on its way.
+sampled on until both are equal, and nothing is on its way or a minute has passed without a write.
 
 The schedules are on. Goals: equal within 120 seconds of the last change at full rate and 20 at half, no execution
 failed, no sample with a difference that nobody knows of. The exit status is 0 if they are met, 1 if not, 2 if nothing
@@ -60,6 +60,9 @@ AS_AWS = {"LAMBDA_ACCOUNT_CONCURRENCY": "1000"}
 FULL_TARGET, HALF_TARGET = 120.0, 20.0
 """Seconds from the last change until both Regions are equal, at most."""
 
+SILENT_SECONDS = 60.0
+"""After which nothing that was on its way is going to change what is equal."""
+
 LEAST_MEMORY = 1 << 30
 """Bytes that the machine must have left; below it the run ends, before the kernel ends something else."""
 
@@ -108,10 +111,12 @@ class Sample:
     workers: int
     throttled: int
 
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether both Regions are equal and will stay so."""
-        return not (self.differences or self.waiting or self.running)
+    def is_last(self, silent: float) -> bool:
+        """Tell whether both Regions are equal and will stay so, `silent` seconds after the last write.
+
+        Something may be on its way for longer: a device that lacks its certificate is looked at again and again.
+        """
+        return not self.differences and (silent >= SILENT_SECONDS or not (self.waiting or self.running))
 
 
 @dataclass(frozen=True)
@@ -246,9 +251,9 @@ class Soak:
         with killing(self._pair, self._asked.kill_workers) as killed:
             last = self._change(customers, rate, sample)
             deadline = last + 60 * self._asked.patience
-            while not sample().is_at_rest and time.monotonic() < deadline:
+            while not sample().is_last(time.monotonic() - max(last, written.at)) and time.monotonic() < deadline:
                 _wait(begun)
-        equal = seen[-1].is_at_rest
+        equal = not seen[-1].differences
         return Round(
             name=name,
             rate=rate,

@@ -29,10 +29,17 @@ def test_a_round_is_met_if_it_was_equal_in_time_and_nothing_failed_or_was_unknow
     assert not round_of([dataclasses.replace(QUIET, differences=1, unknown=1), QUIET]).is_met
 
 
-def test_regions_are_at_rest_when_they_are_equal_and_nothing_is_on_its_way() -> None:
-    assert QUIET.is_at_rest
+def test_a_sample_is_the_last_when_regions_are_equal_and_nothing_is_on_its_way() -> None:
+    assert QUIET.is_last(silent=0)
     for field in ("differences", "waiting", "running"):
-        assert not dataclasses.replace(QUIET, **{field: 1}).is_at_rest
+        assert not dataclasses.replace(QUIET, **{field: 1}).is_last(silent=0)
+
+
+def test_what_is_on_its_way_without_writing_anything_keeps_equal_regions_no_longer_than_a_minute() -> None:
+    waits = dataclasses.replace(QUIET, waiting=1, running=1)
+    assert not waits.is_last(silent=59)
+    assert waits.is_last(silent=60)
+    assert not dataclasses.replace(waits, differences=1).is_last(silent=600)
 
 
 def test_figures_are_of_the_whole_round() -> None:
