@@ -167,7 +167,6 @@ def test_any_resource_can_be_asked_for_by_its_key_where_the_environment_says(
     ("arguments", "mend"),
     [
         (("--resource", "pump-17"), "is none of"),
-        (("--resource", "thing_principal#pump-17#abc"), "never looked at by itself"),
         (("--resource", "thing#a", "--device", "a"), "give either"),
     ],
 )

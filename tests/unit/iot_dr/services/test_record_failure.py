@@ -26,9 +26,11 @@ def test_a_failure_is_kept_with_its_reason_and_waits_for_another_try() -> None:
 
 def test_each_failure_waits_longer_than_the_one_before() -> None:
     ledger, clock = InMemoryLedger(), FakeClock()
-    for _ in range(2):
-        record_failure(LOOK, "AccessDenied", "", ledger=ledger, clock=clock)
+    record_failure(LOOK, "AccessDenied", "", ledger=ledger, clock=clock)
+    clock.advance(61)
 
+    assert ledger.postpone(LOOK.key, clock())
+    record_failure(LOOK, "AccessDenied", "", ledger=ledger, clock=clock)
     clock.advance(61)
 
     assert not list(ledger.due(clock()))

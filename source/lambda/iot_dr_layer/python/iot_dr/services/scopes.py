@@ -161,6 +161,7 @@ class _Reading:
         self._together = together
         self._depth = depth
         self._relations: set[Key] = set()
+        self._left: set[Key] = set()
         self._whole = True
 
     def scope(self, regions: RegionPair) -> Scope:
@@ -296,7 +297,7 @@ class _Reading:
 
     def relations(self, keys: Iterable[Key]) -> None:
         """Read relations that no other reading has brought in, each by the list of one of its ends."""
-        wanted = {key for key in keys if key.kind in _LISTS} - self._relations
+        wanted = {key for key in keys if key.kind in _LISTS} - self._relations - self._left
         asked = sorted({(key.kind, _end(key)) for key in wanted})
         for side in SIDES:
             reader = self._sides[side].reader
@@ -414,6 +415,7 @@ class _Reading:
         return self._sides[side].reader.policies_of(target)
 
     def _forget(self, relation: Key) -> None:
+        self._left.add(relation)
         self._relations.discard(relation)
         for side in self._sides.values():
             side.drop(relation)
