@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -24,6 +24,7 @@ from iot_dr.model.entities import (
     ThingType,
 )
 from iot_dr.model.keys import Key, Kind, certificate_target
+from iot_dr.model.look_messages import LookMessage, messages
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import UNLINKED, Outcome, State
 from iot_dr.ports import Clock
@@ -482,6 +483,14 @@ class InMemoryLedger:
         waiting = [(note.next_attempt, key) for key, note in self.notes.items() if note.next_attempt is not None]
         return iter([key for due_at, key in sorted(waiting) if due_at <= now])
 
+    def postpone(self, key: Key, until: int) -> bool:
+        """Have what is due come again at `until`."""
+        note = self.notes.get(key)
+        if note is None or note.next_attempt is None or note.next_attempt >= until:
+            return False
+        note.next_attempt = until
+        return True
+
     def cursor(self, name: str) -> str:
         """Return where a round stands."""
         return self.cursors.get(name, "")
@@ -500,14 +509,47 @@ class RecordingWorkflow:
     """Remembers the looks that were asked for."""
 
     started: list[Look] = field(default_factory=list)
+    in_background: list[Look] = field(default_factory=list)
 
-    def start(self, looks: Sequence[Look]) -> None:
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
         """Remember them."""
         self.started.extend(looks)
+        if background:
+            self.in_background.extend(looks)
 
     def take(self) -> list[Look]:
         """Hand over what was asked for since the last time."""
         taken, self.started = self.started, []
+        return taken
+
+
+@dataclass
+class InMemoryLookQueues:
+    """The queues of looks, each a list of what was sent and what waits."""
+
+    sent: list[LookMessage] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+    backlog: int = 0
+
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+        """Send them, grouped as the real ones are."""
+        self.send(messages(looks, background=background))
+
+    def send(self, messages: Iterable[LookMessage]) -> None:
+        """Remember them."""
+        self.sent.extend(messages)
+
+    def waiting(self) -> int:
+        """Return what a test set."""
+        return self.backlog
+
+    def set_aside(self, body: str) -> None:
+        """Remember it."""
+        self.aside.append(body)
+
+    def take(self) -> list[LookMessage]:
+        """Hand over what was sent since the last time."""
+        taken, self.sent = self.sent, []
         return taken
 
 

@@ -14,11 +14,13 @@ from iot_dr.model.control import Control
 from iot_dr.model.differences import Pair
 from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, ThingGroup, ThingPrincipal, ThingType
 from iot_dr.model.keys import Key, Kind
+from iot_dr.model.look_messages import LookMessage
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome
 from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
+from iot_dr.model.runs import Run
 from iot_dr.model.shadow_index import IndexCoverage
 from iot_dr.model.shadows import Document, Shadow, ShadowNote, Source
 
@@ -205,6 +207,12 @@ class Ledger(Protocol):
     def due(self, now: int) -> Iterator[Key]:
         """Yield what failed or was left unfinished and is to be tried again by now."""
 
+    def postpone(self, key: Key, until: int) -> bool:
+        """Have what is due come again at `until`, epoch milliseconds; False if it does not wait, or somebody else did.
+
+        Called before a retry is started, so that none is started twice while the first is under way.
+        """
+
     def cursor(self, name: str) -> str:
         """Return where a round over the registry stands; empty at its start."""
 
@@ -213,10 +221,43 @@ class Ledger(Protocol):
 
 
 class Workflow(Protocol):
-    """Starts the state machine that looks at resources."""
+    """Has the state machine look at resources."""
 
-    def start(self, looks: Sequence[Look]) -> None:
-        """Start as many executions as these looks need."""
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+        """Have these looks taken, soon; or beside what events tell, if they are background work.
+
+        Raises:
+            RetryableError: some or all are not asked for; asking for all again does no harm.
+        """
+
+
+class LookQueues(Workflow, Protocol):
+    """The queues of looks: one for what events tell, one for background work."""
+
+    def send(self, messages: Iterable[LookMessage]) -> None:
+        """Send messages, each to its queue and after its delay.
+
+        Raises:
+            RetryableError: some or all were not taken; sending all again does no harm.
+        """
+
+    def waiting(self) -> int:
+        """Return roughly how many messages of events could be taken now and wait for a free worker."""
+
+    def set_aside(self, body: str) -> None:
+        """Keep a message that cannot be read where somebody looks at it."""
+
+
+class ReplicationRun(Protocol):
+    """Runs the state machine for the looks of one message, and waits for its end."""
+
+    def run(self, message: LookMessage) -> Run:
+        """Run it.
+
+        Raises:
+            Throttled: AWS runs too many at this time.
+            RetryableError: it did not come to an end.
+        """
 
 
 class ShadowReader(Protocol):

@@ -158,6 +158,16 @@ class DynamoDbLedger:
                 for item in page["Items"]:
                     yield Key.parse(item["resource"]["S"])
 
+    def postpone(self, key: Key, until: int) -> bool:
+        """Have what is due come again at `until`; False if it does not wait any more, or somebody else put it off."""
+        return _held(
+            self._client.update_item,
+            **self._item(key),
+            UpdateExpression="SET next_attempt = :until",
+            ConditionExpression="retry_state = :waiting AND next_attempt < :until",
+            ExpressionAttributeValues=_dynamo({":until": until, ":waiting": WAITING}),
+        )
+
     def cursor(self, name: str) -> str:
         """Return where a round over the registry stands; empty at its start."""
         answer = call(self._client.get_item, TableName=self._table, Key=_dynamo({"resource": _CURSOR + name}))

@@ -273,6 +273,10 @@ class NoLedger:
         """Have nothing wait."""
         return iter(())
 
+    def postpone(self, key: Key, until: int) -> bool:  # noqa: ARG002  # the port's
+        """Tell that nothing waits."""
+        return False
+
     def cursor(self, name: str) -> str:  # noqa: ARG002  # the port's
         """Stand nowhere."""
         return ""
