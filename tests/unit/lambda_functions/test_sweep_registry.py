@@ -11,9 +11,9 @@ from iot_dr.errors import ConfigurationError, UnsafePlan
 from iot_dr.runtime.sweep_registry import sweep_registry_handler
 from tests.builders import PRIMARY
 from tests.endpoint import Answer, Endpoint, Request
-from tests.unit.lambda_functions.functions import STATE_MACHINE, WORKER_VARIABLES, Function, load
+from tests.unit.lambda_functions.functions import BACKGROUND_QUEUE, WORKER_VARIABLES, Function, load, queued_looks
 
-STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
+SENT = Answer({"Successful": [], "Failed": []})
 EMPTY_LISTS: dict[str, list[str]] = {
     name: [] for name in ("things", "thingTypes", "certificates", "policies", "thingGroups", "billingGroups")
 }
@@ -31,8 +31,10 @@ def answering(things_of: Callable[[str], list[str]]) -> Callable[[Request], Answ
                 return Answer({"Responses": {"ledger": [{**key, "owned_at": {"N": "1"}} for key in keys]}})
             case "Query":
                 return Answer({"Items": [{"resource": {"S": "thing#waits"}}]})
-            case "StartExecution":
-                return STARTED
+            case "SendMessageBatch":
+                return SENT
+            case "ListServiceQuotas":
+                return Answer({"Quotas": []})
             case operation:
                 return Answer(EMPTY_LISTS if operation.startswith("GET") else {})
 
@@ -43,21 +45,20 @@ def answering(things_of: Callable[[str], list[str]]) -> Callable[[Request], Answ
 def sweeping(
     patch: pytest.MonkeyPatch, things_of: Callable[[str], list[str]], **variables: str
 ) -> Iterator[tuple[Endpoint, Function]]:
-    given = {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE, "REPLICATE_SHADOWS": "none", **variables}
+    given = {**WORKER_VARIABLES, "BACKGROUND_QUEUE_URL": BACKGROUND_QUEUE, "REPLICATE_SHADOWS": "none", **variables}
     with Endpoint(answering(things_of)) as aws:
         yield aws, load("sweep_registry", aws, patch, given)
 
 
 def _looks(aws: Endpoint) -> list[dict[str, Any]]:
-    inputs = [json.loads(request.body["input"]) for request in aws.requests if request.operation == "StartExecution"]
-    return [look for one in inputs for batch in one["batches"] for look in batch["looks"]]
+    return queued_looks(aws, BACKGROUND_QUEUE)
 
 
 def _started(aws: Endpoint) -> list[str]:
     return [look["name"] for look in _looks(aws)]
 
 
-def test_a_sweep_starts_the_workflow_for_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_queues_what_differs_as_background_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with sweeping(monkeypatch, lambda region: ["a", "b"] if region == PRIMARY else ["b"]) as (aws, sweep):
         answer = sweep({"task": "sweep"}, None)
 
@@ -83,13 +84,13 @@ def test_a_sweep_has_shadows_looked_at_if_any_are_replicated(
     assert {look["kind"] for look in _looks(aws)} == kinds
 
 
-def test_a_retry_starts_the_workflow_for_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_queues_what_is_due_as_background_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with sweeping(monkeypatch, lambda _region: []) as (aws, sweep):
         answer = sweep({"task": "retry"}, None)
 
     assert answer == {"retried": 1}
     assert _started(aws) == ["waits"]
-    assert set(aws.operations()) == {"Query", "StartExecution"}
+    assert set(aws.operations()) == {"ListServiceQuotas", "Query", "SendMessageBatch"}
 
 
 def test_an_unsafe_sweep_is_refused_until_its_share_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

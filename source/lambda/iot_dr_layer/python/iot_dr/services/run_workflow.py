@@ -67,7 +67,7 @@ class WorkflowRunner:
                 record_failure(look, UNFINISHED, cause, ledger=self.ledger, clock=self.clock)
             return Ended.GIVEN_UP
         if self._others_first(message):
-            self.queues.send([replace(message, delay=message.spread(STEP_BACK))])
+            self.queues.send([self._stepped_back(message)])
             return Ended.STEPPED_BACK
         try:
             run = self.workflow.run(message)
@@ -82,6 +82,12 @@ class WorkflowRunner:
             return Ended.TAKEN_APART
         self.queues.send(messages(run.again, self.clock(), background=message.background))
         return Ended.RUN
+
+    def _stepped_back(self, message: LookMessage) -> LookMessage:
+        """Return the message as it comes again, due no earlier, so that it shows anew whether it comes late."""
+        delay = message.spread(STEP_BACK)
+        due = self.clock() + delay * 1000
+        return replace(message, delay=delay, looks=tuple(replace(look, due=due) for look in message.looks))
 
     def _others_first(self, message: LookMessage) -> bool:
         """Tell whether events wait for a worker that this message can wait for.
