@@ -1,8 +1,8 @@
 """The control of the burst: one Standard execution per event, beside the product on the same pair.
 
-It has the product's own worker and reading of events. Nothing is coalesced, nothing waits in a queue, and every event
-starts an execution of its own of a Standard state machine, which retries and waits by itself, as replication by event is
-commonly built.
+It has the product's own worker and reading of events. Nothing is coalesced, nothing waits in a queue, and each event
+starts an execution of its own of a Standard state machine, which retries and waits by itself, as replication by event
+is commonly built.
 """
 
 from __future__ import annotations

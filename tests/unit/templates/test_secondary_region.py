@@ -67,7 +67,10 @@ def test_one_message_is_one_worker_so_the_mappings_bound_how_many_there_are(seco
     assert {mapping["BatchSize"] for mapping in mappings.values()} == {1}
     assert {mapping["FunctionName"] for mapping in mappings.values()} == {secondary.resolve.name("RunWorkflowFunction")}
     at_once = {title: mapping["ScalingConfig"]["MaximumConcurrency"] for title, mapping in mappings.items()}
-    assert at_once == {"LookMapping": "WorkersAtOnce", "BackgroundMapping": BACKGROUND_WORKERS}
+    default = secondary.template["Parameters"]["WorkersAtOnce"]["Default"]
+    assert at_once == {"LookMapping": default, "BackgroundMapping": BACKGROUND_WORKERS}
+    raw = secondary.template["Resources"]["LookMapping"]["Properties"]["ScalingConfig"]
+    assert raw == {"MaximumConcurrency": {"Ref": "WorkersAtOnce"}}
     assert budgets.BACKGROUND_WORKERS == BACKGROUND_WORKERS
 
 
