@@ -6,8 +6,9 @@
               ^                                  ^                                       │
               └────────── what is to come again, after its pause ────────────────────────┘
 
-One message is one run of the workflow and one worker, and the function waits for its end. So the mappings' greatest
-concurrency is how many workers there are at once, whatever the burst, and all else waits where nothing is lost.
+The function runs the workflow for one batch of looks after the other, each of which is one worker, and waits for its
+end. So the mappings' greatest concurrency is how many workers there are at once, whatever the burst, and all else waits
+where nothing is lost.
 docs/adr/0014-looks-wait-in-a-queue.md
 """
 
@@ -27,8 +28,11 @@ from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.parameters import Field, number
 from templates.blocks.queues import add_dead_letter_queue, add_work_queue
 
-RUNNER_SECONDS = replication_workflow.TIMEOUT_SECONDS + 10
-"""The function waits for an execution to its end."""
+MESSAGES = 5
+"""What the function is handed at most: it puts small ones together, and runs what it has one after the other."""
+
+RUNNER_SECONDS = replication_workflow.TIMEOUT_SECONDS + 30
+"""The function waits for an execution to its end; what it has no time to begin with goes back to the queue."""
 
 HIDDEN_SECONDS = RUNNER_SECONDS + 5
 """How long a message is hidden while it is worked on, and so until one comes again whose function died."""
@@ -120,7 +124,7 @@ def add_runner(
                 title,
                 EventSourceArn=GetAtt(queue, "Arn"),
                 FunctionName=Ref(function),
-                BatchSize=1,  # a message is one worker, which makes the greatest concurrency exact
+                BatchSize=MESSAGES,
                 FunctionResponseTypes=["ReportBatchItemFailures"],
                 ScalingConfig=awslambda.ScalingConfig(MaximumConcurrency=at_once),
             )

@@ -77,7 +77,7 @@ def all_there(iot: Any, names: list[str]) -> bool:
     return all(thing(iot, one) for one in names)
 
 
-@pytest.mark.row("C6")
+@pytest.mark.row("C2")
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_burst_has_no_more_workers_at_once_than_the_parameter_says_and_nothing_fails(
     pair: Pair, primary: Any, secondary: Any, name: str, number: int

@@ -171,7 +171,7 @@ def bounded_by_a_template(aws: Aws, number: int) -> Consumed:
         },
     }
     parameters = {"AtOnce": {"Type": "Number", "Default": number}}
-    create_stack(aws, {"Mapping": mapping}, Parameters=parameters)
+    make_stack(aws, {"Mapping": mapping}, Parameters=parameters)
     for body in range(8):
         consumed.sqs.send_message(QueueUrl=consumed.url, MessageBody=str(body))
     return consumed

@@ -61,10 +61,10 @@ def test_the_triggers_role_has_what_its_mapping_needs(secondary: Stack) -> None:
     assert resources_of["sqs:SendMessage"] == [secondary.resolve.arn("LookQueue")]
 
 
-def test_one_message_is_one_worker_so_the_mappings_bound_how_many_there_are(secondary: Stack) -> None:
+def test_the_mappings_bound_how_many_workers_there_are(secondary: Stack) -> None:
     mappings = {title: secondary.properties(title) for title in ("LookMapping", "BackgroundMapping")}
 
-    assert {mapping["BatchSize"] for mapping in mappings.values()} == {1}
+    assert {mapping["BatchSize"] for mapping in mappings.values()} == {5}
     assert {mapping["FunctionName"] for mapping in mappings.values()} == {secondary.resolve.name("RunWorkflowFunction")}
     at_once = {title: mapping["ScalingConfig"]["MaximumConcurrency"] for title, mapping in mappings.items()}
     default = secondary.template["Parameters"]["WorkersAtOnce"]["Default"]

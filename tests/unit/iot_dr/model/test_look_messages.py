@@ -7,7 +7,15 @@ import pytest
 from iot_dr.errors import EventError
 from iot_dr.model.entities import Thing
 from iot_dr.model.keys import policy_key, thing_key
-from iot_dr.model.look_messages import BUSY_PAUSES, LONGEST_DELAY, MESSAGE_BYTES, LookMessage, messages
+from iot_dr.model.look_messages import (
+    BUSY_PAUSES,
+    LONGEST_DELAY,
+    MESSAGE_BYTES,
+    Delivery,
+    LookMessage,
+    merged,
+    messages,
+)
 from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 
 NOW = 1_000_000
@@ -115,3 +123,36 @@ def test_the_pauses_before_a_busy_aws_is_tried_again_grow_and_differ() -> None:
     assert longest == sorted(longest)
     assert longest[-1] <= BUSY_PAUSES[-1]
     assert json.loads(sent[0].body())["returned"] == len(BUSY_PAUSES) + 2
+
+
+def _handed_out(*messages_: LookMessage, receives: int = 1) -> list[Delivery]:
+    return [Delivery(message, (f"m-{number}",), receives) for number, message in enumerate(messages_)]
+
+
+def test_small_messages_of_one_kind_are_taken_together_up_to_what_a_worker_takes() -> None:
+    small = [LookMessage((look,)) for look in _things(LOOKS_PER_BATCH + 2)]
+    other = LookMessage((Look(policy_key("p")),))
+
+    taken = merged(_handed_out(small[0], other, *small[1:]))
+
+    assert [len(one.message.looks) for one in taken] == [LOOKS_PER_BATCH, 1, 2]
+    assert sorted(name for one in taken for name in one.ids) == sorted(f"m-{n}" for n in range(LOOKS_PER_BATCH + 3))
+
+
+def test_what_a_worker_may_have_failed_of_is_taken_alone() -> None:
+    good, tried = LookMessage((Look(thing_key("good")),)), LookMessage((Look(thing_key("tried"), tries=1),))
+
+    assert len(merged(_handed_out(good, tried, good))) == 2
+    assert len(merged(_handed_out(good, good, receives=2))) == 2
+
+
+def test_what_can_wait_is_not_taken_with_what_cannot() -> None:
+    waits = LookMessage((Look(thing_key("a"), can_wait=True),))
+
+    assert len(merged(_handed_out(waits, LookMessage((Look(thing_key("b")),))))) == 2
+
+
+def test_messages_taken_together_stay_small_enough_for_the_workflow() -> None:
+    big = [Look(thing_key(f"p-{n}"), carried=Thing(f"p-{n}", {"site": "x" * (MESSAGE_BYTES // 2)})) for n in range(2)]
+
+    assert len(merged(_handed_out(*(LookMessage((look,)) for look in big)))) == 2

@@ -76,6 +76,57 @@ class LookMessage:
         return 1 + zlib.crc32(f"{self.looks[0].key} {self.returned} {self.looks[0].due}".encode()) % longest
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """A message that was handed out, or several that one worker takes together.
+
+    Attributes:
+        message: their looks.
+        ids: the IDs of the messages.
+        receives: how often it was handed out, this time included.
+    """
+
+    message: LookMessage
+    ids: tuple[str, ...]
+    receives: int = 1
+
+    @property
+    def mixes(self) -> bool:
+        """Tell whether others may be taken with it: not if any of it may be what a worker failed of."""
+        return self.receives == 1 and not any(look.tries for look in self.message.looks)
+
+
+def merged(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Return the messages as workers take them: small ones of one kind together, up to what one worker takes.
+
+    Under a backlog this is what makes a burst cheap: its events come in many small batches.
+    """
+    ready: list[Delivery] = []
+    open_at: dict[tuple[str, bool, bool], int] = {}
+    for one in deliveries:
+        message = one.message
+        key = (str(message.looks[0].key.kind), message.looks[0].can_wait, message.background)
+        at = open_at.get(key)
+        if one.mixes and at is not None and _fit(ready[at].message, message):
+            ready[at] = _joined(ready[at], one)
+            continue
+        if one.mixes:
+            open_at[key] = len(ready)
+        ready.append(one)
+    return ready
+
+
+def _fit(first: LookMessage, second: LookMessage) -> bool:
+    number = len(first.looks) + len(second.looks)
+    return number <= LOOKS_PER_BATCH and sum(map(_size, (*first.looks, *second.looks))) <= MESSAGE_BYTES
+
+
+def _joined(first: Delivery, second: Delivery) -> Delivery:
+    looks = (*first.message.looks, *second.message.looks)
+    returned = max(first.message.returned, second.message.returned)
+    return Delivery(replace(first.message, looks=looks, returned=returned), (*first.ids, *second.ids))
+
+
 def messages(looks: Iterable[Look], now: int = 0, *, background: bool = False) -> Iterator[LookMessage]:
     """Group looks into messages: of one kind and time, bounded in number and size.
 

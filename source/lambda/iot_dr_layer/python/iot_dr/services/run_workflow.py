@@ -44,6 +44,7 @@ class Ended(enum.StrEnum):
     TAKEN_APART = "taken apart"
     STEPPED_BACK = "stepped back"
     GIVEN_UP = "given up"
+    HANDED_BACK = "handed back"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ class WorkflowRunner:
             return Ended.TAKEN_APART
         self.queues.send(messages(run.again, self.clock(), background=message.background))
         return Ended.RUN
+
+    def hand_back(self, message: LookMessage) -> Ended:
+        """Have a message come again at once, which there was no time to begin with."""
+        self.queues.send([replace(message, delay=0)])
+        return Ended.HANDED_BACK
 
     def _stepped_back(self, message: LookMessage) -> LookMessage:
         """Return the message as it comes again, due no earlier, so that it shows anew whether it comes late."""
