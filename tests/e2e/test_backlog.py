@@ -73,6 +73,15 @@ def failed_executions(pair: Pair) -> list[str]:
     ]
 
 
+def tries_of(pair: Pair, name: str) -> set[int]:
+    """Return how often the looks that workers were given had failed before."""
+    states, machine = pair.client("stepfunctions", pair.secondary), output(pair, "ReplicationStateMachineArn")
+    pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
+    arns = [execution["executionArn"] for page in pages for execution in page["executions"]]
+    given = [json.loads(states.describe_execution(executionArn=arn)["input"]) for arn in arns]
+    return {look["tries"] for one in given for look in one["looks"] if look["name"].startswith(name)}
+
+
 def all_there(iot: Any, names: list[str]) -> bool:
     return all(thing(iot, one) for one in names)
 
@@ -110,6 +119,7 @@ def test_where_lambda_has_no_room_looks_wait_and_none_is_taken_apart(
         assert until(lambda: all_there(secondary, names), PATIENCE)
 
     assert waited < 2 * THINGS
+    assert tries_of(pair, name) == {0}
     assert failed_executions(pair) == before
     assert all(ledger(f"thing#{one}").get("state") != "failed" for one in names)
 

@@ -185,9 +185,12 @@ def test_a_mapping_bounded_by_a_templates_parameter_has_so_many_invocations_at_o
 
 
 def test_the_emulator_alone_polls_no_queue_once_a_template_bounds_a_mapping_by_a_parameter(uncorrected: Aws) -> None:
-    consumed = bounded_by_a_template(uncorrected, 2)
+    consumed, functions = bounded_by_a_template(uncorrected, 2), uncorrected.client("lambda")
 
     assert not until(consumed.invocations, 3)
+
+    for mapping in functions.list_event_source_mappings(FunctionName=consumed.function)["EventSourceMappings"]:
+        functions.delete_event_source_mapping(UUID=mapping["UUID"])  # nor does it for any other mapping
 
 
 def delays(aws: Aws) -> list[float]:
@@ -1265,6 +1268,36 @@ def test_a_function_that_dies_is_an_exit_error(corrected: Aws) -> None:
 
 def test_the_emulator_takes_a_death_for_the_handlers_error(uncorrected: Aws) -> None:
     assert invoke(uncorrected, make_function(uncorrected, DYING), {})["errorType"] == "Runtime.HandlerError"
+
+
+def error_of_a_task_without_room(aws: Aws) -> str:
+    """Return what a task fails with whose function may not run at all."""
+    function = make_function(aws, FAILING)
+    aws.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    states = aws.client("stepfunctions")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload": {"ok": True}},
+        "End": True,
+    }
+    machine = states.create_state_machine(
+        name=f"machine-{uuid.uuid4().hex[:8]}",
+        roleArn=make_role(aws, "states", {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}),
+        definition=json.dumps({"StartAt": "Once", "States": {"Once": task}}),
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    ended = until(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED", 10)
+    assert ended
+    return str(states.describe_execution(executionArn=execution).get("error"))
+
+
+def test_a_task_whose_function_has_no_room_fails_by_its_own_name(corrected: Aws) -> None:
+    assert error_of_a_task_without_room(corrected) == "Lambda.TooManyRequestsException"
+
+
+def test_the_emulator_alone_does_not_tell_that_a_function_has_no_room(uncorrected: Aws) -> None:
+    assert error_of_a_task_without_room(uncorrected) == "Lambda.Unknown"
 
 
 def calls_after_a_stop(aws: Aws) -> int:
