@@ -47,10 +47,9 @@ from iot_dr.model.entities import (
     ThingType,
 )
 from iot_dr.model.keys import certificate_target, thing_group_target, thing_key
-from iot_dr.model.look_messages import MESSAGE_BYTES, LookMessage
+from iot_dr.model.look_messages import MESSAGE_BYTES, LookMessage, Run
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
-from iot_dr.model.runs import Run
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
 
 ID, OTHER_ID = "a" * 64, "b" * 64

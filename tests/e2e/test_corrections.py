@@ -194,14 +194,17 @@ def test_the_emulator_alone_polls_no_queue_once_a_template_bounds_a_mapping_by_a
 
 
 def delays(aws: Aws) -> list[float]:
-    """Return by how much messages came later than their delay of a second, sent at five moments of the loop."""
+    """Return by how much messages came later than their delay of a second, while others come in between."""
     consumed = Consumed(aws)
+    other = consumed.sqs.create_queue(QueueName=f"other-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     aws.client("lambda").create_event_source_mapping(EventSourceArn=consumed.arn, FunctionName=consumed.function)
     late: list[float] = []
     for number in range(6):
         time.sleep(0.3)
         sent = time.time()
         consumed.sqs.send_message(QueueUrl=consumed.url, MessageBody=str(number), DelaySeconds=1)
+        time.sleep(0.4)
+        consumed.sqs.send_message(QueueUrl=other, MessageBody="wakes the loop")
         assert until(lambda: len(consumed.invocations()) == number + 1, 10)  # noqa: B023  # asked in its turn
         late.append(max(begun for begun, _ in consumed.invocations()) - sent - 1)
     return late[1:]  # the first started the function

@@ -7,10 +7,9 @@ import pytest
 
 from iot_dr.errors import RegionUnavailable, Throttled
 from iot_dr.model.keys import thing_key
-from iot_dr.model.look_messages import LookMessage
+from iot_dr.model.look_messages import LookMessage, Run
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
-from iot_dr.model.runs import Run
 from iot_dr.services.run_workflow import LATE, MOST_RECEIVES, PATIENCE, STEP_BACK, Ended, WorkflowRunner
 from tests.fakes import FakeClock, InMemoryLedger, InMemoryLookQueues
 

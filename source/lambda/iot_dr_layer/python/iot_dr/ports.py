@@ -14,13 +14,12 @@ from iot_dr.model.control import Control
 from iot_dr.model.differences import Pair
 from iot_dr.model.entities import BillingGroup, Certificate, Policy, Thing, ThingGroup, ThingPrincipal, ThingType
 from iot_dr.model.keys import Key, Kind
-from iot_dr.model.look_messages import LookMessage
+from iot_dr.model.look_messages import LookMessage, Run
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome
 from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
-from iot_dr.model.runs import Run
 from iot_dr.model.shadow_index import IndexCoverage
 from iot_dr.model.shadows import Document, Shadow, ShadowNote, Source
 

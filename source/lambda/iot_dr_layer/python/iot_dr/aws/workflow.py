@@ -9,9 +9,8 @@ from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import code_of, converted
 from iot_dr.errors import RegionUnavailable, Throttled
-from iot_dr.model.look_messages import LookMessage
+from iot_dr.model.look_messages import LookMessage, Run
 from iot_dr.model.looks import Look
-from iot_dr.model.runs import Run
 
 REQUIRED_ACTIONS = frozenset({"states:StartSyncExecution"})
 """What the function that runs the workflow needs on the state machine."""

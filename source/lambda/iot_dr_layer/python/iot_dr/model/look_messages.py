@@ -77,6 +77,23 @@ class LookMessage:
 
 
 @dataclass(frozen=True)
+class Run:
+    """The looks that are to come again.
+
+    Attributes:
+        again: each when it is due.
+        busy: Lambda had no room for the worker, so nothing was looked at.
+        failed: the worker failed as a whole, by its time-out for example; any of its looks may be to blame.
+        error: what it failed with.
+    """
+
+    again: tuple[Look, ...] = ()
+    busy: bool = False
+    failed: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Delivery:
     """A message that was handed out, or several that one worker takes together.
 
