@@ -78,9 +78,10 @@ class Crossing:
     differences: tuple[str, ...]
     refused: int = 0
 
-    def share_of_ceiling(self, devices: int) -> float:
+    def share_of_ceiling(self, devices: int, share: float) -> float:
         """Return which share of the rate that the tightest quota admits the devices crossed at."""
-        return devices / min(DEFAULTS[operation] for operation in ONCE_A_DEVICE) / (self.made + self.crossed)
+        ceiling = share * min(DEFAULTS[operation] for operation in ONCE_A_DEVICE)
+        return devices / ceiling / (self.made + self.crossed)
 
 
 class LastWrite:
@@ -115,7 +116,8 @@ class _Rate(TextColumn):
 @click.option("--devices", default=200, show_default=True, help="Complete devices after them.")
 @click.option("--control/--no-control", default=True, show_default=True, help="Run the control too.")
 @click.option("--quotas", is_flag=True, help="Keep the product to AWS's default quotas; a policy for each device.")
-def main(things: int, devices: int, *, control: bool, quotas: bool) -> None:
+@click.option("--share", default=1.0, show_default=True, help="Of those quotas; less where the machine is the limit.")
+def main(things: int, devices: int, *, control: bool, quotas: bool, share: float) -> None:
     """Launch the product on the local Region pair, let the bursts cross, and print what they took."""
     console = Console()
     # What AWS gives an account; the emulator's own default depends on the machine's memory.
@@ -123,11 +125,11 @@ def main(things: int, devices: int, *, control: bool, quotas: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console), environ=environ) as pair:
         pair.launch(health_check=False)
         with unscheduled(pair):
-            results = _results(Bench(pair, console, quotas=quotas), things, devices, control=control)
+            results = _results(Bench(pair, console, share if quotas else None), things, devices, control=control)
         _print(console, results, things + devices)
         if quotas:
             found = results["product"]
-            console.print(f"{found.share_of_ceiling(devices):.1%} of the ceiling; {found.refused} calls refused")
+            console.print(f"{found.share_of_ceiling(devices, share):.1%} of the ceiling; {found.refused} calls refused")
 
 
 def _results(bench: Bench, things: int, devices: int, *, control: bool) -> dict[str, Crossing]:
@@ -145,9 +147,9 @@ def _results(bench: Bench, things: int, devices: int, *, control: bool) -> dict[
 class Bench:
     """The pair, and what a burst needs of it."""
 
-    def __init__(self, pair: Pair, console: Console, *, quotas: bool = False) -> None:
+    def __init__(self, pair: Pair, console: Console, share: float | None = None) -> None:
         self._pair = pair
-        self._with_quotas = quotas
+        self._share = share
         self._console = console
         self._iot = pair.client("iot", pair.primary)
         self._fleet = Fleet(self._iot, region=pair.primary, account=pair.account, policy_name="burst-policy")
@@ -197,7 +199,7 @@ class Bench:
             numbers = progress.track(range(devices), description="Make keys and certificates")
             identities = [make_identity(f"{name}-{number}") for number in numbers]
             pair.proxy.reset()
-            quotas = Quotas() if self._with_quotas else None
+            quotas = self._quotas()
             written = LastWrite(pair.secondary, quotas)
             pair.proxy.intercept = written
             before = processor_time(self._emulator)
@@ -257,9 +259,12 @@ class Bench:
         yield "put them into groups", [join(number) for number in range(things)]
         yield "make devices", [provision(number, identity) for number, identity in enumerate(identities)]
 
+    def _quotas(self) -> Quotas | None:
+        return Quotas({name: rate * self._share for name, rate in DEFAULTS.items()}) if self._share else None
+
     def _fleet_of(self, policy: str) -> Fleet:
         """Return what provisions with the shared policy, or where quotas hold with one that it makes."""
-        if not self._with_quotas:
+        if self._share is None:
             return self._fleet
         fleet = Fleet(self._iot, region=self._pair.primary, account=self._pair.account, policy_name=policy)
         fleet.prepare()

@@ -3,7 +3,7 @@
 Whoever asks for a look (an event, the schedule, an operator), the same steps follow, and they may be repeated, doubled
 and interrupted between any two calls: what is done is found done, what is missing is found missing.
 
-The pause before another look at a new device is returned, never slept: the workflow waits, no function does.
+The pause before another look at a new device is returned, never slept: it waits in the queue, no function does.
 """
 
 from __future__ import annotations
