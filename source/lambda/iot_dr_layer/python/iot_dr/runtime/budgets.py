@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from iot_dr.aws.quotas import SHADOWS, ApiQuotas
+from iot_dr.aws.quotas import DEFAULTS, SHADOWS, ApiQuotas
 from iot_dr.services.pacing import Budgets
 
 SHARE_OF_SHADOWS = 0.5
@@ -19,6 +19,19 @@ SHARE_OF_BACKGROUND = 0.5
 
 BACKGROUND_WORKERS = 2
 """How many workers of background work there are at most; a test holds it to the template. They share the share."""
+
+
+LEAST_OF_EVENTS = 0.05
+"""Of every default quota, what one worker for events keeps however often it is refused: ten looks then take a third of
+its time. With more than twenty workers some calls are refused, and their looks come later."""
+
+
+def event_budgets() -> Budgets:
+    """Return the budgets of one worker for events in one Region, which adapt to what others leave.
+
+    They begin at AWS's defaults: a worker that starts has no time to ask for the account's own.
+    """
+    return Budgets(DEFAULTS, least=LEAST_OF_EVENTS)
 
 
 def background_budgets(client_of: Callable[..., Any], region: str, workers: int = 1) -> Budgets:

@@ -20,7 +20,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.ports import Ledger
-from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets
+from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.concurrency import on
@@ -58,7 +58,7 @@ def replicate_resource_handler(
     """
     environment = read(WorkerEnvironment, environ)
     ledger = DynamoDbLedger(client("dynamodb"), environment.ledger_table)
-    for_events = _replication(environment, ledger, _client)
+    for_events = _replication(environment, ledger, lambda region: paced(_client(region), event_budgets()))
     # Made when it is first asked for: most workers are never asked for background work.
     in_background = functools.cache(lambda: _replication(environment, ledger, _slow_client))
     # Not the pool of the calls: a look waits for its calls, and a pool full of those that wait would never go on.

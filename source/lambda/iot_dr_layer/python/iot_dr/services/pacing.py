@@ -52,10 +52,11 @@ _STEEPNESS = (1 - CUT) / SECONDS_BACK**3
 class Budget:
     """One API's rate in one Region, in calls per second, never above `most`. Times are seconds of one stopwatch."""
 
-    def __init__(self, quota: float, now: float, most: float = math.inf) -> None:
+    def __init__(self, quota: float, now: float, most: float = math.inf, least: float = LEAST) -> None:
         self.rate = min(quota, most)
         self._quota = quota
         self._most = most
+        self._floor = quota * least
         self._refused_at_rate = self.rate
         self._rising = 0.0
         self._seconds_back = 0.0
@@ -87,7 +88,7 @@ class Budget:
             return
         again = self._round > 0 and self._granted < self.rate * SOON
         self._refused_at_rate = self.rate
-        self.rate = max(self.rate * (CUT_AGAIN if again else CUT), self._quota * LEAST)
+        self.rate = max(self.rate * (CUT_AGAIN if again else CUT), self._floor)
         lost = self._refused_at_rate - self.rate
         self._seconds_back = (lost / (_STEEPNESS * self._quota)) ** (1 / 3)
         self._rising = 0.0
@@ -100,7 +101,7 @@ class Budget:
         # What passes between two calls of a rate counts; what passes while nobody calls does not.
         self._rising += min(now - self._taken_at, 1 + 1 / self.rate)
         curve = _STEEPNESS * self._quota * (self._rising - self._seconds_back) ** 3
-        self.rate = max(min(self._refused_at_rate + curve, self._most), self._quota * LEAST)
+        self.rate = max(min(self._refused_at_rate + curve, self._most), self._floor)
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ class Use:
 class _Turnstile:
     """One API's budget with the callers that queue up for it: the first waits for its turn, the rest for the first."""
 
-    def __init__(self, operation: str, quota: float, most: float, stopwatch: Stopwatch, wait: Wait) -> None:
+    def __init__(self, operation: str, quota: float, budget: Budget, stopwatch: Stopwatch, wait: Wait) -> None:
         self._operation, self._quota = operation, quota
-        self._budget = Budget(quota, stopwatch(), most)
+        self._budget = budget
         self._stopwatch, self._wait = stopwatch, wait
         self._turn, self._lock = threading.Lock(), threading.Lock()
         self._calls, self._refused, self._waited = 0, 0, 0.0
@@ -163,6 +164,7 @@ class Budgets:
         stopwatch: how time passes.
         wait: how a caller waits.
         most: what of some is taken at most, so that others who share the quota are not refused, such as devices.
+        least: share of each quota below which no refusal brings its rate.
     """
 
     def __init__(
@@ -172,8 +174,9 @@ class Budgets:
         wait: Wait = time.sleep,
         *,
         most: Mapping[str, float] = MappingProxyType({}),
+        least: float = LEAST,
     ) -> None:
-        self._quotas, self._most = quotas, most
+        self._quotas, self._most, self._least = quotas, most, least
         self._stopwatch, self._wait = stopwatch, wait
         self._turnstiles: dict[str, _Turnstile] = {}
         self._lock = threading.Lock()
@@ -197,7 +200,8 @@ class Budgets:
             if operation not in self._turnstiles:
                 quota = self._quotas.get(operation, UNKNOWN_QUOTA)
                 most = self._most.get(operation, math.inf)
-                self._turnstiles[operation] = _Turnstile(operation, quota, most, self._stopwatch, self._wait)
+                budget = Budget(quota, self._stopwatch(), most, self._least)
+                self._turnstiles[operation] = _Turnstile(operation, quota, budget, self._stopwatch, self._wait)
             return self._turnstiles[operation]
 
 
