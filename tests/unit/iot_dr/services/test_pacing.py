@@ -184,3 +184,14 @@ def test_no_refusal_brings_a_rate_below_its_least_share() -> None:
         budget.refuse(number, float(number))
 
     assert budget.rate == 2.5
+
+
+def test_what_was_not_used_in_a_pause_may_be_made_up_for_as_far_as_is_said() -> None:
+    budget = Budget(1.0, 0.0, catch_up=4.0)
+
+    at_once = 0
+    while budget.pause(100.0) == 0:
+        budget.take(100.0, 100.0)
+        at_once += 1
+
+    assert at_once == 5

@@ -26,12 +26,16 @@ LEAST_OF_EVENTS = 0.05
 its time. With more than twenty workers some calls are refused, and their looks come later."""
 
 
+CATCH_UP_OF_EVENTS = 4.0
+"""Seconds; a worker that ends a batch leaves its share of the first calls unused for about so long."""
+
+
 def event_budgets() -> Budgets:
     """Return the budgets of one worker for events in one Region, which adapt to what others leave.
 
     They begin at AWS's defaults: a worker that starts has no time to ask for the account's own.
     """
-    return Budgets(DEFAULTS, least=LEAST_OF_EVENTS)
+    return Budgets(DEFAULTS, least=LEAST_OF_EVENTS, catch_up=CATCH_UP_OF_EVENTS)
 
 
 def background_budgets(client_of: Callable[..., Any], region: str, workers: int = 1) -> Budgets:

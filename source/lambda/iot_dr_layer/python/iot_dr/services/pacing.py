@@ -52,11 +52,14 @@ _STEEPNESS = (1 - CUT) / SECONDS_BACK**3
 class Budget:
     """One API's rate in one Region, in calls per second, never above `most`. Times are seconds of one stopwatch."""
 
-    def __init__(self, quota: float, now: float, most: float = math.inf, least: float = LEAST) -> None:
+    def __init__(
+        self, quota: float, now: float, most: float = math.inf, least: float = LEAST, catch_up: float = CATCH_UP
+    ) -> None:
         self.rate = min(quota, most)
         self._quota = quota
         self._most = most
         self._floor = quota * least
+        self._catch_up = catch_up
         self._refused_at_rate = self.rate
         self._rising = 0.0
         self._seconds_back = 0.0
@@ -74,7 +77,7 @@ class Budget:
         if self._next > asked:
             self._rise(now)
         self._taken_at = now
-        self._next = max(self._next, now - CATCH_UP) + 1 / self.rate
+        self._next = max(self._next, now - self._catch_up) + 1 / self.rate
         return self._round
 
     def grant(self, taken_in: int) -> None:
@@ -165,6 +168,7 @@ class Budgets:
         wait: how a caller waits.
         most: what of some is taken at most, so that others who share the quota are not refused, such as devices.
         least: share of each quota below which no refusal brings its rate.
+        catch_up: seconds' worth of calls that may be made up for after a pause.
     """
 
     def __init__(
@@ -175,8 +179,9 @@ class Budgets:
         *,
         most: Mapping[str, float] = MappingProxyType({}),
         least: float = LEAST,
+        catch_up: float = CATCH_UP,
     ) -> None:
-        self._quotas, self._most, self._least = quotas, most, least
+        self._quotas, self._most, self._least, self._catch_up = quotas, most, least, catch_up
         self._stopwatch, self._wait = stopwatch, wait
         self._turnstiles: dict[str, _Turnstile] = {}
         self._lock = threading.Lock()
@@ -200,7 +205,7 @@ class Budgets:
             if operation not in self._turnstiles:
                 quota = self._quotas.get(operation, UNKNOWN_QUOTA)
                 most = self._most.get(operation, math.inf)
-                budget = Budget(quota, self._stopwatch(), most, self._least)
+                budget = Budget(quota, self._stopwatch(), most, self._least, self._catch_up)
                 self._turnstiles[operation] = _Turnstile(operation, quota, budget, self._stopwatch, self._wait)
             return self._turnstiles[operation]
 
