@@ -6,7 +6,12 @@ has answered. It stops at the last call that changed the secondary's registry, s
 been read and found equal. The same burst under other names follows for the control, on the same pair with the product's
 trigger switched off. The schedules are off in both: they repair, and would only blur what is measured.
 
+With --quotas the product is kept to AWS's default quotas at the proxy, each device has a policy of its own, and what is
+told is the share of the ceiling: the time that the tightest quota wants for so many devices at least, against the time
+from the first change to the last write.
+
     .venv/bin/python -m benchmarks.burst [--things 1000] [--devices 200]
+    .venv/bin/python -m benchmarks.burst --quotas --things 0 --devices 500 --no-control
 """
 
 from __future__ import annotations
@@ -37,6 +42,7 @@ from lab.fleet import Fleet, Identity, make_identity
 from lab.pair import Pair
 from lab.progress import ConsoleProgress
 from lab.quiet import unscheduled
+from lab.quotas import DEFAULTS, Quotas
 from lab.waiting import until
 
 TARGET = 5
@@ -53,6 +59,9 @@ STALLED_SECONDS = 120.0
 QUIET_SECONDS = 40.0
 """Longer than the longest pause between two looks at a thing that lacks its certificate."""
 
+ONCE_A_DEVICE = ("DescribeCertificate", "GetPolicy", "RegisterCertificateWithoutCA", "CreatePolicy", "AttachPolicy")
+"""What a complete device with a policy of its own cannot cross without; the tightest quota of these is the ceiling."""
+
 READS = ("Describe", "Get", "List", "BatchGet", "Query", "Scan", "Search")
 
 
@@ -67,21 +76,30 @@ class Crossing:
     failed: int
     poison: int
     differences: tuple[str, ...]
+    refused: int = 0
+
+    def share_of_ceiling(self, devices: int, share: float) -> float:
+        """Return which share of the rate that the tightest quota admits the devices crossed at."""
+        ceiling = share * min(DEFAULTS[operation] for operation in ONCE_A_DEVICE)
+        return devices / ceiling / (self.made + self.crossed)
 
 
 class LastWrite:
-    """Notes when a Region's registry, or what another service keeps, was last changed; spoils no call."""
+    """Notes when a Region's registry, or what another service keeps, was last changed; quotas may refuse the call."""
 
-    def __init__(self, region: str, service: str = "iot") -> None:
+    def __init__(self, region: str, service: str = "iot", quotas: Quotas | None = None) -> None:
         self._region = region
         self._service = service
+        self._quotas = quotas
         self.at = 0.0
 
     def __call__(self, call: Call) -> Fault | None:
         """Note it."""
-        if call.service == self._service and call.region == self._region and not call.operation.startswith(READS):
+        fault = self._quotas(call) if self._quotas else None
+        changes = call.service == self._service and not call.operation.startswith(READS)
+        if changes and call.region == self._region and not fault:
             self.at = time.monotonic()
-        return None
+        return fault
 
 
 class _Rate(TextColumn):
@@ -99,7 +117,9 @@ class _Rate(TextColumn):
 @click.option("--things", default=1000, show_default=True, help="Things of the burst.")
 @click.option("--devices", default=200, show_default=True, help="Complete devices after them.")
 @click.option("--control/--no-control", default=True, show_default=True, help="Run the control too.")
-def main(things: int, devices: int, *, control: bool) -> None:
+@click.option("--quotas", is_flag=True, help="Keep the product to AWS's default quotas; a policy for each device.")
+@click.option("--share", default=1.0, show_default=True, help="Of those quotas; less where the machine is the limit.")
+def main(things: int, devices: int, *, control: bool, quotas: bool, share: float) -> None:
     """Launch the product on the local Region pair, let the bursts cross, and print what they took."""
     console = Console()
     # What AWS gives an account; the emulator's own default depends on the machine's memory.
@@ -107,8 +127,11 @@ def main(things: int, devices: int, *, control: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, Pair(Path(folder), ConsoleProgress(console), environ=environ) as pair:
         pair.launch(health_check=False)
         with unscheduled(pair):
-            results = _results(Bench(pair, console), things, devices, control=control)
+            results = _results(Bench(pair, console, share if quotas else None), things, devices, control=control)
         _print(console, results, things + devices)
+        if quotas:
+            found = results["product"]
+            console.print(f"{found.share_of_ceiling(devices, share):.1%} of the ceiling; {found.refused} calls refused")
 
 
 def _results(bench: Bench, things: int, devices: int, *, control: bool) -> dict[str, Crossing]:
@@ -126,8 +149,9 @@ def _results(bench: Bench, things: int, devices: int, *, control: bool) -> dict[
 class Bench:
     """The pair, and what a burst needs of it."""
 
-    def __init__(self, pair: Pair, console: Console) -> None:
+    def __init__(self, pair: Pair, console: Console, share: float | None = None) -> None:
         self._pair = pair
+        self._share = share
         self._console = console
         self._iot = pair.client("iot", pair.primary)
         self._fleet = Fleet(self._iot, region=pair.primary, account=pair.account, policy_name="burst-policy")
@@ -177,7 +201,8 @@ class Bench:
             numbers = progress.track(range(devices), description="Make keys and certificates")
             identities = [make_identity(f"{name}-{number}") for number in numbers]
             pair.proxy.reset()
-            written = LastWrite(pair.secondary)
+            quotas = self._quotas()
+            written = LastWrite(pair.secondary, quotas=quotas)
             pair.proxy.intercept = written
             before = processor_time(self._emulator)
             begun = time.monotonic()
@@ -189,7 +214,14 @@ class Bench:
             pair.proxy.intercept = None
         differences = self._differences()
         return Crossing(
-            last - begun, written.at - last, calls, processors, self._failed(), self._poison(), tuple(differences)
+            last - begun,
+            written.at - last,
+            calls,
+            processors,
+            self._failed(),
+            self._poison(),
+            tuple(differences),
+            sum(quotas.refused.values()) if quotas else 0,
         )
 
     def _changes(
@@ -216,7 +248,7 @@ class Bench:
             return lambda: self._fleet.join(_of(GROUPS, number), f"{name}-thing-{number}")
 
         def provision(number: int, identity: Identity) -> Callable[[], object]:
-            return lambda: self._fleet.provision(
+            return lambda: self._fleet_of(f"{name}-policy-{number}").provision(
                 f"{name}-device-{number}",
                 thing_type=_of(TYPES, number),
                 attributes={"serial": str(number)},
@@ -228,6 +260,17 @@ class Bench:
         yield "change their types", [retype(number) for number in range(things)]
         yield "put them into groups", [join(number) for number in range(things)]
         yield "make devices", [provision(number, identity) for number, identity in enumerate(identities)]
+
+    def _quotas(self) -> Quotas | None:
+        return Quotas({name: rate * self._share for name, rate in DEFAULTS.items()}) if self._share else None
+
+    def _fleet_of(self, policy: str) -> Fleet:
+        """Return what provisions with the shared policy, or where quotas hold with one that it makes."""
+        if self._share is None:
+            return self._fleet
+        fleet = Fleet(self._iot, region=self._pair.primary, account=self._pair.account, policy_name=policy)
+        fleet.prepare()
+        return fleet
 
     def _at_once(self, progress: Progress, title: str, calls: Iterable[Callable[[], object]]) -> None:
         listed = list(calls)

@@ -1,7 +1,8 @@
 """The control of the burst: one Standard execution per event, beside the product on the same pair.
 
-It has the product's own definition, worker and reading of events, so that only two things differ: nothing is coalesced,
-and every event starts an execution of its own of a Standard state machine, as replication by event is commonly built.
+It has the product's own worker and reading of events. Nothing is coalesced, nothing waits in a queue, and each event
+starts an execution of its own of a Standard state machine, which retries and waits by itself, as replication by event
+is commonly built.
 """
 
 from __future__ import annotations
@@ -14,28 +15,31 @@ from contextlib import contextmanager
 from typing import Any
 
 from lab.waiting import until
+from templates.blocks.states import Catch, Retry, State, choose, expression, fail, machine, succeed, task, wait
 
 NAME = "iot-dr-benchmark-control"
 STACK_SECONDS = 60
 
 HANDLER = """
+import json
 import os
 
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from iot_dr.aws.clients import client
-from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.model.events import decode
-from iot_dr.services.start_replication import start_replication
+from iot_dr.model.looks import coalesce
 
-WORKFLOW = StepFunctionsWorkflow(client("stepfunctions"), os.environ["STATE_MACHINE_ARN"])
+STATES = client("stepfunctions")
 
 
 def lambda_handler(event, _context):
     for record in event["Records"]:
-        start_replication([decode(dict(DynamoDBRecord(record).dynamodb.new_image))], WORKFLOW)
+        (look,) = coalesce([decode(dict(DynamoDBRecord(record).dynamodb.new_image))])
+        given = json.dumps({"looks": [look.to_json()]})
+        STATES.start_execution(stateMachineArn=os.environ["STATE_MACHINE_ARN"], input=given)
 """
-"""One execution per event: the product's start, given one event at a time."""
+"""One execution per event."""
 
 Client = Callable[[str], Any]
 
@@ -69,8 +73,10 @@ class Control:
     def _create_state_machine(self) -> str:
         states = self._client("stepfunctions")
         product = states.describe_state_machine(stateMachineArn=self._product_arn)
+        worker = json.loads(product["definition"])["States"]["Replicate thing"]["Arguments"]["FunctionName"]
+        recorder = json.loads(product["definition"])["States"]["Record failure"]["Arguments"]["FunctionName"]
         created = states.create_state_machine(
-            name=NAME, type="STANDARD", definition=product["definition"], roleArn=product["roleArn"]
+            name=NAME, type="STANDARD", definition=json.dumps(definition(worker, recorder)), roleArn=product["roleArn"]
         )
         return str(created["stateMachineArn"])
 
@@ -101,6 +107,31 @@ class Control:
         role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=_policy(trust))["Role"]
         iam.put_role_policy(RoleName=NAME, PolicyName="StartExecutions", PolicyDocument=_policy(start))
         return str(role["Arn"])
+
+
+def definition(worker: str, recorder: str) -> State:
+    """Return the control's definition: one look and what follows of it, in one execution."""
+    retries = (
+        Retry(("Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.Unknown"), attempts=4),
+        Retry(("Throttled", "RegionUnavailable", "Conflict", "NotReadyYet"), attempts=6),
+    )
+    failed = Catch("Record failure", {"looks": expression("$states.input.looks"), "error": _ERROR})
+    return machine(
+        "The control of the burst",
+        {
+            "Replicate": task(
+                worker, {"looks": expression("$states.input.looks")}, retry=retries, catch=(failed,), then="Settled"
+            ),
+            "Settled": choose({"$states.input.pause > 0": "Wait"}, otherwise="Done"),
+            "Wait": wait("$states.input.pause", output={"looks": expression("$states.input.looks")}, then="Replicate"),
+            "Record failure": task(recorder, expression("$states.input"), catch=(Catch("Lost", {}),), then="Done"),
+            "Done": succeed(),
+            "Lost": fail("FailureLost", "The ledger could not be told"),
+        },
+    )
+
+
+_ERROR = {"Error": expression("$states.errorOutput.Error"), "Cause": expression("$states.errorOutput.Cause")}
 
 
 def _mapping_of_the_product(functions: Any) -> dict[str, Any]:

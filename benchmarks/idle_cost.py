@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from benchmarks.standing_fleet import (
     SLICE,
     CountingTable,
-    RecordingStates,
+    RecordingQueue,
     standing_replication,
     standing_shadows,
     standing_sweep,
@@ -53,13 +53,16 @@ SHADOW_OPERATIONS = ("GetThingShadow", "ListNamedShadowsForThing")
 LISTED_KB = 0.3
 """What a list holds of one thing, for the case that AWS meters lists by what they return."""
 
-BATCH_SECONDS, WORKER_GB = 1.0, 0.5
+BATCH_SECONDS, WORKER_GB, RUNNER_GB = 1.0, 0.5, 0.25
 PAGE_SECONDS, SWEEP_GB = 0.1, 1.0
 RETRY_SECONDS = 0.1
 EXECUTION_SECONDS, EXPRESS_GB = 1.2, 64 / 1024
 LOG_BYTES = 1_200
 """Assumptions: a batch of looks, a page of a list at its quota of ten a second, a retry with nothing due, an execution
-of batches side by side, a look's log line."""
+and the function that waits for it, a look's log line."""
+
+MESSAGE_CALLS = 3
+"""Requests of SQS that a message costs after it was sent: received, deleted, and the question whether events wait."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class Idle:
     lists: Counter[str]
     sweep_ledger: Counter[str]
     looks: int
-    batches: int
-    executions: int
+    messages: int
+    sendings: int
     look_calls: Counter[str]
     retry: Counter[str]
 
@@ -87,8 +90,11 @@ class Idle:
 
     @property
     def other_calls_an_hour(self) -> int:
-        """Calls to start the looks, to keep the round's place, and to ask what is due."""
-        return SWEEPS_AN_HOUR * (self.executions + self.sweep_ledger.total()) + RETRIES_AN_HOUR * self.retry.total()
+        """Calls to queue the looks and to run each batch, to keep the round's place, and to ask what is due."""
+        return (
+            SWEEPS_AN_HOUR * (self.sendings + 2 * self.messages + self.sweep_ledger.total())
+            + RETRIES_AN_HOUR * self.retry.total()
+        )
 
     @property
     def days_of_a_round(self) -> float:
@@ -109,10 +115,11 @@ class Idle:
             + shadows * prices.SHADOW_OPERATION
             + reads * prices.DYNAMODB_READ
             + writes * prices.DYNAMODB_WRITE
-            + self._invocations(self.batches, BATCH_SECONDS, WORKER_GB)
+            + self._invocations(self.messages, BATCH_SECONDS, WORKER_GB)
+            + self._invocations(self.messages, EXECUTION_SECONDS, RUNNER_GB)
+            + (self.sendings + MESSAGE_CALLS * self.messages) * prices.SQS_REQUEST
             + self._invocations(1, sweep_seconds, SWEEP_GB)
-            + self.executions
-            * (prices.EXPRESS_REQUEST + EXECUTION_SECONDS * EXPRESS_GB * prices.EXPRESS_GB_HOUR / 3600)
+            + self.messages * (prices.EXPRESS_REQUEST + EXECUTION_SECONDS * EXPRESS_GB * prices.EXPRESS_GB_HOUR / 3600)
             + self.looks * LOG_BYTES / 1e9 * prices.LOG_GB
         )
         a_retry = self._invocations(1, RETRY_SECONDS, SWEEP_GB) + self.retry.total() * prices.DYNAMODB_READ
@@ -132,16 +139,16 @@ class Idle:
 def counted(devices: int) -> Idle:
     """Let a sweep, its looks and a retry run over a fleet, and count their calls."""
     lists, sweep_ledger, look_calls, retry = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    states = RecordingStates()
-    standing_sweep(devices, lists, CountingTable(sweep_ledger), states).sweep()
-    looks, batches = list(states.looks), states.batches
+    queue = RecordingQueue()
+    standing_sweep(devices, lists, CountingTable(sweep_ledger), queue).sweep()
+    looks, messages = list(queue.looks), queue.messages
     replication = standing_replication(devices, look_calls)
     for look in looks:
         if look.key.kind not in SHADOW_KINDS:
             replication.replicate(look)
     _look_at_shadows([look.key for look in looks if look.key.kind in SHADOW_KINDS], look_calls)
-    standing_sweep(devices, Counter(), CountingTable(retry), states).retry()
-    return Idle(devices, lists, sweep_ledger, len(looks), batches, states.executions, look_calls, retry)
+    standing_sweep(devices, Counter(), CountingTable(retry), RecordingQueue()).retry()
+    return Idle(devices, lists, sweep_ledger, len(looks), messages, queue.calls, look_calls, retry)
 
 
 def _look_at_shadows(keys: Sequence[Key], made: Counter[str]) -> None:

@@ -15,12 +15,13 @@ from itertools import islice
 from typing import Any
 
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.look_queues import SqsLookQueues
 from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
 from iot_dr.aws.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.shadows import IotDataShadows
-from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.model.control import Control
+from iot_dr.model.look_messages import LookMessage
 from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.replicate import Replication
@@ -179,24 +180,24 @@ class Active:
         return Control()
 
 
-class RecordingStates:
-    """A `stepfunctions` client that keeps the looks that it is to start."""
+class RecordingQueue:
+    """An `sqs` client that keeps the looks that it is sent; `calls` counts by the batch, `messages` one by one."""
 
     def __init__(self) -> None:
         self.looks: list[Look] = []
-        self.executions = 0
-        self.batches = 0
+        self.calls = 0
+        self.messages = 0
 
-    def start_execution(self, *, input: str, **_: Any) -> dict[str, Any]:  # noqa: A002  # boto3's spelling
-        """Keep the looks of an execution's input."""
-        self.executions += 1
-        for batch in json.loads(input)["batches"]:
-            self.batches += 1
-            self.looks.extend(Look.from_json(one) for one in batch["looks"])
+    def send_message_batch(self, *, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803  # boto3's spelling
+        """Keep the looks of the messages."""
+        self.calls += 1
+        for entry in Entries:
+            self.messages += 1
+            self.looks.extend(LookMessage.read(entry["MessageBody"], background=True).looks)
         return {}
 
 
-def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, states: RecordingStates) -> Sweep:
+def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, queue: RecordingQueue) -> Sweep:
     """Return the sweep of a standing fleet, wired as the runtime does it."""
     primary, secondary = _readers(devices, lists)
     return Sweep(
@@ -204,7 +205,7 @@ def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, stat
         secondary=secondary,
         regions=REGIONS,
         ledger=DynamoDbLedger(table, "ledger"),
-        workflow=StepFunctionsWorkflow(states, "machine"),
+        workflow=SqsLookQueues(queue, "background", "background"),
         clock=lambda: NOW,
         slice_size=SLICE,
         shadows=True,

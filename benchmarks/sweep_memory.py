@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import click
 
-from benchmarks.standing_fleet import CountingTable, RecordingStates, standing_sweep
+from benchmarks.standing_fleet import CountingTable, RecordingQueue, standing_sweep
 from iot_dr.aws.registry_reader import PAGE_SIZE
 
 FUNCTION_MEMORY = 1024 * 2**20
@@ -61,7 +61,7 @@ def listing_seconds(devices: int) -> float:
 
 
 def _sweep(devices: int) -> None:
-    standing_sweep(devices, Counter(), CountingTable(Counter()), RecordingStates()).sweep()
+    standing_sweep(devices, Counter(), CountingTable(Counter()), RecordingQueue()).sweep()
 
 
 @click.command()

@@ -39,6 +39,7 @@ STACKS = {
 VARIABLES: Mapping[str, str] = {
     "ACCOUNT_ID": "The AWS account that both Regions belong to.",
     "AWS_REGION": "The function's own Region; Lambda sets it.",
+    "BACKGROUND_QUEUE_URL": "Queue of background work.",
     "BUCKET_RESOURCES": "Bucket of the published templates, `PREFIX-reference`.",
     "CERTIFICATE_MODE": "How certificates come to the secondary Region: `copy` or `jitr`.",
     "CONTROL_TABLE": "Name of the global table that holds the control item.",
@@ -63,6 +64,8 @@ VARIABLES: Mapping[str, str] = {
     "SHADOW_NAME_PATTERN": "Regular expression for the whole name of a named shadow that is replicated.",
     "SOLUTION_NAME": "First part of the keys of the published files.",
     "STACK_POSTFIX": "What the names of the launch's stacks end with.",
+    "LOOK_DEAD_LETTER_QUEUE_URL": "Queue of messages that cannot be read.",
+    "LOOK_QUEUE_URL": "Queue of resources to look at, in the secondary Region.",
     "STATE_MACHINE_ARN": "The replication workflow.",
     "SWEEP_SLICE": "How many of each kind every sweep has looked at whole.",
     "UUID": "What the names of the launch's buckets end with.",

@@ -7,12 +7,14 @@ goes on unchanged, so signatures hold. Service and Region stand in the signature
 import asyncio
 import re
 import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +24,10 @@ from botocore.loaders import Loader
 
 from lab.emulator import bind_loopback
 
-COUNTED_SERVICES = ("IOT", "IOT_DATA_PLANE", "DYNAMODB", "SFN")
+COUNTED_SERVICES = ("IOT", "IOT_DATA_PLANE", "DYNAMODB", "SFN", "SQS")
+
+_TLS_ONLY = frozenset({"sqs"})
+"""Services whose resources refuse what comes in the clear; the way to the emulator is over TLS for them."""
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 # Signing name -> botocore's model, where they differ.
@@ -236,6 +241,7 @@ class CountingProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="counting-proxy", daemon=True)
         self._upstream_port = 0
+        self._tls: tuple[int, ssl.SSLContext] | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
@@ -247,9 +253,10 @@ class CountingProxy:
         """Environment that leads these services' clients through the proxy."""
         return {f"AWS_ENDPOINT_URL_{service}": self.endpoint_url for service in services}
 
-    def start(self, upstream_port: int) -> None:
-        """Begin to forward to the emulator's port."""
+    def start(self, upstream_port: int, tls: tuple[int, Path] | None = None) -> None:
+        """Begin to forward to the emulator's port, or where TLS is asked for to its port and certificate authority."""
         self._upstream_port = upstream_port
+        self._tls = (tls[0], ssl.create_default_context(cafile=tls[1])) if tls else None
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
 
@@ -288,13 +295,7 @@ class CountingProxy:
         assert task is not None
         self._connections.add(task)
         try:
-            upstream_reader, upstream_writer = await asyncio.open_connection(
-                "127.0.0.1", self._upstream_port, limit=_MAX_HEAD
-            )
-            try:
-                await self._converse(reader, writer, upstream_reader, upstream_writer)
-            finally:
-                upstream_writer.close()
+            await self._converse(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # either side went away; the other sees it by its own connection ending
         finally:
@@ -302,25 +303,32 @@ class CountingProxy:
             with suppress(RuntimeError):
                 writer.close()
 
-    async def _converse(
-        self,
-        client_reader: asyncio.StreamReader,
-        client: asyncio.StreamWriter,
-        upstream_reader: asyncio.StreamReader,
-        upstream: asyncio.StreamWriter,
-    ) -> None:
-        while request := await _read_message(client_reader):
-            names = ("authorization", "x-amz-target", "content-type")
-            call = identify(request.start_line, {name: request.header(name) for name in names}, request.body)
-            with self._lock:
-                self._counts[call] += 1
-            fault = self.intercept(call) if self.intercept else None
-            forward = partial(_forward, request, upstream_reader, upstream)
-            if fault is None:
-                client.write(await forward())
-                await client.drain()
-            elif not await fault.spoil(client, forward):
-                return
+    async def _converse(self, client_reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        try:
+            while request := await _read_message(client_reader):
+                names = ("authorization", "x-amz-target", "content-type")
+                call = identify(request.start_line, {name: request.header(name) for name in names}, request.body)
+                with self._lock:
+                    self._counts[call] += 1
+                fault = self.intercept(call) if self.intercept else None
+                # A client is of one service, so its first request tells which way all of them go.
+                upstream = upstream or await self._connect(call.service)
+                forward = partial(_forward, request, *upstream)
+                if fault is None:
+                    client.write(await forward())
+                    await client.drain()
+                elif not await fault.spoil(client, forward):
+                    return
+        finally:
+            if upstream:
+                upstream[1].close()
+
+    async def _connect(self, service: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._tls and service in _TLS_ONLY:
+            port, context = self._tls
+            return await asyncio.open_connection("localhost", port, ssl=context, limit=_MAX_HEAD)
+        return await asyncio.open_connection("127.0.0.1", self._upstream_port, limit=_MAX_HEAD)
 
     def __enter__(self) -> Self:
         return self

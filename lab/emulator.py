@@ -195,6 +195,9 @@ class Emulator:
             "SSL_CERT_FILE": str(self.ca_file),
             "AWS_CA_BUNDLE": str(self.ca_file),
             "AWS_ENDPOINT_URL": self.tls_endpoint_url,
+            # One address answers for every service, so no operation has a host of its own, as StartSyncExecution has.
+            # https://docs.aws.amazon.com/sdkref/latest/guide/feature-host-prefix.html
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             **self._environ,
         }
 

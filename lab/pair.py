@@ -88,7 +88,7 @@ class Pair:
         """Start the emulator with the counting proxy before it."""
         self._exit.callback(self.proxy.stop)
         self._exit.enter_context(self.emulator)
-        self.proxy.start(self.emulator.port)
+        self.proxy.start(self.emulator.port, (self.emulator.tls_port, self.emulator.ca_file))
 
     def stop(self) -> None:
         """Stop both."""

@@ -1,4 +1,4 @@
-"""The secondary's side of just-in-time registration: topic rule -> queue -> function -> workflow.
+"""The secondary's side of just-in-time registration: topic rule -> queue -> function -> queue of looks.
 
 A device whose CA is registered here registers its certificate by connecting; AWS IoT refuses it until the certificate
 is active. The workflow looks at the certificate, and makes it what the primary has.
@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.
 
 from __future__ import annotations
 
-from troposphere import GetAtt, Ref, Sub, Template, awslambda, iam, iot, sqs, stepfunctions
+from troposphere import GetAtt, Ref, Sub, Template, awslambda, iam, iot, sqs
 
 from templates.blocks import permissions
 from templates.blocks.functions import LambdaSpec, add_function
@@ -18,9 +18,7 @@ from templates.blocks.topic_rules import SQL_VERSION
 TIMEOUT_SECONDS = 60
 
 
-def add_device_registration(
-    template: Template, workflow: stepfunctions.StateMachine, layer: awslambda.LayerVersion
-) -> sqs.Queue:
+def add_device_registration(template: Template, looks: sqs.Queue, layer: awslambda.LayerVersion) -> sqs.Queue:
     """Add rule, queue and function, and return the queue of what they gave up on.
 
     The queue takes what a fleet tells that connects all at once; a rule that calls a function can lose some of it.
@@ -28,7 +26,7 @@ def add_device_registration(
     dead_letters = add_dead_letter_queue(template, "JitrDeadLetterQueue")
     queue = add_queue(template, "JitrQueue", dead_letters, function_timeout=TIMEOUT_SECONDS)
     _add_rule(template, queue, dead_letters)
-    function = add_function(template, _register_device(workflow, queue), layer)
+    function = add_function(template, _register_device(looks, queue), layer)
     template.add_resource(
         awslambda.EventSourceMapping(
             "JitrMapping",
@@ -43,12 +41,12 @@ def add_device_registration(
     return dead_letters
 
 
-def _register_device(workflow: stepfunctions.StateMachine, queue: sqs.Queue) -> LambdaSpec:
+def _register_device(looks: sqs.Queue, queue: sqs.Queue) -> LambdaSpec:
     return LambdaSpec(
         folder="register_device",
-        description="Starts the workflow for certificates that just-in-time registration met",
-        statements=(permissions.read_queue(queue), permissions.start_executions(workflow)),
-        environment={"STATE_MACHINE_ARN": Ref(workflow)},
+        description="Has certificates looked at that just-in-time registration met",
+        statements=(permissions.read_queue(queue), permissions.ask_for_looks(looks)),
+        environment={"LOOK_QUEUE_URL": Ref(looks)},
         timeout=TIMEOUT_SECONDS,
     )
 

@@ -12,13 +12,14 @@ Input: `iot_dr.model.fleet_runs.FleetRun` as JSON, which the states hand on.
                           │ yes
                          done
 
-Looking at all is a Distributed Map over the inventory in the work bucket. Its batches of ten looks go the way that the
-batches of the replication workflow go, in Express executions of their own, whose results are kept in the bucket.
+Looking at all is a Distributed Map over the inventory in the work bucket. Its batches of ten looks are Express
+executions of their own (`templates.batch_states`), whose results are kept in the bucket.
 https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
 
-What a look meets stands in the ledger. A batch fails only if its function dies and not even that can be recorded, or if
-it takes longer than an Express execution may. Some such batches are tolerated, and their looks are told at the end; if
-there are many, something is wrong with all, and the run fails, to be redriven once that is mended.
+What a look meets stands in the ledger. A batch fails only if its function dies and not even that can be recorded, if
+Lambda has no room for it for a minute, or if it takes longer than an Express execution may. Some such batches are
+tolerated, and their looks are told at the end; if there are many, something is wrong with all, and the run fails, to be
+redriven once that is mended.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from troposphere import GetAtt, Output, Ref, Sub, Template, awslambda, stepfunct
 from troposphere import dynamodb as tables
 from troposphere import s3 as buckets
 
-from templates import replication_workflow
+from templates import batch_states
 from templates.blocks import permissions, registry_permissions
 from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.roles import add_role
@@ -160,19 +161,19 @@ def _listing(list_fleet: Any) -> State:
         "Resource": INVOKE,
         "Arguments": {"FunctionName": list_fleet, "Payload": expression("$states.input")},
         "Output": expression("$states.result.Payload"),
-        "Retry": [retrier.to_json() for retrier in replication_workflow.RETRIES],
+        "Retry": [retrier.to_json() for retrier in batch_states.RETRIES],
         "Next": "Listed",
     }
 
 
 def _look_at_all(bucket: Any, replicate_resource: Any, replicate_shadows: Any, record: Any) -> State:
-    batch = replication_workflow.batch_states(replicate_resource, replicate_shadows, record)
-    one_by_one = {key: value for key, value in batch["One by one"].items() if key != "End"}
+    batch = batch_states.batch_states(replicate_resource, replicate_shadows, record)
     looks = {
         "Take batch": hand_on({"looks": expression("$states.input.Items")}, then=next(iter(batch))),
         **batch,
-        "One by one": one_by_one | {"Next": "All recorded"},
-        "All recorded": choose({"$states.input.outcome = 'unrecorded'": "Failure lost"}, otherwise="Recorded at last"),
+        batch_states.AFTER: choose(
+            {"$states.input.outcome = 'unrecorded'": "Failure lost"}, otherwise="Recorded at last"
+        ),
         "Recorded at last": hand_on({"outcome": "recorded"}),
         "Failure lost": fail("FailureLost", "Resources could not be replicated and the ledger could not be told"),
     }

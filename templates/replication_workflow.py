@@ -1,31 +1,27 @@
-"""The workflow: looks at the resources of a batch until they are settled, and records what could not be done.
+"""The workflow: has the looks of one message taken by a worker, and records what could not be done.
 
-Input: `{"batches": [{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...]}, ...]}`, each of looks of one kind
-(`iot_dr.model.looks`).
+Input: `{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...], "background": false}`, looks of one kind
+(`iot_dr.model.looks`). Output: what is to come again, which whoever runs the workflow sends back to the queue.
 
-    for each batch, 40 at once
-        which kind ── one of KINDS ────────────────────────────> replicate it
-             │                                                      │
-          unknown                               settled? <──────────┤
-             │                                   │     │     the function fails
-             │                                  yes    no           │
-             │                                   │     │            │
-             │                                 done   wait, then    │
-             │                                        which kind    │
-             │                                                      │
-             │                    each look alone, the same way <───┘
-             │                                │
-             │                     the function fails again
-             │                                │
-             └──────────────> record the failure
-    all recorded? ── yes ──> succeed
-                  └─ no  ──> fail, which an alarm watches
+    which kind ── one of KINDS ──> replicate it ──> {"looks": [...]}, each with the time when it is due
+        │                            │      │
+        │                            │   Lambda has no room ──> {"busy": true}
+        │                  the function fails
+        │                            │
+        │                    a look alone, for the last time? ── no ──> {"failed": true}: each is taken alone
+        │                            │ yes
+      unknown ──────────────> record the failure ──> {"looks": []}
+                                     │
+                           the ledger cannot be told ──> fail, which an alarm watches
 
-What a look meets is the function's affair: it repeats, or records, that look alone. When the function itself fails, one
-look of the batch may be to blame, so each is taken alone, and the one that fails again is recorded.
+What a look meets is the function's affair: it has that look come again, or records it. When the function itself fails,
+one look of the batch may be to blame, so each comes back alone; the one that keeps failing is recorded.
+
+There is no wait and, but for the recording, no retry: both would hold a place that others wait for. So an execution is
+short, and its limit is far from what its states can take.
 
 One function serves every kind of the registry, another shadows. A branch each keeps the kinds apart in metrics and
-history, and gives what is not a kind a way of its own. A pause costs no worker.
+history, and gives what is not a kind a way of its own.
 """
 
 from __future__ import annotations
@@ -33,26 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from templates.blocks.states import (
-    Catch,
-    Retry,
-    State,
-    choose,
-    expression,
-    fail,
-    for_each,
-    hand_on,
-    machine,
-    succeed,
-    task,
-    wait,
-)
-
-AT_ONCE = 40
-"""What an inline Map runs side by side at most."""
-
-LOOKS_AT_ONCE = 10
-"""Looks of a failed batch that are taken alone, side by side."""
+from templates.blocks.states import Catch, Retry, State, choose, expression, fail, hand_on, machine, task
 
 KINDS: Mapping[str, str] = {
     "thing": "Replicate thing",
@@ -71,101 +48,75 @@ SHADOW_KINDS: Mapping[str, str] = {
 }
 """Their function is another one, which shadow events reach without a workflow."""
 
-LAMBDA_FAULTS = Retry(
+LAST_TRY = 3
+"""Tries after which a look whose worker fails again is recorded: the ledger has it tried from then on."""
+
+WORKER_SECONDS = 60
+RECORDER_SECONDS = 10
+"""Time-outs of the functions that it calls."""
+
+TIMEOUT_SECONDS = 90
+"""When AWS ends an execution; a test holds it above what the states can take together."""
+
+NO_ROOM = "Lambda.TooManyRequestsException"
+"""Lambda's account or function has no free place. https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html"""
+
+# The other names are classes of iot_dr/errors.py: Lambda reports an exception by the name of its class.
+RECORDING = Retry(
     (
+        "Throttled",
+        "RegionUnavailable",
+        "Conflict",
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
         "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
-        "Lambda.Unknown",
-        "Runtime.ExitError",  # a process that died: out of memory, or killed
-        "Sandbox.Timedout",
-        "States.Timeout",
+        NO_ROOM,
     ),
-    attempts=4,
-)
-"""Lambda's own faults: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"""
-
-# The other names are classes of iot_dr/errors.py: Lambda reports an exception by the name of its class.
-RETRIES = (
-    Retry(("Throttled", "RegionUnavailable"), attempts=6),
-    Retry(("Conflict",), attempts=5, backoff=1.5),
-    Retry(("NotReadyYet",), attempts=4, interval=2),
-    LAMBDA_FAULTS,
+    attempts=1,
 )
 
 NO_BRANCH = {"Error": "UnsupportedEvent", "Cause": "No branch of the workflow replicates this kind"}
 ERROR = {"Error": expression("$states.errorOutput.Error"), "Cause": expression("$states.errorOutput.Cause")}
-LOOKS = {"looks": expression("$states.input.looks")}
-UNRECORDED = "'unrecorded' in $states.{}.outcome"
+GIVEN = {"looks": expression("$states.input.looks")}
+BACKGROUND = {"background": expression("$states.input.background = true")}
+LAST = f"$count($states.input.looks) = 1 and $states.input.looks[0].tries >= {LAST_TRY}"
 
 
 def definition(replicate_resource: Any, replicate_shadows: Any, record_failure: Any) -> State:
     """Return the definition, with the ARNs of the functions that it calls."""
-    batch = batch_states(replicate_resource, replicate_shadows, record_failure)
-    return machine(
-        "Brings resources of the secondary registry to the primary's state",
-        {
-            "For each batch": for_each("$states.input.batches", batch, at_once=AT_ONCE, then="All recorded"),
-            "All recorded": choose({UNRECORDED.format("input"): "Failure lost"}, otherwise="Done"),
-            "Done": succeed(),
-            "Failure lost": fail(
-                "FailureLost", "A resource could not be replicated and the ledger could not be told; the sweep finds it"
-            ),
-        },
-    )
-
-
-def batch_states(replicate_resource: Any, replicate_shadows: Any, record_failure: Any) -> dict[str, State]:
-    """Return the states that look at a batch, from the first on: `{"looks": [...]}` in, `{"outcome": ...}` out.
-
-    The outcome is `recorded`, or `unrecorded` if the ledger could not be told of a failure.
-    """
     functions = {
         **dict.fromkeys(KINDS.items(), replicate_resource),
         **dict.fromkeys(SHADOW_KINDS.items(), replicate_shadows),
     }
-    alone = _batch(functions, Catch("Record failure", LOOKS | {"error": ERROR}), suffix=" alone")
-    alone |= _recording(record_failure, "Record failure")
-    together = _batch(functions, Catch("One by one", LOOKS))
-    together["One by one"] = for_each("$states.input.looks", alone, at_once=LOOKS_AT_ONCE) | {
-        "ItemSelector": {"looks": [expression("$states.context.Map.Item.Value")]},
-        "Output": {"outcome": expression(f"{UNRECORDED.format('result')} ? 'unrecorded' : 'recorded'")},
-    }
-    return together
-
-
-def _batch(functions: Mapping[tuple[str, str], Any], caught: Catch, *, suffix: str = "") -> dict[str, State]:
-    """Return the states that look at a batch until it is settled; `functions` are by kind and name of the branch."""
-    which, unknown, settled, pause, done = (
-        f"{name}{suffix}" for name in ("Which kind", "Unknown kind", "Settled", "Wait", "Replicated")
+    worker_fails = (
+        Catch("No room", {}, (NO_ROOM,)),
+        Catch("Function failed", GIVEN | {"error": ERROR}),
     )
-    return {
-        which: choose(
-            {f"$states.input.looks[0].kind = '{kind}'": f"{name}{suffix}" for kind, name in functions},
-            otherwise=unknown,
-        ),
-        **{
-            f"{name}{suffix}": task(function, LOOKS, retry=RETRIES, catch=caught, then=settled)
-            for (_, name), function in functions.items()
+    return machine(
+        "Brings resources of the secondary registry to the primary's state",
+        {
+            "Which kind": choose(
+                {f"$states.input.looks[0].kind = '{kind}'": name for kind, name in functions}, otherwise="Unknown kind"
+            ),
+            **{
+                name: task(function, GIVEN | BACKGROUND, catch=worker_fails)
+                for (_, name), function in functions.items()
+            },
+            "No room": hand_on({"busy": True}),
+            "Function failed": choose({LAST: "Record failure"}, otherwise="One by one"),
+            "One by one": hand_on({"failed": True, "error": expression("$states.input.error.Error")}),
+            "Unknown kind": hand_on(GIVEN | {"error": NO_BRANCH}, then="Record failure"),
+            "Record failure": task(
+                record_failure,
+                expression("$states.input"),
+                retry=(RECORDING,),
+                catch=(Catch("No room", {}, (NO_ROOM,)), Catch("Failure lost", {})),
+                then="Recorded",
+            ),
+            "Recorded": hand_on({"looks": []}),
+            "Failure lost": fail(
+                "FailureLost", "A resource could not be replicated and the ledger could not be told; it is tried again"
+            ),
         },
-        settled: choose({"$states.input.pause > 0": pause}, otherwise=done),
-        pause: wait("$states.input.pause", output=LOOKS, then=which),
-        done: hand_on({"outcome": "recorded"}),
-        unknown: hand_on(LOOKS | {"error": NO_BRANCH}, then=caught.then),
-    }
-
-
-def _recording(record_failure: Any, name: str) -> dict[str, State]:
-    """Return the states that record a failure, the first of that name."""
-    return {
-        name: task(
-            record_failure,
-            expression("$states.input"),
-            retry=RETRIES,
-            catch=Catch("Not recorded", {"outcome": "unrecorded"}),
-            then="Recorded",
-        ),
-        "Recorded": hand_on({"outcome": "recorded"}),
-        "Not recorded": hand_on({"outcome": "unrecorded"}),
-    }
+        TIMEOUT_SECONDS,
+    )

@@ -1,4 +1,4 @@
-"""The secondary Region's stack: table stream -> trigger -> workflow -> functions that make the registry equal."""
+"""The secondary Region's stack: stream -> trigger -> queue -> workflow -> functions that make the registry equal."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from templates.blocks.streams import add_stream_alarms, add_stream_mapping
 from templates.config import Config
 from templates.device_registration import add_device_registration
 from templates.fleet_sync import add_fleet_sync
+from templates.look_queues import LookQueues, add_look_queues, add_runner, workers_at_once
 from templates.shadow_replication import add_shadow_replication
 
 PRIMARY = "${PrimaryRegion}"
@@ -53,7 +54,9 @@ def build(config: Config) -> Template:
     )
     workflow = _add_workflow(template, functions)
     add_fleet_sync(template, (functions.replicate, functions.shadows, functions.record), ledger, bucket, layer)
-    trigger = add_function(template, _start_replication(workflow, bucket), layer)
+    queues = add_look_queues(template)
+    add_runner(template, queues, workflow, ledger, layer)
+    trigger = add_function(template, _start_replication(queues, bucket), layer)
     mapping = add_stream_mapping(
         template,
         "RegistryEventMapping",
@@ -63,10 +66,10 @@ def build(config: Config) -> Template:
         bucket=bucket,
         batch_size=100,
     )
-    sweep = add_function(template, _sweep_registry(ledger, workflow), layer)
+    sweep = add_function(template, _sweep_registry(ledger, queues), layer)
     _add_schedules(template, sweep)
     _add_alarms(template, mapping, trigger, workflow, sweep)
-    unregistered = add_device_registration(template, workflow, layer)
+    unregistered = add_device_registration(template, queues.events, layer)
     add_queue_alarm(
         template,
         "JitrAlarm",
@@ -105,6 +108,7 @@ def _add_form(template: Template, config: Config) -> None:
             "Certificates": (parameters.certificate_mode(),),
             "Shadows": parameters.shadows(),
             "Tuning": (
+                workers_at_once(),
                 parameters.number(
                     "SettleSeconds",
                     "Seconds until a device counts as settled",
@@ -119,7 +123,6 @@ def _add_form(template: Template, config: Config) -> None:
                     "How long a thing without certificate, or a certificate without policy, is looked at again before "
                     "the sweep has it.",
                     default=60,
-                    # An Express workflow ends after 5 minutes; the last pause and the retries must fit in as well.
                     between=(10, 180),
                 ),
                 parameters.number(
@@ -127,8 +130,8 @@ def _add_form(template: Template, config: Config) -> None:
                     "Minutes between sweeps",
                     "How often both registries are compared for what raises no event, such as a revoked certificate "
                     "where no trail of CloudTrail tells of it. A sweep makes 16 list calls per 1,000 devices and 5,600 "
-                    "other calls for the slice below. At 15 minutes that is 12 USD a month for 1,000 devices, 18 USD "
-                    "for 100,000 and 73 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
+                    "other calls for the slice below. At 15 minutes that is 14 USD a month for 1,000 devices, 20 USD "
+                    "for 100,000 and 74 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
                     default=15,
                     between=(2, 1440),
                 ),
@@ -196,6 +199,7 @@ def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
                 [dynamodb.BatchGetItem, dynamodb.DeleteItem, dynamodb.GetItem, dynamodb.UpdateItem],
                 [GetAtt(ledger, "Arn")],
             ),
+            permissions.read_quotas(primary, own),
         ),
         environment={
             "PRIMARY_REGION": primary,
@@ -206,7 +210,7 @@ def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
             "CERTIFICATE_MODE": Ref("CertificateMode"),
         },
         # Ten looks side by side, each of which may meet a Region that answers late.
-        timeout=90,
+        timeout=replication_workflow.WORKER_SECONDS,
         memory=512,
     )
 
@@ -217,29 +221,31 @@ def _record_failure(ledger: tables.Table) -> LambdaSpec:
         description="Records in the ledger what the workflow could not replicate, for the schedule to retry",
         statements=(permissions.allow("RecordFailures", [dynamodb.UpdateItem], [GetAtt(ledger, "Arn")]),),
         environment={"LEDGER_TABLE": Ref(ledger)},
+        timeout=replication_workflow.RECORDER_SECONDS,
     )
 
 
-def _start_replication(workflow: stepfunctions.StateMachine, bucket: s3.Bucket) -> LambdaSpec:
+def _start_replication(queues: LookQueues, bucket: s3.Bucket) -> LambdaSpec:
     return LambdaSpec(
         folder="start_replication",
-        description="Starts the workflow for the distinct resources of a batch of registry events",
+        description="Queues the distinct resources of a batch of registry events, to be looked at",
         statements=(
             *permissions.read_stream(Ref("GlobalTableStreamArn")),
-            permissions.start_executions(workflow),
+            permissions.ask_for_looks(queues.events),
             *permissions.keep_failed_records(bucket),
         ),
-        environment={"STATE_MACHINE_ARN": Ref(workflow), "WORK_BUCKET": Ref(bucket)},
+        environment={"LOOK_QUEUE_URL": Ref(queues.events), "WORK_BUCKET": Ref(bucket)},
         timeout=60,
     )
 
 
-def _sweep_registry(ledger: tables.Table, workflow: stepfunctions.StateMachine) -> LambdaSpec:
+def _sweep_registry(ledger: tables.Table, queues: LookQueues) -> LambdaSpec:
+    primary, own = Ref("PrimaryRegion"), Ref("AWS::Region")
     return LambdaSpec(
         folder="sweep_registry",
         description="Retries what failed, and finds what differs without an event having told",
         statements=(
-            *registry_permissions.list_registries(Ref("PrimaryRegion"), Ref("AWS::Region")),
+            *registry_permissions.list_registries(primary, own),
             *registry_permissions.find_probes("Primary", PRIMARY),
             *registry_permissions.find_probes("Secondary", OWN),
             permissions.allow(
@@ -248,13 +254,14 @@ def _sweep_registry(ledger: tables.Table, workflow: stepfunctions.StateMachine) 
                 [GetAtt(ledger, "Arn")],
             ),
             permissions.allow("FindDue", [dynamodb.Query], [Sub(f"${{{ledger.title}.Arn}}/index/{RETRY_INDEX}")]),
-            permissions.start_executions(workflow),
+            permissions.ask_for_looks(queues.background),
+            permissions.read_quotas(primary, own),
         ),
         environment={
             "PRIMARY_REGION": Ref("PrimaryRegion"),
             "ACCOUNT_ID": Ref("AWS::AccountId"),
             "LEDGER_TABLE": Ref(ledger),
-            "STATE_MACHINE_ARN": Ref(workflow),
+            "BACKGROUND_QUEUE_URL": Ref(queues.background),
             "SWEEP_SLICE": Ref("SweepSlice"),
             "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
             "CERTIFICATE_MODE": Ref("CertificateMode"),
@@ -371,14 +378,14 @@ def _add_alarms(
     add_alarm(
         template,
         "WorkflowFailedAlarm",
-        "Executions of the workflow failed, so failures may be missing from the ledger",
+        "Executions of the workflow failed, since a failure could not be written to the ledger; they are tried again",
         metric=("AWS/States", "ExecutionsFailed"),
         dimensions={"StateMachineArn": Ref(workflow)},
     )
     add_alarm(
         template,
         "WorkflowTimedOutAlarm",
-        "Executions of the workflow took longer than an Express workflow may, so resources wait for the sweep",
+        "Executions of the workflow took longer than they may; their resources are tried again",
         metric=("AWS/States", "ExecutionsTimedOut"),
         dimensions={"StateMachineArn": Ref(workflow)},
     )

@@ -15,6 +15,7 @@ from troposphere import dynamodb as tables
 from templates.blocks import permissions, registry_permissions
 from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
+from templates.replication_workflow import WORKER_SECONDS
 
 PRIMARY = "${PrimaryRegion}"
 OWN = "${AWS::Region}"
@@ -55,6 +56,7 @@ def _replicate_shadows(ledger: tables.Table, bucket: s3.Bucket) -> LambdaSpec:
             permissions.allow(
                 "KeepLedger", [dynamodb.DeleteItem, dynamodb.GetItem, dynamodb.UpdateItem], [GetAtt(ledger, "Arn")]
             ),
+            permissions.read_quotas(Ref("PrimaryRegion"), Ref("AWS::Region")),
             permissions.allow(
                 "ReadControl",
                 [dynamodb.GetItem],
@@ -70,7 +72,7 @@ def _replicate_shadows(ledger: tables.Table, bucket: s3.Bucket) -> LambdaSpec:
             "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
             "SHADOW_NAME_PATTERN": Ref("ShadowNamePattern"),
         },
-        timeout=120,
+        timeout=WORKER_SECONDS,  # the workflow calls it too
         memory=1769,  # one processor of its own, which a batch keeps busy
     )
 

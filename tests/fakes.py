@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any, TypeVar, cast
@@ -24,6 +24,7 @@ from iot_dr.model.entities import (
     ThingType,
 )
 from iot_dr.model.keys import Key, Kind, certificate_target
+from iot_dr.model.look_messages import LookMessage, messages
 from iot_dr.model.looks import Look
 from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
 from iot_dr.model.outcomes import Outcome, State
@@ -647,14 +648,47 @@ class RecordingWorkflow:
     """Remembers the looks that were asked for."""
 
     started: list[Look] = field(default_factory=list)
+    in_background: list[Look] = field(default_factory=list)
 
     def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
         """Remember them."""
         self.started.extend(looks)
+        if background:
+            self.in_background.extend(looks)
 
     def take(self) -> list[Look]:
         """Hand over what was asked for since the last time."""
         taken, self.started = self.started, []
+        return taken
+
+
+@dataclass
+class InMemoryLookQueues:
+    """The queues of looks, each a list of what was sent and what waits."""
+
+    sent: list[LookMessage] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+    backlog: int = 0
+
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+        """Send them, grouped as the real ones are."""
+        self.send(messages(looks, background=background))
+
+    def send(self, messages: Iterable[LookMessage]) -> None:
+        """Remember them."""
+        self.sent.extend(messages)
+
+    def waiting(self) -> int:
+        """Return what a test set."""
+        return self.backlog
+
+    def set_aside(self, body: str) -> None:
+        """Remember it."""
+        self.aside.append(body)
+
+    def take(self) -> list[LookMessage]:
+        """Hand over what was sent since the last time."""
+        taken, self.sent = self.sent, []
         return taken
 
 

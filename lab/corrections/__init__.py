@@ -24,6 +24,7 @@ _MODULES = (
     "workflows",
     "map_runs",
     "streams",
+    "queues",
     "stacks",
     "simulation",
     "lists",

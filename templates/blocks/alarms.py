@@ -41,6 +41,22 @@ def add_alarm(  # noqa: PLR0913  # a metric is named by this many words
     )
 
 
+def add_age_alarm(  # noqa: PLR0913  # as many words as another alarm
+    template: Template, title: str, description: str, queue: sqs.Queue, *, seconds: int, minutes: int
+) -> cloudwatch.Alarm:
+    """Add an alarm that rings when the oldest message of a queue has waited longer than so many seconds for a while."""
+    return add_alarm(
+        template,
+        title,
+        description,
+        metric=("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        dimensions={"QueueName": GetAtt(queue, "QueueName")},
+        statistic="Maximum",
+        above=seconds,
+        minutes=minutes,
+    )
+
+
 def add_queue_alarm(template: Template, title: str, description: str, queue: sqs.Queue) -> cloudwatch.Alarm:
     """Add an alarm that rings as long as there is anything in a queue that should be empty."""
     return add_alarm(

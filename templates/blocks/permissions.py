@@ -42,9 +42,24 @@ def invoke(*functions: Any) -> Statement:
     return allow("InvokeFunction", [awslambda.InvokeFunction], [GetAtt(function, "Arn") for function in functions])
 
 
-def start_executions(state_machine: Any) -> Statement:
-    """Start executions of one state machine, whose Ref is its ARN."""
-    return allow("StartReplication", [states.StartExecution], [Ref(state_machine)])
+def run_executions(state_machine: Any) -> Statement:
+    """Run executions of one Express state machine, whose Ref is its ARN, and wait for their end."""
+    return allow("RunReplication", [states.StartSyncExecution], [Ref(state_machine)])
+
+
+def ask_for_looks(queue: Any) -> Statement:
+    """Send to a queue of looks."""
+    return allow("AskForLooks", [sqs.SendMessage], [GetAtt(queue, "Arn")])
+
+
+def read_quotas(*regions: Any) -> Statement:
+    """Learn how many calls per second the account may make."""
+    return allow(
+        "ReadQuotas",
+        [Action("servicequotas", "ListServiceQuotas")],
+        ["*"],  # ListServiceQuotas knows no resource
+        in_regions(*regions),
+    )
 
 
 def read_secrets(*secrets: Any) -> Statement:

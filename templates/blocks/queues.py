@@ -47,6 +47,22 @@ def add_queue(template: Template, title: str, dead_letters: sqs.Queue, *, functi
     return queue
 
 
+def add_work_queue(template: Template, title: str, *, hidden_seconds: int) -> sqs.Queue:
+    """Add a queue whose messages are handed out until they are done with: nothing moves them away by itself."""
+    queue = template.add_resource(
+        sqs.Queue(
+            title,
+            DeletionPolicy="Delete",
+            UpdateReplacePolicy="Retain",
+            SqsManagedSseEnabled=True,
+            MessageRetentionPeriod=RETENTION_SECONDS,
+            VisibilityTimeout=hidden_seconds,
+        )
+    )
+    _add_policy(template, queue)
+    return queue
+
+
 def _add_policy(template: Template, queue: sqs.Queue, *others: Statement) -> None:
     everything = Action("sqs", "*")  # every action, known today or not: the statement is a denial
     template.add_resource(

@@ -49,27 +49,31 @@ class Retry:
 
 @dataclass(frozen=True)
 class Catch:
-    """Go on elsewhere when a task fails for good, with `output` as what goes on."""
+    """Go on elsewhere, with `output`, when a task fails for good; for every error unless some are named."""
 
     then: str
     output: Any
+    errors: tuple[str, ...] = ("States.ALL",)
 
     def to_json(self) -> State:
-        """Return the catcher of every error."""
-        return {"ErrorEquals": ["States.ALL"], "Next": self.then, "Output": self.output}
+        """Return the catcher."""
+        return {"ErrorEquals": list(self.errors), "Next": self.then, "Output": self.output}
 
 
-def task(function: Any, payload: Any, *, retry: Sequence[Retry], catch: Catch, then: str) -> State:
-    """Call a function, given by its ARN, and go on with what it returns."""
-    return {
+def task(
+    function: Any, payload: Any, *, catch: Sequence[Catch], retry: Sequence[Retry] = (), then: str | None = None
+) -> State:
+    """Call a function, given by its ARN, and go on, or end, with what it returns."""
+    state: State = {
         "Type": "Task",
         "Resource": INVOKE,
         "Arguments": {"FunctionName": function, "Payload": payload},
         "Output": expression("$states.result.Payload"),
-        "Retry": [retrier.to_json() for retrier in retry],
-        "Catch": [catch.to_json()],
-        "Next": then,
     }
+    if retry:
+        state["Retry"] = [retrier.to_json() for retrier in retry]
+    state["Catch"] = [catcher.to_json() for catcher in catch]
+    return {**state, "End": True} if then is None else {**state, "Next": then}
 
 
 def choose(rules: Mapping[str, str], *, otherwise: str) -> State:
@@ -102,9 +106,9 @@ def fail(error: str, cause: str) -> State:
     return {"Type": "Fail", "Error": error, "Cause": cause}
 
 
-def for_each(items: str, states: Mapping[str, State], *, at_once: int, then: str | None = None) -> State:
-    """Run states, from the first one, for every item; go on, or end, with the results as an array."""
-    state: State = {
+def for_each(items: str, states: Mapping[str, State], *, at_once: int, then: str) -> State:
+    """Run states, from the first one, for every item; go on with the results as an array."""
+    return {
         "Type": "Map",
         "Items": expression(items),
         "MaxConcurrency": at_once,
@@ -113,10 +117,17 @@ def for_each(items: str, states: Mapping[str, State], *, at_once: int, then: str
             "StartAt": next(iter(states)),
             "States": dict(states),
         },
+        "Next": then,
     }
-    return {**state, "End": True} if then is None else {**state, "Next": then}
 
 
-def machine(comment: str, states: Mapping[str, State]) -> State:
-    """Return a definition that starts with the first state."""
-    return {"Comment": comment, "QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": dict(states)}
+def machine(comment: str, states: Mapping[str, State], timeout_seconds: int | None = None) -> State:
+    """Return a definition that starts with the first state; AWS ends an execution after so many seconds."""
+    limit = {} if timeout_seconds is None else {"TimeoutSeconds": timeout_seconds}
+    return {
+        "Comment": comment,
+        "QueryLanguage": "JSONata",
+        **limit,
+        "StartAt": next(iter(states)),
+        "States": dict(states),
+    }

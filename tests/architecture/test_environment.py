@@ -13,6 +13,7 @@ from iot_dr.runtime import (
     register_device,
     replicate_resource,
     replicate_shadows,
+    run_workflow,
     start_replication,
     sweep_registry,
 )
@@ -28,6 +29,7 @@ ENVIRONMENTS: dict[str, type | None] = {
     "RegisterDeviceFunction": register_device.RegistrarEnvironment,
     "ReplicateResourceFunction": replicate_resource.WorkerEnvironment,
     "ReplicateShadowsFunction": replicate_shadows.ShadowsEnvironment,
+    "RunWorkflowFunction": run_workflow.RunnerEnvironment,
     "StartLaunchFunction": None,
     "StartReplicationFunction": start_replication.TriggerEnvironment,
     "SweepRegistryFunction": sweep_registry.SweepEnvironment,

@@ -9,7 +9,9 @@ from iot_dr.aws import (
     launch_checks,
     launch_files,
     ledger,
+    look_queues,
     probe_things,
+    quotas,
     registry_reader,
     registry_writer,
     remains,
@@ -55,26 +57,33 @@ CALLED_BY = {
     # What the function gives up on, Lambda queues with its role.
     "RecordManagementEventFunction": event_table.REQUIRED_ACTIONS | {"sqs:SendMessage"},
     # The queue's mapping reads with its function's role.
-    "RegisterDeviceFunction": workflow.REQUIRED_ACTIONS | READ_QUEUE,
+    "RegisterDeviceFunction": look_queues.REQUIRED_ACTIONS | READ_QUEUE,
     "ReplicateResourceFunction": registry_reader.REQUIRED_ACTIONS
     | READ_BY_SECOND_VERSIONS
     | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
     | registry_writer.REQUIRED_ACTIONS
-    | ledger.REQUIRED_ACTIONS,
+    | ledger.REQUIRED_ACTIONS
+    | quotas.REQUIRED_ACTIONS,
     # The stream mapping reads, and keeps what failed, with its function's role.
     "ReplicateShadowsFunction": shadows.REQUIRED_ACTIONS_TO_READ
     | shadows.REQUIRED_ACTIONS_TO_WRITE
     | shadow_notes.REQUIRED_ACTIONS
     | control.REQUIRED_ACTIONS
+    | quotas.REQUIRED_ACTIONS
     | KEEP_OUTCOMES
     | READ_STREAM
     | KEEP_FAILED_RECORDS,
+    "RunWorkflowFunction": workflow.REQUIRED_ACTIONS
+    | look_queues.RUNNER_REQUIRED_ACTIONS
+    | READ_QUEUE
+    | {"dynamodb:UpdateItem"},
     "StartLaunchFunction": {*builds.REQUIRED_ACTIONS, *remains.REQUIRED_ACTIONS},
     # The stream mapping reads, and keeps what failed, with its function's role.
-    "StartReplicationFunction": workflow.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,
+    "StartReplicationFunction": look_queues.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,
     "SweepRegistryFunction": registry_reader.LISTER_REQUIRED_ACTIONS
     | ledger.SWEEP_REQUIRED_ACTIONS
-    | workflow.REQUIRED_ACTIONS,
+    | look_queues.REQUIRED_ACTIONS
+    | quotas.REQUIRED_ACTIONS,
 }
 OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,18 +14,21 @@ from botocore.exceptions import ParamValidationError
 from botocore.stub import ANY, Stubber
 
 from iot_dr.aws import ledger as ledgers
-from iot_dr.aws import registry_reader, registry_writer
+from iot_dr.aws import look_queues, registry_reader, registry_writer
 from iot_dr.aws import workflow as workflows
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.look_queues import SqsLookQueues
 from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.workflow import BATCHES_PER_EXECUTION, INPUT_BYTES, StepFunctionsWorkflow
+from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.errors import (
     AccessDenied,
+    ConfigurationError,
     Conflict,
     InvalidResource,
     IotDrError,
     NotReadyYet,
+    RegionUnavailable,
     RetryableError,
     TerminalError,
     Throttled,
@@ -53,7 +56,8 @@ from iot_dr.model.keys import (
     thing_key,
     thing_type_key,
 )
-from iot_dr.model.looks import LOOKS_PER_BATCH, Look
+from iot_dr.model.look_messages import MESSAGE_BYTES, LookMessage, Run
+from iot_dr.model.looks import Look
 from iot_dr.model.marks import Mark
 from iot_dr.model.outcomes import Outcome, State
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
@@ -62,8 +66,6 @@ ID, OTHER_ID = "a" * 64, "b" * 64
 ARN, OTHER_ARN = (f"arn:aws:iot:{SECONDARY}:{ACCOUNT}:cert/{one}" for one in (ID, OTHER_ID))
 DATE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 STATE_MACHINE = f"arn:aws:states:{SECONDARY}:{ACCOUNT}:stateMachine:replication"
-
-STARTED = {"executionArn": STATE_MACHINE, "startDate": DATE}
 
 GROUP_ARN = iot_arn("thinggroup/site", SECONDARY)
 PROPAGATING = (
@@ -1003,74 +1005,145 @@ def test_what_is_due_of_another_releases_kinds_is_told_and_keeps_nothing_back(
     assert list(ledger.due(7)) == [thing_key("b"), thing_key("c")]
 
 
-# Workflow
+# Queues of looks, and the workflow
+
+LOOK_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS = (f"https://sqs.us-west-2.amazonaws.com/1/{name}" for name in "lbd")
 
 
-def _inputs(states: Stubbed, looks: Sequence[Look]) -> list[list[list[dict[str, Any]]]]:
-    """Start looks, and return what each execution was given: its batches."""
-    inputs: list[str] = []
+def _sent(sqs: Stubbed) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return what is sent from here on: of each call the queue and the entries."""
+    calls: list[tuple[str, list[Mapping[str, Any]]]] = []
 
     def answer(params: Mapping[str, Any], **_: Any) -> None:
-        inputs.append(params["input"])
+        calls.append((params["QueueUrl"], params["Entries"]))
 
-    states.client.meta.events.register("provide-client-params.sfn.StartExecution", answer)
-    StepFunctionsWorkflow(states.client, STATE_MACHINE).start(looks)
-    assert all(len(text) < 256 * 1024 for text in inputs)
-    return [[batch["looks"] for batch in json.loads(text)["batches"]] for text in inputs]
+    sqs.client.meta.events.register("provide-client-params.sqs.SendMessageBatch", answer)
+    return calls
+
+
+def _queues(sqs: Stubbed) -> SqsLookQueues:
+    return SqsLookQueues(sqs.client, LOOK_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS)
+
+
+SENT = {"Successful": [], "Failed": []}
+
+
+def test_looks_are_sent_ten_messages_a_call_of_ten_looks_each(stubbed: Callable[[str], Stubbed]) -> None:
+    sqs = stubbed("sqs")
+    for _ in range(2):
+        sqs.answers("send_message_batch", SENT, QueueUrl=LOOK_QUEUE, Entries=ANY)
+    calls = _sent(sqs)
+
+    _queues(sqs).start([Look(thing_key(f"pump-{n}")) for n in range(101)])
+
+    assert [len(entries) for _, entries in calls] == [10, 1]
+    assert all(len({entry["Id"] for entry in entries}) == len(entries) for _, entries in calls)
+
+
+def test_a_call_stays_below_what_sqs_takes_at_once(stubbed: Callable[[str], Stubbed]) -> None:
+    sqs = stubbed("sqs")
+    for _ in range(2):
+        sqs.answers("send_message_batch", SENT, QueueUrl=LOOK_QUEUE, Entries=ANY)
+    calls = _sent(sqs)
+    big = [Look(thing_key(f"p-{n}"), carried=Thing(f"p-{n}", {"site": "x" * (MESSAGE_BYTES // 2)})) for n in range(4)]
+
+    _queues(sqs).start(big)
+
+    assert sum(len(entries) for _, entries in calls) == 4
+    assert all(sum(len(entry["MessageBody"]) for entry in entries) < 256 * 1024 for _, entries in calls)
+
+
+def test_each_message_goes_to_its_queue_after_its_delay(stubbed: Callable[[str], Stubbed]) -> None:
+    sqs = stubbed("sqs")
+    sqs.answers("send_message_batch", SENT, QueueUrl=LOOK_QUEUE, Entries=ANY)
+    sqs.answers("send_message_batch", SENT, QueueUrl=BACKGROUND_QUEUE, Entries=ANY)
+    calls = _sent(sqs)
+    looks = (Look(thing_key("pump")),)
+
+    _queues(sqs).send([LookMessage(looks, delay=3), LookMessage(looks, background=True)])
+
+    assert [(url, entry["DelaySeconds"]) for url, entries in calls for entry in entries] == [
+        (LOOK_QUEUE, 3),
+        (BACKGROUND_QUEUE, 0),
+    ]
+
+
+def test_a_message_that_sqs_did_not_take_is_told(stubbed: Callable[[str], Stubbed]) -> None:
+    sqs = stubbed("sqs")
+    failed = {"Id": "0", "Code": "InternalError", "SenderFault": False}
+    sqs.answers("send_message_batch", {"Successful": [], "Failed": [failed]}, QueueUrl=LOOK_QUEUE, Entries=ANY)
+
+    with pytest.raises(RegionUnavailable, match="1 of 1"):
+        _queues(sqs).start([Look(thing_key("pump"))])
+
+
+def test_no_looks_send_nothing(stubbed: Callable[[str], Stubbed]) -> None:
+    _queues(stubbed("sqs")).start([])
+
+
+def test_background_work_has_no_queue_where_none_is_named(stubbed: Callable[[str], Stubbed]) -> None:
+    with pytest.raises(ConfigurationError):
+        SqsLookQueues(stubbed("sqs").client, LOOK_QUEUE).start([Look(thing_key("pump"))], background=True)
+
+
+def test_what_waits_is_what_could_be_taken_now(stubbed: Callable[[str], Stubbed]) -> None:
+    sqs, name = stubbed("sqs"), "ApproximateNumberOfMessages"
+    answer = {"Attributes": {name: "12"}}
+    sqs.answers("get_queue_attributes", answer, QueueUrl=LOOK_QUEUE, AttributeNames=[name])
+
+    assert _queues(sqs).waiting() == 12
+
+
+def test_what_cannot_be_read_is_kept_as_it_came(stubbed: Callable[[str], Stubbed]) -> None:
+    sqs = stubbed("sqs")
+    sqs.answers("send_message", {"MessageId": "m"}, QueueUrl=DEAD_LETTERS, MessageBody="garbled")
+
+    _queues(sqs).set_aside("garbled")
+
+
+def _ended(status: str, **fields: Any) -> dict[str, Any]:
+    return {"executionArn": f"{STATE_MACHINE}:1", "startDate": DATE, "stopDate": DATE, "status": status, **fields}
+
+
+MESSAGE = LookMessage((Look(thing_key("pump")),), background=True)
 
 
 @pytest.mark.parametrize(
-    ("number", "batches"), [(1, [1]), (LOOKS_PER_BATCH, [LOOKS_PER_BATCH]), (LOOKS_PER_BATCH + 1, [LOOKS_PER_BATCH, 1])]
+    ("output", "run"),
+    [
+        ({"looks": [MESSAGE.looks[0].to_json()], "pause": 1}, Run(MESSAGE.looks)),
+        ({"looks": []}, Run()),
+        ({"busy": True}, Run(busy=True)),
+        ({"failed": True, "error": "Sandbox.Timedout"}, Run(failed=True, error="Sandbox.Timedout")),
+    ],
 )
-def test_looks_share_an_invocation_up_to_a_bound(
-    number: int, batches: list[int], stubbed: Callable[[str], Stubbed]
+def test_the_workflow_is_run_for_a_message_and_tells_how_it_ended(
+    output: dict[str, Any], run: Run, stubbed: Callable[[str], Stubbed]
 ) -> None:
     states = stubbed("stepfunctions")
-    states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
-    looks = [Look(thing_key(f"pump-{n}")) for n in range(number)]
+    given = json.dumps({"looks": [MESSAGE.looks[0].to_json()], "background": True})
+    answer = _ended("SUCCEEDED", output=json.dumps(output))
+    states.answers("start_sync_execution", answer, stateMachineArn=STATE_MACHINE, input=given)
 
-    (given,) = _inputs(states, looks)
-
-    assert [len(batch) for batch in given] == batches
-    assert [look["name"] for batch in given for look in batch] == [look.key.name for look in looks]
+    assert StepFunctionsWorkflow(states.client, STATE_MACHINE).run(MESSAGE) == run
 
 
-def test_a_batch_is_of_one_kind(stubbed: Callable[[str], Stubbed]) -> None:
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT"])
+def test_an_execution_that_did_not_end_well_is_to_be_run_again(status: str, stubbed: Callable[[str], Stubbed]) -> None:
     states = stubbed("stepfunctions")
-    states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
-    keys = [key for n in range(40) for key in (thing_key(f"a-{n}"), policy_key(f"a-{n}"))]
+    states.answers("start_sync_execution", _ended(status), stateMachineArn=STATE_MACHINE, input=ANY)
 
-    (given,) = _inputs(states, [Look(key) for key in keys])
-
-    assert all(len({look["kind"] for look in batch}) == 1 for batch in given)
-    assert {(look["kind"], look["name"]) for batch in given for look in batch} == {(k.kind, k.name) for k in keys}
+    with pytest.raises(RegionUnavailable, match=status):
+        StepFunctionsWorkflow(states.client, STATE_MACHINE).run(MESSAGE)
 
 
-def test_executions_are_bounded_in_number_and_size(stubbed: Callable[[str], Stubbed]) -> None:
+@pytest.mark.parametrize("code", ["ThrottlingException", "ExecutionLimitExceeded"])
+def test_executions_that_aws_admits_no_more_of_are_throttled(code: str, stubbed: Callable[[str], Stubbed]) -> None:
     states = stubbed("stepfunctions")
-    for _ in range(2):
-        states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
-    looks = [Look(thing_key(f"pump-{n}")) for n in range(LOOKS_PER_BATCH * BATCHES_PER_EXECUTION + 1)]
+    states.stubber.add_client_error("start_sync_execution", code)
 
-    first, second = _inputs(states, looks)
-
-    assert (len(first), len(second)) == (BATCHES_PER_EXECUTION, 1)
-
-
-def test_a_look_too_big_for_an_execution_goes_without_what_its_event_carried(
-    stubbed: Callable[[str], Stubbed],
-) -> None:
-    states = stubbed("stepfunctions")
-    states.answers("start_execution", STARTED, stateMachineArn=STATE_MACHINE, input=ANY)
-    big = Thing("pump", {"site": "x" * INPUT_BYTES})
-
-    ((batch,),) = _inputs(states, [Look(thing_key("pump"), carried=big)])
-
-    assert [(look["name"], look["carried"]) for look in batch] == [("pump", None)]
-
-
-def test_no_looks_start_nothing(stubbed: Callable[[str], Stubbed]) -> None:
-    StepFunctionsWorkflow(stubbed("stepfunctions").client, STATE_MACHINE).start([])
+    with pytest.raises(Throttled):
+        StepFunctionsWorkflow(states.client, STATE_MACHINE).run(MESSAGE)
 
 
 # Rights
@@ -1086,10 +1159,12 @@ def test_no_looks_start_nothing(stubbed: Callable[[str], Stubbed]) -> None:
         ledgers.REQUIRED_ACTIONS,
         ledgers.SWEEP_REQUIRED_ACTIONS,
         workflows.REQUIRED_ACTIONS,
+        look_queues.REQUIRED_ACTIONS,
+        look_queues.RUNNER_REQUIRED_ACTIONS,
     ],
 )
 def test_every_right_is_an_operation_of_its_service(clients: Callable[[str], Any], actions: frozenset[str]) -> None:
-    services = {"iot": "iot", "dynamodb": "dynamodb", "states": "stepfunctions"}
+    services = {"iot": "iot", "dynamodb": "dynamodb", "states": "stepfunctions", "sqs": "sqs"}
     for action in actions:
         service, _, operation = action.partition(":")
         assert operation in clients(services[service]).meta.service_model.operation_names

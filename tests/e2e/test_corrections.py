@@ -114,6 +114,131 @@ def outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
+# Queues
+
+
+CONSUMER = """
+import time
+
+import boto3
+
+def handler(event, context):
+    table, key = boto3.resource("dynamodb").Table("TABLE"), context.aws_request_id
+    table.put_item(Item={"k": key, "begun": str(time.time())})
+    time.sleep(SECONDS)
+    table.put_item(Item={"k": key, "begun": table.get_item(Key={"k": key})["Item"]["begun"], "ended": str(time.time())})
+"""
+
+
+class Consumed:
+    """A queue whose function notes when each of its invocations begins and ends."""
+
+    def __init__(self, aws: Aws, seconds: float = 0) -> None:
+        self.aws, self.sqs, name = aws, aws.client("sqs"), f"consumed-{uuid.uuid4().hex[:8]}"
+        self.url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        self.arn = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        self.table, self.dynamodb = name, aws.client("dynamodb")
+        self.dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        everything = {"Effect": "Allow", "Action": ["dynamodb:*", "sqs:*"], "Resource": "*"}
+        self.function = make_function(aws, CONSUMER.replace("TABLE", name).replace("SECONDS", str(seconds)), everything)
+
+    def invocations(self) -> list[tuple[float, float]]:
+        """Those that have ended."""
+        items = self.dynamodb.scan(TableName=self.table)["Items"]
+        return [(float(item["begun"]["S"]), float(item["ended"]["S"])) for item in items if "ended" in item]
+
+
+def at_once(invocations: list[tuple[float, float]]) -> int:
+    return max(sum(begun <= moment < ended for begun, ended in invocations) for moment, _ in invocations)
+
+
+def bounded_by_a_template(aws: Aws, number: int) -> Consumed:
+    consumed = Consumed(aws, seconds=0.3)
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": consumed.arn,
+            "FunctionName": consumed.function,
+            "BatchSize": 1,
+            "ScalingConfig": {"MaximumConcurrency": {"Ref": "AtOnce"}},
+        },
+    }
+    parameters = {"AtOnce": {"Type": "Number", "Default": number}}
+    make_stack(aws, {"Mapping": mapping}, Parameters=parameters)
+    for body in range(8):
+        consumed.sqs.send_message(QueueUrl=consumed.url, MessageBody=str(body))
+    return consumed
+
+
+def test_a_mapping_bounded_by_a_templates_parameter_has_so_many_invocations_at_once_and_no_more(corrected: Aws) -> None:
+    consumed = bounded_by_a_template(corrected, 2)
+
+    assert until(lambda: len(consumed.invocations()) == 8, 30)
+    assert at_once(consumed.invocations()) == 2
+
+
+def test_the_emulator_alone_polls_no_queue_once_a_template_bounds_a_mapping_by_a_parameter(uncorrected: Aws) -> None:
+    consumed, functions = bounded_by_a_template(uncorrected, 2), uncorrected.client("lambda")
+
+    assert not until(consumed.invocations, 3)
+
+    for mapping in functions.list_event_source_mappings(FunctionName=consumed.function)["EventSourceMappings"]:
+        functions.delete_event_source_mapping(UUID=mapping["UUID"])  # nor does it for any other mapping
+
+
+def delays(aws: Aws) -> list[float]:
+    """Return by how much messages came later than their delay of a second, while others come in between."""
+    consumed = Consumed(aws)
+    other = consumed.sqs.create_queue(QueueName=f"other-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    aws.client("lambda").create_event_source_mapping(EventSourceArn=consumed.arn, FunctionName=consumed.function)
+    late: list[float] = []
+    for number in range(6):
+        time.sleep(0.3)
+        sent = time.time()
+        consumed.sqs.send_message(QueueUrl=consumed.url, MessageBody=str(number), DelaySeconds=1)
+        time.sleep(0.4)
+        consumed.sqs.send_message(QueueUrl=other, MessageBody="wakes the loop")
+        assert until(lambda: len(consumed.invocations()) == number + 1, 10)  # noqa: B023  # asked in its turn
+        late.append(max(begun for begun, _ in consumed.invocations()) - sent - 1)
+    return late[1:]  # the first started the function
+
+
+def test_a_delayed_message_is_handed_over_when_its_delay_ends(corrected: Aws) -> None:
+    assert sorted(delays(corrected))[2] < 0.25
+
+
+def test_the_emulator_alone_lets_a_delayed_message_wait_for_its_next_look(uncorrected: Aws) -> None:
+    assert max(delays(uncorrected)) > 0.25
+
+
+def send_batch_with_the_right_to_send(aws: Aws) -> Any:
+    sqs, iam, name = aws.client("sqs"), aws.client("iam"), f"sender-{uuid.uuid4().hex[:8]}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    iam.create_user(UserName=name)
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName="send", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    sender = aws.client("sqs", key_id=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    return sender.send_message_batch(QueueUrl=url, Entries=[{"Id": "0", "MessageBody": "x"}])
+
+
+def test_the_right_to_send_a_message_is_the_right_to_send_several(corrected: Aws) -> None:
+    assert len(send_batch_with_the_right_to_send(corrected)["Successful"]) == 1
+
+
+def test_the_emulator_alone_wants_a_right_of_its_own_to_send_several(uncorrected: Aws) -> None:
+    with pytest.raises(ClientError, match="SendMessageBatch"):
+        send_batch_with_the_right_to_send(uncorrected)
+
+
 # MQTT
 
 
@@ -1185,6 +1310,36 @@ def test_a_function_that_dies_is_an_exit_error(corrected: Aws) -> None:
 
 def test_the_emulator_takes_a_death_for_the_handlers_error(uncorrected: Aws) -> None:
     assert invoke(uncorrected, make_function(uncorrected, DYING), {})["errorType"] == "Runtime.HandlerError"
+
+
+def error_of_a_task_without_room(aws: Aws) -> str:
+    """Return what a task fails with whose function may not run at all."""
+    function = make_function(aws, FAILING)
+    aws.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    states = aws.client("stepfunctions")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload": {"ok": True}},
+        "End": True,
+    }
+    machine = states.create_state_machine(
+        name=f"machine-{uuid.uuid4().hex[:8]}",
+        roleArn=make_role(aws, "states", {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}),
+        definition=json.dumps({"StartAt": "Once", "States": {"Once": task}}),
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    ended = until(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED", 10)
+    assert ended
+    return str(states.describe_execution(executionArn=execution).get("error"))
+
+
+def test_a_task_whose_function_has_no_room_fails_by_its_own_name(corrected: Aws) -> None:
+    assert error_of_a_task_without_room(corrected) == "Lambda.TooManyRequestsException"
+
+
+def test_the_emulator_alone_does_not_tell_that_a_function_has_no_room(uncorrected: Aws) -> None:
+    assert error_of_a_task_without_room(uncorrected) == "Lambda.Unknown"
 
 
 def calls_after_a_stop(aws: Aws) -> int:

@@ -74,7 +74,7 @@ def test_a_worker_killed_at_any_of_its_writes_leaves_nothing_undone(
 def stop_executions(pair: Pair) -> int:
     """Stop what runs of the workflow; how many executions that were.
 
-    On AWS an Express execution ends by itself after five minutes, wherever it stands; no call stops one.
+    On AWS an Express execution ends by itself at its limit, wherever it stands; no call stops one.
     """
     states, machine = pair.client("stepfunctions", pair.secondary), output(pair, "ReplicationStateMachineArn")
     pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
@@ -112,7 +112,7 @@ def test_a_trigger_that_dies_in_the_middle_of_a_batch_loses_nothing_of_it(
     pair: Pair, primary: Any, secondary: Any, name: str
 ) -> None:
     types = [f"{name}-{number}" for number in range(60)]
-    death = Death(["StartExecution"], pair.secondary, carried_out=True)
+    death = Death(["SendMessageBatch"], pair.secondary, carried_out=True)
     with injected(pair.proxy, death):
         with as_one_batch(pair):
             for one in types:

@@ -145,10 +145,10 @@ def test_a_table_that_is_not_there_is_said_with_the_mend_and_loses_no_message(
 def test_what_the_trigger_could_not_hand_on_is_kept_and_arrives_when_it_is_replayed(
     pair: Pair, primary: Any, secondary: Any, name: str
 ) -> None:
-    def no_executions(call: Call) -> Refusal | None:
-        return Refusal(400, "AccessDeniedException", "not today") if call.operation == "StartExecution" else None
+    def no_messages(call: Call) -> Refusal | None:
+        return Refusal(400, "AccessDeniedException", "not today") if call.operation == "SendMessageBatch" else None
 
-    pair.proxy.intercept = no_executions
+    pair.proxy.intercept = no_messages
     try:
         primary.create_thing(thingName=name)
         assert until(lambda: f'{{\\"S\\": \\"{name}\\"}}' in kept_records(pair), GIVING_UP)

@@ -10,22 +10,22 @@ from iot_dr.errors import AccessDenied, ConfigurationError
 from iot_dr.runtime.register_device import register_device_handler
 from tests.builders import SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
-from tests.unit.lambda_functions.functions import STATE_MACHINE, Function, load
+from tests.unit.lambda_functions.functions import LOOK_QUEUE, Function, load, queued_looks
 
-STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
+SENT = Answer({"Successful": [], "Failed": []})
 CERTIFICATE = a_certificate_id("pump-17")
 REGISTERED = json.dumps({"certificateId": CERTIFICATE, "timestamp": 1_795_521_600_000})
 
 
 @pytest.fixture
 def aws() -> Iterator[Endpoint]:
-    with Endpoint(lambda _request: STARTED) as endpoint:
+    with Endpoint(lambda _request: SENT) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def registrar(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
-    return load("register_device", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+    return load("register_device", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE})
 
 
 def a_batch(*bodies: str) -> dict[str, Any]:
@@ -49,9 +49,7 @@ def a_batch(*bodies: str) -> dict[str, Any]:
 def test_a_device_that_keeps_trying_is_looked_at_once(aws: Endpoint, registrar: Function) -> None:
     assert registrar(a_batch(REGISTERED, REGISTERED), None) == {"batchItemFailures": []}
 
-    (request,) = aws.requests
-    ((look,),) = (batch["looks"] for batch in json.loads(request.body["input"])["batches"])
-    assert request.body["stateMachineArn"] == STATE_MACHINE
+    (look,) = queued_looks(aws, LOOK_QUEUE)
     assert (look["kind"], look["name"], look["depth"]) == ("certificate", CERTIFICATE, "everything")
 
 
@@ -60,23 +58,23 @@ def test_an_unreadable_message_is_reported_alone_and_logged_without_traceback(
 ) -> None:
     assert registrar(a_batch("{}", REGISTERED), None) == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
 
-    assert aws.operations() == ["StartExecution"]
+    assert aws.operations() == ["SendMessageBatch"]
     (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "certificateId" in vars(line)["reason"]
     assert line.exc_info is None
 
 
-def test_a_workflow_that_cannot_be_started_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_cannot_be_sent_to_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     def denies(_request: Request) -> Answer:
         return Answer({"__type": "AccessDeniedException", "message": "no"}, 400)
 
     with Endpoint(denies) as aws:
-        registrar = load("register_device", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE})
+        registrar = load("register_device", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE})
 
         with pytest.raises(AccessDenied):
             registrar(a_batch(REGISTERED), None)
 
 
 def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="STATE_MACHINE_ARN"):
+    with pytest.raises(ConfigurationError, match="LOOK_QUEUE_URL"):
         register_device_handler({})

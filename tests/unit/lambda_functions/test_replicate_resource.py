@@ -155,3 +155,23 @@ def test_without_its_variables_the_function_does_not_start() -> None:
 def test_a_pair_of_one_region_does_not_start() -> None:
     with pytest.raises(ConfigurationError, match="choose a different secondary Region"):
         replicate_resource_handler({**WORKER_VARIABLES, "PRIMARY_REGION": SECONDARY, "AWS_REGION": SECONDARY})
+
+
+@pytest.mark.parametrize(("background", "asked"), [(False, 0), (True, 2)])
+def test_background_work_asks_once_for_the_quotas_of_each_region_and_events_never_do(
+    background: bool, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered(request: Request) -> Answer:
+        if request.operation == "ListServiceQuotas":
+            return Answer({"Quotas": []})
+        return a_thing_in_the_primary(request)
+
+    with Endpoint(answered) as aws:
+        worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
+
+        for _ in range(2):
+            worker({"looks": [LOOK], "background": background}, None)
+
+    regions = [request.region for request in aws.requests if request.operation == "ListServiceQuotas"]
+    assert (len(regions), len(set(regions))) == (asked, asked)
+    assert any(request.operation == "POST /things/pump-17" for request in aws.requests)

@@ -1,31 +1,28 @@
-"""The trigger: a batch of the table's stream in, one workflow execution out, and what is unreadable kept aside."""
+"""The trigger: a batch of the table's stream in, looks to their queue out, and what is unreadable kept aside."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
 
-from iot_dr.errors import AccessDenied, ConfigurationError
+from iot_dr.errors import AccessDenied, ConfigurationError, RegionUnavailable
 from iot_dr.runtime.start_replication import start_replication_handler
 from tests.builders import a_membership_payload, a_stream_record, a_thing_payload, a_type_payload, an_item
 from tests.endpoint import Answer, Endpoint, Request
-from tests.unit.lambda_functions.functions import STATE_MACHINE, Function, load
+from tests.unit.lambda_functions.functions import LOOK_QUEUE, Function, load, queued_looks
 
-STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
+SENT = Answer({"Successful": [], "Failed": []})
 GOOD, TYPE, UNREADABLE = an_item(a_thing_payload("pump-17")), an_item(a_type_payload("pump")), an_item("no base64!")
 
 
 @pytest.fixture
 def aws() -> Iterator[Endpoint]:
-    with Endpoint(lambda request: Answer() if request.operation.startswith("PUT") else STARTED) as endpoint:
+    with Endpoint(lambda request: Answer() if request.operation.startswith("PUT") else SENT) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def trigger(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
-    return load(
-        "start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE, "WORK_BUCKET": "iot-dr-work"}
-    )
+    return load("start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"})
 
 
 def a_batch(*items: dict) -> dict:
@@ -33,10 +30,7 @@ def a_batch(*items: dict) -> dict:
 
 
 def started(aws: Endpoint) -> list[tuple[str, str]]:
-    executions = [request for request in aws.requests if request.operation == "StartExecution"]
-    batches = [batch for request in executions for batch in json.loads(request.body["input"])["batches"]]
-    looks = [look for batch in batches for look in batch["looks"]]
-    return [(look["kind"], look["name"]) for look in looks]
+    return [(look["kind"], look["name"]) for look in queued_looks(aws, LOOK_QUEUE)]
 
 
 def kept_aside(aws: Endpoint) -> dict[str, dict]:
@@ -44,12 +38,11 @@ def kept_aside(aws: Endpoint) -> dict[str, dict]:
     return {request.operation.removeprefix("PUT ").partition("?")[0]: request.body for request in puts}
 
 
-def test_a_batch_starts_one_execution_for_its_distinct_resources(aws: Endpoint, trigger: Function) -> None:
+def test_a_batch_queues_its_distinct_resources_in_one_call(aws: Endpoint, trigger: Function) -> None:
     answer = trigger(a_batch(GOOD, TYPE, GOOD), None)
 
     assert answer == {"batchItemFailures": []}
-    assert aws.operations() == ["StartExecution"]
-    assert aws.requests[0].body["stateMachineArn"] == STATE_MACHINE
+    assert aws.operations() == ["SendMessageBatch"]
     assert started(aws) == [("thing", "pump-17"), ("thing_type", "pump")]
 
 
@@ -85,10 +78,10 @@ def test_a_record_without_image_is_kept_aside(aws: Endpoint, trigger: Function) 
 
 def test_what_cannot_be_kept_aside_is_handed_in_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_bucket(request: Request) -> Answer:
-        return Answer(status=403) if request.operation.startswith("PUT") else STARTED
+        return Answer(status=403) if request.operation.startswith("PUT") else SENT
 
     with Endpoint(no_bucket) as aws:
-        variables = {"STATE_MACHINE_ARN": STATE_MACHINE, "WORK_BUCKET": "iot-dr-work"}
+        variables = {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"}
         trigger = load("start_replication", aws, monkeypatch, variables)
 
         answer = trigger(a_batch(GOOD, UNREADABLE), None)
@@ -115,13 +108,13 @@ def test_an_unreadable_record_is_logged_with_its_reason_and_without_traceback(
     assert line.exc_info is None
 
 
-def test_a_workflow_that_cannot_be_started_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_cannot_be_sent_to_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     def denies(_request: Request) -> Answer:
         return Answer({"__type": "AccessDeniedException", "message": "no"}, 400)
 
     with Endpoint(denies) as aws:
         trigger = load(
-            "start_replication", aws, monkeypatch, {"STATE_MACHINE_ARN": STATE_MACHINE, "WORK_BUCKET": "iot-dr-work"}
+            "start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"}
         )
 
         with pytest.raises(AccessDenied):
@@ -129,5 +122,15 @@ def test_a_workflow_that_cannot_be_started_fails_the_batch(monkeypatch: pytest.M
 
 
 def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="STATE_MACHINE_ARN"):
+    with pytest.raises(ConfigurationError, match="LOOK_QUEUE_URL"):
         start_replication_handler({})
+
+
+def test_messages_that_sqs_did_not_take_fail_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"Id": "0", "Code": "InternalError", "SenderFault": False}
+    with Endpoint(lambda _request: Answer({"Successful": [], "Failed": [kept]})) as aws:
+        variables = {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"}
+        trigger = load("start_replication", aws, monkeypatch, variables)
+
+        with pytest.raises(RegionUnavailable, match="InternalError"):
+            trigger(a_batch(GOOD), None)

@@ -13,9 +13,9 @@ from iot_dr.errors import ConfigurationError, TerminalError, UnsafePlan
 from iot_dr.runtime.sweep_registry import SECONDS_TO_START, sweep_registry_handler
 from tests.builders import PRIMARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
-from tests.unit.lambda_functions.functions import STATE_MACHINE, WORKER_VARIABLES, Function, load
+from tests.unit.lambda_functions.functions import BACKGROUND_QUEUE, WORKER_VARIABLES, Function, load, queued_looks
 
-STARTED = Answer({"executionArn": f"{STATE_MACHINE}:1", "startDate": 1.0})
+SENT = Answer({"Successful": [], "Failed": []})
 EMPTY_LISTS: dict[str, list[str]] = {
     name: [] for name in ("things", "thingTypes", "certificates", "policies", "thingGroups", "billingGroups")
 }
@@ -32,7 +32,7 @@ def _nothing(_region: str) -> list[str]:
 def answering(things_of: NamesOf, certificates_of: NamesOf) -> Callable[[Request], Answer]:
     """Answer as two Regions do whose registries hold nothing but these, all of them owned."""
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> Answer:  # noqa: PLR0911  # an answer an operation
         match request.operation.partition("?")[0]:
             case "GET /things":
                 return Answer({"things": [{"thingName": name} for name in things_of(request.region)]})
@@ -47,8 +47,10 @@ def answering(things_of: NamesOf, certificates_of: NamesOf) -> Callable[[Request
                 names = ("role_alias#of-another-release", "thing#waits") if waiting else ()
                 due = {"next_attempt": {"N": "1"}}
                 return Answer({"Items": [{"resource": {"S": name}} | due for name in names]})
-            case "StartExecution":
-                return STARTED
+            case "SendMessageBatch":
+                return SENT
+            case "ListServiceQuotas":
+                return Answer({"Quotas": []})
             case operation:
                 return Answer(EMPTY_LISTS if operation.startswith("GET") else {})
 
@@ -69,21 +71,20 @@ class Invocation:
 def sweeping(
     patch: pytest.MonkeyPatch, things_of: NamesOf, certificates_of: NamesOf = _nothing, **variables: str
 ) -> Iterator[tuple[Endpoint, Function]]:
-    given = {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE, "REPLICATE_SHADOWS": "none", **variables}
+    given = {**WORKER_VARIABLES, "BACKGROUND_QUEUE_URL": BACKGROUND_QUEUE, "REPLICATE_SHADOWS": "none", **variables}
     with Endpoint(answering(things_of, certificates_of)) as aws:
         yield aws, load("sweep_registry", aws, patch, given)
 
 
 def _looks(aws: Endpoint) -> list[dict[str, Any]]:
-    inputs = [json.loads(request.body["input"]) for request in aws.requests if request.operation == "StartExecution"]
-    return [look for one in inputs for batch in one["batches"] for look in batch["looks"]]
+    return queued_looks(aws, BACKGROUND_QUEUE)
 
 
 def _started(aws: Endpoint) -> list[str]:
     return [look["name"] for look in _looks(aws)]
 
 
-def test_a_sweep_starts_the_workflow_for_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_queues_what_differs_as_background_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with sweeping(monkeypatch, lambda region: ["a", "b"] if region == PRIMARY else ["b"]) as (aws, sweep):
         answer = sweep({"task": "sweep"}, Invocation())
 
@@ -109,7 +110,7 @@ def test_a_sweep_has_shadows_looked_at_if_any_are_replicated(
     assert {look["kind"] for look in _looks(aws)} == kinds
 
 
-def test_a_retry_starts_the_workflow_for_what_is_due_and_tells_of_what_it_does_not_know(
+def test_a_retry_queues_what_is_due_as_background_work_and_tells_of_what_it_does_not_know(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with sweeping(monkeypatch, lambda _region: []) as (aws, sweep):
@@ -117,7 +118,7 @@ def test_a_retry_starts_the_workflow_for_what_is_due_and_tells_of_what_it_does_n
 
     assert answer == {"retried": 1, "unknown": 1}
     assert _started(aws) == ["waits"]
-    assert aws.operations() == ["Query", "Query", "UpdateItem", "StartExecution"]
+    assert set(aws.operations()) == {"ListServiceQuotas", "Query", "UpdateItem", "SendMessageBatch"}
     warnings = [record.__dict__ for record in caplog.records if record.levelname == "WARNING"]
     assert [warning["first"] for warning in warnings] == ["role_alias#of-another-release"]
 
@@ -160,7 +161,7 @@ def test_the_longest_list_bounds_a_sweeps_time_and_not_the_sum_of_them(monkeypat
             six_lists_of_two_regions.wait()
         return answering(_nothing, _nothing)(request)
 
-    variables = {**WORKER_VARIABLES, "STATE_MACHINE_ARN": STATE_MACHINE}
+    variables = {**WORKER_VARIABLES, "BACKGROUND_QUEUE_URL": BACKGROUND_QUEUE}
     with Endpoint(answer) as aws:
         load("sweep_registry", aws, monkeypatch, variables)({"task": "sweep"}, Invocation())
 

@@ -9,7 +9,7 @@ import pytest
 from iot_dr.model.fleet_runs import AGAIN_STAGES, FleetRun, folder, results_folder
 from iot_dr.model.keys import Kind
 from iot_dr.model.looks import LOOKS_PER_BATCH
-from templates import fleet_sync, replication_workflow
+from templates import batch_states, fleet_sync
 from tests.unit.templates.resolving import ACCOUNT, PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack
 
@@ -67,11 +67,10 @@ def test_the_run_goes_on_whatever_the_map_returns() -> None:
     assert MAP["Output"] == "{% $states.input %}"
 
 
-def test_a_batch_goes_the_way_that_the_batches_of_replication_go() -> None:
-    same = replication_workflow.batch_states("arn:replicate", "arn:shadows", "arn:record")
-    same.pop("One by one")
+def test_a_batch_is_looked_at_until_none_of_it_is_to_come_again() -> None:
+    states = batch_states.batch_states("arn:replicate", "arn:shadows", "arn:record")
 
-    assert {name: BATCH[name] for name in same} == same
+    assert {name: BATCH[name] for name in states} == states
 
 
 def test_every_kind_that_is_listed_is_looked_at() -> None:
@@ -80,7 +79,7 @@ def test_every_kind_that_is_listed_is_looked_at() -> None:
     assert {str(kind) for kind in AGAIN_STAGES} == kinds
 
 
-def test_a_batch_fails_only_if_the_ledger_could_not_be_told() -> None:
+def test_a_batch_fails_only_if_the_ledger_could_not_be_told_or_lambda_had_no_room() -> None:
     assert BATCH["One by one"]["Next"] == "All recorded"
     assert "End" not in BATCH["One by one"]
     (rule,) = BATCH["All recorded"]["Choices"]

@@ -1,122 +1,120 @@
+"""The workflow's definition: one worker for one message, and nothing that holds a place while it waits."""
+
 from typing import Any
 
 import pytest
 
 from iot_dr import errors
+from iot_dr.aws import workflow
 from iot_dr.model.keys import SHADOW_KINDS, Kind
-from templates import replication_workflow
+from templates import look_queues, replication_workflow
+from tests.unit.templates.stacks import Stack
 
 DEFINITION = replication_workflow.definition("arn:replicate", "arn:shadows", "arn:record")
+STATES = DEFINITION["States"]
 BRANCHES = {**replication_workflow.KINDS, **replication_workflow.SHADOW_KINDS}
-MAP = DEFINITION["States"]["For each batch"]
-TOGETHER = MAP["ItemProcessor"]["States"]
-ONE_BY_ONE = TOGETHER["One by one"]
-ALONE = ONE_BY_ONE["ItemProcessor"]["States"]
-BY_PLACE = {"": TOGETHER, " alone": ALONE}
-TASKS = {name: state for name, state in (TOGETHER | ALONE).items() if state["Type"] == "Task"}
 
 
-@pytest.mark.parametrize("place", BY_PLACE)
-def test_every_kind_that_can_be_looked_at_has_a_branch(place: str) -> None:
+def test_every_kind_that_can_be_looked_at_has_a_branch() -> None:
     assert BRANCHES.keys() == {str(kind) for kind in Kind}
-    conditions = {rule["Condition"]: rule["Next"] for rule in BY_PLACE[place][f"Which kind{place}"]["Choices"]}
-    assert conditions == {
-        f"{{% $states.input.looks[0].kind = '{kind}' %}}": f"{state}{place}" for kind, state in BRANCHES.items()
-    }
+    conditions = {rule["Condition"]: rule["Next"] for rule in STATES["Which kind"]["Choices"]}
+    assert conditions == {f"{{% $states.input.looks[0].kind = '{kind}' %}}": state for kind, state in BRANCHES.items()}
 
 
-@pytest.mark.parametrize("place", BY_PLACE)
-def test_shadows_are_replicated_by_the_function_of_their_stream(place: str) -> None:
-    called = {kind: BY_PLACE[place][f"{state}{place}"]["Arguments"]["FunctionName"] for kind, state in BRANCHES.items()}
+def test_shadows_are_replicated_by_the_function_of_their_stream() -> None:
+    called = {kind: STATES[state]["Arguments"]["FunctionName"] for kind, state in BRANCHES.items()}
 
     assert called == {str(kind): "arn:shadows" if kind in SHADOW_KINDS else "arn:replicate" for kind in sorted(Kind)}
 
 
 def test_what_is_of_no_kind_is_recorded_as_failed() -> None:
-    assert TOGETHER["Which kind"]["Default"] == "Unknown kind"
-    assert TOGETHER["Unknown kind"]["Next"] == "One by one"
-    assert ALONE["Which kind alone"]["Default"] == "Unknown kind alone"
-    assert ALONE["Unknown kind alone"]["Next"] == "Record failure"
+    assert STATES["Which kind"]["Default"] == "Unknown kind"
+    assert STATES["Unknown kind"]["Next"] == "Record failure"
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_every_task_retries_what_a_repetition_may_mend_with_jitter(task: str) -> None:
-    retried = {name for retrier in TASKS[task]["Retry"] for name in retrier["ErrorEquals"]}
-
-    assert {kind.__name__ for kind in errors.RetryableError.__subclasses__()} <= retried
-    assert {"Lambda.TooManyRequestsException", "Lambda.Unknown", "Lambda.ServiceException"} <= retried
-    assert {retrier["JitterStrategy"] for retrier in TASKS[task]["Retry"]} == {"FULL"}
+@pytest.mark.parametrize("branch", BRANCHES.values())
+def test_a_worker_is_asked_once_and_told_whether_it_is_background_work(branch: str) -> None:
+    assert "Retry" not in STATES[branch]
+    assert STATES[branch]["Arguments"]["Payload"]["background"] == "{% $states.input.background = true %}"
+    assert STATES[branch]["End"] is True
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_no_task_retries_what_no_repetition_mends(task: str) -> None:
-    retried = {name for retrier in TASKS[task]["Retry"] for name in retrier["ErrorEquals"]}
+@pytest.mark.parametrize("branch", [*BRANCHES.values(), "Record failure"])
+def test_where_lambda_has_no_room_the_looks_come_later_and_are_not_taken_apart(branch: str) -> None:
+    no_room, _ = STATES[branch]["Catch"]
 
-    assert not retried & {kind.__name__ for kind in errors.TerminalError.__subclasses__()}
-    assert "States.ALL" not in retried
-
-
-@pytest.mark.parametrize("kind", BRANCHES.values())
-def test_when_the_function_fails_each_look_of_the_batch_is_taken_alone(kind: str) -> None:
-    (catcher,) = TOGETHER[kind]["Catch"]
-
-    assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "One by one")
-    assert catcher["Output"] == {"looks": "{% $states.input.looks %}"}
-    assert ONE_BY_ONE["Items"] == "{% $states.input.looks %}"
-    assert ONE_BY_ONE["ItemSelector"] == {"looks": ["{% $states.context.Map.Item.Value %}"]}
+    assert no_room["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+    assert STATES[no_room["Next"]] == {"Type": "Pass", "Output": {"busy": True}, "End": True}
 
 
-@pytest.mark.parametrize("kind", BRANCHES.values())
-def test_the_look_that_fails_alone_is_recorded_with_its_error(kind: str) -> None:
-    (catcher,) = ALONE[f"{kind} alone"]["Catch"]
+@pytest.mark.parametrize("branch", BRANCHES.values())
+def test_when_the_function_fails_its_looks_are_taken_alone_and_the_one_that_keeps_failing_is_recorded(
+    branch: str,
+) -> None:
+    _, failed = STATES[branch]["Catch"]
+    (last,) = STATES[failed["Next"]]["Choices"]
 
-    assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "Record failure")
-    assert catcher["Output"].keys() == {"looks", "error"}
-
-
-def test_a_failure_that_cannot_be_recorded_stops_no_other_resource_but_fails_the_execution() -> None:
-    (catcher,) = ALONE["Record failure"]["Catch"]
-
-    assert ALONE[catcher["Next"]] == {"Type": "Pass", "Output": {"outcome": "unrecorded"}, "End": True}
-    assert "'unrecorded' in $states.result.outcome" in ONE_BY_ONE["Output"]["outcome"]
-    assert DEFINITION["States"]["All recorded"]["Choices"] == [
-        {"Condition": "{% 'unrecorded' in $states.input.outcome %}", "Next": "Failure lost"}
-    ]
-    assert DEFINITION["States"]["Failure lost"]["Type"] == "Fail"
+    assert (failed["ErrorEquals"], failed["Output"].keys()) == (["States.ALL"], {"looks", "error"})
+    assert last["Condition"] == "{% $count($states.input.looks) = 1 and $states.input.looks[0].tries >= 3 %}"
+    assert last["Next"] == "Record failure"
+    assert STATES[STATES[failed["Next"]]["Default"]]["Output"]["failed"] is True
 
 
-@pytest.mark.parametrize("place", BY_PLACE)
-def test_what_is_not_settled_is_looked_at_again_after_a_pause_without_a_worker(place: str) -> None:
-    states = BY_PLACE[place]
+def test_recording_retries_what_a_repetition_may_mend_with_jitter() -> None:
+    (retrier,) = STATES["Record failure"]["Retry"]
 
-    assert states[f"Settled{place}"]["Choices"] == [
-        {"Condition": "{% $states.input.pause > 0 %}", "Next": f"Wait{place}"}
-    ]
-    assert states[f"Wait{place}"]["Type"] == "Wait"
-    assert states[f"Wait{place}"]["Output"] == {"looks": "{% $states.input.looks %}"}
-    assert states[f"Wait{place}"]["Next"] == f"Which kind{place}"
+    # NotReadyYet would be a ledger that is not there.
+    expected = {kind.__name__ for kind in errors.RetryableError.__subclasses__()} - {"NotReadyYet"}
+    assert expected <= set(retrier["ErrorEquals"])
+    assert not {kind.__name__ for kind in errors.TerminalError.__subclasses__()} & set(retrier["ErrorEquals"])
+    assert retrier["JitterStrategy"] == "FULL"
 
 
-def test_batches_are_looked_at_side_by_side() -> None:
-    assert MAP["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
-    assert MAP["MaxConcurrency"] == 40
+def test_a_failure_that_cannot_be_recorded_fails_the_execution() -> None:
+    _, lost = STATES["Record failure"]["Catch"]
+
+    assert STATES[lost["Next"]]["Type"] == "Fail"
 
 
-def test_no_two_states_have_one_name() -> None:
-    # https://states-language.net/#states: unique within the whole state machine.
-    names = [*DEFINITION["States"], *TOGETHER, *ALONE]
-
-    assert len(names) == len(set(names))
+def test_nothing_in_it_waits() -> None:
+    assert {state["Type"] for state in STATES.values()} == {"Choice", "Task", "Pass", "Fail"}
 
 
-@pytest.mark.parametrize(
-    "states", [DEFINITION["States"], TOGETHER, ALONE], ids=["execution", "batch", "one look of a failed batch"]
-)
-def test_every_state_is_reached_and_leads_to_one_that_exists(states: dict[str, dict[str, Any]]) -> None:
-    first = next(iter(states))
-    led_to = {first} | {name for state in states.values() for name in _next(state)}
+def test_what_times_out_is_recorded_before_the_execution_is_ended(stacks: dict[str, Stack]) -> None:
+    functions = {
+        "arn:replicate": "ReplicateResourceFunction",
+        "arn:shadows": "ReplicateShadowsFunction",
+        "arn:record": "RecordFailureFunction",
+    }
 
-    assert led_to == states.keys()
+    def longest(name: str) -> float:
+        """Return the most seconds that a task takes, each of its attempts to its function's time-out."""
+        state = STATES[name]
+        timeout = stacks["secondary"].properties(functions[state["Arguments"]["FunctionName"]])["Timeout"]
+        retries = state.get("Retry", ())
+        return float(
+            timeout * (1 + sum(one["MaxAttempts"] for one in retries))
+            + sum(one["MaxAttempts"] * one["MaxDelaySeconds"] for one in retries if one["MaxAttempts"] > 1)
+            + sum(one["IntervalSeconds"] for one in retries)
+        )
+
+    for branch in BRANCHES.values():
+        assert longest(branch) + longest("Record failure") < DEFINITION["TimeoutSeconds"]
+
+
+def test_whoever_runs_it_waits_for_its_end_and_the_message_is_hidden_until_then(stacks: dict[str, Stack]) -> None:
+    secondary = stacks["secondary"]
+    runner = secondary.properties("RunWorkflowFunction")["Timeout"]
+
+    assert workflow.LONGEST_RUN == DEFINITION["TimeoutSeconds"] < runner
+    for queue in ("LookQueue", "BackgroundQueue"):
+        assert secondary.properties(queue)["VisibilityTimeout"] > runner == look_queues.RUNNER_SECONDS
+
+
+def test_every_state_is_reached_and_leads_to_one_that_exists() -> None:
+    led_to = {DEFINITION["StartAt"]} | {name for state in STATES.values() for name in _next(state)}
+
+    assert led_to == STATES.keys()
 
 
 def _next(state: dict[str, Any]) -> set[str]:

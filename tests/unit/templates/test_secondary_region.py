@@ -4,13 +4,13 @@ import re
 import pytest
 
 import generate
-from iot_dr.services.settling import PAUSES
+from iot_dr.runtime import budgets
+from iot_dr.services.settling import PAUSES, Settling
+from templates.look_queues import BACKGROUND_WORKERS
 from tests.unit.templates.resolving import PARAMETERS, PRIMARY
 from tests.unit.templates.stacks import Stack
 
 COST = (generate.ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
-EXPRESS_SECONDS = 300
-SECONDS_FOR_RETRIES = 60
 
 
 @pytest.fixture(name="secondary")
@@ -58,7 +58,43 @@ def test_the_triggers_role_has_what_its_mapping_needs(secondary: Stack) -> None:
     assert resources_of["dynamodb:ListStreams"] == ["*"]
     assert resources_of["s3:PutObject"] == [f"{bucket}/aws/lambda/*", f"{bucket}/unreadable/*"]
     assert resources_of["s3:ListBucket"] == [bucket]
-    assert resources_of["states:StartExecution"] == [secondary.resolve.arn("ReplicationStateMachine")]
+    assert resources_of["sqs:SendMessage"] == [secondary.resolve.arn("LookQueue")]
+
+
+def test_the_mappings_bound_how_many_workers_there_are(secondary: Stack) -> None:
+    mappings = {title: secondary.properties(title) for title in ("LookMapping", "BackgroundMapping")}
+
+    assert {mapping["BatchSize"] for mapping in mappings.values()} == {5}
+    assert {mapping["FunctionName"] for mapping in mappings.values()} == {secondary.resolve.name("RunWorkflowFunction")}
+    at_once = {title: mapping["ScalingConfig"]["MaximumConcurrency"] for title, mapping in mappings.items()}
+    default = secondary.template["Parameters"]["WorkersAtOnce"]["Default"]
+    assert at_once == {"LookMapping": default, "BackgroundMapping": BACKGROUND_WORKERS}
+    raw = secondary.template["Resources"]["LookMapping"]["Properties"]["ScalingConfig"]
+    assert raw == {"MaximumConcurrency": {"Ref": "WorkersAtOnce"}}
+    assert budgets.BACKGROUND_WORKERS == BACKGROUND_WORKERS
+
+
+def test_no_number_of_tries_takes_a_message_out_of_the_queues_of_looks(secondary: Stack) -> None:
+    for queue in ("LookQueue", "BackgroundQueue"):
+        properties = secondary.properties(queue)
+        assert "RedrivePolicy" not in properties
+        assert properties["MessageRetentionPeriod"] == 14 * 24 * 3600
+        assert properties["SqsManagedSseEnabled"] is True
+
+
+def test_the_runner_may_do_what_its_mappings_and_its_work_need(secondary: Stack) -> None:
+    resources_of = {
+        action: set(statement["Resource"])
+        for statement in secondary.statements("RunWorkflowRole")
+        for action in statement["Action"]
+    }
+    looks, background = secondary.resolve.arn("LookQueue"), secondary.resolve.arn("BackgroundQueue")
+
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
+        assert resources_of[action] == {looks, background}
+    assert resources_of["sqs:SendMessage"] == {looks, background, secondary.resolve.arn("LookDeadLetterQueue")}
+    assert resources_of["states:StartSyncExecution"] == {secondary.resolve.arn("ReplicationStateMachine")}
+    assert resources_of["dynamodb:UpdateItem"] == {secondary.resolve.arn("LedgerTable")}
 
 
 def test_the_state_machine_may_call_exactly_the_functions_of_its_tasks(secondary: Stack) -> None:
@@ -106,10 +142,10 @@ def test_each_schedule_names_its_task(schedule: str, task: str, secondary: Stack
     assert json.loads(secondary.properties(schedule)["Target"]["Input"]) == {"task": task}
 
 
-def test_the_longest_wait_for_a_device_fits_into_an_express_execution(secondary: Stack) -> None:
+def test_the_longest_wait_for_a_device_ends_before_its_looks_do(secondary: Stack) -> None:
     longest = secondary.template["Parameters"]["IncompleteSeconds"]["MaxValue"]
 
-    assert longest + max(PAUSES) < EXPRESS_SECONDS - SECONDS_FOR_RETRIES
+    assert longest + max(PAUSES) < Settling.longest
 
 
 def test_the_ledger_is_keyed_by_resource_and_its_index_is_by_state(secondary: Stack) -> None:
@@ -162,7 +198,7 @@ def test_the_registrars_role_has_what_its_mapping_needs(secondary: Stack) -> Non
 
     for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
         assert resources_of[action] == [secondary.resolve.arn("JitrQueue")]
-    assert resources_of["states:StartExecution"] == [secondary.resolve.arn("ReplicationStateMachine")]
+    assert resources_of["sqs:SendMessage"] == [secondary.resolve.arn("LookQueue")]
 
 
 def test_the_rule_of_registrations_may_queue_and_nothing_else(secondary: Stack) -> None:
@@ -200,6 +236,7 @@ def test_what_piles_up_fails_or_is_dropped_rings_an_alarm(secondary: Stack) -> N
     watched = {secondary.properties(alarm)["MetricName"] for alarm in secondary.of_type("AWS::CloudWatch::Alarm")}
 
     assert watched == {
+        "ApproximateAgeOfOldestMessage",
         "ApproximateNumberOfMessagesVisible",
         "IteratorAge",
         "OnFailureDestinationDeliveredEventCount",

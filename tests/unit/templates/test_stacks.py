@@ -25,7 +25,15 @@ STATEFUL = {
         "ShadowRuleErrorQueue",
         "WorkBucket",
     },
-    "secondary": {"JitrDeadLetterQueue", "JitrQueue", "LedgerTable", "WorkBucket"},
+    "secondary": {
+        "BackgroundQueue",
+        "JitrDeadLetterQueue",
+        "JitrQueue",
+        "LedgerTable",
+        "LookDeadLetterQueue",
+        "LookQueue",
+        "WorkBucket",
+    },
     "health checker": {"PathSecret", "ProbeSecret"},
 }
 """Logical IDs are an interface: another name is another resource, and what the old one held is lost."""
@@ -39,6 +47,7 @@ FUNCTIONS = {
         "register_device",
         "replicate_resource",
         "replicate_shadows",
+        "run_workflow",
         "start_replication",
         "sweep_registry",
     },

@@ -37,7 +37,7 @@ class World:
             raise LaunchFailed("first to fail was WorkBucket")
         return {
             "LedgerTableName": "ledger-1",
-            "ReplicationStateMachineArn": "arn:s",
+            "LookQueueUrl": "https://q/looks",
             "RuleErrorQueueUrl": "q",
             "ShadowRuleErrorQueueUrl": "q",
         }

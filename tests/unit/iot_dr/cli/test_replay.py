@@ -21,7 +21,7 @@ TOOLSRC = {
     "SHADOW_RULE_ERROR_QUEUE_URL": "https://shadow-queue",
     "SECONDARY_REGION": "us-west-2",
     "SECONDARY_BUCKET": "iot-dr-secondary-1",
-    "STATE_MACHINE_ARN": "arn:aws:states:us-west-2:123456789012:stateMachine:s",
+    "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/looks",
 }
 GOOD = Letter(Source.RULE_ERRORS, "m-1", "thing#pump-17", "CREATED", "throttled")
 BAD = Letter(
@@ -88,7 +88,7 @@ def test_every_place_is_read_where_the_environment_says_and_nothing_is_changed(a
     assert asked == [
         (RuleErrorsEnvironment("us-east-1", "events", "https://queue"), False),
         (ShadowRuleErrorsEnvironment("us-east-1", "shadow-events", "https://shadow-queue"), False),
-        (StreamRecordsEnvironment("us-west-2", "iot-dr-secondary-1", TOOLSRC["STATE_MACHINE_ARN"]), False),
+        (StreamRecordsEnvironment("us-west-2", "iot-dr-secondary-1", TOOLSRC["LOOK_QUEUE_URL"]), False),
     ]
 
 

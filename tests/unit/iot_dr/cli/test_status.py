@@ -48,6 +48,7 @@ def overview(backlog: Backlog = NOTHING, **parts: Any) -> Overview:
         stacks=(LaunchedStack("us-west-2", "IoTDRSecondary1", "CREATE_COMPLETE", {"SolutionVersion": "v1.0.0"}),),
         lags=(Lag("thing", 3, 412.0, 600.0, 700.0, 90, 1200.0, 1500.0),),
         streams=(StreamAge("StartReplicationFunction", 250.0), StreamAge("ReplicateShadowsFunction", None)),
+        looks={"LookQueue": 0, "BackgroundQueue": 1200},
         queues={"RuleErrorQueue": 0},
         drift=Drift(NOW - 5 * MINUTE, 0),
     )
@@ -211,6 +212,7 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
     assert (lines["Serving"], lines["Replication"]) == ("automatic", "active")
     assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
     assert lines["Streams"] == "StartReplicationFunction 0.250 s behind"
+    assert lines["Looks waiting"] == "LookQueue 0, BackgroundQueue 1,200"
     assert lines["Dead letters"] == "RuleErrorQueue 2"
     assert lines["Last verify"] == "5 min ago: 1,200 differ"
     assert [line.split() for line in result.stdout.splitlines() if line.startswith("thing ")] == [
@@ -220,12 +222,14 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
 
 
 def test_a_part_that_cannot_be_told_says_why_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    unread = dict.fromkeys(("control", "stacks", "lags", "streams", "queues", "drift"), Unread("you lack a right"))
+    unread = dict.fromkeys(
+        ("control", "stacks", "lags", "streams", "looks", "queues", "drift"), Unread("you lack a right")
+    )
 
     result = run(monkeypatch, overview(**unread))
 
     assert result.exit_code == 0
-    assert result.stdout.count("cannot tell: you lack a right") == 6
+    assert result.stdout.count("cannot tell: you lack a right") == 7
     assert "Nothing waits." in result.stdout
 
 
@@ -253,6 +257,7 @@ def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer["lag_ms"][0]["median"] == 412.0
     assert answer["streams"][1] == {"function": "ReplicateShadowsFunction", "milliseconds": None}
     assert answer["dead_letters"] == {"unread": "no right"}
+    assert answer["looks_waiting"] == {"LookQueue": 0, "BackgroundQueue": 1200}
     assert answer["last_verify"] == {"at": "2025-11-24T15:55:00.000Z", "differing": 0}
 
 

@@ -22,6 +22,8 @@ def launched(stack: Stack, region: str) -> LaunchedStack:
     outputs = {
         "LedgerTableName": "ledger",
         "ReplicationStateMachineArn": "machine",
+        "LookQueueUrl": "https://q/1/looks",
+        "BackgroundQueueUrl": "https://q/1/background",
         "RuleErrorQueueUrl": "https://q/1/e",
     }
     return LaunchedStack(region, "stack", "CREATE_COMPLETE", outputs, {}, resources)
@@ -53,6 +55,7 @@ def test_the_roles_that_replicate_and_that_store_events_are_asked_about(stacks: 
         "ReplicateShadowsRole",
         "SweepRegistryRole",
         "StartReplicationRole",
+        "RunWorkflowRole",
         "RecordFailureRole",
     }
 

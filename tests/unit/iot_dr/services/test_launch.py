@@ -14,7 +14,7 @@ ORDER = Launch(RegionPair("us-east-1", "us-west-2"), "20261124120000", "5f0c2a")
 STREAMS = "arn:aws:dynamodb:us-west-2:111122223333:table"
 OUTPUTS = {
     "LedgerTableName": "ledger-1",
-    "ReplicationStateMachineArn": "arn:aws:states:us-west-2:111122223333:s",
+    "LookQueueUrl": "https://q/looks",
     "RuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/errors",
     "ShadowRuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/shadow-errors",
 }

@@ -19,7 +19,12 @@ STACK = LaunchedStack(
     "us-west-2",
     "IoTDRSecondary1",
     "CREATE_COMPLETE",
-    outputs={"JitrDeadLetterQueueUrl": "jitr", "LedgerTableName": "ledger"},
+    outputs={
+        "JitrDeadLetterQueueUrl": "jitr",
+        "LookQueueUrl": "looks",
+        "BackgroundQueueUrl": "background",
+        "LedgerTableName": "ledger",
+    },
     resources=(
         StackResource("StartReplicationFunction", "AWS::Lambda::Function", "start-1"),
         StackResource("SweepRegistryFunction", "AWS::Lambda::Function", "sweep-1"),
@@ -74,7 +79,9 @@ WELL = Sources(
     control=Control,
     stacks=lambda: (STACK,),
     metrics=Metrics(),
-    waiting=lambda region, url: {("us-west-2", "jitr"): 4}[region, url],
+    waiting=lambda region, url: {("us-west-2", "jitr"): 4, ("us-west-2", "looks"): 7, ("us-west-2", "background"): 8}[
+        region, url
+    ],
 )
 
 
@@ -86,6 +93,7 @@ def test_every_part_is_told() -> None:
     assert found.stacks == (STACK,)
     assert found.lags == (LAG,)
     assert found.streams == (StreamAge("StartReplicationFunction", 5.0),)
+    assert found.looks == {"LookQueue": 7, "BackgroundQueue": 8}
     assert found.queues == {"JitrDeadLetterQueue": 4}
     assert found.drift == Drift(1, 0)
 
@@ -96,14 +104,14 @@ def test_every_part_is_told() -> None:
         ({"control": failing(AccessDenied("no right"))}, {"control"}),
         ({"metrics": Metrics(AccessDenied("no right"))}, {"lags", "streams"}),
         ({"drift": failing(ConfigurationError("no right"))}, {"drift"}),
-        ({"waiting": failing(AccessDenied("no right"))}, {"queues"}),
-        ({"stacks": failing(AccessDenied("no right"))}, {"stacks", "queues"}),
+        ({"waiting": failing(AccessDenied("no right"))}, {"looks", "queues"}),
+        ({"stacks": failing(AccessDenied("no right"))}, {"stacks", "looks", "queues"}),
     ],
 )
 def test_a_part_that_cannot_be_read_says_why_and_spoils_no_other(changed: dict[str, Any], unread: set[str]) -> None:
     found = overview(replace(WELL, **changed), FakeClock())
 
-    parts = ("control", "stacks", "lags", "streams", "queues", "drift")
+    parts = ("control", "stacks", "lags", "streams", "looks", "queues", "drift")
     assert {part for part in parts if getattr(found, part) == Unread("no right")} == unread
 
 

@@ -175,3 +175,23 @@ def test_the_budget_that_callers_wait_for_is_what_limits_them() -> None:
     assert most_waited_for(before, after) == after[1]
     assert most_waited_for(after, after) is None
     assert most_waited_for((), ()) is None
+
+
+def test_no_refusal_brings_a_rate_below_its_least_share() -> None:
+    budget = Budget(10.0, 0.0, least=0.25)
+
+    for number in range(50):
+        budget.refuse(number, float(number))
+
+    assert budget.rate == 2.5
+
+
+def test_what_was_not_used_in_a_pause_may_be_made_up_for_as_far_as_is_said() -> None:
+    budget = Budget(1.0, 0.0, catch_up=4.0)
+
+    at_once = 0
+    while budget.pause(100.0) == 0:
+        budget.take(100.0, 100.0)
+        at_once += 1
+
+    assert at_once == 5

@@ -25,18 +25,28 @@ CONNECTIONS = 16
 """Threads that share a client, at most."""
 
 
-def config(connections: int = CONNECTIONS) -> Config:
+def config(connections: int = CONNECTIONS, read_timeout: int = READ_TIMEOUT, attempts: int = MAX_ATTEMPTS) -> Config:
     """Return the configuration for a client that `connections` threads share."""
     return Config(
-        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
+        read_timeout=read_timeout,
         max_pool_connections=connections,
     )
 
 
-def client(service: str, region: str | None = None, *, session: Any = None, connections: int = CONNECTIONS) -> Any:
+def client(  # noqa: PLR0913  # what a client can differ by
+    service: str,
+    region: str | None = None,
+    *,
+    session: Any = None,
+    connections: int = CONNECTIONS,
+    read_timeout: int = READ_TIMEOUT,
+    attempts: int = MAX_ATTEMPTS,
+) -> Any:
     """Return a client for a service in a Region (the environment's own if none is given).
+
+    `read_timeout` is how many seconds one attempt waits for its answer.
 
     `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
 
@@ -47,7 +57,7 @@ def client(service: str, region: str | None = None, *, session: Any = None, conn
     with converted():
         chosen = session or boto3.session.Session()
         try:
-            return chosen.client(service, region_name=region, config=config(connections))
+            return chosen.client(service, region_name=region, config=config(connections, read_timeout, attempts))
         except ValueError as error:
             # The SDK's only word on an address that is none, with `AWS_ENDPOINT_URL` the only place to give one.
             if isinstance(error, BotoCoreError):

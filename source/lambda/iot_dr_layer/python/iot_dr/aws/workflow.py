@@ -1,71 +1,55 @@
-"""Starts executions of the replication state machine."""
+"""Runs the replication state machine, and waits for its end."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from typing import Any
 
-from iot_dr.aws.errors import call
-from iot_dr.model.keys import Kind
-from iot_dr.model.looks import LOOKS_PER_BATCH, Look
+from botocore.exceptions import ClientError
 
-REQUIRED_ACTIONS = frozenset({"states:StartExecution"})
-"""What the trigger and the schedule need on the state machine."""
+from iot_dr.aws.errors import code_of, converted
+from iot_dr.errors import RegionUnavailable, Throttled
+from iot_dr.model.look_messages import LookMessage, Run
+from iot_dr.model.looks import Look
 
-BATCHES_PER_EXECUTION = 40
-"""What an inline Map runs at once: none of an execution's batches waits for another's pauses, which would add up to
-more than an Express execution's five minutes."""
+REQUIRED_ACTIONS = frozenset({"states:StartSyncExecution"})
+"""What the function that runs the workflow needs on the state machine."""
 
-INPUT_BYTES = 200_000
-"""Step Functions takes 256 KiB. https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+LONGEST_RUN = 90
+"""Seconds after which the state machine ends an execution; a test holds it to the definition."""
+
+_BUSY = frozenset({"ExecutionLimitExceeded", "StateMachineExecutionLimitExceeded"})
+"""https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html"""
 
 
 class StepFunctionsWorkflow:
-    """`ports.Workflow` over a `stepfunctions` client."""
+    """`ports.ReplicationRun` over a `stepfunctions` client, which must wait for an answer longer than a run takes."""
 
     def __init__(self, client: Any, state_machine_arn: str) -> None:
         self._client = client
         self._arn = state_machine_arn
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:  # noqa: ARG002  # the port's
-        """Start as few executions as take these looks."""
-        for chunk in executions(looks):
-            # Without a name of ours: the schedule asks for the same looks again, and each time they are to be taken.
-            call(self._client.start_execution, stateMachineArn=self._arn, input=json.dumps({"batches": chunk}))
+    def run(self, message: LookMessage) -> Run:
+        """Run it once.
 
-
-def executions(looks: Sequence[Look]) -> Iterator[list[dict[str, Any]]]:
-    """Group looks into executions' inputs of bounded number and size, each of batches `{"looks": [...]}` of one kind.
-
-    A look that is too big by itself goes without what its event carried, which the primary can tell again.
-    """
-    execution: list[dict[str, Any]] = []
-    size = 0
-    for batch in _batches(looks):
-        if execution and (len(execution) == BATCHES_PER_EXECUTION or size + _size(batch) > INPUT_BYTES):
-            yield execution
-            execution, size = [], 0
-        execution.append({"looks": batch})
-        size += _size(batch)
-    if execution:
-        yield execution
-
-
-def _batches(looks: Sequence[Look]) -> Iterator[list[dict[str, Any]]]:
-    """Group looks by kind, in the form in which the workflow carries them."""
-    batches: dict[Kind, list[dict[str, Any]]] = {}
-    for look in looks:
-        value = look.to_json()
-        if _size(value) > INPUT_BYTES:
-            value["carried"] = None
-        batch = batches.setdefault(look.key.kind, [])
-        if len(batch) == LOOKS_PER_BATCH or (batch and _size(batch) + _size(value) > INPUT_BYTES):
-            yield batch
-            batch = batches[look.key.kind] = []
-        batch.append(value)
-    yield from batches.values()
-
-
-def _size(value: Any) -> int:
-    return len(json.dumps(value))
+        Raises:
+            Throttled: AWS admits no more executions at this time.
+            RegionUnavailable: it failed or was ended, so its looks are to be taken again.
+        """
+        given = {"looks": [look.to_json() for look in message.looks], "background": message.background}
+        with converted():
+            try:
+                answer = self._client.start_sync_execution(stateMachineArn=self._arn, input=json.dumps(given))
+            except ClientError as error:
+                if code_of(error) in _BUSY:
+                    raise Throttled(str(error)) from error
+                raise
+        if answer["status"] != "SUCCEEDED":
+            raise RegionUnavailable(f"the execution {answer['status']}: {answer.get('error', 'it took too long')}")
+        ended = json.loads(answer["output"])
+        return Run(
+            tuple(Look.from_json(look) for look in ended.get("looks", ())),
+            busy=bool(ended.get("busy", False)),
+            failed=bool(ended.get("failed", False)),
+            error=str(ended.get("error", "")),
+        )

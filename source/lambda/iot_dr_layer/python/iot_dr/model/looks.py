@@ -53,6 +53,7 @@ class Look:
         due: when it is to be taken, epoch milliseconds; 0 at once.
         tries: how often in a row it met a fault that a repetition may mend.
         carried: the thing as the newest event had it, for the time when the primary cannot be asked.
+        can_wait: it confirms what is known to be complete, so others go first while they wait.
     """
 
     key: Key
@@ -66,6 +67,7 @@ class Look:
     carried: Thing | None = None
     due: int = 0
     tries: int = 0
+    can_wait: bool = False
 
     @property
     def whole(self) -> bool:
@@ -87,6 +89,7 @@ class Look:
             "fingerprint": self.fingerprint,
             "due": self.due,
             "tries": self.tries,
+            "can_wait": self.can_wait,
             "carried": None if self.carried is None else _thing_to_json(self.carried),
         }
 
@@ -113,6 +116,7 @@ class Look:
             carried=None if carried is None else _thing_from_json(name, carried),
             due=int(value.get("due", 0)),
             tries=int(value.get("tries", 0)),
+            can_wait=bool(value.get("can_wait", False)),
         )
 
 

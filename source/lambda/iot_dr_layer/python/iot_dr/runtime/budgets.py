@@ -1,6 +1,6 @@
-"""How fast a command may call a Region: by the account's own quotas, or AWS's defaults where they cannot be read.
+"""How fast a Region may be called: by the account's own quotas, or AWS's defaults where they cannot be read.
 
-Of the one quota that devices use too it takes a part.
+Of the one quota that devices use too a command takes a part, and background work takes a part of each.
 """
 
 from __future__ import annotations
@@ -8,11 +8,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from iot_dr.aws.quotas import SHADOWS, ApiQuotas
+from iot_dr.aws.quotas import DEFAULTS, SHADOWS, ApiQuotas
 from iot_dr.services.pacing import Budgets
 
 SHARE_OF_SHADOWS = 0.5
 """Of the quota of shadow calls, at most: it is the one that the devices' own updates count against."""
+
+SHARE_OF_BACKGROUND = 0.5
+"""Of every quota, what background work takes at most in each Region; the rest is the customer's and the events'."""
+
+BACKGROUND_WORKERS = 2
+"""How many workers of background work there are at most; a test holds it to the template. They share the share."""
+
+
+LEAST_OF_EVENTS = 0.05
+"""Of every default quota, what one worker for events keeps however often it is refused: ten looks then take a third of
+its time. With more than twenty workers some calls are refused, and their looks come later."""
+
+
+CATCH_UP_OF_EVENTS = 4.0
+"""Seconds; a worker that ends a batch leaves its share of the first calls unused for about so long."""
+
+
+def event_budgets() -> Budgets:
+    """Return the budgets of one worker for events in one Region, which adapt to what others leave.
+
+    They begin at AWS's defaults: a worker that starts has no time to ask for the account's own.
+    """
+    return Budgets(DEFAULTS, least=LEAST_OF_EVENTS, catch_up=CATCH_UP_OF_EVENTS)
+
+
+def background_budgets(client_of: Callable[..., Any], region: str, workers: int = 1) -> Budgets:
+    """Return the budgets of background work in a Region, for one of so many workers."""
+    quotas, _ = ApiQuotas(client_of("service-quotas", region)).read_or_defaults()
+    most = {operation: quota.applied * SHARE_OF_BACKGROUND / workers for operation, quota in quotas.items()}
+    return Budgets(most, most=most)
 
 
 def budgets_of(client_of: Callable[..., Any], region: str) -> Budgets:

@@ -19,12 +19,12 @@ from typing import TypeVar
 from iot_dr.aws import clients
 from iot_dr.aws.caller import caller
 from iot_dr.aws.launched_stacks import LaunchedStacks
+from iot_dr.aws.look_queues import SqsLookQueues
 from iot_dr.aws.mqtt import IotMqttProbe
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
 from iot_dr.aws.shadows import IotDataShadows
-from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.checks import Check
 from iot_dr.model.launches import Launch
@@ -49,13 +49,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ProvingEnvironment:
-    """The variables of `toolsrc` that name a launch, its workflow, and where devices connect."""
+    """The variables of `toolsrc` that name a launch, its queue of looks, and where devices connect."""
 
     primary_region: str
     secondary_region: str
     stack_postfix: str
     uuid: str
-    state_machine_arn: str
+    look_queue_url: str
     iot_endpoint_primary: str
     iot_endpoint_secondary: str
 
@@ -133,7 +133,7 @@ def prove(
         regions=regions,
         primary=primary,
         secondary=place(regions.secondary, environment.iot_endpoint_secondary),
-        workflow=StepFunctionsWorkflow(client_of("stepfunctions", regions.secondary), environment.state_machine_arn),
+        workflow=SqsLookQueues(client_of("sqs", regions.secondary), environment.look_queue_url),
         rounds=rounds,
         seconds=order.seconds,
         new_nonce=partial(secrets.token_hex, 16),

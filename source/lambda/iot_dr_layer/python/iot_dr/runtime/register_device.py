@@ -1,4 +1,4 @@
-"""Wires the registrar: a batch of the queue of just-in-time registrations in, workflow executions out."""
+"""Wires the registrar: a batch of the queue of just-in-time registrations in, looks out, to their queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from iot_dr.aws.clients import client
-from iot_dr.aws.workflow import StepFunctionsWorkflow
+from iot_dr.aws.look_queues import SqsLookQueues
 from iot_dr.errors import EventError
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.runtime.environment import read
@@ -22,13 +22,13 @@ from iot_dr.services.register_device import Registration, read_registration, reg
 class RegistrarEnvironment:
     """Variables of the registrar."""
 
-    state_machine_arn: str
+    look_queue_url: str
 
 
 def register_device_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the registrar: a batch of the queue in, the IDs of unreadable messages out."""
     environment = read(RegistrarEnvironment, environ)
-    workflow = StepFunctionsWorkflow(client("stepfunctions"), environment.state_machine_arn)
+    workflow = SqsLookQueues(client("sqs"), environment.look_queue_url)
     log = logger()
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def register_device_handler(environ: Mapping[str, str] = os.environ) -> Callable
             processed = processor.process()
         registrations = [result for status, result, _ in processed if status == "success"]
         looks = register_devices(registrations, workflow)
-        log.info("replication started", extra={"messages": len(processed), "looks": [str(look.key) for look in looks]})
+        log.info("looks queued", extra={"messages": len(processed), "looks": [str(look.key) for look in looks]})
         answer: dict[str, Any] = dict(processor.response())
         return answer
 

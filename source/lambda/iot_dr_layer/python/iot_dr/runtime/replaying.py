@@ -1,4 +1,4 @@
-"""Wires the replay: error queues and tables of the primary Region, bucket and workflow of the secondary."""
+"""Wires the replay: error queues and tables of the primary Region, bucket and queue of looks of the secondary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iot_dr.aws.clients import client, session
 from iot_dr.aws.error_queue import ErrorQueue
 from iot_dr.aws.event_table import DynamoDbEventTable
 from iot_dr.aws.failed_records import FailedRecords
-from iot_dr.aws.workflow import StepFunctionsWorkflow
+from iot_dr.aws.look_queues import SqsLookQueues
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.model.dead_letters import Source
 from iot_dr.runtime.clock import now
@@ -42,11 +42,11 @@ class ShadowRuleErrorsEnvironment:
 
 @dataclass(frozen=True)
 class StreamRecordsEnvironment:
-    """The variables of `toolsrc` that tell where stream records are kept and which workflow they are for."""
+    """The variables of `toolsrc` that tell where stream records are kept and where looks are asked for."""
 
     secondary_region: str
     secondary_bucket: str
-    state_machine_arn: str
+    look_queue_url: str
 
 
 def replay_rule_errors(
@@ -103,8 +103,6 @@ def replay_stream_records(
     """Replay what the functions of the streams could not handle."""
     region, credentials = environment.secondary_region, session(profile)
     records = FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
-    workflow = StepFunctionsWorkflow(
-        client("stepfunctions", region, session=credentials), environment.state_machine_arn
-    )
+    workflow = SqsLookQueues(client("sqs", region, session=credentials), environment.look_queue_url)
     with ThreadPoolExecutor(THREADS) as executor:
         return Replay(apply, progress, on(executor)).stream_records(records, workflow)

@@ -1,7 +1,8 @@
-"""Wires the worker that the workflow asks to look at one resource."""
+"""Wires the worker that the workflow asks to look at resources."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry_reader import IotRegistryReader
 from iot_dr.aws.registry_writer import IotRegistryWriter
 from iot_dr.aws.request_ids import note_requests_of, noting_requests
@@ -18,6 +20,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.ports import Ledger
+from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.concurrency import on
@@ -28,6 +31,9 @@ from iot_dr.services.take_looks import take_looks
 
 THREADS = 16
 """Calls that run at the same time, over all looks of a batch."""
+
+READ_TIMEOUT = 5
+"""Seconds; a call that is repeated as often as it may leaves the worker time to apply what an event carried."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +52,29 @@ class WorkerEnvironment:
 def replicate_resource_handler(
     environ: Mapping[str, str] = os.environ,
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the worker: `{"looks": [look, ...]}` in; the looks to come, and the seconds until then, out."""
+    """Return the worker: `{"looks": [look, ...]}` in; the looks to come, and the seconds until the first, out.
+
+    With `"background": true` its calls of AWS IoT keep to a part of the quotas, for others come first.
+    """
     environment = read(WorkerEnvironment, environ)
     ledger = DynamoDbLedger(client("dynamodb"), environment.ledger_table)
-    replication = _replication(environment, ledger)
+    for_events = _replication(environment, ledger, lambda region: paced(_client(region), event_budgets()))
+    # Made when it is first asked for: most workers are never asked for background work.
+    in_background = functools.cache(lambda: _replication(environment, ledger, _slow_client))
     # Not the pool of the calls: a look waits for its calls, and a pool full of those that wait would never go on.
     together = on(ThreadPoolExecutor(LOOKS_PER_BATCH))
     log, metrics = logger(), ReplicationMetrics()
 
-    def replicate(look: Look, beside: int) -> Replicated:
-        with noting_requests() as requests:
-            result = replication.replicate(look, beside)
-        log.info("looked at", extra=_facts(result) | {"requests": requests})
-        return result
-
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         looks = [Look.from_json(value) for value in event["looks"]]
+        replication = in_background() if event.get("background") else for_events
+
+        def replicate(look: Look, beside: int) -> Replicated:
+            with noting_requests() as requests:
+                result = replication.replicate(look, beside)
+            log.info("looked at", extra=_facts(result) | {"requests": requests})
+            return result
+
         taken = take_looks(looks, replicate, ledger=ledger, clock=now, together=together)
         for result in taken.looked:
             metrics.outcome(result.outcome.key.kind, result.outcome.state, result.outcome.lag)
@@ -85,11 +98,21 @@ def _facts(result: Replicated) -> dict[str, Any]:
     }
 
 
-def _replication(environment: WorkerEnvironment, ledger: Ledger) -> Replication:
+def _client(region: str) -> Any:
+    """Return a client of a Region's registry whose calls, each with its repetitions, end well before the worker."""
+    return client("iot", region, read_timeout=READ_TIMEOUT)
+
+
+def _slow_client(region: str) -> Any:
+    """Return the same at the pace of background work."""
+    return paced(_client(region), background_budgets(client, region, BACKGROUND_WORKERS))
+
+
+def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Callable[[str], Any]) -> Replication:
     account = environment.account_id
     regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
-    secondary_client = note_requests_of(client("iot", regions.secondary))
-    primary = IotRegistryReader(client("iot", regions.primary), regions.primary, account)
+    secondary_client = note_requests_of(client_of(regions.secondary))
+    primary = IotRegistryReader(client_of(regions.primary), regions.primary, account)
     secondary = IotRegistryReader(secondary_client, regions.secondary, account)
     together = on(ThreadPoolExecutor(THREADS))
     return Replication(

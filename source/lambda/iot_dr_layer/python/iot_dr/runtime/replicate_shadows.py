@@ -5,6 +5,7 @@ Of each invocation one line says where it brought how many shadows. One that wai
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from iot_dr.aws.clients import CONNECTIONS, client
 from iot_dr.aws.control import DynamoDbControl
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.pacing import paced
 from iot_dr.aws.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.shadows import IotDataShadows
 from iot_dr.errors import RegionUnavailable
@@ -25,6 +27,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import ShadowSelection, decode_shadow_event
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.runtime.stream_batches import StreamReader
@@ -54,22 +57,25 @@ def replicate_shadows_handler(
     """Return the function.
 
     A batch of the shadows' stream in, the sequence numbers of records to hand in again out; or `{"looks": [look, ...]}`
-    in, and `{"looks": [], "pause": 0}` out, for what is to come again is in the ledger.
+    in, and `{"looks": [], "pause": 0}` out, for what is to come again is in the ledger. With `"background": true` its
+    calls keep to a part of the quota.
     """
     environment = read(ShadowsEnvironment, environ)
-    replication = _replication(environment)
+    for_events = _replication(environment, _client)
+    in_background = functools.cache(lambda: _replication(environment, _slow_client))
     log, metrics = logger(), ReplicationMetrics()
     reader = StreamReader(decode_shadow_event, environment.work_bucket, log, metrics)
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         if "looks" in event:
+            replication = in_background() if event.get("background") else for_events
             applied = replication.look(Look.from_json(value).key for value in event["looks"])
             _tell(applied, len(event["looks"]), log, metrics)
             if applied.unrecorded:
                 raise RegionUnavailable(f"the ledger could not be told of {', '.join(map(str, applied.unrecorded))}")
             return {"looks": [], "pause": 0}
         batch = reader.read(event)
-        applied = replication.apply(batch.events.values())
+        applied = for_events.apply(batch.events.values())
         _tell(applied, len(batch.events), log, metrics)
         return batch.answer(number for number, one in batch.events.items() if one.key in applied.unrecorded)
 
@@ -91,11 +97,20 @@ def _tell(applied: Applied, asked: int, log: Logger, metrics: ReplicationMetrics
     log.info("shadows replicated", extra={"asked": asked, "unrecorded": len(applied.unrecorded), **ended})
 
 
-def _replication(environment: ShadowsEnvironment) -> ShadowReplication:
+def _client(region: str) -> Any:
+    return client("iot-data", region)
+
+
+def _slow_client(region: str) -> Any:
+    """Return a client at the pace of background work."""
+    return paced(_client(region), background_budgets(client, region, BACKGROUND_WORKERS))
+
+
+def _replication(environment: ShadowsEnvironment, client_of: Callable[[str], Any]) -> ShadowReplication:
     dynamodb = client("dynamodb")
     return ShadowReplication(
-        primary=IotDataShadows(client("iot-data", environment.primary_region)),
-        secondary=IotDataShadows(client("iot-data", environment.aws_region)),
+        primary=IotDataShadows(client_of(environment.primary_region)),
+        secondary=IotDataShadows(client_of(environment.aws_region)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
         control=DynamoDbControl(dynamodb, environment.control_table),

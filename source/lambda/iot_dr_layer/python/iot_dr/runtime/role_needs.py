@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from iot_dr.aws import event_table, ledger, registry_reader, registry_writer, shadow_notes, shadows, workflow
+from iot_dr.aws import look_queues as queues
 from iot_dr.model.arns import Arn, iot_arn, partition_of
 from iot_dr.model.keys import RESERVED_PREFIX
-from iot_dr.model.launched_stacks import LaunchedStack, Need
+from iot_dr.model.launched_stacks import LOOK_QUEUES, LaunchedStack, Need
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.stack_checks import GLOBAL_TABLE, ROLE
 
@@ -40,7 +41,10 @@ def needs_of_secondary(stack: LaunchedStack, regions: RegionPair) -> Iterator[Ne
     account = regions.secondary_account
     table = _arn("dynamodb", stack.region, account, "table/" + stack.outputs.get("LedgerTableName", ""))
     index = f"{table}/index/{ledger.INDEX}"
-    executions = (regions.secondary, frozenset(workflow.REQUIRED_ACTIONS), (stack.outputs.get(_MACHINE, ""),))
+    executions = (regions.secondary, workflow.REQUIRED_ACTIONS, (stack.outputs.get(_MACHINE, ""),))
+    for_events, for_background = (
+        _arn("sqs", stack.region, account, stack.outputs.get(output, "").rpartition("/")[2]) for output in LOOK_QUEUES
+    )
     in_primary, in_secondary = (_samples(region, account) for region in (regions.primary, regions.secondary))
     removing = registry_reader.REQUIRED_ACTIONS | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
     reading = shadows.REQUIRED_ACTIONS_TO_READ
@@ -61,9 +65,15 @@ def needs_of_secondary(stack: LaunchedStack, regions: RegionPair) -> Iterator[Ne
                 (regions.primary, registry_reader.LISTER_REQUIRED_ACTIONS, in_primary),
                 (regions.secondary, registry_reader.LISTER_REQUIRED_ACTIONS, in_secondary),
                 (regions.secondary, ledger.SWEEP_REQUIRED_ACTIONS, (table, index)),
-                executions,
+                (regions.secondary, queues.REQUIRED_ACTIONS, (for_background,)),
             ),
-            "StartReplicationRole": (executions,),
+            "StartReplicationRole": ((regions.secondary, queues.REQUIRED_ACTIONS, (for_events,)),),
+            "RunWorkflowRole": (
+                executions,
+                (regions.secondary, queues.RUNNER_REQUIRED_ACTIONS, (for_events,)),
+                (regions.secondary, queues.REQUIRED_ACTIONS, (for_background,)),
+                (regions.secondary, frozenset({"dynamodb:UpdateItem"}), (table,)),
+            ),
             "RecordFailureRole": ((regions.secondary, frozenset({"dynamodb:UpdateItem"}), (table,)),),
         },
     )

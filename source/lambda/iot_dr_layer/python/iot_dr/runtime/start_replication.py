@@ -1,4 +1,4 @@
-"""Wires the trigger: a batch of the table's stream in, one workflow execution per chunk of distinct resources out."""
+"""Wires the trigger: a batch of the table's stream in, looks at the distinct resources out, to their queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.clients import client
-from iot_dr.aws.workflow import StepFunctionsWorkflow
+from iot_dr.aws.look_queues import SqsLookQueues
 from iot_dr.model.events import decode
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -21,7 +21,7 @@ from iot_dr.services.start_replication import start_replication
 class TriggerEnvironment:
     """Variables of the trigger."""
 
-    state_machine_arn: str
+    look_queue_url: str
     work_bucket: str
 
 
@@ -30,14 +30,14 @@ def start_replication_handler(
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the trigger: a batch of the table's stream in, the sequence numbers of records to hand in again out."""
     environment = read(TriggerEnvironment, environ)
-    workflow = StepFunctionsWorkflow(client("stepfunctions"), environment.state_machine_arn)
+    workflow = SqsLookQueues(client("sqs"), environment.look_queue_url)
     log = logger()
     reader = StreamReader(decode, environment.work_bucket, log, ReplicationMetrics())
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         batch = reader.read(event)
         looks = start_replication(batch.events.values(), workflow)
-        log.info("replication started", extra={"events": len(batch.events), "looks": [str(one.key) for one in looks]})
+        log.info("looks queued", extra={"events": len(batch.events), "looks": [str(one.key) for one in looks]})
         return batch.answer()
 
     return handle

@@ -10,14 +10,16 @@ from typing import Any
 
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.look_queues import SqsLookQueues
+from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry_reader import IotRegistryReader
-from iot_dr.aws.workflow import StepFunctionsWorkflow
 from iot_dr.errors import TerminalError, UnsafePlan
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import ShadowSelection
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.reconcile.safety import Limits
+from iot_dr.runtime.budgets import background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.concurrency import on
@@ -35,7 +37,7 @@ class SweepEnvironment:
     aws_region: str
     account_id: str
     ledger_table: str
-    state_machine_arn: str
+    background_queue_url: str
     sweep_slice: int = 200
     replicate_shadows: str = ShadowSelection.mode
     certificate_mode: str = "copy"
@@ -89,16 +91,22 @@ def _ensure_whole(swept: Swept, seconds: float) -> None:
         raise UnsafePlan(f"{swept.refused}. Only the deletions wait, all else is looked at ({outcome})")
 
 
+def _lister(region: str, account: str) -> IotRegistryReader:
+    """Return what lists a Region, at a part of the quotas, so that others who list are not refused."""
+    return IotRegistryReader(paced(client("iot", region), background_budgets(client, region)), region, account)
+
+
 def _sweep(environment: SweepEnvironment) -> Sweep:
     account = environment.account_id
     regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
     selection = ShadowSelection(environment.replicate_shadows)
     return Sweep(
-        primary=IotRegistryReader(client("iot", regions.primary), regions.primary, account),
-        secondary=IotRegistryReader(client("iot", regions.secondary), regions.secondary, account),
+        primary=_lister(regions.primary, account),
+        secondary=_lister(regions.secondary, account),
         regions=regions,
         ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
-        workflow=StepFunctionsWorkflow(client("stepfunctions"), environment.state_machine_arn),
+        # All that it asks for is background work, whoever of the two tasks asks.
+        workflow=SqsLookQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
         clock=now,
         slice_size=environment.sweep_slice,
         shadows=selection.classic or selection.named,

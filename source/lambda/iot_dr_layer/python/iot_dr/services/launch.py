@@ -159,7 +159,7 @@ def _settings(
         "RULE_ERROR_QUEUE_URL": in_primary["RuleErrorQueueUrl"],
         "SHADOW_RULE_ERROR_QUEUE_URL": in_primary["ShadowRuleErrorQueueUrl"],
         "LEDGER_TABLE": in_secondary["LedgerTableName"],
-        "STATE_MACHINE_ARN": in_secondary["ReplicationStateMachineArn"],
+        "LOOK_QUEUE_URL": in_secondary["LookQueueUrl"],
         "IOT_ENDPOINT_PRIMARY": launcher.endpoint_of(order.regions.primary),
         "IOT_ENDPOINT_SECONDARY": launcher.endpoint_of(order.regions.secondary),
     }

@@ -1,4 +1,4 @@
-"""How replication stands as a whole: control state, lag, backlog, drift, releases; each part told by itself.
+"""How replication stands as a whole: control state, lag, what waits, drift, releases; each part told by itself.
 
 The ledger is what the answer rests on, so what keeps it from being read is raised. Any other part that cannot be read
 says why, and the rest is told.
@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from iot_dr.errors import IotDrError
 from iot_dr.model.control import Control
-from iot_dr.model.launched_stacks import LaunchedStack
+from iot_dr.model.launched_stacks import LOOK_QUEUES, LaunchedStack
 from iot_dr.model.overviews import Drift, Lag, StreamAge, Unread
 from iot_dr.ports import Clock
 from iot_dr.services.concurrency import Together, one_by_one
@@ -32,7 +32,11 @@ NO_LAUNCH = Unread("no launch is named; read its settings: . ./toolsrc")
 
 @dataclass(frozen=True)
 class Overview:
-    """All of it at one moment, epoch milliseconds; `drift` is None where nothing was ever verified."""
+    """All of it at one moment, epoch milliseconds; `drift` is None where nothing was ever verified.
+
+    `looks` are the messages, each of up to ten resources, in the queues that resources wait in for a worker, those that
+    are worked on or are to come again included.
+    """
 
     at: int
     backlog: Backlog
@@ -40,6 +44,7 @@ class Overview:
     stacks: Sequence[LaunchedStack] | Unread
     lags: Sequence[Lag] | Unread
     streams: Sequence[StreamAge] | Unread
+    looks: Mapping[str, int] | Unread
     queues: Mapping[str, int] | Unread
     drift: Drift | Unread | None
 
@@ -81,11 +86,12 @@ def overview(
         lambda: told(sources.control) if sources.control else NO_LAUNCH,
         lambda: told(lambda: sources.metrics.lags(at)),
         lambda: told(lambda: sources.metrics.stream_ages(stream_functions(found), at)),
-        lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting)),
+        lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_looks)),
+        lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_letters)),
         lambda: told(sources.drift),
     )
-    waiting, control, lags, streams, queues, drift = together(lambda part: part(), parts)
-    return Overview(at, waiting, control, stacks, lags, streams, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
+    waiting, control, lags, streams, looks, queues, drift = together(lambda part: part(), parts)
+    return Overview(at, waiting, control, stacks, lags, streams, looks, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
 
 
 def told(read: Callable[[], Part]) -> Part | Unread:
@@ -102,10 +108,20 @@ def stream_functions(stacks: Iterable[LaunchedStack]) -> Mapping[str, str]:
     return {title: functions[title] for title in STREAM_FUNCTIONS if title in functions}
 
 
-def _queues(stacks: Iterable[LaunchedStack], waiting: Callable[[str, str], int]) -> Mapping[str, int]:
+def _is_of_looks(output: str) -> bool:
+    return output in LOOK_QUEUES
+
+
+def _is_of_letters(output: str) -> bool:
+    return output.endswith(_QUEUE_URL) and output not in LOOK_QUEUES
+
+
+def _queues(
+    stacks: Iterable[LaunchedStack], waiting: Callable[[str, str], int], wanted: Callable[[str], bool]
+) -> Mapping[str, int]:
     return {
         output.removesuffix("Url"): waiting(stack.region, url)
         for stack in stacks
         for output, url in stack.outputs.items()
-        if output.endswith(_QUEUE_URL)
+        if wanted(output)
     }

@@ -52,10 +52,14 @@ _STEEPNESS = (1 - CUT) / SECONDS_BACK**3
 class Budget:
     """One API's rate in one Region, in calls per second, never above `most`. Times are seconds of one stopwatch."""
 
-    def __init__(self, quota: float, now: float, most: float = math.inf) -> None:
+    def __init__(
+        self, quota: float, now: float, most: float = math.inf, least: float = LEAST, catch_up: float = CATCH_UP
+    ) -> None:
         self.rate = min(quota, most)
         self._quota = quota
         self._most = most
+        self._floor = quota * least
+        self._catch_up = catch_up
         self._refused_at_rate = self.rate
         self._rising = 0.0
         self._seconds_back = 0.0
@@ -73,7 +77,7 @@ class Budget:
         if self._next > asked:
             self._rise(now)
         self._taken_at = now
-        self._next = max(self._next, now - CATCH_UP) + 1 / self.rate
+        self._next = max(self._next, now - self._catch_up) + 1 / self.rate
         return self._round
 
     def grant(self, taken_in: int) -> None:
@@ -87,7 +91,7 @@ class Budget:
             return
         again = self._round > 0 and self._granted < self.rate * SOON
         self._refused_at_rate = self.rate
-        self.rate = max(self.rate * (CUT_AGAIN if again else CUT), self._quota * LEAST)
+        self.rate = max(self.rate * (CUT_AGAIN if again else CUT), self._floor)
         lost = self._refused_at_rate - self.rate
         self._seconds_back = (lost / (_STEEPNESS * self._quota)) ** (1 / 3)
         self._rising = 0.0
@@ -100,7 +104,7 @@ class Budget:
         # What passes between two calls of a rate counts; what passes while nobody calls does not.
         self._rising += min(now - self._taken_at, 1 + 1 / self.rate)
         curve = _STEEPNESS * self._quota * (self._rising - self._seconds_back) ** 3
-        self.rate = max(min(self._refused_at_rate + curve, self._most), self._quota * LEAST)
+        self.rate = max(min(self._refused_at_rate + curve, self._most), self._floor)
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,9 @@ class Use:
 class _Turnstile:
     """One API's budget with the callers that queue up for it: the first waits for its turn, the rest for the first."""
 
-    def __init__(self, operation: str, quota: float, most: float, stopwatch: Stopwatch, wait: Wait) -> None:
+    def __init__(self, operation: str, quota: float, budget: Budget, stopwatch: Stopwatch, wait: Wait) -> None:
         self._operation, self._quota = operation, quota
-        self._budget = Budget(quota, stopwatch(), most)
+        self._budget = budget
         self._stopwatch, self._wait = stopwatch, wait
         self._turn, self._lock = threading.Lock(), threading.Lock()
         self._calls, self._refused, self._waited = 0, 0, 0.0
@@ -163,17 +167,21 @@ class Budgets:
         stopwatch: how time passes.
         wait: how a caller waits.
         most: what of some is taken at most, so that others who share the quota are not refused, such as devices.
+        least: share of each quota below which no refusal brings its rate.
+        catch_up: seconds' worth of calls that may be made up for after a pause.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the composition root names what it needs of these
         self,
         quotas: Mapping[str, float],
         stopwatch: Stopwatch = time.monotonic,
         wait: Wait = time.sleep,
         *,
         most: Mapping[str, float] = MappingProxyType({}),
+        least: float = LEAST,
+        catch_up: float = CATCH_UP,
     ) -> None:
-        self._quotas, self._most = quotas, most
+        self._quotas, self._most, self._least, self._catch_up = quotas, most, least, catch_up
         self._stopwatch, self._wait = stopwatch, wait
         self._turnstiles: dict[str, _Turnstile] = {}
         self._lock = threading.Lock()
@@ -197,7 +205,8 @@ class Budgets:
             if operation not in self._turnstiles:
                 quota = self._quotas.get(operation, UNKNOWN_QUOTA)
                 most = self._most.get(operation, math.inf)
-                self._turnstiles[operation] = _Turnstile(operation, quota, most, self._stopwatch, self._wait)
+                budget = Budget(quota, self._stopwatch(), most, self._least, self._catch_up)
+                self._turnstiles[operation] = _Turnstile(operation, quota, budget, self._stopwatch, self._wait)
             return self._turnstiles[operation]
 
 

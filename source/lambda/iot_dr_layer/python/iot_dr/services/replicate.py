@@ -8,7 +8,7 @@ ledger, at all that the write is about, unless somebody has concluded about it s
 finds another's mark, or finds that one was taken off since its own reading began, leaves another look noted.
 docs/adr/0015-marks-before-writes.md says why nothing is lost then.
 
-The pause before another look at a new device is returned, never slept: the workflow waits, no function does.
+The pause before another look at a new device is returned, never slept: it waits in the queue, no function does.
 """
 
 from __future__ import annotations

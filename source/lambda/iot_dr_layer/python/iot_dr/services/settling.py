@@ -21,7 +21,7 @@ from iot_dr.model.outcomes import State
 from iot_dr.ports import RegistryReader
 
 PAUSES = (1, 1, 2, 3, 5, 8, 13, 21, 34)
-"""Seconds between the looks at an incomplete device: growing, and well within an Express workflow's 5 minutes.
+"""Seconds between the looks at an incomplete device: growing, so that a burst leaves room for others.
 
 After the first, quick one they are as many times longer as new devices wait beside each other, up to the last of them:
 a burst is looked at about as often as one device, instead of taking the calls that its own events need.
@@ -43,7 +43,7 @@ class Settling:
     complete: int = 3
     incomplete: int = 60
     longest: int = 240
-    """An Express workflow lives five minutes; what still changes by then is left to the sweep."""
+    """What still changes by then is left to the sweep."""
 
 
 DEFAULT_SETTLING = Settling()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from iot_dr.errors import IotDrError
 from iot_dr.model.checks import Check, failure, ok, some, warning
-from iot_dr.model.launched_stacks import LaunchedStack, MappingState, Need, TableState
+from iot_dr.model.launched_stacks import LOOK_QUEUES, LaunchedStack, MappingState, Need, TableState
 from iot_dr.model.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.concurrency import Together, one_by_one
@@ -206,7 +206,7 @@ def _mend_of(reason: str) -> str:
 def dead_letter_queues(found: LaunchedStack, parts: RunningParts) -> Iterator[Check]:
     """Tell what waits in the queues of a stack that keep what could not be handled."""
     for output, url in found.outputs.items():
-        if output.endswith(_QUEUE_URL):
+        if output.endswith(_QUEUE_URL) and output not in LOOK_QUEUES:
             title, number = output.removesuffix("Url"), parts.waiting(found.region, url)
             yield _letters(title, output, url, found.region, number)
 

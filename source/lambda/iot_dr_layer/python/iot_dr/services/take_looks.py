@@ -1,7 +1,8 @@
 """Takes the looks that one invocation of the worker is given, side by side; what one of them meets is its own affair.
 
 A burst is paid for by the invocation, so a batch shares it. Nothing else is shared: a look that fails is tried again
-after a pause of its own, or recorded as failed, and the others of the batch go on. Pauses are returned, never slept.
+after a pause of its own, or recorded as failed, and the others of the batch go on. Pauses are returned, never slept:
+what is to come again goes back to the queue, and holds no worker until it is due.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from iot_dr.errors import IotDrError, RetryableError
 from iot_dr.model.looks import Depth, Look
-from iot_dr.model.outcomes import Outcome
+from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Clock, Ledger
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.record_failure import record_failure
@@ -30,10 +31,10 @@ ledger costs one call for the whole batch. It is also what the clock of an event
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of a batch: looks that ended, failures that were recorded, and the looks to come in `pause` seconds.
+    """What became of a batch: looks that ended, failures that were recorded, and looks to come, each when it is due.
 
     `repeated` counts the looks among those to come that met a fault, `superseded` those that were not taken since
-    their change had been seen by another. `pause` is 0 if none is to come.
+    their change had been seen by another. `pause` is the seconds until the first of those to come, 0 if there is none.
     """
 
     looked: tuple[Replicated, ...] = ()
@@ -94,7 +95,7 @@ def take_looks(
         if not _may_be_mended(fault)
     )
     # All of one time, so that looks with the same pause come back together.
-    settling = (replace(one.next_look, due=now + one.pause * 1000, tries=0) for one in looked if one.pause)
+    settling = (_confirmation(one, now) for one in looked if one.pause)
     waiting = (look for look in looks if look.due > begun)
     again = (*settling, *repeated, *waiting)
     return Taken(looked, failed, again, len(repeated), len(superseded), _seconds_until_due(again, now))
@@ -123,6 +124,12 @@ def _repetition(look: Look, now: int) -> Look:
     # Spread over the pause, so that what was throttled together does not come back together.
     pause = 1 + zlib.crc32(f"{look.key} {look.tries}".encode()) % longest
     return replace(look, due=now + pause * 1000, tries=look.tries + 1)
+
+
+def _confirmation(taken: Replicated, now: int) -> Look:
+    """Return the next look at a device that settles; one that is complete can wait for others."""
+    due, complete = now + taken.pause * 1000, taken.outcome.state is State.IN_SYNC
+    return replace(taken.next_look, due=due, tries=0, can_wait=complete)
 
 
 def _seconds_until_due(looks: Sequence[Look], now: int) -> int:

@@ -1,0 +1,1 @@
+"""Runs the replication workflow for queued looks."""

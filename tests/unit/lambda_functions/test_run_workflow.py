@@ -1,0 +1,181 @@
+"""The function of the queues: messages in, runs of the workflow, and the IDs of what is to be handed out again out."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.runtime.run_workflow import NEEDED, run_workflow_handler
+from tests.builders import ACCOUNT, SECONDARY
+from tests.endpoint import Answer, Endpoint, Request
+from tests.unit.lambda_functions.functions import (
+    BACKGROUND_QUEUE,
+    DEAD_LETTERS,
+    LOOK_QUEUE,
+    STATE_MACHINE,
+    Function,
+    load,
+    queued_looks,
+)
+
+VARIABLES = {
+    "LOOK_QUEUE_URL": LOOK_QUEUE,
+    "BACKGROUND_QUEUE_URL": BACKGROUND_QUEUE,
+    "LOOK_DEAD_LETTER_QUEUE_URL": DEAD_LETTERS,
+    "STATE_MACHINE_ARN": STATE_MACHINE,
+    "LEDGER_TABLE": "ledger",
+}
+
+
+class Context:
+    """What Lambda tells of an invocation."""
+
+    def __init__(self, milliseconds: int = 120_000) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._milliseconds
+
+
+def a_body(*names: str, kind: str = "thing", **fields: Any) -> str:
+    return json.dumps({"looks": [{"kind": kind, "name": name, **fields} for name in names]})
+
+
+def a_batch(*bodies: str, queue: str = LOOK_QUEUE, receives: int = 1) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": f"m-{number}",
+                "receiptHandle": "r",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{SECONDARY}:{ACCOUNT}:{queue.rpartition('/')[2]}",
+                "awsRegion": SECONDARY,
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def ended(output: dict[str, Any], status: str = "SUCCEEDED") -> Answer:
+    dates = {"startDate": 1.0, "stopDate": 2.0}
+    return Answer({"executionArn": "e", "status": status, "output": json.dumps(output), **dates})
+
+
+@contextmanager
+def running(
+    patch: pytest.MonkeyPatch, run: Callable[[dict[str, Any]], Answer], waiting: int = 0
+) -> Iterator[tuple[Endpoint, Function]]:
+    def answer(request: Request) -> Answer:
+        match request.operation:
+            case "StartSyncExecution":
+                return run(json.loads(request.body["input"]))
+            case "SendMessageBatch":
+                return Answer({"Successful": [], "Failed": []})
+            case "GetQueueAttributes":
+                return Answer({"Attributes": {"ApproximateNumberOfMessages": str(waiting)}})
+            case _:
+                return Answer({})
+
+    with Endpoint(answer) as aws:
+        yield aws, load("run_workflow", aws, patch, VARIABLES)
+
+
+def runs(aws: Endpoint) -> list[dict[str, Any]]:
+    return [json.loads(one.body["input"]) for one in aws.requests if one.operation == "StartSyncExecution"]
+
+
+def test_small_messages_are_one_run_and_what_comes_again_is_queued(monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(given: dict[str, Any]) -> Answer:
+        return ended({"looks": [given["looks"][0] | {"due": 1}], "pause": 1})
+
+    with running(monkeypatch, again) as (aws, runner):
+        assert runner(a_batch(a_body("a"), a_body("b")), Context()) == {"batchItemFailures": []}
+
+    (given,) = runs(aws)
+    assert ([look["name"] for look in given["looks"]], given["background"]) == (["a", "b"], False)
+    assert [look["name"] for look in queued_looks(aws, LOOK_QUEUE)] == ["a"]
+
+
+def test_what_an_operator_leaves_out_of_a_look_the_workflow_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, lambda _given: ended({"looks": []})) as (aws, runner):
+        runner(a_batch(a_body("a")), Context())
+
+    ((look,),) = (given["looks"] for given in runs(aws))
+    assert (look["tries"], look["depth"]) == (0, "everything")
+
+
+def test_background_work_is_told_to_the_worker_and_goes_back_to_its_own_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, lambda given: ended({"looks": given["looks"]})) as (aws, runner):
+        runner(a_batch(a_body("a"), queue=BACKGROUND_QUEUE), Context())
+
+    assert [given["background"] for given in runs(aws)] == [True]
+    assert [look["name"] for look in queued_looks(aws, BACKGROUND_QUEUE)] == ["a"]
+
+
+def test_background_work_is_not_run_while_events_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, lambda _given: ended({}), waiting=1) as (aws, runner):
+        assert runner(a_batch(a_body("a"), queue=BACKGROUND_QUEUE), Context()) == {"batchItemFailures": []}
+
+    assert runs(aws) == []
+    assert len(queued_looks(aws, BACKGROUND_QUEUE)) == 1
+
+
+def test_a_run_that_fails_is_handed_out_again_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(given: dict[str, Any]) -> Answer:
+        return ended({}, "FAILED") if given["looks"][0]["kind"] == "policy" else ended({"looks": []})
+
+    with running(monkeypatch, run) as (aws, runner):
+        answer = runner(a_batch(a_body("p", kind="policy"), a_body("a")), Context())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+    assert len(runs(aws)) == 2
+
+
+def test_what_there_is_no_time_to_begin_with_goes_back_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, lambda _given: ended({"looks": []})) as (aws, runner):
+        answer = runner(a_batch(a_body("a"), a_body("p", kind="policy")), Context(NEEDED))
+
+    assert answer == {"batchItemFailures": []}
+    assert [given["looks"][0]["kind"] for given in runs(aws)] == ["thing"]
+    assert [look["kind"] for look in queued_looks(aws, LOOK_QUEUE)] == ["policy"]
+
+
+def test_what_was_handed_out_too_often_is_recorded_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, lambda _given: ended({"looks": []})) as (aws, runner):
+        assert runner(a_batch(a_body("a"), receives=6), Context()) == {"batchItemFailures": []}
+
+    assert runs(aws) == []
+    (update, *_) = [one.body for one in aws.requests if one.operation == "UpdateItem"]
+    assert update["ExpressionAttributeValues"][":state"] == {"S": "failed"}
+
+
+def test_what_cannot_be_read_is_kept_in_the_dead_letter_queue_and_logged_without_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(monkeypatch, lambda _given: ended({"looks": []})) as (aws, runner):
+        assert runner(a_batch("garbled", a_body("a")), Context()) == {"batchItemFailures": []}
+
+    (kept,) = [one.body for one in aws.requests if one.operation == "SendMessage"]
+    assert (kept["QueueUrl"], kept["MessageBody"]) == (DEAD_LETTERS, "garbled")
+    assert len(runs(aws)) == 1
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert line.exc_info is None
+
+
+def test_busy_looks_are_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(monkeypatch, lambda _given: ended({"busy": True})) as (_, runner):
+        runner(a_batch(a_body("a", "b")), Context())
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [line["Busy"] for line in lines] == [[2.0]]
+
+
+def test_without_its_variables_the_function_does_not_start() -> None:
+    with pytest.raises(ConfigurationError, match="LOOK_QUEUE_URL"):
+        run_workflow_handler({})
