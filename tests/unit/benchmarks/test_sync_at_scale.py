@@ -24,8 +24,8 @@ def test_the_command_estimates_with_the_calls_that_are_counted() -> None:
     assert counted().registry == CALLS_PER_LOOK
 
 
-def test_a_look_at_a_new_device_writes_each_of_its_four_resources_once() -> None:
-    assert counted().ledger["TransactWriteItems"] == 4
+def test_a_look_at_a_new_device_marks_each_of_its_four_resources_and_takes_the_mark_off() -> None:
+    assert counted().ledger["TransactWriteItems"] == 8
 
 
 @pytest.mark.parametrize("devices", FLEETS)
