@@ -28,9 +28,7 @@ def batches_are_authorized_as_single_calls() -> None:
     replace(extract, extract_iam_action)
 
 
-@correction(
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-eventsourcemapping-scalingconfig.html"
-)
+@correction("https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html")
 def maximum_concurrency_of_a_template_is_a_number() -> None:
     """MaximumConcurrency given by a parameter bounds the mapping; the emulator keeps its text and polls no queue."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]

@@ -171,7 +171,7 @@ class Budgets:
         catch_up: seconds' worth of calls that may be made up for after a pause.
     """
 
-    def __init__(  # noqa: PLR0913  # the composition root names what it needs of these
+    def __init__(  # noqa: PLR0913  # the composition roots are the only callers
         self,
         quotas: Mapping[str, float],
         stopwatch: Stopwatch = time.monotonic,
