@@ -1,0 +1,137 @@
+"""What must always hold, and what must hold once all is quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from iot_dr.model.entities import (
+    Certificate,
+    CertificateStatus,
+    Entity,
+    GroupMembership,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+)
+from iot_dr.model.keys import (
+    Key,
+    Kind,
+    billing_group_key,
+    certificate_key,
+    key_of_target,
+    policy_key,
+    thing_group_key,
+    thing_key,
+    thing_type_key,
+)
+from iot_dr.model.outcomes import State
+from iot_dr.reconcile.translate import translate
+from tests.builders import REGIONS
+
+NAMES = {
+    "lie": "the Regions differ, and nothing notes that somebody will look",
+    "orphan": "a copy is left that nobody owns",
+    "evidence": "something was deleted that the primary had all the time, or that replication did not make",
+    "valid": "a certificate is more valid in the secondary than in the primary for too long",
+    "different": "the Regions differ though all had time to come to an end",
+    "pending": "something waits for ever",
+    "leak": "the ledger owns what is gone in both Regions",
+    "storm": "what waits is started again and again",
+    "bug": "an error that nobody foresaw",
+}
+"""The rules that a run may break."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that was broken, about which keys, and how."""
+
+    rule: str
+    keys: tuple[Key, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {NAMES[self.rule]}: {self.text}"
+
+
+class Broken(Exception):  # noqa: N818  # a fact, as the product names its own
+    """Ends a run."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(str(violation))
+        self.violation = violation
+
+
+@lru_cache(maxsize=4096)
+def _translated(policy: Policy) -> Entity:
+    return translate(policy, REGIONS)
+
+
+def wanted(primary: Mapping[Key, Entity]) -> dict[Key, Entity]:
+    """Return what the secondary must hold."""
+    return {key: _translated(one) if isinstance(one, Policy) else one for key, one in primary.items()}
+
+
+def differing(primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) -> list[Key]:
+    """Return the keys in which the Regions differ."""
+    want = wanted(primary)
+    return [key for key in {**want, **secondary} if want.get(key) != secondary.get(key)]
+
+
+def noted(ledger: Any, keys: Iterable[Key]) -> bool:
+    """Tell whether the ledger says of one of these that it waits, is being written, or differs for good."""
+    for key in keys:
+        note = ledger.notes.get(key)
+        if note is None:
+            continue
+        if note.next_attempt is not None or getattr(note, "marks", None):
+            return True
+        if note.outcome is not None and note.outcome.state is not State.IN_SYNC:
+            return True
+    return False
+
+
+def roots(key: Key, *registries: Mapping[Key, Entity]) -> set[Key]:
+    """Return the resources whose looks compare a key too."""
+    found = {key}
+    match key.kind:
+        case Kind.POLICY_ATTACHMENT:
+            found |= {policy_key(key.name), key_of_target(key.other)}
+        case Kind.THING_PRINCIPAL:
+            found |= {thing_key(key.name), certificate_key(key.other)}
+        case Kind.GROUP_MEMBERSHIP:
+            found |= {thing_group_key(key.name), thing_key(key.other)}
+    for entity in (one for registry in registries for one in registry.values()):
+        match entity:
+            case PolicyAttachment() if {policy_key(entity.policy), key_of_target(entity.target)} & found:
+                found.add(key_of_target(entity.target))
+            case ThingGroup(parent=parent) if parent and thing_group_key(parent) in found:
+                found.add(entity.key)
+            case Thing() if key.kind in (Kind.THING_TYPE, Kind.BILLING_GROUP) and found & {
+                thing_type_key(entity.type_name),
+                billing_group_key(entity.billing_group),
+            }:
+                found.add(entity.key)
+    for entity in (one for registry in registries for one in registry.values()):
+        if isinstance(entity, ThingPrincipal) and certificate_key(entity.certificate_id) in found:
+            found.add(thing_key(entity.thing))
+        if isinstance(entity, GroupMembership) and thing_group_key(entity.group) in found:
+            found.add(thing_key(entity.thing))
+    return found
+
+
+def more_valid(key: Key, primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) -> bool:
+    """Tell whether a certificate lets its device in at the secondary alone."""
+    here, there = secondary.get(key), primary.get(key)
+    active = isinstance(here, Certificate) and here.status is CertificateStatus.ACTIVE
+    return active and not (isinstance(there, Certificate) and there.status is CertificateStatus.ACTIVE)
+
+
+def told_of(keys: Collection[Key]) -> str:
+    """Name keys for a message."""
+    return ", ".join(sorted(map(str, keys)))

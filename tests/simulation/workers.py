@@ -1,0 +1,138 @@
+"""The workflow with its functions, and the trigger: a queue of batches, a bounded number of functions, and the rules.
+
+A batch whose function fails is tried again, then each of its looks alone; the look that fails again is recorded. What
+comes back after a pause waits in the queue. Nothing that was taken is lost: what cannot even be recorded comes again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from iot_dr.errors import IotDrError
+from iot_dr.model.keys import SHADOW_KINDS, Key
+from iot_dr.model.looks import LOOKS_PER_BATCH, Look
+from iot_dr.model.outcomes import Outcome
+from iot_dr.services.record_failure import record_failure
+from iot_dr.services.take_looks import Taken, take_looks
+from tests.fakes import Killed
+from tests.simulation.process import Process
+from tests.simulation.scheduler import Scheduler
+
+TRIES = 4
+PAUSES = (1_000, 2_000, 4_000)
+"""Milliseconds between the tries of a batch whose function fails."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Looks to be taken by one invocation; with an `error` they are to be recorded as failed."""
+
+    looks: tuple[Look, ...]
+    tries: int = 0
+    alone: bool = False
+    error: str = ""
+
+
+@dataclass
+class Function:
+    """One of the functions that may run at once: a process, and how it looks."""
+
+    process: Process
+    take: Callable[[Sequence[Look]], Taken]
+    record: Callable[[Look, str], Outcome]
+
+
+class Queue:
+    """`ports.Workflow`, and what becomes of what was started."""
+
+    def __init__(self, scheduler: Scheduler, busy: Callable[[int], None]) -> None:
+        self.functions: list[Function] = []
+        self.waiting: dict[Key, int] = {}
+        self._scheduler, self._busy = scheduler, busy
+        self._ready: deque[Batch] = deque()
+        self._idle: list[Function] = []
+
+    def add(self, function: Function) -> None:
+        """Let one more function run at the same time."""
+        self.functions.append(function)
+        self._idle.append(function)
+
+    def start(self, looks: Sequence[Look]) -> None:
+        """Queue looks in batches of one kind."""
+        by_kind: dict[str, list[Look]] = {}
+        for look in looks:
+            by_kind.setdefault("shadows" if look.key.kind in SHADOW_KINDS else look.key.kind, []).append(look)
+        for same in by_kind.values():
+            for first in range(0, len(same), LOOKS_PER_BATCH):
+                self.put(Batch(tuple(same[first : first + LOOKS_PER_BATCH])))
+
+    def put(self, batch: Batch, pause: int = 0) -> None:
+        """Have a batch taken after so many milliseconds."""
+        self._count(batch, 1)
+        self._scheduler.after(pause + self._scheduler.chance.randrange(50), lambda: self._arrived(batch))
+
+    def _count(self, batch: Batch, by: int) -> None:
+        self._busy(by)
+        for look in batch.looks:
+            left = self.waiting.get(look.key, 0) + by
+            if left:
+                self.waiting[look.key] = left
+            else:
+                del self.waiting[look.key]
+
+    def _arrived(self, batch: Batch) -> None:
+        self._ready.append(batch)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        while self._ready and self._idle:
+            self._run(self._idle.pop(self._scheduler.chance.randrange(len(self._idle))), self._ready.popleft())
+
+    def _run(self, function: Function, batch: Batch) -> None:
+        taken: list[Taken] = []
+
+        def work() -> None:
+            if batch.error:
+                for look in batch.looks:
+                    function.record(look, batch.error)
+            else:
+                taken.append(function.take(batch.looks))
+
+        def ended(error: BaseException | None) -> None:
+            if error is not None:
+                self._failed(batch, type(error).__name__)
+            elif taken and taken[0].again:
+                self.put(Batch(taken[0].again, alone=batch.alone), taken[0].pause * 1000)
+            self._count(batch, -1)
+            self._idle.append(function)
+            self._dispatch()
+
+        function.process.start(work, ended)
+
+    def _failed(self, batch: Batch, error: str) -> None:
+        tries = batch.tries + 1
+        if batch.error or tries < TRIES:
+            pause = PAUSES[min(tries, len(PAUSES)) - 1]
+            self.put(Batch(batch.looks, tries, batch.alone, batch.error), pause)
+        elif batch.alone:
+            self.put(Batch(batch.looks, 0, True, error))
+        else:
+            for look in batch.looks:
+                self.put(Batch((look,), 0, True))
+
+
+def retried(process: Process, work: Callable[[], object], ended: Callable[[], None], scheduler: Scheduler) -> None:
+    """Run a process until it has done its work, as the stream hands a batch in again."""
+
+    def again(error: BaseException | None) -> None:
+        if error is None:
+            ended()
+        else:
+            scheduler.after(1_000, lambda: process.start(work, again))
+
+    process.start(work, again)
+
+
+__all__ = ["Batch", "Function", "IotDrError", "Killed", "Queue", "record_failure", "retried", "take_looks"]

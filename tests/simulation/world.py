@@ -1,0 +1,468 @@
+"""One run: two Regions, customers, delivery, functions, schedule and operator under one scheduler, and the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+from typing import Any
+
+from greenlet import getcurrent
+
+from iot_dr import ports
+from iot_dr.errors import IotDrError, UnsafePlan
+from iot_dr.model.changes import Create, Delete, Update
+from iot_dr.model.events import RegistryEvent
+from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS, Key
+from iot_dr.model.looks import Look
+from iot_dr.model.outcomes import State
+from iot_dr.reconcile.plan import fixed_fields
+from iot_dr.reconcile.safety import Limits
+from iot_dr.services.record_failure import record_failure
+from iot_dr.services.replicate import Replication
+from iot_dr.services.scopes import ScopeReader
+from iot_dr.services.start_replication import start_replication
+from iot_dr.services.sweep import Sweep
+from iot_dr.services.take_looks import take_looks
+from tests.builders import REGIONS
+from tests.fakes import InMemoryLedger, InMemoryRegistry
+from tests.simulation import checks
+from tests.simulation.checks import Broken, Violation
+from tests.simulation.customers import Customer, Fleet, Operation, Told, operations
+from tests.simulation.process import Faults, Process, SteppingWriter
+from tests.simulation.scheduler import START, Scheduler
+from tests.simulation.workers import Function, Queue, retried
+
+MINUTE = 60_000
+SWEEP_EVERY = 15 * MINUTE
+SETTLED_AFTER = 60 * MINUTE
+"""Milliseconds after the last change and fault by which events and retries must have made the Regions equal."""
+
+SETTLED_BY_ROUND_AFTER = 75 * MINUTE
+"""The same where events were lost or are not raised, so that lists and the round must find it."""
+
+FOR_EVER = 30 * 60 * MINUTE
+"""Longer than any pause of the schedule."""
+
+_MOST_OF_A_KIND = 3
+"""Things, certificates and groups in a run."""
+
+MOST_STARTS = 6
+"""Looks at one resource that may wait in the queue at once."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """All that decides a run."""
+
+    seed: int
+    operations: tuple[Operation, ...]
+    fault_rate: float = 0.0
+    kills: bool = True
+    late: bool = True
+    trail: bool = True
+    implicit: bool = True
+    lost: float = 0.0
+    doubled: float = 0.1
+    slow_events: float = 0.05
+    functions: int = 4
+    parallel: bool = True
+    sweeps: bool = False
+    slice_size: int = 200
+    replicated: bool = True
+    operator: bool = False
+
+    @property
+    def strict(self) -> bool:
+        """Tell whether events alone must make the Regions equal."""
+        return self.trail and not self.lost
+
+
+def scenario(seed: int, number: int = 40, faults: float | None = None) -> Scenario:
+    """Draw a scenario."""
+    chance = Random(seed)
+    trail = chance.random() < 0.7
+    lost = chance.choice((0.0, 0.0, 0.0, 0.1))
+    return Scenario(
+        seed=seed,
+        operations=operations(chance, chance.randint(3, number)),
+        fault_rate=chance.choice((0.0, 0.01, 0.05, 0.3)) if faults is None else faults,
+        kills=chance.random() < 0.7,
+        late=chance.random() < 0.3,
+        trail=trail,
+        implicit=chance.random() < 0.5,
+        lost=lost,
+        doubled=chance.choice((0.0, 0.1, 0.5)),
+        slow_events=chance.choice((0.0, 0.05, 0.3)),
+        functions=chance.choice((1, 2, 4, 8)),
+        parallel=chance.random() < 0.5,
+        sweeps=not trail or bool(lost) or chance.random() < 0.3,
+        slice_size=chance.choice((1, 200)),
+        replicated=chance.random() < 0.8,
+        operator=chance.random() < 0.2,
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a story."""
+
+    at: int
+    who: str
+    what: str
+    about: tuple[Any, ...]
+    answer: Any
+
+
+class Run:
+    """A scenario under way."""
+
+    def __init__(self, drawn: Scenario, *, ignore: frozenset[str] = frozenset(), tell: bool = False) -> None:
+        self.scenario = drawn
+        self.ignore = ignore
+        self.story: list[Line] = []
+        self.violation: Violation | None = None
+        self.busy = 0
+        self.faults = Faults(drawn.fault_rate, kills=drawn.kills, late=drawn.late)
+        self.scheduler = Scheduler(Random(drawn.seed + 1))
+        self._tell = tell
+        self._changed = False
+        self._last_change = START
+        self._sweeps = 0
+        self._sweeping = drawn.sweeps
+        self._made: set[Key] = set()
+        self._disowned: dict[Key, int] = {}
+        self._untold: dict[Key, int] = {}
+        self._valid_since: dict[Key, int] = {}
+        self._stream: list[RegistryEvent] = []
+        self._wire()
+
+    def _wire(self) -> None:
+        drawn, scheduler = self.scenario, self.scheduler
+        self.primary, self.secondary = InMemoryRegistry(scheduler.clock), InMemoryRegistry(scheduler.clock)
+        self.ledger = InMemoryLedger()
+        self.fleet = Fleet(self.primary, scheduler, trail=drawn.trail, implicit=drawn.implicit)
+        self.queue = Queue(scheduler, self._busy)
+        for number in range(drawn.functions):
+            self.queue.add(self._function(f"function {number + 1}"))
+        self._trigger = self._process("trigger")
+        self._trigger_runs = False
+        self._schedule = self._process("schedule")
+        self._sweep = Sweep(
+            primary=self._schedule.port("primary", self.primary, ports.RegistryLister),
+            secondary=self._schedule.port("secondary", self.secondary, ports.RegistryLister),
+            regions=REGIONS,
+            ledger=self._schedule.port("ledger", self.ledger, ports.Ledger),
+            workflow=self._schedule.port("workflow", self.queue, ports.Workflow),
+            clock=scheduler.clock,
+            slice_size=drawn.slice_size,
+        )
+
+    def _process(self, name: str) -> Process:
+        made = Process(name, self.scheduler, self.faults, self._seen, self._told)
+        made.parallel = self.scenario.parallel
+        return made
+
+    def _function(self, name: str) -> Function:
+        process = self._process(name)
+        ledger = process.port("ledger", self.ledger, ports.Ledger)
+        replication = self._replication(process, ledger)
+        take = partial(
+            take_looks,
+            replicate=replication.replicate,
+            ledger=ledger,
+            clock=self.scheduler.clock,
+            together=process.together,
+        )
+        record = partial(record_failure, cause="", ledger=ledger, clock=self.scheduler.clock)
+        return Function(process, take, record)
+
+    def _replication(self, process: Process, ledger: Any) -> Replication:
+        primary = process.port("primary", self.primary, ports.RegistryReader)
+        secondary = process.port("secondary", self.secondary, ports.RegistryReader)
+        return Replication(
+            scopes=ScopeReader(primary, secondary, REGIONS, process.together),
+            primary=primary,
+            secondary=secondary,
+            writer=SteppingWriter(process, self.secondary),
+            ledger=ledger,
+            clock=self.scheduler.clock,
+            together=process.together,
+        )
+
+    # The run
+
+    def run(self) -> Violation | None:
+        """Run to the end; return the first rule that is broken."""
+        try:
+            self._arrange()
+            for operation in self.scenario.operations:
+                self._busy(1)
+                self.scheduler.after(operation.at, partial(self._begin, operation))
+            self._go_on(lambda: not self._coming)
+            self.faults.over = True
+            self._calm()
+        except Broken as broken:
+            self.violation = broken.violation
+        except (IotDrError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            self.violation = Violation("bug", (), f"{type(error).__name__}: {error}")
+        return self.violation
+
+    def _arrange(self) -> None:
+        """Begin with a fleet that has crossed, or with nothing."""
+        self._coming = len(self.scenario.operations)
+        if not self.scenario.replicated:
+            return
+        chance = self.scheduler.chance
+        arranged = Customer(self.fleet, lambda name, change: self.fleet.call(name, change) is not None, lambda _=0: None)
+        for verb, subjects in _BEGINNING:
+            for subject in range(subjects):
+                arranged.do(Operation(0, verb, subject, chance.choice((1, 4, 7)), 0))
+        plain = Replication(
+            scopes=ScopeReader(self.primary, self.secondary, REGIONS),
+            primary=self.primary,
+            secondary=self.secondary,
+            writer=self.secondary,
+            ledger=self.ledger,
+            clock=self.scheduler.clock,
+        )
+        for key in sorted(self.primary.entities):
+            if key.kind in _ARRANGED:
+                plain.replicate(Look(key))
+        self.fleet.calls = 0
+        self.scheduler.now += 10 * MINUTE
+
+    def _begin(self, operation: Operation) -> None:
+        def rest(least: int = 0) -> None:
+            self.scheduler.wait(least + 1 + int(operation.pace * 2 * self.scheduler.chance.random()))
+
+        def call(name: str, change: Create | Update | Delete) -> bool:
+            answer = self.fleet.call(name, change)
+            self._tell_of("customer", operation.verb, (change,), "" if answer else "refused")
+            if answer is not None:
+                self._last_change = self.scheduler.now
+                told, changed = answer
+                self._raise(told, changed)
+            return answer is not None
+
+        def work() -> None:
+            Customer(self.fleet, call, rest).do(operation)
+            self._coming -= 1
+            self._busy(-1)
+
+        self.scheduler.spawn(work)
+
+    def _go_on(self, done: Callable[[], bool], until: int | None = None) -> None:
+        """Let the world go on, with its schedule, until that is so or so late."""
+        scheduler = self.scheduler
+        while not done():
+            ticks = self._next_tick()
+            if until is not None and min(ticks, scheduler.next_at or ticks) > until:
+                scheduler.now = max(until, scheduler.now)
+                return
+            if scheduler.next_at is None or ticks < scheduler.next_at:
+                scheduler.now = max(scheduler.now, ticks)
+                self._tick()
+            else:
+                scheduler.step()
+            if self._changed and self.busy == 0:
+                self._changed = False
+                self._idle()
+
+    # Events
+
+    def _raise(self, told: list[Told], changed: frozenset[Key]) -> None:
+        chance, drawn = self.scheduler.chance, self.scenario
+        covered = set[Key]()
+        for one in told:
+            if chance.random() < drawn.lost:
+                self._tell_of("delivery", "lost", (one.event,), "")
+                continue
+            covered |= one.keys
+            for _ in range(1 + (chance.random() < drawn.doubled)):
+                delay = int(50 * 10 ** chance.random())
+                if chance.random() < drawn.slow_events:
+                    delay = int(1_000 * 120 ** chance.random())
+                self._busy(1)
+                self.scheduler.after(delay, partial(self._delivered, one.event))
+        for key in changed - covered:
+            self._untold[key] = self._sweeps
+
+    def _delivered(self, event: RegistryEvent) -> None:
+        self._stream.append(event)
+        if not self._trigger_runs:
+            self._trigger_runs = True
+            self.scheduler.after(20, self._take_stream)
+
+    def _take_stream(self) -> None:
+        taken, self._stream = self._stream, []
+        workflow = self._trigger.port("workflow", self.queue, ports.Workflow)
+
+        def work() -> None:
+            self._tell_of("trigger", "takes", tuple(taken), "")
+            start_replication(taken, workflow)
+
+        def ended() -> None:
+            self._busy(-len(taken))
+            self._trigger_runs = bool(self._stream)
+            if self._stream:
+                self.scheduler.after(20, self._take_stream)
+
+        retried(self._trigger, work, ended, self.scheduler)
+
+    # Schedule
+
+    _ticked = START
+    _schedule_runs = False
+
+    def _next_tick(self) -> int:
+        """Return the next minute in which the schedule has something to do."""
+        waiting = [note.next_attempt for note in self.ledger.notes.values() if note.next_attempt is not None]
+        first = min(waiting, default=self.scheduler.now + FOR_EVER)
+        if self._sweeping:
+            first = min(first, (self._ticked // SWEEP_EVERY + 1) * SWEEP_EVERY)
+        return max(-(-first // MINUTE), self._ticked // MINUTE + 1) * MINUTE
+
+    def _tick(self) -> None:
+        self._ticked = now = self.scheduler.now
+        if self._schedule_runs:
+            return
+        sweeping = self._sweeping and now % SWEEP_EVERY == 0
+
+        def work() -> None:
+            self._sweep.retry()
+            if sweeping:
+                with suppress(UnsafePlan):
+                    self._sweep.sweep(Limits(deletes=1.0))
+
+        def ended(error: BaseException | None) -> None:
+            self._schedule_runs = False
+            self._sweeps += error is None and sweeping
+            self._busy(-1)
+            self._check_storm()
+
+        self._schedule_runs = True
+        self._busy(1)
+        self._schedule.start(work, ended)
+
+    def _check_storm(self) -> None:
+        most = max(self.queue.waiting.items(), key=lambda item: item[1], default=None)
+        if most and most[1] > MOST_STARTS + 4 * self.scenario.doubled * 10:
+            self._break("storm", [most[0]], f"{most[1]} looks at {most[0]} wait at once")
+
+    # What is always checked
+
+    def _busy(self, by: int) -> None:
+        self.busy += by
+        self._changed = True
+
+    def _tell_of(self, who: str, what: str, about: tuple[Any, ...], answer: Any) -> None:
+        if self._tell:
+            self.story.append(Line(self.scheduler.now, who, what, about, answer))
+
+    def _told(self, process: Process, what: str, about: tuple[Any, ...], answer: Any) -> None:
+        self._tell_of(process.name, what, about, answer)
+
+    def _seen(
+        self, began: int, side: str, operation: str, arguments: tuple[Any, ...], effect: Callable[[], Any]
+    ) -> Any:
+        """Make a call's effect, and check what it did."""
+        self._changed = True
+        if side == "writer":
+            return self._written(began, operation, arguments[0], effect)
+        if side == "ledger" and operation == "forget":
+            owned = self.ledger.owned(arguments[0])
+            answer = effect()
+            for key in owned - self.ledger.owned(arguments[0]):
+                self._disowned[key] = self.scheduler.now
+            return answer
+        return effect()
+
+    def _written(
+        self, began: int, operation: str, change: Create | Update | Delete, effect: Callable[[], Any]
+    ) -> Any:
+        key = change.key
+        there = key in self.secondary.entities
+        if operation == "delete" and there:
+            owned = bool(self.ledger.owned([key])) or self._disowned.get(key, -1) >= began
+            if not owned:
+                self._break("evidence", [key], f"{key} is deleted, which nobody owns")
+            present = self.primary.entities.get(key)
+            anew = present is not None and fixed_fields(present) != fixed_fields(self.secondary.entities[key])
+            if not anew and not self.fleet.lacked_since(key, began):
+                self._break("evidence", [key], f"{key} is deleted, which the primary has had all the time")
+        answer = effect()
+        if operation == "create" and not there:
+            self._made.add(key)
+        return answer
+
+    def _break(self, rule: str, keys: Sequence[Key], text: str) -> None:
+        if rule not in self.ignore:
+            violation = Violation(rule, tuple(keys), text)
+            self.violation = self.violation or violation
+            raise Broken(violation)
+
+    def _idle(self) -> None:
+        """Check what must hold when no event, look or function is under way."""
+        primary, secondary = self.primary.entities, self.secondary.entities
+        differing = checks.differing(primary, secondary)
+        for key in [key for key in self._untold if key not in differing]:
+            del self._untold[key]
+        for key in differing:
+            if not self._excused(key) and not checks.noted(self.ledger, checks.roots(key, primary, secondary)):
+                self._break("lie", [key], f"{key} differs")
+        self._made &= secondary.keys()
+        for key in self._made - self.ledger.owned(self._made):
+            self._break("orphan", [key], f"{key} was made by replication")
+        self._check_validity(differing)
+
+    def _excused(self, key: Key) -> bool:
+        """Tell whether no event told of a change, and the round has not come to it since."""
+        since = self._untold.get(key)
+        rounds = 2 + _MOST_OF_A_KIND // self.scenario.slice_size
+        return since is not None and self._sweeps <= since + rounds
+
+    def _check_validity(self, differing: Sequence[Key]) -> None:
+        primary, secondary, now = self.primary.entities, self.secondary.entities, self.scheduler.now
+        valid = [key for key in differing if checks.more_valid(key, primary, secondary)]
+        self._valid_since = {key: self._valid_since.get(key, now) for key in valid}
+        long = [key for key, since in self._valid_since.items() if now - since > 2 * SWEEP_EVERY + 5 * MINUTE]
+        if long and not self.scenario.fault_rate and self._sweeping:
+            self._break("valid", long, checks.told_of(long))
+
+    # Calm
+
+    def _calm(self) -> None:
+        """Let all come to its end, and check that it did."""
+        self._go_on(lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER))
+        differing = checks.differing(self.primary.entities, self.secondary.entities)
+        if differing:
+            self._break("different", differing, checks.told_of(differing))
+        self._sweeping = False
+        self._go_on(lambda: False, self.scheduler.now + FOR_EVER)
+        pending = [
+            key
+            for key, note in self.ledger.notes.items()
+            if note.next_attempt is not None and note.outcome and note.outcome.state is State.PENDING
+        ]
+        if pending:
+            self._break("pending", pending, checks.told_of(pending))
+        gone = [
+            key
+            for key in self.ledger.owned(list(self.ledger.notes))
+            if key not in self.primary.entities and key not in self.secondary.entities
+        ]
+        if gone:
+            self._break("leak", gone, checks.told_of(gone))
+
+
+_BEGINNING = (
+    ("change type", 1),
+    ("change billing group", 2),
+    ("provision", 2),
+    ("change group", 3),
+    ("move member", 2),
+)
+_ARRANGED = ROOT_KINDS - SHADOW_KINDS
