@@ -82,7 +82,12 @@ class Process:
 
     # What whoever starts it does
 
-    def start(self, work: Callable[[], object], ended: Callable[[BaseException | None], None]) -> None:
+    def start(
+        self,
+        work: Callable[[], object],
+        ended: Callable[[BaseException | None], None],
+        longest: int = TIME_OUT,
+    ) -> None:
         """Run once; `ended` is told None, or what ended it: an error of the product, or Killed."""
         self._run += 1
         run, self.began = self._run, self._scheduler.now
@@ -106,7 +111,7 @@ class Process:
 
         self._kill = killed
         self._actors = [self._scheduler.spawn(body)]
-        self._scheduler.after(TIME_OUT, killed)
+        self._scheduler.after(longest, killed)
 
     def _die(self) -> None:
         self._run += 1

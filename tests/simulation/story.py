@@ -66,6 +66,8 @@ def _text(value: Any) -> str:  # noqa: PLR0911  # one form a type
             return "{" + ", ".join(sorted(map(_text, value))) + "}"
         case tuple() | list():
             return "(" + ", ".join(map(_text, value)) + ")"
+        case Iterator():
+            return "a list"
         case _ if hasattr(value, "key"):
             return _entity(value)
         case _:

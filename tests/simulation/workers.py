@@ -10,13 +10,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from iot_dr.errors import IotDrError
 from iot_dr.model.keys import SHADOW_KINDS, Key
 from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 from iot_dr.model.outcomes import Outcome
-from iot_dr.services.record_failure import record_failure
-from iot_dr.services.take_looks import Taken, take_looks
-from tests.fakes import Killed
+from iot_dr.services.take_looks import Taken
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Scheduler
 
@@ -50,6 +47,7 @@ class Queue:
     def __init__(self, scheduler: Scheduler, busy: Callable[[int], None]) -> None:
         self.functions: list[Function] = []
         self.waiting: dict[Key, int] = {}
+        """How many looks at a resource wait or run that no event asked for."""
         self._scheduler, self._busy = scheduler, busy
         self._ready: deque[Batch] = deque()
         self._idle: list[Function] = []
@@ -76,6 +74,8 @@ class Queue:
     def _count(self, batch: Batch, by: int) -> None:
         self._busy(by)
         for look in batch.looks:
+            if look.occurred_at:
+                continue
             left = self.waiting.get(look.key, 0) + by
             if left:
                 self.waiting[look.key] = left
@@ -134,5 +134,3 @@ def retried(process: Process, work: Callable[[], object], ended: Callable[[], No
 
     process.start(work, again)
 
-
-__all__ = ["Batch", "Function", "IotDrError", "Killed", "Queue", "record_failure", "retried", "take_looks"]

@@ -18,6 +18,7 @@ from iot_dr.model.events import RegistryEvent
 from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS, Key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
+from iot_dr.model.regions import Side
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import Limits
 from iot_dr.services.record_failure import record_failure
@@ -31,6 +32,7 @@ from tests.fakes import InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
 from tests.simulation.checks import Broken, Violation
 from tests.simulation.customers import Customer, Fleet, Operation, Told, operations
+from tests.simulation.operator_at_work import Operator, one_after_the_other
 from tests.simulation.process import Faults, Process, SteppingWriter
 from tests.simulation.scheduler import START, Scheduler
 from tests.simulation.workers import Function, Queue, retried
@@ -72,7 +74,8 @@ class Scenario:
     sweeps: bool = False
     slice_size: int = 200
     replicated: bool = True
-    operator: bool = False
+    syncs: tuple[int, ...] = ()
+    """When the operator begins with a sync, milliseconds from the beginning."""
 
     @property
     def strict(self) -> bool:
@@ -101,7 +104,7 @@ def scenario(seed: int, number: int = 40, faults: float | None = None) -> Scenar
         sweeps=not trail or bool(lost) or chance.random() < 0.3,
         slice_size=chance.choice((1, 200)),
         replicated=chance.random() < 0.8,
-        operator=chance.random() < 0.2,
+        syncs=tuple(chance.randrange(300_000) for _ in range(chance.choice((0, 0, 0, 0, 1, 2)))),
     )
 
 
@@ -132,7 +135,7 @@ class Run:
         self._last_change = START
         self._sweeps = 0
         self._sweeping = drawn.sweeps
-        self._made: set[Key] = set()
+        self._made: dict[Key, int] = {}
         self._disowned: dict[Key, int] = {}
         self._untold: dict[Key, int] = {}
         self._valid_since: dict[Key, int] = {}
@@ -201,9 +204,14 @@ class Run:
             for operation in self.scenario.operations:
                 self._busy(1)
                 self.scheduler.after(operation.at, partial(self._begin, operation))
-            self._go_on(lambda: not self._coming)
-            self.faults.over = True
-            self._calm()
+            for at in self.scenario.syncs:
+                self._busy(1)
+                self._coming += 1
+                self.scheduler.after(at, self._begin_sync)
+            with one_after_the_other(self.scheduler):
+                self._go_on(lambda: not self._coming)
+                self.faults.over = True
+                self._calm()
         except Broken as broken:
             self.violation = broken.violation
         except (IotDrError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -253,6 +261,17 @@ class Run:
             self._busy(-1)
 
         self.scheduler.spawn(work)
+
+    def _begin_sync(self) -> None:
+        registries = {Side.PRIMARY: self.primary, Side.SECONDARY: self.secondary}
+        operator = Operator(self._process("operator"), self.scheduler, registries, self.ledger)
+
+        def ended(error: BaseException | None) -> None:
+            self._tell_of("operator", "ended", (), error)
+            self._coming -= 1
+            self._busy(-1)
+
+        operator.process.start(operator.sync, ended, longest=FOR_EVER)
 
     def _go_on(self, done: Callable[[], bool], until: int | None = None) -> None:
         """Let the world go on, with its schedule, until that is so or so late."""
@@ -349,7 +368,7 @@ class Run:
 
     def _check_storm(self) -> None:
         most = max(self.queue.waiting.items(), key=lambda item: item[1], default=None)
-        if most and most[1] > MOST_STARTS + 4 * self.scenario.doubled * 10:
+        if most and most[1] > MOST_STARTS:
             self._break("storm", [most[0]], f"{most[1]} looks at {most[0]} wait at once")
 
     # What is always checked
@@ -391,11 +410,13 @@ class Run:
                 self._break("evidence", [key], f"{key} is deleted, which nobody owns")
             present = self.primary.entities.get(key)
             anew = present is not None and fixed_fields(present) != fixed_fields(self.secondary.entities[key])
+            # Made since it looked, it is another one than the one that it found.
+            anew = anew or self._made.get(key, -1) >= began
             if not anew and not self.fleet.lacked_since(key, began):
                 self._break("evidence", [key], f"{key} is deleted, which the primary has had all the time")
         answer = effect()
         if operation == "create" and not there:
-            self._made.add(key)
+            self._made[key] = self.scheduler.now
         return answer
 
     def _break(self, rule: str, keys: Sequence[Key], text: str) -> None:
@@ -413,8 +434,8 @@ class Run:
         for key in differing:
             if not self._excused(key) and not checks.noted(self.ledger, checks.roots(key, primary, secondary)):
                 self._break("lie", [key], f"{key} differs")
-        self._made &= secondary.keys()
-        for key in self._made - self.ledger.owned(self._made):
+        self._made = {key: at for key, at in self._made.items() if key in secondary}
+        for key in self._made.keys() - self.ledger.owned(self._made.keys()):
             self._break("orphan", [key], f"{key} was made by replication")
         self._check_validity(differing)
 

@@ -1,0 +1,166 @@
+"""An operator's `sync` or `repair`: reads both Regions, thinks it over, and applies what was read.
+
+The product's own `Sync` does it, with what it keeps on disk kept in memory, and its lanes one call after the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from iot_dr import ports
+from iot_dr.model.differences import Pair
+from iot_dr.model.entities import Entity
+from iot_dr.model.keys import Key, Kind
+from iot_dr.model.regions import Side
+from iot_dr.model.standing import Ending, Settled, Standing
+from iot_dr.reconcile.safety import Limits
+from iot_dr.services import sync
+from iot_dr.services.apply_change import ChangeApplier
+from iot_dr.services.pending_changes import PendingChanges
+from iot_dr.services.pending_shadows import PendingShadows
+from tests.builders import REGIONS
+from tests.fakes import InMemoryRegistry
+from tests.simulation.process import Process, SteppingWriter
+from tests.simulation.scheduler import Scheduler
+
+
+class Compared:
+    """What was read of both Regions."""
+
+    def __init__(self, primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) -> None:
+        self._primary, self._secondary = primary, secondary
+
+    def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
+        """Yield what either has of a kind, in order."""
+        keys = {key for key in (*self._primary, *self._secondary) if key.kind is kind and (after is None or key > after)}
+        return iter([self.pair(key) for key in sorted(keys)])
+
+    def pair(self, key: Key) -> Pair:
+        """Return what both have under a key."""
+        return Pair(key, self._primary.get(key), self._secondary.get(key))
+
+    def number(self, side: Side, kind: Kind) -> int:
+        """Return how many a Region has of a kind."""
+        held = self._primary if side is Side.PRIMARY else self._secondary
+        return sum(key.kind is kind for key in held)
+
+
+class KeptJournal:
+    """What has been settled of this comparison."""
+
+    def __init__(self) -> None:
+        self._settled: dict[Key, Settled] = {}
+
+    def settle(self, settled: Settled) -> None:
+        """Write how a change ended."""
+        self._settled[settled.key] = settled
+
+    def ending(self, key: Key) -> Ending | None:
+        """Return how it ended; None if it has not."""
+        return self._settled[key].ending if key in self._settled else None
+
+    def endings(self, keys: Collection[Key]) -> dict[Key, Ending]:
+        """Return how those ended that have."""
+        return {key: self._settled[key].ending for key in keys if key in self._settled}
+
+    def with_ending(self, ending: Ending) -> Iterator[Settled]:
+        """Yield what ended so."""
+        return iter([one for one in self._settled.values() if one.ending is ending])
+
+    def forget(self, ending: Ending) -> None:
+        """Take what ended so as not yet begun."""
+        self._settled = {key: one for key, one in self._settled.items() if one.ending is not ending}
+
+    def numbers(self, ending: Ending) -> Counter[Kind]:
+        """Return how many ended so."""
+        return Counter(one.key.kind for one in self._settled.values() if one.ending is ending)
+
+
+class Operator:
+    """Runs a sync now and then; nobody runs one again that was ended."""
+
+    def __init__(self, process: Process, scheduler: Scheduler, registries: Mapping[Side, InMemoryRegistry], ledger: Any):
+        self.process = process
+        self._scheduler, self._registries = scheduler, registries
+        self._ledger = process.port("ledger", ledger, ports.Ledger)
+        self._primary = process.port("primary", registries[Side.PRIMARY], ports.RegistryReader)
+        self._secondary = process.port("secondary", registries[Side.SECONDARY], ports.RegistryReader)
+        self._writer = SteppingWriter(process, registries[Side.SECONDARY])
+
+    def sync(self) -> None:
+        """Read all, wait for the operator's yes, and apply."""
+        read = {side: self._read(side) for side in (Side.PRIMARY, Side.SECONDARY)}
+        self._scheduler.wait(int(100 * 6_000 ** self._scheduler.chance.random()))
+        comparison, journal = Compared(read[Side.PRIMARY], read[Side.SECONDARY]), KeptJournal()
+        pending = PendingChanges(
+            comparison=comparison,
+            journal=journal,
+            regions=REGIONS,
+            ledger=self._ledger,
+            clock=self._scheduler.clock,
+        )
+        run = sync.Sync(
+            comparison=comparison,
+            journal=journal,
+            regions=REGIONS,
+            pending=pending,
+            shadows=PendingShadows(comparison, journal, None),
+            applier=self._applier(),
+            progress=_Nobody(),
+            stop=threading.Event(),
+            limits=Limits(deletes=1.0),
+        )
+        run.apply(run.plan())
+
+    def _applier(self) -> ChangeApplier:
+        return ChangeApplier(
+            regions=REGIONS,
+            primary=self._primary,
+            secondary=self._secondary,
+            writer=self._writer,
+            ledger=self._ledger,
+            clock=self._scheduler.clock,
+        )
+
+    def _read(self, side: Side) -> dict[Key, Entity]:
+        registry, found = self._registries[side], dict[Key, Entity]()
+        for kind in sync.ALL_KINDS:
+            found |= self.process.call(str(side), f"all of {kind}", partial(_of, registry, kind))
+        return found
+
+
+def _of(registry: InMemoryRegistry, kind: Kind) -> dict[Key, Entity]:
+    return {key: entity for key, entity in registry.entities.items() if key.kind is kind}
+
+
+class _Nobody:
+    def reached(self, standing: Standing) -> None:
+        """Watch nothing."""
+
+
+@contextmanager
+def one_after_the_other(scheduler: Scheduler) -> Iterator[None]:
+    """Have the lanes of a sync drawn from in an order that chance decides, for threads are nobody's to order."""
+
+    def run(
+        lanes: Sequence[Iterator[Any]], work: Callable[[Any], None], *, stop: threading.Event, **_rest: object
+    ) -> None:
+        left = list(lanes)
+        while left and not stop.is_set():
+            lane = left[scheduler.chance.randrange(len(left))]
+            item = next(lane, None)
+            if item is None:
+                left.remove(lane)
+            else:
+                work(item)
+
+    kept, sync.run_lanes = sync.run_lanes, run  # type: ignore[assignment]  # as it is called
+    try:
+        yield
+    finally:
+        sync.run_lanes = kept  # type: ignore[assignment]
