@@ -39,6 +39,7 @@ class Function:
     process: Process
     take: Callable[[Sequence[Look]], Taken]
     record: Callable[[Look, str], Outcome]
+    take_shadows: Callable[[Sequence[Look]], Taken] | None = None
 
 
 class Queue:
@@ -97,6 +98,8 @@ class Queue:
             if batch.error:
                 for look in batch.looks:
                     function.record(look, batch.error)
+            elif batch.looks[0].key.kind in SHADOW_KINDS and function.take_shadows is not None:
+                taken.append(function.take_shadows(batch.looks))
             else:
                 taken.append(function.take(batch.looks))
 

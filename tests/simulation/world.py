@@ -15,10 +15,11 @@ from iot_dr import ports
 from iot_dr.errors import IotDrError, UnsafePlan
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS, Key
+from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS, Key, Kind
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
 from iot_dr.model.regions import Side
+from iot_dr.model.shadows import ShadowEvent
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import Limits
 from iot_dr.services.record_failure import record_failure
@@ -31,10 +32,11 @@ from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
 from tests.simulation.checks import Broken, Violation
-from tests.simulation.customers import Customer, Fleet, Operation, Told, operations
+from tests.simulation.customers import VERBS, Customer, Fleet, Operation, Told, operations
 from tests.simulation.operator_at_work import Operator, one_after_the_other
 from tests.simulation.process import Faults, Process, SteppingWriter
 from tests.simulation.scheduler import START, Scheduler
+from tests.simulation.shadows import SHADOW_VERBS, ShadowSide, ShadowStream, made_changes
 from tests.simulation.workers import Function, Queue, retried
 
 MINUTE = 60_000
@@ -74,6 +76,7 @@ class Scenario:
     sweeps: bool = False
     slice_size: int = 200
     replicated: bool = True
+    shadows: bool = False
     syncs: tuple[int, ...] = ()
     """When the operator begins with a sync, milliseconds from the beginning."""
 
@@ -88,9 +91,11 @@ def scenario(seed: int, number: int = 40, faults: float | None = None) -> Scenar
     chance = Random(seed)
     trail = chance.random() < 0.7
     lost = chance.choice((0.0, 0.0, 0.0, 0.1))
+    about = chance.choices((sorted(VERBS), SHADOW_VERBS, (*sorted(VERBS), *SHADOW_VERBS)), (70, 20, 10))[0]
     return Scenario(
         seed=seed,
-        operations=operations(chance, chance.randint(3, number)),
+        operations=operations(chance, chance.randint(3, number), about),
+        shadows=SHADOW_VERBS[0] in about,
         fault_rate=chance.choice((0.0, 0.01, 0.05, 0.3)) if faults is None else faults,
         kills=chance.random() < 0.7,
         late=chance.random() < 0.3,
@@ -101,7 +106,7 @@ def scenario(seed: int, number: int = 40, faults: float | None = None) -> Scenar
         slow_events=chance.choice((0.0, 0.05, 0.3)),
         functions=chance.choice((1, 2, 4, 8)),
         parallel=chance.random() < 0.5,
-        sweeps=not trail or bool(lost) or chance.random() < 0.3,
+        sweeps=chance.random() < (0.3 if trail and not lost else 0.8),
         slice_size=chance.choice((1, 200)),
         replicated=chance.random() < 0.8,
         syncs=tuple(chance.randrange(300_000) for _ in range(chance.choice((0, 0, 0, 0, 1, 2)))),
@@ -147,6 +152,8 @@ class Run:
         self.primary, self.secondary = InMemoryRegistry(scheduler.clock), InMemoryRegistry(scheduler.clock)
         self.ledger = InMemoryLedger()
         self.fleet = Fleet(self.primary, scheduler, trail=drawn.trail, implicit=drawn.implicit)
+        self.shadows = ShadowSide(scheduler, self.ledger)
+        self._shadow_stream = ShadowStream(self.shadows, self._process("shadows"), self._busy, self._tell_of)
         self.queue = Queue(scheduler, self._busy)
         for number in range(drawn.functions):
             self.queue.add(self._function(f"function {number + 1}"))
@@ -161,6 +168,7 @@ class Run:
             workflow=self._schedule.port("workflow", self.queue, ports.Workflow),
             clock=scheduler.clock,
             slice_size=drawn.slice_size,
+            shadows=drawn.shadows,
         )
 
     def _process(self, name: str) -> Process:
@@ -180,7 +188,7 @@ class Run:
             together=process.together,
         )
         record = partial(record_failure, cause="", ledger=ledger, clock=self.scheduler.clock)
-        return Function(process, take, record)
+        return Function(process, take, record, self.shadows.looker(process) if self.scenario.shadows else None)
 
     def _replication(self, process: Process, ledger: Any) -> Replication:
         primary = process.port("primary", self.primary, ports.RegistryReader)
@@ -256,7 +264,12 @@ class Run:
             return answer is not None
 
         def work() -> None:
-            Customer(self.fleet, call, rest).do(operation)
+            if operation.verb in SHADOW_VERBS:
+                changes = made_changes(self.shadows, operation.verb, operation.subject, operation.other, rest)
+                for event in filter(None, changes):
+                    self._shadow_changed(operation.verb, event)
+            else:
+                Customer(self.fleet, call, rest).do(operation)
             self._coming -= 1
             self._busy(-1)
 
@@ -293,21 +306,31 @@ class Run:
     # Events
 
     def _raise(self, told: list[Told], changed: frozenset[Key]) -> None:
-        chance, drawn = self.scheduler.chance, self.scenario
-        covered = set[Key]()
+        self._untold |= dict.fromkeys(changed, self._sweeps)
         for one in told:
-            if chance.random() < drawn.lost:
-                self._tell_of("delivery", "lost", (one.event,), "")
-                continue
-            covered |= one.keys
-            for _ in range(1 + (chance.random() < drawn.doubled)):
-                delay = int(50 * 10 ** chance.random())
-                if chance.random() < drawn.slow_events:
-                    delay = int(1_000 * 120 ** chance.random())
-                self._busy(1)
-                self.scheduler.after(delay, partial(self._delivered, one.event))
-        for key in changed - covered:
-            self._untold[key] = self._sweeps
+            self._send(one.event, one.keys, self._delivered)
+
+    def _shadow_changed(self, verb: str, event: ShadowEvent) -> None:
+        self._tell_of("app", verb, (event,), "")
+        self.fleet.calls += 1
+        self._last_change = self.scheduler.now
+        self._send(event, frozenset({event.key}), self._shadow_stream.arrived)
+
+    def _send(self, event: Any, keys: frozenset[Key], arrived: Callable[[Any], None]) -> None:
+        """Have an event delivered: soon or late, once or twice, or never."""
+        chance, drawn = self.scheduler.chance, self.scenario
+        if chance.random() < drawn.lost:
+            self._tell_of("delivery", "lost", (event,), "")
+            self._untold |= dict.fromkeys(keys, self._sweeps)
+            return
+        for key in keys:
+            self._untold.pop(key, None)
+        for _ in range(1 + (chance.random() < drawn.doubled)):
+            delay = int(50 * 10 ** chance.random())
+            if chance.random() < drawn.slow_events:
+                delay = int(1_000 * 120 ** chance.random())
+            self._busy(1)
+            self.scheduler.after(delay, partial(arrived, event))
 
     def _delivered(self, event: RegistryEvent) -> None:
         self._stream.append(event)
@@ -391,6 +414,8 @@ class Run:
         self._changed = True
         if side == "writer":
             return self._written(began, operation, arguments[0], effect)
+        if side == "shadow copies" and operation == "delete" and not self.shadows.lacked_since(arguments[0], began):
+            self._break("evidence", arguments, f"{arguments[0]} is deleted, which the primary has had all the time")
         if side == "ledger" and operation == "forget":
             owned = self.ledger.owned(arguments[0])
             answer = effect()
@@ -429,15 +454,23 @@ class Run:
         """Check what must hold when no event, look or function is under way."""
         primary, secondary = self.primary.entities, self.secondary.entities
         differing = checks.differing(primary, secondary)
-        for key in [key for key in self._untold if key not in differing]:
-            del self._untold[key]
+        self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is Kind.SHADOW}
         for key in differing:
             if not self._excused(key) and not checks.noted(self.ledger, checks.roots(key, primary, secondary)):
                 self._break("lie", [key], f"{key} differs")
+        if self.scenario.shadows:
+            self._check_shadows()
         self._made = {key: at for key, at in self._made.items() if key in secondary}
         for key in self._made.keys() - self.ledger.owned(self._made.keys()):
             self._break("orphan", [key], f"{key} was made by replication")
         self._check_validity(differing)
+
+    def _check_shadows(self) -> None:
+        differing = self.shadows.differing()
+        self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is not Kind.SHADOW}
+        for key in differing:
+            if not self._excused(key) and not checks.noted(self.ledger, self.shadows.roots(key)):
+                self._break("lie", [key], f"{key} differs")
 
     def _excused(self, key: Key) -> bool:
         """Tell whether no event told of a change, and the round has not come to it since."""
@@ -458,8 +491,8 @@ class Run:
     def _calm(self) -> None:
         """Let all come to its end, and check that it did."""
         self._go_on(lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER))
-        differing = checks.differing(self.primary.entities, self.secondary.entities)
-        if differing:
+        differing = checks.differing(self.primary.entities, self.secondary.entities) + self.shadows.differing()
+        if differing and (self.scenario.strict or self._sweeping):
             self._break("different", differing, checks.told_of(differing))
         self._sweeping = False
         self._go_on(lambda: False, self.scheduler.now + FOR_EVER)
@@ -473,6 +506,7 @@ class Run:
         gone = [
             key
             for key in self.ledger.owned(list(self.ledger.notes))
+            if key.kind is not Kind.SHADOW
             if key not in self.primary.entities and key not in self.secondary.entities
         ]
         if gone:

@@ -1,0 +1,187 @@
+"""Shadows in a run: who writes them, the stream of their events with its function, and looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from iot_dr import ports
+from iot_dr.errors import RegionUnavailable
+from iot_dr.model.control import Control, Replication
+from iot_dr.model.keys import Key, shadow_key, thing_shadows_key
+from iot_dr.model.looks import Look
+from iot_dr.model.shadows import Document, ShadowEvent, decode_shadow_event
+from iot_dr.services.replicate_shadows import ShadowReplication
+from iot_dr.services.take_looks import Taken
+from tests.fakes import InMemoryLedger
+from tests.shadow_fakes import REGION, FixedControl, InMemoryShadows, InMemoryShadowNotes
+from tests.simulation.process import Process
+from tests.simulation.scheduler import Scheduler
+
+KEYS = (shadow_key("pump-1"), shadow_key("pump-1", "config"), shadow_key("pump-2", "config"))
+FORGOTTEN_AFTER = 49 * 3_600_000
+"""Milliseconds after which AWS counts a deleted shadow's versions anew."""
+
+TRIES_OF_STREAM = 10
+REPLAYED_AFTER = 300_000
+"""Milliseconds after which an operator replays what the stream gave up."""
+
+
+def document(number: int) -> Document:
+    """Return one of few documents."""
+    sections: tuple[Document, ...] = (
+        {"desired": {"fw": "1.0"}},
+        {"desired": {"fw": "2.0"}, "reported": {"fw": "1.0"}},
+        {"reported": {"fw": "2.0", "on": True}},
+        {},
+    )
+    return sections[number % len(sections)]
+
+
+@dataclass
+class ShadowSide:
+    """Both Regions' shadows, what is noted of them, and the function that replicates them."""
+
+    scheduler: Scheduler
+    ledger: InMemoryLedger
+    absent_until: dict[Key, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        clock = self.scheduler.clock
+        self.primary, self.secondary = InMemoryShadows(clock), InMemoryShadows(clock)
+        self.notes = InMemoryShadowNotes(self.ledger)
+        self.control = FixedControl()
+
+    def replication(self, process: Process) -> ShadowReplication:
+        """Wire it as the runtime does."""
+        return ShadowReplication(
+            primary=process.port("primary shadows", self.primary, ports.ShadowReader),
+            secondary=process.port("shadow copies", self.secondary, ports.ShadowStore),
+            ledger=process.port("ledger", self.ledger, ports.Ledger),
+            notes=process.port("notes", self.notes, ports.ShadowNotes),
+            control=process.port("control", self.control, ports.ControlReader),
+            region=REGION,
+            clock=self.scheduler.clock,
+            together=process.together,
+        )
+
+    def looker(self, process: Process) -> Callable[[Sequence[Look]], Taken]:
+        """Return what takes looks at shadows, as the function's handler does."""
+        replication = self.replication(process)
+
+        def take(looks: Sequence[Look]) -> Taken:
+            applied = replication.look([look.key for look in looks])
+            if applied.unrecorded:
+                raise RegionUnavailable("the ledger could not be told")
+            return Taken()
+
+        return take
+
+    # What apps and devices do
+
+    def put(self, key: Key, wanted: Document) -> ShadowEvent:
+        """Have a shadow hold this."""
+        if key not in self.primary.documents:
+            self.absent_until[key] = self.scheduler.now
+        return decode_shadow_event(self.primary.become(key, wanted))
+
+    def remove(self, key: Key) -> ShadowEvent | None:
+        """Delete a shadow."""
+        return decode_shadow_event(self.primary.remove(key)) if key in self.primary.documents else None
+
+    def lacked_since(self, key: Key, since: int) -> bool:
+        """Tell whether the primary has been without it at some time since."""
+        return key not in self.primary.documents or self.absent_until.get(key, 0) >= since
+
+    def differing(self) -> list[Key]:
+        """Return the shadows in which the Regions differ."""
+        wanted, found = self.primary.documents, self.secondary.documents
+        return [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
+
+    def roots(self, key: Key) -> set[Key]:
+        """Return what is looked at for a shadow."""
+        return {key, thing_shadows_key(key.name)}
+
+    def hold(self, *, back: bool) -> None:
+        """Suspend replication, or let it go on."""
+        self.control.now = Control(replication=Replication.SUSPENDED if back else Replication.ACTIVE)
+
+
+class ShadowStream:
+    """The stream of shadow events: one batch after the other, handed in again until the function has taken it."""
+
+    def __init__(self, side: ShadowSide, process: Process, busy: Callable[[int], None], tell: Callable[..., None]):
+        self._side, self._process, self._busy, self._tell = side, process, busy, tell
+        self._waiting: list[ShadowEvent] = []
+        self._runs = False
+        self._replication = side.replication(process)
+
+    def arrived(self, event: ShadowEvent) -> None:
+        """Take an event; it counts as busy until it is done."""
+        self._waiting.append(event)
+        if not self._runs:
+            self._runs = True
+            self._side.scheduler.after(10, self._next)
+
+    def _next(self) -> None:
+        taken, self._waiting = self._waiting, []
+        self._hand_in(taken, 0)
+
+    def _hand_in(self, taken: list[ShadowEvent], tries: int) -> None:
+        left: list[ShadowEvent] = list(taken)
+
+        def work() -> None:
+            self._tell("shadows", "takes", tuple(taken), "")
+            applied = self._replication.apply(taken)
+            left[:] = [one for one in taken if one.key in applied.unrecorded]
+
+        def ended(_error: BaseException | None) -> None:
+            self._busy(len(left) - len(taken))
+            if left:
+                pause = 1_000 if tries < TRIES_OF_STREAM else REPLAYED_AFTER
+                self._side.scheduler.after(pause, partial(self._hand_in, left, tries + 1))
+            else:
+                self._runs = bool(self._waiting)
+                if self._waiting:
+                    self._side.scheduler.after(10, self._next)
+
+        self._process.start(work, ended)
+
+
+def made_changes(side: ShadowSide, verb: str, subject: int, other: int, rest: Callable[..., None]) -> Any:
+    """Yield the events of what is done to a shadow, and the keys."""
+    key = KEYS[subject % len(KEYS)]
+    if verb == "write shadow":
+        yield side.put(key, document(other))
+    elif verb == "flip shadow":
+        for number in (other, other + 1, other):
+            yield side.put(key, document(number))
+            rest()
+    elif verb == "delete shadow":
+        yield side.remove(key)
+    elif verb == "replace shadow":
+        yield side.remove(key)
+        rest()
+        yield side.put(key, document(other))
+    elif verb == "hold back":
+        side.hold(back=True)
+        rest(int(1_000 * (1 + other) ** 2))
+        side.hold(back=False)
+    else:
+        yield side.remove(key)
+        rest(FORGOTTEN_AFTER)
+        yield side.put(key, document(other))
+
+
+SHADOW_VERBS = (
+    "write shadow",
+    "write shadow",
+    "flip shadow",
+    "delete shadow",
+    "replace shadow",
+    "replace shadow",
+    "hold back",
+    "forget shadow",
+)
