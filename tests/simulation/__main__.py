@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from itertools import islice
 from random import SystemRandom
+from typing import Any
 
 from tests.simulation.checks import NAMES
 from tests.simulation.searching import Settings, Tally, told, tried
@@ -21,7 +23,7 @@ PORTION = 25
 def main() -> int:
     """Simulate; 1 if a rule was broken."""
     options = _options()
-    settings = Settings(options.faults, options.size, frozenset(filter(None, options.ignore.split(","))))
+    settings = Settings(options.size, _names(options.verbs), dict(options.set), frozenset(_names(options.ignore)))
     first = SystemRandom().randrange(10**9) if options.seed is None else options.seed
     print(f"seeds from {first} on", flush=True)
     total, began, last = Tally(), time.monotonic(), 0.0
@@ -80,10 +82,30 @@ def _progress(total: Tally, first: int, elapsed: float, wanted: int) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--operations", type=int, default=0, help="customer operations to do (default: until the time)")
-    parser.add_argument("--minutes", type=float, default=None, help="minutes at most (default: 1, or with --operations a day)")
+    parser.add_argument(
+        "--minutes", type=float, default=None, help="minutes at most (default: 1, or with --operations a day)"
+    )
     parser.add_argument("--runs", type=int, default=0, help="runs to do, one a seed")
     parser.add_argument("--seed", type=int, help="the first seed (default: a fresh one)")
-    parser.add_argument("--faults", type=float, help="share of calls that meet a fault (default: drawn for each run)")
+    parser.add_argument(
+        "--faults",
+        dest="set",
+        default=[],
+        type=lambda text: ("fault_rate", float(text)),
+        action="append",
+        help="share of calls that meet a fault, in all runs (default: drawn for each)",
+    )
+    parser.add_argument(
+        "--set",
+        type=_fixed,
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="have a field of all scenarios be this",
+    )
+    parser.add_argument(
+        "--verbs", default="", help="what customers do alone, with commas (default: drawn for each run)"
+    )
     parser.add_argument("--size", type=int, default=40, help="operations of a run at most")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two lines of progress")
@@ -94,6 +116,16 @@ def _options() -> argparse.Namespace:
     if options.minutes is None:
         options.minutes = 24 * 60 if options.operations or options.runs else 1.0
     return options
+
+
+def _fixed(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    found = json.loads(value)
+    return name, tuple(found) if isinstance(found, list) else found
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Violation:
         return f"{self.rule}: {NAMES[self.rule]}: {self.text}"
 
 
-class Broken(Exception):  # noqa: N818  # a fact, as the product names its own
+class Broken(Exception):  # a fact, as the product names its own
     """Ends a run."""
 
     def __init__(self, violation: Violation) -> None:

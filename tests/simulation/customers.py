@@ -45,6 +45,9 @@ THINGS = ("pump-1", "pump-2", "pump-3")
 TYPES = ("type-1",)
 GROUPS = ("site", "floor", "yard")
 BILLING_GROUPS = ("costs", "losses")
+REFUSED = "too-long"
+"""A policy that the secondary refuses, where it does: moved to another Region it may pass AWS's limit."""
+
 POLICIES = ("pumps", "admin")
 DOCUMENTS = tuple(a_document(iot_arn(f"topic/{number}")) for number in range(3))
 OWNERS = ("one", "two", "three")
@@ -417,6 +420,12 @@ class Customer:
         targets = [*map(certificate_target, _IDS), thing_group_target(GROUPS[0])]
         self._toggle(PolicyAttachment(POLICIES[other % len(POLICIES)], targets[subject % len(targets)]))
 
+    def attach_refused(self, subject: int, other: int) -> None:
+        """Give a certificate a policy that the secondary may refuse."""
+        if self._held.policy(REFUSED) is None:
+            self.make(Policy(REFUSED, DOCUMENTS[0]))
+        self._toggle(PolicyAttachment(REFUSED, certificate_target(_IDS[subject % len(_IDS)])))
+
     def attach_certificate(self, subject: int, other: int) -> None:
         """Attach a certificate to a thing, or detach it."""
         self._toggle(ThingPrincipal(THINGS[subject % len(THINGS)], _IDS[other % len(_IDS)]))
@@ -465,6 +474,7 @@ VERBS: Mapping[str, Callable[[Customer, int, int], None]] = {
     "write policy": Customer.write_policy,
     "replace policy": Customer.replace_policy,
     "attach policy": Customer.attach_policy,
+    "attach refused": Customer.attach_refused,
     "attach certificate": Customer.attach_certificate,
 }
 

@@ -37,7 +37,9 @@ class Compared:
 
     def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
         """Yield what either has of a kind, in order."""
-        keys = {key for key in (*self._primary, *self._secondary) if key.kind is kind and (after is None or key > after)}
+        keys = {
+            key for key in (*self._primary, *self._secondary) if key.kind is kind and (after is None or key > after)
+        }
         return iter([self.pair(key) for key in sorted(keys)])
 
     def pair(self, key: Key) -> Pair:
@@ -84,7 +86,9 @@ class KeptJournal:
 class Operator:
     """Runs a sync now and then; nobody runs one again that was ended."""
 
-    def __init__(self, process: Process, scheduler: Scheduler, registries: Mapping[Side, InMemoryRegistry], ledger: Any):
+    def __init__(
+        self, process: Process, scheduler: Scheduler, registries: Mapping[Side, InMemoryRegistry], ledger: Any
+    ):
         self.process = process
         self._scheduler, self._registries = scheduler, registries
         self._ledger = process.port("ledger", ledger, ports.Ledger)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from tests.simulation.checks import Violation
 from tests.simulation.shrinking import shrink
@@ -42,13 +44,14 @@ class Tally:
 class Settings:
     """What all runs share."""
 
-    faults: float | None = None
     size: int = 40
+    verbs: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     ignore: frozenset[str] = frozenset()
 
     def scenario(self, seed: int) -> Scenario:
         """Draw the scenario of a seed."""
-        return scenario(seed, self.size, self.faults)
+        return scenario(seed, self.size, self.verbs, self.fixed)
 
 
 def tried(seeds: Iterable[int], settings: Settings) -> Tally:
@@ -74,11 +77,13 @@ def told(seed: int, settings: Settings, violation: Violation, *, shrunk: bool = 
     run = Run(story, ignore=settings.ignore, tell=True)
     found = run.run() or violation
     yield f"seed {seed}: {found}"
-    yield "  " + ", ".join(f"{one.name}={getattr(story, one.name)}" for one in fields(story) if one.name != "operations")
+    yield "  " + ", ".join(
+        f"{one.name}={getattr(story, one.name)}" for one in fields(story) if one.name != "operations"
+    )
     for operation in story.operations:
         yield f"  {operation.at / 1000:9.3f} s  {operation.verb} {operation.subject} {operation.other}"
     yield "        time  actor        call"
     yield from timeline(run.story, found.keys)
-    yield f"again: python -m tests.simulation --runs 1 --seed {seed}" + (
-        "" if settings.faults is None else f" --faults {settings.faults}"
-    )
+    verbs = f' --verbs "{",".join(settings.verbs)}"' if settings.verbs else ""
+    fixed = "".join(f" --set {name}={json.dumps(value)}" for name, value in settings.fixed.items())
+    yield f"again: python -m tests.simulation --runs 1 --seed {seed} --size {settings.size}{verbs}{fixed}"

@@ -16,7 +16,7 @@ from iot_dr.model.shadows import Document, ShadowEvent, decode_shadow_event
 from iot_dr.services.replicate_shadows import ShadowReplication
 from iot_dr.services.take_looks import Taken
 from tests.fakes import InMemoryLedger
-from tests.shadow_fakes import REGION, FixedControl, InMemoryShadows, InMemoryShadowNotes
+from tests.shadow_fakes import REGION, FixedControl, InMemoryShadowNotes, InMemoryShadows
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Scheduler
 

@@ -43,7 +43,7 @@ def _value(value: Any) -> str:
     return _IDS.sub(lambda found: _SHORT[found[0]], _text(value))
 
 
-def _text(value: Any) -> str:  # noqa: PLR0911  # one form a type
+def _text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912  # one form a type
     match value:
         case Create(desired=desired):
             return f"+ {_entity(desired)}"

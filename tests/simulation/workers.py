@@ -136,4 +136,3 @@ def retried(process: Process, work: Callable[[], object], ended: Callable[[], No
             scheduler.after(1_000, lambda: process.start(work, again))
 
     process.start(work, again)
-

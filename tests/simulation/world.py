@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
-from greenlet import getcurrent
-
 from iot_dr import ports
-from iot_dr.errors import IotDrError, UnsafePlan
+from iot_dr.errors import InvalidResource, IotDrError, UnsafePlan
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS, Key, Kind
+from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS, Key, Kind, policy_key, thing_key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
 from iot_dr.model.regions import Side
 from iot_dr.model.shadows import ShadowEvent
 from iot_dr.reconcile.plan import fixed_fields
-from iot_dr.reconcile.safety import Limits
+from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.services.record_failure import record_failure
 from iot_dr.services.replicate import Replication
 from iot_dr.services.scopes import ScopeReader
@@ -32,7 +31,7 @@ from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
 from tests.simulation.checks import Broken, Violation
-from tests.simulation.customers import VERBS, Customer, Fleet, Operation, Told, operations
+from tests.simulation.customers import REFUSED, VERBS, Customer, Fleet, Operation, Told, operations
 from tests.simulation.operator_at_work import Operator, one_after_the_other
 from tests.simulation.process import Faults, Process, SteppingWriter
 from tests.simulation.scheduler import START, Scheduler
@@ -76,6 +75,10 @@ class Scenario:
     sweeps: bool = False
     slice_size: int = 200
     replicated: bool = True
+    refuses: bool = False
+    """The secondary refuses a policy."""
+    careful: bool = False
+    """A sweep that would delete much is refused, until the operator allows it at the end."""
     shadows: bool = False
     syncs: tuple[int, ...] = ()
     """When the operator begins with a sync, milliseconds from the beginning."""
@@ -86,17 +89,20 @@ class Scenario:
         return self.trail and not self.lost
 
 
-def scenario(seed: int, number: int = 40, faults: float | None = None) -> Scenario:
-    """Draw a scenario."""
+def scenario(
+    seed: int, number: int = 40, verbs: Sequence[str] = (), fixed: Mapping[str, Any] = MappingProxyType({})
+) -> Scenario:
+    """Draw a scenario, of these verbs alone if there are some, with what is fixed."""
     chance = Random(seed)
     trail = chance.random() < 0.7
     lost = chance.choice((0.0, 0.0, 0.0, 0.1))
     about = chance.choices((sorted(VERBS), SHADOW_VERBS, (*sorted(VERBS), *SHADOW_VERBS)), (70, 20, 10))[0]
-    return Scenario(
+    about = tuple(verbs) or about
+    drawn = Scenario(
         seed=seed,
         operations=operations(chance, chance.randint(3, number), about),
-        shadows=SHADOW_VERBS[0] in about,
-        fault_rate=chance.choice((0.0, 0.01, 0.05, 0.3)) if faults is None else faults,
+        shadows=bool({*about} & {*SHADOW_VERBS}),
+        fault_rate=chance.choice((0.0, 0.01, 0.05, 0.3)),
         kills=chance.random() < 0.7,
         late=chance.random() < 0.3,
         trail=trail,
@@ -110,7 +116,10 @@ def scenario(seed: int, number: int = 40, faults: float | None = None) -> Scenar
         slice_size=chance.choice((1, 200)),
         replicated=chance.random() < 0.8,
         syncs=tuple(chance.randrange(300_000) for _ in range(chance.choice((0, 0, 0, 0, 1, 2)))),
+        refuses=chance.random() < 0.2,
+        careful=chance.random() < 0.2,
     )
+    return replace(drawn, **fixed)
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ class Run:
         self._changed = False
         self._last_change = START
         self._sweeps = 0
-        self._sweeping = drawn.sweeps
+        self._sweeping, self._careful = drawn.sweeps, drawn.careful
         self._made: dict[Key, int] = {}
         self._disowned: dict[Key, int] = {}
         self._untold: dict[Key, int] = {}
@@ -232,7 +241,9 @@ class Run:
         if not self.scenario.replicated:
             return
         chance = self.scheduler.chance
-        arranged = Customer(self.fleet, lambda name, change: self.fleet.call(name, change) is not None, lambda _=0: None)
+        arranged = Customer(
+            self.fleet, lambda name, change: self.fleet.call(name, change) is not None, lambda _=0: None
+        )
         for verb, subjects in _BEGINNING:
             for subject in range(subjects):
                 arranged.do(Operation(0, verb, subject, chance.choice((1, 4, 7)), 0))
@@ -359,25 +370,30 @@ class Run:
     _ticked = START
     _schedule_runs = False
 
+    @property
+    def _every(self) -> int:
+        """Return the time between two sweeps; seldom when nothing has changed for hours, which only takes time."""
+        return SWEEP_EVERY if self.scheduler.now - self._last_change < 8 * SWEEP_EVERY else 24 * SWEEP_EVERY
+
     def _next_tick(self) -> int:
         """Return the next minute in which the schedule has something to do."""
         waiting = [note.next_attempt for note in self.ledger.notes.values() if note.next_attempt is not None]
         first = min(waiting, default=self.scheduler.now + FOR_EVER)
         if self._sweeping:
-            first = min(first, (self._ticked // SWEEP_EVERY + 1) * SWEEP_EVERY)
+            first = min(first, (self._ticked // self._every + 1) * self._every)
         return max(-(-first // MINUTE), self._ticked // MINUTE + 1) * MINUTE
 
     def _tick(self) -> None:
         self._ticked = now = self.scheduler.now
         if self._schedule_runs:
             return
-        sweeping = self._sweeping and now % SWEEP_EVERY == 0
+        sweeping = self._sweeping and now % self._every == 0
 
         def work() -> None:
             self._sweep.retry()
             if sweeping:
                 with suppress(UnsafePlan):
-                    self._sweep.sweep(Limits(deletes=1.0))
+                    self._sweep.sweep(DEFAULT_LIMITS if self._careful else Limits(deletes=1.0))
 
         def ended(error: BaseException | None) -> None:
             self._schedule_runs = False
@@ -424,9 +440,7 @@ class Run:
             return answer
         return effect()
 
-    def _written(
-        self, began: int, operation: str, change: Create | Update | Delete, effect: Callable[[], Any]
-    ) -> Any:
+    def _written(self, began: int, operation: str, change: Create | Update | Delete, effect: Callable[[], Any]) -> Any:
         key = change.key
         there = key in self.secondary.entities
         if operation == "delete" and there:
@@ -439,6 +453,8 @@ class Run:
             anew = anew or self._made.get(key, -1) >= began
             if not anew and not self.fleet.lacked_since(key, began):
                 self._break("evidence", [key], f"{key} is deleted, which the primary has had all the time")
+        if operation == "create" and self.scenario.refuses and key == policy_key(REFUSED):
+            raise InvalidResource("MalformedPolicyException")
         answer = effect()
         if operation == "create" and not there:
             self._made[key] = self.scheduler.now
@@ -474,7 +490,11 @@ class Run:
 
     def _excused(self, key: Key) -> bool:
         """Tell whether no event told of a change, and the round has not come to it since."""
+        if self.scenario.refuses and key.name == REFUSED:
+            return True
         since = self._untold.get(key)
+        if since is not None and key.kind is Kind.SHADOW and thing_key(key.name) not in self.primary.entities:
+            return True  # no list and no round comes to a shadow without a thing
         rounds = 2 + _MOST_OF_A_KIND // self.scenario.slice_size
         return since is not None and self._sweeps <= since + rounds
 
@@ -490,8 +510,13 @@ class Run:
 
     def _calm(self) -> None:
         """Let all come to its end, and check that it did."""
-        self._go_on(lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER))
+        self._careful = False
+        self._go_on(
+            lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER)
+        )
         differing = checks.differing(self.primary.entities, self.secondary.entities) + self.shadows.differing()
+        self._sweeps += _MOST_OF_A_KIND + 3
+        differing = [key for key in differing if not self._excused(key)]
         if differing and (self.scenario.strict or self._sweeping):
             self._break("different", differing, checks.told_of(differing))
         self._sweeping = False
