@@ -54,6 +54,14 @@ unit: setup ## Only the tests that need no Region pair
 mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)
 	@$(BIN)/python -m tests.mutation
 
+.PHONY: simulate
+simulate: setup ## Run the services under simulated time, faults and chance, a minute or as ARGS say (CONTRIBUTING.md)
+	@$(BIN)/python -m tests.simulation $(ARGS)
+
+.PHONY: simulation-teeth
+simulation-teeth: setup ## Take each mend of replication back in a copy; the simulation must find a broken rule
+	@$(BIN)/python -m tests.simulation.teeth $(ARGS)
+
 .PHONY: golden
 golden: setup ## Accept the templates and the reference pages that the code generates now
 	$(BIN)/python generate.py --output tests/golden

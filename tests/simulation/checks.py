@@ -21,13 +21,11 @@ from iot_dr.model.entities import (
 from iot_dr.model.keys import (
     Key,
     Kind,
-    billing_group_key,
     certificate_key,
     key_of_target,
     policy_key,
     thing_group_key,
     thing_key,
-    thing_type_key,
 )
 from iot_dr.model.outcomes import State
 from iot_dr.reconcile.translate import translate
@@ -98,31 +96,42 @@ def noted(ledger: Any, keys: Iterable[Key]) -> bool:
 
 def roots(key: Key, *registries: Mapping[Key, Entity]) -> set[Key]:
     """Return the resources whose looks compare a key too."""
-    found = {key}
-    match key.kind:
-        case Kind.POLICY_ATTACHMENT:
-            found |= {policy_key(key.name), key_of_target(key.other)}
-        case Kind.THING_PRINCIPAL:
-            found |= {thing_key(key.name), certificate_key(key.other)}
-        case Kind.GROUP_MEMBERSHIP:
-            found |= {thing_group_key(key.name), thing_key(key.other)}
-    for entity in (one for registry in registries for one in registry.values()):
-        match entity:
-            case PolicyAttachment() if {policy_key(entity.policy), key_of_target(entity.target)} & found:
-                found.add(key_of_target(entity.target))
-            case ThingGroup(parent=parent) if parent and thing_group_key(parent) in found:
-                found.add(entity.key)
-            case Thing() if key.kind in (Kind.THING_TYPE, Kind.BILLING_GROUP) and found & {
-                thing_type_key(entity.type_name),
-                billing_group_key(entity.billing_group),
-            }:
-                found.add(entity.key)
-    for entity in (one for registry in registries for one in registry.values()):
+    held = [one for registry in registries for one in registry.values()]
+    found = {key, *_ends(key)}
+    for entity in held:
+        found |= _hanging_on(entity, key, found)
+    for entity in held:
         if isinstance(entity, ThingPrincipal) and certificate_key(entity.certificate_id) in found:
             found.add(thing_key(entity.thing))
         if isinstance(entity, GroupMembership) and thing_group_key(entity.group) in found:
             found.add(thing_key(entity.thing))
     return found
+
+
+def _ends(key: Key) -> set[Key]:
+    match key.kind:
+        case Kind.POLICY_ATTACHMENT:
+            return {policy_key(key.name), key_of_target(key.other)}
+        case Kind.THING_PRINCIPAL:
+            return {thing_key(key.name), certificate_key(key.other)}
+        case Kind.GROUP_MEMBERSHIP:
+            return {thing_group_key(key.name), thing_key(key.other)}
+        case _:
+            return set()
+
+
+def _hanging_on(entity: Entity, key: Key, found: set[Key]) -> set[Key]:
+    """Return what hangs on something found by this entity."""
+    match entity:
+        case PolicyAttachment() if {policy_key(entity.policy), key_of_target(entity.target)} & found:
+            return {key_of_target(entity.target)}
+        case ThingGroup(parent=parent) if parent and thing_group_key(parent) in found:
+            return {entity.key}
+        case Thing() if key.kind in (Kind.THING_TYPE, Kind.BILLING_GROUP):
+            needs = {Key(Kind.THING_TYPE, entity.type_name), Key(Kind.BILLING_GROUP, entity.billing_group)}
+            return {entity.key} if needs & found else set()
+        case _:
+            return set()
 
 
 def more_valid(key: Key, primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) -> bool:

@@ -75,7 +75,7 @@ class Process:
         self.parallel = True
         self._scheduler, self._faults, self._seen, self._told = scheduler, faults, seen, told
         self._chance = scheduler.chance
-        self._run = 0
+        self._run, self._pace = 0, 1
         self._actors: list[greenlet] = []
         self._under_way: dict[greenlet, Call] = {}
         self.landing = 0
@@ -91,6 +91,8 @@ class Process:
         """Run once; `ended` is told None, or what ended it: an error of the product, or Killed."""
         self._run += 1
         run, self.began = self._run, self._scheduler.now
+        # Now and then one is slow in all that it does, so that others overtake it.
+        self._pace = 1 if self._chance.random() < 0.85 else self._chance.choice((5, 20, 60))
 
         def body() -> None:
             error: BaseException | None = None
@@ -184,7 +186,7 @@ class Process:
         if writes:
             self._under_way[getcurrent()] = effect
         draw = chance.random()
-        wait(2 + int(40 * draw) if draw < 0.97 else int(100 * 50 ** chance.random()))
+        wait(self._pace * (2 + int(40 * draw)) if draw < 0.97 else int(100 * 50 ** chance.random()))
         region = REGIONS[side]
         if self._faults.away_until.get(region, 0) > self._scheduler.now and not self._faults.over:
             fault = "unavailable"

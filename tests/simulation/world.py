@@ -52,7 +52,7 @@ FOR_EVER = 30 * 60 * MINUTE
 _MOST_OF_A_KIND = 3
 """Things, certificates and groups in a run."""
 
-MOST_STARTS = 6
+MOST_STARTS = 3
 """Looks at one resource that may wait in the queue at once."""
 
 
@@ -510,7 +510,10 @@ class Run:
 
     def _calm(self) -> None:
         """Let all come to its end, and check that it did."""
-        self._careful = False
+        if self._careful:
+            # An alarm tells of the sweep that was refused; it takes the operator a while to look and to allow it.
+            self._go_on(lambda: False, self.scheduler.now + 3 * SWEEP_EVERY)
+            self._careful = False
         self._go_on(
             lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER)
         )

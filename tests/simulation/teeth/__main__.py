@@ -1,0 +1,80 @@
+"""`python -m tests.simulation.teeth`: takes each mend back in a copy of the package; the simulation must see it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.architecture.mutants import ROOT, copy_package
+from tests.simulation.checks import NAMES
+from tests.simulation.teeth.reverts import REVERTS, Revert
+
+LONGEST = 600
+"""Seconds that the search for one revert may take."""
+
+
+def main() -> int:
+    """Take back what was asked for, or everything; 1 if one was not found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.teeth", description=__doc__)
+    parser.add_argument("--only", default="", help="names that contain this")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="searches at once")
+    options = parser.parse_args()
+    chosen = [revert for revert in REVERTS if options.only in revert.name]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        missed = [name for name in pool.map(_searched, chosen) if name]
+    print(f"{len(chosen) - len(missed)} of {len(chosen)} reverts found")
+    return 1 if missed or not chosen else 0
+
+
+def _searched(revert: Revert) -> str:
+    """Search with one mend taken back; return its name if nothing was found."""
+    began = time.monotonic()
+    with TemporaryDirectory() as folder:
+        package = copy_package(Path(folder))
+        for edit in revert.edits:
+            edit.apply(package)
+        found = subprocess.run(
+            _command(revert),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([folder, str(ROOT)]), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST + 60,
+            check=False,
+        )
+    seen = next((line for line in found.stdout.splitlines() if line.startswith("seed ")), "")
+    bitten = found.returncode == 1 and bool(seen)
+    print(
+        f"{'found' if bitten else 'MISSED'}  {time.monotonic() - began:5.0f} s  {revert.name}: {seen or found.stderr}"
+    )
+    return "" if bitten else revert.name
+
+
+def _command(revert: Revert) -> list[str]:
+    ignored = [rule for rule in NAMES if rule not in revert.rules]
+    limits = [
+        "--runs",
+        str(revert.runs),
+        "--minutes",
+        str(LONGEST / 60),
+        "--seed",
+        "1",
+        "--jobs",
+        "1",
+        "--stories",
+        "0",
+    ]
+    fixed = [part for name, value in revert.fixed.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    verbs = ["--verbs", ",".join(revert.verbs)] if revert.verbs else []
+    return [sys.executable, "-m", "tests.simulation", *limits, "--ignore", ",".join(ignored), *verbs, *fixed]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
