@@ -27,6 +27,7 @@ from iot_dr.model.keys import (
     thing_group_key,
     thing_key,
 )
+from iot_dr.model.marks import FENCE, made_at
 from iot_dr.model.outcomes import State
 from iot_dr.reconcile.translate import translate
 from tests.builders import REGIONS
@@ -81,15 +82,12 @@ def differing(primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) ->
     return [key for key in {**want, **secondary} if want.get(key) != secondary.get(key)]
 
 
-def noted(ledger: Any, keys: Iterable[Key]) -> bool:
+def noted(ledger: Any, keys: Iterable[Key], now: int) -> bool:
     """Tell whether the ledger says of one of these that it waits, is being written, or differs for good."""
-    for key in keys:
-        note = ledger.notes.get(key)
-        if note is None:
-            continue
-        if note.next_attempt is not None or getattr(note, "marks", None):
+    for note in filter(None, map(ledger.notes.get, keys)):
+        if note.next_attempt is not None or any(made_at(token) + FENCE > now for token in note.marks):
             return True
-        if note.outcome is not None and note.outcome.state is not State.IN_SYNC:
+        if note.outcome is not None and note.outcome.state in (State.FAILED, State.UNSUPPORTED):
             return True
     return False
 

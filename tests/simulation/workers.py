@@ -58,8 +58,8 @@ class Queue:
         self.functions.append(function)
         self._idle.append(function)
 
-    def start(self, looks: Sequence[Look]) -> None:
-        """Queue looks in batches of one kind."""
+    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+        """Queue looks in batches of one kind; chance alone decides what is in a hurry."""
         by_kind: dict[str, list[Look]] = {}
         for look in looks:
             by_kind.setdefault("shadows" if look.key.kind in SHADOW_KINDS else look.key.kind, []).append(look)

@@ -14,7 +14,7 @@ from iot_dr import ports
 from iot_dr.errors import InvalidResource, IotDrError, UnsafePlan
 from iot_dr.model.changes import Create, Delete, Update
 from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import ROOT_KINDS, SHADOW_KINDS, Key, Kind, policy_key, thing_key
+from iot_dr.model.keys import Key, Kind, policy_key, thing_key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
 from iot_dr.model.regions import Side
@@ -432,10 +432,11 @@ class Run:
             return self._written(began, operation, arguments[0], effect)
         if side == "shadow copies" and operation == "delete" and not self.shadows.lacked_since(arguments[0], began):
             self._break("evidence", arguments, f"{arguments[0]} is deleted, which the primary has had all the time")
-        if side == "ledger" and operation == "forget":
-            owned = self.ledger.owned(arguments[0])
+        if side == "ledger" and operation in ("forget", "record"):
+            keys = arguments[0] if operation == "forget" else [arguments[0].key]
+            owned = self.ledger.owned(keys)
             answer = effect()
-            for key in owned - self.ledger.owned(arguments[0]):
+            for key in owned - self.ledger.owned(keys):
                 self._disowned[key] = self.scheduler.now
             return answer
         return effect()
@@ -472,7 +473,9 @@ class Run:
         differing = checks.differing(primary, secondary)
         self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is Kind.SHADOW}
         for key in differing:
-            if not self._excused(key) and not checks.noted(self.ledger, checks.roots(key, primary, secondary)):
+            if not self._excused(key) and not checks.noted(
+                self.ledger, checks.roots(key, primary, secondary), self.scheduler.now
+            ):
                 self._break("lie", [key], f"{key} differs")
         if self.scenario.shadows:
             self._check_shadows()
@@ -485,7 +488,9 @@ class Run:
         differing = self.shadows.differing()
         self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is not Kind.SHADOW}
         for key in differing:
-            if not self._excused(key) and not checks.noted(self.ledger, self.shadows.roots(key)):
+            if not self._excused(key) and not checks.noted(
+                self.ledger, self.shadows.roots(key), self.scheduler.now
+            ):
                 self._break("lie", [key], f"{key} differs")
 
     def _excused(self, key: Key) -> bool:
@@ -548,4 +553,14 @@ _BEGINNING = (
     ("change group", 3),
     ("move member", 2),
 )
-_ARRANGED = ROOT_KINDS - SHADOW_KINDS
+_ARRANGED = frozenset(
+    {
+        Kind.THING_TYPE,
+        Kind.BILLING_GROUP,
+        Kind.POLICY,
+        Kind.CERTIFICATE,
+        Kind.THING_GROUP,
+        Kind.THING,
+        Kind.GROUP_MEMBERSHIP,
+    }
+)
