@@ -41,6 +41,7 @@ NAMES = {
     "pending": "something waits for ever",
     "leak": "the ledger owns what is gone in both Regions",
     "storm": "what waits is started again and again",
+    "restless": "what cannot be done is tried again and again, with pauses that do not grow",
     "bug": "an error that nobody foresaw",
 }
 """The rules that a run may break."""

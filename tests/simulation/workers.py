@@ -6,7 +6,7 @@ comes back after a pause waits in the queue. Nothing that was taken is lost: wha
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -49,6 +49,8 @@ class Queue:
         self.functions: list[Function] = []
         self.waiting: dict[Key, int] = {}
         """How many looks at a resource wait or run that no event asked for."""
+        self.started: Counter[Key] = Counter()
+        """How often a look was started that no event asked for."""
         self._scheduler, self._busy = scheduler, busy
         self._ready: deque[Batch] = deque()
         self._idle: list[Function] = []
@@ -61,6 +63,7 @@ class Queue:
     def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
         """Queue looks in batches of one kind; chance alone decides what is in a hurry."""
         by_kind: dict[str, list[Look]] = {}
+        self.started.update(look.key for look in looks if not look.occurred_at)
         for look in looks:
             by_kind.setdefault("shadows" if look.key.kind in SHADOW_KINDS else look.key.kind, []).append(look)
         for same in by_kind.values():

@@ -49,6 +49,9 @@ SETTLED_BY_ROUND_AFTER = 75 * MINUTE
 FOR_EVER = 30 * 60 * MINUTE
 """Longer than any pause of the schedule."""
 
+MOST_TRIES = 60
+"""Looks that the schedule may start at one resource in that time: with pauses that double they are a dozen."""
+
 _MOST_OF_A_KIND = 3
 """Things, certificates and groups in a run."""
 
@@ -528,7 +531,10 @@ class Run:
         if differing and (self.scenario.strict or self._sweeping):
             self._break("different", differing, checks.told_of(differing))
         self._sweeping = False
-        self._go_on(lambda: False, self.scheduler.now + FOR_EVER)
+        self.queue.started.clear()
+        self._go_on(lambda: self._restless() is not None, self.scheduler.now + FOR_EVER)
+        if key := self._restless():
+            self._break("restless", [key], f"{key} was looked at {MOST_TRIES} times within {FOR_EVER // 60 // MINUTE} h")
         pending = [
             key
             for key, note in self.ledger.notes.items()
@@ -544,6 +550,11 @@ class Run:
         ]
         if gone:
             self._break("leak", gone, checks.told_of(gone))
+
+
+    def _restless(self) -> Key | None:
+        key, starts = max(self.queue.started.items(), key=lambda item: item[1], default=(None, 0))
+        return key if starts >= MOST_TRIES else None
 
 
 _BEGINNING = (
