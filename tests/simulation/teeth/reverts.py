@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Edit:
-    """A text of a module that stands there once, and what takes its place."""
+    """A text of a module of the package that stands there once, and what takes its place."""
 
     module: str
     text: str
@@ -45,15 +45,151 @@ class Revert:
     """Seeds within which it must be found."""
 
 
-EVENTS_ALONE = {"trail": True, "lost": 0.0, "sweeps": False, "syncs": ()}
+EVENTS_ALONE = {"trail": True, "lost": 0.0, "sweeps": False, "syncs": [], "shadows": False}
 """Every change raises an event that arrives, and no sweep mends anything."""
+
+CALM = EVENTS_ALONE | {"fault_rate": 0.0, "doubled": 0.0, "refuses": False}
+"""Nothing fails either: order alone."""
+
+_REPLICATE = "services/replicate.py"
+_MARKS = "model/marks.py"
+_SWEEP = "services/sweep.py"
 
 REVERTS: tuple[Revert, ...] = (
     Revert(
         "a deletion is not confirmed by another reading",
-        (Edit("services/replicate.py", "        case Delete():\n            return True\n", ""),),
+        (Edit(_REPLICATE, "        case Delete():\n            return True\n", ""),),
         ("lie", "different"),
         ("replace policy", "replace certificate", "retire", "provision", "attach policy"),
         EVENTS_ALONE,
+    ),
+    Revert(
+        "what a thing had is not read once it was deleted",
+        (
+            Edit(
+                _REPLICATE,
+                "            if change.key == self.key:\n                self.depth = Depth.EVERYTHING\n",
+                "",
+            ),
+        ),
+        ("lie", "different"),
+        ("replace thing", "move member"),
+        CALM | {"implicit": False},
+    ),
+    Revert(
+        "what hangs on a policy or group that comes is not looked at",
+        (Edit(_REPLICATE, "        self._note_far_ends(todo, work)\n", ""),),
+        ("lie", "different"),
+        ("replace policy", "attach policy", "change group", "move member"),
+        EVENTS_ALONE,
+    ),
+    Revert(
+        "nothing is marked but what is written",
+        (Edit(_REPLICATE, "below=_below(todo) | {work.key}", "below=()"),),
+        ("lie", "different"),
+        ("attach policy", "attach certificate"),
+        CALM,
+    ),
+    Revert(
+        "a write may rest on a reading that another look has overtaken",
+        (Edit(_REPLICATE, "            began=work.began,\n            mark=", "            mark="),),
+        ("lie", "different", "orphan", "evidence"),
+        ("flip", "set attributes", "retire", "provision"),
+        CALM,
+    ),
+    Revert(
+        "a look that finds another's mark concludes all the same",
+        (
+            Edit(
+                _MARKS,
+                "return Certainty.UNSURE if others or self.closed_at >= began else Certainty.SURE",
+                "return Certainty.SURE",
+            ),
+        ),
+        ("lie", "different", "orphan"),
+        ("attach policy", "attach certificate", "set attributes"),
+        CALM,
+    ),
+    Revert(
+        "a mark that was taken off during the reading counts for nothing",
+        (Edit(_MARKS, "if others or self.closed_at >= began else", "if others else"),),
+        ("lie", "different", "orphan"),
+        ("attach policy", "attach certificate", "set attributes"),
+        CALM,
+    ),
+    Revert(
+        "a success removes what was noted to wait since",
+        (Edit(_MARKS, "if self.noted_at >= began or (self", "if (self"),),
+        ("lie", "different"),
+        ("attach certificate", "set attributes", "flip", "attach policy"),
+        EVENTS_ALONE | {"fault_rate": 0.05},
+    ),
+    Revert(
+        "a look at the thing alone removes what a whole look noted",
+        (Edit(_MARKS, " or (self.noted_whole and not whole)", ""),),
+        ("lie", "different"),
+        ("attach certificate", "set attributes", "flip", "attach policy"),
+        EVENTS_ALONE | {"fault_rate": 0.3},
+    ),
+    Revert(
+        "a thing's billing group is not confirmed by another reading",
+        (Edit(_REPLICATE, "            return wanted != found\n", "            return False\n"),),
+        ("lie", "different"),
+        ("set billing group",),
+        CALM,
+    ),
+    Revert(
+        "one refused policy keeps all the rest of a device",
+        (Edit(_REPLICATE, "            work.refused[key] = error\n", "            raise error\n"),),
+        ("lie", "different"),
+        ("attach refused", "provision"),
+        CALM | {"refuses": True},
+    ),
+    Revert(
+        "what waits is started again each minute",
+        (
+            Edit(
+                _SWEEP,
+                "put_off = self._together(lambda key: self._ledger.postpone(key, now), due)",
+                "put_off = [True for _ in due]",
+            ),
+        ),
+        ("storm", "restless"),
+        ("provision", "retire", "set attributes"),
+        EVENTS_ALONE | {"fault_rate": 0.3, "functions": 1},
+    ),
+    Revert(
+        "a refused sweep starts nothing, revocations neither",
+        (
+            Edit(
+                _SWEEP,
+                "            refused = str(error)\n",
+                "            return Swept(0, 0, 0, refused=str(error))\n",
+            ),
+        ),
+        ("valid",),
+        ("set status", "retire"),
+        {
+            "trail": False,
+            "lost": 1.0,
+            "sweeps": True,
+            "careful": True,
+            "fault_rate": 0.0,
+            "shadows": False,
+            "syncs": [],
+        },
+    ),
+    Revert(
+        "a thing without certificate waits for ever",
+        (
+            Edit(
+                "services/settling.py",
+                "    return State.IN_SYNC, NO_POLICY_IN_PRIMARY_EITHER if seen else NONE_IN_PRIMARY_EITHER, True\n",
+                "    return State.PENDING, NO_CERTIFICATE, True\n",
+            ),
+        ),
+        ("pending",),
+        ("provision", "attach certificate"),
+        CALM,
     ),
 )
