@@ -34,6 +34,7 @@ from tests.builders import REGIONS
 
 NAMES = {
     "lie": "the Regions differ, and nothing notes that somebody will look",
+    "far": "a policy or group came, and nothing notes that what hangs on it will be looked at",
     "orphan": "a copy is left that nobody owns",
     "evidence": "something was deleted that the primary had all the time, or that replication did not make",
     "valid": "a certificate is more valid in the secondary than in the primary for too long",
@@ -131,6 +132,13 @@ def _hanging_on(entity: Entity, key: Key, found: set[Key]) -> set[Key]:
             return {entity.key} if needs & found else set()
         case _:
             return set()
+
+
+def hung_on(root: Key, keys: Iterable[Key]) -> list[Key]:
+    """Return those of the keys that are relations of a policy or a group."""
+    if root.kind not in (Kind.POLICY, Kind.THING_GROUP):
+        return []
+    return [key for key in keys if root in _ends(key)]
 
 
 def more_valid(key: Key, primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) -> bool:

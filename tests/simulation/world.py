@@ -136,6 +136,14 @@ class Line:
     answer: Any
 
 
+@dataclass(frozen=True)
+class _Untold:
+    """When something changed that no event tells of: after so many sweeps, and at what time."""
+
+    sweeps: int
+    at: int
+
+
 class Run:
     """A scenario under way."""
 
@@ -154,7 +162,8 @@ class Run:
         self._sweeping, self._careful = drawn.sweeps, drawn.careful
         self._made: dict[Key, int] = {}
         self._disowned: dict[Key, int] = {}
-        self._untold: dict[Key, int] = {}
+        self._untold: dict[Key, _Untold] = {}
+        self._far: set[Key] = set()
         self._valid_since: dict[Key, int] = {}
         self._stream: list[RegistryEvent] = []
         self._wire()
@@ -320,7 +329,7 @@ class Run:
     # Events
 
     def _raise(self, told: list[Told], changed: frozenset[Key]) -> None:
-        self._untold |= dict.fromkeys(changed, self._sweeps)
+        self._untold |= dict.fromkeys(changed, _Untold(self._sweeps, self.scheduler.now))
         for one in told:
             self._send(one.event, one.keys, self._delivered)
 
@@ -335,7 +344,7 @@ class Run:
         chance, drawn = self.scheduler.chance, self.scenario
         if chance.random() < drawn.lost:
             self._tell_of("delivery", "lost", (event,), "")
-            self._untold |= dict.fromkeys(keys, self._sweeps)
+            self._untold |= dict.fromkeys(keys, _Untold(self._sweeps, self.scheduler.now))
             return
         for key in keys:
             self._untold.pop(key, None)
@@ -462,6 +471,8 @@ class Run:
         answer = effect()
         if operation == "create" and not there:
             self._made[key] = self.scheduler.now
+            # What hung on it before somebody looked is a reason to look at more, though no event told of it.
+            self._far |= {one for one in checks.hung_on(key, self._untold) if self._untold[one].at < began}
         return answer
 
     def _break(self, rule: str, keys: Sequence[Key], text: str) -> None:
@@ -475,11 +486,14 @@ class Run:
         primary, secondary = self.primary.entities, self.secondary.entities
         differing = checks.differing(primary, secondary)
         self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is Kind.SHADOW}
+        self._far &= {*differing}
         for key in differing:
-            if not self._excused(key) and not checks.noted(
-                self.ledger, checks.roots(key, primary, secondary), self.scheduler.now
-            ):
+            if checks.noted(self.ledger, checks.roots(key, primary, secondary), self.scheduler.now):
+                continue
+            if not self._excused(key):
                 self._break("lie", [key], f"{key} differs")
+            elif key in self._far:
+                self._break("far", [key], f"{key} differs, and what it hangs on was made since")
         if self.scenario.shadows:
             self._check_shadows()
         self._made = {key: at for key, at in self._made.items() if key in secondary}
@@ -502,7 +516,7 @@ class Run:
         if since is not None and key.kind is Kind.SHADOW and thing_key(key.name) not in self.primary.entities:
             return True  # no list and no round comes to a shadow without a thing
         rounds = 2 + _MOST_OF_A_KIND // self.scenario.slice_size
-        return since is not None and self._sweeps <= since + rounds
+        return since is not None and self._sweeps <= since.sweeps + rounds
 
     def _check_validity(self, differing: Sequence[Key]) -> None:
         primary, secondary, now = self.primary.entities, self.secondary.entities, self.scheduler.now
