@@ -21,8 +21,10 @@ from iot_dr.model.standing import Ending, Settled, Standing
 from iot_dr.reconcile.safety import Limits
 from iot_dr.services import sync
 from iot_dr.services.apply_change import ChangeApplier
+from iot_dr.services.marking import Marking
 from iot_dr.services.pending_changes import PendingChanges
 from iot_dr.services.pending_shadows import PendingShadows
+from iot_dr.services.rereading import Rereading
 from tests.builders import REGIONS
 from tests.fakes import InMemoryRegistry
 from tests.simulation.process import Process, SteppingWriter
@@ -101,12 +103,13 @@ class Operator:
         read = {side: self._read(side) for side in (Side.PRIMARY, Side.SECONDARY)}
         self._scheduler.wait(int(100 * 6_000 ** self._scheduler.chance.random()))
         comparison, journal = Compared(read[Side.PRIMARY], read[Side.SECONDARY]), KeptJournal()
+        marks = Marking(self._ledger, self._scheduler.clock)
         pending = PendingChanges(
             comparison=comparison,
             journal=journal,
             regions=REGIONS,
             ledger=self._ledger,
-            clock=self._scheduler.clock,
+            marks=marks,
         )
         run = sync.Sync(
             comparison=comparison,
@@ -114,20 +117,21 @@ class Operator:
             regions=REGIONS,
             pending=pending,
             shadows=PendingShadows(comparison, journal, None),
-            applier=self._applier(),
+            applier=self._applier(marks),
             progress=_Nobody(),
             stop=threading.Event(),
             limits=Limits(deletes=1.0),
         )
         run.apply(run.plan())
 
-    def _applier(self) -> ChangeApplier:
+    def _applier(self, marks: Marking) -> ChangeApplier:
         return ChangeApplier(
             regions=REGIONS,
-            primary=self._primary,
+            primary=Rereading(self._primary, self._scheduler.clock),
             secondary=self._secondary,
             writer=self._writer,
             ledger=self._ledger,
+            marks=marks,
             clock=self._scheduler.clock,
         )
 

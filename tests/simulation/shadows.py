@@ -15,8 +15,9 @@ from iot_dr.model.looks import Look
 from iot_dr.model.shadows import Document, ShadowEvent, decode_shadow_event
 from iot_dr.services.replicate_shadows import ShadowReplication
 from iot_dr.services.take_looks import Taken
+from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger
-from tests.shadow_fakes import REGION, FixedControl, InMemoryShadowNotes, InMemoryShadows
+from tests.shadow_fakes import FixedControl, InMemoryShadowNotes, InMemoryShadows
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Scheduler
 
@@ -62,7 +63,7 @@ class ShadowSide:
             ledger=process.port("ledger", self.ledger, ports.Ledger),
             notes=process.port("notes", self.notes, ports.ShadowNotes),
             control=process.port("control", self.control, ports.ControlReader),
-            region=REGION,
+            regions=REGIONS,
             clock=self.scheduler.clock,
             together=process.together,
         )

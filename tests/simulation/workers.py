@@ -109,13 +109,19 @@ class Queue:
         def ended(error: BaseException | None) -> None:
             if error is not None:
                 self._failed(batch, type(error).__name__)
-            elif taken and taken[0].again:
-                self.put(Batch(taken[0].again, alone=batch.alone), taken[0].pause * 1000)
+            elif taken:
+                self._come_again(taken[0].again, alone=batch.alone)
             self._count(batch, -1)
             self._idle.append(function)
             self._dispatch()
 
         function.process.start(work, ended)
+
+    def _come_again(self, looks: Sequence[Look], *, alone: bool) -> None:
+        """Have looks taken each when it is due."""
+        for due in dict.fromkeys(look.due for look in looks):
+            together = tuple(look for look in looks if look.due == due)
+            self.put(Batch(together, alone=alone), max(due - self._scheduler.now, 0))
 
     def _failed(self, batch: Batch, error: str) -> None:
         tries = batch.tries + 1

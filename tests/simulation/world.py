@@ -538,7 +538,7 @@ class Run:
             lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER)
         )
         differing = checks.differing(self.primary.entities, self.secondary.entities) + self.shadows.differing()
-        self._sweeps += _MOST_OF_A_KIND + 3
+        self._sweeps += (_MOST_OF_A_KIND + 3) * self._sweeping
         differing = [key for key in differing if not self._excused(key)]
         if differing and (self.scenario.strict or self._sweeping):
             self._break("different", differing, checks.told_of(differing))
