@@ -12,6 +12,7 @@ from iot_dr.model.entities import Entity
 from iot_dr.model.events import RegistryEvent
 from iot_dr.model.keys import Key
 from iot_dr.model.looks import Look
+from iot_dr.model.marks import Mark
 from iot_dr.model.outcomes import Outcome
 from iot_dr.reconcile.plan import differing_fields
 from tests.builders import a_certificate_id
@@ -66,8 +67,12 @@ def _text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912  # one form a type
             return "{" + ", ".join(sorted(map(_text, value))) + "}"
         case tuple() | list():
             return "(" + ", ".join(map(_text, value)) + ")"
+        case Mark(token=token, keys=keys):
+            return f"mark {token} at {_text(keys)}"
         case Iterator():
             return "a list"
+        case _ if callable(value):
+            return "whom to tell"
         case _ if hasattr(value, "key"):
             return _entity(value)
         case _:
