@@ -16,7 +16,7 @@ from tests.architecture.mutants import ROOT, copy_package
 from tests.simulation.checks import NAMES
 from tests.simulation.teeth.reverts import REVERTS, Revert
 
-LONGEST = 600
+LONGEST = 300
 """Seconds that the search for one revert may take."""
 
 

@@ -100,25 +100,11 @@ REVERTS: tuple[Revert, ...] = (
         CALM,
     ),
     Revert(
-        "a success removes what was noted to wait since",
-        (Edit(_MARKS, "if self.noted_at >= began or (self", "if (self"),),
-        ("lie", "different"),
-        ("attach certificate", "set attributes", "flip", "attach policy"),
-        EVENTS_ALONE | {"fault_rate": 0.05},
-    ),
-    Revert(
-        "a look at the thing alone removes what a whole look noted",
-        (Edit(_MARKS, " or (self.noted_whole and not whole)", ""),),
-        ("lie", "different"),
-        ("attach certificate", "set attributes", "flip", "attach policy"),
-        EVENTS_ALONE | {"fault_rate": 0.3},
-    ),
-    Revert(
         "one refused policy keeps all the rest of a device",
         (Edit(_REPLICATE, "            work.refused[key] = error\n", "            raise error\n"),),
         ("lie", "different"),
         ("attach refused", "provision"),
-        CALM | {"refuses": True},
+        CALM | {"refuses": True, "replicated": False, "functions": 1},
     ),
     Revert(
         "what waits is started again each minute",
