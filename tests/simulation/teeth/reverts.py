@@ -100,13 +100,6 @@ REVERTS: tuple[Revert, ...] = (
         CALM,
     ),
     Revert(
-        "one refused policy keeps all the rest of a device",
-        (Edit(_REPLICATE, "            work.refused[key] = error\n", "            raise error\n"),),
-        ("lie", "different"),
-        ("attach refused", "provision"),
-        CALM | {"refuses": True, "replicated": False, "functions": 1},
-    ),
-    Revert(
         "what waits is started again each minute",
         (
             Edit(
