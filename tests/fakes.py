@@ -435,6 +435,7 @@ class _Note:
     attempts: int = 0
     next_attempt: int | None = None
     waiting: bool = False
+    trying: bool = False
     source: tuple[str, int] = ("", 0)
     read_at: int = 0
     marks: set[str] = field(default_factory=set)
@@ -456,7 +457,7 @@ class _Note:
 
     def rest(self) -> None:
         """Be due no more."""
-        self.attempts, self.next_attempt, self.waiting = 0, None, False
+        self.attempts, self.next_attempt, self.waiting, self.trying = 0, None, False, False
 
     def doubt(self, at: int) -> None:
         """Note that only a look at everything can tell that nothing is wrong."""
@@ -540,7 +541,7 @@ class InMemoryLedger:
         if note is None or note.next_attempt is None or note.next_attempt > now:
             return False
         note.attempts += 1
-        note.next_attempt = now + LEASE
+        note.next_attempt, note.trying = now + LEASE, True
         return True
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
@@ -558,8 +559,9 @@ class InMemoryLedger:
             note.noted_whole = note.noted_whole or outcome.whole
             if note.attempts == 0:
                 note.attempts, note.next_attempt = 1, outcome.at + pause(1)
-            elif note.next_attempt is not None:
-                note.next_attempt = min(note.next_attempt, outcome.at + pause(note.attempts))
+            elif note.trying:
+                note.next_attempt = outcome.at + pause(note.attempts)
+            note.trying = False
             note.waiting = outcome.state is not State.IN_SYNC
         elif certainty is Certainty.SURE:
             note.marks.clear()

@@ -127,6 +127,20 @@ def test_the_pause_doubles_with_every_try(ledger: Ledger) -> None:
     assert list(ledger.due(1_000_100 + 2 * MINUTE)) == [THING]
 
 
+def test_the_pauses_go_on_growing_up_to_a_day(ledger: Ledger) -> None:
+    at, pauses = 0, []
+    ledger.record(an_outcome(at=at, again=True))
+    for _ in range(13):
+        due = next(minute for minute in (1 << power for power in range(12)) if list(ledger.due(at + minute * MINUTE)))
+        pauses.append(due)
+        at += due * MINUTE
+        assert ledger.postpone(THING, at)
+        ledger.record(an_outcome(at=at, again=True))
+
+    assert pauses[:4] == [1, 2, 4, 8]
+    assert max(pauses) == 2048, "a day is 1,440 minutes"
+
+
 def test_a_try_that_never_ends_is_due_again(ledger: Ledger) -> None:
     ledger.record(an_outcome(at=0, again=True))
 

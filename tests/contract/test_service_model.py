@@ -851,7 +851,7 @@ def test_an_outcome_is_one_update_that_dates_its_state_and_clears_what_waited(
             "SET #state = :state, #reason = :reason, #checked_at = :checked_at, #source_id = :source_id, "
             "#source_version = :source_version, #since_in_sync = if_not_exists(#since_in_sync, :since_in_sync) "
             "REMOVE #expires, #marks, #since_pending, #since_failed, #since_unsupported, #since_absent, "
-            "#since_superseded, #retry_state, #next_attempt, #attempts, #noted_at, #noted_whole"
+            "#since_superseded, #retry_state, #next_attempt, #attempts, #trying, #noted_at, #noted_whole"
         ),
         ConditionExpression=(
             "attribute_not_exists(#marks) AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
@@ -876,7 +876,7 @@ def test_an_outcome_of_the_resource_alone_keeps_the_verdict(dynamodb: Stubbed, l
         dynamodb,
         UpdateExpression=(
             "SET #state = if_not_exists(#state, :state), #reason = if_not_exists(#reason, :reason), "
-            "#checked_at = :checked_at REMOVE #expires, #marks, #retry_state, #next_attempt, #attempts"
+            "#checked_at = :checked_at REMOVE #expires, #marks, #retry_state, #next_attempt, #attempts, #trying"
         ),
         ConditionExpression=ANY,
     )
@@ -915,12 +915,12 @@ def test_what_waits_for_the_first_time_is_put_on_the_list_by_one_update(
 
 def test_what_waits_again_waits_as_long_as_its_tries_ask_for(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
     dynamodb.fails("update_item", "ConditionalCheckFailedException")
-    _updates(dynamodb, {"Attributes": {"attempts": {"N": "3"}}}, ReturnValues="ALL_NEW")
+    before = {"attempts": {"N": "3"}, "trying": {"BOOL": True}}
+    _updates(dynamodb, {"Attributes": before}, ReturnValues="ALL_OLD")
     _updates(
         dynamodb,
         UpdateExpression="SET #next_attempt = :next_attempt",
-        ConditionExpression="#next_attempt > :until",
-        ExpressionAttributeValues={name: {"N": str(5 + 240_000)} for name in (":next_attempt", ":until")},
+        ExpressionAttributeValues={":next_attempt": {"N": str(5 + 240_000)}},
     )
 
     ledger.record(Outcome(thing_key("a"), State.PENDING, "down", at=5, again=True))

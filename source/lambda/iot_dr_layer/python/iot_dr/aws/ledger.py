@@ -8,7 +8,7 @@ the item first.
 
 Items that are looked at again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
 `by_state`, and `noted_at` (with `noted_whole`, if only a look at everything can tell that it is over); those that wait
-for another try also `attempts`. `marks` holds the marks of those who are
+for another try also `attempts`, and `trying` while one is under way. `marks` holds the marks of those who are
 writing (`model.marks`), `closed_at` tells when one was taken off last. Of what is gone from both Regions `checked_at`
 and `closed_at` stay for a while; `expires` has DynamoDB drop them.
 """
@@ -71,7 +71,7 @@ KEPT_AFTER_DELETION = 24 * 3600
 """Seconds that the ledger knows when it last saw that a resource was gone: far longer than any look takes."""
 
 _CURSOR = "cursor#"
-_OF_RETRIES = ("retry_state", "next_attempt", "attempts")
+_OF_RETRIES = ("retry_state", "next_attempt", "attempts", "trying")
 _OF_WAITING = (*_OF_RETRIES, "noted_at", "noted_whole")
 _VERDICT = ("state", "reason")
 _BATCH = 100
@@ -237,7 +237,7 @@ class DynamoDbLedger:
         Returns:
             Whether it was due still.
         """
-        update = Update(facts={"next_attempt": now + LEASE}, counted=("attempts",))
+        update = Update(facts={"next_attempt": now + LEASE, "trying": True}, counted=("attempts",))
         return _held(self._client.update_item, **self._item(key), **update.where("#next_attempt <= :now", now=now))
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
@@ -286,19 +286,13 @@ class DynamoDbLedger:
         parameters = self._item(outcome.key) | update.where("attribute_not_exists(#attempts)")
         if _held(self._client.update_item, **parameters):
             return
+        removed = (*removed, "trying")
         update = Update(facts=facts | closed, kept=since(outcome), removed=removed, deleted=deleted)
         parameters = self._item(outcome.key) | update.where()
-        attempts = int(
-            call(self._client.update_item, **parameters, ReturnValues="ALL_NEW")["Attributes"]["attempts"]["N"]
-        )
-        sooner = Update(facts={"next_attempt": outcome.at + pause(attempts)})
-        values = {"until": outcome.at + pause(attempts)}
-        _held(self._client.update_item, **self._item(outcome.key), **sooner.where("#next_attempt > :until", **values))
-
-    def note_applied(self, outcome: Outcome) -> None:
-        """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
-        update = Update(facts=facts_of(outcome), kept=(*_VERDICT, "checked_at"))
-        call(self._client.update_item, **self._item(outcome.key), **update.where())
+        before = call(self._client.update_item, **parameters, ReturnValues="ALL_OLD")["Attributes"]
+        if "trying" in before:
+            later = Update(facts={"next_attempt": outcome.at + pause(int(before["attempts"]["N"]))})
+            call(self._client.update_item, **self._item(outcome.key), **later.where())
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""

@@ -29,6 +29,7 @@ OF_OUTCOMES = (
     "source_version",
     "owned_at",
     "attempts",
+    "trying",
     "retry_state",
     "next_attempt",
     "noted_at",

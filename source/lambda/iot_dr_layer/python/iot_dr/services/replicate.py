@@ -321,6 +321,7 @@ class Replication:
         """Raise what AWS refused, now that all that does not need it is done."""
         if not work.refused:
             return
+        self._forget(work)
         if work.mark:
             self._ledger.end(work.mark, work.mark.keys, self._clock())
         raise next(iter(work.refused.values()))
