@@ -516,6 +516,12 @@ class InMemoryLedger:
             if due and alone and note.next_attempt == mark.at + FENCE and note.noted_at < mark.at:
                 note.rest()
 
+    def disown(self, keys: Collection[Key], at: int) -> None:
+        """Take back what was noted of their ownership at that time."""
+        for key in keys:
+            if key in self.notes and self.notes[key].owned_at == at:
+                self.notes[key].owned_at = None
+
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone."""
         for key in keys:

@@ -481,6 +481,23 @@ def test_its_own_mark_keeps_nobody_from_forgetting(ledger: Ledger) -> None:
     assert list(ledger.due(LATER)) == []
 
 
+def test_what_aws_refused_to_have_made_is_not_owned(ledger: Ledger) -> None:
+    ledger.begin(KEYS, BEGAN)
+
+    ledger.disown(KEYS[:2], BEGAN)
+
+    assert ledger.owned(KEYS) == {KEYS[2]}
+
+
+def test_what_another_made_meanwhile_stays_its_own(ledger: Ledger) -> None:
+    ledger.begin([THING], BEGAN)
+    ledger.begin([THING], BEGAN + 1)
+
+    ledger.disown([THING], BEGAN)
+
+    assert ledger.owned([THING]) == {THING}
+
+
 def test_a_writer_that_died_keeps_nobody_from_anything(ledger: Ledger) -> None:
     ledger.begin(KEYS, BEGAN)
     began = BEGAN + FENCE

@@ -228,6 +228,9 @@ class Ledger(Protocol):
     def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Take a mark off these, begun with `due` or without: what was written below them has ended."""
 
+    def disown(self, keys: Collection[Key], at: int) -> None:
+        """Take back that replication will own these, which was noted at `at`: AWS refused to have them made."""
+
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone.
 

@@ -184,6 +184,12 @@ class DynamoDbLedger:
         )
         return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, due=mark.at + FENCE)
 
+    def disown(self, keys: Collection[Key], at: int) -> None:
+        """Take back what was noted of their ownership at that time, unless it was noted anew since."""
+        for key in sorted(keys):
+            update = Update(removed=("owned_at",))
+            _held(self._client.update_item, **self._item(key), **update.where("#owned_at = :at", at=at))
+
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone; what somebody else is about is looked at by itself later."""
         for key in sorted(keys):
@@ -293,6 +299,11 @@ class DynamoDbLedger:
         if "trying" in before:
             later = Update(facts={"next_attempt": outcome.at + pause(int(before["attempts"]["N"]))})
             call(self._client.update_item, **self._item(outcome.key), **later.where())
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
+        update = Update(facts=facts_of(outcome), kept=(*_VERDICT, "checked_at"))
+        call(self._client.update_item, **self._item(outcome.key), **update.where())
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""

@@ -96,8 +96,15 @@ class ChangeApplier:
 
     def note_failure(self, key: Key, error: IotDrError) -> None:
         """Have the schedule look at what it belongs to again, and the operator see why it is not in sync."""
-        state = State.PENDING if isinstance(error, RetryableError) else State.FAILED
-        self._ledger.record(Outcome(_root(key), state, str(error), at=self._clock(), again=True))
+        state, root, now = (
+            State.PENDING if isinstance(error, RetryableError) else State.FAILED,
+            _root(key),
+            self._clock(),
+        )
+        self._ledger.record(Outcome(root, state, str(error), at=now, again=True))
+        if key != root:
+            # By itself too: what it belongs to need not lead to it any more, and what was noted of it has to go.
+            self._ledger.revisit({key}, now)
 
     def _apply(self, change: Action) -> None:
         refusal: IotDrError = Conflict(f"{change.key} kept changing")

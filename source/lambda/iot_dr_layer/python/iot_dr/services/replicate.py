@@ -92,6 +92,8 @@ class _Work:
         skips: differences that stay.
         touched: what was, or was to be, written; relations among it are read again, whatever they hang on by now.
         deleted: what of it was deleted, and not made since.
+        unmade: what was last to be made and was not.
+        noted_at: when its ownership was noted, epoch milliseconds.
         refused: what AWS refused, whatever was tried.
         mark: the mark in the ledger; None before anything is written.
     """
@@ -105,6 +107,8 @@ class _Work:
     skips: tuple[Skip, ...] = ()
     touched: frozenset[Key] = frozenset()
     deleted: frozenset[Key] = frozenset()
+    unmade: frozenset[Key] = frozenset()
+    noted_at: int = 0
     refused: dict[Key, IotDrError] = field(default_factory=dict)
     mark: Mark | None = None
 
@@ -113,6 +117,7 @@ class _Work:
         for change in changes:
             self.done.append(change)
             self.touched |= {change.key}
+            self.unmade -= {change.key}
             if not isinstance(change, Delete):
                 self.deleted -= {change.key}
                 continue
@@ -258,9 +263,10 @@ class Replication:
         made = [change.key for change in todo.creates]
         # Before it is noted that they will be owned: what of them never comes to be has to be forgotten.
         work.touched |= frozenset(made)
+        work.unmade, work.noted_at = frozenset(made), self._clock()
         work.mark = self._ledger.begin(
             made,
-            self._clock(),
+            work.noted_at,
             below=_below(todo) | {work.key},
             began=work.began,
             mark=work.mark,
@@ -322,6 +328,7 @@ class Replication:
         if not work.refused:
             return
         self._forget(work)
+        self._ledger.disown(work.unmade, work.noted_at)
         if work.mark:
             self._ledger.end(work.mark, work.mark.keys, self._clock())
         raise next(iter(work.refused.values()))

@@ -208,6 +208,9 @@ class NoLedger:
     def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Note nothing."""
 
+    def disown(self, keys: Collection[Key], at: int) -> None:
+        """Note nothing."""
+
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Note nothing."""
 
