@@ -566,7 +566,7 @@ class InMemoryLedger:
             if note.attempts == 0:
                 note.attempts, note.next_attempt = 1, outcome.at + pause(1)
             elif note.trying:
-                note.next_attempt = outcome.at + pause(note.attempts)
+                note.next_attempt = outcome.at + pause(note.attempts, outcome.state)
             note.trying = False
             note.waiting = outcome.state is not State.IN_SYNC
         elif certainty is Certainty.SURE:

@@ -141,6 +141,17 @@ def test_the_pauses_go_on_growing_up_to_a_day(ledger: Ledger) -> None:
     assert max(pauses) == 2048, "a day is 1,440 minutes"
 
 
+def test_what_is_pending_is_never_longer_than_a_quarter_of_an_hour_without_a_try(ledger: Ledger) -> None:
+    pending = Outcome(THING, State.PENDING, "Throttled", at=0, again=True)
+    ledger.record(pending)
+    for at in range(10 * MINUTE, 1000 * MINUTE, 99 * MINUTE):
+        assert ledger.postpone(THING, at)
+        ledger.record(replace(pending, at=at))
+
+    assert list(ledger.due(at + 15 * MINUTE - 1)) == []
+    assert list(ledger.due(at + 15 * MINUTE)) == [THING]
+
+
 def test_a_try_that_never_ends_is_due_again(ledger: Ledger) -> None:
     ledger.record(an_outcome(at=0, again=True))
 

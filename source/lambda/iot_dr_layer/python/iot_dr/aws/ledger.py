@@ -62,6 +62,9 @@ FIRST_PAUSE = 60_000
 LONGEST_PAUSE = 24 * 3_600_000
 """Milliseconds between two tries of what failed or is unfinished: doubled each time, at most a day."""
 
+LONGEST_WHILE_PENDING = 15 * 60_000
+"""The same where a Region or the quotas stand in the way: that passes by itself, and nothing should wait long after."""
+
 LEASE = 360_000
 """Milliseconds that a look which the schedule has started may take, waiting in line included, before it is started
 again.
@@ -297,7 +300,7 @@ class DynamoDbLedger:
         parameters = self._item(outcome.key) | update.where()
         before = call(self._client.update_item, **parameters, ReturnValues="ALL_OLD")["Attributes"]
         if "trying" in before:
-            later = Update(facts={"next_attempt": outcome.at + pause(int(before["attempts"]["N"]))})
+            later = Update(facts={"next_attempt": outcome.at + pause(int(before["attempts"]["N"]), outcome.state)})
             call(self._client.update_item, **self._item(outcome.key), **later.where())
 
     def note_applied(self, outcome: Outcome) -> None:
@@ -363,14 +366,14 @@ def ending(outcome: Outcome, **facts: Any) -> dict[str, Any]:
     return Update(facts=dated(outcome) | facts, kept=since(outcome), removed=removed).where()
 
 
-def pause(attempts: int) -> int:
-    """Return the milliseconds to wait after this many tries.
+def pause(attempts: int, state: State = State.FAILED) -> int:
+    """Return the milliseconds to wait after this many tries that left a resource in this state.
 
-    >>> pause(1), pause(2), pause(40)
-    (60000, 120000, 86400000)
+    >>> pause(1), pause(2), pause(40), pause(40, State.PENDING)
+    (60000, 120000, 86400000, 900000)
     """
-    doublings = min(attempts - 1, 20)
-    return min(FIRST_PAUSE << doublings, LONGEST_PAUSE)
+    longest = LONGEST_WHILE_PENDING if state is State.PENDING else LONGEST_PAUSE
+    return min(FIRST_PAUSE << min(attempts - 1, 20), longest)
 
 
 def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:

@@ -233,7 +233,7 @@ class _Reading:
         key = thing_group_key(name)
         self._groups({name}, parents=needs)
         holders = self._holders(key)
-        if len(holders) == len(SIDES) and self._depth is Depth.OWN:
+        if len(holders) == len(SIDES) and self._depth is Depth.OWN and not self._goes(key):
             self._whole = False
             return
         if self._depth is Depth.EVERYTHING or (key in self._found(Side.SECONDARY) and self._goes(key)):
