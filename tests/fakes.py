@@ -561,11 +561,13 @@ class InMemoryLedger:
         if outcome.again:
             note.marks.discard(own)
             self._note_facts(note, outcome)
+            same = note.outcome is not None and note.outcome.state is outcome.state
             note.outcome, note.noted_at = outcome, outcome.at
             note.noted_whole = note.noted_whole or outcome.whole
             if note.attempts == 0:
                 note.attempts, note.next_attempt = 1, outcome.at + pause(1)
             elif note.trying:
+                note.attempts = note.attempts if same else 1
                 note.next_attempt = outcome.at + pause(note.attempts, outcome.state)
             note.trying = False
             note.waiting = outcome.state is not State.IN_SYNC

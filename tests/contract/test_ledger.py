@@ -152,6 +152,17 @@ def test_what_is_pending_is_never_longer_than_a_quarter_of_an_hour_without_a_try
     assert list(ledger.due(at + 15 * MINUTE)) == [THING]
 
 
+def test_another_trouble_than_before_begins_the_count_anew(ledger: Ledger) -> None:
+    for at in range(10 * MINUTE, 1000 * MINUTE, 99 * MINUTE):
+        ledger.postpone(THING, at)
+        ledger.record(Outcome(THING, State.PENDING, "Throttled", at=at, again=True))
+
+    ledger.postpone(THING, at + 20 * MINUTE)
+    ledger.record(Outcome(THING, State.FAILED, "AccessDenied", at=at + 20 * MINUTE, again=True))
+
+    assert list(ledger.due(at + 21 * MINUTE)) == [THING]
+
+
 def test_a_try_that_never_ends_is_due_again(ledger: Ledger) -> None:
     ledger.record(an_outcome(at=0, again=True))
 

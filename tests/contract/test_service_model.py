@@ -915,12 +915,12 @@ def test_what_waits_for_the_first_time_is_put_on_the_list_by_one_update(
 
 def test_what_waits_again_waits_as_long_as_its_tries_ask_for(dynamodb: Stubbed, ledger: DynamoDbLedger) -> None:
     dynamodb.fails("update_item", "ConditionalCheckFailedException")
-    before = {"attempts": {"N": "3"}, "trying": {"BOOL": True}}
+    before = {"attempts": {"N": "3"}, "trying": {"BOOL": True}, "state": {"S": "pending"}}
     _updates(dynamodb, {"Attributes": before}, ReturnValues="ALL_OLD")
     _updates(
         dynamodb,
-        UpdateExpression="SET #next_attempt = :next_attempt",
-        ExpressionAttributeValues={":next_attempt": {"N": str(5 + 240_000)}},
+        UpdateExpression="SET #next_attempt = :next_attempt, #attempts = :attempts",
+        ExpressionAttributeValues={":next_attempt": {"N": str(5 + 240_000)}, ":attempts": {"N": "3"}},
     )
 
     ledger.record(Outcome(thing_key("a"), State.PENDING, "down", at=5, again=True))

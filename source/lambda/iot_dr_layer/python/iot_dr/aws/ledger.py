@@ -300,7 +300,10 @@ class DynamoDbLedger:
         parameters = self._item(outcome.key) | update.where()
         before = call(self._client.update_item, **parameters, ReturnValues="ALL_OLD")["Attributes"]
         if "trying" in before:
-            later = Update(facts={"next_attempt": outcome.at + pause(int(before["attempts"]["N"]), outcome.state)})
+            # Another trouble than before: how often that was met says nothing of this one.
+            same = before.get("state", {}).get("S") == outcome.state
+            attempts = int(before["attempts"]["N"]) if same else 1
+            later = Update(facts={"next_attempt": outcome.at + pause(attempts, outcome.state), "attempts": attempts})
             call(self._client.update_item, **self._item(outcome.key), **later.where())
 
     def note_applied(self, outcome: Outcome) -> None:
