@@ -20,6 +20,7 @@ from iot_dr.errors import Conflict, InvalidResource, IotDrError, NotReadyYet, Re
 from iot_dr.model.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
 from iot_dr.model.entities import (
     BillingGroup,
+    GroupMembership,
     Policy,
     PolicyAttachment,
     Thing,
@@ -36,6 +37,7 @@ from iot_dr.model.keys import (
     key_of_target,
     policy_attachment_key,
     policy_key,
+    thing_group_key,
     thing_key,
 )
 from iot_dr.model.looks import Depth, Look
@@ -226,7 +228,7 @@ class Replication:
             scope = self._scopes.read(look.key, work.depth, needs=work.needs, also=work.touched)
             todo = self._plan(scope, work.refused)
             try:
-                self._apply(todo, work)
+                self._apply(todo, work, _taken_along(todo, scope))
             except Conflict:
                 continue
             except (NotReadyYet, InvalidResource):
@@ -250,7 +252,7 @@ class Replication:
         owned = self._ledger.owned(candidates) if candidates else frozenset()
         return _without(plan(desired, actual, owned=owned), refused)
 
-    def _apply(self, todo: Plan, work: _Work) -> None:
+    def _apply(self, todo: Plan, work: _Work, along: frozenset[Key] = frozenset()) -> None:
         """Mark what is about to be written, and write it in waves; what AWS refuses keeps back only what needs it.
 
         Raises:
@@ -262,12 +264,12 @@ class Replication:
         self._note_far_ends(todo, work)
         made = [change.key for change in todo.creates]
         # Before it is noted that they will be owned: what of them never comes to be has to be forgotten.
-        work.touched |= frozenset(made)
+        work.touched |= frozenset(made) | along
         work.unmade, work.noted_at = frozenset(made), self._clock()
         work.mark = self._ledger.begin(
             made,
             work.noted_at,
-            below=_below(todo) | {work.key},
+            below=_below(todo) | along | {work.key},
             began=work.began,
             mark=work.mark,
         )
@@ -385,6 +387,16 @@ def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:
         return found
     left = (change for change in found.changes if refused.keys().isdisjoint({change.key, *needs(change)}))
     return Plan(tuple(left))
+
+
+def _taken_along(todo: Plan, scope: Scope) -> frozenset[Key]:
+    """Return the memberships that AWS ends without a word as it deletes what a plan deletes.
+
+    The plan itself ends those that the primary lacks; where a group was made anew, the primary may have them again.
+    """
+    gone = {change.key for change in todo.deletes}
+    members = (one for one in scope.actual.entities.values() if isinstance(one, GroupMembership))
+    return frozenset(one.key for one in members if gone & {thing_group_key(one.group), thing_key(one.thing)})
 
 
 def _below(todo: Plan) -> frozenset[Key]:
