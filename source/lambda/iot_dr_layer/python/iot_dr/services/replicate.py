@@ -395,7 +395,8 @@ def _taken_along(todo: Plan, scope: Scope) -> frozenset[Key]:
     The plan itself ends those that the primary lacks; where a group was made anew, the primary may have them again.
     """
     gone = {change.key for change in todo.deletes}
-    members = (one for one in scope.actual.entities.values() if isinstance(one, GroupMembership))
+    both = scope.actual.entities.keys() & scope.desired.entities.keys()
+    members = (one for key in both if isinstance(one := scope.actual.entities[key], GroupMembership))
     return frozenset(one.key for one in members if gone & {thing_group_key(one.group), thing_key(one.thing)})
 
 
