@@ -67,7 +67,7 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "nothing is marked but what is written",
-        (Edit(_REPLICATE, "below=_below(todo) | {work.key}", "below=()"),),
+        (Edit(_REPLICATE, "below=_below(todo) | along | {work.key}", "below=()"),),
         ("lie", "different"),
         ("attach policy", "attach certificate"),
         CALM,
@@ -145,5 +145,32 @@ REVERTS: tuple[Revert, ...] = (
         ("pending",),
         ("provision", "attach certificate"),
         CALM,
+    ),
+    Revert(
+        "who is in a group that goes is not read where its event told of the group alone",
+        (
+            Edit(
+                "services/scopes.py",
+                " and self._depth is Depth.OWN and not self._goes(key):",
+                " and self._depth is Depth.OWN:",
+            ),
+        ),
+        ("leak", "different", "lie"),
+        ("change group", "move member"),
+        EVENTS_ALONE,
+    ),
+    Revert(
+        "what a refusal leaves unmade stays owned",
+        (Edit(_REPLICATE, "        self._ledger.disown(work.unmade, work.noted_at)\n", ""),),
+        ("leak",),
+        ("attach refused", "provision"),
+        {"trail": False, "refuses": True, "shadows": False, "fault_rate": 0.0},
+    ),
+    Revert(
+        "pauses do not grow with the tries",
+        (Edit("aws/ledger.py", "return min(FIRST_PAUSE << min(attempts - 1, 20), longest)", "return FIRST_PAUSE"),),
+        ("restless",),
+        ("attach refused", "provision"),
+        {"refuses": True, "shadows": False, "fault_rate": 0.0},
     ),
 )
