@@ -23,7 +23,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import Key, Kind, certificate_target
+from iot_dr.model.keys import HOLDING_KINDS, Key, Kind, certificate_target
 from iot_dr.model.look_messages import LookMessage, messages
 from iot_dr.model.looks import Look
 from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
@@ -443,6 +443,7 @@ class _Note:
     closed_at: int = 0
     checked_at: int = 0
     noted_whole: bool = False
+    gone: bool = False
 
     @property
     def standing(self) -> Standing:
@@ -482,8 +483,10 @@ class InMemoryLedger:
         at: int,
         *,
         below: Collection[Key] = (),
+        taken: Collection[Key] = (),
         began: int | None = None,
         due: bool = True,
+        unless_gone: bool = False,
         mark: Mark | None = None,
     ) -> Mark:
         """Mark what is about to be written, and note that replication will own what it makes."""
@@ -492,11 +495,14 @@ class InMemoryLedger:
         for key in keys:
             if began is not None and key in self.notes and self.notes[key].checked_at >= began:
                 raise Conflict(f"{key} was looked at by another")
+            if unless_gone and key in made and key in self.gone([key]):
+                raise Conflict(f"{key} was gone")
         for key in keys:
             note = self.notes.setdefault(key, _Note())
             note.marks.add(token)
             if key in made:
-                note.owned_at = at
+                note.owned_at, note.gone = at, False
+            note.gone = note.gone or key in taken
             if due:
                 note.look_again(made_at(token) + FENCE)
         return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
@@ -516,11 +522,21 @@ class InMemoryLedger:
             if due and alone and note.next_attempt == mark.at + FENCE and note.noted_at < mark.at:
                 note.rest()
 
-    def disown(self, keys: Collection[Key], at: int) -> None:
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that replication took away."""
+        return frozenset(key for key in keys if key in self.notes and self.notes[key].gone)
+
+    def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
         """Take back what was noted of their ownership at that time."""
         for key in keys:
-            if key in self.notes and self.notes[key].owned_at == at:
-                self.notes[key].owned_at = None
+            if (note := self.notes.get(key)) is None:
+                continue
+            alone = note.noted_at < began and note.closed_at < began and note.marks <= {mark.token}
+            if note.owned_at == at and alone:
+                note.owned_at = None
+            else:
+                note.doubt(at)
+                note.look_again(at + FENCE)
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone."""
@@ -530,6 +546,8 @@ class InMemoryLedger:
             sure = note.standing.certainty(before, mark.token if mark else "") is Certainty.SURE
             if sure and (note.owned_at is None or note.owned_at < before):
                 del self.notes[key]
+                if key.kind in HOLDING_KINDS:
+                    self.notes[key] = _Note(gone=note.gone)
             else:
                 note.doubt(before)
                 note.look_again(before + FENCE)
@@ -582,7 +600,7 @@ class InMemoryLedger:
 
     def _conclude(self, note: _Note, outcome: Outcome, mark: Mark | None) -> None:
         if outcome.state is State.ABSENT:
-            self.notes[outcome.key] = _Note(closed_at=note.closed_at, checked_at=outcome.at)
+            self.notes[outcome.key] = _Note(closed_at=note.closed_at, checked_at=outcome.at, gone=note.gone)
             return
         self._note_facts(note, outcome)
         if outcome.partial:
@@ -646,7 +664,9 @@ class InMemoryLedger:
     def remembered(self) -> frozenset[Key]:
         """What a test asks: of what more is known than that it is gone."""
         blank = replace(_Note(), marks=set())
-        return frozenset(key for key, note in self.notes.items() if replace(note, closed_at=0, checked_at=0) != blank)
+        return frozenset(
+            key for key, note in self.notes.items() if replace(note, closed_at=0, checked_at=0, gone=False) != blank
+        )
 
     def outcome(self, key: Key) -> Outcome | None:
         """What a test asks: how the last look at it ended."""

@@ -10,7 +10,7 @@ import pytest
 
 from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.errors import Conflict
-from iot_dr.model.keys import Key, certificate_key, thing_key, thing_principal_key
+from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
 from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Ledger
@@ -504,20 +504,68 @@ def test_its_own_mark_keeps_nobody_from_forgetting(ledger: Ledger) -> None:
 
 
 def test_what_aws_refused_to_have_made_is_not_owned(ledger: Ledger) -> None:
-    ledger.begin(KEYS, BEGAN)
+    mark = ledger.begin(KEYS, BEGAN)
 
-    ledger.disown(KEYS[:2], BEGAN)
+    ledger.disown(KEYS[:2], BEGAN, mark, BEGAN - 5)
 
     assert ledger.owned(KEYS) == {KEYS[2]}
 
 
-def test_what_another_made_meanwhile_stays_its_own(ledger: Ledger) -> None:
-    ledger.begin([THING], BEGAN)
-    ledger.begin([THING], BEGAN + 1)
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_another_may_have_made_meanwhile_stays_owned_and_is_looked_at_by_itself(
+    ledger: Ledger, ended: bool
+) -> None:
+    other = ledger.begin([THING], BEGAN)
+    mark = ledger.begin([THING], BEGAN + 1)
+    if ended:
+        ledger.end(other, [THING], BEGAN + 2)
 
-    ledger.disown([THING], BEGAN)
+    ledger.disown([THING], BEGAN + 1, mark, BEGAN)
+    ledger.end(mark, [THING], BEGAN + 3)
 
     assert ledger.owned([THING]) == {THING}
+    assert list(ledger.due(LATER)) == [THING]
+
+
+POLICY = policy_key("pumps")
+
+
+def _seen_to_be_gone(ledger: Ledger) -> None:
+    mark = ledger.begin([], BEGAN - 10, below=[POLICY], taken=[POLICY])
+    ledger.record(Outcome(POLICY, State.ABSENT, "", at=BEGAN, read_at=BEGAN - 5), mark)
+
+
+def _forgotten(ledger: Ledger) -> None:
+    mark = ledger.begin([], BEGAN - 10, below=[POLICY], taken=[POLICY])
+    ledger.forget([POLICY], BEGAN, mark)
+
+
+def _taken_by_a_worker_that_died(ledger: Ledger) -> None:
+    ledger.begin([], BEGAN - 10, below=[POLICY], taken=[POLICY])
+
+
+@pytest.mark.parametrize("taken_away", [_seen_to_be_gone, _forgotten, _taken_by_a_worker_that_died])
+def test_what_much_hung_on_is_not_made_anew_without_that_being_known(
+    ledger: Ledger, taken_away: Callable[[Ledger], None]
+) -> None:
+    taken_away(ledger)
+
+    with pytest.raises(Conflict):
+        ledger.begin([POLICY, THING], BEGAN + 10, began=BEGAN + 5, unless_gone=True)
+
+    assert ledger.gone([POLICY, THING]) == {POLICY}
+    assert ledger.owned([POLICY, THING]) == frozenset()
+
+    ledger.begin([POLICY], BEGAN + 10, began=BEGAN + 5)
+    assert ledger.gone([POLICY]) == frozenset()
+
+
+def test_what_was_never_there_is_not_gone(ledger: Ledger) -> None:
+    ledger.forget([POLICY], BEGAN)
+
+    ledger.begin([POLICY], BEGAN, unless_gone=True)
+
+    assert ledger.gone(KEYS) == frozenset()
 
 
 def test_a_writer_that_died_keeps_nobody_from_anything(ledger: Ledger) -> None:

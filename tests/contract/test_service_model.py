@@ -794,7 +794,7 @@ _EXPRESSIONS = {"UpdateExpression": ANY, "ExpressionAttributeNames": ANY, "Expre
 def test_a_mark_and_ownership_are_noted_in_one_transaction_that_another_worker_can_refuse(
     dynamodb: Stubbed, ledger: DynamoDbLedger
 ) -> None:
-    unread = {"ConditionExpression": "attribute_not_exists(#checked_at) OR #checked_at < :began"}
+    unread = {"ConditionExpression": "(attribute_not_exists(#checked_at) OR #checked_at < :began)"}
     notes = [
         {"Update": {"TableName": "ledger", "Key": {"resource": {"S": name}}} | unread | _EXPRESSIONS}
         for name in ("thing#a", "thing#b")

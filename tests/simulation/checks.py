@@ -34,7 +34,7 @@ from tests.builders import REGIONS
 
 NAMES = {
     "lie": "the Regions differ, and nothing notes that somebody will look",
-    "far": "a policy or group came, and nothing notes that what hangs on it will be looked at",
+    "far": "a policy or group came back, and nothing notes that what hangs on it will be looked at",
     "orphan": "a copy is left that nobody owns",
     "evidence": "something was deleted that the primary had all the time, or that replication did not make",
     "valid": "a certificate is more valid in the secondary than in the primary for too long",

@@ -164,6 +164,7 @@ class Run:
         self._disowned: dict[Key, int] = {}
         self._untold: dict[Key, _Untold] = {}
         self._far: set[Key] = set()
+        self._gone: set[Key] = set()
         self._valid_since: dict[Key, int] = {}
         self._stream: list[RegistryEvent] = []
         self._wire()
@@ -330,6 +331,7 @@ class Run:
 
     def _raise(self, told: list[Told], changed: frozenset[Key]) -> None:
         self._untold |= dict.fromkeys(changed, _Untold(self._sweeps, self.scheduler.now))
+        self._far -= changed
         for one in told:
             self._send(one.event, one.keys, self._delivered)
 
@@ -468,11 +470,14 @@ class Run:
                 self._break("evidence", [key], f"{key} is deleted, which the primary has had all the time")
         if operation == "create" and self.scenario.refuses and key == policy_key(REFUSED):
             raise InvalidResource("MalformedPolicyException")
+        gone = key in self._gone
         answer = effect()
+        if operation == "delete" and there:
+            self._gone.add(key)
         if operation == "create" and not there:
             self._made[key] = self.scheduler.now
-            # What hung on it before somebody looked is a reason to look at more, though no event told of it.
-            self._far |= {one for one in checks.hung_on(key, self._untold) if self._untold[one].at < began}
+            # If it was there before, what hung on it is a reason to look at more, though no event told of that.
+            self._far |= {one for one in checks.hung_on(key, self._untold) if self._untold[one].at < began and gone}
         return answer
 
     def _break(self, rule: str, keys: Sequence[Key], text: str) -> None:

@@ -60,7 +60,13 @@ _SWEEP = "services/sweep.py"
 REVERTS: tuple[Revert, ...] = (
     Revert(
         "what hangs on a policy or group that comes is not looked at",
-        (Edit(_REPLICATE, "        self._note_far_ends(todo, work)\n", ""),),
+        (
+            Edit(
+                _REPLICATE,
+                "        self._note_far_ends(todo, work, self._ledger.gone(held) if held else frozenset())\n",
+                "",
+            ),
+        ),
         ("far",),
         ("replace policy", "attach policy"),
         CALM | {"trail": False, "sweeps": True},
@@ -74,7 +80,7 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "a write may rest on a reading that another look has overtaken",
-        (Edit(_REPLICATE, "            began=work.began,\n            mark=", "            mark="),),
+        (Edit(_REPLICATE, "            began=work.began,\n            unless_gone=", "            unless_gone="),),
         ("lie", "different", "orphan", "evidence"),
         ("flip", "set attributes", "retire", "provision"),
         CALM,
@@ -161,7 +167,7 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "what a refusal leaves unmade stays owned",
-        (Edit(_REPLICATE, "        self._ledger.disown(work.unmade, work.noted_at)\n", ""),),
+        (Edit(_REPLICATE, "            self._ledger.disown(unmade, work.noted_at, work.mark, work.began)\n", ""),),
         ("leak",),
         ("attach refused", "provision"),
         {"trail": False, "refuses": True, "shadows": False, "fault_rate": 0.0},

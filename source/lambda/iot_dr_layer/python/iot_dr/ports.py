@@ -207,8 +207,10 @@ class Ledger(Protocol):
         at: int,
         *,
         below: Collection[Key] = (),
+        taken: Collection[Key] = (),
         began: int | None = None,
         due: bool = True,
+        unless_gone: bool = False,
         mark: Mark | None = None,
     ) -> Mark:
         """Mark, all at once, what is about to be written, and note that replication will own what it makes.
@@ -217,19 +219,27 @@ class Ledger(Protocol):
             made: what is about to be created.
             at: the time, epoch milliseconds.
             below: what else a look might draw a conclusion about that the write will make wrong.
+            taken: those of them that are about to be deleted and that much may hang on: `gone` tells of them later.
             began: when the reading began that the write rests on; None if it is read again after this.
             due: have each looked at by itself if the mark is not taken off in time.
+            unless_gone: refuse to make what `gone` would tell of.
             mark: the same writer's mark of before, which is to stand at these as well.
 
         Raises:
-            Conflict: somebody has concluded about one of them since `began`.
+            Conflict: somebody has concluded about one of them since `began`, or one was gone.
         """
+
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those of `HOLDING_KINDS` that replication took away, so that what hung on them went along."""
 
     def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Take a mark off these, begun with `due` or without: what was written below them has ended."""
 
-    def disown(self, keys: Collection[Key], at: int) -> None:
-        """Take back that replication will own these, which was noted at `at`: AWS refused to have them made."""
+    def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
+        """Take back that replication will own these, which was noted at `at` with a mark: AWS refused to make them.
+
+        What another was about since the reading `began` is looked at by itself later instead.
+        """
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone.

@@ -37,7 +37,7 @@ from iot_dr.aws.ledger_updates import (
     unchanged,
 )
 from iot_dr.errors import Conflict, EventError, Throttled
-from iot_dr.model.keys import Key
+from iot_dr.model.keys import HOLDING_KINDS, Key
 from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
 from iot_dr.model.outcomes import Outcome, State
 
@@ -72,6 +72,9 @@ again.
 
 KEPT_AFTER_DELETION = 24 * 3600
 """Seconds that the ledger knows when it last saw that a resource was gone: far longer than any look takes."""
+
+HOLDING_KEPT_AFTER_DELETION = 30 * 24 * 3600
+"""Seconds that it knows so of what much may hang on: if that is made anew, what hung on it may have to be, too."""
 
 _CURSOR = "cursor#"
 _OF_RETRIES = ("retry_state", "next_attempt", "attempts", "trying")
@@ -123,19 +126,25 @@ class DynamoDbLedger:
         at: int,
         *,
         below: Collection[Key] = (),
+        taken: Collection[Key] = (),
         began: int | None = None,
         due: bool = True,
+        unless_gone: bool = False,
         mark: Mark | None = None,
     ) -> Mark:
         """Mark what is about to be written, and note that replication will own what it makes; else nothing changes.
 
         Raises:
-            Conflict: a look at one of them was recorded since `began`, or another worker notes one at this moment.
+            Conflict: a look at one was recorded since `began`, one was gone, or another worker notes one right now.
         """
         token = mark.token if mark else new_token(at, secrets.token_hex(4))
         keys = sorted({*made, *below})
         for batch in _batched(keys, _BATCH):
-            notes = [self._beginning(key, token, at, made=key in made, began=began, due=due) for key in batch]
+            facts = {key: {"owned_at": at} if key in made else {"gone": at} if key in taken else {} for key in batch}
+            notes = [
+                self._beginning(key, token, facts[key], began=began, due=due, unless_gone=unless_gone and key in made)
+                for key in batch
+            ]
             if len(notes) == 1:
                 call(self._client.update_item, **notes[0])
             else:
@@ -143,16 +152,21 @@ class DynamoDbLedger:
         return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
 
     def _beginning(  # noqa: PLR0913  # one caller, by keyword
-        self, key: Key, token: str, at: int, *, made: bool, began: int | None, due: bool
+        self, key: Key, token: str, facts: dict[str, Any], *, began: int | None, due: bool, unless_gone: bool
     ) -> dict[str, Any]:
-        update = Update(added={"marks": {token}}, removed=("expires",))
-        if made:
-            update.facts["owned_at"] = at
+        removed = ("expires", "gone") if "owned_at" in facts else ("expires",)
+        update = Update(facts=facts, added={"marks": {token}}, removed=removed)
         if due:
             update.wait(LOOK_AGAIN, made_at(token) + FENCE)
+        conditions = ["attribute_not_exists(#gone)"] if unless_gone and key.kind in HOLDING_KINDS else []
         if began is None:
-            return self._item(key) | update.where()
-        return self._item(key) | update.where("attribute_not_exists(#checked_at) OR #checked_at < :began", began=began)
+            return self._item(key) | update.where(" AND ".join(conditions))
+        conditions.insert(0, "(attribute_not_exists(#checked_at) OR #checked_at < :began)")
+        return self._item(key) | update.where(" AND ".join(conditions), began=began)
+
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that replication took away, as long as it is kept."""
+        return frozenset(self._times("gone", keys))
 
     def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Take a mark off; with the last one goes the look that it asked for, unless somebody else needs it too."""
@@ -187,29 +201,35 @@ class DynamoDbLedger:
         )
         return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, due=mark.at + FENCE)
 
-    def disown(self, keys: Collection[Key], at: int) -> None:
-        """Take back what was noted of their ownership at that time, unless it was noted anew since."""
+    def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
+        """Take back what was noted of their ownership at that time, unless somebody else may have made them since."""
+        condition, values = unchanged(began, mark.token)
         for key in sorted(keys):
-            update = Update(removed=("owned_at",))
-            _held(self._client.update_item, **self._item(key), **update.where("#owned_at = :at", at=at))
+            parameters = Update(removed=("owned_at",)).where(f"#owned_at = :at AND {condition}", at=at, **values)
+            if not _held(self._client.update_item, **self._item(key), **parameters):
+                self._keep_for_later(key, at)
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone; what somebody else is about is looked at by itself later."""
         for key in sorted(keys):
             condition, values = unchanged(before, mark.token if mark else "")
             condition += " AND (attribute_not_exists(#owned_at) OR #owned_at < :began)"
-            if self._delete(key, condition, values):
+            if self._drop(key, before, condition, values):
                 continue
             item = self._read(key)
             standing = _standing(item)
             only_dead = standing.certainty(before, mark.token if mark else "") is Certainty.SURE
             if only_dead and int(item.get("owned_at", 0)) < before:
                 condition, values = _as_seen(standing)
-                if self._delete(key, condition, values):
+                if self._drop(key, before, condition, values):
                     continue
             self._keep_for_later(key, before)
 
-    def _delete(self, key: Key, condition: str, values: Mapping[str, Any]) -> bool:
+    def _drop(self, key: Key, at: int, condition: str, values: Mapping[str, Any]) -> bool:
+        """Drop what is noted; of what much may hang on it is kept for a while that it is gone."""
+        if key.kind in HOLDING_KINDS:
+            known = f"attribute_exists(#resource) AND {condition}"
+            return _held(self._client.update_item, **self._item(key), **_tombstone(key, at).where(known, **values))
         named = {"ExpressionAttributeValues": _dynamo({f":{name}": value for name, value in values.items()})}
         return _held(
             self._client.delete_item,
@@ -431,13 +451,20 @@ def _sure(outcome: Outcome, own: str) -> Update:
     """Return what to note where nobody else is about the resource."""
     closed = {"closed_at": outcome.at} if own else {}
     if outcome.state is State.ABSENT:
-        kept = {"checked_at": outcome.at, "expires": outcome.at // 1000 + KEPT_AFTER_DELETION}
-        return Update(facts=kept | closed, removed=tuple(name for name in OF_OUTCOMES if name not in kept))
+        update = _tombstone(outcome.key, outcome.at)
+        update.facts |= {"checked_at": outcome.at} | closed
+        return update
     update = Update(facts=closed, removed=("expires", "marks"))
     _add_outcome(update, outcome)
     if not outcome.partial:
         update.removed = (*update.removed, *_OF_WAITING)
     return update
+
+
+def _tombstone(key: Key, at: int) -> Update:
+    """Return what is kept of what is gone, and for how long."""
+    kept = HOLDING_KEPT_AFTER_DELETION if key.kind in HOLDING_KINDS else KEPT_AFTER_DELETION
+    return Update(facts={"expires": at // 1000 + kept}, removed=OF_OUTCOMES)
 
 
 def _standing(item: Mapping[str, Any]) -> Standing:

@@ -62,8 +62,8 @@ class RegistryEvent:
 
     @property
     def deleted(self) -> bool:
-        """Tell whether the event says that the resource was deleted."""
-        return self.operation == "DELETED"
+        """Tell whether the event says that the resource was deleted, as `DELETED` or a call such as `DeletePolicy`."""
+        return self.operation == "DELETED" or self.operation.startswith("Delete")
 
 
 def decode(item: Mapping[str, Any]) -> RegistryEvent:

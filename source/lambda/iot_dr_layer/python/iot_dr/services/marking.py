@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from iot_dr.errors import Conflict, RetryableError
-from iot_dr.model.changes import Action, Create, Update
+from iot_dr.model.changes import Action, Create, Delete, Update
 from iot_dr.model.entities import BillingGroup, Thing, ThingGroup
-from iot_dr.model.keys import Key, Kind, certificate_key, key_of_target, thing_key
+from iot_dr.model.keys import HOLDING_KINDS, Key, Kind, certificate_key, key_of_target, thing_key
 from iot_dr.model.marks import FENCE, Mark
 from iot_dr.ports import Clock, Ledger
 
@@ -100,7 +100,8 @@ class Marking:
             return None
         made = frozenset(change.key for change in writes if isinstance(change, Create))
         below = Counter(root for change in writes for root in marked(change.key))
-        mark = self._ledger.begin(sorted(made), self._clock(), below=sorted(below), due=False)
+        taken = [one.key for one in writes if isinstance(one, Delete) and one.key.kind in HOLDING_KINDS]
+        mark = self._ledger.begin(sorted(made), self._clock(), below=sorted(below), taken=taken, due=False)
         held = Held(mark, made, self._clock(), below)
         for change in writes:
             self._leave(change.key, whole=True)

@@ -29,6 +29,7 @@ from iot_dr.model.entities import (
     ThingType,
 )
 from iot_dr.model.keys import (
+    HOLDING_KINDS,
     Key,
     Kind,
     certificate_key,
@@ -97,6 +98,7 @@ class _Work:
         unmade: what was last to be made and was not.
         noted_at: when its ownership was noted, epoch milliseconds.
         refused: what AWS refused, whatever was tried.
+        overtaken: somebody else was about one of these since it was read, or one of them was gone.
         mark: the mark in the ledger; None before anything is written.
     """
 
@@ -112,6 +114,7 @@ class _Work:
     unmade: frozenset[Key] = frozenset()
     noted_at: int = 0
     refused: dict[Key, IotDrError] = field(default_factory=dict)
+    overtaken: bool = False
     mark: Mark | None = None
 
     def ended(self, changes: Iterable[Action]) -> None:
@@ -227,9 +230,12 @@ class Replication:
             work.began = self._clock()
             scope = self._scopes.read(look.key, work.depth, needs=work.needs, also=work.touched)
             todo = self._plan(scope, work.refused)
+            if look.key.kind is Kind.BILLING_GROUP and work.depth is Depth.EVERYTHING:
+                self._note_strays(look.key.name)
             try:
                 self._apply(todo, work, _taken_along(todo, scope))
             except Conflict:
+                work.overtaken = True
                 continue
             except (NotReadyYet, InvalidResource):
                 # Something that it needs may be missing, or not be what it was: only a deeper reading tells.
@@ -261,8 +267,10 @@ class Replication:
         """
         if not todo.actions:
             return
-        self._note_far_ends(todo, work)
         made = [change.key for change in todo.creates]
+        # Asked for only if the ledger has refused once: what is new was never there.
+        held = [key for key in made if key.kind in HOLDING_KINDS] if work.overtaken else []
+        self._note_far_ends(todo, work, self._ledger.gone(held) if held else frozenset())
         # Before it is noted that they will be owned: what of them never comes to be has to be forgotten.
         work.touched |= frozenset(made) | along
         work.unmade, work.noted_at = frozenset(made), self._clock()
@@ -270,7 +278,9 @@ class Replication:
             made,
             work.noted_at,
             below=_below(todo) | along | {work.key},
+            taken=[change.key for change in todo.deletes if change.key.kind in HOLDING_KINDS],
             began=work.began,
+            unless_gone=not work.overtaken,
             mark=work.mark,
         )
         if unlinked := _unlinked(todo) - {work.key}:
@@ -302,36 +312,45 @@ class Replication:
                 raise Conflict(str(error)) from error
             work.refused[key] = error
 
-    def _note_far_ends(self, todo: Plan, work: _Work) -> None:
-        """Have what hangs on a root looked at by itself, where the root comes or goes without it.
+    def _note_far_ends(self, todo: Plan, work: _Work, gone: frozenset[Key]) -> None:
+        """Have what hangs on a policy or group looked at by itself, where that comes or goes without it.
 
-        A policy, group or billing group that is made by a look of its own was missing, and so may be all that hangs on
-        it, which no list shows.
+        One that is made by a look of its own was missing, and so may be all that hangs on it, which no list shows. The
+        same is so of one that was `gone`, whatever makes it anew.
         """
-        key, far = work.key, frozenset[Key]()
+        far = frozenset[Key]()
         for change in todo.actions:
-            if change.key != key:
+            if change.key != work.key and change.key not in gone:
                 continue
             match change:
                 case Create(desired=Policy(name=name)):
                     # As many as there are: each costs one write here, and a short look later.
-                    far = frozenset(policy_attachment_key(name, one) for one in self._primary.targets_of(name))
+                    far |= frozenset(policy_attachment_key(name, one) for one in self._primary.targets_of(name))
                 case Create(desired=ThingGroup(name=name, query="")):
-                    far = frozenset(group_membership_key(name, one) for one in self._primary.things_of_group(name))
+                    far |= frozenset(group_membership_key(name, one) for one in self._primary.things_of_group(name))
                 case Create(desired=BillingGroup(name=name)):
-                    far = frozenset(map(thing_key, self._primary.things_of_billing_group(name)))
+                    far |= frozenset(map(thing_key, self._primary.things_of_billing_group(name)))
                 case Delete(actual=BillingGroup(name=name)):
-                    far = frozenset(map(thing_key, self._secondary.things_of_billing_group(name)))
+                    far |= frozenset(map(thing_key, self._secondary.things_of_billing_group(name)))
         if far := frozenset(one for one in far if not one.reserved) - work.touched:
             self._ledger.revisit(far, self._clock())
+
+    def _note_strays(self, billing_group: str) -> None:
+        """Have things looked at that only one Region has in a billing group: they say so themselves, if asked."""
+        primary, secondary = self._together(
+            lambda reader: reader.things_of_billing_group(billing_group), (self._primary, self._secondary)
+        )
+        if strays := frozenset(key for key in map(thing_key, primary ^ secondary) if not key.reserved):
+            self._ledger.revisit(strays, self._clock())
 
     def _raise_refusal(self, work: _Work) -> None:
         """Raise what AWS refused, now that all that does not need it is done."""
         if not work.refused:
             return
         self._forget(work)
-        self._ledger.disown(work.unmade, work.noted_at)
         if work.mark:
+            unmade = work.unmade - work.scope.actual.entities.keys()
+            self._ledger.disown(unmade, work.noted_at, work.mark, work.began)
             self._ledger.end(work.mark, work.mark.keys, self._clock())
         raise next(iter(work.refused.values()))
 

@@ -198,8 +198,10 @@ class NoLedger:
         at: int,
         *,
         below: Collection[Key] = (),
+        taken: Collection[Key] = (),  # noqa: ARG002  # the port's
         began: int | None = None,  # noqa: ARG002  # the port's
         due: bool = True,  # noqa: ARG002  # the port's
+        unless_gone: bool = False,  # noqa: ARG002  # the port's
         mark: Mark | None = None,  # noqa: ARG002  # the port's
     ) -> Mark:
         """Note nothing: what comes into a Region tells its own events."""
@@ -208,7 +210,11 @@ class NoLedger:
     def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
         """Note nothing."""
 
-    def disown(self, keys: Collection[Key], at: int) -> None:
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
+        """Know of none."""
+        return frozenset()
+
+    def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
         """Note nothing."""
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
