@@ -24,7 +24,7 @@ from botocore.loaders import Loader
 
 from lab.emulator import bind_loopback
 
-COUNTED_SERVICES = ("IOT", "IOT_DATA_PLANE", "DYNAMODB", "SFN", "SQS")
+COUNTED_SERVICES = ("IOT", "IOT_DATA_PLANE", "DYNAMODB", "SFN", "SQS", "SERVICE_QUOTAS")
 
 _TLS_ONLY = frozenset({"sqs"})
 """Services whose resources refuse what comes in the clear; the way to the emulator is over TLS for them."""
@@ -230,10 +230,14 @@ async def _forward(request: _Message, reader: asyncio.StreamReader, upstream: as
 
 
 class CountingProxy:
-    """The proxy, on a thread of its own; `intercept` decides for each call whether it is spoiled."""
+    """The proxy, on a thread of its own; `intercept` decides for each call whether it is spoiled.
+
+    `answers` are given for services that the emulator does not have, if nothing is intercepted.
+    """
 
     def __init__(self) -> None:
         self.intercept: Intercept | None = None
+        self.answers: dict[str, Fault] = {}
         self._counts: Counter[Call] = Counter()
         self._lock = threading.Lock()
         self._socket: socket.socket = bind_loopback()
@@ -311,7 +315,7 @@ class CountingProxy:
                 call = identify(request.start_line, {name: request.header(name) for name in names}, request.body)
                 with self._lock:
                     self._counts[call] += 1
-                fault = self.intercept(call) if self.intercept else None
+                fault = (self.intercept(call) if self.intercept else None) or self.answers.get(call.service)
                 # A client is of one service, so its first request tells which way all of them go.
                 upstream = upstream or await self._connect(call.service)
                 forward = partial(_forward, request, *upstream)

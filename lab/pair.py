@@ -17,6 +17,7 @@ from lab import codebuild, processes
 from lab.counting import CountingProxy
 from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator, LabError
 from lab.progress import Progress, step
+from lab.quotas import raised
 from lab.waiting import until
 
 ACCOUNT = "000000000000"
@@ -63,6 +64,7 @@ class Pair:
         self.progress = progress
         self.distribution = distribution or default_distribution()
         self.proxy = CountingProxy()
+        self.proxy.answers["servicequotas"] = raised()
         self.emulator = Emulator(folder, environ={**self.proxy.environ(), **(environ or {})})
         self.outputs: dict[str, str] = {}
         self._clients: dict[tuple[str, str], Any] = {}

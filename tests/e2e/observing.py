@@ -176,11 +176,12 @@ def make_due(pair: Pair) -> int:
     client, table = pair.client("dynamodb", pair.secondary), output(pair, "LedgerTableName")
     waiting = [
         item
+        for state in ("waiting", "look_again")
         for page in client.get_paginator("query").paginate(
             TableName=table,
             IndexName="by_state",
-            KeyConditionExpression="retry_state = :waiting",
-            ExpressionAttributeValues={":waiting": {"S": "waiting"}},
+            KeyConditionExpression="retry_state = :state",
+            ExpressionAttributeValues={":state": {"S": state}},
         )
         for item in page["Items"]
     ]

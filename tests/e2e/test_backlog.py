@@ -15,8 +15,9 @@ import pytest
 from lab.counting import Call, Forward
 from lab.faults import injected
 from lab.pair import Pair
+from lab.quiet import unscheduled
 from lab.waiting import until
-from tests.e2e.observing import SECONDS, Ledger, output, resource_of, thing
+from tests.e2e.observing import SECONDS, Ledger, await_quiet, output, resource_of, thing
 
 PATIENCE = 90.0
 THINGS = 80
@@ -91,11 +92,14 @@ def all_there(iot: Any, names: list[str]) -> bool:
 def test_a_burst_has_no_more_workers_at_once_than_the_parameter_says_and_nothing_fails(
     pair: Pair, primary: Any, secondary: Any, name: str, number: int
 ) -> None:
-    before, gauge = failed_executions(pair), Gauge()
+    # No schedule comes, whose background work has workers of its own.
+    with unscheduled(pair):
+        await_quiet(pair)
+        before, gauge = failed_executions(pair), Gauge()
 
-    with workers_at_once(pair, number), injected(pair.proxy, gauge):
-        names = make_things(primary, name)
-        assert until(lambda: all_there(secondary, names), PATIENCE)
+        with workers_at_once(pair, number), injected(pair.proxy, gauge):
+            names = make_things(primary, name)
+            assert until(lambda: all_there(secondary, names), PATIENCE)
 
     assert gauge.most == number
     assert failed_executions(pair) == before

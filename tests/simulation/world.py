@@ -49,8 +49,9 @@ SETTLED_BY_ROUND_AFTER = 75 * MINUTE
 FOR_EVER = 30 * 60 * MINUTE
 """Longer than any pause of the schedule."""
 
-MOST_TRIES = 60
-"""Looks that the schedule may start at one resource in that time: with pauses that double they are a dozen."""
+MOST_TRIES = 130
+"""Looks that the schedule may start at one resource in that time: what is pending is looked at each quarter of an hour.
+"""
 
 _MOST_OF_A_KIND = 3
 """Things, certificates and groups in a run."""
