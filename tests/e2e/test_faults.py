@@ -126,7 +126,7 @@ def test_a_secondary_that_was_away_catches_up(
     primary.create_thing(thingName=name, attributePayload={"attributes": {"site": "south"}})
     # No longer than it takes to be tried in vain: the stream gives a record up after ten retries, which is another
     # story (test_interruptions.py).
-    assert until(lambda: refused["StartExecution"], PATIENCE)
+    assert until(lambda: refused["SendMessageBatch"], PATIENCE)
     assert thing(secondary, name) is None
 
     outage.give_back(pair.secondary)
