@@ -192,6 +192,7 @@ def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
         statements=(
             *registry_permissions.read_resources("Primary", PRIMARY, primary),
             *registry_permissions.read_resources("Secondary", OWN, own),
+            *registry_permissions.read_policy_use("Primary", PRIMARY),
             *registry_permissions.read_dependents("Secondary", OWN, own),
             *registry_permissions.write_resources("Secondary", OWN, own),
             permissions.allow(

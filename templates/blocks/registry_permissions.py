@@ -71,7 +71,7 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
 def read_dependents(whose: str, region: str, region_value: Any) -> list[Statement]:
     """Read what depends on a resource, as one must before deleting it."""
     return [
-        allow(f"Read{whose}PolicyUse", [iot.ListTargetsForPolicy], [_policies(region)]),
+        *read_policy_use(whose, region),
         allow(
             f"Read{whose}TypeUse",
             [iot.ListThings],
@@ -79,6 +79,11 @@ def read_dependents(whose: str, region: str, region_value: Any) -> list[Statemen
             in_regions(region_value),
         ),
     ]
+
+
+def read_policy_use(whose: str, region: str) -> list[Statement]:
+    """Read what a policy is attached to, as one must where it comes or goes."""
+    return [allow(f"Read{whose}PolicyUse", [iot.ListTargetsForPolicy], [_policies(region)])]
 
 
 def write_resources(whose: str, region: str, region_value: Any) -> list[Statement]:
