@@ -246,14 +246,18 @@ class _Reading:
         return group in self._sides[Side.PRIMARY].absent or self._stands_elsewhere(group)
 
     def _members(self, group: str, holders: list[Side]) -> None:
-        """Read which things are in a group, where they are few enough for one look."""
-        if any(self._dynamic(side, group) for side in holders):
+        """Read which things are in a group of the secondary, and which of them in the primary's, if they are few.
+
+        A member that the secondary lacks is left to its own look: the thing may be missing too.
+        """
+        if Side.SECONDARY not in holders or any(self._dynamic(side, group) for side in holders):
             return
         listed = self._lists(holders, lambda reader: reader.things_of_group(group, MOST_RELATIONS + 1))
-        if all(len(things) <= MOST_RELATIONS for things in listed.values()):
-            for side, things in listed.items():
-                found = (GroupMembership(group, thing) for thing in things)
-                self._relate(side, (one for one in found if not one.key.reserved))
+        if any(len(things) > MOST_RELATIONS for things in listed.values()):
+            return
+        for side, things in listed.items():
+            found = (GroupMembership(group, thing) for thing in things & listed[Side.SECONDARY])
+            self._relate(side, (one for one in found if not one.key.reserved))
 
     def membership(self, group: str, thing: str, *, needs: bool) -> None:
         """Read whether a thing is in a group, perhaps thing and group too."""
