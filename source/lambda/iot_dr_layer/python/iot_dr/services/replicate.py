@@ -271,8 +271,8 @@ class Replication:
         # Asked for only if the ledger has refused once: what is new was never there.
         held = [key for key in made if key.kind in HOLDING_KINDS] if work.overtaken else []
         self._note_far_ends(todo, work, self._ledger.gone(held) if held else frozenset())
-        # Before it is noted that they will be owned: what of them never comes to be has to be forgotten.
-        work.touched |= frozenset(made) | along
+        # Before any of it is written: what never comes to be, or goes with something else, has to be forgotten too.
+        work.touched |= {change.key for change in todo.actions} | along
         work.unmade, work.noted_at = frozenset(made), self._clock()
         work.mark = self._ledger.begin(
             made,
