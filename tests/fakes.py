@@ -491,7 +491,7 @@ class InMemoryLedger:
     ) -> Mark:
         """Mark what is about to be written, and note that replication will own what it makes."""
         token = mark.token if mark else new_token(at, str(next(self._writers)))
-        keys = {*made, *below}
+        keys = sorted({*made, *below})
         for key in keys:
             if began is not None and key in self.notes and self.notes[key].checked_at >= began:
                 raise Conflict(f"{key} was looked at by another")

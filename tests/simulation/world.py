@@ -568,6 +568,8 @@ class Run:
             key
             for key in self.ledger.owned(list(self.ledger.notes))
             if key.kind is not Kind.SHADOW
+            # Of a sync that was killed its marks still stand: nobody can tell whether it had made them.
+            if not self.ledger.notes[key].marks
             if key not in self.primary.entities and key not in self.secondary.entities
         ]
         if gone:

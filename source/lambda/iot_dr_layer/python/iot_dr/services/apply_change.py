@@ -83,9 +83,9 @@ class ChangeApplier:
         with self._marks.writing(change.key):
             self._apply(change)
 
-    def leave(self, key: Key) -> None:
-        """Take the mark off what is not applied."""
-        self._marks.drop(key)
+    def leave(self, key: Key, *, unmade: bool = False) -> None:
+        """Take the mark off what is not applied; if nobody has made it, take back that replication will own it."""
+        self._marks.drop(key, unmade=unmade)
 
     def take_back(self, found: ThingType) -> None:
         """Let a deprecated type take things."""

@@ -90,8 +90,14 @@ class Marking:
         finally:
             self._leave(key, whole=whole)
 
-    def drop(self, key: Key) -> None:
-        """Take the mark off what is not written after all."""
+    def drop(self, key: Key, *, unmade: bool = False) -> None:
+        """Take the mark off what is not written after all; if nobody has made it, take back that it will be owned."""
+        with self._lock:
+            held = self._held.get(key)
+        if unmade and held is not None and key in held.made:
+            # If that cannot be noted, whoever looks at it by itself finds that it is in neither Region.
+            with suppress(RetryableError):
+                self._ledger.disown({key}, held.mark.at, held.mark, held.mark.at)
         self._leave(key, whole=True)
 
     def _begin(self, changes: Collection[Action]) -> Held | None:

@@ -254,7 +254,7 @@ class Sync:
             if mine and self._journal.ending(change.key) in (None, Ending.TAKEN_BACK):
                 unmet = self._unmet(change)
                 if unmet:
-                    self._applier.leave(change.key)
+                    self._applier.leave(change.key, unmade=isinstance(change, Create))
                     self._end(Settled(change.key, Ending.LEFT, unmet))
                 else:
                     self._apply(change)
