@@ -35,6 +35,7 @@ SERVICES = frozenset(
         "lambda",
         "s3",
         "secretsmanager",
+        "service-quotas",
         "sqs",
         "stepfunctions",
         "sts",

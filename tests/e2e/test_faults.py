@@ -45,8 +45,11 @@ def provision(pair: Pair, fleet: Fleet, name: str) -> list[Device]:
 
 
 def become_whole(pair: Pair, devices: list[Device]) -> bool:
-    """Whether all devices are whole, with the schedule's help and no other."""
-    return converges(pair, lambda: all(is_whole(pair, device) for device in devices), "retry", "sweep")
+    """Whether all devices are whole, with the schedule's help and no other.
+
+    A message whose consumer failed is hidden for 125 seconds before it is handed over again.
+    """
+    return converges(pair, lambda: all(is_whole(pair, device) for device in devices), "retry", "sweep", seconds=300)
 
 
 @pytest.mark.row("C2")
