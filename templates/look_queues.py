@@ -31,7 +31,7 @@ from templates.blocks.queues import add_dead_letter_queue, add_work_queue
 MESSAGES = 5
 """What the function is handed at most: it puts small ones together, and runs what it has one after the other."""
 
-RUNNER_SECONDS = replication_workflow.TIMEOUT_SECONDS + 30
+RUNNER_SECONDS = replication_workflow.TIMEOUT_SECONDS + 10
 """The function waits for an execution to its end; what it has no time to begin with goes back to the queue."""
 
 HIDDEN_SECONDS = RUNNER_SECONDS + 5
@@ -140,7 +140,7 @@ def _run_workflow(made: LookQueues, workflow: stepfunctions.StateMachine, ledger
         statements=(
             permissions.allow(
                 "ReadQueues",
-                [sqs.DeleteMessage, sqs.GetQueueAttributes, sqs.ReceiveMessage],
+                [sqs.ChangeMessageVisibility, sqs.DeleteMessage, sqs.GetQueueAttributes, sqs.ReceiveMessage],
                 [GetAtt(queue, "Arn") for queue in both],
             ),
             permissions.send_messages(*both, made.dead_letters),

@@ -51,11 +51,11 @@ SHADOW_KINDS: Mapping[str, str] = {
 LAST_TRY = 3
 """Tries after which a look whose worker fails again is recorded: the ledger has it tried from then on."""
 
-WORKER_SECONDS = 60
-RECORDER_SECONDS = 10
-"""Time-outs of the functions that it calls."""
+WORKER_SECONDS = 45
+RECORDER_SECONDS = 5
+"""Time-outs of the functions that it calls; the shorter they are, the sooner it is noticed that one has died."""
 
-TIMEOUT_SECONDS = 90
+TIMEOUT_SECONDS = 60
 """When AWS ends an execution; a test holds it above what the states can take together."""
 
 NO_ROOM = "Lambda.TooManyRequestsException"

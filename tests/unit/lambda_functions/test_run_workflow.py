@@ -49,7 +49,7 @@ def a_batch(*bodies: str, queue: str = LOOK_QUEUE, receives: int = 1) -> dict[st
         "Records": [
             {
                 "messageId": f"m-{number}",
-                "receiptHandle": "r",
+                "receiptHandle": f"r-{number}",
                 "body": body,
                 "attributes": {"ApproximateReceiveCount": str(receives)},
                 "messageAttributes": {},
@@ -69,9 +69,11 @@ def ended(output: dict[str, Any], status: str = "SUCCEEDED") -> Answer:
 
 @contextmanager
 def running(
-    patch: pytest.MonkeyPatch, run: Callable[[dict[str, Any]], Answer], waiting: int = 0
+    patch: pytest.MonkeyPatch, run: Callable[[dict[str, Any]], Answer], waiting: int = 0, refused: str = ""
 ) -> Iterator[tuple[Endpoint, Function]]:
     def answer(request: Request) -> Answer:
+        if request.operation == refused:
+            return Answer({"message": "no"}, 403, "AccessDenied")
         match request.operation:
             case "StartSyncExecution":
                 return run(json.loads(request.body["input"]))
@@ -135,6 +137,28 @@ def test_a_run_that_fails_is_handed_out_again_and_stops_no_other(monkeypatch: py
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
     assert len(runs(aws)) == 2
+
+
+@pytest.mark.parametrize(("receives", "longest"), [(1, 4), (3, 16), (5, 60)])
+def test_what_was_not_handled_to_its_end_comes_again_soon_and_later_each_time(
+    monkeypatch: pytest.MonkeyPatch, receives: int, longest: int
+) -> None:
+    with running(monkeypatch, lambda _given: ended({}, "TIMED_OUT")) as (aws, runner):
+        answer = runner(a_batch(a_body("a"), queue=BACKGROUND_QUEUE, receives=receives), Context())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+    (shown,) = [one.body for one in aws.requests if one.operation == "ChangeMessageVisibilityBatch"]
+    (entry,) = shown["Entries"]
+    assert (shown["QueueUrl"], entry["ReceiptHandle"]) == (BACKGROUND_QUEUE, "r-0")
+    assert 1 <= int(entry["VisibilityTimeout"]) <= longest
+
+
+def test_where_the_queue_cannot_be_told_the_message_still_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(given: dict[str, Any]) -> Answer:
+        return ended({}, "FAILED")
+
+    with running(monkeypatch, run, refused="ChangeMessageVisibilityBatch") as (_, runner):
+        assert runner(a_batch(a_body("a")), Context()) == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
 
 
 def test_what_there_is_no_time_to_begin_with_goes_back_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:

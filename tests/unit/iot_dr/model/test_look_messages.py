@@ -11,8 +11,10 @@ from iot_dr.model.look_messages import (
     BUSY_PAUSES,
     LONGEST_DELAY,
     MESSAGE_BYTES,
+    UNFINISHED_PAUSES,
     Delivery,
     LookMessage,
+    Receipt,
     merged,
     messages,
 )
@@ -126,7 +128,24 @@ def test_the_pauses_before_a_busy_aws_is_tried_again_grow_and_differ() -> None:
 
 
 def _handed_out(*messages_: LookMessage, receives: int = 1) -> list[Delivery]:
-    return [Delivery(message, (f"m-{number}",), receives) for number, message in enumerate(messages_)]
+    return [Delivery(one, (Receipt(f"m-{number}", f"r-{number}"),), receives) for number, one in enumerate(messages_)]
+
+
+def _ids(delivery: Delivery) -> list[str]:
+    return [receipt.message_id for receipt in delivery.receipts]
+
+
+def test_what_was_not_handled_comes_again_later_each_time_and_not_all_at_once() -> None:
+    looks = _things(50)
+    longest = []
+    for receives in range(1, len(UNFINISHED_PAUSES) + 3):
+        pauses = {one.pause for one in _handed_out(*(LookMessage((look,)) for look in looks), receives=receives)}
+        assert min(pauses) >= 1
+        assert len(pauses) > 1
+        longest.append(max(pauses))
+
+    assert longest == sorted(longest)
+    assert longest[-1] <= UNFINISHED_PAUSES[-1]
 
 
 def test_small_messages_of_one_kind_are_taken_together_up_to_what_a_worker_takes() -> None:
@@ -136,7 +155,7 @@ def test_small_messages_of_one_kind_are_taken_together_up_to_what_a_worker_takes
     taken = merged(_handed_out(small[0], other, *small[1:]))
 
     assert [len(one.message.looks) for one in taken] == [LOOKS_PER_BATCH, 1, 2]
-    assert sorted(name for one in taken for name in one.ids) == sorted(f"m-{n}" for n in range(LOOKS_PER_BATCH + 3))
+    assert sorted(name for one in taken for name in _ids(one)) == sorted(f"m-{n}" for n in range(LOOKS_PER_BATCH + 3))
 
 
 def test_what_a_worker_may_have_failed_of_is_taken_alone() -> None:

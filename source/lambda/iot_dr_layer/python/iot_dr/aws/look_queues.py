@@ -12,13 +12,13 @@ from typing import Any
 
 from iot_dr.aws.errors import call
 from iot_dr.errors import ConfigurationError, RegionUnavailable
-from iot_dr.model.look_messages import LookMessage, messages
+from iot_dr.model.look_messages import Delivery, LookMessage, messages
 from iot_dr.model.looks import Look
 
 REQUIRED_ACTIONS = frozenset({"sqs:SendMessage"})
 """What whoever asks for looks needs on the queue; SendMessageBatch has no right of its own."""
 
-RUNNER_REQUIRED_ACTIONS = frozenset({"sqs:GetQueueAttributes", "sqs:SendMessage"})
+RUNNER_REQUIRED_ACTIONS = frozenset({"sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:SendMessage"})
 """What the function that takes messages from the queues needs beside what its mappings need."""
 
 _MESSAGES = 10
@@ -70,6 +70,14 @@ class SqsLookQueues:
     def set_aside(self, body: str) -> None:
         """Keep a message that cannot be read in the dead-letter queue."""
         call(self._client.send_message, QueueUrl=self._dead_letters_url, MessageBody=body)
+
+    def show_again(self, delivery: Delivery) -> None:
+        """Have messages that were not handled come again after their pause, long before they would by themselves."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": receipt.handle, "VisibilityTimeout": delivery.pause}
+            for number, receipt in enumerate(delivery.receipts)
+        ]
+        call(self._client.change_message_visibility_batch, QueueUrl=self._url_of(delivery.message), Entries=entries)
 
     def _url_of(self, message: LookMessage) -> str:
         if not message.background:

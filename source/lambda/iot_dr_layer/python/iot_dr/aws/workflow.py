@@ -15,7 +15,7 @@ from iot_dr.model.looks import Look
 REQUIRED_ACTIONS = frozenset({"states:StartSyncExecution"})
 """What the function that runs the workflow needs on the state machine."""
 
-LONGEST_RUN = 90
+LONGEST_RUN = 60
 """Seconds after which the state machine ends an execution; a test holds it to the definition."""
 
 _BUSY = frozenset({"ExecutionLimitExceeded", "StateMachineExecutionLimitExceeded"})

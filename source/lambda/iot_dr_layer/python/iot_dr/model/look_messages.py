@@ -24,6 +24,9 @@ LONGEST_DELAY = 900
 BUSY_PAUSES = (2, 4, 8, 16, 32, 60)
 """Seconds at most before what met a busy AWS is tried again, by how often it did; the last holds from then on."""
 
+UNFINISHED_PAUSES = (4, 8, 16, 32, 60)
+"""Seconds at most before what was not handled to its end comes again, by how often it was handed out."""
+
 
 @dataclass(frozen=True)
 class LookMessage:
@@ -94,18 +97,31 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """What a queue knows a message by that it has handed out: its ID, and the handle of this time."""
+
+    message_id: str
+    handle: str
+
+
+@dataclass(frozen=True)
 class Delivery:
     """A message that was handed out, or several that one worker takes together.
 
     Attributes:
         message: their looks.
-        ids: the IDs of the messages.
+        receipts: one for each of the messages.
         receives: how often it was handed out, this time included.
     """
 
     message: LookMessage
-    ids: tuple[str, ...]
+    receipts: tuple[Receipt, ...]
     receives: int = 1
+
+    @property
+    def pause(self) -> int:
+        """Return the seconds after which it comes again when it was not handled to its end: more each time."""
+        return self.message.spread(UNFINISHED_PAUSES[min(self.receives, len(UNFINISHED_PAUSES)) - 1])
 
     @property
     def mixes(self) -> bool:
@@ -141,7 +157,7 @@ def _fit(first: LookMessage, second: LookMessage) -> bool:
 def _joined(first: Delivery, second: Delivery) -> Delivery:
     looks = (*first.message.looks, *second.message.looks)
     returned = max(first.message.returned, second.message.returned)
-    return Delivery(replace(first.message, looks=looks, returned=returned), (*first.ids, *second.ids))
+    return Delivery(replace(first.message, looks=looks, returned=returned), (*first.receipts, *second.receipts))
 
 
 def messages(looks: Iterable[Look], now: int = 0, *, background: bool = False) -> Iterator[LookMessage]:

@@ -17,6 +17,9 @@ from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.record_failure import record_failure
 
+READ_TIMEOUT, ATTEMPTS = 2, 2
+"""Seconds and tries of one call: both must end before the function is, and the workflow tries once more."""
+
 
 @dataclass(frozen=True)
 class FailureEnvironment:
@@ -27,7 +30,8 @@ class FailureEnvironment:
 
 def record_failure_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the failure recorder: `{"looks": [look, ...], "error": {"Error", "Cause"}}` in."""
-    ledger = DynamoDbLedger(client("dynamodb"), read(FailureEnvironment, environ).ledger_table)
+    dynamodb = client("dynamodb", read_timeout=READ_TIMEOUT, attempts=ATTEMPTS)
+    ledger = DynamoDbLedger(dynamodb, read(FailureEnvironment, environ).ledger_table)
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:

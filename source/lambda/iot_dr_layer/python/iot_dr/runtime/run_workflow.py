@@ -14,7 +14,7 @@ from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.aws.look_queues import SqsLookQueues
 from iot_dr.aws.workflow import LONGEST_RUN, StepFunctionsWorkflow
 from iot_dr.errors import EventError, IotDrError
-from iot_dr.model.look_messages import Delivery, LookMessage, merged
+from iot_dr.model.look_messages import Delivery, LookMessage, Receipt, merged
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.runtime.clock import now
@@ -71,7 +71,8 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
             facts = {"message_id": record.message_id, "reason": str(error)}
             log.error("message cannot be read; the dead-letter queue keeps it", extra=facts)  # noqa: TRY400  # the reason is the whole story
             return None
-        return Delivery(message, (record.message_id,), int(record.attributes.approximate_receive_count))
+        receipt = Receipt(record.message_id, record.receipt_handle)
+        return Delivery(message, (receipt,), int(record.attributes.approximate_receive_count))
 
     def handled(delivery: Delivery, *, in_time: bool) -> bool:
         """Tell whether what was handed out is done with."""
@@ -81,6 +82,7 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
             )
         except IotDrError as error:
             _tell(log, delivery.message, f"{type(error).__name__}: {error}")
+            _show_again(queues, delivery, log)
             return False
         if ended in _METRICS:
             metrics.count(_METRICS[ended], len(delivery.message.looks))
@@ -95,11 +97,19 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
         for number, delivery in enumerate(merged(one for one in found if one)):
             in_time = number == 0 or context.get_remaining_time_in_millis() > NEEDED
             if not handled(delivery, in_time=in_time):
-                failed.extend(delivery.ids)
+                failed.extend(receipt.message_id for receipt in delivery.receipts)
         metrics.flush()
         return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
 
     return handle
+
+
+def _show_again(queues: SqsLookQueues, delivery: Delivery, log: Logger) -> None:
+    try:
+        queues.show_again(delivery)
+    except IotDrError as error:
+        # They come again by themselves when they have been hidden long enough.
+        log.warning("messages stay hidden", extra={"reason": f"{type(error).__name__}: {error}"})
 
 
 def _tell(log: Logger, message: LookMessage, reason: str) -> None:
