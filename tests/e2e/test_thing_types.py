@@ -111,7 +111,7 @@ def test_a_deleted_type_waits_in_the_ledger_until_aws_lets_it_go(
     make_due(pair)
     sweep(pair, "retry")
     assert until(lambda: thing_type(secondary, name) is None, SECONDS)
-    assert until(lambda: not ledger(f"thing_type#{name}"), SECONDS)
+    assert until(lambda: not ledger(f"thing_type#{name}"), SECONDS), ledger(f"thing_type#{name}")
 
 
 def test_a_type_made_anew_with_other_searchable_attributes_is_made_anew(

@@ -13,8 +13,9 @@ from typing import Any
 from iot_dr import ports
 from iot_dr.errors import InvalidResource, IotDrError, UnsafePlan
 from iot_dr.model.changes import Create, Delete, Update
+from iot_dr.model.entities import Thing, ThingGroup
 from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import Key, Kind, policy_key, thing_key
+from iot_dr.model.keys import Key, Kind, policy_key, thing_group_key, thing_key, thing_type_key
 from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import State
 from iot_dr.model.regions import Side
@@ -561,6 +562,7 @@ class Run:
             key
             for key, note in self.ledger.notes.items()
             if note.next_attempt is not None and note.outcome and note.outcome.state is State.PENDING
+            if not self._kept_by_untold(key)
         ]
         if pending:
             self._break("pending", pending, checks.told_of(pending))
@@ -574,6 +576,15 @@ class Run:
         ]
         if gone:
             self._break("leak", gone, checks.told_of(gone))
+
+    def _kept_by_untold(self, key: Key) -> bool:
+        """Tell whether it cannot go before something else does, whose end no event told of and no sweep has found."""
+        return any(
+            one.key in self._untold
+            for one in self.secondary.entities.values()
+            if (isinstance(one, ThingGroup) and thing_group_key(one.parent) == key)
+            or (isinstance(one, Thing) and thing_type_key(one.type_name) == key)
+        )
 
     def _restless(self) -> Key | None:
         key, starts = max(self.queue.started.items(), key=lambda item: item[1], default=(None, 0))

@@ -18,6 +18,7 @@ from iot_dr.model.keys import (
     thing_type_key,
 )
 from iot_dr.model.looks import Depth, Look
+from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import State
 from iot_dr.services.replicate import NO_CERTIFICATE, Replicated
 from tests.builders import (
@@ -362,6 +363,46 @@ def test_a_thing_type_is_deleted_when_aws_lets_it() -> None:
     world.look(thing_type_key("pump"))
 
     assert world.secondary.entities == {}
+
+
+def test_what_aws_refused_to_delete_leaves_nothing_in_the_ledger_as_soon_as_it_is_deleted() -> None:
+    world = World()
+    world.primary.put(a_thing_type())
+    world.look(thing_type_key("pump"))
+    world.primary.remove(thing_type_key("pump"))
+    for _ in range(3):
+        world.clock.advance(95)
+        with pytest.raises(NotReadyYet):
+            world.look(thing_type_key("pump"))
+
+    world.clock.advance(120)
+    world.look(thing_type_key("pump"))
+
+    assert world.ledger.outcome(thing_type_key("pump")) is None
+    assert not list(world.ledger.due(world.clock() + 10 * FENCE))
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_look_that_fails_takes_its_mark_off_where_aws_has_answered(answered: bool) -> None:
+    world = _replicated()
+    world.primary.put(a_certificate(status="INACTIVE"))
+    error = Throttled("slow down") if answered else RegionUnavailable("no answer")
+    world.calls.before = raising(error, on=["writer.update"])
+
+    with pytest.raises(type(error)):
+        world.look(certificate_key(CERTIFICATE_ID))
+
+    assert bool(list(world.ledger.due(world.clock() + 10 * FENCE))) is not answered
+
+
+def test_what_was_to_be_made_stays_marked_for_it_may_have_been_made_after_all() -> None:
+    world = _with_device()
+    world.calls.before = raising(Throttled("slow down"), on=["writer.create"])
+
+    with pytest.raises(Throttled):
+        _new(world)
+
+    assert THING in set(world.ledger.due(world.clock() + 10 * FENCE))
 
 
 def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> None:

@@ -16,7 +16,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from iot_dr.errors import Conflict, InvalidResource, IotDrError, NotReadyYet, RegionUnavailable, RetryableError
+from iot_dr.errors import (
+    Conflict,
+    InvalidResource,
+    IotDrError,
+    NotReadyYet,
+    RegionUnavailable,
+    RetryableError,
+    Throttled,
+)
 from iot_dr.model.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
 from iot_dr.model.entities import (
     BillingGroup,
@@ -100,6 +108,7 @@ class _Work:
         refused: what AWS refused, whatever was tried.
         overtaken: somebody else was about one of these since it was read, or one of them was gone.
         mark: the mark in the ledger; None before anything is written.
+        unanswered: AWS left a write unanswered, so it may land yet.
     """
 
     key: Key
@@ -116,6 +125,7 @@ class _Work:
     refused: dict[Key, IotDrError] = field(default_factory=dict)
     overtaken: bool = False
     mark: Mark | None = None
+    unanswered: bool = False
 
     def ended(self, changes: Iterable[Action]) -> None:
         """Note what was written."""
@@ -226,6 +236,15 @@ class Replication:
     def _reconcile(self, look: Look) -> _Work:
         """Read, plan and apply until a reading confirms what no version guards; raise what AWS refused, at the end."""
         work = _Work(look.key, look.depth)
+        try:
+            self._reconcile_in_rounds(look, work)
+        except (Conflict, NotReadyYet, Throttled):
+            self._lay_down(work)
+            raise
+        self._raise_refusal(work)
+        return work
+
+    def _reconcile_in_rounds(self, look: Look, work: _Work) -> None:
         for _ in range(ROUNDS):
             work.began = self._clock()
             scope = self._scopes.read(look.key, work.depth, needs=work.needs, also=work.touched)
@@ -245,8 +264,7 @@ class Replication:
                 continue
             if not any(_needs_confirmation(change) for change in todo.actions):
                 work.scope, work.skips = scope, todo.skips
-                self._raise_refusal(work)
-                return work
+                return
             # The primary may have changed it between the reading and the write: only another reading tells.
         raise Conflict(f"{look.key} kept changing while it was looked at")
 
@@ -290,6 +308,7 @@ class Replication:
             ended = self._together(self._written, possible)
             work.ended(change for change, error in zip(possible, ended, strict=True) if error is None)
             errors = {change.key: error for change, error in zip(possible, ended, strict=True) if error is not None}
+            work.unanswered |= any(isinstance(error, RegionUnavailable) for error in errors.values())
             self._judge(errors, todo, work)
 
     def _written(self, change: Action) -> IotDrError | None:
@@ -353,6 +372,11 @@ class Replication:
             self._ledger.disown(unmade, work.noted_at, work.mark, work.began)
             self._ledger.end(work.mark, work.mark.keys, self._clock())
         raise next(iter(work.refused.values()))
+
+    def _lay_down(self, work: _Work) -> None:
+        """Take the mark off, for the look comes again; not off what was to be made, which may have been after all."""
+        if work.mark and not work.unanswered:
+            self._ledger.end(work.mark, work.mark.keys - work.unmade, self._clock())
 
     def _forget(self, work: _Work) -> None:
         """Drop the notes of what is gone from both Regions; how the resource itself stands is recorded."""
