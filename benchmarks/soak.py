@@ -246,6 +246,8 @@ class Soak:
             seen.append(found)
             unknown.update(dict.fromkeys(map(str, nobody_knows)))
             self._tell(found)
+            for one in nobody_knows:
+                self._console.print(f"         nobody knows: {one}", highlight=False, markup=False, soft_wrap=True)
             return found
 
         with killing(self._pair, self._asked.kill_workers) as killed:

@@ -145,7 +145,7 @@ def _run_workflow(made: LookQueues, workflow: stepfunctions.StateMachine, ledger
             ),
             permissions.send_messages(*both, made.dead_letters),
             permissions.run_executions(workflow),
-            permissions.allow("RecordFailures", [dynamodb.UpdateItem], [GetAtt(ledger, "Arn")]),
+            permissions.allow("AskAndRecord", [dynamodb.BatchGetItem, dynamodb.UpdateItem], [GetAtt(ledger, "Arn")]),
         ),
         environment={
             "LOOK_QUEUE_URL": Ref(made.events),

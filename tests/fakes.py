@@ -27,7 +27,7 @@ from iot_dr.model.keys import HOLDING_KINDS, Key, Kind, certificate_target
 from iot_dr.model.look_messages import LookMessage, messages
 from iot_dr.model.looks import Look
 from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
-from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.outcomes import LastRead, Outcome, State
 from iot_dr.ports import Clock
 from iot_dr.reconcile.order import ordered
 
@@ -437,7 +437,7 @@ class _Note:
     waiting: bool = False
     trying: bool = False
     source: tuple[str, int] = ("", 0)
-    read_at: int = 0
+    read: LastRead = field(default_factory=LastRead)
     marks: set[str] = field(default_factory=set)
     noted_at: int = 0
     closed_at: int = 0
@@ -463,6 +463,11 @@ class _Note:
     def doubt(self, at: int) -> None:
         """Note that only a look at everything can tell that nothing is wrong."""
         self.noted_at, self.noted_whole = at, True
+
+
+def _read(outcome: Outcome, before: LastRead) -> LastRead:
+    began = outcome.read_at or before.began
+    return LastRead(began, outcome.read_at or before.whole_began if outcome.whole else before.whole_began)
 
 
 @dataclass
@@ -547,7 +552,7 @@ class InMemoryLedger:
             if sure and (note.owned_at is None or note.owned_at < before):
                 del self.notes[key]
                 if key.kind in HOLDING_KINDS:
-                    self.notes[key] = _Note(gone=note.gone)
+                    self.notes[key] = _Note(gone=note.gone, read=note.read)
             else:
                 note.doubt(before)
                 note.look_again(before + FENCE)
@@ -600,7 +605,8 @@ class InMemoryLedger:
 
     def _conclude(self, note: _Note, outcome: Outcome, mark: Mark | None) -> None:
         if outcome.state is State.ABSENT:
-            self.notes[outcome.key] = _Note(closed_at=note.closed_at, checked_at=outcome.at, gone=note.gone)
+            read = _read(outcome, note.read)
+            self.notes[outcome.key] = _Note(closed_at=note.closed_at, checked_at=outcome.at, gone=note.gone, read=read)
             return
         self._note_facts(note, outcome)
         if outcome.partial:
@@ -616,7 +622,7 @@ class InMemoryLedger:
             self._note_facts(note, outcome)
         if certainty is Certainty.OVERTAKEN:
             return
-        note.checked_at = outcome.at
+        note.checked_at, note.read = outcome.at, _read(outcome, note.read)
         if outcome.state is not State.ABSENT:
             note.outcome = note.outcome or outcome if outcome.partial else outcome
         note.doubt(outcome.at)
@@ -624,7 +630,7 @@ class InMemoryLedger:
 
     def _note_facts(self, note: _Note, outcome: Outcome) -> None:
         note.checked_at = outcome.at
-        note.read_at = outcome.read_at or note.read_at
+        note.read = _read(outcome, note.read)
         if outcome.source_id:
             note.source = (outcome.source_id, outcome.source_version)
 
@@ -639,9 +645,9 @@ class InMemoryLedger:
         """What a test asks: the tokens of those who are writing there."""
         return frozenset(self.notes[key].marks) if key in self.notes else frozenset()
 
-    def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
-        """Return when the last reading of each began that was applied."""
-        return {key: self.notes[key].read_at for key in keys if key in self.notes and self.notes[key].read_at}
+    def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:
+        """Return when the last readings of each began."""
+        return {key: self.notes[key].read for key in keys if key in self.notes and self.notes[key].read.began}
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last."""
@@ -665,7 +671,9 @@ class InMemoryLedger:
         """What a test asks: of what more is known than that it is gone."""
         blank = replace(_Note(), marks=set())
         return frozenset(
-            key for key, note in self.notes.items() if replace(note, closed_at=0, checked_at=0, gone=False) != blank
+            key
+            for key, note in self.notes.items()
+            if replace(note, closed_at=0, checked_at=0, gone=False, read=blank.read) != blank
         )
 
     def outcome(self, key: Key) -> Outcome | None:

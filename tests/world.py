@@ -20,6 +20,7 @@ from iot_dr.services.replicate import Replicated, Replication
 from iot_dr.services.scopes import ScopeReader
 from iot_dr.services.settling import DEFAULT_SETTLING, Settling
 from iot_dr.services.start_replication import start_replication
+from iot_dr.services.superseding import last_reads, without_superseded
 from iot_dr.services.sweep import Sweep
 from iot_dr.services.take_looks import take_looks
 from tests.builders import REGIONS
@@ -192,6 +193,7 @@ class World:
         tries = 0
         while looks:
             try:
+                looks = without_superseded(looks, last_reads(looks, self._asked, self.clock()))
                 taken = take_looks(looks, self.replication.replicate, ledger=self._asked, clock=self.clock)
             except (Killed, RetryableError) as error:
                 # Lambda reports an error of its own, which the workflow tries again as it does the foreseen ones.

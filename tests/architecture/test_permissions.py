@@ -76,7 +76,7 @@ CALLED_BY = {
     "RunWorkflowFunction": workflow.REQUIRED_ACTIONS
     | look_queues.RUNNER_REQUIRED_ACTIONS
     | READ_QUEUE
-    | {"dynamodb:UpdateItem"},
+    | {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
     "StartLaunchFunction": {*builds.REQUIRED_ACTIONS, *remains.REQUIRED_ACTIONS},
     # The stream mapping reads, and keeps what failed, with its function's role.
     "StartReplicationFunction": look_queues.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,

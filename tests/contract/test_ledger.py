@@ -12,7 +12,7 @@ from iot_dr.aws.ledger import DynamoDbLedger
 from iot_dr.errors import Conflict
 from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
 from iot_dr.model.marks import FENCE
-from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.outcomes import LastRead, Outcome, State
 from iot_dr.ports import Ledger
 from lab.emulator import SECONDARY_REGION
 from tests.contract.emulated import Client, ledger_table
@@ -316,6 +316,25 @@ LATER = 10**12
 
 def a_reading(key: Key = THING, *, began: int = BEGAN, at: int = BEGAN + 50, **fields: Any) -> Outcome:
     return Outcome(key, State.IN_SYNC, "", at=at, read_at=began, **fields)
+
+
+def test_when_it_was_read_last_and_when_last_with_everything_is_kept_even_of_what_is_gone(ledger: Ledger) -> None:
+    assert ledger.last_reads([THING]) == {}
+
+    ledger.record(a_reading(began=BEGAN))
+    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150, whole=False))
+    assert ledger.last_reads([THING, KEYS[1]]) == {THING: LastRead(BEGAN + 100, BEGAN)}
+
+    ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 250, read_at=BEGAN + 200))
+    assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN + 200, BEGAN + 200)}
+
+
+def test_a_failure_is_no_reading(ledger: Ledger) -> None:
+    ledger.record(a_reading(began=BEGAN))
+
+    ledger.record(Outcome(THING, State.FAILED, "no", at=BEGAN + 150, again=True))
+
+    assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN, BEGAN)}
 
 
 def test_what_is_marked_is_looked_at_once_its_writer_must_have_died(ledger: Ledger) -> None:

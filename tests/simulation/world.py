@@ -26,8 +26,9 @@ from iot_dr.services.record_failure import record_failure
 from iot_dr.services.replicate import Replication
 from iot_dr.services.scopes import ScopeReader
 from iot_dr.services.start_replication import start_replication
+from iot_dr.services.superseding import last_reads, without_superseded
 from iot_dr.services.sweep import Sweep
-from iot_dr.services.take_looks import take_looks
+from iot_dr.services.take_looks import Taken, take_looks
 from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
@@ -204,14 +205,13 @@ class Run:
         process = self._process(name)
         ledger = process.port("ledger", self.ledger, ports.Ledger)
         replication = self._replication(process, ledger)
-        take = partial(
-            take_looks,
-            replicate=replication.replicate,
-            ledger=ledger,
-            clock=self.scheduler.clock,
-            together=process.together,
-        )
-        record = partial(record_failure, cause="", ledger=ledger, clock=self.scheduler.clock)
+        clock = self.scheduler.clock
+
+        def take(looks: Sequence[Look]) -> Taken:
+            left = without_superseded(looks, last_reads(looks, ledger, clock()))
+            return take_looks(left, replication.replicate, ledger=ledger, clock=clock, together=process.together)
+
+        record = partial(record_failure, cause="", ledger=ledger, clock=clock)
         return Function(process, take, record, self.shadows.looker(process) if self.scenario.shadows else None)
 
     def _replication(self, process: Process, ledger: Any) -> Replication:

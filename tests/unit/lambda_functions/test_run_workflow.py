@@ -69,7 +69,11 @@ def ended(output: dict[str, Any], status: str = "SUCCEEDED") -> Answer:
 
 @contextmanager
 def running(
-    patch: pytest.MonkeyPatch, run: Callable[[dict[str, Any]], Answer], waiting: int = 0, refused: str = ""
+    patch: pytest.MonkeyPatch,
+    run: Callable[[dict[str, Any]], Answer],
+    waiting: int = 0,
+    refused: str = "",
+    ledger: Answer | None = None,
 ) -> Iterator[tuple[Endpoint, Function]]:
     def answer(request: Request) -> Answer:
         if request.operation == refused:
@@ -77,6 +81,8 @@ def running(
         match request.operation:
             case "StartSyncExecution":
                 return run(json.loads(request.body["input"]))
+            case "BatchGetItem":
+                return ledger or Answer({"Responses": {}, "UnprocessedKeys": {}})
             case "SendMessageBatch":
                 return Answer({"Successful": [], "Failed": []})
             case "GetQueueAttributes":
@@ -159,6 +165,42 @@ def test_where_the_queue_cannot_be_told_the_message_still_comes_again(monkeypatc
 
     with running(monkeypatch, run, refused="ChangeMessageVisibilityBatch") as (_, runner):
         assert runner(a_batch(a_body("a")), Context()) == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+
+
+def _late(name: str) -> str:
+    return a_body(name, occurred_at=1000, depth="own")
+
+
+def _read_at(**times: int) -> Answer:
+    items = [{"resource": {"S": f"thing#{name}"}, "read_at": {"N": str(at)}} for name, at in times.items()]
+    return Answer({"Responses": {"ledger": items}, "UnprocessedKeys": {}})
+
+
+def test_late_looks_whose_change_was_seen_by_another_take_no_worker(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(monkeypatch, lambda _given: ended({"looks": []}), ledger=_read_at(a=3000, b=1500)) as (aws, runner):
+        assert runner(a_batch(_late("a"), _late("b"), _late("c")), Context()) == {"batchItemFailures": []}
+
+    assert [[look["name"] for look in given["looks"]] for given in runs(aws)] == [["b", "c"]]
+    assert len([one for one in aws.requests if one.operation == "BatchGetItem"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [line["Superseded"] for line in lines] == [[1.0]]
+
+
+def test_a_message_of_which_nothing_is_left_is_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, lambda _given: ended({"looks": []}), ledger=_read_at(a=3000)) as (aws, runner):
+        assert runner(a_batch(_late("a")), Context()) == {"batchItemFailures": []}
+
+    assert runs(aws) == []
+
+
+def test_where_the_ledger_cannot_be_asked_every_look_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = Answer({"message": "no"}, 400, "AccessDeniedException")
+    with running(monkeypatch, lambda _given: ended({"looks": []}), ledger=refusal) as (aws, runner):
+        assert runner(a_batch(_late("a")), Context()) == {"batchItemFailures": []}
+
+    assert len(runs(aws)) == 1
 
 
 def test_what_there_is_no_time_to_begin_with_goes_back_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:

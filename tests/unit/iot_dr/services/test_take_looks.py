@@ -1,6 +1,6 @@
 """A batch shares an invocation and nothing else: what one look meets is no other's affair."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, InvalidResource, IotDrError, NotReadyYet, RegionUnavailable, Throttled
 from iot_dr.model.changes import Plan
-from iot_dr.model.keys import Key, thing_key
-from iot_dr.model.looks import Depth, Look
+from iot_dr.model.keys import thing_key
+from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.services.concurrency import on
 from iot_dr.services.replicate import Replicated
@@ -152,59 +152,6 @@ def test_a_bug_leaves_the_function_once_the_others_have_ended(clock: FakeClock, 
         take_looks([PUMP, VALVE], replicate, ledger=ledger, clock=clock, together=on(executor))
 
     assert ended == [VALVE]
-
-
-def _late(clock: FakeClock, *, depth: Depth = Depth.OWN) -> Look:
-    """Return a look for an event of now, taken when it is late."""
-    look = replace(PUMP, occurred_at=clock(), depth=depth)
-    clock.advance(10)
-    return look
-
-
-def _read(ledger: InMemoryLedger, look: Look, seconds_after: float) -> None:
-    read_at = look.occurred_at + int(seconds_after * 1000)
-    ledger.record(Outcome(look.key, State.IN_SYNC, "", at=read_at, read_at=read_at))
-
-
-def test_a_late_look_is_not_taken_if_its_change_was_seen_by_another(clock: FakeClock, ledger: InMemoryLedger) -> None:
-    look = _late(clock)
-    _read(ledger, look, 2)
-
-    taken = _take(look, VALVE, replicate=_replicate(), clock=clock, ledger=ledger)
-
-    assert taken.superseded == 1
-    assert [one.outcome.key for one in taken.looked] == [VALVE.key]
-    assert taken.again == ()
-
-
-@pytest.mark.parametrize("seconds_after", [-5, 0.9])
-def test_a_reading_before_the_change_or_too_near_to_it_proves_nothing(
-    seconds_after: float, clock: FakeClock, ledger: InMemoryLedger
-) -> None:
-    look = _late(clock)
-    _read(ledger, look, seconds_after)
-
-    assert _take(look, replicate=_replicate(), clock=clock, ledger=ledger).superseded == 0
-
-
-@pytest.mark.parametrize("depth", [Depth.ATTACHMENTS, Depth.EVERYTHING])
-def test_what_hangs_on_a_resource_is_looked_at_however_late(
-    depth: Depth, clock: FakeClock, ledger: InMemoryLedger
-) -> None:
-    look = _late(clock, depth=depth)
-    _read(ledger, look, 5)
-
-    assert _take(look, replicate=_replicate(), clock=clock, ledger=ledger).superseded == 0
-
-
-def test_while_nothing_is_late_the_ledger_is_not_asked(clock: FakeClock) -> None:
-    class Unasked(InMemoryLedger):
-        def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
-            raise AssertionError(f"asked for {keys}")
-
-    look = replace(PUMP, occurred_at=clock(), depth=Depth.OWN)
-
-    assert len(_take(look, replicate=_replicate(), clock=clock, ledger=Unasked()).looked) == 1
 
 
 def test_each_look_is_told_how_many_new_ones_are_beside_it(clock: FakeClock, ledger: InMemoryLedger) -> None:

@@ -17,7 +17,7 @@ from iot_dr.model.keys import Key, Kind
 from iot_dr.model.look_messages import LookMessage, Run
 from iot_dr.model.looks import Look
 from iot_dr.model.marks import Mark
-from iot_dr.model.outcomes import Outcome
+from iot_dr.model.outcomes import LastRead, Outcome
 from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
@@ -270,8 +270,8 @@ class Ledger(Protocol):
         Nothing is concluded: whoever writes below it, and what waits, stays as it is.
         """
 
-    def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:
-        """Return when the last reading of each began that was applied, epoch milliseconds; without those never read."""
+    def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:
+        """Return when the last readings of each began; without those that no reading is known of."""
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""

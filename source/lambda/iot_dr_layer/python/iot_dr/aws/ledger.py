@@ -1,7 +1,8 @@
 """The ledger: one item per resource in a table of the secondary Region.
 
 Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`,
-`read_at` (when the last reading began that was applied), `source_id` and `source_version` (the primary's of the thing
+`read_at` and `read_whole_at` (when the last reading began that was applied, and the last that took in everything),
+`source_id` and `source_version` (the primary's of the thing
 that was applied), and `owned_at` where replication created the resource. All times are epoch milliseconds. Of the
 `since_` attributes only that of the present state is there, which keeps the time of a change of state without reading
 the item first.
@@ -33,13 +34,14 @@ from iot_dr.aws.ledger_updates import (
     ended,
     facts_of,
     names,
+    read_times,
     since,
     unchanged,
 )
 from iot_dr.errors import Conflict, EventError, Throttled
 from iot_dr.model.keys import HOLDING_KINDS, Key
 from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
-from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.outcomes import LastRead, Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -97,17 +99,22 @@ class DynamoDbLedger:
         """Return those that replication created."""
         return frozenset(self._times("owned_at", keys))
 
-    def last_read(self, keys: Collection[Key]) -> dict[Key, int]:
-        """Return when the last reading of each began that was applied, epoch milliseconds; without those never read."""
-        return self._times("read_at", keys)
+    def last_reads(self, keys: Collection[Key]) -> dict[Key, LastRead]:
+        """Return when the last readings of each began; without those that no reading is known of."""
+        found = self._noted(("read_at", "read_whole_at"), keys)
+        return {key: LastRead(times.get("read_at", 0), times.get("read_whole_at", 0)) for key, times in found.items()}
 
     def _times(self, attribute: str, keys: Collection[Key]) -> dict[Key, int]:
-        found: dict[Key, int] = {}
+        return {key: times[attribute] for key, times in self._noted((attribute,), keys).items()}
+
+    def _noted(self, attributes: Collection[str], keys: Collection[Key]) -> dict[Key, dict[str, int]]:
+        """Return those of these attributes that each has; without those that have none."""
+        found: dict[Key, dict[str, int]] = {}
         for batch in _batched(sorted(keys), _BATCH):
             request = {
                 self._table: {
                     "Keys": [_dynamo({"resource": str(key)}) for key in batch],
-                    "ProjectionExpression": f"#resource, {attribute}",
+                    "ProjectionExpression": ", ".join(("#resource", *attributes)),
                     "ExpressionAttributeNames": {"#resource": "resource"},
                     "ConsistentRead": True,
                 }
@@ -116,8 +123,8 @@ class DynamoDbLedger:
             if answer.get("UnprocessedKeys"):
                 raise Throttled("DynamoDB left keys unread")
             for item in answer["Responses"].get(self._table, ()):
-                if attribute in item:
-                    found[Key.parse(item["resource"]["S"])] = int(item[attribute]["N"])
+                if times := {name: int(item[name]["N"]) for name in attributes if name in item}:
+                    found[Key.parse(item["resource"]["S"])] = times
         return found
 
     def begin(  # noqa: PLR0913  # every caller names what it needs of these
@@ -437,7 +444,7 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
 
 def _add_outcome(update: Update, outcome: Outcome) -> None:
     if outcome.state is State.ABSENT:
-        update.facts["checked_at"] = outcome.at
+        update.facts |= {"checked_at": outcome.at} | read_times(outcome)
     elif outcome.partial:
         update.facts |= facts_of(outcome)
         update.kept = _VERDICT
@@ -452,7 +459,7 @@ def _sure(outcome: Outcome, own: str) -> Update:
     closed = {"closed_at": outcome.at} if own else {}
     if outcome.state is State.ABSENT:
         update = _tombstone(outcome.key, outcome.at)
-        update.facts |= {"checked_at": outcome.at} | closed
+        update.facts |= {"checked_at": outcome.at} | read_times(outcome) | closed
         return update
     update = Update(facts=closed, removed=("expires", "marks"))
     _add_outcome(update, outcome)

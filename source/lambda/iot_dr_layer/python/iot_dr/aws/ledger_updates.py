@@ -24,7 +24,6 @@ OF_OUTCOMES = (
     "applied_at",
     "lag",
     "event_id",
-    "read_at",
     "source_id",
     "source_version",
     "owned_at",
@@ -114,13 +113,19 @@ def unchanged(began: int, own: str, *, whole: bool = True) -> tuple[str, dict[st
     return " AND ".join((marks, *times, *seen)), values
 
 
+def read_times(outcome: Outcome) -> dict[str, int]:
+    """Return when the reading began that an outcome rests on."""
+    if not outcome.read_at:
+        return {}
+    return {"read_at": outcome.read_at} | ({"read_whole_at": outcome.read_at} if outcome.whole else {})
+
+
 def facts_of(outcome: Outcome) -> dict[str, Any]:
     """Return what an outcome says of a resource."""
     facts: dict[str, Any] = {"state": str(outcome.state), "reason": outcome.reason, "checked_at": outcome.at}
     if outcome.lag is not None:
         facts |= {"lag": outcome.lag, "applied_at": outcome.at}
-    if outcome.read_at:
-        facts["read_at"] = outcome.read_at
+    facts |= read_times(outcome)
     if outcome.event_id:
         facts["event_id"] = outcome.event_id
     if outcome.source_id:

@@ -25,6 +25,17 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class LastRead:
+    """When the last readings of a resource began that were applied, epoch milliseconds; 0 for never.
+
+    `began` is that of any, `whole_began` that of one which took in everything that hangs on the resource.
+    """
+
+    began: int = 0
+    whole_began: int = 0
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The result of one look. Times are epoch milliseconds; `lag` is None where no event told when it changed.
 

@@ -81,9 +81,8 @@ def replicate_resource_handler(
         for outcome in taken.failed:
             log.error("look failed after all retries", extra=outcome.facts())
             metrics.outcome(outcome.key.kind, outcome.state, None)
-        for name, count in (("Retries", taken.repeated), ("Skipped", taken.superseded)):
-            if count:
-                metrics.count(name, count, looks[0].key.kind)
+        if taken.repeated:
+            metrics.count("Retries", taken.repeated, looks[0].key.kind)
         metrics.flush()
         return {"looks": [look.to_json() for look in taken.again], "pause": taken.pause}
 

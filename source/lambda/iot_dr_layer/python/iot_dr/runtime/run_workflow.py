@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,10 +91,11 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
         return True
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        found = [delivered(SQSRecord(record)) for record in event["Records"]]
+        found = [one for record in event["Records"] if (one := delivered(SQSRecord(record)))]
+        left = _left(runner, found, log, metrics)
         failed: list[str] = []
         # One after the other: each has a worker of its own, and this function stands for one worker at once.
-        for number, delivery in enumerate(merged(one for one in found if one)):
+        for number, delivery in enumerate(merged(left)):
             in_time = number == 0 or context.get_remaining_time_in_millis() > NEEDED
             if not handled(delivery, in_time=in_time):
                 failed.extend(receipt.message_id for receipt in delivery.receipts)
@@ -102,6 +103,25 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
         return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
 
     return handle
+
+
+def _left(
+    runner: WorkflowRunner, deliveries: Sequence[Delivery], log: Logger, metrics: ReplicationMetrics
+) -> Iterator[Delivery]:
+    """Yield what is still to be done; what is not returned by the function, SQS deletes."""
+    try:
+        left = runner.without_superseded(deliveries)
+    except IotDrError as error:
+        log.warning("superseded looks are taken too", extra={"reason": f"{type(error).__name__}: {error}"})
+        yield from deliveries
+        return
+    if superseded := _looks(deliveries) - _looks(left):
+        metrics.count("Superseded", superseded)
+    yield from (one for one in left if one.message.looks)
+
+
+def _looks(deliveries: Iterable[Delivery]) -> int:
+    return sum(len(one.message.looks) for one in deliveries)
 
 
 def _show_again(queues: SqsLookQueues, delivery: Delivery, log: Logger) -> None:

@@ -108,6 +108,7 @@ class _Work:
         refused: what AWS refused, whatever was tried.
         overtaken: somebody else was about one of these since it was read, or one of them was gone.
         mark: the mark in the ledger; None before anything is written.
+        denied: what AWS would not change or delete when it was asked last, so it stands as it stood.
         unanswered: AWS left a write unanswered, so it may land yet.
     """
 
@@ -125,6 +126,7 @@ class _Work:
     refused: dict[Key, IotDrError] = field(default_factory=dict)
     overtaken: bool = False
     mark: Mark | None = None
+    denied: frozenset[Key] = frozenset()
     unanswered: bool = False
 
     def ended(self, changes: Iterable[Action]) -> None:
@@ -309,6 +311,7 @@ class Replication:
             work.ended(change for change, error in zip(possible, ended, strict=True) if error is None)
             errors = {change.key: error for change, error in zip(possible, ended, strict=True) if error is not None}
             work.unanswered |= any(isinstance(error, RegionUnavailable) for error in errors.values())
+            work.denied = frozenset(errors) - frozenset(made)
             self._judge(errors, todo, work)
 
     def _written(self, change: Action) -> IotDrError | None:
@@ -374,9 +377,12 @@ class Replication:
         raise next(iter(work.refused.values()))
 
     def _lay_down(self, work: _Work) -> None:
-        """Take the mark off, for the look comes again; not off what was to be made, which may have been after all."""
+        """Take the mark off what stands as it stood, for the look comes again.
+
+        What was made, or was to be, may be gone when it does: then nobody but a look of its own drops what is noted.
+        """
         if work.mark and not work.unanswered:
-            self._ledger.end(work.mark, work.mark.keys - work.unmade, self._clock())
+            self._ledger.end(work.mark, work.mark.keys - (work.touched - work.denied), self._clock())
 
     def _forget(self, work: _Work) -> None:
         """Drop the notes of what is gone from both Regions; how the resource itself stands is recorded."""

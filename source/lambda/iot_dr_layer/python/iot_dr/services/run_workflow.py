@@ -8,14 +8,15 @@ asked for twice at the same time.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iot_dr.errors import Throttled
-from iot_dr.model.look_messages import LookMessage, messages
+from iot_dr.model.look_messages import Delivery, LookMessage, messages
 from iot_dr.model.looks import Look
 from iot_dr.ports import Clock, Ledger, LookQueues, ReplicationRun
 from iot_dr.services.record_failure import record_failure
+from iot_dr.services.superseding import last_reads, without_superseded
 
 MOST_RECEIVES = 5
 """How often a message is handed out; then its looks are recorded as failed, and the ledger has them tried again."""
@@ -83,6 +84,20 @@ class WorkflowRunner:
             return Ended.TAKEN_APART
         self.queues.send(messages(run.again, self.clock(), background=message.background))
         return Ended.RUN
+
+    def without_superseded(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Return the deliveries with the looks that are still to be taken, those too that have none left.
+
+        Raises:
+            RetryableError: the ledger cannot be asked; all are to be taken.
+        """
+        read = last_reads((look for one in deliveries for look in one.message.looks), self.ledger, self.clock())
+        if not read:
+            return [*deliveries]
+        return [
+            replace(one, message=replace(one.message, looks=without_superseded(one.message.looks, read)))
+            for one in deliveries
+        ]
 
     def hand_back(self, message: LookMessage) -> Ended:
         """Have a message come again at once, which there was no time to begin with."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from iot_dr.errors import IotDrError, RetryableError
-from iot_dr.model.looks import Depth, Look
+from iot_dr.model.looks import Look
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.ports import Clock, Ledger
 from iot_dr.services.concurrency import Together, one_by_one
@@ -23,25 +23,18 @@ RETRY_PAUSES = (1, 2, 4, 8, 16, 30)
 """Seconds at most before each repetition of a look that a repetition may mend; after the last the ledger has it."""
 
 
-BACKLOG = 1000
-"""Milliseconds after which an event counts as late: then another look may well have seen its change, and asking the
-ledger costs one call for the whole batch. It is also what the clock of an event and ours may be apart.
-"""
-
-
 @dataclass(frozen=True)
 class Taken:
     """What became of a batch: looks that ended, failures that were recorded, and looks to come, each when it is due.
 
-    `repeated` counts the looks among those to come that met a fault, `superseded` those that were not taken since
-    their change had been seen by another. `pause` is the seconds until the first of those to come, 0 if there is none.
+    `repeated` counts the looks among those to come that met a fault. `pause` is the seconds until the first of those to
+    come, 0 if there is none.
     """
 
     looked: tuple[Replicated, ...] = ()
     failed: tuple[Outcome, ...] = ()
     again: tuple[Look, ...] = ()
     repeated: int = 0
-    superseded: int = 0
     pause: int = 0
 
 
@@ -74,8 +67,7 @@ def take_looks(
         IotDrError: the ledger could not be told of a failure, so the whole batch is to be taken again.
     """
     begun = clock()
-    superseded = _superseded(looks, ledger, begun)
-    due = [look for look in looks if look.due <= begun and look not in superseded]
+    due = [look for look in looks if look.due <= begun]
     beside = sum(look.created for look in due)
 
     def take(look: Look) -> Replicated | _Fault:
@@ -98,21 +90,7 @@ def take_looks(
     settling = (_confirmation(one, now) for one in looked if one.pause)
     waiting = (look for look in looks if look.due > begun)
     again = (*settling, *repeated, *waiting)
-    return Taken(looked, failed, again, len(repeated), len(superseded), _seconds_until_due(again, now))
-
-
-def _superseded(looks: Sequence[Look], ledger: Ledger, now: int) -> list[Look]:
-    """Return the late looks for a change of the resource itself that a reading begun after it must have seen.
-
-    Under a backlog the changes of one resource lie in several batches; the first that is looked at sees them all.
-    """
-    late = [
-        look
-        for look in looks
-        if look.depth is Depth.OWN and look.looks == look.tries == 0 and now - look.occurred_at > BACKLOG
-    ]
-    read = ledger.last_read([look.key for look in late]) if late else {}
-    return [look for look in late if read.get(look.key, 0) > look.occurred_at + BACKLOG]
+    return Taken(looked, failed, again, len(repeated), _seconds_until_due(again, now))
 
 
 def _may_be_mended(fault: _Fault) -> bool:
