@@ -687,3 +687,45 @@ def test_a_policy_that_is_gone_is_detached_first() -> None:
     world.look(policy_key("pumps"))
 
     assert world.secondary.entities == world.wanted
+
+
+# An answer that is older than the event
+
+
+def test_an_answer_that_is_older_than_the_event_is_not_concluded_from() -> None:
+    world = _replicated()
+    found = world.primary.thing("pump-17")
+    assert found is not None
+    told = replace(found, attributes={"site": "south"}, version=found.version + 1)
+
+    with pytest.raises(NotReadyYet, match="answered with version 1"):
+        world.look(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+
+    assert world.calls.to("writer") == []
+    world.primary.put(replace(found, attributes={"site": "south"}))
+    look = world.look(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+    assert look.outcome.state is State.IN_SYNC
+    assert world.secondary.entities == world.wanted
+
+
+@pytest.mark.parametrize("changes", [{"thing_id": "of one before"}, {"version": 0}, {"version": 10**12}])
+def test_an_event_of_another_thing_or_of_no_version_of_this_one_is_no_measure_of_an_answer(
+    changes: dict[str, object],
+) -> None:
+    world = _replicated()
+    found = world.primary.thing("pump-17")
+    assert found is not None
+    told = replace(found, **{"version": 5} | changes)  # type: ignore[arg-type]  # looser than the type on purpose
+
+    assert world.look(THING, depth=Depth.OWN, carried=told).outcome.state is State.IN_SYNC
+
+
+def test_comparing_an_answer_with_its_event_takes_no_call() -> None:
+    world = _replicated()
+    world.look(THING, depth=Depth.OWN)
+    without = list(world.calls.made)
+    world.calls.made.clear()
+
+    world.look(THING, depth=Depth.OWN, carried=world.primary.thing("pump-17"))
+
+    assert world.calls.made == without
