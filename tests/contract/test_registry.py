@@ -304,6 +304,21 @@ def test_an_update_of_what_is_gone_is_not_ready(registry: Registry) -> None:
 
 
 @pytest.mark.row("R6")
+def test_a_policy_has_2048_characters_white_space_left_out(registry: Registry) -> None:
+    def of(characters: int) -> Policy:
+        document = a_document(iot_arn("topic/"))
+        return Policy(registry.name("long"), document.replace("topic/", "topic/" + "x" * (characters - len(document))))
+
+    longest, longer = of(2048), of(2049)
+
+    with pytest.raises(InvalidResource):
+        registry.create(longer)
+    registry.create(longest)
+    with pytest.raises(InvalidResource):
+        registry.update(longer, longest)
+    assert registry.reader.policy(longest.name).document == longest.document
+
+
 def test_a_policys_document_can_be_changed_more_often_than_it_has_versions(registry: Registry) -> None:
     policy = Policy(registry.name("policy"), DOCUMENT)
     registry.create(policy)

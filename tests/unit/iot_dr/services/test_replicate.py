@@ -729,3 +729,22 @@ def test_comparing_an_answer_with_its_event_takes_no_call() -> None:
     world.look(THING, depth=Depth.OWN, carried=world.primary.thing("pump-17"))
 
     assert world.calls.made == without
+
+
+# A policy that is too long for the secondary
+
+
+def test_of_a_device_whose_policy_is_too_long_all_else_crosses_and_the_policy_is_named() -> None:
+    world = _with_device()
+    world.primary.longest_policy = 4000  # as if its Region had a name that much shorter
+    world.primary.put(a_policy(document=a_document(iot_arn("topic/" + "x" * 3000))))
+
+    outcome = _new(world).outcome
+
+    assert outcome.state is State.UNSUPPORTED
+    assert "policy#pumps: it would have" in outcome.reason
+    assert world.secondary.entities.keys() == world.wanted.keys() - {policy_key("pumps"), an_attachment().key}
+
+    world.primary.put(a_policy())
+    assert _new(world).outcome.state is State.IN_SYNC
+    assert world.secondary.entities == world.wanted
