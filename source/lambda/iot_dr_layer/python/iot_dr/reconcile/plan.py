@@ -103,7 +103,7 @@ def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Ke
     if wanted is None:
         if found is not None:
             yield _surplus(found, owned, mode)
-    elif wanted != found and (reason := too_long(wanted)):
+    elif reason := "" if wanted == found else too_long(wanted):
         yield Skip(key, reason)
     elif found is None:
         yield from _missing(wanted)
