@@ -37,7 +37,7 @@ def a_deletion(version: int, at: int = NOW) -> ShadowEvent:
 
 
 def a_note(version: int = 7, **changes: Any) -> ShadowNote:
-    noted = {"claims": 3, "settled": 3, "version": version, "source_at": NOW, "digest": digest({})}
+    noted: dict[str, Any] = {"claims": 3, "settled": 3, "version": version, "source_at": NOW, "digest": digest({})}
     return ShadowNote(**noted | changes)
 
 
