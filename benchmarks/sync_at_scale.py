@@ -45,8 +45,6 @@ LISTS_OF_ALL = ("ListThings", "ListCertificates")
 METERED_WRITES = frozenset({"AttachThingPrincipal", "CreateThing"})
 TRANSFER_KB = 20.0
 TRANSFER_GB = 0.02
-LIKE = {"ListThingPrincipalsV2": "ListThingPrincipals"}
-"""The older call whose quota a newer one is taken to have."""
 
 
 class EmptyRegion(StandingFleet):
@@ -116,7 +114,7 @@ def counted() -> LookCalls:
 
 def quota(operation: str, raised: float = 0.0) -> float:
     """Return the calls per second of an API, raised to at least so many."""
-    return max(DEFAULTS[LIKE.get(operation, operation)], raised)
+    return max(DEFAULTS[operation], raised)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ _BY_RATE = {
     15: "UpdateThingGroup DeleteThingGroup UpdateBillingGroup DeleteBillingGroup RemoveThingFromBillingGroup "
     "CreateThingType DeprecateThingType DeleteThingType AttachPolicy DetachPolicy ListAttachedPolicies SearchIndex",
     10: "ListThings ListThingTypes ListThingGroups ListBillingGroups ListThingPrincipals ListPrincipalThings "
+    "ListThingPrincipalsV2 ListPrincipalThingsV2 "
     "ListCertificates ListPolicies DescribeCertificate RegisterCertificateWithoutCA UpdateCertificate "
     "DeleteCertificate GetPolicy CreatePolicy DeletePolicy CreatePolicyVersion DeletePolicyVersion "
     "ListPolicyVersions ListTargetsForPolicy DescribeIndex",
@@ -45,9 +46,6 @@ https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#fleet-i
 
 _OF_THE_INDEX = frozenset({"DescribeIndex", "GetIndexingConfiguration", "SearchIndex"})
 """Service Quotas tells their quotas under another service code."""
-
-_ALIKE = {"ListThingPrincipalsV2": "ListThingPrincipals", "ListPrincipalThingsV2": "ListPrincipalThings"}
-"""Calls for which AWS names no quota; each is taken to have one of its own, as high as the older call's."""
 
 _SHADOW_CALLS = frozenset({"GetThingShadow", "UpdateThingShadow", "DeleteThingShadow", "ListNamedShadowsForThing"})
 
@@ -120,7 +118,7 @@ class Quotas:
 
     def _rate(self, operation: str) -> float:
         lowest = DEFAULTS[SHADOWS] if operation == SHADOWS else _LOWEST
-        return self.per_second.get(_ALIKE.get(operation, operation), lowest)
+        return self.per_second.get(operation, lowest)
 
 
 def raised() -> Told:

@@ -7,13 +7,13 @@ https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.
 
 from __future__ import annotations
 
-from troposphere import GetAtt, Ref, Sub, Template, awslambda, iam, iot, sqs
+from troposphere import GetAtt, Ref, Template, awslambda, iam, iot, sqs
 
 from templates.blocks import permissions
 from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.queues import add_dead_letter_queue, add_queue
 from templates.blocks.roles import add_role
-from templates.blocks.topic_rules import SQL_VERSION
+from templates.blocks.topic_rules import SQL_VERSION, rule_name
 
 TIMEOUT_SECONDS = 60
 
@@ -62,8 +62,7 @@ def _add_rule(template: Template, queue: sqs.Queue, dead_letters: sqs.Queue) -> 
     return template.add_resource(
         iot.TopicRule(
             "JitrRule",
-            # Named after its stack, since the launch's rights go by that name; a rule's name admits no hyphen.
-            RuleName=Sub("${AWS::StackName}_CertificateRegistered"),
+            RuleName=rule_name("CertificateRegistered"),
             TopicRulePayload=iot.TopicRulePayload(
                 Description="Certificates that a registered CA's devices brought by connecting",
                 Sql="SELECT * FROM '$aws/events/certificates/registered/+'",  # the whole message

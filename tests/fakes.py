@@ -35,6 +35,7 @@ DEPRECATION_WAIT = 300_000
 """Milliseconds that AWS wants between a thing type's deprecation and its deletion."""
 
 MAX_POLICIES = 10
+MAX_CHARACTERS = 2048
 MAX_GROUPS = 10
 """Policies of a certificate, and groups of a thing. https://docs.aws.amazon.com/general/latest/gr/iot-core.html"""
 
@@ -63,10 +64,12 @@ class InMemoryRegistry:
 
     `deprecation_wait` is what AWS wants between deprecating and deleting a thing type, in milliseconds.
     `found_by_query` is what the index holds: the members of dynamic groups, which belong to no entity.
+    `longest_policy` is how many characters a policy may have, white space left out.
     """
 
     def __init__(self, clock: Clock | None = None, *, deprecation_wait: int = DEPRECATION_WAIT) -> None:
         self.found_by_query: dict[str, set[str]] = {}
+        self.longest_policy = MAX_CHARACTERS
         self._clock = clock or FakeClock()
         self._wait = deprecation_wait
         self._ids = count(1)
@@ -216,6 +219,7 @@ class InMemoryRegistry:
             case BillingGroup():
                 desired = replace(desired, version=1)
             case Policy():
+                self._require_length(desired)
                 desired = replace(desired, version_id=self._next_version(desired.name))
             case ThingType():
                 # Whatever is asked for: AWS deprecates by another call.
@@ -241,6 +245,7 @@ class InMemoryRegistry:
                 _require_version(change.actual, actual)
                 desired = replace(desired, version=actual.version + 1)
             case Policy(), Policy():
+                self._require_length(desired)
                 desired = replace(desired, version_id=self._next_version(desired.name))
             case ThingType(), ThingType():
                 self._update_type(desired, actual)
@@ -253,6 +258,10 @@ class InMemoryRegistry:
             case _:
                 raise InvalidResource(f"{key} has no field that could be updated")
         self._entities[key] = desired
+
+    def _require_length(self, policy: Policy) -> None:
+        if len("".join(policy.document.split())) > self.longest_policy:
+            raise InvalidResource(f"{policy.key} has more than {self.longest_policy} characters")
 
     def _update_thing(self, desired: Thing, actual: Thing, read: Thing) -> None:
         # Two calls: one of the thing, guarded by its version, and one of its billing group, guarded by nothing.

@@ -9,6 +9,7 @@ from .patching import Request, replace, serve
 
 _MAX_VERSIONS = 5
 _MAX_POLICIES_OF_A_CERTIFICATE = 10
+_MAX_CHARACTERS_OF_A_POLICY = 2048
 
 
 def _invalid(message: str) -> Any:
@@ -27,6 +28,27 @@ def policy_has_five_versions() -> None:
         return create(name, payload, qp)
 
     replace(create, create_policy_version)
+
+
+@correction("https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePolicy.html")
+def policy_has_2048_characters() -> None:
+    """A policy has 2,048 characters at most, white space left out; the emulator takes any size."""
+    create, create_version = iot._create_policy, iot._create_policy_version
+
+    def refusal(payload: dict[str, Any]) -> Any:
+        if len("".join(str(payload.get("policyDocument") or "").split())) <= _MAX_CHARACTERS_OF_A_POLICY:
+            return None
+        message = f"The policy has more than {_MAX_CHARACTERS_OF_A_POLICY} characters"
+        return iot.error_response_json("MalformedPolicyException", message, 400)
+
+    def create_policy(name: str, payload: dict[str, Any]) -> Any:
+        return refusal(payload) or create(name, payload)
+
+    def create_policy_version(name: str, payload: dict[str, Any], qp: dict[str, str]) -> Any:
+        return refusal(payload) or create_version(name, payload, qp)
+
+    replace(create, create_policy)
+    replace(create_version, create_policy_version)
 
 
 @correction("https://docs.aws.amazon.com/general/latest/gr/iot-core.html")
@@ -61,22 +83,25 @@ def type_is_deleted_five_minutes_after_its_deprecation() -> None:
 
 @correction("https://docs.aws.amazon.com/iot/latest/developerguide/thing-types.html")
 def deprecated_type_takes_no_things() -> None:
-    """No thing can be created with a deprecated type or changed to one; the emulator takes both."""
+    """No thing can be created with a deprecated type or changed to one; the emulator takes both.
+
+    AWS does not say what it answers to an update that names the deprecated type that the thing has. Here that is a new
+    association like any other, so that nothing rests on the kinder answer.
+    """
     create, update = iot._create_thing, iot._update_thing
 
-    def refusal(name: str, payload: dict[str, Any]) -> Any:
+    def refusal(payload: dict[str, Any]) -> Any:
         wanted = payload.get("thingTypeName")
-        kept = (iot._things.get(name) or {}).get("thingTypeName")
         metadata = (iot._thing_types.get(wanted) or {}).get("thingTypeMetadata") or {}
-        if metadata.get("deprecated") and wanted != kept:
+        if metadata.get("deprecated"):
             return _invalid(f"Can not create new thing with deprecated thing type: {wanted}")
         return None
 
     def create_thing(name: str, payload: dict[str, Any]) -> Any:
-        return refusal(name, payload) or create(name, payload)
+        return refusal(payload) or create(name, payload)
 
     def update_thing(name: str, payload: dict[str, Any]) -> Any:
-        return refusal(name, payload) or update(name, payload)
+        return refusal(payload) or update(name, payload)
 
     replace(create, create_thing)
     replace(update, update_thing)

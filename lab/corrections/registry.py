@@ -58,7 +58,10 @@ def policy_attachment_is_authorized_on_its_target() -> None:
 
 @correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
 def groups_and_principals_are_authorized_by_name() -> None:
-    """Calls on billing and dynamic groups are authorized on the group, lists of a certificate's things on it."""
+    """Calls on billing and dynamic groups are authorized on the group, lists of a certificate's things on it.
+
+    A thing that is made in a billing group is authorized on both.
+    """
     extract, named = iam_actions.extract_resource_arn, iam_actions.iot_resource_arns
     kinds = {"billing-groups": "billinggroup", "dynamic-thing-groups": "thinggroup"}
 
@@ -86,6 +89,10 @@ def groups_and_principals_are_authorized_by_name() -> None:
                 request.get(f"{field}Arn") or f"{arn}:{kind}/{request.get(f'{field}Name')}"
                 for field, kind in (("billingGroup", "billinggroup"), ("thing", "thing"))
             ]
+        parts = [part for part in path.split("/") if part]
+        if method == "POST" and len(parts) == 2 and parts[0] == "things":
+            group, arn = iot._parse_body(body).get("billingGroupName"), f"arn:aws:iot:{region}:{account_id}"
+            return [f"{arn}:thing/{parts[1]}", *([f"{arn}:billinggroup/{group}"] if group else [])]
         return named(method, path, body, region, account_id)
 
     replace(extract, extract_resource_arn)

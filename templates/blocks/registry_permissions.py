@@ -89,7 +89,9 @@ def read_policy_use(whose: str, region: str) -> list[Statement]:
 def write_resources(whose: str, region: str, region_value: Any) -> list[Statement]:
     """Create, change and delete resources, and attach them to each other."""
     return [
-        allow(f"Write{whose}Things", [iot.CreateThing, iot.UpdateThing, iot.DeleteThing], [_things(region)]),
+        allow(f"Write{whose}Things", [iot.UpdateThing, iot.DeleteThing], [_things(region)]),
+        # A thing that is made in a billing group is authorized on both.
+        allow(f"Create{whose}Things", [iot.CreateThing], [_things(region), _billing_groups(region)]),
         allow(
             f"Write{whose}ThingTypes",
             [iot.CreateThingType, iot.UpdateThingType, iot.DeprecateThingType, iot.DeleteThingType],

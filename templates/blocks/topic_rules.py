@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from troposphere import GetAtt, Ref, Sub, Template, iam, iot
+from troposphere import GetAtt, Join, Ref, Split, Sub, Template, iam, iot
 from troposphere import dynamodb as tables
 from troposphere import sqs as queues
 
@@ -69,6 +69,16 @@ def add_store(template: Template, title: str, what: str, table: tables.GlobalTab
     return Store(table, queue, role)
 
 
+def rule_name(stem: str) -> Sub:
+    """Name a rule after its stack, since the launch's rights go by that name, and after the launch's UUID.
+
+    Whoever may publish on `$aws/rules/NAME/...` sends the rule any message. With the UUID, which no device knows, that
+    takes a policy that allows every rule. A rule's name admits no hyphen.
+    https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
+    """
+    return Sub(f"${{AWS::StackName}}_{stem}_${{OwnUuid}}", OwnUuid=Join("_", Split("-", Ref("Uuid"))))
+
+
 def add_event_rule(template: Template, rule: EventRule, store: Store) -> iot.TopicRule:
     """Add a rule: one item per event, never an update in place.
 
@@ -79,8 +89,7 @@ def add_event_rule(template: Template, rule: EventRule, store: Store) -> iot.Top
     return template.add_resource(
         iot.TopicRule(
             f"{rule.stem}EventRule",
-            # Named after its stack, since the launch's rights go by that name; a rule's name admits no hyphen.
-            RuleName=Sub(f"${{AWS::StackName}}_{rule.stem}Event"),
+            RuleName=rule_name(f"{rule.stem}Event"),
             TopicRulePayload=iot.TopicRulePayload(
                 Description=rule.description,
                 Sql=Sub(rule.sql),

@@ -60,7 +60,28 @@ MUTATIONS = {
         "services/replicate.py", "if self._just_in_time:", "if False:", JUST_IN_TIME
     ),
     "what an event carries is applied, however old": Mutation(
-        "services/replicate.py", "carried.version > known_version", "True", UNREACHABLE
+        "services/replicate.py", "0 < carried.version - known_version", "carried.version - known_version", UNREACHABLE
+    ),
+    "what an event carries is applied, however far ahead": Mutation(
+        "services/replicate.py", "known_version <= FAR_AHEAD", "known_version", UNREACHABLE
+    ),
+    "what is older than its event is believed": Mutation(
+        "services/replicate.py", "if 0 < told.version - found.version <= FAR_AHEAD:", "if False:", REPLICATE
+    ),
+    "a policy that is too long is written": Mutation(
+        "reconcile/plan.py", 'reason := "" if wanted == found else too_long(wanted)', 'reason := ""', RECONCILE
+    ),
+    "what needs a policy that is too long is made": Mutation(
+        "reconcile/plan.py", "if lacks else change", "if False else change", RECONCILE
+    ),
+    "any version is believed": Mutation(
+        "reconcile/shadows.py", "return event.version <= note.version + FAR_AHEAD", "return True", RECONCILE
+    ),
+    "what the rule took later is taken for older": Mutation(
+        "reconcile/shadows.py", "event.accepted_at - note.source_at >= LATE", "False", RECONCILE
+    ),
+    "another state of the same version is taken for a repetition": Mutation(
+        "reconcile/shadows.py", "if other or _accepted_later", "if _accepted_later", RECONCILE
     ),
     "what an event carries of another thing is applied": Mutation(
         "services/replicate.py", "known_id == carried.thing_id and ", "", UNREACHABLE

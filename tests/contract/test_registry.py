@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from iot_dr.aws.policy_writes import MAX_POLICY_VERSIONS
 from iot_dr.aws.registry_reader import IotRegistryReader
@@ -33,6 +34,7 @@ from lab.emulator import SECONDARY_REGION
 from lab.fleet import Identity, make_identity
 from lab.pair import ACCOUNT
 from tests.builders import a_document, iot_arn
+from tests.contract import second_opinion
 from tests.contract.emulated import Client, forget_certificates
 from tests.fakes import InMemoryRegistry
 
@@ -78,12 +80,25 @@ def a_certificate(identity: Identity, status: CertificateStatus = CertificateSta
     return Certificate(identity.certificate_id, status, identity.certificate_pem)
 
 
-@pytest.fixture(params=["fake", pytest.param("emulator", marks=pytest.mark.lab)])
+def _of_moto(request: pytest.FixtureRequest, suffix: str) -> Registry:
+    """The registry as moto has it; what it does otherwise than AWS has to fail."""
+    test: str = request.function.__name__
+    if test in second_opinion.FAILING:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=f"moto {second_opinion.FAILING[test].moto}"))
+    moto, region = second_opinion.client(), (SECONDARY_REGION, second_opinion.ACCOUNT)
+    return Registry(IotRegistryReader(moto, *region), IotRegistryWriter(moto, *region), suffix)
+
+
+@pytest.fixture(params=["fake", "moto", pytest.param("emulator", marks=pytest.mark.lab)])
 def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
     suffix = uuid.uuid4().hex[:8]
     if request.param == "fake":
         fake = InMemoryRegistry()
         yield Registry(fake, fake, suffix)
+        return
+    if request.param == "moto":
+        with mock_aws(config=second_opinion.SETTINGS):
+            yield _of_moto(request, suffix)
         return
     client: Client = request.getfixturevalue("client")
     iot, region = client("iot", SECONDARY_REGION), (SECONDARY_REGION, ACCOUNT)
@@ -304,6 +319,21 @@ def test_an_update_of_what_is_gone_is_not_ready(registry: Registry) -> None:
 
 
 @pytest.mark.row("R6")
+def test_a_policy_has_2048_characters_white_space_left_out(registry: Registry) -> None:
+    def of(characters: int) -> Policy:
+        document = a_document(iot_arn("topic/"))
+        return Policy(registry.name("long"), document.replace("topic/", "topic/" + "x" * (characters - len(document))))
+
+    longest, longer = of(2048), of(2049)
+
+    with pytest.raises(InvalidResource):
+        registry.create(longer)
+    registry.create(longest)
+    with pytest.raises(InvalidResource):
+        registry.update(longer, longest)
+    assert registry.reader.policy(longest.name).document == longest.document
+
+
 def test_a_policys_document_can_be_changed_more_often_than_it_has_versions(registry: Registry) -> None:
     policy = Policy(registry.name("policy"), DOCUMENT)
     registry.create(policy)

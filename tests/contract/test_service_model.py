@@ -513,6 +513,15 @@ def test_an_update_of_a_thing_replaces_its_attributes_under_its_version(
     writer.update(Update(Thing("pump-17"), Thing("pump-17", type_name="pump", version=4), ""))
 
 
+@pytest.mark.parametrize("type_name", ["pump", ""])
+def test_an_update_that_leaves_the_type_names_none(iot: Stubbed, writer: IotRegistryWriter, type_name: str) -> None:
+    payload = {"attributes": {"site": "north"}, "merge": False}
+    iot.answers("update_thing", thingName="pump-17", attributePayload=payload, expectedVersion=3)
+
+    wanted = replace(THING, type_name=type_name)
+    writer.update(Update(wanted, replace(wanted, attributes={}, version=3), ""))
+
+
 def test_types_and_certificates_are_updated_in_what_can_change(iot: Stubbed, writer: IotRegistryWriter) -> None:
     iot.answers("deprecate_thing_type", thingTypeName="pump", undoDeprecate=False)
     iot.answers("deprecate_thing_type", thingTypeName="pump", undoDeprecate=True)
@@ -540,8 +549,8 @@ QUERY = {"queryString": "attributes.site:north", "queryVersion": "2017-09-30", "
 
 
 def _group(description: str = "", **attributes: str) -> dict[str, Any]:
-    payload = {"attributes": attributes, "merge": False}
-    return {"thingGroupDescription": description, "attributePayload": payload}
+    # `merge` is not valid where a group is made.
+    return {"thingGroupDescription": description, "attributePayload": {"attributes": attributes}}
 
 
 def test_groups_are_made_changed_and_deleted_under_their_version(iot: Stubbed, writer: IotRegistryWriter) -> None:

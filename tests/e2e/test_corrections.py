@@ -672,15 +672,17 @@ def calls_allowed_by_name(aws: Aws) -> list[bool]:
         allowed(iot.list_principal_things, principal=certificate),
         allowed(iot.list_principal_things_v2, principal=certificate),
         allowed(iot.delete_billing_group, billingGroupName=other["billingGroupName"]),
+        allowed(iot.create_thing, thingName=name, billingGroupName=name),
+        allowed(iot.create_thing, **other),
     ]
 
 
 def test_groups_and_principals_are_authorized_by_name(corrected: Aws) -> None:
-    assert calls_allowed_by_name(corrected) == [True, True, False, True, True, True, False]
+    assert calls_allowed_by_name(corrected) == [True, True, False, True, True, True, False, True, False]
 
 
 def test_the_emulator_authorizes_them_on_everything(uncorrected: Aws) -> None:
-    assert calls_allowed_by_name(uncorrected) == [False] * 7
+    assert calls_allowed_by_name(uncorrected) == [False] * 7 + [True] * 2
 
 
 # Groups
@@ -865,6 +867,30 @@ def test_the_emulator_takes_a_sixth_version(uncorrected: Aws) -> None:
     assert not sixth_version_refused(uncorrected)
 
 
+def policies_by_size_refused(aws: Aws) -> tuple[bool, bool, bool]:
+    """A policy of 2,048 characters and much white space; one character more; the same as a new version."""
+    iot, name = aws.client("iot"), unique("policy")
+
+    def of(characters: int) -> str:
+        empty = '{"Version":"2012-10-17","Id":"","Statement":[]}'
+        return empty.replace('"",', f'"{"x" * (characters - len(empty))}",' + " " * 1000)
+
+    code = "MalformedPolicyException"
+    return (
+        refused(code, iot.create_policy, policyName=name, policyDocument=of(2048)),
+        refused(code, iot.create_policy, policyName=unique("other"), policyDocument=of(2049)),
+        refused(code, iot.create_policy_version, policyName=name, policyDocument=of(2049)),
+    )
+
+
+def test_a_policy_has_2048_characters(corrected: Aws) -> None:
+    assert policies_by_size_refused(corrected) == (False, True, True)
+
+
+def test_the_emulator_takes_a_policy_of_any_size(uncorrected: Aws) -> None:
+    assert policies_by_size_refused(uncorrected) == (False, False, False)
+
+
 def eleventh_policy_refused(aws: Aws) -> bool:
     iot, name = aws.client("iot"), unique("policy")
     certificate = register(iot)
@@ -904,7 +930,7 @@ def test_the_emulator_deletes_a_type_right_after_its_deprecation(uncorrected: Aw
 
 
 def uses_of_a_deprecated_type_refused(aws: Aws) -> tuple[bool, bool, bool]:
-    """A new thing of it; a thing changed to it; a change of a thing that has it."""
+    """A new thing of it; a thing changed to it; an update that names it of a thing that has it."""
     iot, type_name, before = aws.client("iot"), unique("type"), unique("before")
     iot.create_thing_type(thingTypeName=type_name)
     iot.create_thing(thingName=before, thingTypeName=type_name)
@@ -919,7 +945,7 @@ def uses_of_a_deprecated_type_refused(aws: Aws) -> tuple[bool, bool, bool]:
 
 
 def test_a_deprecated_type_takes_no_things(corrected: Aws) -> None:
-    assert uses_of_a_deprecated_type_refused(corrected) == (True, True, False)
+    assert uses_of_a_deprecated_type_refused(corrected) == (True, True, True)
 
 
 def test_the_emulator_gives_things_a_deprecated_type(uncorrected: Aws) -> None:

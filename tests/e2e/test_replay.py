@@ -25,7 +25,10 @@ GIVING_UP = 90.0
 @contextmanager
 def broken_rule(pair: Pair, events: str = "ThingEvent") -> Iterator[None]:
     """Let the rule of these events write into a table that is not there, as after a mistaken change."""
-    iot, rule = pair.client("iot", pair.primary), f"IoTDRPrimary{pair.outputs['StackPostfix']}_{events}"
+    iot, stack = pair.client("iot", pair.primary), f"IoTDRPrimary{pair.outputs['StackPostfix']}"
+    (rule,) = (
+        one["ruleName"] for one in iot.list_topic_rules()["rules"] if one["ruleName"].startswith(f"{stack}_{events}_")
+    )
     found = iot.get_topic_rule(ruleName=rule)["rule"]
     sound = {key: found[key] for key in ("sql", "actions", "errorAction", "awsIotSqlVersion", "ruleDisabled")}
     (action,) = sound["actions"]

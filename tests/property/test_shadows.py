@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, RegionUnavailable, Throttled
 from iot_dr.model.control import Control
+from iot_dr.model.counts import LARGEST
 from iot_dr.model.exact_json import Json, Number, parse, render, to_bytes
 from iot_dr.model.keys import shadow_key
 from iot_dr.model.marks import FENCE
 from iot_dr.model.shadows import Document, decode_shadow_event, document_of
-from iot_dr.reconcile.shadows import halves, patch
+from iot_dr.reconcile.shadows import STALE_FOR, halves, patch
 from tests.fakes import Calls, Killed, raising
 from tests.shadow_fakes import VERSIONS_KEPT, InMemoryShadows, ShadowWorld, Turns, dying
 
@@ -263,6 +264,54 @@ def test_what_failed_or_was_held_back_comes_in_minutes_whatever_came_late_meanwh
 
     for _ in range(2):
         world.retry(after=3600)
+    assert world.secondary.documents == world.primary.documents
+    assert list(world.ledger.due(10**15)) == []
+
+
+forged = st.fixed_dictionaries(
+    {
+        "key": keys,
+        "operation": st.sampled_from(("UPDATED", "UPDATED", "DELETED")),
+        "ahead": st.sampled_from((-1, 0, 1, 2, 900, 1001, 10**12, LARGEST)),
+        "later": st.sampled_from((-(10**9), -3600, -1, 0, 1, 3600, 10**9)),
+        "after": st.integers(0, 8),
+    }
+)
+"""What a stranger tells, and after how many honest events: of a shadow, with a version and a time that may be lies."""
+
+
+@given(histories, st.lists(forged, min_size=1, max_size=4), st.lists(st.integers(1, 3), max_size=6))
+@settings(max_examples=300)
+def test_whatever_a_stranger_tells_the_secondary_ends_as_the_primary_is(
+    history: list[tuple[Any, str | None]], lies: list[dict[str, Any]], sizes: list[int]
+) -> None:
+    world, told = ShadowWorld(), list[dict[str, Any]]()
+    for number, happening in enumerate(history):
+        before = len(world.primary.items)
+        _happen(world, [happening])
+        told += world.primary.items[before:]
+        for lie in (one for one in lies if one["after"] == number):
+            found, now = world.primary.shadow(lie["key"]), world.clock()
+            told.append(
+                {
+                    "resource": lie["key"].name,
+                    "shadow": lie["key"].other,
+                    "event_id": "forged",
+                    "operation": lie["operation"],
+                    "version": min(LARGEST, max(0, (found.version if found else 0) + lie["ahead"])),
+                    "timestamp": max(0, now // 1000 + lie["later"]),
+                    "accepted_at": now,
+                    "payload": base64.b64encode(b'{"reported":{"on":"forged"}}').decode(),
+                }
+            )
+
+    for batch in _batches(told, sizes):
+        world.replication.apply(map(decode_shadow_event, batch))
+    # The sweep comes round, and what waits is looked at.
+    world.clock.advance(STALE_FOR / 1000)
+    world.sweep()
+    world.retry(after=3600)
+
     assert world.secondary.documents == world.primary.documents
     assert list(world.ledger.due(10**15)) == []
 

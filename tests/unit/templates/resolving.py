@@ -8,7 +8,7 @@ from typing import Any
 
 ACCOUNT = "000000000000"
 PRIMARY, SECONDARY = "eu-west-1", "eu-central-1"
-POSTFIX, UUID = "20260102030405", "0f8c6a0e"
+POSTFIX, UUID = "20260102030405", "0f8c6a0e-5b1d-5d2e"
 
 PARAMETERS = {
     "PrimaryRegion": PRIMARY,
@@ -95,9 +95,9 @@ class Resolver:
             case "Fn::FindInMap":
                 first, second, third = self(argument)
                 return self._mappings[first][second][third]
-            case "Fn::Split":
+            case "Fn::Join" | "Fn::Split":
                 delimiter, text = self(argument)
-                return text.split(delimiter)
+                return delimiter.join(text) if name == "Fn::Join" else text.split(delimiter)
             case "Fn::Select":
                 index, items = self(argument)
                 return items[index]

@@ -41,6 +41,10 @@ class Stack:
         resolved: dict[str, Any] = self.resolve(self.template["Resources"][title]["Properties"])
         return resolved
 
+    def name_of(self, title: str) -> str:
+        """Return the physical name of a resource."""
+        return self.resolve.name(title)
+
     def statements(self, role: str) -> list[dict[str, Any]]:
         """Return what a role may do."""
         return [statement for document in self.documents(role) for statement in document["Statement"]]

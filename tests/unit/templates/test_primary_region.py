@@ -10,7 +10,7 @@ from templates.blocks.topic_rules import EventRule
 from templates.management_events import CALLS
 from templates.primary_region import REGISTRY_EVENTS
 from templates.shadow_capture import SHADOW_EVENTS
-from tests.unit.templates.resolving import PRIMARY, SECONDARY
+from tests.unit.templates.resolving import PRIMARY, SECONDARY, UUID
 from tests.unit.templates.stacks import Stack
 
 EVENTS = {
@@ -20,6 +20,7 @@ EVENTS = {
     "ThingGroupMembership": ("$aws/events/thingGroupMembership/thingGroup/north/thing/pump-17/added", "pump-17"),
 }
 
+LONGEST_UUID = 46
 LONGEST_PATTERN = 4096
 """Characters of an event pattern: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
 
@@ -82,6 +83,18 @@ STORES = [
     (REGISTRY_EVENTS, "RegistryEventTable", "RuleErrorQueue", "RuleErrorAlarm"),
     (SHADOW_EVENTS, "ShadowEventTable", "ShadowRuleErrorQueue", "ShadowRuleErrorAlarm"),
 ]
+
+
+@pytest.mark.parametrize("name", ["primary", "secondary"])
+def test_no_rules_name_can_be_guessed_nor_is_refused(name: str, stacks: dict[str, Stack]) -> None:
+    stack = stacks[name]
+    names = [stack.name_of(title) for title in stack.of_type("AWS::IoT::TopicRule")]
+
+    assert names
+    for rule in names:
+        assert rule.endswith(f"_{UUID.replace('-', '_')}")
+        assert re.fullmatch(r"[a-zA-Z0-9_]{1,128}", rule)
+        assert len(rule) + LONGEST_UUID - len(UUID) <= 128
 
 
 def test_there_are_no_other_rules(primary: Stack) -> None:

@@ -157,6 +157,13 @@ def test_the_ledger_is_keyed_by_resource_and_its_index_is_by_state(secondary: St
     assert ledger["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
+def test_a_thing_may_be_made_in_a_billing_group_which_aws_authorizes_too(secondary: Stack) -> None:
+    statements = secondary.statements(secondary.role_of("ReplicateResourceFunction", "Role"))
+    allowed = {on for one in statements if "iot:CreateThing" in one["Action"] for on in one["Resource"]}
+
+    assert {on.rpartition(":")[2] for on in allowed} == {"thing/*", "billinggroup/*"}
+
+
 def test_no_role_writes_to_the_primarys_registry(secondary: Stack) -> None:
     reading = ("Describe", "Get", "List", "Search")
     for role in secondary.of_type("AWS::IAM::Role"):

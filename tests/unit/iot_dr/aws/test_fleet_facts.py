@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 
 from iot_dr.aws.fleet_facts import COUNTED_PAGES, PAGE_SIZE, FleetFacts
 from iot_dr.errors import RegionUnavailable
+from iot_dr.model.entities import Policy
 from iot_dr.model.fleets import FleetSize, Validity
 
 END = datetime(2030, 1, 1, tzinfo=UTC)
@@ -106,3 +107,36 @@ def test_no_dynamic_group_is_no_name(stub: Stubber, facts: FleetFacts) -> None:
     stub.add_response("list_thing_groups", {"thingGroups": []}, {"recursive": True, "maxResults": PAGE_SIZE})
 
     assert facts.first_dynamic_group() == ""
+
+
+def test_the_first_policies_are_read_with_their_documents(stub: Stubber, facts: FleetFacts) -> None:
+    first = {"policies": [{"policyName": "a"}, {"policyName": "gone"}], "nextMarker": "more"}
+    stub.add_response("list_policies", first, {"pageSize": PAGE_SIZE})
+    stub.add_response("get_policy", {"policyName": "a", "policyDocument": "{}"}, {"policyName": "a"})
+    stub.add_client_error("get_policy", "ResourceNotFoundException", http_status_code=404)
+    rest = {"policies": [{"policyName": "b"}, {"policyName": "c"}]}
+    stub.add_response("list_policies", rest, {"pageSize": PAGE_SIZE, "marker": "more"})
+    stub.add_response("get_policy", {"policyName": "b", "policyDocument": "{}"}, {"policyName": "b"})
+
+    assert list(facts.policies(3)) == [Policy("a", "{}"), Policy("b", "{}")]
+
+
+def test_of_each_kind_one_that_has_tags_is_looked_for(stub: Stubber, facts: FleetFacts) -> None:
+    def tags(arn: str, *keys: str) -> None:
+        answer = {"tags": [{"Key": key, "Value": ""} for key in keys]}
+        stub.add_response("list_tags_for_resource", answer, {"resourceArn": arn})
+
+    types = [{"thingTypeName": name, "thingTypeArn": f"arn:{name}"} for name in ("plain", "pump", "never asked")]
+    stub.add_response("list_thing_types", {"thingTypes": types}, {"maxResults": PAGE_SIZE})
+    tags("arn:plain")
+    tags("arn:pump", "cost")
+    groups = [{"groupName": name, "groupArn": f"arn:{name}"} for name in ("a", "b", "beyond the number")]
+    stub.add_response("list_thing_groups", {"thingGroups": groups}, {"maxResults": PAGE_SIZE})
+    tags("arn:a")
+    tags("arn:b")
+    stub.add_response("list_billing_groups", {"billingGroups": []}, {"maxResults": PAGE_SIZE})
+    policies = [{"policyName": "pumps", "policyArn": "arn:pumps"}]
+    stub.add_response("list_policies", {"policies": policies}, {"pageSize": PAGE_SIZE})
+    tags("arn:pumps", "team")
+
+    assert list(facts.first_tagged(2)) == ["thing type pump", "policy pumps"]

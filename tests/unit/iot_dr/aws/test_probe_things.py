@@ -82,6 +82,20 @@ def test_a_certificate_is_worthless_before_anything_else_of_it_is_removed(client
     IotProbeThings(client).remove_certificate(NAME, CERTIFICATE_ID)
 
 
+def test_a_certificate_that_still_counts_as_active_is_waited_for(
+    client: Any, stub: Stubber, pauses: list[float]
+) -> None:
+    stub.add_response("describe_certificate", DESCRIPTION)
+    for operation in ("update_certificate", "detach_thing_principal", "detach_policy"):
+        stub.add_response(operation, {})
+    stub.add_client_error("delete_certificate", "CertificateStateException", http_status_code=406)
+    stub.add_response("delete_certificate", _ok(), {"certificateId": CERTIFICATE_ID})
+
+    IotProbeThings(client).remove_certificate(NAME, CERTIFICATE_ID)
+
+    assert pauses == [5]
+
+
 def test_a_policy_whose_detachment_has_not_taken_effect_is_waited_for(
     client: Any, stub: Stubber, pauses: list[float]
 ) -> None:

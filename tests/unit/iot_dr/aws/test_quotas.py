@@ -41,13 +41,15 @@ def test_the_accounts_own_quotas_are_read_from_all_pages(stub: Stubber) -> None:
     assert "Maximum thing name size" not in quotas
 
 
-def test_what_aws_does_not_list_has_the_default_and_newer_calls_the_quota_of_the_older(stub: Stubber) -> None:
-    stub.add_response("list_service_quotas", page(("ListThingPrincipals API TPS", 40.0)), {"ServiceCode": "iotcore"})
+def test_what_aws_does_not_list_has_the_default_and_newer_calls_have_quotas_of_their_own(stub: Stubber) -> None:
+    listed = page(("ListThingPrincipals API TPS", 40.0), ("ListPrincipalThingsV2 API TPS", 60.0))
+    stub.add_response("list_service_quotas", listed, {"ServiceCode": "iotcore"})
 
     quotas = ApiQuotas(stub.client).read()
 
     assert quotas["GetPolicy"] == ApiQuota("GetPolicy", 10, 10)
-    assert quotas["ListThingPrincipalsV2"] == ApiQuota("ListThingPrincipalsV2", 40, 10)
+    assert quotas["ListThingPrincipalsV2"] == ApiQuota("ListThingPrincipalsV2", 10, 10)
+    assert quotas["ListPrincipalThingsV2"] == ApiQuota("ListPrincipalThingsV2", 60, 10)
 
 
 def test_calls_of_shadows_share_a_quota_that_is_named_otherwise(stub: Stubber) -> None:

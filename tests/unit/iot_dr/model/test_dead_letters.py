@@ -136,7 +136,15 @@ def test_a_shadows_message_becomes_what_its_rule_stores_but_for_the_state(rule: 
 
 
 @pytest.mark.parametrize(
-    "message", [{}, {"current": {}}, {"current": 7, "timestamp": 1}, {"current": {"version": "x"}}]
+    "message",
+    [
+        {},
+        {"current": {}},
+        {"current": 7, "timestamp": 1},
+        {"current": {"version": "x"}},
+        {"current": {"version": 2**53}, "timestamp": 1},
+        {"current": {"version": 7}, "timestamp": 1e300 * 1e300},
+    ],
 )
 def test_what_is_no_message_of_a_shadow_is_refused(message: dict[str, Any]) -> None:
     payload = base64.b64encode(json.dumps(message).encode()).decode()
@@ -155,7 +163,16 @@ def test_what_is_no_event_that_is_replicated_is_refused(topic: str) -> None:
         event_item(RuleError(topic, ENCODED, ""), event_id="1", source_region="r", now=0)
 
 
-@pytest.mark.parametrize("payload", ["this is not base64!", base64.b64encode(b"[1]").decode(), "bm90IEpTT04="])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "this is not base64!",
+        base64.b64encode(b"[1]").decode(),
+        "bm90IEpTT04=",
+        base64.b64encode(b"[" * 100_000).decode(),
+    ],
+    ids=range(4),
+)
 def test_a_payload_that_cannot_be_read_is_refused(payload: str) -> None:
     with pytest.raises(EventError, match="original payload is not"):
         event_item(RuleError(MESSAGE["topic"], payload, ""), event_id="1", source_region="r", now=0)

@@ -1,5 +1,6 @@
 """Registry events are decoded from the table's items; what cannot be read is named, never guessed."""
 
+import base64
 import json
 
 import pytest
@@ -89,10 +90,26 @@ def test_a_resource_without_a_name_cannot_be_read(name: object) -> None:
         decode(an_item(a_thing_payload(thingName=name)))
 
 
-@pytest.mark.parametrize("timestamp", ["soon", None, {}])
+@pytest.mark.parametrize("timestamp", ["soon", None, {}, -1, 2**53, 1.5, 1e100, True])
 def test_a_garbled_time_cannot_be_read(timestamp: object) -> None:
     with pytest.raises(EventError, match="lacks or garbles"):
         decode(an_item(a_thing_payload(timestamp=timestamp)))
+
+
+@pytest.mark.parametrize("member", ["timestamp", "versionNumber"])
+def test_a_number_beyond_all_counts_cannot_be_read(member: str) -> None:
+    # As JSON may have it, and Python's reader makes it infinite.
+    text = json.dumps(a_thing_payload(**{member: "?"})).replace('"?"', "1e400")
+
+    with pytest.raises(EventError, match="lacks or garbles"):
+        decode({"event_id": "e", "payload": base64.b64encode(text.encode()).decode()})
+
+
+def test_a_payload_that_is_nested_too_deep_cannot_be_read() -> None:
+    text = '{"eventType":' + "[" * 100_000
+
+    with pytest.raises(EventError):
+        decode({"event_id": "e", "payload": base64.b64encode(text.encode()).decode()})
 
 
 @pytest.mark.parametrize("payload", ["", "no base64!", "bm8ganNvbg==", "gICA"])

@@ -24,6 +24,7 @@ from tests.builders import (
     a_certificate,
     a_certificate_id,
     a_device,
+    a_document,
     a_dynamic_group,
     a_group,
     a_policy,
@@ -31,6 +32,7 @@ from tests.builders import (
     a_thing,
     a_thing_type,
     an_attachment,
+    iot_arn,
 )
 
 THING = a_thing("pump-17", {"site": "north"})
@@ -421,3 +423,47 @@ def test_only_what_the_primary_lacks_and_the_secondary_has_asks_for_its_owner() 
     actual = a_snapshot(a_thing("both"), a_thing("gone"), a_thing("unread"), absent=[thing_key("nowhere")])
 
     assert deletable(desired, actual) == {thing_key("gone")}
+
+
+# A policy that is too long for the secondary
+
+
+def a_long_policy(characters: int, name: str = "pumps") -> Policy:
+    document = a_document(iot_arn("topic/"))
+    return a_policy(name, document.replace("topic/", "topic/" + "x" * (characters - len(document))))
+
+
+def test_the_longest_policy_is_made() -> None:
+    policy = a_long_policy(2048)
+
+    assert [*plan(a_snapshot(policy), a_snapshot(absent=[policy.key]))] == [Create(policy, "missing in the secondary")]
+
+
+def test_white_space_makes_no_policy_too_long() -> None:
+    policy = a_policy(document=a_document(iot_arn("topic/" + " " * 3000)))
+
+    assert plan(a_snapshot(policy), a_snapshot(absent=[policy.key])).creates
+
+
+def test_of_a_device_whose_policy_is_too_long_all_else_is_made() -> None:
+    _, certificate, thing, attachment, principal = a_device()
+    policy = a_long_policy(2049)
+    device = (policy, certificate, thing, attachment, principal)
+
+    made = plan(a_snapshot(*device), a_snapshot(absent=[one.key for one in device]))
+
+    assert {change.key for change in made.creates} == {certificate.key, thing.key, principal.key}
+    assert {skip.key: skip.reason for skip in made.skips} == {
+        policy.key: "it would have 2049 characters in the secondary, of which AWS admits 2048: shorten it",
+        attachment.key: f"needs {policy.key}, which is too long for the secondary",
+    }
+
+
+def test_a_policy_that_grew_too_long_keeps_its_old_document_and_is_attached() -> None:
+    policy, attachment = a_long_policy(2049), an_attachment()
+    desired = a_snapshot(policy, a_certificate(), attachment)
+
+    made = plan(desired, a_snapshot(a_policy(), a_certificate(), absent=[attachment.key]))
+
+    assert [change.key for change in made.actions] == [attachment.key]
+    assert [skip.key for skip in made.skips] == [policy.key]

@@ -6,10 +6,23 @@ from typing import Any
 
 import pytest
 
+from iot_dr.model.counts import FAR_AHEAD
 from iot_dr.model.exact_json import parse
 from iot_dr.model.keys import shadow_key
-from iot_dr.model.shadows import Operation, ShadowEvent, ShadowNote, Source
-from iot_dr.reconcile.shadows import RESET_AFTER, Order, halves, is_outdated, newest, order, patch
+from iot_dr.model.shadows import Operation, ShadowEvent, ShadowNote, Source, digest
+from iot_dr.reconcile.shadows import (
+    AHEAD,
+    LATE,
+    RESET_AFTER,
+    STALE_FOR,
+    Order,
+    halves,
+    in_time,
+    is_outdated,
+    newest,
+    order,
+    patch,
+)
 
 KEY = shadow_key("pump-17")
 NOW = 1_700_000_000_000
@@ -24,7 +37,8 @@ def a_deletion(version: int, at: int = NOW) -> ShadowEvent:
 
 
 def a_note(version: int = 7, **changes: Any) -> ShadowNote:
-    return ShadowNote(**{"claims": 3, "settled": 3, "version": version, "source_at": NOW} | changes)
+    noted: dict[str, Any] = {"claims": 3, "settled": 3, "version": version, "source_at": NOW, "digest": digest({})}
+    return ShadowNote(**noted | changes)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +68,51 @@ def test_an_event_is_newer_older_or_doubtful(event: ShadowEvent, note: ShadowNot
     assert order(event, note) is expected
 
 
+OTHER = parse('{"reported":{"on":true}}')
+
+
+@pytest.mark.parametrize(
+    ("event", "note", "expected"),
+    [
+        (an_update(7 + FAR_AHEAD), a_note(), Order.NEWER),
+        (an_update(8 + FAR_AHEAD), a_note(), Order.DOUBTFUL),
+        (an_update(10**12), a_note(), Order.DOUBTFUL),
+        (an_update(FAR_AHEAD), ShadowNote(), Order.NEWER),
+        (an_update(FAR_AHEAD + 1), ShadowNote(), Order.DOUBTFUL),
+        (an_update(7, document=OTHER), a_note(), Order.DOUBTFUL),
+        (an_update(6, accepted_at=NOW + LATE - 1), a_note(), Order.OLDER),
+        (an_update(6, accepted_at=NOW + LATE), a_note(), Order.DOUBTFUL),
+        (an_update(7, accepted_at=NOW + LATE), a_note(), Order.DOUBTFUL),
+        (an_update(8, accepted_at=NOW + LATE), a_note(), Order.NEWER),
+    ],
+)
+def test_what_cannot_follow_or_contradicts_what_is_noted_is_doubtful(
+    event: ShadowEvent, note: ShadowNote, expected: Order
+) -> None:
+    assert order(event, note) is expected
+
+
+def test_a_time_that_is_later_than_the_acceptance_is_taken_back_to_it() -> None:
+    event = an_update(8, NOW + AHEAD + 500, accepted_at=NOW + 500)
+
+    assert in_time(event, NOW + 10_000) == an_update(8, NOW + 500, accepted_at=NOW + 500)
+    assert in_time(an_update(8), NOW) == an_update(8)
+
+
+@pytest.mark.parametrize("accepted_at", [0, NOW, NOW + 10 * AHEAD])
+def test_of_an_event_of_the_future_the_state_is_not_believed(accepted_at: int) -> None:
+    event = an_update(8, 4_102_444_800_000, accepted_at=accepted_at)
+
+    assert in_time(event, NOW) == an_update(8, NOW, accepted_at=accepted_at, document=None)
+
+
 @pytest.mark.parametrize(
     ("version", "at", "event", "note", "expected"),
     [
         (7, NOW, None, a_note(), False),
         (6, NOW, None, a_note(), True),
-        (1, NOW + RESET_AFTER, None, a_note(), False),
+        (1, NOW + STALE_FOR - 1, None, a_note(), True),
+        (1, NOW + STALE_FOR, None, a_note(), False),
         (7, NOW, None, a_note(deleted=True), True),
         (8, NOW, None, a_note(deleted=True), False),
         (8, NOW, an_update(9), a_note(), True),

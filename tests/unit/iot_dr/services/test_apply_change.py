@@ -350,6 +350,19 @@ def test_what_cannot_be_moved_to_the_secondary_is_refused_and_not_taken_for_equa
         applying.applier.apply(Update(a_policy(document="read long ago"), a_policy(), ""))
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_policy_that_is_too_long_for_the_secondary_is_told_with_its_length(applying: Applying, there: bool) -> None:
+    long = a_policy(document=a_document(iot_arn("topic/" + "x" * 3000)))
+    applying.primary.longest_policy = 4000  # as if its Region had a name that much shorter
+    applying.primary.put(long)
+    if there:
+        applying.secondary.put(a_policy())
+    change = Update(long, a_policy(), "") if there else Create(long, "")
+
+    with pytest.raises(InvalidResource, match=r"it would have 3\d{3} characters"):
+        applying.applier.apply(change)
+
+
 def test_a_type_that_is_taken_back_is_marked(applying: Applying) -> None:
     deprecated = a_thing_type(deprecated=True)
     applying.secondary.put(deprecated)

@@ -141,3 +141,17 @@ def test_a_deprecated_type_that_is_missing_is_one_difference() -> None:
 
     assert one.sigil is Sigil.MISSING
     assert isinstance(one.change, Create)
+
+
+@pytest.mark.parametrize(("there", "sigil"), [(None, Sigil.MISSING), (a_policy("long"), Sigil.DIFFERENT)])
+def test_a_policy_that_would_be_too_long_is_told_with_its_length(there: Policy | None, sigil: Sigil) -> None:
+    # Each move to the longer name adds a character.
+    document = a_document(*(iot_arn(f"topic/{number}") for number in range(20)))
+    document = document.replace("topic/0", "topic/" + "x" * (2048 - len(document) + 1))
+    regions = replace(REGIONS, secondary="eu-central-1")
+
+    told = compare(Pair(a_policy("long").key, a_policy("long", document), there), regions)
+
+    assert len(document) == 2048
+    assert (told.sigil, type(told.change)) == (sigil, Skip)
+    assert told.reason == "it would have 2108 characters in the secondary, of which AWS admits 2048: shorten it"

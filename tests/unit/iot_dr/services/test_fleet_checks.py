@@ -1,15 +1,18 @@
 """How long a first copy takes, and which certificates end."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 
 from iot_dr.model.checks import Check, Level
+from iot_dr.model.entities import Policy
 from iot_dr.model.fleets import FleetSize, Validity
 from iot_dr.model.quotas import CALLS_PER_DEVICE, ApiQuota
-from iot_dr.model.regions import Side
+from iot_dr.model.regions import RegionPair, Side
 from iot_dr.services import fleet_checks
-from tests.builders import PRIMARY, REGIONS
+from lab.fleet import device_policy
+from tests.builders import PRIMARY, REGIONS, a_document, iot_arn
 
 NOW = 1_764_000_000_000
 DAY = 24 * 3_600_000
@@ -136,3 +139,75 @@ def test_the_health_checker_needs_an_active_certificate_that_holds(
     (check,) = fleet_checks.probe_certificate(PRIMARY, "iot-dr-probe-1", Certificates(*validities), NOW)
 
     assert check.level is level
+
+
+# Policies and tags
+
+
+class Policies:
+    """The policies of the primary, as they are listed."""
+
+    def __init__(self, *policies: Policy) -> None:
+        self._policies = policies
+
+    def policies(self, number: int) -> Iterable[Policy]:
+        return self._policies[:number]
+
+
+LONGER = replace(REGIONS, secondary="ap-northeast-1")
+"""A pair whose secondary has a longer name."""
+
+
+def a_policy_of(characters: int, name: str = "long") -> Policy:
+    document = a_document(iot_arn("topic/"))
+    return Policy(name, document.replace("topic/", "topic/" + "x" * (characters - len(document))))
+
+
+def checked(*policies: Policy, regions: RegionPair = LONGER) -> list[Check]:
+    return list(fleet_checks.policies(regions, Policies(*policies), 100))
+
+
+def test_policies_that_fit_and_keep_to_their_own_are_well() -> None:
+    (check,) = checked(Policy("lab", device_policy(PRIMARY, "1")), a_policy_of(2048 - 5))
+
+    assert check.level is Level.OK
+    assert check.found.startswith("of all 2 in us-east-1")
+
+
+def test_a_policy_that_grows_too_long_by_its_move_is_a_failure() -> None:
+    document = device_policy(PRIMARY, REGIONS.primary_account)
+    at_limit = document.replace("devices/", "devices/" + "x" * (2048 - len("".join(document.split()))), 1)
+    assert checked(Policy("long", at_limit), regions=REGIONS)[0].level is Level.OK
+
+    (check,) = checked(Policy("long", at_limit), Policy("broken", "no document"))
+
+    assert (check.level, check.names) == (Level.FAILURE, ("long",))
+    assert "longer in ap-northeast-1 than AWS admits" in check.found
+
+
+def test_a_policy_that_lets_a_device_speak_for_others_is_a_warning_that_names_it() -> None:
+    open_ = Policy("open", '{"Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}')
+
+    (check,) = checked(open_, Policy("lab", device_policy(PRIMARY, "1")))
+
+    assert (check.level, check.names) == (Level.WARNING, ("open",))
+    assert "$aws/things/+/shadow/... and $aws/rules/..." in check.found
+
+
+class Tagged:
+    """A registry of which some have tags."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def first_tagged(self, number: int) -> Iterable[str]:
+        return self._names[:number]
+
+
+def test_tags_are_named_as_not_copied() -> None:
+    (check,) = fleet_checks.tags(REGIONS, Tagged("thing type pump", "policy pumps"), 10)
+
+    assert (check.name, check.level) == ("tags", Level.WARNING)
+    assert check.found == "of us-east-1 are not copied, those of policy pumps, thing type pump for example"
+    (none,) = fleet_checks.tags(REGIONS, Tagged(), 10)
+    assert none.level is Level.OK

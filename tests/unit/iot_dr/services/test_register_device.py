@@ -53,7 +53,20 @@ def test_the_report_of_a_rule_that_could_not_queue_it_is_read_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"certificateId": "a"}', a_registration(timestamp="soon"), a_report("no base64!")]
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"certificateId": "a"}',
+        '{"certificateId": "a", "timestamp": 1e400}',
+        '{"certificateId": "a", "timestamp": -1}',
+        a_registration(timestamp="soon"),
+        a_registration(timestamp=2**53),
+        a_report("no base64!"),
+        "[" * 100_000,
+    ],
+    ids=range(10),
 )
 def test_what_tells_of_no_certificate_is_refused(text: str) -> None:
     with pytest.raises(EventError):

@@ -728,3 +728,64 @@ def test_a_policy_that_is_gone_is_detached_first() -> None:
     world.look(policy_key("pumps"))
 
     assert world.secondary.entities == world.wanted
+
+
+# An answer that is older than the event
+
+
+def test_an_answer_that_is_older_than_the_event_is_not_concluded_from() -> None:
+    world = _replicated()
+    found = world.primary.thing("pump-17")
+    assert found is not None
+    told = replace(found, attributes={"site": "south"}, version=found.version + 1)
+
+    with pytest.raises(NotReadyYet, match="answered with version 1"):
+        world.look(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+
+    assert world.calls.to("writer") == []
+    world.primary.put(replace(found, attributes={"site": "south"}))
+    look = world.look(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+    assert look.outcome.state is State.IN_SYNC
+    assert world.secondary.entities == world.wanted
+
+
+@pytest.mark.parametrize(("version", "thing_id"), [(5, "of one before"), (0, ""), (10**12, "")])
+def test_an_event_of_another_thing_or_of_no_version_of_this_one_is_no_measure_of_an_answer(
+    version: int, thing_id: str
+) -> None:
+    world = _replicated()
+    found = world.primary.thing("pump-17")
+    assert found is not None
+    told = replace(found, version=version, thing_id=thing_id or found.thing_id)
+
+    assert world.look(THING, depth=Depth.OWN, carried=told).outcome.state is State.IN_SYNC
+
+
+def test_comparing_an_answer_with_its_event_takes_no_call() -> None:
+    world = _replicated()
+    world.look(THING, depth=Depth.OWN)
+    without = list(world.calls.made)
+    world.calls.made.clear()
+
+    world.look(THING, depth=Depth.OWN, carried=world.primary.thing("pump-17"))
+
+    assert world.calls.made == without
+
+
+# A policy that is too long for the secondary
+
+
+def test_of_a_device_whose_policy_is_too_long_all_else_crosses_and_the_policy_is_named() -> None:
+    world = _with_device()
+    world.primary.longest_policy = 4000  # as if its Region had a name that much shorter
+    world.primary.put(a_policy(document=a_document(iot_arn("topic/" + "x" * 3000))))
+
+    outcome = _new(world).outcome
+
+    assert outcome.state is State.UNSUPPORTED
+    assert "policy#pumps: it would have" in outcome.reason
+    assert world.secondary.entities.keys() == world.wanted.keys() - {policy_key("pumps"), an_attachment().key}
+
+    world.primary.put(a_policy())
+    assert _new(world).outcome.state is State.IN_SYNC
+    assert world.secondary.entities == world.wanted

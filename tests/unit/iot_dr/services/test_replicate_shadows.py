@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from iot_dr.model.keys import Key, shadow_key, thing_shadows_key
 from iot_dr.model.marks import FENCE
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.model.shadows import Document, ShadowSelection, decode_shadow_event
+from iot_dr.reconcile.shadows import LATE, STALE_FOR
 from iot_dr.services.replicate_shadows import (
     BEGUN_WITHIN,
     HELD_FOR,
@@ -710,3 +712,115 @@ def test_a_control_item_that_cannot_be_reached_has_the_whole_batch_handed_in_aga
 
     with pytest.raises(Throttled):
         apply(world, item)
+
+
+# Events that are not AWS's
+
+
+def forged(world: ShadowWorld, ahead: int = 1, **changes: Any) -> dict[str, Any]:
+    """What a rule stores of a message that a stranger publishes: all but the time of acceptance is the stranger's."""
+    found, now = world.primary.shadow(KEY), world.clock()
+    item = {
+        "resource": KEY.name,
+        "event_id": "forged",
+        "operation": "UPDATED",
+        "version": (found.version if found else 0) + ahead,
+        "timestamp": now // 1000,
+        "accepted_at": now,
+        "payload": base64.b64encode(b'{"reported":{"on":"forged"}}').decode(),
+    }
+    return item | changes
+
+
+def is_as_the_primarys(world: ShadowWorld) -> bool:
+    return world.secondary.documents == world.primary.documents
+
+
+@pytest.mark.parametrize("lie", [{"ahead": 10**12}, {"timestamp": 4_102_444_800}, {"ahead": 10**12, "timestamp": 0}])
+def test_a_lie_about_version_or_time_is_not_written(world: ShadowWorld, lie: dict[str, int]) -> None:
+    apply(world, world.primary.put(KEY, ON))
+
+    apply(world, forged(world, **lie))
+
+    assert is_as_the_primarys(world)
+    apply(world, world.primary.put(KEY, OFF))
+    assert is_as_the_primarys(world)
+
+
+def test_a_lie_in_the_batch_of_an_honest_event_keeps_it_from_nothing(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+
+    apply(world, world.primary.put(KEY, OFF), forged(world, 10**12))
+
+    assert is_as_the_primarys(world)
+
+
+def test_a_lie_about_a_shadow_that_was_never_noted_is_not_written(world: ShadowWorld) -> None:
+    world.primary.put(KEY, ON)
+
+    apply(world, forged(world, 10**12))
+
+    assert is_as_the_primarys(world)
+
+
+def test_a_lie_about_a_deletion_deletes_nothing_and_freezes_nothing(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+
+    apply(world, forged(world, 10**12, operation="DELETED"))
+    assert is_as_the_primarys(world)
+
+    apply(world, world.primary.put(KEY, OFF))
+    assert is_as_the_primarys(world)
+
+
+def test_a_deletion_far_ahead_of_a_shadow_that_is_gone_keeps_no_new_one_back(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    deletion = world.primary.remove(KEY)
+
+    apply(world, deletion | {"version": 10**12})
+    apply(world, world.primary.put(KEY, OFF))
+
+    assert is_as_the_primarys(world)
+
+
+def test_the_next_honest_event_undoes_a_forged_one_that_could_be_so(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    apply(world, forged(world))
+    assert not is_as_the_primarys(world)
+
+    world.clock.advance(0.1)
+    apply(world, world.primary.put(KEY, OFF))
+
+    assert is_as_the_primarys(world)
+
+
+def test_what_was_forged_some_versions_ahead_is_undone_minutes_after_the_next_honest_event(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    apply(world, forged(world, 900))
+    world.clock.advance(LATE / 1000)
+
+    (outcome,) = apply(world, world.primary.put(KEY, OFF)).outcomes
+    assert outcome.state is State.PENDING
+
+    world.retry(after=STALE_FOR / 1000)
+    assert is_as_the_primarys(world)
+    calls = calls_of(world, world.primary.put(KEY, ON))
+    assert "primary.shadow" not in calls
+
+
+def test_what_was_forged_is_undone_by_the_sweep_too(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    apply(world, forged(world, 900))
+    world.clock.advance(STALE_FOR / 1000)
+
+    world.sweep()
+
+    assert is_as_the_primarys(world)
+
+
+def test_a_repetition_asks_nobody_however_late_it_comes(world: ShadowWorld) -> None:
+    item = world.primary.put(KEY, ON)
+    apply(world, item)
+    world.clock.advance(3600)
+
+    assert calls_of(world, item) == ["control.control", "notes.read"]

@@ -262,3 +262,19 @@ def test_the_wait_for_the_primary_does_not_grow_with_the_workflows_own_retries()
         _look(world, event)
 
     assert world.ledger.notes[THING].attempts == 1
+
+
+def test_a_version_that_is_far_ahead_waits_for_the_primary() -> None:
+    world = _world(*a_device())
+    before = dict(world.secondary.entities)
+    world.customer.put(a_thing(attributes={"site": "south"}))
+    (event,) = world.customer.take_events()
+    assert event.carried is not None
+    _cut(world, "primary")
+
+    _look(world, replace(event, carried=replace(event.carried, version=10**12)))
+
+    assert world.secondary.entities == before
+    world.calls.before = Calls.before
+    world.look(event.key, depth=Depth.OWN)
+    assert world.secondary.entities == world.wanted

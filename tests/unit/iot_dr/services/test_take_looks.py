@@ -165,3 +165,19 @@ def test_each_look_is_told_how_many_new_ones_are_beside_it(clock: FakeClock, led
     _take(*new, METER, replicate=replicate, clock=clock, ledger=ledger)
 
     assert told == [2, 2, 2]
+
+
+def test_an_event_of_the_future_counts_as_one_of_now(clock: FakeClock, ledger: InMemoryLedger) -> None:
+    begun, past = clock(), clock() - 5000
+    taken = _take(
+        replace(PUMP, occurred_at=2**53 - 1),
+        replace(VALVE, occurred_at=past),
+        replace(METER, occurred_at=2**53 - 1, due=begun + 10_000),
+        replicate=_replicate(pauses={PUMP: 3, VALVE: 3}),
+        clock=clock,
+        ledger=ledger,
+    )
+
+    pump, valve, meter = (look.occurred_at for look in taken.again)
+    assert valve == past
+    assert begun < pump == meter < clock()

@@ -9,17 +9,23 @@ from typing import Any
 
 from iot_dr.aws import errors
 from iot_dr.errors import NotReadyYet, TerminalError
+from iot_dr.model.entities import Policy
 from iot_dr.model.fleets import FleetSize, Validity
 
 REQUIRED_ACTIONS = frozenset(
     {
         "iot:DescribeCertificate",
         "iot:DescribeThingGroup",
+        "iot:GetPolicy",
         "iot:GetStatistics",
+        "iot:ListBillingGroups",
         "iot:ListCertificates",
+        "iot:ListPolicies",
+        "iot:ListTagsForResource",
         "iot:ListTargetsForPolicy",
         "iot:ListThingGroups",
         "iot:ListThings",
+        "iot:ListThingTypes",
     }
 )
 """What the operator needs in both Regions."""
@@ -29,6 +35,14 @@ COUNTED_PAGES = 40
 """How far things are counted by their list where the index does not count them: 10,000."""
 
 _CERTIFICATE = ":cert/"
+
+_TAGGED = (
+    ("thing type", "list_thing_types", "thingTypes", "thingTypeName", "thingTypeArn"),
+    ("thing group", "list_thing_groups", "thingGroups", "groupName", "groupArn"),
+    ("billing group", "list_billing_groups", "billingGroups", "groupName", "groupArn"),
+    ("policy", "list_policies", "policies", "policyName", "policyArn"),
+)
+"""What can have tags of what is replicated: its kind, its list, and where in that its name and its ARN stand."""
 
 
 class FleetFacts:
@@ -83,6 +97,30 @@ class FleetFacts:
             pages = paginator.paginate(recursive=True, PaginationConfig={"PageSize": PAGE_SIZE})
             names = (group["groupName"] for page in pages for group in page["thingGroups"])
             return next((name for name in names if self._is_dynamic(name)), "")
+
+    def policies(self, number: int) -> Iterator[Policy]:
+        """Yield the policies that are listed first, at most so many, one call each."""
+        with errors.converted():
+            pages = self._client.get_paginator("list_policies").paginate(PaginationConfig={"PageSize": PAGE_SIZE})
+            names = (policy["policyName"] for page in pages for policy in page["policies"])
+            for name in islice(names, number):
+                answer = errors.read(self._client.get_policy, policyName=name)
+                if answer is not None:  # deleted since the list was read
+                    yield Policy(answer["policyName"], answer["policyDocument"])
+
+    def first_tagged(self, number: int) -> Iterator[str]:
+        """Yield a name of each kind of which one has tags, among the first so many of its list."""
+        for kind, operation, entries, name, arn in _TAGGED:
+            pages = self._client.get_paginator(operation).paginate(PaginationConfig={"PageSize": PAGE_SIZE})
+            with errors.converted():
+                listed = islice((entry for page in pages for entry in page[entries]), number)
+                tagged = next((entry[name] for entry in listed if self._has_tags(entry[arn])), "")
+            if tagged:
+                yield f"{kind} {tagged}"
+
+    def _has_tags(self, arn: str) -> bool:
+        answer = errors.read(self._client.list_tags_for_resource, resourceArn=arn)
+        return answer is not None and bool(answer["tags"])
 
     def _is_dynamic(self, name: str) -> bool:
         answer = errors.read(self._client.describe_thing_group, thingGroupName=name)

@@ -103,8 +103,9 @@ def delete_billing_group(client: Any, group: BillingGroup) -> None:
 
 
 def _named(group: ThingGroup) -> dict[str, Any]:
-    # Without merge the map that is sent replaces the one that is there, so removed keys go too.
-    attributes = {"attributes": dict(group.attributes), "merge": False}
+    # The map that is sent replaces the one that is there, so removed keys go too. To say so by `merge` is valid for
+    # UpdateThingGroup alone. https://docs.aws.amazon.com/iot/latest/apireference/API_AttributePayload.html
+    attributes = {"attributes": dict(group.attributes)}
     properties = {"thingGroupDescription": group.description, "attributePayload": attributes}
     return {"thingGroupName": group.name, "thingGroupProperties": properties}
 

@@ -43,6 +43,7 @@ POLICY_DETACH_SECONDS = 330
 _PAUSE_SECONDS = 5
 _GONE = {"state": "success", "matcher": "error", "expected": "ResourceNotFoundException"}
 _STILL_ATTACHED = {"state": "retry", "matcher": "error", "expected": "DeleteConflictException"}
+_STILL_ACTIVE = {"state": "retry", "matcher": "error", "expected": "CertificateStateException"}
 _DELETED = {"state": "success", "matcher": "status", "expected": 200}
 
 
@@ -51,7 +52,7 @@ def _until_detached(operation: str, seconds: int) -> dict[str, Any]:
         "operation": operation,
         "delay": _PAUSE_SECONDS,
         "maxAttempts": seconds // _PAUSE_SECONDS,
-        "acceptors": [_DELETED, _GONE, _STILL_ATTACHED],
+        "acceptors": [_DELETED, _GONE, _STILL_ATTACHED, _STILL_ACTIVE],
     }
 
 
@@ -66,7 +67,9 @@ _WAITERS = WaiterModel(
 )
 """Detaching takes effect later, for a policy up to five minutes; until then AWS refuses to delete.
 
+A certificate that was made inactive a moment ago may still count as active.
 https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePolicy.html
+https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteCertificate.html
 """
 
 

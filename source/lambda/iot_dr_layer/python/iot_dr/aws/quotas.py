@@ -52,6 +52,7 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
             *_each(15, "AttachPolicy", "DetachPolicy", "ListAttachedPolicies"),
             *_each(10, "ListThings", "ListThingTypes", "ListThingGroups", "ListBillingGroups"),
             *_each(10, "ListThingPrincipals", "ListPrincipalThings", "ListCertificates", "ListPolicies"),
+            *_each(10, "ListThingPrincipalsV2", "ListPrincipalThingsV2"),
             *_each(10, "DescribeCertificate", "RegisterCertificateWithoutCA", "UpdateCertificate", "DeleteCertificate"),
             *_each(10, "GetPolicy", "CreatePolicy", "DeletePolicy", "CreatePolicyVersion", "DeletePolicyVersion"),
             *_each(10, "ListPolicyVersions", "ListTargetsForPolicy"),
@@ -70,9 +71,6 @@ service code. A budget begins there and may rise. Of shadows it is the quota of 
 calls a second.
 https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#fleet-indexing-limits
 """
-
-_LIKE = {"ListThingPrincipalsV2": "ListThingPrincipals", "ListPrincipalThingsV2": "ListPrincipalThings"}
-"""Newer calls for which AWS names no quota, and the older ones whose quota they are taken to have."""
 
 
 class ApiQuotas:
@@ -107,6 +105,4 @@ class ApiQuotas:
 
 
 def _quotas(per_second: Mapping[str, float]) -> Mapping[str, ApiQuota]:
-    quotas = {name: ApiQuota(name, applied, DEFAULTS.get(name)) for name, applied in per_second.items()}
-    alike = {name: ApiQuota(name, quotas[older].applied, quotas[older].default) for name, older in _LIKE.items()}
-    return MappingProxyType({**alike, **quotas})
+    return MappingProxyType({name: ApiQuota(name, applied, DEFAULTS.get(name)) for name, applied in per_second.items()})

@@ -56,19 +56,29 @@ def update_thing(client: Any, thing: Thing, found: Thing) -> None:
         NotReadyYet: a type or billing group that it is to enter is missing, or the type is deprecated.
     """
     if (thing.attributes, thing.type_name) != (found.attributes, found.type_name):
-        kind = {"thingTypeName": thing.type_name} if thing.type_name else {"removeThingType": True}
+        entered = thing.type_name if thing.type_name != found.type_name else ""
         # Without merge the map that is sent replaces the one that is there, so removed keys go too.
         payload = {"attributes": dict(thing.attributes), "merge": False}
-        with _entering(client, "" if thing.type_name == found.type_name else thing.type_name):
+        with _entering(client, entered):
             call(
                 client.update_thing,
                 thingName=thing.name,
                 attributePayload=payload,
                 expectedVersion=found.version,
-                **kind,
+                **_change_of_type(thing, found),
             )
     if thing.billing_group != found.billing_group:
         _move_to_billing_group(client, thing.name, found.billing_group, thing.billing_group)
+
+
+def _change_of_type(thing: Thing, found: Thing) -> dict[str, Any]:
+    """Return the parameters that change the type; none if it stays, for AWS puts no thing into a deprecated one.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/thing-types.html
+    """
+    if thing.type_name == found.type_name:
+        return {}
+    return {"thingTypeName": thing.type_name} if thing.type_name else {"removeThingType": True}
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.errors import EventError
+from iot_dr.model.counts import count
 from iot_dr.model.shadows import SHADOW_EVENT, Operation
 
 KEEP_EVENTS_SECONDS = 48 * 3600
@@ -122,8 +123,8 @@ def _shadow_columns(error: RuleError, topic: re.Match[str]) -> dict[str, str | i
     """
     payload, updated = _payload(error.payload), topic["what"] == "update/documents"
     try:
-        version = int((payload["current"] if updated else payload)["version"])
-        timestamp = int(payload["timestamp"])
+        version = count((payload["current"] if updated else payload)["version"])
+        timestamp = count(payload["timestamp"])
     except (KeyError, TypeError, ValueError) as missing:
         raise EventError(f"the original payload is no message of a shadow: {missing!r}") from missing
     return {
@@ -155,7 +156,7 @@ def read_invocation(text: str) -> tuple[Iterable[Mapping[str, Any]], str]:
 def _payload(text: str) -> dict[str, Any]:
     try:
         payload = json.loads(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise EventError(f"the original payload is not base64 of JSON: {error}") from error
     if not isinstance(payload, dict):
         raise EventError("the original payload is not a JSON object")

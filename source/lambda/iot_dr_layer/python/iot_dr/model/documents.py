@@ -6,6 +6,14 @@ import json
 
 from iot_dr.errors import InvalidResource
 
+LONGEST = 2048
+"""Characters of a policy, white space left out: https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePolicy.html"""
+
+
+def length(document: str) -> int:
+    """Return a document's length as AWS IoT measures it, in characters without white space."""
+    return len("".join(document.split()))
+
 
 def canonical(document: str) -> str:
     """Return the document without insignificant blanks and with its members sorted.

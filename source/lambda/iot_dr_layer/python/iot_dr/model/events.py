@@ -17,6 +17,7 @@ from typing import Any
 
 from iot_dr.errors import EventError, InvalidResource, UnsupportedEvent
 from iot_dr.model.arns import Arn
+from iot_dr.model.counts import count
 from iot_dr.model.entities import Thing
 from iot_dr.model.keys import (
     Key,
@@ -83,7 +84,7 @@ def decode(item: Mapping[str, Any]) -> RegistryEvent:
             key=key_of(payload),
             event_id=str(payload.get("eventId") or item["event_id"]),
             operation=str(payload["operation"]),
-            timestamp=int(payload["timestamp"]),
+            timestamp=count(payload["timestamp"]),
         )
         return replace(event, carried=_carried(payload)) if event_type == "THING_EVENT" else event
     except (KeyError, TypeError, ValueError, AttributeError, InvalidResource) as error:
@@ -93,7 +94,7 @@ def decode(item: Mapping[str, Any]) -> RegistryEvent:
 def _payload(item: Mapping[str, Any]) -> dict[str, Any]:
     try:
         payload = json.loads(base64.b64decode(item["payload"], validate=True))
-    except (KeyError, TypeError, binascii.Error, ValueError) as error:
+    except (KeyError, TypeError, binascii.Error, ValueError, RecursionError) as error:
         raise EventError(f"the item's payload is not base64 of JSON: {error}") from error
     if not isinstance(payload, dict):
         raise EventError("the item's payload is not a JSON object")
@@ -107,7 +108,7 @@ def _carried(payload: Payload) -> Thing | None:
         name=payload["thingName"],
         attributes=MappingProxyType({str(name): str(value) for name, value in (payload["attributes"] or {}).items()}),
         type_name=payload["thingTypeName"] or "",
-        version=int(payload["versionNumber"]),
+        version=count(payload["versionNumber"]),
         thing_id=str(payload["thingId"]),
     )
 

@@ -25,16 +25,13 @@ class ApiQuota:
 
 CALLS_PER_DEVICE: Mapping[Side, Mapping[str, float]] = MappingProxyType(
     {
-        Side.PRIMARY: MappingProxyType({"DescribeCertificate": 1, "ListPrincipalThings": 1}),
+        Side.PRIMARY: MappingProxyType({"DescribeCertificate": 1, "ListPrincipalThingsV2": 1}),
         Side.SECONDARY: MappingProxyType(
             {"RegisterCertificateWithoutCA": 1, "CreateThing": 1, "AttachThingPrincipal": 1, "AttachPolicy": 1}
         ),
     }
 )
-"""What one complete new device costs a sync: a thing, its certificate, and a policy that it shares with others.
-
-The list is called in its second version, for which AWS names no quota; it is taken to have that of the first.
-"""
+"""What one complete new device costs a sync: a thing, its certificate, and a policy that it shares with others."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iot_dr.errors import EventError
+from iot_dr.model.counts import count
 from iot_dr.model.exact_json import Json, Number, parse, render
 from iot_dr.model.keys import Key, shadow_key
 from iot_dr.model.outcomes import State
@@ -246,9 +247,9 @@ def decode_shadow_event(item: Mapping[str, Any]) -> ShadowEvent:
         return ShadowEvent(
             key=shadow_key(_name(item["resource"]), str(item.get("shadow") or "")),
             operation=operation,
-            version=int(item["version"]),
-            updated_at=int(item.get("timestamp") or 0) * 1000,
-            accepted_at=int(item.get("accepted_at") or 0),
+            version=count(item["version"]),
+            updated_at=count(item.get("timestamp") or 0) * 1000,
+            accepted_at=count(item.get("accepted_at") or 0),
             event_id=str(item["event_id"]),
             document=_carried(item) if operation is Operation.UPDATED else None,
         )

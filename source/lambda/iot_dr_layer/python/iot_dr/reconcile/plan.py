@@ -20,6 +20,9 @@ that needs what goes is made by the same plan: AWS would refuse it, or it would 
 AWS deletes no policy, certificate or thing as long as something is attached to it. An attachment that replication did
 not create stays, and so does what it is attached to: a Skip names it. A certificate is set inactive all the same.
 
+A policy whose ARNs name a Region with a longer name may become longer than AWS admits. It is a Skip, and so is what is
+to be attached of it: all else of the device crosses.
+
 A thing cannot be made in a deprecated type. A type is therefore created undeprecated, and deprecated after the things;
 one that is deprecated already is taken back for a moment if a thing that is missing needs it.
 """
@@ -30,12 +33,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from iot_dr.model.changes import Change, Create, Delete, Plan, Skip, Snapshot, Update
+from iot_dr.model.documents import LONGEST, length
 from iot_dr.model.entities import (
     SETTABLE_STATUSES,
     Certificate,
     CertificateStatus,
     Entity,
     GroupMembership,
+    Policy,
     PolicyAttachment,
     Thing,
     ThingGroup,
@@ -64,7 +69,8 @@ def plan(
     for key in desired.keys | actual.keys:
         changes.extend(_changes(key, desired, actual, owned, mode))
     kept = _kept_by_what_stays(changes, actual)
-    return Plan(ordered(_with_types_taken_back(_possible(kept), actual)))
+    possible = _without_what_needs(_refused(desired, actual), _possible(kept))
+    return Plan(ordered(_with_types_taken_back(possible, actual)))
 
 
 def deletable(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
@@ -97,10 +103,19 @@ def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Ke
     if wanted is None:
         if found is not None:
             yield _surplus(found, owned, mode)
+    elif reason := "" if wanted == found else too_long(wanted):
+        yield Skip(key, reason)
     elif found is None:
         yield from _missing(wanted)
     elif wanted != found and not _keep_out_alike(wanted, found):
         yield _difference(wanted, found, owned, mode)
+
+
+def too_long(wanted: Entity) -> str:
+    """Say that AWS admits no policy as long as this, as it must stand in the secondary; empty if it does."""
+    if not isinstance(wanted, Policy) or (found := length(wanted.document)) <= LONGEST:
+        return ""
+    return f"it would have {found} characters in the secondary, of which AWS admits {LONGEST}: shorten it"
 
 
 def _keep_out_alike(wanted: Entity, found: Entity) -> bool:
@@ -204,6 +219,17 @@ def _possible(changes: Iterable[Change]) -> list[Change]:
         elif isinstance(change, Create):
             missing.add(change.key)
     return possible
+
+
+def _refused(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
+    """Return what the secondary lacks and would refuse, whatever is tried."""
+    return frozenset(key for key, one in desired.entities.items() if key not in actual.entities and too_long(one))
+
+
+def _without_what_needs(refused: Collection[Key], changes: Iterable[Change]) -> Iterator[Change]:
+    for change in changes:
+        lacks = [key for key in needs(change) if key in refused] if isinstance(change, Create) else []
+        yield Skip(change.key, f"needs {lacks[0]}, which is too long for the secondary") if lacks else change
 
 
 def needs(change: Change) -> tuple[Key, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from iot_dr.model.counts import FAR_AHEAD
 from iot_dr.model.exact_json import Json
 from iot_dr.model.keys import Key
-from iot_dr.model.shadows import Document, ShadowEvent, ShadowNote, Source
+from iot_dr.model.shadows import Document, ShadowEvent, ShadowNote, Source, digest
 
 RESET_AFTER = 3_600_000
 """Milliseconds: a lower version that is this much younger is one that AWS began to count anew.
@@ -15,6 +17,16 @@ RESET_AFTER = 3_600_000
 AWS does so 48 hours after a deletion; no event is an hour late and tells a younger time.
 https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-data-flow.html
 """
+
+
+AHEAD = 60_000
+"""Milliseconds: what the clocks of AWS and of the function may be apart."""
+
+LATE = 2_000
+"""Milliseconds from the second of an update to its acceptance by the rule, at most, but for a rare one."""
+
+STALE_FOR = 60_000
+"""Milliseconds: an answer of the primary is not older than this."""
 
 
 class Order(enum.Enum):
@@ -34,16 +46,44 @@ def order(event: ShadowEvent, note: ShadowNote) -> Order:
     A deletion is always looked at, since it needs the primary's word. So is whatever follows one: an update that comes
     late and one that made the shadow anew look alike. The same version again is a repetition of a write that may not
     have ended. Versions of two counts tell nothing: the one that is much younger need not be the higher one.
+
+    Whoever may publish to the rules can tell any version, time and state, but not when a rule accepts it. So a version
+    that is far ahead is looked at, and so is one that comes to the rule after what is noted and is not higher: one of
+    the two is not AWS's.
     """
+    if not is_believable(event, note):
+        return Order.DOUBTFUL
     younger = event.updated_at - note.source_at
     if event.version < note.version and younger < RESET_AFTER:
-        return Order.OLDER
+        return Order.DOUBTFUL if _accepted_later(event, note) else Order.OLDER
     repeated = event.version == note.version and event.deleted is note.deleted
     if repeated and note.claims and note.is_settled and younger < RESET_AFTER:
-        return Order.OLDER
+        other = event.document is not None and digest(event.document) != note.digest
+        return Order.DOUBTFUL if other or _accepted_later(event, note) else Order.OLDER
     if event.deleted or event.document is None or note.deleted or _of_two_counts(event, note):
         return Order.DOUBTFUL
     return Order.NEWER
+
+
+def in_time(event: ShadowEvent, now: int) -> ShadowEvent:
+    """Return an event whose time is not later than its acceptance; what comes with a later one only the primary tells.
+
+    `now` is the function's time, epoch milliseconds.
+    """
+    latest = min(event.accepted_at or now, now)
+    if event.updated_at <= latest:
+        return event
+    carried = event.document if event.updated_at - latest <= AHEAD else None
+    return replace(event, updated_at=latest, document=carried)
+
+
+def is_believable(event: ShadowEvent, note: ShadowNote) -> bool:
+    """Tell whether the version of an event can follow what is noted."""
+    return event.version <= note.version + FAR_AHEAD
+
+
+def _accepted_later(event: ShadowEvent, note: ShadowNote) -> bool:
+    return bool(event.accepted_at) and event.accepted_at - note.source_at >= LATE
 
 
 def _of_two_counts(event: ShadowEvent, note: ShadowNote) -> bool:
@@ -58,11 +98,12 @@ def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> b
     """Tell whether the primary's answer is older than what the ledger or an event already tells.
 
     A shadow made anew goes on from the version that was deleted, or begins anew after so long that it cannot be meant.
+    No answer is old for long: if the primary goes on to tell a lower version, what was known did not come from AWS.
     """
     known = [(note.version + note.deleted, note.source_at)]
     if event:
         known.append((event.version + event.deleted, event.updated_at))
-    return any(found.version < version and found.at - at < RESET_AFTER for version, at in known)
+    return any(found.version < version and found.at - at < STALE_FOR for version, at in known)
 
 
 def gone(event: ShadowEvent | None, note: ShadowNote) -> Source:

@@ -37,6 +37,12 @@ from iot_dr.services.doctor import Examination, examine
 THREADS = 8
 """Questions asked at the same time; most of them wait for a Region's answer."""
 
+POLICIES = 100
+"""Policies that are read, one call each: ten seconds by default quotas."""
+
+TAGGED = 10
+"""Resources of each kind whose tags are read, one call each."""
+
 JITR = "jitr"
 """The certificate mode in which devices cannot come to the secondary without their CA."""
 
@@ -125,6 +131,10 @@ class _Doctor:
             ends = partial(fleet_checks.device_certificates, primary, self._facts[primary], certificates, now())
             rights = ("iot:ListCertificates", "iot:DescribeCertificate")
             yield Examination("device certificates", primary, rights, ends)
+        policies = partial(fleet_checks.policies, self._regions, self._facts[primary], POLICIES)
+        yield Examination("policies", primary, ("iot:ListPolicies", "iot:GetPolicy"), policies)
+        tags = partial(fleet_checks.tags, self._regions, self._facts[primary], TAGGED)
+        yield Examination("tags", primary, ("iot:ListTagsForResource",), tags)
 
     def _of_launch(self, stacks: stack_checks.Stacks) -> Iterator[Examination]:
         rights = tuple(sorted(launched_stacks.REQUIRED_ACTIONS))

@@ -23,7 +23,7 @@ from iot_dr.errors import (
 )
 from iot_dr.model.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.differences import Pair, Sigil
-from iot_dr.model.entities import Thing, ThingType
+from iot_dr.model.entities import Policy, Thing, ThingType
 from iot_dr.model.keys import Key, Kind, key_of_target, thing_key
 from iot_dr.model.outcomes import Outcome, State
 from iot_dr.model.regions import RegionPair
@@ -173,7 +173,8 @@ class ChangeApplier:
         secondary = read_one(self._secondary, key)
         primary = self._primary.now(key, since)
         found = compare(Pair(key, primary, secondary), self._regions, owned=owned)
-        if found.sigil is Sigil.UNREADABLE:
+        if found.sigil is Sigil.UNREADABLE or (isinstance(found.change, Skip) and isinstance(primary, Policy)):
+            # Of a policy that the primary has, only one that is too long for the secondary is left.
             raise InvalidResource(found.reason)
         todo = None if isinstance(found.change, Skip) else found.change
         return _Reading(began, held, todo, gone=primary is None, missing=secondary is None)

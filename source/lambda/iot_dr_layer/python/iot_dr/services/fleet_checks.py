@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
+from iot_dr.errors import InvalidResource
 from iot_dr.model.checks import Check, failure, ok, some, warning
+from iot_dr.model.entities import Entity, Policy
 from iot_dr.model.fleets import FleetSize, Validity
+from iot_dr.model.publishing import RULES, SHADOWS, ways_in
 from iot_dr.model.quotas import CALLS_PER_DEVICE, ApiQuota, ceiling
 from iot_dr.model.regions import RegionPair, Side
+from iot_dr.reconcile.plan import too_long
+from iot_dr.reconcile.translate import translate
 from iot_dr.services.doctor import short
 
 SOON = 30 * 24 * 3_600_000
@@ -46,6 +51,22 @@ class Certificates(Protocol):
 
     def of_policy(self, policy: str) -> Iterable[Validity]:
         """Return those that a policy is attached to; none if there is no such policy."""
+        ...
+
+
+class Policies(Protocol):
+    """Reads policies of the primary Region."""
+
+    def policies(self, number: int) -> Iterable[Policy]:
+        """Return those that are listed first, at most so many."""
+        ...
+
+
+class Tagged(Protocol):
+    """Looks for tags in the primary Region."""
+
+    def first_tagged(self, number: int) -> Iterable[str]:
+        """Return a name of each kind of which one has tags, among the first so many."""
         ...
 
 
@@ -119,6 +140,46 @@ def probe_certificate(region: str, policy: str, reader: Certificates, now: int) 
         yield failure(name, f"{some(soon)} in {region} ends within 30 days", mend, soon)
     else:
         yield ok(name, f"active in {region}")
+
+
+def policies(regions: RegionPair, reader: Policies, number: int) -> Iterator[Check]:
+    """Tell which policies the secondary would refuse, and which let a device speak for others; one call a policy."""
+    name, read = "policies", list(reader.policies(number))
+    which = f"{len(read)} that are listed first" if len(read) == number else f"all {len(read)}"
+    long = [one.name for one in read if _would_be_too_long(one, regions)]
+    if long:
+        found = f"{some(long)} of {regions.primary} would be longer in {regions.secondary} than AWS admits"
+        yield failure(name, found, "shorten each, for example by * in place of the Region in its ARNs", long)
+    told = {one.name: ways_in(one.document) for one in read}
+    open_ = [one for one, ways in told.items() if ways]
+    if open_:
+        ways = " and ".join(way for way in (SHADOWS, RULES) if any(way in those for those in told.values()))
+        found = (
+            f"with {some(open_)} a device of {regions.primary} may publish on {ways} for things that are not its own"
+        )
+        mend = "allow each only its own thing's shadow, and of rules only those that it needs: docs/shadows.md"
+        yield warning(name, found, mend, open_)
+    if not long and not open_:
+        yield ok(name, f"of {which} in {regions.primary}, all fit {regions.secondary} and none speaks for others")
+
+
+def _would_be_too_long(policy: Policy, regions: RegionPair) -> bool:
+    try:
+        moved: Entity = translate(policy, regions)
+    except InvalidResource:
+        return False
+    return bool(too_long(moved))
+
+
+def tags(regions: RegionPair, reader: Tagged, number: int) -> Iterator[Check]:
+    """Tell whether something has tags, which are not copied: cost allocation and rights may rest on them."""
+    name, found = "tags", list(reader.first_tagged(number))
+    if found:
+        told = f"of {regions.primary} are not copied, those of {some(found, len(found))} for example"
+        mend = f"tag them in {regions.secondary} too, if costs or rights go by tags: aws iot tag-resource"
+        yield warning(name, told, mend, found)
+    else:
+        yield ok(name, f"the first {number} types, groups, billing groups and policies of {regions.primary} have none")
 
 
 def _ends_soon(one: Validity, now: int) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.errors import EventError
+from iot_dr.model.counts import count
 from iot_dr.model.keys import certificate_key
 from iot_dr.model.looks import Look
 from iot_dr.ports import Workflow
@@ -39,8 +40,8 @@ def read_registration(text: str) -> Registration:
         message = _object(text)
         if "base64OriginalPayload" in message:
             message = _object(base64.b64decode(message["base64OriginalPayload"], validate=True))
-        return Registration(str(message["certificateId"]), int(message["timestamp"]))
-    except (KeyError, TypeError, binascii.Error, ValueError) as error:
+        return Registration(str(message["certificateId"]), count(message["timestamp"]))
+    except (KeyError, TypeError, binascii.Error, ValueError, RecursionError) as error:
         raise EventError(f"the registration of a certificate lacks or garbles {error}") from error
 
 

@@ -26,6 +26,7 @@ from iot_dr.errors import (
     Throttled,
 )
 from iot_dr.model.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
+from iot_dr.model.counts import FAR_AHEAD
 from iot_dr.model.entities import (
     BillingGroup,
     GroupMembership,
@@ -250,6 +251,7 @@ class Replication:
         for _ in range(ROUNDS):
             work.began = self._clock()
             scope = self._scopes.read(look.key, work.depth, needs=work.needs, also=work.touched)
+            _refuse_old_answer(look, scope.desired)
             todo = self._plan(scope, work.refused)
             if look.key.kind is Kind.BILLING_GROUP and work.depth is Depth.EVERYTHING:
                 self._note_strays(look.key.name)
@@ -410,7 +412,7 @@ class Replication:
         else:
             known_id, known_version = self._ledger.source_version(look.key)
             wanted = replace(carried, billing_group=found.billing_group)
-            newer = known_id == carried.thing_id and carried.version > known_version
+            newer = known_id == carried.thing_id and 0 < carried.version - known_version <= FAR_AHEAD
             if not newer or wanted == found:
                 return
             self._apply(Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), work)
@@ -436,6 +438,22 @@ def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:
         return found
     left = (change for change in found.changes if refused.keys().isdisjoint({change.key, *needs(change)}))
     return Plan(tuple(left))
+
+
+def _refuse_old_answer(look: Look, desired: Snapshot) -> None:
+    """Refuse an answer of the primary that is older than the event that asks for the look.
+
+    AWS does not say that a reading after an event shows what the event tells of. A version that is far ahead of the
+    answer is no measure of it: AWS counts by one.
+
+    Raises:
+        NotReadyYet: the same thing had a higher version already.
+    """
+    told, found = look.carried, desired.entities.get(look.key)
+    if told is None or not isinstance(found, Thing) or found.thing_id != told.thing_id:
+        return
+    if 0 < told.version - found.version <= FAR_AHEAD:
+        raise NotReadyYet(f"the primary answered with version {found.version} of {look.key}, not {told.version} yet")
 
 
 def _taken_along(todo: Plan, scope: Scope) -> frozenset[Key]:

@@ -25,6 +25,12 @@ own worker may die before it reads again. So the claim of a creation or deletion
 shadow is to be looked at again once nothing of it can land any more. Only two may take that back: the worker itself, by
 a reading after its write, if nobody else's stood there when it claimed; and who begins to read after that time.
 
+Why a lie does not last. Who may publish to the topic rules can tell any version, time and state, and the next versions
+of a shadow cannot be told from honest ones. What is far ahead or of the future is not written: the primary is asked.
+What was written for a lie stands until the rule accepts an honest event, which is then not higher than the note, or has
+another state under the same version: the primary is asked again, and its answer counts as soon as it cannot be an old
+one any more.
+
 Why what waits is not forgotten. A shadow waits because something newer than the copy may be in the primary. Who writes
 what an event carries does not know what that is. So only who has asked the primary takes back that a shadow waits, and
 only if it was not noted to wait again since step 1.
@@ -52,7 +58,17 @@ from iot_dr.model.shadows import (
     digest,
 )
 from iot_dr.ports import Clock, ControlReader, Ledger, ShadowNotes, ShadowReader, ShadowStore
-from iot_dr.reconcile.shadows import Order, gone, halves, is_outdated, newest, order, patch
+from iot_dr.reconcile.shadows import (
+    Order,
+    gone,
+    halves,
+    in_time,
+    is_believable,
+    is_outdated,
+    newest,
+    order,
+    patch,
+)
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.record_failure import record_failure
 
@@ -171,7 +187,9 @@ class ShadowReplication:
         Raises:
             RetryableError: the control item cannot be read, so nothing may be written.
         """
-        tasks = [_Task(event.key, event) for event in newest(events) if self._chosen(event.key)]
+        now = self._clock()
+        timely = (in_time(event, now) for event in events)
+        tasks = [_Task(event.key, event) for event in newest(timely) if self._chosen(event.key)]
         if not tasks:
             return Applied()
         held_back = self._reason_to_hold_back()
@@ -303,9 +321,11 @@ class ShadowReplication:
             if needed:
                 raise
             return None
+        # What an event tells that cannot be so is no measure of the answer.
+        event = task.event if task.event and is_believable(task.event, note) else None
         if found is None:
-            return gone(task.event, note)
-        if is_outdated(found.source, task.event, note):
+            return gone(event, note)
+        if is_outdated(found.source, event, note):
             raise Conflict(f"the primary answered with version {found.version} of {task.key}, which is old")
         return found.source
 

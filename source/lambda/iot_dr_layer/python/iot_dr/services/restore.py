@@ -26,7 +26,7 @@ from iot_dr.model.keys import (
     thing_group_target,
 )
 from iot_dr.model.marks import Mark, new_token
-from iot_dr.model.outcomes import Outcome
+from iot_dr.model.outcomes import LastRead, Outcome
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import Document, Shadow
 from iot_dr.ports import Clock, RegistryReader, RegistryWriter
@@ -237,7 +237,7 @@ class NoLedger:
         """Know none."""
         return "", 0
 
-    def last_read(self, keys: Collection[Key]) -> Mapping[Key, int]:  # noqa: ARG002  # the port's
+    def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:  # noqa: ARG002  # the port's
         """Have read none."""
         return {}
 

@@ -67,6 +67,7 @@ def take_looks(
         IotDrError: the ledger could not be told of a failure, so the whole batch is to be taken again.
     """
     begun = clock()
+    looks = [_in_time(look, begun) for look in looks]
     due = [look for look in looks if look.due <= begun]
     beside = sum(look.created for look in due)
 
@@ -91,6 +92,11 @@ def take_looks(
     waiting = (look for look in looks if look.due > begun)
     again = (*settling, *repeated, *waiting)
     return Taken(looked, failed, again, len(repeated), _seconds_until_due(again, now))
+
+
+def _in_time(look: Look, now: int) -> Look:
+    """Return a look whose event is not of the future, where a device would settle for as long."""
+    return replace(look, occurred_at=now) if look.occurred_at > now else look
 
 
 def _may_be_mended(fault: _Fault) -> bool:
