@@ -16,6 +16,11 @@ GOOD = ("my-iot-dr", "disaster-recovery-for-aws-iot", "v1.0.0")
 TOOLS = ("bash", "awk", "basename", "cat", "df", "dirname", "env", "mktemp", "rm")
 """What the script runs besides Python."""
 
+OLD = 'case "$*" in *version_info*) exit 1; esac'
+"""A Python like that of Amazon Linux 2023, which is 3.9."""
+MAKING = f'case "$*" in "-m venv"*) echo "$0 makes $4" >&2; exit 7; esac; exec "{sys.executable}" "$@"'
+"""A Python that does, up to the making of an environment."""
+
 
 class Checkout:
     """A copy of the scripts with an earlier build beside them, in a machine whose programs a test chooses."""
@@ -49,7 +54,7 @@ class Checkout:
         return subprocess.run(
             [str(self.programs / "bash"), str(self.deployment / "build-s3-dist.sh"), *arguments],
             cwd="/",
-            env={"PATH": str(self.programs), "HOME": os.devnull} | environment,
+            env={"PATH": str(self.programs), "HOME": os.devnull, "PYTHON_FOLDERS": "/nowhere"} | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -123,6 +128,72 @@ def test_a_machine_that_cannot_build_is_named_before_anything_is_touched(
     assert result.returncode == 2
     assert reason in result.stderr
     assert "usage:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("manager", "mend"),
+    [
+        ("dnf", "run: sudo dnf install -y python3.11"),
+        ("apt-get", "run: sudo apt-get install -y python3 python3-venv"),
+        ("none", "install Python 3.11 or newer"),
+    ],
+)
+def test_where_every_python_is_too_old_the_command_that_installs_a_newer_one_is_named(
+    checkout: Checkout, manager: str, mend: str
+) -> None:
+    checkout.install("python3", OLD)
+    checkout.install(manager, "exit 1")
+
+    result = checkout.build(*GOOD)
+
+    assert result.returncode == 2
+    assert f"{checkout.programs}/python3 is older than Python 3.11, and no newer one was found; {mend}" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["python3.11", "python3.13"])
+def test_an_old_python3_that_comes_first_does_not_hide_a_newer_one(checkout: Checkout, name: str) -> None:
+    checkout.install("python3", OLD)
+    newer = checkout.install(name, MAKING)
+
+    result = checkout.build(*GOOD)
+
+    assert f"{newer} makes {checkout.root}/.venv-build" in result.stderr
+
+
+def test_a_newer_python_is_found_outside_of_the_path(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.install("python3", OLD)
+    newer = checkout.install("python3.12", MAKING, folder=tmp_path / "opt")
+
+    result = checkout.build(*GOOD, PYTHON_FOLDERS=f"/nowhere:{tmp_path / 'opt'}")
+
+    assert f"{newer} makes {checkout.root}/.venv-build" in result.stderr
+
+
+def test_a_python_that_lacks_pip_is_passed_over_for_one_that_has_it(checkout: Checkout) -> None:
+    checkout.install("python3", 'case "$*" in *pip*) exit 1; esac')
+    newer = checkout.install("python3.11", MAKING)
+
+    assert f"{newer} makes" in checkout.build(*GOOD).stderr
+
+
+def test_a_python_that_was_named_and_is_too_old_is_refused_though_a_newer_one_is_there(checkout: Checkout) -> None:
+    old = checkout.install("python3.9", OLD)
+
+    result = checkout.build(*GOOD, PYTHON=str(old))
+
+    assert result.returncode == 2
+    assert f"PYTHON names {old}, which is older than Python 3.11" in result.stderr
+
+
+@pytest.mark.parametrize(("free", "builds"), [(179, False), (180, True)])
+def test_a_fifth_of_a_gigabyte_is_room_enough(checkout: Checkout, free: int, builds: bool) -> None:
+    checkout.install("df", f"echo header; echo /dev/vda 1000 90 {free * 1024} 90% /")
+    checkout.install("python3", MAKING)
+
+    result = checkout.build(*GOOD)
+
+    assert (f"{free} MB free, 180 MB are needed" in result.stderr) is not builds
+    assert (f" makes {checkout.root}" in result.stderr) is builds
 
 
 def test_help_is_no_error(checkout: Checkout) -> None:
