@@ -62,7 +62,7 @@ def test_a_dry_run_shows_the_plan_and_how_to_do_it(monkeypatch: pytest.MonkeyPat
 
     assert result.exit_code == 1
     assert asked == [RestoreSettings("us-east-1"), "today"]
-    assert "restore today --into primary --apply`." in " ".join(result.stdout.split())
+    assert "restore today --apply`." in " ".join(result.stdout.split())
 
 
 def test_where_nothing_differs_it_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:

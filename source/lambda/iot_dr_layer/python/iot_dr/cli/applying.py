@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
+from iot_dr.cli.commands import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, distance, table
@@ -94,11 +95,12 @@ def run(context: click.Context, settings: SyncSettings, *, apply: bool, output: 
     run_opened(context, lambda watch: open_sync(settings, watch), apply=apply, output=output)
 
 
-def run_opened(context: click.Context, opening: Opening, *, apply: bool, output: str, command: str = "") -> None:
-    """Plan or apply what is opened, print the result, and exit; `command` is what is run again, if it has arguments."""
-    command = command or context.command_path
+def run_opened(context: click.Context, opening: Opening, *, apply: bool, output: str) -> None:
+    """Plan or apply what is opened, print the result, and exit."""
+    # What an earlier run has read and done is not dropped by whoever wants to go on from there.
+    again = command_line(context, **({"anew": None} if "anew" in context.params else {}))
     watch = Watch()
-    with stoppable(lambda: _go_on(watch.last, command)), watch, opening(watch) as syncing:
+    with stoppable(lambda: _go_on(watch.last, again)), watch, opening(watch) as syncing:
         watch.watch(syncing.uses)
         _say_what_is_taken_up(syncing, apply=apply)
         try:
@@ -106,13 +108,13 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
         except IotDrError:
             watch.end()
             if watch.last.all_ended:
-                click.echo(_go_on(watch.last, command), err=True)
+                click.echo(_go_on(watch.last, again), err=True)
             raise
         watch.end()
         if isinstance(answer, Planned):
-            _print_plan(answer, output, command)
+            _print_plan(answer, output, command_line(context, apply=True))
             context.exit(1 if answer.changes() else 0)
-        _print_result(answer, syncing, output)
+        _print_result(answer, syncing, output, again)
         context.exit(0 if answer.complete else 1)
 
 
@@ -125,7 +127,7 @@ def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
 def _go_on(standing: Standing, command: str) -> str:
     done = standing.all_ended - standing.failed - standing.left
     kept = f"{done} of {standing.all_planned} changes are done and noted" if done else "What was read is kept"
-    return f"{kept}; run `{command} --apply` again to go on from there."
+    return f"{kept}; run `{command}` again to go on from there."
 
 
 class Watch:
@@ -220,7 +222,7 @@ def _print_plan(planned: Planned, output: str, command: str) -> None:
     screen.print(shown)
     changes = planned.changes().total()
     if changes:
-        screen.print(f"\nNothing was changed. To make {changes} changes, run `{command} --apply`.")
+        screen.print(f"\nNothing was changed. To make {changes} changes, run `{command}`.", soft_wrap=True)
     if any(step is Step.LEAVE for _, step in planned.steps):
         screen.print("What is left stays as it is: replication did not make it, or cannot change it.")
 
@@ -230,7 +232,7 @@ def _plan_as_json(planned: Planned) -> dict[str, Any]:
     return {"plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
 
 
-def _print_result(standing: Standing, syncing: Applying, output: str) -> None:
+def _print_result(standing: Standing, syncing: Applying, output: str, again: str) -> None:
     done = standing.all_ended - standing.failed - standing.left
     if output == "json":
         problems = [_problem_as_json(one) for one in syncing.problems()]
@@ -244,7 +246,7 @@ def _print_result(standing: Standing, syncing: Applying, output: str) -> None:
     screen.print(_problems(syncing.problems()))
     if standing.failed + standing.left > SHOWN:
         screen.print(f"... and {standing.failed + standing.left - SHOWN} more; --format json has all of them")
-    screen.print("\nMend what failed and run it again: what is done is not repeated.")
+    screen.print(f"\nMend what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
 
 
 def _problems(problems: Iterable[Settled]) -> Any:

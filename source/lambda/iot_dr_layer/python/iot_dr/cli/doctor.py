@@ -7,6 +7,7 @@ import json
 import click
 
 from iot_dr.cli.checks import as_json, print_checks
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.model.checks import Level
@@ -32,6 +33,7 @@ Examples:
 
 @click.command(
     "doctor",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         from_toolsrc("primary-region", "Region whose registry is replicated."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
+from iot_dr.cli.commands import Command
 from iot_dr.cli.progress import ConsoleProgress
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launches import Choices
@@ -56,7 +57,7 @@ _OPTIONS = (
 )
 
 
-@click.command(name="launch", epilog=_EPILOG, params=list(_OPTIONS))
+@click.command(name="launch", cls=Command, epilog=_EPILOG, params=list(_OPTIONS))
 def command(**options: str) -> None:
     """Launch the regional stacks, or go on where a launch stopped.
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.checks import as_json, print_checks
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
@@ -34,6 +35,7 @@ Examples:
 
 @click.command(
     "prove",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         click.Option(

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBar
 
+from iot_dr.cli.commands import Command
 from iot_dr.model.distribution import Bucket, Distribution, Upload
 from iot_dr.model.regions import RegionPair
 from iot_dr.runtime.publishing import publish_build
 from iot_dr.services.publish import Publication
 
 
-@click.command("publish")
+@click.command("publish", cls=Command)
 @click.option("--bucket-prefix", required=True, help="BUCKET_NAME_PREFIX of the build.")
 @click.option("--solution-name", required=True, help="SOLUTION_NAME of the build.")
 @click.option("--version", required=True, help="VERSION of the build, vX.Y.Z.")

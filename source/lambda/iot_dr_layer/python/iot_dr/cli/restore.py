@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-
 import click
 
 from iot_dr.cli.applying import run_opened
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.model.regions import Side
@@ -26,6 +25,7 @@ Examples:
 
 @click.command(
     "restore",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         click.Argument(["source"], metavar="FOLDER|s3://BUCKET/PREFIX"),
@@ -74,8 +74,4 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     cannot run.
     """
     settings = RestoreSettings(region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced)
-    again = [*context.command_path.split(), source, "--into", side, *(f"--thing={name}" for name in things)]
-    command_line = shlex.join([*again, *(["--shadows"] if shadows else [])])
-    run_opened(
-        context, lambda watch: open_restore(settings, source, watch), apply=apply, output=output, command=command_line
-    )
+    run_opened(context, lambda watch: open_restore(settings, source, watch), apply=apply, output=output)

@@ -8,6 +8,7 @@ import json
 import click
 
 from iot_dr.cli.applying import Watch
+from iot_dr.cli.commands import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
@@ -29,6 +30,7 @@ Examples:
 
 @click.command(
     "snapshot",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         click.Argument(["to"], metavar="FOLDER|s3://BUCKET/PREFIX"),
@@ -78,7 +80,8 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     settings = SnapshotSettings(
         region_of(side, toolsrc), profile=profile, state=state, shadows=shadows, anew=anew, paced=not unpaced
     )
-    with stoppable(lambda: f"What was read is kept; run `{context.command_path} {to}` to go on."), Watch() as watch:
+    go_on = f"What was read is kept; run `{command_line(context, anew=None)}` again to go on from there."
+    with stoppable(lambda: go_on), Watch() as watch:
         try:
             manifest = take_snapshot(settings, to, watch)
         except IotDrError:

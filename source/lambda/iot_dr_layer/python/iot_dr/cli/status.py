@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.overviews import overview_as_json, screen_of
 from iot_dr.cli.tables import Counting, console, item_as_json, moment, state_text
@@ -53,6 +54,7 @@ class _ResourceKey(click.ParamType[Key]):
 
 @click.command(
     "status",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         click.Option(["--device"], metavar="NAME", help="Name of a thing."),

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from iot_dr.cli.commands import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
@@ -71,6 +72,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
 
 @click.command(
     "verify",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         from_toolsrc("primary-region", "Region that is replicated."),
@@ -148,7 +150,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         sample=SAMPLE * fast,
         by_index=not no_index,
     )
-    go_on = f"What was read is kept; run `{context.command_path}` again to go on from there."
+    go_on = _how_to_go_on(context, select)
     with stoppable(lambda: go_on), Watch() as watch, open_verification(where, watch) as verifying:
         if verifying.resumed:
             click.echo("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
@@ -162,6 +164,12 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         if report:
             verifying.write_report(Path(report))
         context.exit(1 if verifying.differing else 0)
+
+
+def _how_to_go_on(context: click.Context, select: str) -> str:
+    again = command_line(context, anew=None)
+    # A selection has no place where its reading can go on.
+    return f"Run `{again}` again." if select else f"What was read is kept; run `{again}` again to go on from there."
 
 
 @contextmanager
