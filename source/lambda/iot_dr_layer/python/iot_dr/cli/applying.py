@@ -11,14 +11,14 @@ from itertools import islice
 from typing import Any, Protocol
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.commands import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console, distance, table
+from iot_dr.cli.tables import Screen, console, distance, table
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.standing import Planned, Settled, Standing, Step
 from iot_dr.runtime.syncing import SyncSettings, open_sync
@@ -108,7 +108,7 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
         except IotDrError:
             watch.end()
             if watch.last.all_ended:
-                click.echo(_go_on(watch.last, again), err=True)
+                say(_go_on(watch.last, again), err=True)
             raise
         watch.end()
         if isinstance(answer, Planned):
@@ -121,7 +121,7 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
 def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
     if syncing.taken_up:
         goes_on = "Going on" if apply else "With --apply this goes on"
-        click.echo(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
+        say(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
 
 
 def _go_on(standing: Standing, command: str) -> str:
@@ -135,7 +135,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.last = Standing()
-        self._console = Console(stderr=True)
+        self._console = Screen(stderr=True)
         self._bar = paced_bar(self._console)
         self._reading = self._bar.add_task("Reading", total=None, pace="")
         self._applying = self._bar.add_task("Applying", total=None, pace="", visible=False)
@@ -178,7 +178,7 @@ class Watch:
         self._bar.update(self._applying, completed=done, total=planned, visible=True, pace=pace)
         if self._bar.disable and now >= self._line_due:
             self._line_due = now + LINE_EVERY
-            click.echo(f"{done} of {planned} changes{', ' + pace if pace else ''}", err=True)
+            say(f"{done} of {planned} changes{', ' + pace if pace else ''}", err=True)
 
     def _pace(self, now: float) -> str:
         then, earlier, uses_then = self._past[0]
@@ -208,10 +208,10 @@ def _limit(before: Mapping[str, tuple[Use, ...]], after: Mapping[str, tuple[Use,
 
 def _print_plan(planned: Planned, output: str, command: str) -> None:
     if output == "json":
-        click.echo(json.dumps({"applied": False, **_plan_as_json(planned)}, indent=2))
+        say(json.dumps({"applied": False, **_plan_as_json(planned)}, indent=2))
         return
     if not planned.steps:
-        click.echo("Nothing differs.")
+        say("Nothing differs.")
         return
     screen = console()
     heads = [str(step) for step in _STEPS]
@@ -237,7 +237,7 @@ def _print_result(standing: Standing, syncing: Applying, output: str, again: str
     if output == "json":
         problems = [_problem_as_json(one) for one in syncing.problems()]
         facts = {"applied": True, "done": done, "failed": standing.failed, "left": standing.left}
-        click.echo(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
+        say(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
         return
     screen = console()
     screen.print(f"{done} changes are done, {standing.failed} failed, {standing.left} were left.")

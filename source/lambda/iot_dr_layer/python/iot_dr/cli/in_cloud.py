@@ -12,13 +12,13 @@ from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.commands import command_line
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console, distance, table
+from iot_dr.cli.tables import Screen, console, distance, table
+from iot_dr.cli.texts import say
 from iot_dr.errors import RetryableError
 from iot_dr.model.fleet_runs import FailedLook, LooksDone, RunState
 from iot_dr.model.keys import Kind
@@ -76,7 +76,7 @@ def run_in_cloud(  # noqa: PLR0913  # the options
     stop += ["--profile", settings.profile] if settings.profile else []
     go_on = f"It goes on in the account. To watch it again: {_following(context, arn)}\nTo stop it: {shlex.join(stop)}"
     with stoppable(lambda: go_on):
-        click.echo(f"Following {arn}", err=True)
+        say(f"Following {arn}", err=True)
         state = _watched(sync, arn)
     if state.run.apply or not state.succeeded:
         failures = tuple(sync.failures(state))
@@ -97,7 +97,7 @@ def _plan_again(context: click.Context, sync: CloudSync, arn: str, output: str) 
     failures = tuple(sync.failures(state))
     if output == "json":
         told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
-        click.echo(json.dumps({"arn": arn, "status": state.status, "applied": False, "failures": told}, indent=2))
+        say(json.dumps({"arn": arn, "status": state.status, "applied": False, "failures": told}, indent=2))
     else:
         screen = console()
         screen.print(f"The run {arn} ended as {state.status}.", soft_wrap=True)
@@ -118,7 +118,7 @@ def _watched(sync: CloudSync, arn: str) -> RunState:
                 state = sync.state(arn)
             except RetryableError as error:
                 # It takes hours, and its watching is not to end with a moment's fault.
-                click.echo(f"Not seen just now: {error}", err=True)
+                say(f"Not seen just now: {error}", err=True)
             else:
                 watch.show(state)
                 if state.ended:
@@ -130,7 +130,7 @@ class _Watch:
     """Shows on standard error how far a run is: a bar in a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Screen(stderr=True)
         self._bar = paced_bar(self._console)
         self._task = self._bar.add_task("Listing", total=None, pace="")
         self._past: deque[tuple[float, int]] = deque()
@@ -160,7 +160,7 @@ class _Watch:
         if self._bar.disable and now >= self._line_due:
             self._line_due = now + LINE_EVERY
             number = f"{state.run.rows}" if done is None else f"{done.ended} of {done.total}"
-            click.echo(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)
+            say(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)
 
     def _pace(self, done: LooksDone, now: float) -> str:
         self._past.append((now, done.ended))
@@ -184,7 +184,7 @@ def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> N
         facts = {"arn": state.arn, "run": state.run.run, "applied": False, "listed": _listed(state)}
         apis = [{"region": region, "operation": operation} for region, operation in pace.limits]
         limit = {"per_second": pace.per_second, "apis": apis, "assumed": pace.assumed}
-        click.echo(json.dumps({**facts, "hours_if_all_are_new": round(hours, 3), "limit": limit}, indent=2))
+        say(json.dumps({**facts, "hours_if_all_are_new": round(hours, 3), "limit": limit}, indent=2))
         return
     screen = console()
     shown = table("Kind", "In the primary", numbers=frozenset({"In the primary"}))
@@ -209,7 +209,7 @@ def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str
         looks = {str(kind): {"total": done.total, "failed": done.failed} for kind, done in state.done.items()}
         told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
         more = {"reason": state.reason} if state.reason else {}
-        click.echo(json.dumps({**facts, **more, "listed": _listed(state), "looks": looks, "failures": told}, indent=2))
+        say(json.dumps({**facts, **more, "listed": _listed(state), "looks": looks, "failures": told}, indent=2))
         return
     screen = console()
     shown = table("Kind", "Listed", "Looked at", numbers=frozenset({"Listed", "Looked at"}))
@@ -222,7 +222,7 @@ def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str
     _print_failures(failures)
     if failures or not state.succeeded:
         # Not by the screen, which would break the line that is to be copied.
-        click.echo(f"\nMend what failed, and run that again:\n  {again}")
+        say(f"\nMend what failed, and run that again:\n  {again}")
     else:
         screen.print("\nAll of it was looked at, and nothing failed.")
 

@@ -21,6 +21,7 @@ import click
 
 from iot_dr import __version__
 from iot_dr.cli.stopping import stop_by_signals, stoppable
+from iot_dr.cli.texts import say, visible
 from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.disk import failure_of
 
@@ -87,15 +88,18 @@ class LazyGroup(click.Group):
             with stoppable():
                 return super().invoke(ctx)
         except RegionUnavailable as error:
-            click.echo(f"error: {error}; {UNREACHABLE}", err=True)
+            say(f"error: {error}; {UNREACHABLE}", err=True)
             ctx.exit(2)
+        except click.ClickException as error:
+            error.message = visible(error.message)
+            raise
         except BrokenPipeError:
             raise
         except (OSError, sqlite3.Error) as error:
-            click.echo(f"error: {failure_of(error)}", err=True)
+            say(f"error: {failure_of(error)}", err=True)
             ctx.exit(2)
         except IotDrError as error:
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
 
 
@@ -120,7 +124,7 @@ def main() -> None:
         cli(prog_name="iot-dr")
     except OSError as error:
         # Help and version are printed before a command is run.
-        click.echo(f"error: {failure_of(error)}", err=True)
+        say(f"error: {failure_of(error)}", err=True)
         sys.exit(2)
     finally:
         _drop_unwritten_output()

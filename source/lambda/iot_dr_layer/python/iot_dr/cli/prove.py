@@ -6,7 +6,6 @@ import json
 import time
 
 import click
-from rich.console import Console
 
 from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.checks import as_json, print_checks
@@ -14,7 +13,8 @@ from iot_dr.cli.commands import Command
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console
+from iot_dr.cli.tables import Screen, console
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.checks import Level
 from iot_dr.runtime.proving import Order, Proved, ProvingEnvironment, prove
@@ -90,11 +90,11 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
             proved = prove(environment, order, watch, watch.announce, profile)
         except IotDrError:
             watch.end()
-            click.echo(watch.left(), err=True)
+            say(watch.left(), err=True)
             raise
     if output == "json":
         facts = {"trial": proved.trial, "devices": number, "seconds": round(watch.seconds, 1), "notes": proved.notes}
-        click.echo(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
+        say(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
     else:
         _print(proved, number, watch.seconds)
     context.exit(1 if worst(proved.checks) is Level.FAILURE else 0)
@@ -113,7 +113,7 @@ class Watch:
     """Shows on standard error how far it is and at what pace: a bar in a terminal, a line a stage in a log."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Screen(stderr=True)
         self._bar = paced_bar(self._console)
         self._task = self._bar.add_task("", total=None, pace="")
         self._began = self._stage_began = time.monotonic()
@@ -134,14 +134,14 @@ class Watch:
     def announce(self, trial: str) -> None:
         """Tell what the names of all that is made begin with."""
         self._trial = trial
-        click.echo(f"All that is made has a name that begins with {trial}.", err=True)
+        say(f"All that is made has a name that begins with {trial}.", err=True)
 
     def begin(self, stage: str, total: int) -> None:
         """Begin with a stage."""
         self._stage_began = time.monotonic()
         self._bar.reset(self._task, total=total, description=stage, pace="")
         if self._bar.disable:
-            click.echo(f"{stage} ...", err=True)
+            say(f"{stage} ...", err=True)
 
     def advance(self, number: int) -> None:
         """Say that it went on by so many."""

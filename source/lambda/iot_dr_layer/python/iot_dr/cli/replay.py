@@ -15,6 +15,7 @@ from iot_dr.cli.commands import Command, command_line
 from iot_dr.cli.options import applying, from_toolsrc, output_format, require, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.tables import Counting, console, table
+from iot_dr.cli.texts import say
 from iot_dr.model.dead_letters import Source
 from iot_dr.runtime.replaying import (
     RuleErrorsEnvironment,
@@ -96,7 +97,7 @@ def command(context: click.Context, /, apply: bool, wanted: str, profile: str, o
             records = settings(StreamRecordsEnvironment, toolsrc)
             letters += replay_stream_records(records, progress, profile, apply=apply)
     if output == "json":
-        click.echo(json.dumps({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}, indent=2))
+        say(json.dumps({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}, indent=2))
     else:
         _print(sources, letters, "" if apply else command_line(context, apply=True))
     context.exit(1 if problems(letters) else 0)

@@ -13,6 +13,7 @@ from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_forma
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, table
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.regions import Side
 from iot_dr.runtime.snapshotting import SnapshotSettings, take_snapshot
@@ -88,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
             watch.end()
             raise
     if output == "json":
-        click.echo(json.dumps({"to": to, **dataclasses.asdict(manifest)}, indent=2))
+        say(json.dumps({"to": to, **dataclasses.asdict(manifest)}, indent=2))
         return
     numbers = table("Kind", "Number", numbers=frozenset({"Number"}))
     for kind, number in manifest.numbers.items():

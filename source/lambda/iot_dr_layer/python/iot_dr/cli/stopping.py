@@ -13,6 +13,8 @@ from types import FrameType
 
 import click
 
+from iot_dr.cli.texts import say
+
 STOPPED = 2
 
 
@@ -33,5 +35,5 @@ def stoppable(go_on: Callable[[], str] = str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(f"\nStopped. {go_on()}".rstrip(), err=True)
+        say(f"\nStopped. {go_on()}".rstrip(), err=True)
         raise click.exceptions.Exit(STOPPED) from None

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -19,7 +18,8 @@ from iot_dr.cli.commands import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console, table
+from iot_dr.cli.tables import Screen, console, table
+from iot_dr.cli.texts import say, visible
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.differences import Difference, Numbers, Sigil
 from iot_dr.model.keys import Kind
@@ -153,7 +153,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     go_on = _how_to_go_on(context, select)
     with stoppable(lambda: go_on), Watch() as watch, open_verification(where, watch) as verifying:
         if verifying.resumed:
-            click.echo("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
+            say("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
         with _failing_on(watch, go_on):
             verifying.read()
         watch.end()
@@ -182,7 +182,7 @@ def _failing_on(watch: Watch, go_on: str) -> Iterator[None]:
         raise
     except IotDrError:
         watch.end()
-        click.echo(go_on, err=True)
+        say(go_on, err=True)
         raise
 
 
@@ -190,12 +190,12 @@ class Watch:
     """Shows on standard error how far the reading is, at what rate and for how long."""
 
     def __init__(self) -> None:
-        screen = Console(stderr=True)
+        screen = Screen(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}"),
+            TextColumn("{task.fields[pace]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=screen,
@@ -234,13 +234,13 @@ class Watch:
 
 def _print_line(difference: Difference) -> None:
     sign = click.style(str(difference.sigil), fg=COLOURS.get(difference.sigil), bold=True)
-    click.echo(f"{sign} {difference.key}  {difference.reason}".rstrip())
+    click.echo(f"{sign} {visible(f'{difference.key}  {difference.reason}')}".rstrip())
 
 
 def _print_json(difference: Difference) -> None:
     key = difference.key
     facts = {"sigil": difference.sigil, "kind": key.kind, "name": key.name, "other": key.other}
-    click.echo(json.dumps({**facts, "reason": difference.reason}, ensure_ascii=False))
+    say(json.dumps({**facts, "reason": difference.reason}))
 
 
 def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
@@ -249,7 +249,7 @@ def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
     if output == "json":
         facts = {"differences": verifying.differing, "calls": calls, "seconds": round(seconds, 1)}
         kinds = {kind: _numbers_as_json(found) for kind, found in numbers.items()}
-        click.echo(json.dumps({"summary": {**facts, "kinds": kinds, "notes": verifying.notes()}}))
+        say(json.dumps({"summary": {**facts, "kinds": kinds, "notes": verifying.notes()}}))
         return
     screen = console()
     if verifying.differing:
