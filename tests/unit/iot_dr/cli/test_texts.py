@@ -34,6 +34,7 @@ from iot_dr.model.outcomes import State
 from iot_dr.model.overviews import Unread
 from iot_dr.model.standing import Ending, Planned, Settled, Standing, Step
 from iot_dr.runtime.proving import Proved
+from iot_dr.runtime.snapshotting import Taken
 from iot_dr.runtime.syncing_in_cloud import Pace
 from iot_dr.services.overview import Overview
 from iot_dr.services.publish import Publication
@@ -173,7 +174,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(restore, "open_restore", engine)
     monkeypatch.setattr(verify, "open_verification", engine)
     monkeypatch.setattr(in_cloud, "CloudSync", lambda _: Cloud(STATE))
-    monkeypatch.setattr(snapshot, "take_snapshot", lambda *_: Manifest(ILL, ILL, 1, 2, {ILL: 1}))
+    monkeypatch.setattr(snapshot, "take_snapshot", lambda *_: Taken(Manifest(ILL, ILL, 1, 2, {ILL: 1}), ILL))
     monkeypatch.setattr(status, "status_of", lambda *_: DeviceStanding(thing_key(ILL), ITEM, (ILL,)))
     monkeypatch.setattr(status, "watched", lambda *_: lambda _: OVERVIEW)
     monkeypatch.setattr(prove, "prove", proving)

@@ -20,6 +20,8 @@ from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import Screen, console, distance, table
 from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError
+from iot_dr.model.changes import Create, Update
+from iot_dr.model.differences import Difference
 from iot_dr.model.standing import Planned, Settled, Standing, Step
 from iot_dr.runtime.syncing import SyncSettings, open_sync
 from iot_dr.services.pacing import Use, most_waited_for
@@ -165,6 +167,19 @@ class Watch:
     def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
         """Count the calls of the reading."""
         self._bar.advance(self._reading, calls)
+
+    def policies(self, changes: Iterable[Difference]) -> None:
+        """Name the policies that are created or changed, before they are."""
+        number = 0
+        for one in (one for one in changes if isinstance(one.change, Create | Update)):
+            number += 1
+            if number == 1:
+                self._console.print("Policies, which say who may do what, that are created or changed:", soft_wrap=True)
+            if number <= SHOWN:
+                done = "create" if isinstance(one.change, Create) else "change"
+                self._console.print(f"  {done} {one.key.name}", soft_wrap=True)
+        if number > SHOWN:
+            self._console.print(f"  ... and {number - SHOWN} more")
 
     def reached(self, standing: Standing) -> None:
         """Show how far the applying is, at what pace, how long it takes, and what limits it."""

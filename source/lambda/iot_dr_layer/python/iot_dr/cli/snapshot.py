@@ -84,15 +84,17 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     go_on = f"What was read is kept; run `{command_line(context, anew=None)}` again to go on from there."
     with stoppable(lambda: go_on), Watch() as watch:
         try:
-            manifest = take_snapshot(settings, to, watch)
+            taken = take_snapshot(settings, to, watch)
         except IotDrError:
             watch.end()
             raise
     if output == "json":
-        say(json.dumps({"to": to, **dataclasses.asdict(manifest)}, indent=2))
+        say(json.dumps({"to": to, "snapshot_sha256": taken.sha256, **dataclasses.asdict(taken.manifest)}, indent=2))
         return
     numbers = table("Kind", "Number", numbers=frozenset({"Number"}))
-    for kind, number in manifest.numbers.items():
+    for kind, number in taken.manifest.numbers.items():
         numbers.add_row(kind.replace("_", " "), f"{number:,}")
-    console().print(numbers)
-    console().print(f"\n{settings.region} is written to {to}.")
+    screen = console()
+    screen.print(numbers)
+    screen.print(f"\n{settings.region} is written to {to}.", soft_wrap=True)
+    screen.print(f"SHA-256 of its snapshot.json, for restore --sha256: {taken.sha256}", soft_wrap=True)
