@@ -13,9 +13,16 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from iot_dr.cli.options import SETTINGS, FromToolsrc, settings_file
+
 
 class Command(click.Command):
-    """A command that takes every option once, and none with an empty value."""
+    """A command that takes every option once, and none with an empty value; one of a launch takes its settings."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        if any(isinstance(parameter, FromToolsrc) for parameter in self.params):
+            self.params.append(settings_file())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words of the command line.
@@ -26,7 +33,7 @@ class Command(click.Command):
         self._refuse_twice(ctx, args)
         rest = super().parse_args(ctx, args)
         for parameter in self.get_params(ctx):
-            if _is_given(ctx, parameter) and _is_empty(ctx.params.get(parameter.name or "")):
+            if _is_given(ctx, parameter) and _is_empty(_value(ctx, parameter)):
                 mend = "give one or leave it out (is a shell variable not set?)"
                 raise click.UsageError(f"{_name(ctx, parameter)} has an empty value; {mend}", ctx)
         return rest
@@ -49,7 +56,7 @@ def command_line(context: click.Context, **changes: Any) -> str:
     """
     parameters = context.command.get_params(context)
     kept = [one for one in parameters if _is_given(context, one) and one.name not in changes]
-    given = [(one, context.params.get(one.name or "")) for one in kept]
+    given = [(one, _value(context, one)) for one in kept]
     given += [(one, changes[one.name]) for one in parameters if one.name in changes]
     arguments = [str(value) for one, value in given if isinstance(one, click.Argument)]
     valued = [(one, value) for one, value in given if isinstance(one, click.Option) and value is not None]
@@ -68,6 +75,10 @@ def _words(option: click.Option, value: Any) -> Iterator[str]:
     for one in value if option.multiple else (value,):
         text = str(one)
         yield from (f"{name}={text}",) if text.startswith("-") else (name, text)
+
+
+def _value(context: click.Context, parameter: click.Parameter) -> Any:
+    return context.params[parameter.name] if parameter.name in context.params else context.meta.get(SETTINGS)
 
 
 def _is_given(context: click.Context, parameter: click.Parameter) -> bool:
