@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from iot_dr.cli.texts import say, visible
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.differences import Difference, Numbers, Sigil
 from iot_dr.model.keys import Kind
+from iot_dr.model.patterns import check
 from iot_dr.runtime.comparing import ComparisonSettings
 from iot_dr.runtime.verifying import Verifying, open_verification
 
@@ -57,9 +57,9 @@ Signs, one line per difference:
 
 def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) -> str:
     try:
-        re.compile(pattern)
-    except re.error as error:
-        raise click.BadParameter(f"{pattern!r} is no regular expression: {error}") from error
+        check(pattern)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from error
     return pattern
 
 

@@ -24,7 +24,7 @@ from iot_dr.files.private import make_folder, opened_to_write
 from iot_dr.model.documents import canonical
 from iot_dr.model.entities import Certificate, Entity
 from iot_dr.model.entity_json import CLASSES, from_json, to_json
-from iot_dr.model.exact_json import parse, render
+from iot_dr.model.exact_json import loads, parse, render
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.shadows import Shadow, document_of
 
@@ -135,14 +135,14 @@ class SnapshotFolder:
             ConfigurationError: it is no snapshot, is not whole, or of another format.
         """
         try:
-            found = json.loads((self._path / MANIFEST).read_text(encoding="utf-8"))
+            found = loads((self._path / MANIFEST).read_text(encoding="utf-8"))
             manifest = Manifest(**found)
             _check_types(manifest)
         except FileNotFoundError:
             raise ConfigurationError(
                 f"{self._path} holds no whole snapshot: there is no {MANIFEST}; take it again with iot-dr snapshot"
             ) from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigurationError(f"{self._path / MANIFEST} cannot be read: {error}") from error
         except TypeError as error:
             raise ConfigurationError(
@@ -216,7 +216,7 @@ def _line(entity: Entity) -> str:
 
 def _entity(kind: Kind, line: bytes, where: str) -> Entity:
     try:
-        fields: dict[str, Any] = parse(line) if kind is Kind.SHADOW else json.loads(line)
+        fields: dict[str, Any] = parse(line) if kind is Kind.SHADOW else loads(line)
         key = Key(kind, *(_text(fields.pop(name)) for name in _names(kind)))
         pem = _text(fields.pop("pem", ""))
         match kind:
@@ -229,7 +229,7 @@ def _entity(kind: Kind, line: bytes, where: str) -> Entity:
             document_of(entity.document)
         else:
             _check_types(entity)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidResource) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, InvalidResource) as error:
         raise InvalidResource(f"{where} is no {kind} of a snapshot: {error}") from error
     return dataclasses.replace(entity, pem=pem) if isinstance(entity, Certificate) else entity
 
