@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from iot_dr.aws import errors
+from iot_dr.aws.snapshot_bucket import place_of
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.toolsrc import LONGEST
 
@@ -21,10 +21,10 @@ def read_settings(client: Any, url: str) -> str:
     Raises:
         ConfigurationError: there is none.
     """
-    parts = urlsplit(url)
+    bucket, key = place_of(url)
     with errors.converted():
         try:
-            answer = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))
+            answer = client.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if not errors.is_missing(error):
                 raise
