@@ -100,7 +100,10 @@ def texts_of(values_of: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
 
 # The command line
 
-VARIABLES = ["PRIMARY_REGION", "SECONDARY_REGION", "STACK_POSTFIX", "UUID", "LEDGER_TABLE", "VERSION", "SHADOW_NAME_PATTERN"]
+VARIABLES = (
+    *("PRIMARY_REGION", "SECONDARY_REGION", "STACK_POSTFIX", "UUID", "LEDGER_TABLE", "VERSION"),
+    "SHADOW_NAME_PATTERN",
+)
 
 
 @st.composite
