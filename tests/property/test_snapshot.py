@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iot_dr.files.comparison_store import ComparisonStore
@@ -195,6 +195,7 @@ def test_a_shadow_is_written_and_read_back_whatever_characters_are_in_it(value: 
 
 
 @given(st.text(ANY_CHARACTER))
+@example("a \ud800 b")
 def test_a_report_is_written_whatever_characters_are_in_a_name_and_a_reason(text: str) -> None:
     # Two halves that meet are one character in JSON.
     text = json.loads(json.dumps(text))
@@ -209,6 +210,7 @@ def test_a_report_is_written_whatever_characters_are_in_a_name_and_a_reason(text
 
 
 @given(st.text(ANY_CHARACTER))
+@example("a \ud800 b")
 def test_a_comparison_keeps_a_reason_whatever_characters_are_in_it(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "c.sqlite") as store:
         store.note([(Difference(thing_key("pump"), Sigil.DIFFERENT, text), (0, 0))])
