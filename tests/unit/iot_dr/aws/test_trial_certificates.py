@@ -23,7 +23,7 @@ def test_only_certificates_of_its_time_are_read_and_only_its_own_are_told() -> N
     ]
     older = {"certificateId": "4" * 64, "creationDate": BEGAN - timedelta(seconds=1), "status": "ACTIVE"}
     with Stubber(client) as stub:
-        page = {"certificates": [*listed, older], "nextMarker": "more"}
+        page = {"certificates": [older, *listed]}
         stub.add_response("list_certificates", page, {"pageSize": 250})
         for certificate_id, pem in pems.items():
             told = {"certificateDescription": {"certificatePem": pem}}
