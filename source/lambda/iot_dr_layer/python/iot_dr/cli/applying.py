@@ -101,8 +101,10 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
     """Plan or apply what is opened, print the result, and exit."""
     # What an earlier run has read and done is not dropped by whoever wants to go on from there.
     again = command_line(context, **({"anew": None} if "anew" in context.params else {}))
+    # A selection has no place where its reading can go on.
+    kept = "" if context.params.get("select") else "What was read is kept"
     watch = Watch()
-    with stoppable(lambda: _go_on(watch.last, again)), watch, opening(watch) as syncing:
+    with stoppable(lambda: _go_on(watch.last, again, kept)), watch, opening(watch) as syncing:
         watch.watch(syncing.uses)
         _say_what_is_taken_up(syncing, apply=apply)
         try:
@@ -110,7 +112,7 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
         except IotDrError:
             watch.end()
             if watch.last.all_ended:
-                say(_go_on(watch.last, again), err=True)
+                say(_go_on(watch.last, again, kept), err=True)
             raise
         watch.end()
         if isinstance(answer, Planned):
@@ -126,10 +128,11 @@ def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
         say(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
 
 
-def _go_on(standing: Standing, command: str) -> str:
+def _go_on(standing: Standing, command: str, kept: str) -> str:
     done = standing.all_ended - standing.failed - standing.left
-    kept = f"{done} of {standing.all_planned} changes are done and noted" if done else "What was read is kept"
-    return f"{kept}; run `{command}` again to go on from there."
+    if done:
+        kept = f"{done} of {standing.all_planned} changes are done and noted"
+    return f"{kept}; run `{command}` again to go on from there." if kept else f"Run `{command}` again."
 
 
 class Watch:
