@@ -57,7 +57,7 @@ def command_line(context: click.Context, **changes: Any) -> str:
     parameters = context.command.get_params(context)
     kept = [one for one in parameters if _is_given(context, one) and one.name not in changes]
     given = [(one, _value(context, one)) for one in kept]
-    given += [(one, changes[one.name]) for one in parameters if one.name in changes]
+    given += [(one, changes[one.name]) for one in parameters if one.name and one.name in changes]
     arguments = [str(value) for one, value in given if isinstance(one, click.Argument)]
     valued = [(one, value) for one, value in given if isinstance(one, click.Option) and value is not None]
     options = [word for one, value in valued for word in _words(one, value)]
@@ -78,7 +78,8 @@ def _words(option: click.Option, value: Any) -> Iterator[str]:
 
 
 def _value(context: click.Context, parameter: click.Parameter) -> Any:
-    return context.params[parameter.name] if parameter.name in context.params else context.meta.get(SETTINGS)
+    name = parameter.name or ""
+    return context.params[name] if name in context.params else context.meta.get(SETTINGS)
 
 
 def _is_given(context: click.Context, parameter: click.Parameter) -> bool:

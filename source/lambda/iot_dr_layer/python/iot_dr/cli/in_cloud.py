@@ -87,7 +87,7 @@ def run_in_cloud(  # noqa: PLR0913  # the options
 
 def _following(context: click.Context, arn: str, **changes: bool) -> str:
     """Return the command that follows a run, with what else was given: whose credentials, which launch, which form."""
-    begun = dict.fromkeys(("in_cloud", "select", "at_once", "anew", "delete_share", "apply", "redrive"))
+    begun: dict[str, Any] = dict.fromkeys(("in_cloud", "select", "at_once", "anew", "delete_share", "apply", "redrive"))
     return command_line(context, **{**begun, **changes, "follow": arn})
 
 

@@ -15,8 +15,9 @@ from iot_dr.model.entities import (
     ThingGroup,
     ThingType,
 )
-from iot_dr.model.keys import certificate_target, shadow_key
+from iot_dr.model.keys import Key, certificate_target, shadow_key
 from iot_dr.model.probes import ProbeCredentials
+from iot_dr.model.shadows import Document
 from iot_dr.model.trials import SHADOW_NAME, Trial, TrialDevice
 from iot_dr.ports import RegistryReader
 from iot_dr.services.concurrency import Together, one_by_one
@@ -55,5 +56,5 @@ def remains(name: str, reader: RegistryReader, unattached: Iterable[str], togeth
         yield from (Thing(one) for one in things)
         yield from (*attachments, *principals, *memberships)
 
-    shadows = {shadow_key(thing, shadow): {} for thing in things for shadow in ("", SHADOW_NAME)}
+    shadows: dict[Key, Document] = {shadow_key(thing, shadow): {} for thing in things for shadow in ("", SHADOW_NAME)}
     return Trial(name, (TrialDevice(ProbeCredentials(name, "", "", ""), tuple(entities()), shadows),))
