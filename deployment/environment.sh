@@ -61,6 +61,7 @@ find_python() {
     python=$venv/bin/python
     return
   fi
+  [ -z "${VENV:-}" ] || refuse "VENV names $VENV, which is no virtual environment; name one that has requirements/build.txt, or none"
   if [ -n "${PYTHON:-}" ]; then
     command -v "$PYTHON" >/dev/null || refuse "PYTHON names $PYTHON, which is not there"
     is_new_enough "$PYTHON" || refuse "PYTHON names $PYTHON, which is older than Python 3.11; name a newer one, or none"

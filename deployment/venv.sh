@@ -24,11 +24,14 @@ main() {
   rm -f "$venv/.ready"
   if [ ! -x "$venv/bin/python" ]; then
     echo "Making $venv ..."
+    local fresh=()
+    # An environment whose interpreter is gone is made from nothing; a folder that is none is never emptied.
+    [ ! -e "$venv/pyvenv.cfg" ] || fresh=(--clear)
     if "$python" -c 'import ensurepip' 2>/dev/null; then
-      "$python" -m venv --clear "$venv"
+      "$python" -m venv ${fresh[@]+"${fresh[@]}"} "$venv"
     elif "$python" -m pip --version >/dev/null 2>&1; then
       # Debian splits ensurepip off into python3-venv; a pip that is there can stand in for it.
-      "$python" -m venv --clear --without-pip "$venv"
+      "$python" -m venv ${fresh[@]+"${fresh[@]}"} --without-pip "$venv"
       "$python" -m pip --quiet --disable-pip-version-check --python "$venv/bin/python" install pip
     else
       echo "error: $python has neither ensurepip nor pip; run: apt-get install python3-venv python3-pip" >&2

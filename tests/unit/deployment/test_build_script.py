@@ -18,7 +18,9 @@ TOOLS = ("bash", "awk", "basename", "cat", "df", "dirname", "env", "mktemp", "rm
 
 OLD = 'case "$*" in *version_info*) exit 1; esac'
 """A Python like that of Amazon Linux 2023, which is 3.9."""
-MAKING = f'case "$*" in "-m venv"*) echo "$0 makes $4" >&2; exit 7; esac; exec "{sys.executable}" "$@"'
+MAKING = (
+    f'case "$*" in "-m venv"*) for it; do :; done; echo "$0 makes $it" >&2; exit 7; esac; exec "{sys.executable}" "$@"'
+)
 """A Python that does, up to the making of an environment."""
 
 
@@ -183,6 +185,38 @@ def test_a_python_that_was_named_and_is_too_old_is_refused_though_a_newer_one_is
 
     assert result.returncode == 2
     assert f"PYTHON names {old}, which is older than Python 3.11" in result.stderr
+
+
+def test_a_folder_that_is_no_virtual_environment_is_refused_and_left_as_it_is(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").write_text("dear")
+
+    result = checkout.build(*GOOD, VENV=str(tmp_path / "mine"))
+
+    assert result.returncode == 2
+    assert f"VENV names {tmp_path / 'mine'}, which is no virtual environment" in result.stderr
+    assert [one.name for one in (tmp_path / "mine").iterdir()] == ["letter"]
+
+
+@pytest.mark.parametrize(("marker", "words"), [("pyvenv.cfg", "venv --clear"), ("letter", "venv ")])
+def test_only_an_environment_whose_interpreter_is_gone_is_emptied(
+    checkout: Checkout, tmp_path: Path, marker: str, words: str
+) -> None:
+    venv = checkout.root / ".venv-build"
+    asked = checkout.install("python", 'case "$*" in *"-m venv"*) echo "$@" >&2; exit 7; esac', folder=tmp_path)
+    venv.mkdir()
+    (venv / marker).write_text("")
+
+    words_of_venv = [str(checkout.deployment / "venv.sh"), "--small", str(asked), str(venv), "none.txt"]
+    result = subprocess.run(words_of_venv, capture_output=True, text=True, check=False)
+    (venv / marker).unlink()
+    venv.rmdir()
+
+    assert result.returncode == 7
+    assert f"-m {words}" in result.stderr
+    assert ("--clear" in result.stderr) is (marker == "pyvenv.cfg")
 
 
 @pytest.mark.parametrize(("free", "builds"), [(179, False), (180, True)])
