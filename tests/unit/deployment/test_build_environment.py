@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = {"templates", "iot_dr", "deployment"}
+OPTIONAL = {"device_keys.py", "trial_certificates.py"}
+"""Modules of `prove`, which alone needs cryptography, and asks for it by itself."""
 
 
 def required() -> set[str]:
@@ -25,7 +27,7 @@ def imported() -> Iterator[str]:
     """Yield the packages that are imported when the modules of build and publication are."""
     package = ROOT / "source" / "lambda" / "iot_dr_layer" / "python" / "iot_dr"
     files = (ROOT / "generate.py", *(ROOT / "templates").rglob("*.py"), *(ROOT / "deployment").glob("*.py"))
-    for path in (*files, *(path for path in package.rglob("*.py") if path.name != "device_keys.py")):
+    for path in (*files, *(path for path in package.rglob("*.py") if path.name not in OPTIONAL)):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Import):
                 yield from (alias.name.partition(".")[0] for alias in node.names)
