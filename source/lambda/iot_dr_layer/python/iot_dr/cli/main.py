@@ -14,14 +14,14 @@ import importlib
 import os
 import sqlite3
 import sys
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import Any
 
 import click
 
 from iot_dr import __version__
 from iot_dr.cli.stopping import stop_by_signals, stoppable
-from iot_dr.cli.texts import say, visible
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.disk import failure_of
 
@@ -91,8 +91,10 @@ class LazyGroup(click.Group):
             say(f"error: {error}; {UNREACHABLE}", err=True)
             ctx.exit(2)
         except click.ClickException as error:
-            error.message = visible(error.message)
-            raise
+            shown = StringIO()
+            error.show(shown)
+            say(shown.getvalue().rstrip("\n"), err=True)
+            ctx.exit(error.exit_code)
         except BrokenPipeError:
             raise
         except (OSError, sqlite3.Error) as error:

@@ -22,7 +22,7 @@ from iot_dr.errors import ConfigurationError, InvalidResource
 from iot_dr.files.faults import told
 from iot_dr.files.private import make_folder, opened_to_write
 from iot_dr.model.documents import canonical
-from iot_dr.model.entities import Certificate, Entity
+from iot_dr.model.entities import Certificate, Entity, PropagatingAttribute
 from iot_dr.model.entity_json import CLASSES, from_json, to_json
 from iot_dr.model.exact_json import loads, parse, render
 from iot_dr.model.keys import Key, Kind
@@ -260,7 +260,7 @@ def _check_types(value: Any) -> None:
 def _fits(value: Any, hint: Any) -> bool:
     parts = get_args(hint)
     match get_origin(hint):
-        case None if dataclasses.is_dataclass(hint):
+        case None if hint is PropagatingAttribute:
             return isinstance(value, hint) and all(isinstance(part, str) for part in dataclasses.astuple(value))
         case None:
             return isinstance(value, hint) and not (hint is int and isinstance(value, bool))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from iot_dr.model.entities import (
     Certificate,
@@ -19,11 +20,15 @@ from iot_dr.model.keys import Key, certificate_target, shadow_key
 from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.shadows import Document
 from iot_dr.model.trials import SHADOW_NAME, Trial, TrialDevice
-from iot_dr.ports import RegistryReader
+from iot_dr.ports import RegistryLister, RegistryReader
 from iot_dr.services.concurrency import Together, one_by_one
 
 
-def remains(name: str, reader: RegistryReader, unattached: Iterable[str], together: Together = one_by_one) -> Trial:
+class Registry(RegistryReader, RegistryLister, Protocol):
+    """One Region's registry, by its lists and one by one."""
+
+
+def remains(name: str, reader: Registry, unattached: Iterable[str], together: Together = one_by_one) -> Trial:
     """Return a trial of all that begins with its name, and of the certificates that are attached to that.
 
     Only what tells things, policies, groups, types and certificates apart is read. `unattached` are the IDs of
@@ -54,7 +59,9 @@ def remains(name: str, reader: RegistryReader, unattached: Iterable[str], togeth
         yield from (Certificate(one, CertificateStatus.ACTIVE) for one in certificates)
         yield from (ThingGroup(one) for one in groups)
         yield from (Thing(one) for one in things)
-        yield from (*attachments, *principals, *memberships)
+        yield from attachments
+        yield from principals
+        yield from memberships
 
     shadows: dict[Key, Document] = {shadow_key(thing, shadow): {} for thing in things for shadow in ("", SHADOW_NAME)}
     return Trial(name, (TrialDevice(ProbeCredentials(name, "", "", ""), tuple(entities()), shadows),))
