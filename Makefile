@@ -69,7 +69,7 @@ golden: setup ## Accept the templates and the reference pages that the code gene
 
 .PHONY: dist
 dist: setup ## Build the assets as deployment/build-s3-dist.sh does, under a made-up prefix
-	deployment/build-s3-dist.sh iot-dr-example disaster-recovery-for-aws-iot "v$$($(BIN)/python -c 'import iot_dr; print(iot_dr.__version__)')"
+	VENV=$(VENV) deployment/build-s3-dist.sh iot-dr-example disaster-recovery-for-aws-iot "v$$($(BIN)/python -c 'import iot_dr; print(iot_dr.__version__)')"
 
 .PHONY: lock
 lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
@@ -78,4 +78,4 @@ lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
 
 .PHONY: clean
 clean: ## Remove virtual environments, caches and build output
-	rm -rf $(VENV) $(EMULATOR_VENV) .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*
+	rm -rf $(VENV) $(EMULATOR_VENV) .venv-build .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build what is published to S3: templates in deployment/global-s3-assets, zips in deployment/regional-s3-assets.
-# Needs python3 with pip; makes or reuses the project's own virtual environment. Same commit, same bytes.
+# Finds a Python by itself, and makes or reuses a small virtual environment of its own. Same commit, same bytes.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,8 +18,9 @@ usage: $(basename "$0") BUCKET_NAME_PREFIX SOLUTION_NAME VERSION
   VERSION             second part of every key, vX.Y.Z
 
 Environment:
-  PYTHON              interpreter that makes the virtual environment (default: python3)
-  VENV                a virtual environment of yours that has requirements/dev.txt (default: the project's own .venv)
+  PYTHON              interpreter that makes the virtual environment (default: python3, else the newest that is found)
+  PYTHON_FOLDERS      where it is looked for besides PATH (default: the usual folders)
+  VENV                a virtual environment of yours that has requirements/build.txt (default: .venv-build, made here)
 
 example: $(basename "$0") my-iot-dr disaster-recovery-for-aws-iot v1.0.0
 END
@@ -47,9 +48,9 @@ main() {
   # A wheel stores the modes of its files: the caller's mask must not change the bytes.
   umask 022
   [ $# -eq 3 ] || refuse "three arguments are needed, $# given"
-  check_python
+  find_python
   check_names "$@"
-  check_disk 200
+  check_disk 70
 
   header "Virtual environment"
   prepare_venv

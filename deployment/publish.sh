@@ -27,10 +27,11 @@ main() {
   [ $# -ge 5 ] || refuse "five arguments are needed, $# given"
   local prefix=$1 name=$2 version=$3 primary=$4 secondary=$5
   shift 5
-  check_python
+  find_python
   check_disk 0
   prepare_venv
-  exec "$venv/bin/iot-dr" publish --assets "$here" --bucket-prefix "$prefix" --solution-name "$name" --version "$version" \
+  export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/source/lambda/iot_dr_layer/python
+  exec "$venv/bin/python" -P -m iot_dr.cli publish --assets "$here" --bucket-prefix "$prefix" --solution-name "$name" --version "$version" \
     --primary-region "$primary" --secondary-region "$secondary" "$@"
 }
 

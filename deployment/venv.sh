@@ -3,11 +3,17 @@
 set -euo pipefail
 
 usage() {
-  echo "usage: $(basename "$0") PYTHON VENV REQUIREMENTS [PROJECT]" >&2
+  echo "usage: $(basename "$0") [--small] PYTHON VENV REQUIREMENTS [PROJECT]" >&2
   exit 2
 }
 
 main() {
+  local options=()
+  if [ "${1:-}" = --small ]; then
+    # Bytecode would be a third of it, and what is made with it runs for seconds.
+    options=(--no-compile)
+    shift
+  fi
   [ $# -ge 3 ] || usage
   local python=$1 venv=$2 requirements=$3 project=${4:-}
 
@@ -18,18 +24,21 @@ main() {
   rm -f "$venv/.ready"
   if [ ! -x "$venv/bin/python" ]; then
     echo "Making $venv ..."
+    local fresh=()
+    # An environment whose interpreter is gone is made from nothing; a folder that is none is never emptied.
+    [ ! -e "$venv/pyvenv.cfg" ] || fresh=(--clear)
     if "$python" -c 'import ensurepip' 2>/dev/null; then
-      "$python" -m venv "$venv"
+      "$python" -m venv ${fresh[@]+"${fresh[@]}"} "$venv"
     elif "$python" -m pip --version >/dev/null 2>&1; then
       # Debian splits ensurepip off into python3-venv; a pip that is there can stand in for it.
-      "$python" -m venv --without-pip "$venv"
+      "$python" -m venv ${fresh[@]+"${fresh[@]}"} --without-pip "$venv"
       "$python" -m pip --quiet --disable-pip-version-check --python "$venv/bin/python" install pip
     else
       echo "error: $python has neither ensurepip nor pip; run: apt-get install python3-venv python3-pip" >&2
       exit 2
     fi
   fi
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check ${options[@]+"${options[@]}"} --require-hashes -r "$requirements"
   if [ -n "$project" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable "$project"
   fi

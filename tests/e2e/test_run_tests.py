@@ -142,13 +142,13 @@ def test_where_events_do_not_arrive_it_is_not_proved_and_what_was_made_is_remove
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_control_c_removes_what_was_made(pair: Pair, operator: Operator) -> None:
+def test_what_ends_a_run_from_outside_has_it_remove_what_was_made(pair: Pair, operator: Operator) -> None:
     with unheard(pair):
         running = operator.begin("-n", "3")
         try:
             assert until(lambda: len(trial_names(pair, pair.primary)) > 3, 30)
         finally:
-            running.send_signal(signal.SIGINT)
+            running.send_signal(signal.SIGTERM)
             _, errors = running.communicate(timeout=60)
 
         assert trial_names(pair, pair.primary) == []
@@ -156,6 +156,24 @@ def test_control_c_removes_what_was_made(pair: Pair, operator: Operator) -> None
     assert running.returncode == 2
     assert "is removed from the primary Region" in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_what_a_killed_run_has_left_is_removed_by_its_name(pair: Pair, operator: Operator) -> None:
+    with unheard(pair):
+        running = operator.begin("-n", "3")
+        try:
+            assert until(lambda: len(trial_names(pair, pair.primary)) > 3, 30)
+        finally:
+            running.kill()
+            _, errors = running.communicate(timeout=60)
+        name = errors.partition("begins with ")[2].partition(".")[0]
+        assert trial_names(pair, pair.primary)
+
+        result = operator.run("--clean", name)
+
+    assert result.returncode == 0, result.stderr
+    assert f"What begins with {name} is removed from {pair.primary}" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "0"), ("-n", "three"), ("--number-of-devices", "3")])

@@ -213,7 +213,7 @@ def test_control_c_leaves_a_run_that_goes_on_and_says_how(
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 2
-    assert "run `iot-dr sync --apply` again to go on from there" in errors
+    assert f"run `iot-dr sync --apply --state {operator.folder}` again to go on from there" in errors
     assert "Traceback" not in errors
     assert operator.run("sync", "--apply").returncode == 0
     assert all(is_whole(pair, device) for device in devices)

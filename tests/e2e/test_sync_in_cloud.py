@@ -126,7 +126,7 @@ def test_what_fails_is_told_with_its_reason_and_a_redrive_brings_it_across(
     assert all("not today" in failure["reason"] for failure in done["failures"])
     assert not any(thing(secondary, device.thing_name) for device in devices)
 
-    result = iot_dr(pair, "sync", "--redrive", "--follow", done["arn"], "--format", "json")
+    result = iot_dr(pair, "sync", "--redrive", "--apply", "--follow", done["arn"], "--format", "json")
 
     again = json.loads(result.stdout)
     assert (result.returncode, again["failures"]) == (0, []), result.stderr
@@ -156,7 +156,7 @@ def test_a_run_fails_when_the_ledger_cannot_be_told_and_its_results_say_of_what(
     assert all("FailureLost" in failure["reason"] for failure in done["failures"])
     assert not any(thing(secondary, device.thing_name) for device in devices)
 
-    code, again = asked(pair, "sync", "--redrive")
+    code, again = asked(pair, "sync", "--redrive", "--apply")
 
     assert (code, again["status"]) == (0, "SUCCEEDED")
     assert all(is_whole(pair, device) for device in devices)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.html_report import Report, write_report
 from iot_dr.files.journal import Journal
 from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
+from iot_dr.model.differences import Difference, Numbers, Sigil
 from iot_dr.model.entities import Certificate, Entity, Thing
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.exact_json import parse
+from iot_dr.model.keys import Key, Kind, shadow_key, thing_key
 from iot_dr.model.regions import Side
+from iot_dr.model.shadows import Shadow
 from iot_dr.model.standing import Standing
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.restore import REGISTRY_KINDS, engine, of_things, regions_of
@@ -24,6 +30,13 @@ from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
 from tests.fakes import FakeClock, InMemoryRegistry
 from tests.strategies import Registry, registries
 from tests.unit.iot_dr.services.test_sync import OneAtATime
+
+ANY_CHARACTER = st.characters(exclude_categories=())
+"""Halves of surrogate pairs too, which JSON admits as escapes."""
+
+
+def _objects(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(children, max_size=3) | st.dictionaries(st.text(ANY_CHARACTER), children, max_size=3)
 
 
 class Kept:
@@ -166,3 +179,40 @@ def test_one_thing_comes_back_with_all_that_it_needs_and_nothing_else(found: Reg
     assert [key for key in empty.entities if key.kind is Kind.THING] == (
         [Key(Kind.THING, name)] if name in things else []
     )
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text(ANY_CHARACTER), _objects, max_leaves=8))
+def test_a_shadow_is_written_and_read_back_whatever_characters_are_in_it(value: Any) -> None:
+    document = parse(json.dumps({"reported": {"value": value, "\ud800": "\udc80"}}))
+    shadow = Shadow(shadow_key("pump", "config"), document)
+    with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "c.sqlite") as store:
+        store.put(Side.PRIMARY, [shadow])
+        files = SnapshotFolder(Path(folder) / "snapshot")
+        files.begin()
+        take(store, Side.PRIMARY, KINDS, lambda _: None, files)
+
+        assert list(files.entities(Kind.SHADOW)) == [shadow]
+
+
+@given(st.text(ANY_CHARACTER))
+@example("a \ud800 b")
+def test_a_report_is_written_whatever_characters_are_in_a_name_and_a_reason(text: str) -> None:
+    # Two halves that meet are one character in JSON.
+    text = json.loads(json.dumps(text))
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        numbers = {Kind.THING: Numbers(1, 1, {Sigil.DIFFERENT: 1})}
+        report = Report("us-east-1", "us-west-2", "", "", numbers, notes=[text, "\ud800"])
+        write_report(page, report, [(thing_key(text + "\ud800"), Sigil.DIFFERENT, text)])
+
+        (row,) = page.read_bytes().partition(b'type="application/x-ndjson">\n')[2].split(b"\n")[:1]
+    assert json.loads(row) == ["*", "thing", text + "\ud800", text]
+
+
+@given(st.text(ANY_CHARACTER))
+@example("a \ud800 b")
+def test_a_comparison_keeps_a_reason_whatever_characters_are_in_it(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "c.sqlite") as store:
+        store.note([(Difference(thing_key("pump"), Sigil.DIFFERENT, text), (0, 0))])
+
+        assert [reason for _, _, reason in store.noted()] == [text.encode("utf-8", "backslashreplace").decode()]

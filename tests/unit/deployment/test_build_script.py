@@ -16,6 +16,13 @@ GOOD = ("my-iot-dr", "disaster-recovery-for-aws-iot", "v1.0.0")
 TOOLS = ("bash", "awk", "basename", "cat", "df", "dirname", "env", "mktemp", "rm")
 """What the script runs besides Python."""
 
+OLD = 'case "$*" in *version_info*) exit 1; esac'
+"""A Python like that of Amazon Linux 2023, which is 3.9."""
+MAKING = (
+    f'case "$*" in "-m venv"*) for it; do :; done; echo "$0 makes $it" >&2; exit 7; esac; exec "{sys.executable}" "$@"'
+)
+"""A Python that does, up to the making of an environment."""
+
 
 class Checkout:
     """A copy of the scripts with an earlier build beside them, in a machine whose programs a test chooses."""
@@ -49,7 +56,7 @@ class Checkout:
         return subprocess.run(
             [str(self.programs / "bash"), str(self.deployment / "build-s3-dist.sh"), *arguments],
             cwd="/",
-            env={"PATH": str(self.programs), "HOME": os.devnull} | environment,
+            env={"PATH": str(self.programs), "HOME": os.devnull, "PYTHON_FOLDERS": "/nowhere"} | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -123,6 +130,104 @@ def test_a_machine_that_cannot_build_is_named_before_anything_is_touched(
     assert result.returncode == 2
     assert reason in result.stderr
     assert "usage:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("manager", "mend"),
+    [
+        ("dnf", "run: sudo dnf install -y python3.11"),
+        ("apt-get", "run: sudo apt-get install -y python3 python3-venv"),
+        ("none", "install Python 3.11 or newer"),
+    ],
+)
+def test_where_every_python_is_too_old_the_command_that_installs_a_newer_one_is_named(
+    checkout: Checkout, manager: str, mend: str
+) -> None:
+    checkout.install("python3", OLD)
+    checkout.install(manager, "exit 1")
+
+    result = checkout.build(*GOOD)
+
+    assert result.returncode == 2
+    assert f"{checkout.programs}/python3 is older than Python 3.11, and no newer one was found; {mend}" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["python3.11", "python3.13"])
+def test_an_old_python3_that_comes_first_does_not_hide_a_newer_one(checkout: Checkout, name: str) -> None:
+    checkout.install("python3", OLD)
+    newer = checkout.install(name, MAKING)
+
+    result = checkout.build(*GOOD)
+
+    assert f"{newer} makes {checkout.root}/.venv-build" in result.stderr
+
+
+def test_a_newer_python_is_found_outside_of_the_path(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.install("python3", OLD)
+    newer = checkout.install("python3.12", MAKING, folder=tmp_path / "opt")
+
+    result = checkout.build(*GOOD, PYTHON_FOLDERS=f"/nowhere:{tmp_path / 'opt'}")
+
+    assert f"{newer} makes {checkout.root}/.venv-build" in result.stderr
+
+
+def test_a_python_that_lacks_pip_is_passed_over_for_one_that_has_it(checkout: Checkout) -> None:
+    checkout.install("python3", 'case "$*" in *pip*) exit 1; esac')
+    newer = checkout.install("python3.11", MAKING)
+
+    assert f"{newer} makes" in checkout.build(*GOOD).stderr
+
+
+def test_a_python_that_was_named_and_is_too_old_is_refused_though_a_newer_one_is_there(checkout: Checkout) -> None:
+    old = checkout.install("python3.9", OLD)
+
+    result = checkout.build(*GOOD, PYTHON=str(old))
+
+    assert result.returncode == 2
+    assert f"PYTHON names {old}, which is older than Python 3.11" in result.stderr
+
+
+def test_a_folder_that_is_no_virtual_environment_is_refused_and_left_as_it_is(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").write_text("dear")
+
+    result = checkout.build(*GOOD, VENV=str(tmp_path / "mine"))
+
+    assert result.returncode == 2
+    assert f"VENV names {tmp_path / 'mine'}, which is no virtual environment" in result.stderr
+    assert [one.name for one in (tmp_path / "mine").iterdir()] == ["letter"]
+
+
+@pytest.mark.parametrize(("marker", "words"), [("pyvenv.cfg", "venv --clear"), ("letter", "venv ")])
+def test_only_an_environment_whose_interpreter_is_gone_is_emptied(
+    checkout: Checkout, tmp_path: Path, marker: str, words: str
+) -> None:
+    venv = checkout.root / ".venv-build"
+    asked = checkout.install("python", 'case "$*" in *"-m venv"*) echo "$@" >&2; exit 7; esac', folder=tmp_path)
+    venv.mkdir()
+    (venv / marker).write_text("")
+
+    words_of_venv = [str(checkout.deployment / "venv.sh"), "--small", str(asked), str(venv), "none.txt"]
+    result = subprocess.run(words_of_venv, capture_output=True, text=True, check=False)
+    (venv / marker).unlink()
+    venv.rmdir()
+
+    assert result.returncode == 7
+    assert f"-m {words}" in result.stderr
+    assert ("--clear" in result.stderr) is (marker == "pyvenv.cfg")
+
+
+@pytest.mark.parametrize(("free", "builds"), [(179, False), (180, True)])
+def test_a_fifth_of_a_gigabyte_is_room_enough(checkout: Checkout, free: int, builds: bool) -> None:
+    checkout.install("df", f"echo header; echo /dev/vda 1000 90 {free * 1024} 90% /")
+    checkout.install("python3", MAKING)
+
+    result = checkout.build(*GOOD)
+
+    assert (f"{free} MB free, 180 MB are needed" in result.stderr) is not builds
+    assert (f" makes {checkout.root}" in result.stderr) is builds
 
 
 def test_help_is_no_error(checkout: Checkout) -> None:

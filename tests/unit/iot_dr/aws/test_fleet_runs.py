@@ -187,3 +187,30 @@ def test_a_look_that_is_throttled_may_be_repeated(states: StepFunctions) -> None
 
 def _carries(run: FleetRun) -> dict[str, str]:
     return {"name": "Listed", "input": json.dumps(run.to_json())}
+
+
+def test_the_newest_run_is_the_newest_that_was_no_dry_run(states: StepFunctions) -> None:
+    arns = [f"{ARN}{number}" for number in range(3)]
+    listed = [
+        {"executionArn": arn, "stateMachineArn": MACHINE, "name": arn[-1], "status": "SUCCEEDED", "startDate": BEGAN}
+        for arn in arns
+    ]
+    states.answers("list_executions", {"executions": listed}, stateMachineArn=MACHINE)
+    for arn, apply in zip(arns[:2], (False, True), strict=True):
+        run = json.dumps(FleetRun("r", apply=apply, at_once=4).to_json())
+        told = {
+            "executionArn": arn,
+            "stateMachineArn": MACHINE,
+            "status": "SUCCEEDED",
+            "startDate": BEGAN,
+            "input": run,
+        }
+        states.answers("describe_execution", told, executionArn=arn)
+
+    assert states.runs.newest_applied() == arns[1]
+
+
+def test_where_every_run_was_a_dry_run_there_is_no_newest(states: StepFunctions) -> None:
+    states.answers("list_executions", {"executions": []}, stateMachineArn=MACHINE)
+
+    assert states.runs.newest_applied() is None

@@ -64,6 +64,10 @@ class ArrangedSync:
             raise found
         return found
 
+    def ended(self, arn: str) -> RunState:
+        self.asked.append(("ended", arn))
+        return self.state(arn)
+
     def failures(self, state: RunState) -> Iterator[FailedLook]:
         assert state.ended
         return iter(self.failed)
@@ -147,7 +151,7 @@ def test_what_failed_is_told_with_its_reason_and_how_to_run_it_again(arranged: A
     assert "25 resources could not be brought across" in result.stdout
     assert "not [today]" in result.stdout
     assert "and 5 more" in result.stdout
-    assert f"\n  iot-dr sync --redrive --follow {ARN}\n" in result.stdout
+    assert f"\n  iot-dr sync --apply --follow {ARN} --redrive\n" in result.stdout
 
 
 def test_every_failure_is_told_to_scripts(arranged: Arrange) -> None:
@@ -214,8 +218,51 @@ def test_a_redrive_is_of_the_last_run_or_of_the_one_that_is_named(
 ) -> None:
     sync = arranged(ArrangedSync([ENDED]))
 
-    assert run("--redrive", *given).exit_code == 0
+    assert run("--redrive", "--apply", *given).exit_code == 0
     assert sync.asked[0] == ("again", arn)
+
+
+@pytest.mark.parametrize("given", [("--redrive",), ("--redrive", "--dry-run"), ("--redrive", "--apply", "--dry-run")])
+def test_a_redrive_without_apply_runs_nothing_again_and_says_what_would_be(
+    given: tuple[str, ...], arranged: Arrange
+) -> None:
+    sync = arranged(ArrangedSync([ENDED], (FailedLook(thing_key("pump-1"), "not today"),)))
+
+    result = run(*given, "--profile", "ops")
+
+    assert (result.exit_code, sync.asked) == (1, [("ended", f"{ARN}-newest"), ("state", f"{ARN}-newest")])
+    assert "thing#pump-1" in result.stdout
+    again = f"iot-dr sync --profile ops --apply --follow {ARN}-newest --redrive"
+    assert f"Nothing was changed. To run again what failed, run `{again}`." in result.stdout
+
+
+def test_a_redrive_of_a_run_of_which_nothing_failed_has_nothing_to_do(arranged: Arrange) -> None:
+    arranged(ArrangedSync([ENDED]))
+
+    result = run("--redrive")
+
+    assert (result.exit_code, "Nothing of it failed." in result.stdout) == (0, True)
+
+
+def test_what_a_redrive_would_run_again_is_told_to_scripts(arranged: Arrange) -> None:
+    arranged(ArrangedSync([ENDED], (FailedLook(thing_key("pump-1"), "not today"),)))
+
+    told = json.loads(run("--redrive", "--format", "json").stdout)
+
+    assert told["applied"] is False
+    assert told["failures"] == [{"resource": "thing#pump-1", "reason": "not today"}]
+
+
+def test_a_hint_is_the_command_that_was_given_with_what_changes(arranged: Arrange) -> None:
+    given = ("--in-cloud", "--select", "thingName:a b*", "--profile", "ops")
+    arranged(ArrangedSync([RunState(ARN, "SUCCEEDED", 0, COUNTED)]))
+    planned = run(*given)
+    arranged(ArrangedSync([RunState(ARN, "RUNNING", 0, LISTING), KeyboardInterrupt()]))
+    stopped = run(*given, "--apply")
+
+    assert "run `iot-dr sync --select 'thingName:a b*' --profile ops --in-cloud --apply`" in planned.stdout
+    assert f"To watch it again: iot-dr sync --profile ops --follow {ARN}\n" in stopped.stderr
+    assert stopped.stderr.endswith(f"--execution-arn {ARN} --region us-west-2 --profile ops\n")
 
 
 def test_batches_at_once_are_the_accounts_affair(arranged: Arrange) -> None:

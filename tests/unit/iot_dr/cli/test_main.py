@@ -100,6 +100,7 @@ def test_a_launch_without_its_variables_names_all_that_are_missing() -> None:
         ("UUID", "Not/Good", "UUID must be"),
         ("STACK_POSTFIX", "a b", "STACK_POSTFIX must be"),
         ("CREATE_HEALTH_CHECK", "perhaps", "'perhaps' is not one of 'yes', 'no'"),
+        ("SHADOW_NAME_PATTERN", "(a+)+b", "could take very long"),
         ("CERTIFICATE_MODE", "both", "'both' is not one of 'copy', 'jitr'"),
     ],
 )

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from iot_dr.cli import prove as module
 from iot_dr.cli.main import cli
-from iot_dr.errors import ConfigurationError
+from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.model.checks import Check, failure, ok
 from iot_dr.runtime.proving import Order, Proved, ProvingEnvironment
 from iot_dr.services.rounds import Progress
@@ -128,7 +128,10 @@ def test_stopped_before_anything_was_made_it_says_so(monkeypatch: pytest.MonkeyP
     assert (result.exit_code, result.stderr) == (2, "\nStopped. Nothing was made.\n")
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "0"), ("-n", "1001"), ("-n", "3", "--timeout", "0")])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("-n", "1", "--clean", "trial-x"), ("-n", "0"), ("-n", "1001"), ("-n", "3", "--timeout", "0")],
+)
 def test_wrong_use_exits_2(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
     assert run(monkeypatch, *arguments)[0].exit_code == 2
 
@@ -142,3 +145,44 @@ def test_what_cannot_run_is_one_line_with_its_mend(monkeypatch: pytest.MonkeyPat
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-2].startswith("Some of what begins with trial-x is still in"), "half way"
     assert result.stderr.splitlines()[-1] == "error: there is no such launch; read the settings of one: . ./toolsrc"
+
+
+def test_what_is_left_is_told_with_the_command_that_removes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(progress: Progress) -> None:
+        progress.begin("Making them", 2)
+        raise KeyboardInterrupt
+
+    result, _ = run(monkeypatch, "-n", "3", "--with-type", "--profile", "ops", ending=stop)
+
+    assert result.stderr.endswith("to remove it, run `cli prove --profile ops --clean trial-x`.\n")
+
+
+@pytest.mark.parametrize(("number", "said"), [(7, "7 resources"), (0, "Nothing in us-east-1 begins with")])
+def test_what_a_killed_run_has_left_is_removed_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    asked: list[object] = []
+
+    def clean(region: str, name: str, _progress: Progress, profile: str) -> int:
+        asked.extend((region, name, profile))
+        return number
+
+    monkeypatch.setattr(module, "clean", clean)
+    words = ["prove", "--clean", "trial-x", "--primary", "us-east-1", "--profile", "ops"]
+    result = CliRunner().invoke(cli, words, env=dict.fromkeys(TOOLSRC))
+    told = CliRunner().invoke(cli, [*words, "--format", "json"], env=dict.fromkeys(TOOLSRC))
+
+    assert (result.exit_code, asked[:3]) == (0, ["us-east-1", "trial-x", "ops"])
+    assert said in result.stdout
+    assert json.loads(told.stdout) == {"trial": "trial-x", "region": "us-east-1", "removed": number}
+
+
+def test_what_cannot_be_removed_is_one_line_and_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    def clean(*_: object) -> int:
+        raise NotReadyYet("not removed from us-east-1: certificate#1: attached")
+
+    monkeypatch.setattr(module, "clean", clean)
+    result = CliRunner().invoke(cli, ["prove", "--clean", "trial-x"], env=TOOLSRC)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "error: not removed from us-east-1" in result.stderr

@@ -95,6 +95,8 @@ def test_bad_options_are_refused_before_anything_is_asked_of_aws(
     def unreached(*_request: object) -> Publication:
         pytest.fail("asked AWS")
 
-    result = run(monkeypatch, unreached, option, value)
+    given = dict(zip(ARGUMENTS[1::2], ARGUMENTS[2::2], strict=True)) | {option: value}
+    monkeypatch.setattr(module, "publish_build", unreached)
+    result = CliRunner().invoke(cli, ["publish", *(word for pair in given.items() for word in pair)])
 
     assert (result.exit_code, reason in result.stderr) == (2, True)

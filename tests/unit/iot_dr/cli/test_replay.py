@@ -98,7 +98,7 @@ def test_a_dry_run_ends_with_what_would_replay(arranged: Arrange) -> None:
     result = run()
 
     assert result.exit_code == 0
-    assert "Nothing was changed. To replay 1, run it again with --apply." in result.stdout
+    assert "Nothing was changed. To replay 1, run `cli replay --profile operator --apply`." in result.stdout
     assert "thing#pump-17" in result.stdout
 
 

@@ -11,9 +11,12 @@ from click.testing import CliRunner, Result
 
 from iot_dr.cli import restore as module
 from iot_dr.cli.main import cli
-from iot_dr.model.keys import Kind, thing_key
+from iot_dr.model.changes import Create, Update
+from iot_dr.model.differences import Difference, Sigil
+from iot_dr.model.keys import Kind, policy_key, thing_key
 from iot_dr.model.standing import Ending, Planned, Settled, Standing, Step
-from iot_dr.runtime.restoring import RestoreSettings
+from iot_dr.runtime.restoring import Progress, RestoreSettings
+from tests.builders import a_policy
 
 TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
 
@@ -39,6 +42,14 @@ class Restoring:
         return {}
 
 
+POLICIES = (
+    Difference(policy_key("new"), Sigil.MISSING, change=Create(a_policy("new"), "missing")),
+    Difference(policy_key("alike"), Sigil.SURPLUS),
+    *(
+        Difference(policy_key(f"p{number:02}"), Sigil.DIFFERENT, change=Update(a_policy(), a_policy(), "differs"))
+        for number in range(24)
+    ),
+)
 ONE = Planned(Counter({(Kind.THING, Step.CREATE): 1}))
 DONE = Standing({Kind.THING: 1}, {Kind.THING: 1})
 
@@ -49,8 +60,9 @@ def run(
     asked: list[Any] = []
 
     @contextmanager
-    def open_restore(settings: RestoreSettings, source: str, _watch: object) -> Iterator[Restoring]:
+    def open_restore(settings: RestoreSettings, source: str, watch: Progress) -> Iterator[Restoring]:
         asked.extend((settings, source))
+        watch.policies(POLICIES)
         yield Restoring(planned, standing)
 
     monkeypatch.setattr(module, "open_restore", open_restore)
@@ -62,7 +74,7 @@ def test_a_dry_run_shows_the_plan_and_how_to_do_it(monkeypatch: pytest.MonkeyPat
 
     assert result.exit_code == 1
     assert asked == [RestoreSettings("us-east-1"), "today"]
-    assert "restore today --into primary --apply`." in " ".join(result.stdout.split())
+    assert "restore today --apply`." in " ".join(result.stdout.split())
 
 
 def test_where_nothing_differs_it_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +97,22 @@ def test_what_failed_is_told_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert result.exit_code == 1
     assert "AWS refuses it" in result.stdout
+
+
+@pytest.mark.parametrize("given", [(), ("--apply",)])
+def test_policies_are_named_before_anything_is_done(monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]) -> None:
+    result, _ = run(monkeypatch, "today", *given)
+
+    told = result.stderr.splitlines()
+    assert told[:3] == [
+        "Policies, which say who may do what, that are created or changed:",
+        "  create new",
+        "  change p00",
+    ]
+    assert told[21] == "  ... and 5 more"
+
+
+def test_the_checksum_that_was_noted_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, asked = run(monkeypatch, "today", "--sha256", "ab12")
+
+    assert asked[0] == RestoreSettings("us-east-1", sha256="ab12")

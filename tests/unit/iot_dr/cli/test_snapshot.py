@@ -10,10 +10,10 @@ from iot_dr.cli import snapshot as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import AccessDenied
 from iot_dr.files.snapshot_folder import Manifest
-from iot_dr.runtime.snapshotting import SnapshotSettings
+from iot_dr.runtime.snapshotting import SnapshotSettings, Taken
 
 TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
-MANIFEST = Manifest("us-east-1", "123456789012", 1, 2, {"thing": 1200, "policy": 1})
+MANIFEST = Taken(Manifest("us-east-1", "123456789012", 1, 2, {"thing": 1200, "policy": 1}), "ab12")
 
 
 def run(
@@ -37,7 +37,8 @@ def test_a_snapshot_says_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 0
     assert asked == [SnapshotSettings("us-east-1"), "today"]
     assert "1,200" in result.stdout
-    assert result.stdout.endswith("us-east-1 is written to today.\n")
+    assert "us-east-1 is written to today.\n" in result.stdout
+    assert result.stdout.endswith("for restore --sha256: ab12\n")
 
 
 def test_either_region_can_be_written_down_and_needs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,7 +186,7 @@ def test_without_settings_all_that_is_missing_is_named_with_the_mend(monkeypatch
     assert result.exit_code == 2
     assert result.stderr == (
         "error: missing: SECONDARY_REGION (--secondary-region), LEDGER_TABLE (--ledger-table); read the launch's "
-        "settings with `. ./toolsrc`, set the variable or give the option\n"
+        "settings with `. ./toolsrc` or --settings, set the variable or give the option\n"
     )
 
 

@@ -155,6 +155,38 @@ def test_control_c_says_how_to_go_on(arranged: Arrange) -> None:
     assert "4 of 10 changes are done and noted; run `iot-dr sync --apply` again" in result.stderr
 
 
+def test_the_hints_have_every_option_that_was_given(arranged: Arrange) -> None:
+    given = ("--select", "thingName:a*", "--state", "there", "--anew")
+    arranged(ArrangedSync(PLANNED))
+    planned = run("sync", *given)
+    arranged(ArrangedSync(standing=KeyboardInterrupt()))
+    stopped = run("sync", "--apply", *given)
+
+    command = "iot-dr sync --select 'thingName:a*' --state there --anew --apply"
+    assert f"To make 3 changes, run `{command}`." in planned.stdout
+    assert "run `iot-dr sync --apply --select 'thingName:a*' --state there` again" in stopped.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (("sync",), "What was read is kept; run `iot-dr sync` again to go on from there."),
+        (("repair", "--max-age", "2"), "What was read is kept; run `iot-dr repair --max-age 2.0` again"),
+        (("sync", "--select", "thingName:a"), "Stopped. Run `iot-dr sync --select thingName:a` again."),
+    ],
+)
+def test_a_dry_run_that_is_stopped_goes_on_as_a_dry_run(
+    arranged: Arrange, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], hint: str
+) -> None:
+    def stopped(_: ArrangedSync) -> Planned:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ArrangedSync, "plan", stopped)
+    arranged(ArrangedSync())
+
+    assert hint in run(*given).stderr
+
+
 def test_a_region_that_is_gone_says_how_to_go_on_and_exits_2(arranged: Arrange) -> None:
     arranged(ArrangedSync(standing=RegionUnavailable("us-west-2 does not answer")))
 

@@ -103,3 +103,33 @@ def test_a_place_where_no_file_can_be_is_named_with_the_mend(tmp_path: Path) -> 
 
     with pytest.raises(ConfigurationError, match=r"cannot be written: .* --state"):
         Journal(tmp_path / "journal.sqlite")
+
+
+def test_a_disk_that_is_full_is_said_and_the_journal_is_not_to_be_deleted(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.settle(Settled(thing_key("first"), Ending.DONE))
+        journal._database.execute("PRAGMA max_page_count = 4")
+        with pytest.raises(ConfigurationError, match="is full; free some space") as refused:
+            journal.settle(Settled(thing_key("pump"), Ending.FAILED, "not today" * 10_000))
+
+    assert "delete" not in str(refused.value)
+    with Journal(path) as journal:
+        assert journal.ending(thing_key("first")) is Ending.DONE
+
+
+def test_a_reason_with_half_of_a_surrogate_pair_is_kept_escaped(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.settle(Settled(thing_key("pump"), Ending.FAILED, "a \ud800 b"))
+
+        assert [one.reason for one in journal.with_ending(Ending.FAILED)] == ["a \\ud800 b"]
+
+
+def test_others_on_the_machine_cannot_read_it_even_if_an_earlier_release_let_them(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "here" / "journal.sqlite"
+    Journal(path).close()
+    assert [one.stat().st_mode & 0o777 for one in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]
+    path.chmod(0o644)
+
+    Journal(path).close()
+
+    assert path.stat().st_mode & 0o777 == 0o600

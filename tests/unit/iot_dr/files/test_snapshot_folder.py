@@ -1,6 +1,8 @@
 """The files of a snapshot: readable, comparable, whole or none."""
 
+import errno
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from iot_dr.errors import ConfigurationError, InvalidResource
 from iot_dr.files.snapshot_folder import KINDS, MANIFEST, Manifest, SnapshotFolder
-from iot_dr.model.entities import Certificate, CertificateStatus, PolicyAttachment
+from iot_dr.model.entities import Certificate, CertificateStatus, Entity, PolicyAttachment
 from iot_dr.model.exact_json import parse
 from iot_dr.model.keys import Kind, shadow_key
 from iot_dr.model.shadows import Shadow
@@ -137,3 +139,108 @@ def test_any_certificate_is_found_in_the_sorted_file_and_no_other(
     for name in {*names, wanted}:
         found = folder.certificate(name)
         assert (found.pem if found else None) == pems.get(name)
+
+
+def whole(folder: SnapshotFolder) -> Manifest:
+    for kind in KINDS:
+        folder.write(kind, [a_thing("a"), a_thing("b")] if kind is Kind.THING else [])
+    return folder.complete(MANIFEST_OF_NOTHING)
+
+
+def test_a_snapshot_as_it_was_written_passes_with_the_checksum_that_was_noted(folder: SnapshotFolder) -> None:
+    written = whole(folder)
+
+    assert folder.manifest() == written
+    assert set(written.sha256) == {file.name for file in folder.files[:-1]}
+    folder.check(written)
+    folder.check(written, folder.digest.upper())
+
+
+@pytest.mark.parametrize("number", range(len(KINDS)))
+def test_one_changed_character_of_any_file_is_seen(folder: SnapshotFolder, number: int) -> None:
+    written = whole(folder)
+    file = folder.files[number]
+    file.write_text(file.read_text() + " ")
+
+    with pytest.raises(ConfigurationError, match=rf"{file.name} is not as it was written"):
+        folder.check(written)
+
+
+def test_a_file_and_its_checksum_changed_together_are_seen_by_the_checksum_that_was_noted(
+    folder: SnapshotFolder,
+) -> None:
+    whole(folder)
+    noted = folder.digest
+    folder.write(Kind.POLICY, [a_policy()])
+    folder.complete(MANIFEST_OF_NOTHING)
+
+    folder.check(folder.manifest())
+    with pytest.raises(ConfigurationError, match=r"snapshot\.json is not as it was written"):
+        folder.check(folder.manifest(), noted)
+
+
+def test_a_file_that_is_missing_or_without_checksum_is_refused(folder: SnapshotFolder) -> None:
+    written = whole(folder)
+
+    with pytest.raises(ConfigurationError, match="not told"):
+        folder.check(replace(written, sha256={}))
+    folder.files[0].unlink()
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        folder.check(written)
+
+
+def test_a_snapshot_of_an_earlier_release_has_no_checksums_and_is_read(folder: SnapshotFolder) -> None:
+    folder.files[-1].write_text('{"region":"us-east-1","account":"1","began":1,"ended":2,"numbers":{},"format":1}')
+
+    folder.check(folder.manifest())
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"region":1,"account":"","began":1,"ended":2,"numbers":{}}', "7"])
+def test_a_manifest_of_another_form_is_refused(folder: SnapshotFolder, text: str) -> None:
+    folder.files[-1].write_text(text)
+
+    with pytest.raises(ConfigurationError, match=r"snapshot\.json"):
+        folder.manifest()
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (Kind.THING, '{"name": 5}'),
+        (Kind.THING, '{"name": "a", "attributes": 5}'),
+        (Kind.THING, '{"name": "a", "attributes": {"b": []}}'),
+        (Kind.THING_TYPE, '{"name": "a", "deprecated": "no"}'),
+        (Kind.THING_TYPE, '{"name": "a", "searchable_attributes": [1]}'),
+        (Kind.THING_TYPE, '{"name": "a", "propagating_attributes": [[1, 2, 3]]}'),
+        (Kind.CERTIFICATE, '{"certificate_id": "a", "status": "NONE"}'),
+        (Kind.CERTIFICATE, '{"certificate_id": "a", "status": "ACTIVE", "pem": 1}'),
+        (Kind.POLICY, '{"name": "a", "document": []}'),
+        (Kind.POLICY, '{"name": "a", "document": ' + "[" * 100_000),
+        (Kind.SHADOW, '{"thing": "a", "shadow": "", "document": []}'),
+        (Kind.SHADOW, '{"thing": "a", "shadow": "", "document": {"reported": 1}}'),
+        (Kind.SHADOW, '{"thing": "a", "shadow": "", "document": ' + '{"a":' * 100_000),
+    ],
+)
+def test_a_line_of_another_form_is_named(folder: SnapshotFolder, kind: Kind, line: str) -> None:
+    folder.files[KINDS.index(kind)].write_text(line + "\n")
+
+    with pytest.raises(InvalidResource, match=rf"{kind}\.jsonl:1 is no {kind}"):
+        list(folder.entities(kind))
+
+
+def test_nobody_else_on_the_machine_can_read_it(folder: SnapshotFolder) -> None:
+    whole(folder)
+
+    assert {file.stat().st_mode & 0o777 for file in folder.files} == {0o600}
+    assert folder.files[0].parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_full_disk_is_said_and_leaves_no_beginning_of_a_file(folder: SnapshotFolder) -> None:
+    def full() -> Iterator[Entity]:
+        yield a_thing("a")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(ConfigurationError, match="is full; free some space"):
+        folder.write(Kind.THING, full())
+
+    assert list(folder.files[0].parent.iterdir()) == []

@@ -22,3 +22,9 @@ def test_characters_beyond_ascii_stay_as_they_are() -> None:
 def test_what_is_no_json_object_is_refused(text: str) -> None:
     with pytest.raises(InvalidResource, match="a policy document is not"):
         canonical(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
+def test_a_document_that_is_nested_too_deep_is_refused(text: str) -> None:
+    with pytest.raises(InvalidResource, match="not JSON"):
+        canonical(text)

@@ -249,3 +249,18 @@ def test_a_management_event_without_its_parameters_cannot_be_read(operation: str
 def test_an_attachment_to_something_that_is_no_arn_cannot_be_read(target: str) -> None:
     with pytest.raises(EventError):
         decode(an_item(a_management_payload("AttachPolicy", {"policyName": "pumps", "target": target})))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
+def test_a_payload_that_is_nested_too_deep_is_named_and_does_not_end_the_batch(text: str) -> None:
+    with pytest.raises(EventError, match=r"nested too deep|not base64 of JSON"):
+        decode({"event_id": "e", "payload": base64.b64encode(text.encode()).decode()})
+
+
+@pytest.mark.parametrize("field", ["timestamp", "versionNumber"])
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000])
+def test_a_number_that_is_none_of_a_registrys_is_named(field: str, number: str) -> None:
+    payload = json.dumps(a_thing_payload() | {field: "here"}).replace('"here"', number)
+
+    with pytest.raises(EventError):
+        decode({"event_id": "e", "payload": base64.b64encode(payload.encode()).decode()})

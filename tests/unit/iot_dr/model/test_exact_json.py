@@ -1,10 +1,11 @@
 """JSON whose numbers stay what they were."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from iot_dr.model.exact_json import Number, parse, render, to_bytes
+from iot_dr.model.exact_json import Number, loads, parse, render, to_bytes
 
 LITERALS = ("0.1", "-0", "1.0", "1E+2", "5e-324", "123456789012345678901234567890", "-9007199254740993", "9" * 5000)
 
@@ -44,3 +45,17 @@ def test_text_is_utf_8_and_half_a_surrogate_pair_stays_an_escape() -> None:
 
 def test_a_number_tells_its_value_with_all_digits() -> None:
     assert Number("0.1").value == Decimal("0.1")
+
+
+@pytest.mark.parametrize("read", [parse, loads])
+@pytest.mark.parametrize("text", ["[" * 101 + "]" * 101, '{"a":' * 5_000 + "1" + "}" * 5_000, "[" * 1_000_000])
+def test_what_is_nested_too_deep_to_be_written_again_is_not_read(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(ValueError, match=r"nested too deep|Expecting"):
+        read(text)
+
+
+def test_a_hundred_levels_are_read_and_written() -> None:
+    text = "[" * 100 + "]" * 100
+
+    assert render(parse(text)) == text
+    assert loads(text) == parse(text)

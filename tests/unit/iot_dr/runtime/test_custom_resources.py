@@ -1,13 +1,17 @@
 """CloudFormation gets exactly one answer, whatever happens inside."""
 
+import logging
+import socket
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from iot_dr.errors import ConfigurationError
+from iot_dr.errors import ConfigurationError, RegionUnavailable
+from iot_dr.runtime import custom_resources
 from iot_dr.runtime.custom_resources import Answer, CustomResource, Request, answering, response_body
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 
@@ -104,3 +108,44 @@ def test_a_long_reason_is_cut_so_that_cloudformation_takes_the_answer(answers: A
     body = response_body(answers.request("Create", {}), "FAILED", Answer("id", reason=reason))
 
     assert 3_900 < len(body) <= 4_096
+
+
+SIGNED = "?X-Amz-Signature=abc123"
+"""Who has the signed URL can answer in the function's place."""
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.DEBUG])
+def test_the_signed_url_is_in_no_log_though_the_answer_has_to_be_sent_again(
+    answers: Answers, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    answers.refusals = [503, 500]
+    event = answers.request("Create", {})
+    event["ResponseURL"] += SIGNED
+
+    with caplog.at_level(level):
+        answering(Resource)(event, Invocation())
+
+    assert answers.only["Status"] == "SUCCESS"
+    assert "abc123" not in caplog.text
+
+
+def test_the_signed_url_is_in_no_error_if_cloudformation_cannot_be_reached(
+    answers: Answers, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custom_resources, "BACKOFF", 0)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/{SIGNED}"
+        with caplog.at_level(logging.DEBUG), pytest.raises(RegionUnavailable) as raised:
+            answering(Resource)({**answers.request("Create", {}), "ResponseURL": url}, Invocation())
+
+    assert "abc123" not in "".join(traceback.format_exception(raised.value))
+    assert "abc123" not in caplog.text
+
+
+def test_others_still_log_what_urllib3_says(answers: Answers, caplog: pytest.LogCaptureFixture) -> None:
+    answering(Resource)(answers.request("Create", {}), Invocation())
+
+    logging.getLogger("urllib3.connectionpool").warning("of somebody else")
+
+    assert "of somebody else" in caplog.text

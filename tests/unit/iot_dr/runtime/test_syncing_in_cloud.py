@@ -56,6 +56,9 @@ class Account:
     def newest(self, status: str = "") -> str | None:
         return self.running if status == "RUNNING" else self.last
 
+    def newest_applied(self) -> str | None:
+        return self.last
+
     def start(self, run: FleetRun) -> str:
         self.started.append(run)
         return "arn:new"
@@ -182,6 +185,15 @@ def test_a_run_that_is_under_way_is_not_run_again(account: Account) -> None:
 
     with pytest.raises(ConfigurationError, match="under way"):
         CloudSync(SETTINGS).again("arn:run")
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_a_dry_run_is_never_run_again(account: Account, status: str) -> None:
+    account.run = replace(ENDED, status=status, redrivable=True, run=FleetRun("r", apply=False, at_once=9))
+
+    with pytest.raises(ConfigurationError, match="arn:run was a dry run"):
+        CloudSync(SETTINGS).again("arn:run")
+    assert (account.redriven, account.started) == ([], [])
 
 
 def test_every_api_that_sets_the_limit_is_named(account: Account) -> None:

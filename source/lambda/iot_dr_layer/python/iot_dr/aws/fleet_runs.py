@@ -49,6 +49,16 @@ class FleetRuns:
         found = call(self._client.list_executions, stateMachineArn=self._arn, maxResults=1, **wanted)["executions"]
         return str(found[0]["executionArn"]) if found else None
 
+    def newest_applied(self) -> str | None:
+        """Return the execution that was started last of those that were to bring something across; None if none was."""
+        with converted():
+            # Newest first: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
+            pages = self._client.get_paginator("list_executions").paginate(stateMachineArn=self._arn)
+            for arn in (str(one["executionArn"]) for page in pages for one in page["executions"]):
+                if FleetRun.from_json(_object(self._described(arn)["input"])).apply:
+                    return arn
+        return None
+
     def state(self, arn: str) -> RunState:
         """Return how a run stands.
 

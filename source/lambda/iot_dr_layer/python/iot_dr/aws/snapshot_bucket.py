@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
@@ -33,6 +32,16 @@ def is_bucket(place: str) -> bool:
     return True
 
 
+def place_of(url: str) -> tuple[str, str]:
+    """Return the bucket and the key or prefix of `s3://bucket/key`, every character of it: it is no URL of the web.
+
+    >>> place_of("s3://b/a?b#c/")
+    ('b', 'a?b#c')
+    """
+    bucket, _, key = url.removeprefix(SCHEME).partition("/")
+    return bucket, key.strip("/")
+
+
 class SnapshotBucket:
     """Files of one prefix over an `s3` client of any Region; a bucket's own Region is found by the SDK."""
 
@@ -44,9 +53,8 @@ class SnapshotBucket:
     @classmethod
     def at(cls, client: Any, url: str) -> Self:
         """Open `s3://bucket/prefix`."""
-        parts = urlsplit(url)
-        prefix = parts.path.strip("/")
-        return cls(client, parts.netloc, f"{prefix}/" if prefix else "")
+        bucket, prefix = place_of(url)
+        return cls(client, bucket, f"{prefix}/" if prefix else "")
 
     def upload(self, files: Iterable[Path]) -> None:
         """Write the files one after the other, in their order."""

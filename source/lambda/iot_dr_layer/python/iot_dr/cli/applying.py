@@ -11,14 +11,17 @@ from itertools import islice
 from typing import Any, Protocol
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
+from iot_dr.cli.commands import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console, distance, table
+from iot_dr.cli.tables import Screen, console, distance, table
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError
+from iot_dr.model.changes import Create, Update
+from iot_dr.model.differences import Difference
 from iot_dr.model.standing import Planned, Settled, Standing, Step
 from iot_dr.runtime.syncing import SyncSettings, open_sync
 from iot_dr.services.pacing import Use, most_waited_for
@@ -94,11 +97,14 @@ def run(context: click.Context, settings: SyncSettings, *, apply: bool, output: 
     run_opened(context, lambda watch: open_sync(settings, watch), apply=apply, output=output)
 
 
-def run_opened(context: click.Context, opening: Opening, *, apply: bool, output: str, command: str = "") -> None:
-    """Plan or apply what is opened, print the result, and exit; `command` is what is run again, if it has arguments."""
-    command = command or context.command_path
+def run_opened(context: click.Context, opening: Opening, *, apply: bool, output: str) -> None:
+    """Plan or apply what is opened, print the result, and exit."""
+    # What an earlier run has read and done is not dropped by whoever wants to go on from there.
+    again = command_line(context, **({"anew": None} if "anew" in context.params else {}))
+    # A selection has no place where its reading can go on.
+    kept = "" if context.params.get("select") else "What was read is kept"
     watch = Watch()
-    with stoppable(lambda: _go_on(watch.last, command)), watch, opening(watch) as syncing:
+    with stoppable(lambda: _go_on(watch.last, again, kept)), watch, opening(watch) as syncing:
         watch.watch(syncing.uses)
         _say_what_is_taken_up(syncing, apply=apply)
         try:
@@ -106,26 +112,27 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
         except IotDrError:
             watch.end()
             if watch.last.all_ended:
-                click.echo(_go_on(watch.last, command), err=True)
+                say(_go_on(watch.last, again, kept), err=True)
             raise
         watch.end()
         if isinstance(answer, Planned):
-            _print_plan(answer, output, command)
+            _print_plan(answer, output, command_line(context, apply=True))
             context.exit(1 if answer.changes() else 0)
-        _print_result(answer, syncing, output)
+        _print_result(answer, syncing, output, again)
         context.exit(0 if answer.complete else 1)
 
 
 def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
     if syncing.taken_up:
         goes_on = "Going on" if apply else "With --apply this goes on"
-        click.echo(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
+        say(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
 
 
-def _go_on(standing: Standing, command: str) -> str:
+def _go_on(standing: Standing, command: str, kept: str) -> str:
     done = standing.all_ended - standing.failed - standing.left
-    kept = f"{done} of {standing.all_planned} changes are done and noted" if done else "What was read is kept"
-    return f"{kept}; run `{command} --apply` again to go on from there."
+    if done:
+        kept = f"{done} of {standing.all_planned} changes are done and noted"
+    return f"{kept}; run `{command}` again to go on from there." if kept else f"Run `{command}` again."
 
 
 class Watch:
@@ -133,7 +140,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.last = Standing()
-        self._console = Console(stderr=True)
+        self._console = Screen(stderr=True)
         self._bar = paced_bar(self._console)
         self._reading = self._bar.add_task("Reading", total=None, pace="")
         self._applying = self._bar.add_task("Applying", total=None, pace="", visible=False)
@@ -164,6 +171,19 @@ class Watch:
         """Count the calls of the reading."""
         self._bar.advance(self._reading, calls)
 
+    def policies(self, changes: Iterable[Difference]) -> None:
+        """Name the policies that are created or changed, before they are."""
+        number = 0
+        for one in (one for one in changes if isinstance(one.change, Create | Update)):
+            number += 1
+            if number == 1:
+                self._console.print("Policies, which say who may do what, that are created or changed:", soft_wrap=True)
+            if number <= SHOWN:
+                done = "create" if isinstance(one.change, Create) else "change"
+                self._console.print(f"  {done} {one.key.name}", soft_wrap=True)
+        if number > SHOWN:
+            self._console.print(f"  ... and {number - SHOWN} more")
+
     def reached(self, standing: Standing) -> None:
         """Show how far the applying is, at what pace, how long it takes, and what limits it."""
         now = time.monotonic()
@@ -176,7 +196,7 @@ class Watch:
         self._bar.update(self._applying, completed=done, total=planned, visible=True, pace=pace)
         if self._bar.disable and now >= self._line_due:
             self._line_due = now + LINE_EVERY
-            click.echo(f"{done} of {planned} changes{', ' + pace if pace else ''}", err=True)
+            say(f"{done} of {planned} changes{', ' + pace if pace else ''}", err=True)
 
     def _pace(self, now: float) -> str:
         then, earlier, uses_then = self._past[0]
@@ -206,10 +226,10 @@ def _limit(before: Mapping[str, tuple[Use, ...]], after: Mapping[str, tuple[Use,
 
 def _print_plan(planned: Planned, output: str, command: str) -> None:
     if output == "json":
-        click.echo(json.dumps({"applied": False, **_plan_as_json(planned)}, indent=2))
+        say(json.dumps({"applied": False, **_plan_as_json(planned)}, indent=2))
         return
     if not planned.steps:
-        click.echo("Nothing differs.")
+        say("Nothing differs.")
         return
     screen = console()
     heads = [str(step) for step in _STEPS]
@@ -220,7 +240,7 @@ def _print_plan(planned: Planned, output: str, command: str) -> None:
     screen.print(shown)
     changes = planned.changes().total()
     if changes:
-        screen.print(f"\nNothing was changed. To make {changes} changes, run `{command} --apply`.")
+        screen.print(f"\nNothing was changed. To make {changes} changes, run `{command}`.", soft_wrap=True)
     if any(step is Step.LEAVE for _, step in planned.steps):
         screen.print("What is left stays as it is: replication did not make it, or cannot change it.")
 
@@ -230,12 +250,12 @@ def _plan_as_json(planned: Planned) -> dict[str, Any]:
     return {"plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
 
 
-def _print_result(standing: Standing, syncing: Applying, output: str) -> None:
+def _print_result(standing: Standing, syncing: Applying, output: str, again: str) -> None:
     done = standing.all_ended - standing.failed - standing.left
     if output == "json":
         problems = [_problem_as_json(one) for one in syncing.problems()]
         facts = {"applied": True, "done": done, "failed": standing.failed, "left": standing.left}
-        click.echo(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
+        say(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
         return
     screen = console()
     screen.print(f"{done} changes are done, {standing.failed} failed, {standing.left} were left.")
@@ -244,7 +264,7 @@ def _print_result(standing: Standing, syncing: Applying, output: str) -> None:
     screen.print(_problems(syncing.problems()))
     if standing.failed + standing.left > SHOWN:
         screen.print(f"... and {standing.failed + standing.left - SHOWN} more; --format json has all of them")
-    screen.print("\nMend what failed and run it again: what is done is not repeated.")
+    screen.print(f"\nMend what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
 
 
 def _problems(problems: Iterable[Settled]) -> Any:

@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 def paced_bar(console: Console) -> Progress:
     """Return a bar whose tasks have a field `pace`, for rate, ETA and what limits them; hidden outside a terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}"),
+        TextColumn("{task.fields[pace]}", markup=False),
         TimeElapsedColumn(),
         console=console,
         disable=not console.is_terminal,

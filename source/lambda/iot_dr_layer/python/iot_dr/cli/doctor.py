@@ -7,8 +7,10 @@ import json
 import click
 
 from iot_dr.cli.checks import as_json, print_checks
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.texts import say
 from iot_dr.model.checks import Level
 from iot_dr.runtime.doctor import DoctorEnvironment, consult
 from iot_dr.services.doctor import worst
@@ -32,6 +34,7 @@ Examples:
 
 @click.command(
     "doctor",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         from_toolsrc("primary-region", "Region whose registry is replicated."),
@@ -60,7 +63,7 @@ def command(context: click.Context, /, certificates: int, profile: str, output: 
     """
     checks = consult(settings(DoctorEnvironment, toolsrc), certificates, profile)
     if output == "json":
-        click.echo(json.dumps(as_json(checks), indent=2))
+        say(json.dumps(as_json(checks), indent=2))
     else:
         print_checks(checks)
     context.exit(1 if worst(checks) is Level.FAILURE else 0)

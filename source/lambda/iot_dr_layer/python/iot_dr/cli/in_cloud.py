@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from iot_dr.cli.bars import paced_bar
+from iot_dr.cli.commands import command_line
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console, distance, table
+from iot_dr.cli.tables import Screen, console, distance, table
+from iot_dr.cli.texts import say
 from iot_dr.errors import RetryableError
 from iot_dr.model.fleet_runs import FailedLook, LooksDone, RunState
 from iot_dr.model.keys import Kind
@@ -42,7 +44,9 @@ def options() -> list[click.Option]:
         click.Option(["--in-cloud"], is_flag=True, help="Have it done in the account; this machine only watches."),
         click.Option(["--follow"], metavar="ARN", default="", help="Watch a sync in the account that was started."),
         click.Option(
-            ["--redrive"], is_flag=True, help="Run again what failed of the last one, or of that of --follow."
+            ["--redrive"],
+            is_flag=True,
+            help="Run again what failed of the last one, or of that of --follow.",
         ),
         click.Option(
             ["--at-once"],
@@ -64,19 +68,46 @@ def run_in_cloud(  # noqa: PLR0913  # the options
 ) -> None:
     """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
     sync = CloudSync(settings)
+    if redrive and not apply:
+        _plan_again(context, sync, follow or sync.newest(), output)
+        return
     arn = sync.again(follow or sync.newest()) if redrive else follow or sync.start(apply=apply, at_once=at_once or 0)
-    go_on = (
-        f"It goes on in the account. To watch it again: {context.command_path} --follow {arn}\n"
-        f"To stop it: aws stepfunctions stop-execution --execution-arn {arn} --region {settings.secondary_region}"
-    )
+    stop = ["aws", "stepfunctions", "stop-execution", "--execution-arn", arn, "--region", settings.secondary_region]
+    stop += ["--profile", settings.profile] if settings.profile else []
+    go_on = f"It goes on in the account. To watch it again: {_following(context, arn)}\nTo stop it: {shlex.join(stop)}"
     with stoppable(lambda: go_on):
-        click.echo(f"Following {arn}", err=True)
+        say(f"Following {arn}", err=True)
         state = _watched(sync, arn)
     if state.run.apply or not state.succeeded:
         failures = tuple(sync.failures(state))
-        _print_result(state, failures, output, f"{context.command_path} --redrive --follow {arn}")
+        _print_result(state, failures, output, _following(context, arn, redrive=True, apply=True))
         context.exit(0 if state.succeeded and not failures else 1)
-    _print_estimate(state, sync.pace(), output, context.command_path)
+    _print_estimate(state, sync.pace(), output, command_line(context, apply=True))
+
+
+def _following(context: click.Context, arn: str, **changes: bool) -> str:
+    """Return the command that follows a run, with what else was given: whose credentials, which launch, which form."""
+    begun: dict[str, Any] = dict.fromkeys(("in_cloud", "select", "at_once", "anew", "delete_share", "apply", "redrive"))
+    return command_line(context, **{**begun, **changes, "follow": arn})
+
+
+def _plan_again(context: click.Context, sync: CloudSync, arn: str, output: str) -> None:
+    """Print what a redrive would run again, change nothing, and exit."""
+    state = sync.ended(arn)
+    failures = tuple(sync.failures(state))
+    if output == "json":
+        told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
+        say(json.dumps({"arn": arn, "status": state.status, "applied": False, "failures": told}, indent=2))
+    else:
+        screen = console()
+        screen.print(f"The run {arn} ended as {state.status}.", soft_wrap=True)
+        _print_failures(failures)
+        if failures or not state.succeeded:
+            again = _following(context, arn, redrive=True, apply=True)
+            screen.print(f"\nNothing was changed. To run again what failed, run `{again}`.", soft_wrap=True)
+        else:
+            screen.print("Nothing of it failed.")
+    context.exit(1 if failures or not state.succeeded else 0)
 
 
 def _watched(sync: CloudSync, arn: str) -> RunState:
@@ -87,7 +118,7 @@ def _watched(sync: CloudSync, arn: str) -> RunState:
                 state = sync.state(arn)
             except RetryableError as error:
                 # It takes hours, and its watching is not to end with a moment's fault.
-                click.echo(f"Not seen just now: {error}", err=True)
+                say(f"Not seen just now: {error}", err=True)
             else:
                 watch.show(state)
                 if state.ended:
@@ -99,7 +130,7 @@ class _Watch:
     """Shows on standard error how far a run is: a bar in a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Screen(stderr=True)
         self._bar = paced_bar(self._console)
         self._task = self._bar.add_task("Listing", total=None, pace="")
         self._past: deque[tuple[float, int]] = deque()
@@ -129,7 +160,7 @@ class _Watch:
         if self._bar.disable and now >= self._line_due:
             self._line_due = now + LINE_EVERY
             number = f"{state.run.rows}" if done is None else f"{done.ended} of {done.total}"
-            click.echo(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)
+            say(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)
 
     def _pace(self, done: LooksDone, now: float) -> str:
         self._past.append((now, done.ended))
@@ -153,7 +184,7 @@ def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> N
         facts = {"arn": state.arn, "run": state.run.run, "applied": False, "listed": _listed(state)}
         apis = [{"region": region, "operation": operation} for region, operation in pace.limits]
         limit = {"per_second": pace.per_second, "apis": apis, "assumed": pace.assumed}
-        click.echo(json.dumps({**facts, "hours_if_all_are_new": round(hours, 3), "limit": limit}, indent=2))
+        say(json.dumps({**facts, "hours_if_all_are_new": round(hours, 3), "limit": limit}, indent=2))
         return
     screen = console()
     shown = table("Kind", "In the primary", numbers=frozenset({"In the primary"}))
@@ -169,7 +200,7 @@ def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> N
         screen.print(f"  {region}: {named}")
     if pace.assumed:
         screen.print(f"These are AWS's defaults; the account's quotas could not be read: {pace.assumed}")
-    screen.print(f"To do it, run `{command} --in-cloud --apply`.")
+    screen.print(f"To do it, run `{command}`.", soft_wrap=True)
 
 
 def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str, again: str) -> None:
@@ -178,7 +209,7 @@ def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str
         looks = {str(kind): {"total": done.total, "failed": done.failed} for kind, done in state.done.items()}
         told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
         more = {"reason": state.reason} if state.reason else {}
-        click.echo(json.dumps({**facts, **more, "listed": _listed(state), "looks": looks, "failures": told}, indent=2))
+        say(json.dumps({**facts, **more, "listed": _listed(state), "looks": looks, "failures": told}, indent=2))
         return
     screen = console()
     shown = table("Kind", "Listed", "Looked at", numbers=frozenset({"Listed", "Looked at"}))
@@ -188,16 +219,22 @@ def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str
     screen.print(shown)
     if not state.succeeded:
         screen.print(Text(f"\nIt ended as {state.status}: {state.reason or 'Step Functions gives no reason'}", "red"))
-    if failures:
-        screen.print(f"\n{len(failures)} resources could not be brought across:")
-        screen.print(_failures(failures))
-        if len(failures) > SHOWN:
-            screen.print(f"... and {len(failures) - SHOWN} more; --format json has all of them")
+    _print_failures(failures)
     if failures or not state.succeeded:
         # Not by the screen, which would break the line that is to be copied.
-        click.echo(f"\nMend what failed, and run that again:\n  {again}")
+        say(f"\nMend what failed, and run that again:\n  {again}")
     else:
         screen.print("\nAll of it was looked at, and nothing failed.")
+
+
+def _print_failures(failures: Sequence[FailedLook]) -> None:
+    if not failures:
+        return
+    screen = console()
+    screen.print(f"\n{len(failures)} resources could not be brought across:")
+    screen.print(_failures(failures))
+    if len(failures) > SHOWN:
+        screen.print(f"... and {len(failures) - SHOWN} more; --format json has all of them")
 
 
 def _failures(failures: Iterable[FailedLook]) -> Any:

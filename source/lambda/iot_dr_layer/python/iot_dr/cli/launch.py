@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
+from iot_dr.cli.commands import Command
 from iot_dr.cli.progress import ConsoleProgress
+from iot_dr.cli.tables import Screen
+from iot_dr.cli.texts import say
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launches import Choices
 from iot_dr.runtime import environment
@@ -56,7 +58,7 @@ _OPTIONS = (
 )
 
 
-@click.command(name="launch", epilog=_EPILOG, params=list(_OPTIONS))
+@click.command(name="launch", cls=Command, epilog=_EPILOG, params=list(_OPTIONS))
 def command(**options: str) -> None:
     """Launch the regional stacks, or go on where a launch stopped.
 
@@ -66,14 +68,14 @@ def command(**options: str) -> None:
     """
     settings = _settings(options)
     order, choices = settings.order, settings.choices
-    progress = ConsoleProgress(Console())
+    progress = ConsoleProgress(Screen())
     with launcher(settings, progress) as tools:
         launched = launch(order, choices, tools)
     progress.step(f"Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
     for (region, stack), outputs in launched.outputs.items():
         for name, value in outputs.items():
-            click.echo(f"    {region}  {stack}  {name} = {value}")
-    click.echo(f"Settings for the tools: aws s3 cp {launched.toolsrc} . && . ./toolsrc")
+            say(f"    {region}  {stack}  {name} = {value}")
+    say(f"Settings for the tools: aws s3 cp {launched.toolsrc} . && . ./toolsrc")
 
 
 def _settings(options: dict[str, str]) -> LaunchEnvironment:

@@ -3,7 +3,7 @@
     0   done, or in order
     1   a launch failed: the message names the first failing resource and AWS's reason; or something is not in order: a
         device is not in sync, an event cannot be replayed
-    2   wrong use, or it cannot run: the message names the mend; or it was stopped by Ctrl-C
+    2   wrong use, or it cannot run: the message names the mend; or it was stopped by Ctrl-C or SIGTERM
 
 A command's module is imported when it is asked for, so that none pays for another's imports.
 """
@@ -11,13 +11,19 @@ A command's module is imported when it is asked for, so that none pays for anoth
 from __future__ import annotations
 
 import importlib
+import os
+import sqlite3
+import sys
+from io import StringIO, TextIOWrapper
 from typing import Any
 
 import click
 
 from iot_dr import __version__
-from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.stopping import stop_by_signals, stoppable
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
+from iot_dr.runtime.disk import failure_of
 
 COMMANDS = (
     "doctor",
@@ -82,10 +88,20 @@ class LazyGroup(click.Group):
             with stoppable():
                 return super().invoke(ctx)
         except RegionUnavailable as error:
-            click.echo(f"error: {error}; {UNREACHABLE}", err=True)
+            say(f"error: {error}; {UNREACHABLE}", err=True)
+            ctx.exit(2)
+        except click.ClickException as error:
+            shown = StringIO()
+            error.show(shown)
+            say(shown.getvalue().rstrip("\n"), err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            raise
+        except (OSError, sqlite3.Error) as error:
+            say(f"error: {failure_of(error)}", err=True)
             ctx.exit(2)
         except IotDrError as error:
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
 
 
@@ -101,4 +117,24 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line (the console script `iot-dr`)."""
-    cli(prog_name="iot-dr")
+    stop_by_signals()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What the terminal's encoding cannot show is no reason to end.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        cli(prog_name="iot-dr")
+    except OSError as error:
+        # Help and version are printed before a command is run.
+        say(f"error: {failure_of(error)}", err=True)
+        sys.exit(2)
+    finally:
+        _drop_unwritten_output()
+
+
+def _drop_unwritten_output() -> None:
+    """Keep Python from trying once more, at its end, to write what could not be written, and from its own exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,11 +13,54 @@ from iot_dr.runtime import environment
 
 EnvironmentType = TypeVar("EnvironmentType")
 
+SETTINGS = "iot_dr.settings"
+"""Where a command's context has the place of the settings that were named."""
+_READ = "iot_dr.settings.read"
+
+
+class FromToolsrc(click.Option):
+    """An option whose default is in the settings that `--settings` names, or else in the environment."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the default."""
+        settings = _settings_of(ctx)
+        return super().resolve_envvar_value(ctx) if settings is None else settings.get(str(self.envvar))
+
+
+def _settings_of(ctx: click.Context) -> Mapping[str, str] | None:
+    """Return what the settings say that were named; read once, with the credentials that the command is given."""
+    source = ctx.meta.get(SETTINGS)
+    if source is None:
+        return None
+    read: Mapping[str, str] | None = ctx.meta.get(_READ)
+    if read is None:
+        from iot_dr.runtime.toolsrc import read_toolsrc  # noqa: PLC0415  # the SDK is imported where it is needed
+
+        read = ctx.meta[_READ] = read_toolsrc(source, ctx.params.get("profile") or "")
+    return read
+
+
+def settings_file() -> click.Option:
+    """Make the option that names a launch's settings."""
+    return click.Option(
+        ["--settings"],
+        metavar="FILE|s3://BUCKET/KEY",
+        expose_value=False,
+        is_eager=True,
+        callback=_keep_settings,
+        help="Read the launch's settings from its toolsrc, instead of from the environment; nothing in it is run.",
+    )
+
+
+def _keep_settings(ctx: click.Context, _option: click.Parameter, source: str | None) -> None:
+    if source is not None:
+        ctx.meta[SETTINGS] = source
+
 
 def from_toolsrc(name: str, text: str) -> click.Option:
     """Make an option whose default is the variable of the same name; a Region's has a short name too, `--primary`."""
     names = dict.fromkeys((f"--{name}", f"--{name.removesuffix('-region')}"))
-    return click.Option(list(names), envvar=_variable(name), show_envvar=True, default="", help=text)
+    return FromToolsrc(list(names), envvar=_variable(name), show_envvar=True, default="", help=text)
 
 
 def output_format(text: str = "How to print the result.") -> click.Option:
@@ -28,7 +71,10 @@ def output_format(text: str = "How to print the result.") -> click.Option:
 
 def profile() -> click.Option:
     """Make the option that names whose credentials are used."""
-    return click.Option(["--profile"], default="", help="Profile with the credentials, if not the environment's own.")
+    # Before what --settings names is read, which may need them.
+    return click.Option(
+        ["--profile"], default="", is_eager=True, help="Profile with the credentials, if not the environment's own."
+    )
 
 
 def applying(text: str) -> click.Option:
@@ -62,8 +108,8 @@ def region_of(side: str, options: Mapping[str, str]) -> str:
     name = f"{side}_region"
     if not options[name]:
         raise ConfigurationError(
-            f"missing: {name.upper()} (--{side}); read the launch's settings with `. ./toolsrc`, set the variable or "
-            "give the option"
+            f"missing: {name.upper()} (--{side}); read the launch's settings with `. ./toolsrc` or --settings, set the "
+            "variable or give the option"
         )
     return options[name]
 
@@ -79,7 +125,8 @@ def require(options: Mapping[str, str], *kinds: type[object]) -> None:
     if missing:
         named = ", ".join(f"{name} (--{name.lower().replace('_', '-')})" for name in missing)
         raise ConfigurationError(
-            f"missing: {named}; read the launch's settings with `. ./toolsrc`, set the variable or give the option"
+            f"missing: {named}; read the launch's settings with `. ./toolsrc` or --settings, set the variable or give "
+            "the option"
         )
 
 

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from iot_dr.cli.tables import distance, iso, item_as_json, state_text, table
+from iot_dr.cli.tables import SafeTable, distance, iso, item_as_json, state_text, table
 from iot_dr.model.launched_stacks import LaunchedStack
 from iot_dr.model.overviews import Drift, Lag, StreamAge, Unread
 from iot_dr.services.overview import Overview
@@ -29,7 +29,7 @@ def screen_of(found: Overview) -> Group:
 
 
 def _parts(found: Overview) -> Iterator[RenderableType]:
-    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts = SafeTable(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, value in _facts(found):

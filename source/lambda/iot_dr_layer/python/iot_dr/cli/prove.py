@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 
 import click
-from rich.console import Console
 
 from iot_dr.cli.bars import paced_bar
 from iot_dr.cli.checks import as_json, print_checks
-from iot_dr.cli.options import from_toolsrc, output_format, settings
+from iot_dr.cli.commands import Command, command_line
+from iot_dr.cli.options import from_toolsrc, output_format, region_of, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console
+from iot_dr.cli.tables import Screen, console
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.checks import Level
-from iot_dr.runtime.proving import Order, Proved, ProvingEnvironment, prove
+from iot_dr.runtime.proving import Order, Proved, ProvingEnvironment, clean, prove
 from iot_dr.services.doctor import worst
 
 MOST = 1000
@@ -29,16 +32,16 @@ Examples:
   iot-dr prove -n 3
   iot-dr prove -n 100 --timeout 900
   iot-dr prove -n 3 --with-type --format json > proof.json
+  iot-dr prove --clean iot-dr-trial-20261127-163000-0af3
 """
 
 
 @click.command(
     "prove",
+    cls=Command,
     epilog=_EPILOG,
     params=[
-        click.Option(
-            ["-n", "--number"], type=click.IntRange(1, MOST), required=True, help="How many devices are made."
-        ),
+        click.Option(["-n", "--number"], type=click.IntRange(1, MOST), help="How many devices are made."),
         click.Option(
             ["--with-type"],
             is_flag=True,
@@ -50,6 +53,11 @@ Examples:
             default=Order.seconds,
             show_default=True,
             help="Seconds that devices may take to cross, and again to be gone.",
+        ),
+        click.Option(
+            ["--clean"],
+            metavar="TRIAL",
+            help="Make nothing, and remove what a run has left that was killed: all whose name begins so.",
         ),
         from_toolsrc("primary-region", "Region in which the devices are made."),
         from_toolsrc("secondary-region", "Region to which they cross."),
@@ -66,7 +74,8 @@ Examples:
 def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: click.Context,
     /,
-    number: int,
+    number: int | None,
+    clean: str | None,
     with_type: bool,
     timeout: float,
     profile: str,
@@ -79,23 +88,40 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     named shadow. When they have crossed, every setting and shadow is compared in both Regions, and each device
     publishes and subscribes in both, by MQTT with mutual TLS. Then all is deleted in the primary Region, and awaited
     that the secondary has none of it. Private keys are kept in memory alone. Exits 0 if all is proved, 1 if something
-    failed, 2 if it cannot run or was stopped. Ctrl-C removes what was made.
+    failed, 2 if it cannot run or was stopped. Ctrl-C and SIGTERM remove what was made; what a killed run has left is
+    removed by --clean.
     """
+    if (number is None) is (clean is None):
+        raise click.UsageError("say how many devices, by -n, or of what run to remove the rest, by --clean")
+    watch = Watch(partial(command_line, context, number=None, with_type=None, timeout=None))
+    if number is None:
+        _clean(region_of("primary", toolsrc), str(clean), watch, profile, output)
+        return
     environment, order = settings(ProvingEnvironment, toolsrc), Order(number, with_type, timeout)
-    watch = Watch()
     with stoppable(watch.left), watch:
         try:
             proved = prove(environment, order, watch, watch.announce, profile)
         except IotDrError:
             watch.end()
-            click.echo(watch.left(), err=True)
+            say(watch.left(), err=True)
             raise
     if output == "json":
         facts = {"trial": proved.trial, "devices": number, "seconds": round(watch.seconds, 1), "notes": proved.notes}
-        click.echo(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
+        say(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
     else:
         _print(proved, number, watch.seconds)
     context.exit(1 if worst(proved.checks) is Level.FAILURE else 0)
+
+
+def _clean(region: str, trial: str, watch: Watch, profile: str, output: str) -> None:
+    with stoppable(lambda: f"Run `{watch.again(clean=trial)}` again to go on."), watch:
+        removed = clean(region, trial, watch, profile)
+    if output == "json":
+        say(json.dumps({"trial": trial, "region": region, "removed": removed}, indent=2))
+    elif removed:
+        say(f"What begins with {trial} is removed from {region}: {removed} resources and relations.")
+    else:
+        say(f"Nothing in {region} begins with {trial}.")
 
 
 def _print(proved: Proved, number: int, seconds: float) -> None:
@@ -110,8 +136,10 @@ def _print(proved: Proved, number: int, seconds: float) -> None:
 class Watch:
     """Shows on standard error how far it is and at what pace: a bar in a terminal, a line a stage in a log."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, again: Callable[..., str]) -> None:
+        self.again = again
+        """Returns the command that was given, with what changes."""
+        self._console = Screen(stderr=True)
         self._bar = paced_bar(self._console)
         self._task = self._bar.add_task("", total=None, pace="")
         self._began = self._stage_began = time.monotonic()
@@ -132,14 +160,14 @@ class Watch:
     def announce(self, trial: str) -> None:
         """Tell what the names of all that is made begin with."""
         self._trial = trial
-        click.echo(f"All that is made has a name that begins with {trial}.", err=True)
+        say(f"All that is made has a name that begins with {trial}.", err=True)
 
     def begin(self, stage: str, total: int) -> None:
         """Begin with a stage."""
         self._stage_began = time.monotonic()
         self._bar.reset(self._task, total=total, description=stage, pace="")
         if self._bar.disable:
-            click.echo(f"{stage} ...", err=True)
+            say(f"{stage} ...", err=True)
 
     def advance(self, number: int) -> None:
         """Say that it went on by so many."""
@@ -157,5 +185,8 @@ class Watch:
         if not self._trial:
             return "Nothing was made."
         if not self._bar.tasks[0].finished:
-            return f"Some of what begins with {self._trial} is still in the primary Region; remove it by hand."
+            again = self.again(clean=self._trial)
+            return (
+                f"Some of what begins with {self._trial} is still in the primary Region; to remove it, run `{again}`."
+            )
         return f"What begins with {self._trial} is removed from the primary Region; the secondary follows by itself."

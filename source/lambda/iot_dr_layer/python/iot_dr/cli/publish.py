@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBar
 
+from iot_dr.cli.commands import Command
+from iot_dr.cli.tables import Screen
+from iot_dr.cli.texts import say
 from iot_dr.model.distribution import Bucket, Distribution, Upload
 from iot_dr.model.regions import RegionPair
 from iot_dr.runtime.publishing import publish_build
 from iot_dr.services.publish import Publication
 
 
-@click.command("publish")
+@click.command("publish", cls=Command)
 @click.option("--bucket-prefix", required=True, help="BUCKET_NAME_PREFIX of the build.")
 @click.option("--solution-name", required=True, help="SOLUTION_NAME of the build.")
 @click.option("--version", required=True, help="VERSION of the build, vX.Y.Z.")
@@ -57,7 +59,7 @@ def command(  # noqa: PLR0913, PLR0917  # one per option
     regions = RegionPair(primary_region, secondary_region)
     with Watcher() as watcher:
         publication = publish_build(distribution, regions, assets, watcher)
-    click.echo(as_json(publication) if output == "json" else as_text(publication))
+    say(as_json(publication) if output == "json" else as_text(publication))
 
 
 class Watcher:
@@ -65,12 +67,12 @@ class Watcher:
 
     def __init__(self) -> None:
         self._bar = ProgressBar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Screen(stderr=True),
         )
         self._task = self._bar.add_task("Preparing buckets", total=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from iot_dr.cli.applying import options, run
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import settings
 from iot_dr.runtime.syncing import SyncSettings
 
@@ -22,6 +23,7 @@ Examples:
 
 @click.command(
     "repair",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         *options("Make the changes."),

@@ -11,9 +11,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from iot_dr.cli.commands import Command, command_line
 from iot_dr.cli.options import applying, from_toolsrc, output_format, require, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.tables import Counting, console, table
+from iot_dr.cli.texts import say
 from iot_dr.model.dead_letters import Source
 from iot_dr.runtime.replaying import (
     RuleErrorsEnvironment,
@@ -46,6 +48,7 @@ Examples:
 
 @click.command(
     "replay",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         applying("Replay."),
@@ -94,9 +97,9 @@ def command(context: click.Context, /, apply: bool, wanted: str, profile: str, o
             records = settings(StreamRecordsEnvironment, toolsrc)
             letters += replay_stream_records(records, progress, profile, apply=apply)
     if output == "json":
-        click.echo(json.dumps({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}, indent=2))
+        say(json.dumps({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}, indent=2))
     else:
-        _print(sources, letters, applied=apply)
+        _print(sources, letters, "" if apply else command_line(context, apply=True))
     context.exit(1 if problems(letters) else 0)
 
 
@@ -115,9 +118,10 @@ class _Progress:
         self._counting.advance(number)
 
 
-def _print(sources: Sequence[Source], letters: Sequence[Letter], *, applied: bool) -> None:
+def _print(sources: Sequence[Source], letters: Sequence[Letter], command: str) -> None:
+    """Print the result; of a dry run, `command` is what makes it."""
     screen, left = console(), problems(letters)
-    replayed = "Replayed" if applied else "To replay"
+    replayed = "To replay" if command else "Replayed"
     found, stay = Counter(one.source for one in letters), Counter(one.source for one in left)
     numbers = table("Source", "Found", replayed, "Left", numbers=frozenset({"Found", replayed, "Left"}))
     for source in sources:
@@ -128,8 +132,8 @@ def _print(sources: Sequence[Source], letters: Sequence[Letter], *, applied: boo
         screen.print(_letters([*left, *(one for one in letters if not one.problem)], replayed))
     if len(letters) > SHOWN:
         screen.print(f"... and {len(letters) - SHOWN} more; --format json has all of them")
-    if not applied and len(letters) > len(left):
-        screen.print(f"\nNothing was changed. To replay {len(letters) - len(left)}, run it again with --apply.")
+    if command and len(letters) > len(left):
+        screen.print(f"\nNothing was changed. To replay {len(letters) - len(left)}, run `{command}`.", soft_wrap=True)
     if left:
         screen.print("\nWhat is left stays where it is: 14 days in the queue, in the bucket until you delete it.")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-
 import click
 
 from iot_dr.cli.applying import run_opened
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.model.regions import Side
@@ -26,6 +25,7 @@ Examples:
 
 @click.command(
     "restore",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         click.Argument(["source"], metavar="FOLDER|s3://BUCKET/PREFIX"),
@@ -44,6 +44,12 @@ Examples:
             help="Bring back this thing alone, with its type, groups, certificates and policies; may be repeated.",
         ),
         click.Option(["--shadows"], is_flag=True, help="Bring back shadows too, over what devices have written since."),
+        click.Option(
+            ["--sha256"],
+            metavar="DIGEST",
+            default="",
+            help="Refuse it unless its snapshot.json has this SHA-256, which `iot-dr snapshot` told.",
+        ),
         from_toolsrc("primary-region", "Region of the fleet."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
         output_format(),
@@ -64,18 +70,18 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     profile: str,
     state: str,
     unpaced: bool,
+    sha256: str,
     **toolsrc: str,
 ) -> None:
     """Bring back what a snapshot holds and a Region lacks or has otherwise; nothing is ever deleted.
 
-    Shows, by kind, what would be created and updated; with --apply it is done. What is brought into the secondary
+    Shows, by kind, what would be created and updated, and policies by name; with --apply it is done. Every file of the
+    snapshot must have the checksum that snapshot.json has of it. What is brought into the secondary
     Region by hand is not the replication's own: it stays there when the primary has it no more. A run that was stopped
     is simply run again. Exits 0 if nothing differs or all was done, 1 if something differs, failed or was left, 2 if it
     cannot run.
     """
-    settings = RestoreSettings(region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced)
-    again = [*context.command_path.split(), source, "--into", side, *(f"--thing={name}" for name in things)]
-    command_line = shlex.join([*again, *(["--shadows"] if shadows else [])])
-    run_opened(
-        context, lambda watch: open_restore(settings, source, watch), apply=apply, output=output, command=command_line
+    settings = RestoreSettings(
+        region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced, sha256=sha256
     )
+    run_opened(context, lambda watch: open_restore(settings, source, watch), apply=apply, output=output)

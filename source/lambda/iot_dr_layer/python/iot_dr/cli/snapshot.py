@@ -8,10 +8,12 @@ import json
 import click
 
 from iot_dr.cli.applying import Watch
+from iot_dr.cli.commands import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.tables import console, table
+from iot_dr.cli.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.regions import Side
 from iot_dr.runtime.snapshotting import SnapshotSettings, take_snapshot
@@ -29,6 +31,7 @@ Examples:
 
 @click.command(
     "snapshot",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         click.Argument(["to"], metavar="FOLDER|s3://BUCKET/PREFIX"),
@@ -78,17 +81,20 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     settings = SnapshotSettings(
         region_of(side, toolsrc), profile=profile, state=state, shadows=shadows, anew=anew, paced=not unpaced
     )
-    with stoppable(lambda: f"What was read is kept; run `{context.command_path} {to}` to go on."), Watch() as watch:
+    go_on = f"What was read is kept; run `{command_line(context, anew=None)}` again to go on from there."
+    with stoppable(lambda: go_on), Watch() as watch:
         try:
-            manifest = take_snapshot(settings, to, watch)
+            taken = take_snapshot(settings, to, watch)
         except IotDrError:
             watch.end()
             raise
     if output == "json":
-        click.echo(json.dumps({"to": to, **dataclasses.asdict(manifest)}, indent=2))
+        say(json.dumps({"to": to, "snapshot_sha256": taken.sha256, **dataclasses.asdict(taken.manifest)}, indent=2))
         return
     numbers = table("Kind", "Number", numbers=frozenset({"Number"}))
-    for kind, number in manifest.numbers.items():
+    for kind, number in taken.manifest.numbers.items():
         numbers.add_row(kind.replace("_", " "), f"{number:,}")
-    console().print(numbers)
-    console().print(f"\n{settings.region} is written to {to}.")
+    screen = console()
+    screen.print(numbers)
+    screen.print(f"\n{settings.region} is written to {to}.", soft_wrap=True)
+    screen.print(f"SHA-256 of its snapshot.json, for restore --sha256: {taken.sha256}", soft_wrap=True)

@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.overviews import overview_as_json, screen_of
-from iot_dr.cli.tables import Counting, console, item_as_json, moment, state_text
+from iot_dr.cli.tables import Counting, SafeTable, console, item_as_json, moment, state_text
+from iot_dr.cli.texts import say
 from iot_dr.errors import EventError
 from iot_dr.model.keys import Key, Kind, thing_key
 from iot_dr.runtime.clock import now
@@ -53,6 +54,7 @@ class _ResourceKey(click.ParamType[Key]):
 
 @click.command(
     "status",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         click.Option(["--device"], metavar="NAME", help="Name of a thing."),
@@ -114,7 +116,7 @@ def _once(read: Callable[[Progress], Overview], output: str) -> Overview:
     with Counting() as counting:
         found = read(counting.reached)
     if output == "json":
-        click.echo(json.dumps(overview_as_json(found), indent=2))
+        say(json.dumps(overview_as_json(found), indent=2))
     else:
         console().print(screen_of(found))
     return found
@@ -126,7 +128,7 @@ def _watch(read: Callable[[Progress], Overview], output: str, every: float) -> O
     with contextlib.suppress(KeyboardInterrupt):
         if output == "json":
             while True:
-                click.echo(json.dumps(overview_as_json(found)))
+                say(json.dumps(overview_as_json(found)))
                 pause.wait(every)
                 found = read(_quietly)
         with Live(screen_of(found), console=console(), auto_refresh=False) as live:
@@ -143,9 +145,9 @@ def _quietly(_: int) -> None:
 
 def _print_standing(standing: Standing, output: str) -> None:
     if output == "json":
-        click.echo(json.dumps(standing_as_json(standing), indent=2))
+        say(json.dumps(standing_as_json(standing), indent=2))
         return
-    lines = Table(box=None, show_header=False, pad_edge=False)
+    lines = SafeTable(box=None, show_header=False, pad_edge=False)
     lines.add_column(style="bold", no_wrap=True)
     lines.add_column(overflow="fold")
     for name, value in _lines(standing, now()):

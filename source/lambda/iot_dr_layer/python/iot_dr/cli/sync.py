@@ -8,6 +8,7 @@ import click
 
 from iot_dr.cli import in_cloud
 from iot_dr.cli.applying import options, run
+from iot_dr.cli.commands import Command
 from iot_dr.cli.options import settings
 from iot_dr.runtime.syncing import SyncSettings
 
@@ -26,6 +27,7 @@ Examples:
 
 @click.command(
     "sync",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         *options("Make the changes."),

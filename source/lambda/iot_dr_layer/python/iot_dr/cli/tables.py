@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from iot_dr.cli.texts import visible
 from iot_dr.model.ledger_items import LedgerItem
 
 WIDTH = 100
@@ -23,15 +26,42 @@ _COLOURS = {"in_sync": "green", "pending": "yellow"}
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
-def console() -> Console:
+class Screen(Console):
+    """A terminal or file to which texts are printed as they are: no brackets, smileys or control characters act."""
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is printed; control sequences are rich's own alone."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+class SafeTable(Table):
+    """A table whose cells show what is in them, with room for it."""
+
+    def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
+        """Add a row; a text with a control character loses what colours its parts."""
+        super().add_row(*map(_safe, cells), **how)
+
+
+def _safe(cell: RenderableType | None) -> RenderableType | None:
+    if isinstance(cell, Text):
+        shown = visible(cell.plain)
+        return cell if shown == cell.plain else Text(shown, style=cell.style)
+    return Text(visible(cell)) if isinstance(cell, str) else cell
+
+
+def console() -> Screen:
     """Return standard output, as wide as the terminal but no wider than a table may be."""
-    found = Console(highlight=False)
-    return Console(highlight=False, width=min(found.width, WIDTH) if found.is_terminal else WIDTH)
+    found = Screen()
+    return Screen(width=min(found.width, WIDTH) if found.is_terminal else WIDTH)
 
 
 def table(*columns: str, numbers: frozenset[str] = frozenset()) -> Table:
     """Return a table with a heading and nothing else drawn; `numbers` names columns that stand to the right."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = SafeTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made
@@ -105,11 +135,11 @@ class Counting:
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=Screen(stderr=True),
         )
         self._task = self._bar.add_task("Reading", total=None)
         self._from = time.monotonic() + patience

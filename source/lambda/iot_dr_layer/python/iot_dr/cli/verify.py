@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from iot_dr.cli.commands import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.tables import console, table
+from iot_dr.cli.tables import Screen, console, table
+from iot_dr.cli.texts import say, visible
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.differences import Difference, Numbers, Sigil
 from iot_dr.model.keys import Kind
+from iot_dr.model.patterns import check
 from iot_dr.runtime.comparing import ComparisonSettings
 from iot_dr.runtime.verifying import Verifying, open_verification
 
@@ -56,9 +57,9 @@ Signs, one line per difference:
 
 def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) -> str:
     try:
-        re.compile(pattern)
-    except re.error as error:
-        raise click.BadParameter(f"{pattern!r} is no regular expression: {error}") from error
+        check(pattern)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from error
     return pattern
 
 
@@ -71,6 +72,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
 
 @click.command(
     "verify",
+    cls=Command,
     epilog=_EPILOG,
     params=[
         from_toolsrc("primary-region", "Region that is replicated."),
@@ -148,10 +150,10 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         sample=SAMPLE * fast,
         by_index=not no_index,
     )
-    go_on = f"What was read is kept; run `{context.command_path}` again to go on from there."
+    go_on = _how_to_go_on(context, select)
     with stoppable(lambda: go_on), Watch() as watch, open_verification(where, watch) as verifying:
         if verifying.resumed:
-            click.echo("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
+            say("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
         with _failing_on(watch, go_on):
             verifying.read()
         watch.end()
@@ -164,6 +166,12 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         context.exit(1 if verifying.differing else 0)
 
 
+def _how_to_go_on(context: click.Context, select: str) -> str:
+    again = command_line(context, anew=None)
+    # A selection has no place where its reading can go on.
+    return f"Run `{again}` again." if select else f"What was read is kept; run `{again}` again to go on from there."
+
+
 @contextmanager
 def _failing_on(watch: Watch, go_on: str) -> Iterator[None]:
     """Say how to go on before the error that ends the reading, if it is not that there is nothing to read."""
@@ -174,7 +182,7 @@ def _failing_on(watch: Watch, go_on: str) -> Iterator[None]:
         raise
     except IotDrError:
         watch.end()
-        click.echo(go_on, err=True)
+        say(go_on, err=True)
         raise
 
 
@@ -182,12 +190,12 @@ class Watch:
     """Shows on standard error how far the reading is, at what rate and for how long."""
 
     def __init__(self) -> None:
-        screen = Console(stderr=True)
+        screen = Screen(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}"),
+            TextColumn("{task.fields[pace]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=screen,
@@ -226,13 +234,13 @@ class Watch:
 
 def _print_line(difference: Difference) -> None:
     sign = click.style(str(difference.sigil), fg=COLOURS.get(difference.sigil), bold=True)
-    click.echo(f"{sign} {difference.key}  {difference.reason}".rstrip())
+    click.echo(f"{sign} {visible(f'{difference.key}  {difference.reason}')}".rstrip())
 
 
 def _print_json(difference: Difference) -> None:
     key = difference.key
     facts = {"sigil": difference.sigil, "kind": key.kind, "name": key.name, "other": key.other}
-    click.echo(json.dumps({**facts, "reason": difference.reason}, ensure_ascii=False))
+    say(json.dumps({**facts, "reason": difference.reason}))
 
 
 def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
@@ -241,7 +249,7 @@ def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
     if output == "json":
         facts = {"differences": verifying.differing, "calls": calls, "seconds": round(seconds, 1)}
         kinds = {kind: _numbers_as_json(found) for kind, found in numbers.items()}
-        click.echo(json.dumps({"summary": {**facts, "kinds": kinds, "notes": verifying.notes()}}))
+        say(json.dumps({"summary": {**facts, "kinds": kinds, "notes": verifying.notes()}}))
         return
     screen = console()
     if verifying.differing:

@@ -129,6 +129,15 @@ def text_of(value: dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":")) if value else "{}"
 
 
+def storable(text: str) -> str:
+    """Return a text that UTF-8 can hold: what it cannot, half of a surrogate pair, as JSON escapes it.
+
+    >>> storable("a\\ud800b")
+    'a\\\\ud800b'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _value(text: str) -> dict[str, Any]:
     value: dict[str, Any] = {} if text == "{}" else json.loads(text)
     return value

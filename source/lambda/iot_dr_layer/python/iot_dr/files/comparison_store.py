@@ -9,12 +9,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from iot_dr.errors import ConfigurationError
 from iot_dr.files import indexed_shadows
 from iot_dr.files.comparison_rows import (
     BITS,
@@ -30,8 +29,11 @@ from iot_dr.files.comparison_rows import (
     key_at,
     pairs,
     place_of,
+    storable,
     unanswered,
 )
+from iot_dr.files.faults import told, unusable
+from iot_dr.files.private import make_file, make_folder
 from iot_dr.model.differences import Difference, Pair, Sigil
 from iot_dr.model.entities import Entity
 from iot_dr.model.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate_target
@@ -57,11 +59,14 @@ class ComparisonStore:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with told(path):
+            make_folder(path.parent)
+            make_file(path)
         self._prepare()
 
     def _prepare(self) -> None:
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.close)
             with self._writing() as database:
                 (found,) = database.execute("PRAGMA user_version").fetchone()
                 if found not in (0, FORMAT):
@@ -70,11 +75,7 @@ class ComparisonStore:
                 for statement in filter(str.strip, TABLES.split(";")):
                     database.execute(statement)
                 database.execute(f"PRAGMA user_version = {FORMAT}")
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise ConfigurationError(
-                f"{self._path} cannot be used: {error}; delete it, or give another folder by --state"
-            ) from error
+            undo.pop_all()
 
     # What is kept while reading
 
@@ -196,7 +197,7 @@ class ComparisonStore:
         with self._writing() as database:
             database.executemany(
                 "INSERT OR REPLACE INTO difference VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((*place, *place_of(one.key), one.sigil, one.reason) for one, place in differences),
+                ((*place, *place_of(one.key), one.sigil, storable(one.reason)) for one, place in differences),
             )
 
     def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
@@ -261,7 +262,7 @@ class ComparisonStore:
             else:
                 database.execute(
                     "UPDATE entity SET unreadable = ? WHERE kind = ? AND name = ? AND other = ? AND side = ?",
-                    (answer.unreadable, *subject),
+                    (storable(answer.unreadable), *subject),
                 )
             return
         if question is Question.SHADOW_INDEX:
@@ -297,14 +298,24 @@ class ComparisonStore:
         return rows
 
     def _all(self, statement: str, *parameters: Any) -> list[Row]:
-        return self._database().execute(statement, parameters).fetchall()
+        with told(self._path):
+            return self._database().execute(statement, parameters).fetchall()
 
     def _one(self, statement: str, *parameters: Any) -> Row | None:
-        found: Row | None = self._database().execute(statement, parameters).fetchone()
-        return found
+        with told(self._path):
+            found: Row | None = self._database().execute(statement, parameters).fetchone()
+            return found
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._transaction() as database:
+                yield database
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         database = self._database()
         if not getattr(self._local, "writes", False):
             self._local.writes = True

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from iot_dr.errors import ConfigurationError
+from iot_dr.files.faults import told
+from iot_dr.files.private import opened_to_write
 from iot_dr.files.report_page import SCRIPT, STYLE
 from iot_dr.model.differences import Numbers, Sigil
 from iot_dr.model.keys import Key, Kind
@@ -53,11 +54,8 @@ def write_report(path: Path, report: Report, rows: Iterable[tuple[Key, Sigil, st
     Raises:
         ConfigurationError: the file cannot be written.
     """
-    try:
-        with path.open("w", encoding="utf-8") as page:
-            page.writelines(_page(report, rows))
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error}") from error
+    with told(path, "another file by --report"), opened_to_write(path) as page:
+        page.writelines(_page(report, rows))
 
 
 def _page(report: Report, rows: Iterable[tuple[Key, Sigil, str]]) -> Iterator[str]:

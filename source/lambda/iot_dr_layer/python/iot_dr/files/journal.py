@@ -10,11 +10,14 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from iot_dr.errors import ConfigurationError
+from iot_dr.files.comparison_rows import storable
+from iot_dr.files.faults import told
+from iot_dr.files.private import make_file, make_folder
 from iot_dr.model.keys import Key, Kind
 from iot_dr.model.standing import Ending, Settled
 
@@ -29,35 +32,27 @@ _TABLES = (
 )
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise ConfigurationError(f"{path.parent} cannot be written: {error}; give another folder by --state") from error
-
-
 class Journal:
     """The journal's file; threads share it, and take turns."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.Lock()
-        self._database = _opened(path)
-        try:
+        with told(path), ExitStack() as undo:
+            make_folder(path.parent)
+            make_file(path)
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            undo.callback(self._database.close)
             # A process that is ended loses nothing by this; only a machine that loses power may, and repeats.
             self._database.execute("PRAGMA synchronous = OFF")
             self._database.execute("PRAGMA journal_mode = TRUNCATE")
             for table in _TABLES:
                 self._database.execute(table)
-        except sqlite3.DatabaseError as error:
-            self._database.close()
-            raise ConfigurationError(
-                f"{path} cannot be used: {error}; delete it, or give another folder by --state"
-            ) from error
+            undo.pop_all()
 
     def begin(self, comparison: str) -> None:
         """Begin the journal of a comparison; what was in it is dropped."""
-        with self._lock:
+        with self._lock, told(self._path):
             self._database.execute("DELETE FROM settled")
             self._database.execute("DELETE FROM fact")
             self._database.execute("INSERT INTO fact VALUES ('comparison', ?)", (comparison,))
@@ -69,14 +64,15 @@ class Journal:
 
     def finish(self) -> None:
         """Note that the run has come to its end."""
-        with self._lock:
+        with self._lock, told(self._path):
             self._database.execute("INSERT OR REPLACE INTO fact VALUES ('finished', 'yes')")
 
     def settle(self, settled: Settled) -> None:
         """Write how a change ended, over what was written before."""
-        with self._lock:
+        with self._lock, told(self._path):
             self._database.execute(
-                "INSERT OR REPLACE INTO settled VALUES (?, ?, ?)", (str(settled.key), settled.ending, settled.reason)
+                "INSERT OR REPLACE INTO settled VALUES (?, ?, ?)",
+                (str(settled.key), settled.ending, storable(settled.reason)),
             )
 
     def ending(self, key: Key) -> Ending | None:
@@ -107,7 +103,7 @@ class Journal:
 
     def forget(self, ending: Ending) -> None:
         """Take what ended so as not yet begun."""
-        with self._lock:
+        with self._lock, told(self._path):
             self._database.execute("DELETE FROM settled WHERE ending != 'done' AND ending = ?", (ending,))
 
     def numbers(self, ending: Ending) -> Counter[Kind]:
@@ -135,5 +131,5 @@ class Journal:
         return str(rows[0][0]) if rows else ""
 
     def _all(self, statement: str, parameters: Sequence[str | int]) -> list[tuple[str, ...]]:
-        with self._lock:
+        with self._lock, told(self._path):
             return self._database.execute(statement, parameters).fetchall()

@@ -9,21 +9,28 @@ There are never private keys in it; AWS has none to give.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from iot_dr.errors import ConfigurationError, InvalidResource
+from iot_dr.files.faults import told
+from iot_dr.files.private import make_folder, opened_to_write
 from iot_dr.model.documents import canonical
-from iot_dr.model.entities import Certificate, Entity
-from iot_dr.model.entity_json import from_json, to_json
-from iot_dr.model.exact_json import parse, render
+from iot_dr.model.entities import Certificate, Entity, PropagatingAttribute
+from iot_dr.model.entity_json import CLASSES, from_json, to_json
+from iot_dr.model.exact_json import loads, parse, render
 from iot_dr.model.keys import Key, Kind
+from iot_dr.model.shadows import Shadow, document_of
 
 MANIFEST = "snapshot.json"
-FORMAT = 1
+FORMAT = 2
+"""Format 1 had no checksums; it can still be read."""
 KINDS = tuple(kind for kind in Kind if kind is not Kind.THING_SHADOWS)
 """Kinds that have a file; the shadows of a thing are told one by one."""
 
@@ -39,7 +46,10 @@ _NAMES: Mapping[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a snapshot is of, when it was read (epoch milliseconds), and how many resources of each kind it holds."""
+    """What a snapshot is of, when it was read (epoch milliseconds), and how many resources of each kind it holds.
+
+    `sha256` has the checksum of every other file by its name: damage is seen, and so is who changed one file alone.
+    """
 
     region: str
     account: str
@@ -47,6 +57,7 @@ class Manifest:
     ended: int
     numbers: Mapping[str, int]
     format: int = FORMAT
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
 
 class SnapshotFolder:
@@ -66,26 +77,56 @@ class SnapshotFolder:
         Raises:
             ConfigurationError: the folder cannot be written.
         """
-        try:
-            self._path.mkdir(parents=True, exist_ok=True)
+        with told(self._path, "another folder"):
+            make_folder(self._path)
             (self._path / MANIFEST).unlink(missing_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"{self._path} cannot be written: {error}; give another folder") from error
 
     def write(self, kind: Kind, entities: Iterable[Entity]) -> int:
         """Write all of one kind, which come sorted; return how many they are. The file is there whole or not at all."""
         number, part = 0, self._file(kind).with_suffix(".part")
-        with part.open("w", encoding="utf-8", newline="\n") as lines:
-            for entity in entities:
-                lines.write(_line(entity) + "\n")
-                number += 1
-        part.replace(self._file(kind))
+        with ExitStack() as undo:
+            undo.callback(part.unlink, missing_ok=True)
+            with told(part, "another folder"), opened_to_write(part) as lines:
+                for entity in entities:
+                    lines.write(_line(entity) + "\n")
+                    number += 1
+            with told(part, "another folder"):
+                part.replace(self._file(kind))
         return number
 
-    def complete(self, manifest: Manifest) -> None:
-        """Say what it is of, which makes it whole."""
-        text = json.dumps(dataclasses.asdict(manifest), indent=2)
-        (self._path / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    def complete(self, manifest: Manifest) -> Manifest:
+        """Say what it is of, which makes it whole; return that with the checksums of its files."""
+        digests = {file.name: _digest(file) for file in self.files[:-1] if file.exists()}
+        whole = dataclasses.replace(manifest, sha256=digests)
+        part = (self._path / MANIFEST).with_suffix(".part")
+        with told(part, "another folder"):
+            with opened_to_write(part) as text:
+                text.write(json.dumps(dataclasses.asdict(whole), indent=2) + "\n")
+            part.replace(self._path / MANIFEST)
+        return whole
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the file that completes it, which has those of all others."""
+        return _digest(self._path / MANIFEST)
+
+    def check(self, manifest: Manifest, digest: str = "") -> None:
+        """See that every file is what was written; `digest` is the SHA-256 that the last one must have, if it is known.
+
+        Raises:
+            ConfigurationError: one is damaged, was changed or is missing.
+        """
+        wanted = {name: manifest.sha256.get(name, "") for name in (file.name for file in self.files[:-1])}
+        if manifest.format == 1:
+            wanted = {}
+        if digest:
+            wanted[MANIFEST] = digest.lower()
+        for name, sha256 in wanted.items():
+            if (found := _digest(self._path / name)) != sha256:
+                raise ConfigurationError(
+                    f"{self._path / name} is not as it was written: its SHA-256 is {found}, not {sha256 or 'told'}; it "
+                    "is damaged or was changed, so take another snapshot"
+                )
 
     def manifest(self) -> Manifest:
         """Return what it is of.
@@ -94,8 +135,9 @@ class SnapshotFolder:
             ConfigurationError: it is no snapshot, is not whole, or of another format.
         """
         try:
-            found = json.loads((self._path / MANIFEST).read_text(encoding="utf-8"))
+            found = loads((self._path / MANIFEST).read_text(encoding="utf-8"))
             manifest = Manifest(**found)
+            _check_types(manifest)
         except FileNotFoundError:
             raise ConfigurationError(
                 f"{self._path} holds no whole snapshot: there is no {MANIFEST}; take it again with iot-dr snapshot"
@@ -106,8 +148,8 @@ class SnapshotFolder:
             raise ConfigurationError(
                 f"{self._path / MANIFEST} is none that iot-dr snapshot wrote; take the snapshot again, or name another"
             ) from error
-        if manifest.format != FORMAT:
-            raise ConfigurationError(f"{self._path} is of format {manifest.format}; this tool reads format {FORMAT}")
+        if manifest.format not in (1, FORMAT):
+            raise ConfigurationError(f"{self._path} is of format {manifest.format}; this tool reads 1 and {FORMAT}")
         return manifest
 
     def entities(self, kind: Kind) -> Iterator[Entity]:
@@ -174,15 +216,64 @@ def _line(entity: Entity) -> str:
 
 def _entity(kind: Kind, line: bytes, where: str) -> Entity:
     try:
-        fields: dict[str, Any] = parse(line) if kind is Kind.SHADOW else json.loads(line)
-        key = Key(kind, *(fields.pop(name) for name in _names(kind)))
-        pem = fields.pop("pem", "")
+        fields: dict[str, Any] = parse(line) if kind is Kind.SHADOW else loads(line)
+        key = Key(kind, *(_text(fields.pop(name)) for name in _names(kind)))
+        pem = _text(fields.pop("pem", ""))
         match kind:
             case Kind.SHADOW:
                 fields["document"] = render(fields["document"])
             case Kind.POLICY:
                 fields["document"] = canonical(json.dumps(fields["document"]))
         entity = from_json(key, fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(entity, Shadow):
+            document_of(entity.document)
+        else:
+            _check_types(entity)
+    except (ValueError, TypeError, KeyError, AttributeError, InvalidResource) as error:
         raise InvalidResource(f"{where} is no {kind} of a snapshot: {error}") from error
     return dataclasses.replace(entity, pem=pem) if isinstance(entity, Certificate) else entity
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+_HINTS: Mapping[Any, Mapping[str, Any]] = MappingProxyType(
+    {one: get_type_hints(one) for one in (*CLASSES.values(), Manifest)}
+)
+
+
+def _check_types(value: Any) -> None:
+    """See that what was read from a file has the types that its class says, all through.
+
+    Raises:
+        TypeError: a field has another.
+    """
+    hints = _HINTS[type(value)]
+    for one in dataclasses.fields(value):
+        if not _fits(getattr(value, one.name), hints[one.name]):
+            raise TypeError(f"{one.name} has a value of another kind")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    parts = get_args(hint)
+    match get_origin(hint):
+        case None if hint is PropagatingAttribute:
+            return isinstance(value, hint) and all(isinstance(part, str) for part in dataclasses.astuple(value))
+        case None:
+            return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+        case origin if origin is tuple:
+            return isinstance(value, tuple) and all(_fits(one, parts[0]) for one in value)
+        case _:
+            pairs = value.items() if isinstance(value, Mapping) else ((None, None),)
+            return all(_fits(name, parts[0]) and _fits(one, parts[1]) for name, one in pairs)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from iot_dr.errors import ConfigurationError
+from iot_dr.files.faults import unusable
+from iot_dr.files.private import make_folder
 from iot_dr.model.regions import RegionPair
 
 ROOT = ".iot-dr"
@@ -37,7 +39,7 @@ class StateFolder:
 
     def __enter__(self) -> Self:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             self._lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -46,9 +48,7 @@ class StateFolder:
                 f"another iot-dr is at work in {self.path}; wait for it, or give another folder by --state"
             ) from error
         except OSError as error:
-            raise ConfigurationError(
-                f"{self.path} cannot be written: {error}; give another folder by --state"
-            ) from error
+            raise unusable(self.path, error) from error
         return self
 
     def __exit__(

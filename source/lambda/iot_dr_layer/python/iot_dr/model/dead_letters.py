@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from iot_dr.errors import EventError
 from iot_dr.model.counts import count
+from iot_dr.model.exact_json import loads
 from iot_dr.model.shadows import SHADOW_EVENT, Operation
 
 KEEP_EVENTS_SECONDS = 48 * 3600
@@ -72,7 +72,7 @@ def read_rule_error(body: str) -> RuleError:
         EventError: it is not what a rule's error action writes.
     """
     try:
-        message = json.loads(body)
+        message = loads(body)
         failures = message.get("failures") or ()
         return RuleError(
             topic=str(message["topic"]),
@@ -144,9 +144,9 @@ def read_invocation(text: str) -> tuple[Iterable[Mapping[str, Any]], str]:
         EventError: it is not what Lambda keeps, or holds no records.
     """
     try:
-        invocation = json.loads(text)
+        invocation = loads(text)
         payload = invocation["payload"]
-        records = (json.loads(payload) if isinstance(payload, str) else payload)["Records"]
+        records = (loads(payload) if isinstance(payload, str) else payload)["Records"]
         images = [record["dynamodb"].get("NewImage", {}) for record in records]
         return images, str(invocation.get("requestContext", {}).get("condition", ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -155,8 +155,8 @@ def read_invocation(text: str) -> tuple[Iterable[Mapping[str, Any]], str]:
 
 def _payload(text: str) -> dict[str, Any]:
     try:
-        payload = json.loads(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError, RecursionError) as error:
+        payload = loads(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError) as error:
         raise EventError(f"the original payload is not base64 of JSON: {error}") from error
     if not isinstance(payload, dict):
         raise EventError("the original payload is not a JSON object")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from iot_dr.errors import InvalidResource
+from iot_dr.model.exact_json import loads
 
 LONGEST = 2048
 """Characters of a policy, white space left out: https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePolicy.html"""
@@ -24,7 +25,7 @@ def canonical(document: str) -> str:
         InvalidResource: the text is not a JSON object.
     """
     try:
-        value = json.loads(document)
+        value = loads(document)
     except ValueError as error:
         raise InvalidResource(f"a policy document is not JSON: {error}") from error
     if not isinstance(value, dict):

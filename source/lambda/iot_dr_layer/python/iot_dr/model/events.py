@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -19,6 +18,7 @@ from iot_dr.errors import EventError, InvalidResource, UnsupportedEvent
 from iot_dr.model.arns import Arn
 from iot_dr.model.counts import count
 from iot_dr.model.entities import Thing
+from iot_dr.model.exact_json import loads
 from iot_dr.model.keys import (
     Key,
     billing_group_key,
@@ -87,14 +87,14 @@ def decode(item: Mapping[str, Any]) -> RegistryEvent:
             timestamp=count(payload["timestamp"]),
         )
         return replace(event, carried=_carried(payload)) if event_type == "THING_EVENT" else event
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidResource) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InvalidResource) as error:
         raise EventError(f"a {event_type} lacks or garbles {error}") from error
 
 
 def _payload(item: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        payload = json.loads(base64.b64decode(item["payload"], validate=True))
-    except (KeyError, TypeError, binascii.Error, ValueError, RecursionError) as error:
+        payload = loads(base64.b64decode(item["payload"], validate=True))
+    except (KeyError, TypeError, binascii.Error, ValueError) as error:
         raise EventError(f"the item's payload is not base64 of JSON: {error}") from error
     if not isinstance(payload, dict):
         raise EventError("the item's payload is not a JSON object")

@@ -7,8 +7,10 @@ Values are Python's own (None, bool, str, list, dict), but for numbers. So `==` 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, NoReturn
 
 
@@ -40,6 +42,11 @@ class Number:
         return hash(self.value)
 
 
+DEEPEST = 100
+"""Levels. AWS admits 8 of a shadow's sections, and no policy needs ten:
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#device-shadow-limits"""
+_TOO_DEEP = "the document is nested too deep to be read"
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 """Made once: `json.dumps` makes one for each value, which takes most of the time of writing a document."""
 
@@ -52,10 +59,35 @@ def parse(text: str | bytes) -> Any:
     Raises:
         ValueError: the text is not JSON (NaN and Infinity are not), is nested too deep, or holds an impossible number.
     """
+    return _shallow(partial(json.loads, text, parse_int=Number, parse_float=Number, parse_constant=_refuse))
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON as Python's own values.
+
+    Raises:
+        ValueError: the text is not JSON, or is nested too deep.
+    """
+    return _shallow(partial(json.loads, text))
+
+
+def _shallow(read: Callable[[], Any]) -> Any:
+    """Return what is read, if it can also be walked and written: both take more of the stack than reading does."""
     try:
-        return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse)
+        value = read()
     except RecursionError as error:
-        raise ValueError("the document is nested too deep to be read") from error
+        raise ValueError(_TOO_DEEP) from error
+    level, depth = [value], 1
+    while level := [child for one in level for child in _children(one)]:
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(_TOO_DEEP)
+    return value
+
+
+def _children(value: Any) -> Iterable[Any]:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in inside if isinstance(one, dict | list)]
 
 
 def render(value: Json) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from iot_dr.errors import EventError
+from iot_dr.model.exact_json import loads
 from iot_dr.model.looks import LOOKS_PER_BATCH, Look
 
 MESSAGE_BYTES = 200_000
@@ -56,7 +57,7 @@ class LookMessage:
             EventError: it is none, or names what cannot be looked at.
         """
         try:
-            value: Any = json.loads(body)
+            value: Any = loads(body)
         except ValueError as error:
             raise EventError(f"the message is not JSON: {error}") from error
         looks = value.get("looks") if isinstance(value, dict) else None
@@ -65,7 +66,7 @@ class LookMessage:
         try:
             read = tuple(Look.from_json(look) for look in looks)
             returned = int(value.get("returned", 0))
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, OverflowError, KeyError) as error:
             raise EventError(f"a look of the message has a field that cannot be read: {error}") from error
         return cls(read, background, returned=returned)
 

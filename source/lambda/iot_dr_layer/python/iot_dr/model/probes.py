@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Self
 
 from iot_dr.errors import NotReadyYet
+from iot_dr.model.exact_json import loads
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ProbeCredentials:
             NotReadyYet: the secret holds no credentials: not written yet, or emptied by a delete.
         """
         try:
-            document = json.loads(text)
+            document = loads(text)
         except ValueError:
             document = None
         names = [each.name for each in fields(cls)]

@@ -21,6 +21,7 @@ from iot_dr.model.counts import count
 from iot_dr.model.exact_json import Json, Number, parse, render
 from iot_dr.model.keys import Key, shadow_key
 from iot_dr.model.outcomes import State
+from iot_dr.model.patterns import check
 
 SECTIONS = ("desired", "reported")
 
@@ -183,10 +184,17 @@ class ShadowNote:
 
 @dataclass(frozen=True)
 class ShadowSelection:
-    """Which shadows are replicated: `all`, `classic`, `named` or `none`, and of the named those that a pattern fits."""
+    """Which shadows are replicated: `all`, `classic`, `named` or `none`, and of the named those that a pattern fits.
+
+    Raises:
+        ConfigurationError: the pattern is none, or could take very long.
+    """
 
     mode: str = "all"
     pattern: str = ".*"
+
+    def __post_init__(self) -> None:
+        check(self.pattern)
 
     @property
     def classic(self) -> bool:

@@ -7,9 +7,13 @@ told from a fleet, and taken away again without asking what was there before.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NoReturn
 
+from iot_dr.errors import ConfigurationError
 from iot_dr.model.arns import iot_arn
 from iot_dr.model.documents import canonical
 from iot_dr.model.entities import (
@@ -31,6 +35,8 @@ from iot_dr.model.shadows import Document, ShadowSelection
 
 PREFIX = "iot-dr-trial-"
 """What the names of all trials begin with."""
+
+_NAME = re.compile(PREFIX + r"(?P<at>\d{8}-\d{6})-[0-9a-f]{4}")
 
 SHADOW_NAME = "config"
 """Name of the named shadow that each device gets."""
@@ -76,6 +82,29 @@ class Trial:
     def shadows(self) -> Mapping[Key, Document]:
         """Return the shadows of all devices."""
         return {key: document for device in self.devices for key, document in device.shadows.items()}
+
+
+def began(name: str) -> datetime:
+    """Return when a trial of this name began, by the clock of the machine that made it.
+
+    >>> began("iot-dr-trial-20261127-163000-0af3").isoformat()
+    '2026-11-27T16:30:00+00:00'
+
+    Raises:
+        ConfigurationError: no trial is called so.
+    """
+    found = _NAME.fullmatch(name)
+    try:
+        return datetime.strptime(found["at"], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) if found else _refuse(name)
+    except ValueError:
+        return _refuse(name)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ConfigurationError(
+        f"no trial is called {name!r}: the whole name is needed, as `iot-dr prove` told it, "
+        f"{PREFIX}20261127-163000-0af3 for example"
+    )
 
 
 def device_names(trial: str, number: int) -> tuple[str, ...]:

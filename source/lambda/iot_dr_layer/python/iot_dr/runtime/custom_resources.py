@@ -9,16 +9,20 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-response
 from __future__ import annotations
 
 import json
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 import urllib3
 
-from iot_dr.errors import IotDrError
+from iot_dr.errors import IotDrError, RegionUnavailable
 from iot_dr.observability import logs
+
+_TELLING_URLS = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection", "urllib3.response")
 
 MAX_RESPONSE_BYTES = 4096
 """CloudFormation's limit for the whole response body."""
@@ -27,6 +31,8 @@ NOT_CREATED = "not-created"
 """Physical ID of a resource whose creation failed; CloudFormation hands it back with the Delete that cleans up."""
 SECONDS_TO_ANSWER = 2.0
 """Kept back from the function's time-out for sending the answer."""
+BACKOFF = 0.2
+"""Seconds before the answer is sent once more, doubled each time."""
 
 logger = logs.logger()
 
@@ -183,14 +189,38 @@ def response_body(event: Mapping[str, Any], status: str, answer: Answer) -> byte
 
 
 def _put(url: str, body: bytes) -> None:
-    # The URL is presigned for an empty content type; any other breaks its signature.
-    response = urllib3.PoolManager().request(
-        "PUT",
-        url,
-        body=body,
-        headers={"Content-Type": ""},
-        timeout=urllib3.Timeout(connect=2, read=5),
-        retries=urllib3.Retry(total=4, backoff_factor=0.2, status_forcelist=(500, 502, 503), allowed_methods=None),
-    )
+    try:
+        with _unlogged():
+            # The URL is presigned for an empty content type; any other breaks its signature.
+            response = urllib3.PoolManager().request(
+                "PUT",
+                url,
+                body=body,
+                headers={"Content-Type": ""},
+                timeout=urllib3.Timeout(connect=2, read=5),
+                retries=urllib3.Retry(
+                    total=4, backoff_factor=BACKOFF, status_forcelist=(500, 502, 503), allowed_methods=None
+                ),
+            )
+    except urllib3.exceptions.HTTPError as error:
+        # Its text has the URL, and so has what it was raised from.
+        raise RegionUnavailable(f"CloudFormation could not be answered: {type(error).__name__}") from None
     if response.status >= 300:
         logger.error("CloudFormation refused the answer", extra={"http_status": response.status})
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep urllib3 from logging inside this block: its lines have the whole URL, whose holder can answer for us."""
+
+    def nothing(_record: logging.LogRecord) -> bool:
+        return False
+
+    logs_of_urllib3 = [logging.getLogger(name) for name in _TELLING_URLS]
+    for log in logs_of_urllib3:
+        log.addFilter(nothing)
+    try:
+        yield
+    finally:
+        for log in logs_of_urllib3:
+            log.removeFilter(nothing)

@@ -13,6 +13,7 @@ from iot_dr.aws.stacks import CloudFormationStacks
 from iot_dr.aws.tables import GlobalTables
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launches import Choices, Launch
+from iot_dr.model.patterns import check
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.concurrency import on
 from iot_dr.services.launch import Launcher, Progress
@@ -48,8 +49,10 @@ class LaunchEnvironment:
         """Return what was chosen.
 
         Raises:
-            ConfigurationError: whether to launch the health checkers is neither yes nor no.
+            ConfigurationError: whether to launch the health checkers is neither yes nor no, or the shadow name pattern
+                could take very long.
         """
+        check(self.shadow_name_pattern)
         if self.create_health_check not in {"yes", "no"}:
             raise ConfigurationError(f"CREATE_HEALTH_CHECK must be yes or no, not {self.create_health_check!r}")
         return Choices(

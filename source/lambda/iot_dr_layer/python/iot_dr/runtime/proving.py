@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
 from typing import TypeVar
@@ -31,14 +31,18 @@ from iot_dr.model.launches import Launch
 from iot_dr.model.probes import ProbeCredentials
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows import ShadowSelection
-from iot_dr.model.trials import PREFIX, SHADOW_NAME, device_names, make_trial
+from iot_dr.model.trials import PREFIX, SHADOW_NAME, began, device_names, make_trial
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.services.concurrency import on
 from iot_dr.services.prove import Place, Proof
 from iot_dr.services.rounds import Progress, Rounds
 from iot_dr.services.trial_fleet import TrialFleet
+from iot_dr.services.trial_remains import remains
 
 THREADS = 16
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""By which the clock of the machine that made a trial may have been ahead of AWS's."""
 
 CRYPTOGRAPHY = "cryptography>=42"
 """What pip is to install; a test holds it to the extra `prove` of setup.cfg."""
@@ -141,6 +145,30 @@ def prove(
     return Proved(name, proof.run(), tuple(notes(order, selection)))
 
 
+def clean(region: str, name: str, progress: Progress, profile: str = "") -> int:
+    """Remove what a trial has left in the primary Region; return how many resources and relations there were.
+
+    Raises:
+        ConfigurationError: no trial is called so, or this machine or the credentials do not admit it.
+        NotReadyYet: something stays; the message names it.
+    """
+    since = began(name) - CLOCKS_DIFFER
+    _require_cryptography()
+    from iot_dr.aws.trial_certificates import certificates_of  # noqa: PLC0415  # needs what was just looked for
+
+    client_of = partial(clients.client, session=clients.session(profile), connections=THREADS)
+    account = caller((region,), client_of).account
+    iot = paced(client_of("iot", region), budgets_of(client_of, region))
+    reader = IotRegistryReader(iot, region, account)
+    rounds = Rounds(time.monotonic, threading.Event().wait, progress, together)
+    rounds.begin(f"Looking for what begins with {name} in {region}", 0)
+    trial = remains(name, reader, tuple(certificates_of(iot, name, since)), together)
+    writer = IotRegistryWriter(iot, region, account)
+    if trial.entities:
+        TrialFleet(trial, region, reader, writer, IotDataShadows(client_of("iot-data", region)), rounds).withdraw()
+    return len(trial.entities) + len(trial.shadows)
+
+
 def key_maker() -> Callable[[str], ProbeCredentials]:
     """Return what makes keys, where this machine can make and use them.
 
@@ -149,15 +177,19 @@ def key_maker() -> Callable[[str], ProbeCredentials]:
     """
     if not hasattr(os, "memfd_create"):
         raise ConfigurationError("private keys are kept in memory by a call that only Linux has; use AWS CloudShell")
+    _require_cryptography()
+    from iot_dr.aws.device_keys import new_credentials  # noqa: PLC0415  # needs what was just looked for
+
+    return new_credentials
+
+
+def _require_cryptography() -> None:
     if find_spec("cryptography") is None:
         raise ConfigurationError(
             "the Python package cryptography, which makes the devices' keys, is missing; run: "
             f"{shlex.join((sys.executable, '-m', 'pip', 'install', CRYPTOGRAPHY))}, and where the system refuses that, "
             "make a virtual environment first: docs/operations.md, Install the command line"
         )
-    from iot_dr.aws.device_keys import new_credentials  # noqa: PLC0415  # needs what was just looked for
-
-    return new_credentials
 
 
 def replicated_shadows(launch: Launch, stacks: LaunchedStacks) -> ShadowSelection:

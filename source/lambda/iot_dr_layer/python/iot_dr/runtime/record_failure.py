@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.model.exact_json import loads
 from iot_dr.model.looks import Look
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -50,7 +50,7 @@ def record_failure_handler(environ: Mapping[str, str] = os.environ) -> Callable[
 def _cause(text: str) -> str:
     """Return the message of a failed Lambda task, whose cause is the function's error as JSON."""
     try:
-        cause = json.loads(text)
+        cause = loads(text)
     except ValueError:
         return text
     return str(cause.get("errorMessage", text)) if isinstance(cause, dict) else text

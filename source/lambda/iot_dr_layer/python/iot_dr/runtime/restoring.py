@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
 from iot_dr.files.snapshot_folder import Manifest, SnapshotFolder
 from iot_dr.files.state_folder import ROOT, StateFolder
+from iot_dr.model.differences import Difference
 from iot_dr.model.keys import Kind
 from iot_dr.model.regions import Side
 from iot_dr.model.shadows import Shadow
@@ -34,6 +35,7 @@ from iot_dr.model.standing import Ending, Planned, Settled, Standing, Step
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
 from iot_dr.services import reading, sync
+from iot_dr.services.comparison import differences
 from iot_dr.services.concurrency import on
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading import Documents, Reading
@@ -52,12 +54,19 @@ BATCH = 500
 
 
 class Progress(reading.Progress, sync.Progress, Protocol):
-    """Is told how far the reading and the applying are."""
+    """Is told how far the reading and the applying are, and first what becomes of policies."""
+
+    def policies(self, changes: Iterable[Difference]) -> None:
+        """Show which policies are created or changed: who may do what is worth a look before it is done."""
+        ...
 
 
 @dataclass(frozen=True)
 class RestoreSettings:
-    """Which Region is written, what of a snapshot, and whose credentials are used; no things means all there is."""
+    """Which Region is written, what of a snapshot, and whose credentials are used; no things means all there is.
+
+    `sha256`: what the snapshot's last file must have, if it is known.
+    """
 
     region: str
     things: tuple[str, ...] = ()
@@ -65,6 +74,7 @@ class RestoreSettings:
     profile: str = ""
     state: str = ""
     paced: bool = True
+    sha256: str = ""
 
 
 class Restoring:
@@ -80,11 +90,13 @@ class Restoring:
         engine: sync.Sync,
         journal: Journal,
         read: Callable[[], None],
+        tell: Callable[[], None],
         shadows: Callable[[bool], int],
         uses: Callable[[], Mapping[str, tuple[Use, ...]]],
     ) -> None:
         self.manifest = manifest
-        self._engine, self._journal, self._read, self._shadows = engine, journal, read, shadows
+        self._engine, self._journal, self._shadows = engine, journal, shadows
+        self._read_all, self._tell = read, tell
         self.uses = uses
 
     def plan(self) -> Planned:
@@ -104,6 +116,10 @@ class Restoring:
         written = {Kind.SHADOW: self._shadows(True)}
         return replace(standing, planned={**standing.planned, **written}, ended={**standing.ended, **written})
 
+    def _read(self) -> None:
+        self._read_all()
+        self._tell()
+
     def problems(self) -> Iterator[Settled]:
         """Yield what failed, then what was left for want of it."""
         yield from self._journal.with_ending(Ending.FAILED)
@@ -115,13 +131,15 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
     """Open a snapshot and the Region that it is brought into.
 
     Raises:
-        ConfigurationError: there is no whole snapshot, a thing is not in it, or the credentials are refused.
+        ConfigurationError: there is no whole snapshot, it is not as it was written, a thing is not in it, or the
+            credentials are refused.
         RegionUnavailable: the Region does not answer.
     """
     client_of = partial(clients.client, session=clients.session(settings.profile))
     with ExitStack() as exits:
         folder = exits.enter_context(_read_from(source, client_of))
         manifest = folder.manifest()
+        folder.check(manifest, settings.sha256)
         account = caller((settings.region,), client_of).account
         regions = regions_of(manifest.region, manifest.account, settings.region, account)
         state = exits.enter_context(StateFolder(Path(settings.state or ROOT) / f"restore-{settings.region}"))
@@ -155,6 +173,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
             read=partial(_read_things, store, target, executor)
             if settings.things
             else partial(_read_all, store, IotFleetReader(iot, settings.region, account), progress, stop),
+            tell=lambda: progress.policies(differences(store, regions, kinds=(Kind.POLICY,))),
             shadows=partial(_shadows, folder, settings, IotDataShadows(data)) if settings.shadows else lambda _: 0,
             uses=lambda: {settings.region: budgets.uses()} if budgets else {},
         )

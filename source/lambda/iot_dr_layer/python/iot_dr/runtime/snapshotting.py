@@ -55,7 +55,15 @@ class SnapshotSettings:
     paced: bool = True
 
 
-def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Manifest:
+@dataclass(frozen=True)
+class Taken:
+    """A snapshot that is whole, and the SHA-256 of the file that has the checksums of all others."""
+
+    manifest: Manifest
+    sha256: str
+
+
+def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Taken:
     """Read a registry and write it to a folder or `s3://bucket/prefix`.
 
     Raises:
@@ -90,11 +98,11 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Ma
         registry = IotRegistryReader(iot, settings.region, account)
         progress.begin("certificates", None)
         numbers = take(store, SIDE, KINDS, registry.certificate, files, on(executor), partial(_told, progress))
-        manifest = Manifest(settings.region, account, began, now(), numbers)
-        files.complete(manifest)
+        manifest = files.complete(Manifest(settings.region, account, began, now(), numbers))
+        taken = Taken(manifest, files.digest)
         folder(files)
         store.clear()
-        return manifest
+        return taken
 
 
 def _told(progress: Progress, kind: Kind, _number: int) -> None:

@@ -99,9 +99,7 @@ class CloudSync:
         A run that failed is taken up by Step Functions, or begun anew where that cannot be done; of one that came to
         its end another is made of what failed.
         """
-        state = self._runs.state(arn)
-        if not state.ended:
-            raise ConfigurationError(f"that sync is under way; see it with --follow {arn}")
+        state = self.ended(arn)
         if state.redrivable:
             self._runs.redrive(arn)
             return arn
@@ -112,13 +110,26 @@ class CloudSync:
             )
         return self._begin(FleetRun("", apply=True, at_once=run.at_once, again=run.run, kinds=AGAIN_STAGES))
 
+    def ended(self, arn: str) -> RunState:
+        """Return how a run ended that was to bring something across.
+
+        Raises:
+            ConfigurationError: it is under way, or was a dry run.
+        """
+        state = self._runs.state(arn)
+        if not state.run.apply:
+            raise ConfigurationError(f"{arn} was a dry run: nothing of it can be run again; leave out --follow")
+        if not state.ended:
+            raise ConfigurationError(f"that sync is under way; see it with --follow {arn}")
+        return state
+
     def newest(self) -> str:
-        """Return the run that was started last.
+        """Return the run that was started last of those that were no dry runs.
 
         Raises:
             ConfigurationError: there was none.
         """
-        found = self._runs.newest()
+        found = self._runs.newest_applied()
         if found is None:
             raise ConfigurationError("there was no sync in the account yet; start one with --in-cloud --apply")
         return found

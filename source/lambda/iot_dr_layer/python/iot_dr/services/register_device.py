@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.errors import EventError
 from iot_dr.model.counts import count
+from iot_dr.model.exact_json import loads
 from iot_dr.model.keys import certificate_key
 from iot_dr.model.looks import Look
 from iot_dr.ports import Workflow
@@ -58,7 +58,7 @@ def register_devices(registrations: Iterable[Registration], workflow: Workflow) 
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
-    value = json.loads(text)
+    value = loads(text)
     if not isinstance(value, dict):
         raise TypeError("a message that is no JSON object")
     return value

@@ -1,0 +1,96 @@
+"""What every command has in common: it refuses what would be taken for something else, and can be told as it was given.
+
+An option that is given twice, or with an empty value, is a mistake of whoever wrote it: mostly a shell variable that is
+not set. Nothing is guessed then, for `--select ""` would be the whole fleet.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from iot_dr.cli.options import SETTINGS, FromToolsrc, settings_file
+
+
+class Command(click.Command):
+    """A command that takes every option once, and none with an empty value; one of a launch takes its settings."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        if any(isinstance(parameter, FromToolsrc) for parameter in self.params):
+            self.params.append(settings_file())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words of the command line.
+
+        Raises:
+            click.UsageError: an option is there twice, or has an empty value.
+        """
+        self._refuse_twice(ctx, args)
+        rest = super().parse_args(ctx, args)
+        for parameter in self.get_params(ctx):
+            if _is_given(ctx, parameter) and _is_empty(_value(ctx, parameter)):
+                mend = "give one or leave it out (is a shell variable not set?)"
+                raise click.UsageError(f"{_name(ctx, parameter)} has an empty value; {mend}", ctx)
+        return rest
+
+    def _refuse_twice(self, ctx: click.Context, args: list[str]) -> None:
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        seen: set[str] = set()
+        for parameter in order:
+            if not isinstance(parameter, click.Option) or parameter.multiple or parameter.is_flag:
+                continue
+            if parameter.opts[0] in seen:
+                raise click.UsageError(f"{_name(ctx, parameter)} is there twice; give it once", ctx)
+            seen.add(parameter.opts[0])
+
+
+def command_line(context: click.Context, **changes: Any) -> str:
+    """Return the command as it was given, to be copied into a shell; `changes` are parameters by their names.
+
+    What changes to None is left out. So a hint never asks for more, or for somewhere else, than what was asked for.
+    """
+    parameters = context.command.get_params(context)
+    kept = [one for one in parameters if _is_given(context, one) and one.name not in changes]
+    given = [(one, _value(context, one)) for one in kept]
+    given += [(one, changes[one.name]) for one in parameters if one.name and one.name in changes]
+    arguments = [str(value) for one, value in given if isinstance(one, click.Argument)]
+    valued = [(one, value) for one, value in given if isinstance(one, click.Option) and value is not None]
+    options = [word for one, value in valued for word in _words(one, value)]
+    # What begins with a hyphen would be read as an option.
+    ahead = not any(word.startswith("-") for word in arguments)
+    words = [*arguments, *options] if ahead else [*options, "--", *arguments]
+    return shlex.join([*context.command_path.split(), *words])
+
+
+def _words(option: click.Option, value: Any) -> Iterator[str]:
+    name = next((name for name in option.opts if name.startswith("--")), option.opts[0])
+    if option.is_flag:
+        yield name if value else option.secondary_opts[0]
+        return
+    for one in value if option.multiple else (value,):
+        text = str(one)
+        yield from (f"{name}={text}",) if text.startswith("-") else (name, text)
+
+
+def _value(context: click.Context, parameter: click.Parameter) -> Any:
+    name = parameter.name or ""
+    return context.params[name] if name in context.params else context.meta.get(SETTINGS)
+
+
+def _is_given(context: click.Context, parameter: click.Parameter) -> bool:
+    return context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return isinstance(value, tuple) and any(isinstance(one, str) and not one.strip() for one in value)
+
+
+def _name(context: click.Context, parameter: click.Parameter) -> str:
+    return parameter.opts[0] if isinstance(parameter, click.Option) else parameter.make_metavar(context)
