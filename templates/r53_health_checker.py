@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from awacs import iot
 from awacs import secretsmanager as secrets_actions
-from awacs.aws import Statement
+from awacs.aws import ArnEqualsIfExists, Statement
 from troposphere import GetAtt, Output, Ref, Sub, Tags, Template, apigatewayv2, awslambda, route53, secretsmanager
 
 from templates.blocks import parameters, permissions
@@ -132,11 +132,18 @@ def _provision_probe(secret: secretsmanager.Secret) -> LambdaSpec:
 
 def _manage_probe() -> list[Statement]:
     own_region = permissions.in_regions(Ref("AWS::Region"))
+    probe = permissions.arn("iot", f"thing/{PROBE}")
     return [
         permissions.allow(
             "ManageProbeThing",
-            [iot.CreateThing, iot.DescribeThing, iot.DeleteThing],
-            [permissions.arn("iot", f"thing/{PROBE}")],
+            [iot.CreateThing, iot.DescribeThing, iot.DeleteThing, iot.ListThingPrincipals],
+            [probe],
+        ),
+        permissions.allow(
+            "AttachProbeCertificate",
+            [iot.AttachThingPrincipal, iot.DetachThingPrincipal],
+            [permissions.arn("iot", "cert/*")],  # any certificate, but to and from the probe's thing alone
+            ArnEqualsIfExists({"iot:thingArn": probe}),
         ),
         permissions.allow(
             "ManageProbePolicy",
@@ -160,18 +167,13 @@ def _manage_probe() -> list[Statement]:
                 iot.AttachPolicy,
                 iot.DetachPolicy,
             ],
-            [permissions.arn("iot", "cert/*")],  # a certificate's ID is known only once it is made
+            # An ID is known only once the certificate is made, and these calls have no condition key (SECURITY.md).
+            [permissions.arn("iot", "cert/*")],  # any certificate, as said
         ),
         permissions.allow(
             "MakeProbeCertificate",
-            [
-                iot.CreateKeysAndCertificate,
-                iot.AttachThingPrincipal,
-                iot.DetachThingPrincipal,
-                iot.ListThingPrincipals,
-                iot.DescribeEndpoint,
-            ],
-            ["*"],  # none of these knows a resource
+            [iot.CreateKeysAndCertificate, iot.DescribeEndpoint],
+            ["*"],  # neither knows a resource: the certificate is not there yet, an endpoint is none
             own_region,
         ),
     ]

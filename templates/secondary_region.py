@@ -302,6 +302,7 @@ def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.St
                         logs.DescribeLogGroups,
                     ],
                     ["*"],  # log deliveries know no resource
+                    permissions.in_regions(Ref("AWS::Region")),
                 ),
             ),
         },

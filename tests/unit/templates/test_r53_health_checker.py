@@ -78,3 +78,16 @@ def test_the_check_may_read_its_two_secrets_and_nothing_else(checker: Stack) -> 
     assert log["Sid"] == "WriteOwnLog"
     assert secrets["Action"] == ["secretsmanager:GetSecretValue"]
     assert secrets["Resource"] == [checker.resolve.arn("ProbeSecret"), checker.resolve.arn("PathSecret")]
+
+
+def test_the_probes_certificate_is_attached_to_and_taken_off_its_own_thing_alone(checker: Stack) -> None:
+    (attaching,) = [
+        statement
+        for statement in checker.statements("ProvisionProbeRole")
+        if "iot:AttachThingPrincipal" in statement["Action"]
+    ]
+
+    assert attaching["Action"] == ["iot:AttachThingPrincipal", "iot:DetachThingPrincipal"]
+    assert attaching["Resource"] == [f"arn:aws:iot:{PRIMARY}:{ACCOUNT}:cert/*"]
+    probe = f"arn:aws:iot:{PRIMARY}:{ACCOUNT}:thing/{RESERVED_PREFIX}{POSTFIX}"
+    assert attaching["Condition"] == {"ArnEqualsIfExists": {"iot:thingArn": probe}}
