@@ -28,6 +28,7 @@ from templates.blocks import parameters, permissions
 from templates.blocks.alarms import add_alarm
 from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
+from templates.blocks.keys import add_key, key_arn, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
 from templates.blocks.solution import source, start_template
 from templates.config import Config
@@ -68,6 +69,7 @@ def build(config: Config) -> Template:
     """Return the template of the health checker, the same in both Regions."""
     template = start_template(config, "Disaster recovery for AWS IoT Core: checks AWS IoT Core's health in one Region")
     _add_form(template)
+    add_key(template)
     layer = add_layer(template)
     probe_secret = _add_secret(template, "ProbeSecret", "probe", "Certificate and private key of the health checker")
     path_secret = _add_secret(
@@ -111,6 +113,7 @@ def build(config: Config) -> Template:
             Output("HealthHost", Description="Host that the health check asks; its path is secret", Value=_host(api)),
         ]
     )
+    let_roles_use_key(template)
     return template
 
 
@@ -127,6 +130,7 @@ def _add_form(template: Template) -> None:
                     "must be 1 to 32 letters and digits",
                 ),
             ),
+            "Security": (own_key(),),
             "Tuning": (
                 parameters.number(
                     "HealthCheckConcurrency",
@@ -160,6 +164,7 @@ def _add_secret(
             UpdateReplacePolicy="Delete",
             Name=Sub(f"${{AWS::StackName}}/{name}"),
             Description=description,
+            KmsKeyId=with_key(key_arn()),
             **optional,
         )
     )
