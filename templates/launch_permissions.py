@@ -37,6 +37,20 @@ STACKS = ("IoTDR", "R53HealthChecker")
 """How the names of the launched stacks begin, and so the names of what they hold."""
 
 
+DELIVER_LOGS = (
+    logs.CreateLogDelivery,
+    logs.DeleteLogDelivery,
+    logs.GetLogDelivery,
+    logs.ListLogDeliveries,
+    logs.PutResourcePolicy,
+    logs.UpdateLogDelivery,
+)
+"""What the access log of an HTTP API takes, beside looking for log groups and resource policies.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
+"""
+
+
 @dataclass(frozen=True)
 class Area:
     """A part of the rights, small enough for one managed policy (6,144 characters)."""
@@ -108,6 +122,7 @@ def _stacks() -> list[Statement]:
                 cloudformation.DescribeStackEvents,
                 cloudformation.DescribeStacks,
                 cloudformation.UpdateStack,
+                Action("cloudformation", "UpdateTerminationProtection"),
             ],
             _named("cloudformation", "stack/"),
             _both(),
@@ -278,7 +293,14 @@ def _logs() -> list[Statement]:
             [
                 *_named("logs", "log-group:"),
                 *_named("logs", "log-group:/aws/vendedlogs/states/"),
+                *_named("logs", "log-group:/aws/vendedlogs/apis/"),
             ],
+            _both(),
+        ),
+        allow(
+            "DeliverAccessLog",
+            list(DELIVER_LOGS),
+            ["*"],  # log deliveries know no resource
             _both(),
         ),
         allow(
