@@ -116,9 +116,13 @@ class Checker:
 
     def answers(self) -> int:
         """How many answers the function has logged."""
-        group = self.physical_id("CheckHealthLogGroup")
+        return self.logged("CheckHealth", "health check answered")
+
+    def logged(self, function: str, text: str) -> int:
+        """How many lines of a function's log have a text."""
+        group = self.physical_id(f"{function}LogGroup")
         events = self.client("logs").filter_log_events(logGroupName=group)["events"]
-        return sum("health check answered" in event["message"] for event in events)
+        return sum(text in event["message"] for event in events)
 
     def certificate_id(self) -> str:
         (principal,) = self.client("iot").list_thing_principals(thingName=PROBE)["principals"]
@@ -324,6 +328,45 @@ def _update_probe(checker: Checker) -> None:
         FunctionName=checker.physical_id("ProvisionProbeFunction"), Payload=json.dumps(event).encode()
     )
     assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+@contextmanager
+def taken(checker: Checker, function: str, action: str) -> Iterator[None]:
+    """Take one right from a function's role."""
+    iam, role = checker.client("iam"), checker.physical_id(f"{function}Role")
+    denial = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="Taken", PolicyDocument=json.dumps(denial))
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="Taken")
+
+
+def test_a_check_that_may_not_read_its_secrets_is_unhealthy_until_it_may(checker: Checker, relay: Relay) -> None:
+    path = checker.path()
+    with taken(checker, "CheckHealth", "secretsmanager:GetSecretValue"):
+        _lead_through(checker, relay)  # a changed configuration ends the warm process, which remembers the secrets
+        status, _, body = checker.ask(path)
+        assert (status, body["status"]) == (503, "unhealthy")
+        assert checker.logged("CheckHealth", "secretsmanager:GetSecretValue")
+
+    assert until(lambda: checker.ask(path)[0] == 200, 10)
+
+
+def test_a_probe_that_may_not_be_made_anew_leaves_the_old_one_in_service(checker: Checker) -> None:
+    path, old = checker.path(), checker.certificate_id()
+    with taken(checker, "ProvisionProbe", "iot:CreateKeysAndCertificate"):
+        checker.client("iot").update_certificate(certificateId=old, newStatus="INACTIVE")
+        _update_probe(checker)
+        checker.client("iot").update_certificate(certificateId=old, newStatus="ACTIVE")
+        assert checker.logged("ProvisionProbe", "iot:CreateKeysAndCertificate")
+        assert checker.certificate_id() == old
+        assert checker.ask(path)[0] == 200
+
+    checker.client("iot").update_certificate(certificateId=old, newStatus="INACTIVE")
+    _update_probe(checker)
+    assert checker.certificate_id() != old
+    assert until(lambda: checker.ask(path)[0] == 200, 10)
 
 
 def test_neither_outputs_nor_variables_hold_a_secret(checker: Checker) -> None:
