@@ -19,6 +19,7 @@ from awacs import (
     events,
     iam,
     iot,
+    kms,
     logs,
     route53,
     s3,
@@ -27,9 +28,10 @@ from awacs import (
     sqs,
     states,
 )
-from awacs.aws import Action, ArnLike, Statement, StringEquals
+from awacs.aws import Action, ArnLike, Statement, StringEquals, StringLike
 from troposphere import Ref, Sub
 
+from templates.blocks import keys
 from templates.blocks.permissions import allow, arn, in_regions, write_log
 from templates.blocks.solution import reference_bucket, source
 
@@ -76,7 +78,7 @@ def areas() -> tuple[Area, ...]:
         Area(
             "LaunchDataPolicy",
             "Lets the launch manage tables, buckets, queues, topic rules, secrets, alarms and the health check",
-            (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_alarms(), *_health_check()),
+            (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_key(), *_alarms(), *_health_check()),
         ),
     )
 
@@ -479,6 +481,18 @@ def _secrets() -> list[Statement]:
             ["*"],  # GetRandomPassword knows no resource
             _both(),
         ),
+    ]
+
+
+def _key() -> list[Statement]:
+    """Use a key of the customer's own through the services whose stores it encrypts; see `templates.blocks.keys`."""
+    return [
+        allow(
+            "UseKey",
+            [kms.CreateGrant, *keys.USES, kms.RevokeGrant],
+            [arn("kms", "key/mrk-*", "*")],  # which one is known to the launched stacks alone
+            StringLike({"kms:ViaService": [f"{store}.*" for store in keys.STORES]}),  # in either Region
+        )
     ]
 
 

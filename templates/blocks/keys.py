@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from awacs import kms
-from awacs.aws import StringEquals
+from awacs.aws import StringLike
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Sub, Template, iam
 
 from templates.blocks.parameters import Field
@@ -99,4 +99,4 @@ def _uses_a_store(role: iam.Role) -> bool:
 
 
 def _through_stores() -> Any:
-    return StringEquals({"kms:ViaService": [Sub(f"{name}.${{AWS::Region}}.amazonaws.com") for name in STORES]})
+    return StringLike({"kms:ViaService": [Sub(f"{name}.${{AWS::Region}}.*") for name in STORES]})  # any partition

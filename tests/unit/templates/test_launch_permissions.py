@@ -16,12 +16,12 @@ NOT_NEEDED = {
     "AWS::ApiGatewayV2::Integration": r"iam:.*",  # credentials of an integration; ours has a Lambda permission
     "AWS::ApiGatewayV2::Stage": r"apigateway:(Unt|T)agResource",  # granted as POST and DELETE on /tags
     "AWS::DynamoDB::GlobalTable": (
-        r"kinesis:.*|kms:.*|application-autoscaling:(Put|Delete|Register|Deregister).*|cloudwatch:.*"
+        r"kinesis:.*|kms:ListAliases|application-autoscaling:(Put|Delete|Register|Deregister).*|cloudwatch:.*"
         r"|dynamodb:(Enable|Disable|Update)KinesisStreamingDestination|dynamodb:UpdateContributorInsights"
         r"|dynamodb:(Put|Delete)ResourcePolicy|dynamodb:UpdateTableReplicaAutoScaling|dynamodb:DisassociateTableReplica"
-    ),  # streams to Kinesis, own keys, provisioned capacity, insights, policies, replicas in other accounts
+    ),  # streams to Kinesis, keys by alias, provisioned capacity, insights, policies, replicas in other accounts
     "AWS::DynamoDB::Table": (
-        r"kinesis:.*|kms:.*|logs:.*|s3:.*|dynamodb:(Describe)?Import.*|dynamodb:AssociateTableReplica"
+        r"kinesis:.*|kms:ListAliases|logs:.*|s3:.*|dynamodb:(Describe)?Import.*|dynamodb:AssociateTableReplica"
         r"|dynamodb:(Enable|Disable|Update)KinesisStreamingDestination|dynamodb:UpdateContributorInsights"
         r"|dynamodb:(Put|Delete)ResourcePolicy"
     ),  # as above, and import from S3
@@ -39,7 +39,7 @@ NOT_NEEDED = {
     "AWS::Logs::LogGroup": (
         r"s3:.*|firehose:.*|logs:(Put|Delete)(DataProtection|Index|Resource)Policy|logs:CreateLogDelivery"
         r"|logs:(Disa|A)ssociateKmsKey|logs:PutLogGroupDeletionProtection|logs:PutBearerTokenAuthentication"
-    ),  # data protection, indexes, own keys
+    ),  # data protection, indexes, a key that is changed
     "AWS::Route53::HealthCheck": r"cloudwatch:DescribeAlarms|route53-recovery.*",  # checks of alarms, routing controls
     "AWS::S3::Bucket": (
         r"s3tables:.*|iam:.*|s3:(Get|Put|Delete)?.*(Analytics|CORS|Cors|Inventory|Metrics|Notification|Replication"
