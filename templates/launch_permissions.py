@@ -300,12 +300,6 @@ def _logs() -> list[Statement]:
             _both(),
         ),
         allow(
-            "DeliverAccessLog",
-            list(DELIVER_LOGS),
-            ["*"],  # log deliveries know no resource
-            _both(),
-        ),
-        allow(
             "FindLogGroups",
             [logs.DescribeIndexPolicies, logs.DescribeLogGroups, logs.DescribeResourcePolicies],
             ["*"],  # what CloudFormation lists to find one log group knows no resource
@@ -536,6 +530,12 @@ def _health_check() -> list[Statement]:
                 route53.UpdateHealthCheck,
             ],
             [Sub("arn:${AWS::Partition}:route53:::healthcheck/*")],  # a health check's ID is made at creation
+        ),
+        allow(
+            "DeliverAccessLog",
+            list(DELIVER_LOGS),
+            ["*"],  # log deliveries know no resource
+            _both(),
         ),
         allow("CreateHealthChecks", [route53.CreateHealthCheck], ["*"]),  # CreateHealthCheck knows no resource
     ]
