@@ -18,6 +18,7 @@ from lab.pair import MAIN_STACK, Pair
 from lab.waiting import until
 from tests.e2e.observing import SECONDS, converges, output, thing
 from tests.unit.lambda_functions.cloudformation import taking_answers
+from tests.unit.templates.stacks import make_stacks
 
 FORBIDDEN = ("AccessDenied", "Forbidden")
 """How AWS's services call it."""
@@ -243,6 +244,18 @@ def test_what_cannot_be_looked_at_is_never_told_to_be_gone(pair: Pair) -> None:
     stack = f"stack IoTDRPrimary{postfix} in {pair.primary}"
     assert f"{stack} (could not look: AccessDenied)" in without
     assert f"{stack}: " in with_right
+
+
+def test_every_function_loses_a_right_in_some_test() -> None:
+    here = {one.stem for one in (REPLICATE, SHADOWS, TRIGGER, RUNNER)} | {called.function.stem for called in CALLED}
+    main, health_checker = {"CheckLaunch", "StartLaunch"}, {"CheckHealth", "ProvisionProbe"}  # the latter: test_health
+    made = {
+        title.removesuffix("Function")
+        for stack in make_stacks().values()
+        for title in stack.of_type("AWS::Lambda::Function")
+    }
+
+    assert made == here | main | health_checker
 
 
 def test_nothing_of_a_launch_goes_by_one_wrong_call(pair: Pair) -> None:
