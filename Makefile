@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 EMULATOR_VENV := .venv-emulator
+CHECKOV_VENV := .venv-checkov
 BIN := $(VENV)/bin
 ARGS ?=
 SCENARIOS := .pytest_cache/scenarios.json
@@ -16,6 +17,9 @@ $(VENV)/.ready: requirements/dev.txt setup.cfg pyproject.toml deployment/venv.sh
 
 $(EMULATOR_VENV)/.ready: requirements/emulator.txt deployment/venv.sh
 	@deployment/venv.sh $(PYTHON) $(EMULATOR_VENV) requirements/emulator.txt
+
+$(CHECKOV_VENV)/.ready: requirements/checkov.txt deployment/venv.sh
+	@deployment/venv.sh $(PYTHON) $(CHECKOV_VENV) requirements/checkov.txt
 
 .PHONY: setup
 setup: $(VENV)/.ready $(EMULATOR_VENV)/.ready ## Make the virtual environments with pinned dependencies
@@ -33,12 +37,13 @@ lab-down: setup ## Stop what lab-up started
 	@$(BIN)/python -m lab down
 
 .PHONY: lint
-lint: setup ## ruff, mypy, shellcheck, generated templates current, cfn-lint
+lint: setup $(CHECKOV_VENV)/.ready ## ruff, mypy, shellcheck, generated templates current, cfn-lint, checkov
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	git ls-files -z --cached --others --exclude-standard | grep -zE '\.sh$$|^\.ci/run$$' | xargs -0 $(BIN)/shellcheck
 	$(BIN)/python generate.py --lint --check tests/golden
+	$(CHECKOV_VENV)/bin/python -m tests.checkov_findings
 
 .PHONY: test
 test: setup lint ## Lint, then every test: unit, property, contract, architecture, end to end; a table of scenarios
@@ -73,9 +78,9 @@ dist: setup ## Build the assets as deployment/build-s3-dist.sh does, under a mad
 
 .PHONY: lock
 lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
-	cd requirements && for name in lambda tools templates dev emulator; do \
+	cd requirements && for name in lambda tools templates dev emulator checkov; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt || exit 1; done
 
 .PHONY: clean
 clean: ## Remove virtual environments, caches and build output
-	rm -rf $(VENV) $(EMULATOR_VENV) .venv-build .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*
+	rm -rf $(VENV) $(EMULATOR_VENV) .venv-build $(CHECKOV_VENV) .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*

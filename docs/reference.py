@@ -1,5 +1,7 @@
 """Write the lists of docs/reference.md from the code: commands, variables, parameters, outputs and alarms.
 
+Beside them the whole of docs/rights.md, which `docs.rights` makes.
+
 `python -m docs.reference` rewrites them; tests/architecture/test_documented.py holds them to the code. A list stands
 between `<!-- from the code: NAME -->` and `<!-- end -->`; everything else in the page is written by hand.
 """
@@ -18,6 +20,7 @@ from typing import Any
 import click
 
 import iot_dr.runtime
+from docs import rights
 from iot_dr.cli.main import cli
 from templates import main_stack, primary_region, r53_health_checker, secondary_region
 from templates.config import Config
@@ -76,8 +79,9 @@ VARIABLES: Mapping[str, str] = {
 
 
 def main() -> None:
-    """Rewrite the page in place."""
+    """Rewrite the page in place, and that of the rights."""
     PAGE.write_text(rendered(PAGE.read_text()))
+    rights.PAGE.write_text(rights.rendered(templates()))
 
 
 def rendered(page: str) -> str:
@@ -181,6 +185,11 @@ def _variable_entries() -> Iterator[str]:
             defaults[variable] = defaults.get(variable) or _default(default)
     for variable in sorted(readers):
         yield _entry(variable, (f"read by {', '.join(readers[variable])}", defaults[variable]), VARIABLES[variable])
+
+
+def templates() -> dict[str, dict[str, Any]]:
+    """Return every template by the name of its stack."""
+    return dict(_templates())
 
 
 def _templates() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -19,6 +19,7 @@ from awacs import (
     events,
     iam,
     iot,
+    kms,
     logs,
     route53,
     s3,
@@ -27,14 +28,29 @@ from awacs import (
     sqs,
     states,
 )
-from awacs.aws import Action, ArnLike, Statement, StringEquals
+from awacs.aws import Action, ArnLike, Statement, StringEquals, StringLike
 from troposphere import Ref, Sub
 
+from templates.blocks import keys
 from templates.blocks.permissions import allow, arn, in_regions, write_log
 from templates.blocks.solution import reference_bucket, source
 
 STACKS = ("IoTDR", "R53HealthChecker")
 """How the names of the launched stacks begin, and so the names of what they hold."""
+
+
+DELIVER_LOGS = (
+    logs.CreateLogDelivery,
+    logs.DeleteLogDelivery,
+    logs.GetLogDelivery,
+    logs.ListLogDeliveries,
+    logs.PutResourcePolicy,
+    logs.UpdateLogDelivery,
+)
+"""What the access log of an HTTP API takes, beside looking for log groups and resource policies.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,7 @@ def areas() -> tuple[Area, ...]:
         Area(
             "LaunchDataPolicy",
             "Lets the launch manage tables, buckets, queues, topic rules, secrets, alarms and the health check",
-            (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_alarms(), *_health_check()),
+            (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_key(), *_alarms(), *_health_check()),
         ),
     )
 
@@ -108,6 +124,7 @@ def _stacks() -> list[Statement]:
                 cloudformation.DescribeStackEvents,
                 cloudformation.DescribeStacks,
                 cloudformation.UpdateStack,
+                Action("cloudformation", "UpdateTerminationProtection"),
             ],
             _named("cloudformation", "stack/"),
             _both(),
@@ -278,6 +295,7 @@ def _logs() -> list[Statement]:
             [
                 *_named("logs", "log-group:"),
                 *_named("logs", "log-group:/aws/vendedlogs/states/"),
+                *_named("logs", "log-group:/aws/vendedlogs/apis/"),
             ],
             _both(),
         ),
@@ -460,6 +478,18 @@ def _secrets() -> list[Statement]:
     ]
 
 
+def _key() -> list[Statement]:
+    """Use a key of the customer's own through the services whose stores it encrypts; see `templates.blocks.keys`."""
+    return [
+        allow(
+            "UseKey",
+            [kms.CreateGrant, *keys.USES, kms.RevokeGrant],
+            [arn("kms", "key/mrk-*", "*")],  # which one is known to the launched stacks alone
+            StringLike({"kms:ViaService": [f"{store}.*" for store in keys.STORES]}),  # in either Region
+        )
+    ]
+
+
 def _alarms() -> list[Statement]:
     return [
         allow(
@@ -500,6 +530,12 @@ def _health_check() -> list[Statement]:
                 route53.UpdateHealthCheck,
             ],
             [Sub("arn:${AWS::Partition}:route53:::healthcheck/*")],  # a health check's ID is made at creation
+        ),
+        allow(
+            "DeliverAccessLog",
+            list(DELIVER_LOGS),
+            ["*"],  # log deliveries know no resource
+            _both(),
         ),
         allow("CreateHealthChecks", [route53.CreateHealthCheck], ["*"]),  # CreateHealthCheck knows no resource
     ]

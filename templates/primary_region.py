@@ -10,9 +10,10 @@ from troposphere import GetAtt, Output, Ref, Sub, Template
 
 from templates.blocks import parameters
 from templates.blocks.alarms import add_queue_alarm
-from templates.blocks.buckets import add_private_bucket
+from templates.blocks.buckets import add_private_bucket, log_bucket
 from templates.blocks.event_tables import add_event_table
 from templates.blocks.functions import add_layer
+from templates.blocks.keys import add_key, let_roles_use_key, own_key
 from templates.blocks.queues import add_dead_letter_queue
 from templates.blocks.solution import source, start_template
 from templates.blocks.topic_rules import EventRule, add_event_rule, add_store
@@ -54,6 +55,7 @@ def build(config: Config) -> Template:
         config, "Disaster recovery for AWS IoT Core: captures registry events in the primary Region"
     )
     _add_form(template, config)
+    add_key(template)
     table = add_event_table(template, "RegistryEventTable", "GlobalTableName", backed_up=True)
     queue = add_dead_letter_queue(template, "RuleErrorQueue")
     store = add_store(template, "RegistryEventRulesRole", "registry events", table, queue)
@@ -97,6 +99,7 @@ def build(config: Config) -> Template:
             Output("WorkBucketName", Description="Holds the operator's tools", Value=Ref(bucket)),
         ]
     )
+    let_roles_use_key(template)
     return template
 
 
@@ -122,6 +125,7 @@ def _add_form(template: Template, config: Config) -> None:
                 ),
                 parameters.uuid(),
             ),
+            "Security": (own_key(), log_bucket()),
             "Shadows": parameters.shadows(),
         },
     )

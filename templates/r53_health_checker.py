@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import json
+
 from awacs import iot
 from awacs import secretsmanager as secrets_actions
-from awacs.aws import Statement
-from troposphere import GetAtt, Output, Ref, Sub, Tags, Template, apigatewayv2, awslambda, route53, secretsmanager
+from awacs.aws import ArnEqualsIfExists, Statement
+from troposphere import (
+    Equals,
+    GetAtt,
+    If,
+    Not,
+    NoValue,
+    Output,
+    Ref,
+    Sub,
+    Tags,
+    Template,
+    apigatewayv2,
+    awslambda,
+    route53,
+    secretsmanager,
+)
 
 from templates.blocks import parameters, permissions
+from templates.blocks.alarms import add_alarm
 from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
+from templates.blocks.keys import add_key, key_arn, let_roles_use_key, own_key, with_key
+from templates.blocks.log_groups import add_log_group
 from templates.blocks.solution import source, start_template
 from templates.config import Config
 
@@ -17,8 +37,27 @@ PROBE = "iot-dr-probe-${StackPostfix}"
 """Name of the checker's own thing and policy; replication leaves names with this beginning alone."""
 PATH_LENGTH = 43
 """Letters and digits that make 256 bits."""
+PATH = "/health/{{resolve:secretsmanager:${Path}}}"
+"""CloudFormation itself reads the secret, so no template, parameter or output holds it."""
 REQUESTS_PER_SECOND = 20
 BURST = 40
+STRANGERS_PER_MINUTE = 60
+"""Requests a minute that API Gateway refuses before somebody should look, when it goes on for five minutes."""
+MOST_RESERVED = 100
+RESERVES = "ReservesConcurrency"
+"""Condition of the template."""
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "ip": "$context.identity.sourceIp",
+    "userAgent": "$context.identity.userAgent",
+    "status": "$context.status",
+    "milliseconds": "$context.responseLatency",
+}
+"""What is logged of each request: neither the path nor the route, for both hold the secret.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+"""
 ANSWER_SECONDS = 4
 """Route 53 waits 4 s for a connection and 2 s for the answer; what takes longer need not be finished.
 
@@ -30,6 +69,7 @@ def build(config: Config) -> Template:
     """Return the template of the health checker, the same in both Regions."""
     template = start_template(config, "Disaster recovery for AWS IoT Core: checks AWS IoT Core's health in one Region")
     _add_form(template)
+    add_key(template)
     layer = add_layer(template)
     probe_secret = _add_secret(template, "ProbeSecret", "probe", "Certificate and private key of the health checker")
     path_secret = _add_secret(
@@ -60,10 +100,11 @@ def build(config: Config) -> Template:
             },
             timeout=ANSWER_SECONDS,
             memory=1024,  # CPU comes with memory, and two TLS handshakes must fit into the answer's 2 s
+            reserved=If(RESERVES, Ref("HealthCheckConcurrency"), NoValue),
         ),
         layer,
     )
-    api = _add_api(template, check)
+    api = _add_api(template, check, path_secret)
     health_check = _add_health_check(template, api, path_secret)
     template.add_output(
         [
@@ -72,6 +113,7 @@ def build(config: Config) -> Template:
             Output("HealthHost", Description="Host that the health check asks; its path is secret", Value=_host(api)),
         ]
     )
+    let_roles_use_key(template)
     return template
 
 
@@ -88,8 +130,21 @@ def _add_form(template: Template) -> None:
                     "must be 1 to 32 letters and digits",
                 ),
             ),
+            "Security": (own_key(),),
+            "Tuning": (
+                parameters.number(
+                    "HealthCheckConcurrency",
+                    "Concurrent executions reserved for the health check",
+                    "Keeps the health check answering while other functions of the account use up all that Lambda "
+                    "offers in this Region; 5 are enough. They are taken from the others, of whom AWS wants 100 to "
+                    "remain, so an account with a small quota cannot reserve any. With 0 none are reserved.",
+                    default=0,
+                    between=(0, MOST_RESERVED),
+                ),
+            ),
         },
     )
+    template.add_condition(RESERVES, Not(Equals(Ref("HealthCheckConcurrency"), 0)))
 
 
 def _add_secret(
@@ -109,6 +164,7 @@ def _add_secret(
             UpdateReplacePolicy="Delete",
             Name=Sub(f"${{AWS::StackName}}/{name}"),
             Description=description,
+            KmsKeyId=with_key(key_arn()),
             **optional,
         )
     )
@@ -132,11 +188,18 @@ def _provision_probe(secret: secretsmanager.Secret) -> LambdaSpec:
 
 def _manage_probe() -> list[Statement]:
     own_region = permissions.in_regions(Ref("AWS::Region"))
+    probe = permissions.arn("iot", f"thing/{PROBE}")
     return [
         permissions.allow(
             "ManageProbeThing",
-            [iot.CreateThing, iot.DescribeThing, iot.DeleteThing],
-            [permissions.arn("iot", f"thing/{PROBE}")],
+            [iot.CreateThing, iot.DescribeThing, iot.DeleteThing, iot.ListThingPrincipals],
+            [probe],
+        ),
+        permissions.allow(
+            "AttachProbeCertificate",
+            [iot.AttachThingPrincipal, iot.DetachThingPrincipal],
+            [permissions.arn("iot", "cert/*")],  # any certificate, but to and from the probe's thing alone
+            ArnEqualsIfExists({"iot:thingArn": probe}),
         ),
         permissions.allow(
             "ManageProbePolicy",
@@ -160,25 +223,27 @@ def _manage_probe() -> list[Statement]:
                 iot.AttachPolicy,
                 iot.DetachPolicy,
             ],
-            [permissions.arn("iot", "cert/*")],  # a certificate's ID is known only once it is made
+            # An ID is known only once the certificate is made, and these calls have no condition key (SECURITY.md).
+            [permissions.arn("iot", "cert/*")],  # any certificate, as said
         ),
         permissions.allow(
             "MakeProbeCertificate",
-            [
-                iot.CreateKeysAndCertificate,
-                iot.AttachThingPrincipal,
-                iot.DetachThingPrincipal,
-                iot.ListThingPrincipals,
-                iot.DescribeEndpoint,
-            ],
-            ["*"],  # none of these knows a resource
+            [iot.CreateKeysAndCertificate, iot.DescribeEndpoint],
+            ["*"],  # neither knows a resource: the certificate is not there yet, an endpoint is none
             own_region,
         ),
     ]
 
 
-def _add_api(template: Template, check: awslambda.Function) -> apigatewayv2.Api:
-    """Add the API. It writes no access log, for the path that one would hold is the secret."""
+def _add_api(template: Template, check: awslambda.Function, path_secret: secretsmanager.Secret) -> apigatewayv2.Api:
+    """Add the API, whose only route is the secret path itself.
+
+    A request without the secret matches no route: API Gateway answers it by itself with 404. So strangers neither start
+    the function nor use up what the route's throttle admits, which Route 53 has for itself. An HTTP API takes no
+    resource policy, and the checkers' addresses change; a list of them that is out of date would be a failover.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
+    """
     api = template.add_resource(
         apigatewayv2.Api(
             "HealthApi",
@@ -201,22 +266,12 @@ def _add_api(template: Template, check: awslambda.Function) -> apigatewayv2.Api:
         apigatewayv2.Route(
             "HealthRoute",
             ApiId=Ref(api),
-            RouteKey="GET /health/{secret}",
+            RouteKey=Sub(f"GET {PATH}", Path=GetAtt(path_secret, "Id")),
             AuthorizationType="NONE",  # Route 53's checkers sign nothing; the path's secret is what they have
             Target=Sub(f"integrations/${{{integration.title}}}"),
         )
     )
-    template.add_resource(
-        apigatewayv2.Stage(
-            "HealthStage",
-            ApiId=Ref(api),
-            StageName="$default",
-            AutoDeploy=True,
-            DefaultRouteSettings=apigatewayv2.RouteSettings(
-                ThrottlingRateLimit=REQUESTS_PER_SECOND, ThrottlingBurstLimit=BURST
-            ),
-        )
-    )
+    _add_stage(template, api)
     called = f"${{{api.title}}}/*/GET/health/*"  # any stage; the path holds the secret
     template.add_resource(
         awslambda.Permission(
@@ -230,6 +285,36 @@ def _add_api(template: Template, check: awslambda.Function) -> apigatewayv2.Api:
     return api
 
 
+def _add_stage(template: Template, api: apigatewayv2.Api) -> None:
+    """Add the stage with its access log, and an alarm on what it refuses."""
+    # Below /aws/vendedlogs/ the log spares the account's resource policy, whose size is limited.
+    log = add_log_group(template, "HealthAccessLogGroup", Sub("/aws/vendedlogs/apis/${AWS::StackName}"))
+    template.add_resource(
+        apigatewayv2.Stage(
+            "HealthStage",
+            ApiId=Ref(api),
+            StageName="$default",
+            AutoDeploy=True,
+            AccessLogSettings=apigatewayv2.AccessLogSettings(
+                DestinationArn=GetAtt(log, "Arn"), Format=json.dumps(ACCESS_LOG)
+            ),
+            DefaultRouteSettings=apigatewayv2.RouteSettings(
+                ThrottlingRateLimit=REQUESTS_PER_SECOND, ThrottlingBurstLimit=BURST
+            ),
+        )
+    )
+    add_alarm(
+        template,
+        "HealthStrangersAlarm",
+        "Somebody without the secret path keeps asking the health check's host, or its throttle refuses requests; the "
+        "access log has the addresses",
+        metric=("AWS/ApiGateway", "4xx"),
+        dimensions={"ApiId": Ref(api)},
+        above=STRANGERS_PER_MINUTE,
+        minutes=5,
+    )
+
+
 def _host(api: apigatewayv2.Api) -> Sub:
     return Sub(f"${{{api.title}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}")
 
@@ -237,7 +322,7 @@ def _host(api: apigatewayv2.Api) -> Sub:
 def _add_health_check(
     template: Template, api: apigatewayv2.Api, path_secret: secretsmanager.Secret
 ) -> route53.HealthCheck:
-    """Add the health check; CloudFormation itself reads the secret path, so no template or output holds it."""
+    """Add the health check."""
     return template.add_resource(
         route53.HealthCheck(
             "HealthCheck",
@@ -247,7 +332,7 @@ def _add_health_check(
                 FullyQualifiedDomainName=_host(api),
                 Port=443,
                 EnableSNI=True,
-                ResourcePath=Sub("/health/{{resolve:secretsmanager:${Path}}}", Path=GetAtt(path_secret, "Id")),
+                ResourcePath=Sub(PATH, Path=GetAtt(path_secret, "Id")),
                 RequestInterval=30,
                 FailureThreshold=3,
             ),

@@ -11,8 +11,9 @@ from troposphere import dynamodb as tables
 from templates import replication_workflow
 from templates.blocks import parameters, permissions, registry_permissions
 from templates.blocks.alarms import add_alarm, add_queue_alarm
-from templates.blocks.buckets import add_private_bucket
+from templates.blocks.buckets import add_private_bucket, log_bucket
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
+from templates.blocks.keys import add_key, key_arn, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
 from templates.blocks.roles import add_role
 from templates.blocks.schedules import ONE_TRY_SECONDS, add_schedule
@@ -44,6 +45,7 @@ def build(config: Config) -> Template:
         config, "Disaster recovery for AWS IoT Core: keeps the secondary Region equal to the primary"
     )
     _add_form(template, config)
+    add_key(template)
     layer = add_layer(template)
     ledger = add_ledger(template)
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-secondary-${Uuid}"))
@@ -86,6 +88,7 @@ def build(config: Config) -> Template:
             Output("SweepRegistryFunctionName", Description="Function that sweeps and retries", Value=Ref(sweep)),
         ]
     )
+    let_roles_use_key(template)
     return template
 
 
@@ -105,6 +108,7 @@ def _add_form(template: Template, config: Config) -> None:
                 ),
                 parameters.uuid(),
             ),
+            "Security": (own_key(), log_bucket()),
             "Certificates": (parameters.certificate_mode(),),
             "Shadows": parameters.shadows(),
             "Tuning": (
@@ -179,7 +183,11 @@ def add_ledger(template: Template) -> tables.Table:
             # What was noted of a deleted shadow is of use for as long as AWS may go on with its version.
             TimeToLiveSpecification=tables.TimeToLiveSpecification(AttributeName="expires", Enabled=True),
             PointInTimeRecoverySpecification=tables.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
-            SSESpecification=tables.SSESpecification(SSEEnabled=True),
+            SSESpecification=tables.SSESpecification(
+                SSEEnabled=True,
+                SSEType=with_key("KMS"),
+                KMSMasterKeyId=with_key(key_arn()),
+            ),
         )
     )
 
@@ -302,6 +310,7 @@ def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.St
                         logs.DescribeLogGroups,
                     ],
                     ["*"],  # log deliveries know no resource
+                    permissions.in_regions(Ref("AWS::Region")),
                 ),
             ),
         },

@@ -1,5 +1,6 @@
 """The registry's control plane, and the ARNs that its calls are authorized on."""
 
+import contextvars
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from . import correction
 from .patching import replace
 
 _IOT_SERVICES = ("iot", "iot-data", "iot-jobs-data")
+_thing_of_attachment: contextvars.ContextVar[str] = contextvars.ContextVar("thing_of_attachment", default="")
 
 
 @correction("https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateThing.html")
@@ -120,6 +122,37 @@ def searches_are_authorized_on_their_index() -> None:
         return extract(service, method, path, headers, body, query_params, region, account_id)
 
     replace(extract, extract_resource_arn)
+
+
+@correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
+def things_attachments_are_authorized_on_the_certificate() -> None:
+    """Attach- and DetachThingPrincipal are authorized on the certificate, and iot:thingArn names the thing."""
+    extract, tags = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+
+    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
+        service: str,
+        method: str,
+        path: str,
+        headers: Any,
+        body: bytes,
+        query_params: Any,
+        region: str,
+        account_id: str,
+    ) -> Any:
+        parts = [part for part in path.split("/") if part]
+        attaches = service == "iot" and method in ("PUT", "DELETE") and parts[::2] == ["things", "principals"]
+        _thing_of_attachment.set(f"arn:aws:iot:{region}:{account_id}:thing/{parts[1]}" if attaches else "")
+        if attaches:
+            return headers.get("x-amzn-principal") or "*"
+        return extract(service, method, path, headers, body, query_params, region, account_id)
+
+    def request_tag_context(service: str, iam_action: str, body: bytes, params: Any) -> Any:
+        # The emulator asks for what a condition may know right after it asked for the resource.
+        thing = _thing_of_attachment.get() if service == "iot" else ""
+        return {**tags(service, iam_action, body, params), **({"iot:thingarn": thing} if thing else {})}
+
+    replace(extract, extract_resource_arn)
+    replace(tags, request_tag_context)
 
 
 def _target(body: bytes) -> str:

@@ -5,18 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 from awacs.aws import Action
-from troposphere import GetAtt, Ref, Sub, Template, s3
+from troposphere import Equals, GetAtt, If, Not, NoValue, Parameter, Ref, Sub, Template, s3
 
+from templates.blocks.keys import key_arn, with_key
+from templates.blocks.parameters import Field
 from templates.blocks.permissions import deny_without_tls
 from templates.blocks.roles import document
 
 KEEP_OLD_VERSIONS_DAYS = 90
 AFTER_STACK = "RetainExceptOnCreate"
 """CloudFormation cannot delete a bucket that holds objects; one whose stack failed to come up holds none yet."""
+LOG_BUCKET = "AccessLogBucket"
+HAS_LOG_BUCKET = "HasAccessLogBucket"
+"""The parameter, and the template's condition that it is given."""
+
+
+def log_bucket() -> Field:
+    """Ask for the bucket that S3 logs requests to."""
+    return Field(
+        Parameter(
+            LOG_BUCKET,
+            Type="String",
+            Description="Bucket of your own in this Region where S3 logs the requests to the work bucket; its policy "
+            "must let logging.s3.amazonaws.com write below the stack's name. Empty: requests are not logged.",
+            Default="",
+            AllowedPattern="([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?",
+            ConstraintDescription="must be the name of a bucket",
+        ),
+        "Bucket for access logs",
+    )
 
 
 def add_private_bucket(template: Template, title: str, name: Any) -> s3.Bucket:
-    """Add a bucket with its policy."""
+    """Add a bucket with its policy; the template's form asks for the bucket of its access log."""
+    template.add_condition(HAS_LOG_BUCKET, Not(Equals(Ref(LOG_BUCKET), "")))
     bucket = template.add_resource(
         s3.Bucket(
             title,
@@ -32,9 +54,18 @@ def add_private_bucket(template: Template, title: str, name: Any) -> s3.Bucket:
             BucketEncryption=s3.BucketEncryption(
                 ServerSideEncryptionConfiguration=[
                     s3.ServerSideEncryptionRule(
-                        ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+                        ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(
+                            SSEAlgorithm=with_key("aws:kms", "AES256"),
+                            KMSMasterKeyID=with_key(key_arn()),
+                        ),
+                        BucketKeyEnabled=with_key(True),  # one call of KMS for many objects
                     )
                 ]
+            ),
+            LoggingConfiguration=If(
+                HAS_LOG_BUCKET,
+                s3.LoggingConfiguration(DestinationBucketName=Ref(LOG_BUCKET), LogFilePrefix=Sub("${AWS::StackName}/")),
+                NoValue,
             ),
             VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
             LifecycleConfiguration=s3.LifecycleConfiguration(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from troposphere import Ref, Template
 from troposphere import dynamodb as tables
 
+from templates.blocks.keys import key_arn, with_key
+
 
 def add_event_table(template: Template, title: str, name_parameter: str, *, backed_up: bool) -> tables.GlobalTable:
     """Add a table of both Regions, one item per event, with point-in-time recovery if it is to be `backed_up`.
@@ -37,5 +39,6 @@ def add_event_table(template: Template, title: str, name_parameter: str, *, back
 def _replica(region: str, backed_up: bool) -> tables.ReplicaSpecification:
     return tables.ReplicaSpecification(
         Region=Ref(region),
+        SSESpecification=with_key(tables.ReplicaSSESpecification(KMSMasterKeyId=key_arn(region))),
         PointInTimeRecoverySpecification=tables.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=backed_up),
     )

@@ -27,7 +27,7 @@ class LambdaSpec:
     """What makes one function differ from another.
 
     `folder` is its folder below `source/lambda`, the name of its zip and the stem of its logical IDs. `statements` are
-    its role's rights beside its own log.
+    its role's rights beside its own log. `reserved` are concurrent executions that no other function may take.
     """
 
     folder: str
@@ -37,6 +37,7 @@ class LambdaSpec:
     timeout: int = 30
     memory: int = 256
     log_outlives_stack: bool = False
+    reserved: Any = None
 
     @property
     def stem(self) -> str:
@@ -62,6 +63,7 @@ def add_function(template: Template, spec: LambdaSpec, layer: awslambda.LayerVer
     """Add a function with its role and its log group."""
     log_group = add_log_group(template, f"{spec.stem}LogGroup", outlive_stack=spec.log_outlives_stack)
     work = {spec.stem: spec.statements} if spec.statements else {}
+    optional = {} if spec.reserved is None else {"ReservedConcurrentExecutions": spec.reserved}
     role = add_role(
         template,
         f"{spec.stem}Role",
@@ -88,5 +90,6 @@ def add_function(template: Template, spec: LambdaSpec, layer: awslambda.LayerVer
             LoggingConfig=awslambda.LoggingConfig(
                 LogFormat="JSON", ApplicationLogLevel="INFO", SystemLogLevel="WARN", LogGroup=Ref(log_group)
             ),
+            **optional,
         )
     )

@@ -6,6 +6,8 @@ from typing import Any
 
 from troposphere import Template, logs
 
+from templates.blocks.keys import key_arn, takes_key, with_key
+
 RETENTION_DAYS = 30
 
 
@@ -13,8 +15,14 @@ def add_log_group(template: Template, title: str, name: Any = None, *, outlive_s
     """Add a log group; one that outlives its stack can tell what the stack's deletion did."""
     after = "Retain" if outlive_stack else "Delete"
     optional = {} if name is None else {"LogGroupName": name}
+    if takes_key(template):
+        optional["KmsKeyId"] = with_key(key_arn())
     return template.add_resource(
         logs.LogGroup(
-            title, RetentionInDays=RETENTION_DAYS, DeletionPolicy=after, UpdateReplacePolicy=after, **optional
+            title,
+            RetentionInDays=RETENTION_DAYS,
+            DeletionPolicy=after,
+            UpdateReplacePolicy=after,
+            **optional,
         )
     )

@@ -74,7 +74,12 @@ def read_stream(stream_arn: Any) -> list[Statement]:
     """
     return [
         allow("ReadStream", [dynamodb.DescribeStream, dynamodb.GetRecords, dynamodb.GetShardIterator], [stream_arn]),
-        allow("FindStream", [dynamodb.ListStreams], ["*"]),  # ListStreams knows no resource
+        allow(
+            "FindStream",
+            [dynamodb.ListStreams],
+            ["*"],  # ListStreams knows no resource
+            in_regions(Ref("AWS::Region")),
+        ),
     ]
 
 

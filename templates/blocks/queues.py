@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from awacs.aws import Action, Statement
 from troposphere import GetAtt, Ref, Template, sqs
 
+from templates.blocks.keys import key_arn, with_key
 from templates.blocks.permissions import deny_without_tls
 from templates.blocks.roles import document
 
@@ -21,7 +24,7 @@ def add_dead_letter_queue(template: Template, title: str, *others: Statement) ->
             title,
             DeletionPolicy="Delete",
             UpdateReplacePolicy="Retain",
-            SqsManagedSseEnabled=True,
+            **_encryption(),
             MessageRetentionPeriod=RETENTION_SECONDS,
         )
     )
@@ -36,7 +39,7 @@ def add_queue(template: Template, title: str, dead_letters: sqs.Queue, *, functi
             title,
             DeletionPolicy="Delete",
             UpdateReplacePolicy="Retain",
-            SqsManagedSseEnabled=True,
+            **_encryption(),
             MessageRetentionPeriod=RETENTION_SECONDS,
             # Lambda's advice: long enough for its own tries of one batch.
             VisibilityTimeout=6 * function_timeout,
@@ -54,13 +57,17 @@ def add_work_queue(template: Template, title: str, *, hidden_seconds: int) -> sq
             title,
             DeletionPolicy="Delete",
             UpdateReplacePolicy="Retain",
-            SqsManagedSseEnabled=True,
+            **_encryption(),
             MessageRetentionPeriod=RETENTION_SECONDS,
             VisibilityTimeout=hidden_seconds,
         )
     )
     _add_policy(template, queue)
     return queue
+
+
+def _encryption() -> dict[str, Any]:
+    return {"KmsMasterKeyId": with_key(key_arn()), "SqsManagedSseEnabled": with_key(False, True)}
 
 
 def _add_policy(template: Template, queue: sqs.Queue, *others: Statement) -> None:

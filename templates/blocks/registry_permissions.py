@@ -49,7 +49,11 @@ https://docs.aws.amazon.com/iot/latest/apireference/API_ListThingPrincipalsV2.ht
 def read_resources(whose: str, region: str, region_value: Any) -> list[Statement]:
     """Read single resources and what hangs on them."""
     return [
-        allow(f"Read{whose}Things", [iot.DescribeThing, iot.ListThingGroupsForThing], [_things(region)]),
+        allow(
+            f"Read{whose}Things",
+            [iot.DescribeThing, iot.ListThingGroupsForThing, *LIST_THING_PRINCIPALS],
+            [_things(region)],
+        ),
         allow(f"Read{whose}ThingTypes", [iot.DescribeThingType], [_types(region)]),
         allow(f"Read{whose}Groups", [iot.DescribeThingGroup, iot.ListThingsInThingGroup], [_groups(region)]),
         allow(
@@ -57,12 +61,12 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
             [iot.DescribeBillingGroup, iot.ListThingsInBillingGroup],
             [_billing_groups(region)],
         ),
-        allow(f"Read{whose}Certificates", [iot.DescribeCertificate], [_certificates(region)]),
+        allow(f"Read{whose}Certificates", [iot.DescribeCertificate, *LIST_PRINCIPAL_THINGS], [_certificates(region)]),
         allow(f"Read{whose}Policies", [iot.GetPolicy], [_policies(region)]),
         allow(
             f"Read{whose}Attachments",
-            [iot.ListAttachedPolicies, *LIST_THING_PRINCIPALS, *LIST_PRINCIPAL_THINGS],
-            ["*"],  # ListAttachedPolicies and the lists of principals and their things knew no resource for long
+            [iot.ListAttachedPolicies],
+            ["*"],  # ListAttachedPolicies knows no resource
             in_regions(region_value),
         ),
     ]
@@ -124,7 +128,11 @@ def write_resources(whose: str, region: str, region_value: Any) -> list[Statemen
             ],
             [_things(region), _groups(region), _billing_groups(region)],
         ),
-        allow(f"Write{whose}Certificates", [iot.UpdateCertificate, iot.DeleteCertificate], [_certificates(region)]),
+        allow(
+            f"Write{whose}Certificates",
+            [iot.UpdateCertificate, iot.DeleteCertificate, iot.AttachThingPrincipal, iot.DetachThingPrincipal],
+            [_certificates(region)],
+        ),
         allow(
             f"Write{whose}PolicyAttachments",
             [iot.AttachPolicy, iot.DetachPolicy],
@@ -143,8 +151,8 @@ def write_resources(whose: str, region: str, region_value: Any) -> list[Statemen
         ),
         allow(
             f"Write{whose}Registrations",
-            [iot.RegisterCertificateWithoutCA, iot.AttachThingPrincipal, iot.DetachThingPrincipal],
-            ["*"],  # RegisterCertificateWithoutCA and Attach/DetachThingPrincipal know no resource
+            [iot.RegisterCertificateWithoutCA],
+            ["*"],  # RegisterCertificateWithoutCA knows no resource: the certificate is not there yet
             in_regions(region_value),
         ),
     ]

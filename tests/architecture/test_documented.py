@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import reference
+from docs import reference, rights
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs" / "figures"
@@ -21,6 +21,12 @@ def test_the_reference_is_what_the_code_says_now():
     page = reference.PAGE.read_text()
 
     assert page == reference.rendered(page), "run: .venv/bin/python -m docs.reference"
+
+
+def test_the_page_of_rights_is_what_the_templates_say_now():
+    page = rights.PAGE.read_text()
+
+    assert page == rights.rendered(reference.templates()), "run: .venv/bin/python -m docs.reference"
 
 
 def test_the_reference_has_every_part():

@@ -1,5 +1,8 @@
 """Each function's role holds what its adapters call, all of it and nothing else."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from iot_dr.aws import (
@@ -117,3 +120,30 @@ def test_the_launchs_role_allows_what_the_launch_itself_calls(stacks: dict[str, 
         *launch_files.REQUIRED_ACTIONS,
         "iot:DescribeEndpoint",
     } <= allowed
+
+
+def test_security_md_names_every_function_with_its_stack(stacks: dict[str, Stack]) -> None:
+    page = (Path(__file__).resolve().parents[2] / "SECURITY.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(\w+)` \| ([a-z ]+) \|", page, re.MULTILINE))
+
+    made = {
+        (stack.properties(function)["Handler"].partition(".")[0], name)
+        for name, stack in stacks.items()
+        for function in stack.of_type("AWS::Lambda::Function")
+    }
+    assert told == made
+
+
+def test_security_md_names_every_store_without_point_in_time_recovery(stacks: dict[str, Stack]) -> None:
+    replicas = [
+        (table, replica)
+        for stack in stacks.values()
+        for table in stack.of_type("AWS::DynamoDB::GlobalTable")
+        for replica in stack.properties(table)["Replicas"]
+    ]
+    recovered = {"PointInTimeRecoveryEnabled": True}
+
+    without = {table for table, one in replicas if one["PointInTimeRecoverySpecification"] != recovered}
+    assert without == {"ShadowEventTable"}, "SECURITY.md says which tables can be recovered"
+    ledger = stacks["secondary"].properties("LedgerTable")
+    assert ledger["PointInTimeRecoverySpecification"] == recovered

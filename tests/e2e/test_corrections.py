@@ -685,6 +685,34 @@ def test_the_emulator_authorizes_them_on_everything(uncorrected: Aws) -> None:
     assert calls_allowed_by_name(uncorrected) == [False] * 7 + [True] * 2
 
 
+def attachments_allowed_to_one_thing(aws: Aws) -> list[bool]:
+    """Attachments by a user who may attach any certificate to one thing, by certificate and by iot:thingArn."""
+    root, mine, other = aws.client("iot"), unique("mine"), unique("other")
+    for name in (mine, other):
+        root.create_thing(thingName=name)
+    arn = f"arn:aws:iot:{PRIMARY_REGION}:{ACCOUNT}"
+    rights = {
+        "Effect": "Allow",
+        "Action": ["iot:AttachThingPrincipal", "iot:DetachThingPrincipal"],
+        "Resource": f"{arn}:cert/*",
+        "Condition": {"ArnEquals": {"iot:thingArn": f"{arn}:thing/{mine}"}},
+    }
+    iot, code, certificate = aws.client("iot", **make_user(aws, rights)), "AccessDeniedException", register(root)
+    return [
+        not refused(code, call, thingName=name, principal=certificate)
+        for name in (mine, other)
+        for call in (iot.attach_thing_principal, iot.detach_thing_principal)
+    ]
+
+
+def test_a_certificate_is_attached_to_a_thing_with_rights_on_the_certificate(corrected: Aws) -> None:
+    assert attachments_allowed_to_one_thing(corrected) == [True, True, False, False]
+
+
+def test_the_emulator_asks_for_rights_on_the_thing_instead(uncorrected: Aws) -> None:
+    assert attachments_allowed_to_one_thing(uncorrected) == [False] * 4
+
+
 # Groups
 
 

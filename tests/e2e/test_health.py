@@ -114,6 +114,16 @@ class Checker:
         self.seconds.append(time.monotonic() - start)
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
 
+    def answers(self) -> int:
+        """How many answers the function has logged."""
+        return self.logged("CheckHealth", "health check answered")
+
+    def logged(self, function: str, text: str) -> int:
+        """How many lines of a function's log have a text."""
+        group = self.physical_id(f"{function}LogGroup")
+        events = self.client("logs").filter_log_events(logGroupName=group)["events"]
+        return sum(text in event["message"] for event in events)
+
     def certificate_id(self) -> str:
         (principal,) = self.client("iot").list_thing_principals(thingName=PROBE)["principals"]
         return str(principal.rpartition("/")[2])
@@ -253,14 +263,15 @@ def test_a_policy_detached_between_two_calls_fails_the_second(checker: Checker) 
 
 
 @pytest.mark.parametrize("guess", ["wrong", "x" * 43, "%C3%A9"])
-def test_a_wrong_secret_is_forbidden_and_causes_no_mqtt_traffic(checker: Checker, relay: Relay, guess: str) -> None:
-    before = relay.connections
+def test_a_stranger_meets_no_route_and_so_neither_the_function_nor_its_throttle(
+    checker: Checker, relay: Relay, guess: str
+) -> None:
+    before, answered = relay.connections, checker.answers()
 
-    status, headers, body = checker.ask(f"/health/{guess}")
+    status, _, _ = checker.ask(f"/health/{guess}")
 
-    assert (status, body["reason"]) == (403, "forbidden")
-    assert headers["cache-control"] == "no-store"
-    assert relay.connections == before
+    assert status == 404
+    assert (relay.connections, checker.answers()) == (before, answered)
 
 
 def test_an_endpoint_that_falls_silent_is_answered_for_while_route_53_still_waits(
@@ -317,6 +328,45 @@ def _update_probe(checker: Checker) -> None:
         FunctionName=checker.physical_id("ProvisionProbeFunction"), Payload=json.dumps(event).encode()
     )
     assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+@contextmanager
+def taken(checker: Checker, function: str, action: str) -> Iterator[None]:
+    """Take one right from a function's role."""
+    iam, role = checker.client("iam"), checker.physical_id(f"{function}Role")
+    denial = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="Taken", PolicyDocument=json.dumps(denial))
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="Taken")
+
+
+def test_a_check_that_may_not_read_its_secrets_is_unhealthy_until_it_may(checker: Checker, relay: Relay) -> None:
+    path = checker.path()
+    with taken(checker, "CheckHealth", "secretsmanager:GetSecretValue"):
+        _lead_through(checker, relay)  # a changed configuration ends the warm process, which remembers the secrets
+        status, _, body = checker.ask(path)
+        assert (status, body["status"]) == (503, "unhealthy")
+        assert checker.logged("CheckHealth", "secretsmanager:GetSecretValue")
+
+    assert until(lambda: checker.ask(path)[0] == 200, 10)
+
+
+def test_a_probe_that_may_not_be_made_anew_leaves_the_old_one_in_service(checker: Checker) -> None:
+    path, old = checker.path(), checker.certificate_id()
+    with taken(checker, "ProvisionProbe", "iot:CreateKeysAndCertificate"):
+        checker.client("iot").update_certificate(certificateId=old, newStatus="INACTIVE")
+        _update_probe(checker)
+        checker.client("iot").update_certificate(certificateId=old, newStatus="ACTIVE")
+        assert checker.logged("ProvisionProbe", "iot:CreateKeysAndCertificate")
+        assert checker.certificate_id() == old
+        assert checker.ask(path)[0] == 200
+
+    checker.client("iot").update_certificate(certificateId=old, newStatus="INACTIVE")
+    _update_probe(checker)
+    assert checker.certificate_id() != old
+    assert until(lambda: checker.ask(path)[0] == 200, 10)
 
 
 def test_neither_outputs_nor_variables_hold_a_secret(checker: Checker) -> None:

@@ -21,17 +21,16 @@ ENVIRONMENT = {
 }
 
 
-def a_request(secret: str | None = "s3cret") -> dict[str, Any]:
+def a_request(secret: str = "s3cret") -> dict[str, Any]:
     """What an HTTP API sends: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html"""
     return {
         "version": "2.0",
-        "routeKey": "GET /health/{secret}",
+        "routeKey": f"GET /health/{secret}",
         "rawPath": f"/health/{secret}",
         "rawQueryString": "",
         "headers": {"host": "example.execute-api.us-east-1.amazonaws.com"},
         "requestContext": {"http": {"method": "GET", "path": f"/health/{secret}"}, "stage": "$default"},
         "isBase64Encoded": False,
-        **({"pathParameters": {"secret": secret}} if secret is not None else {}),
     }
 
 
@@ -58,7 +57,7 @@ def function(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.reload(importlib.import_module("check_health.handler"))
 
 
-def answer(function: ModuleType, monkeypatch: pytest.MonkeyPatch, check: Check, secret: str | None = "s3cret") -> Any:
+def answer(function: ModuleType, monkeypatch: pytest.MonkeyPatch, check: Check, secret: str = "s3cret") -> Any:
     monkeypatch.setattr(function, "check", check)
     return function.lambda_handler(a_request(secret), object())
 
@@ -80,7 +79,7 @@ def test_a_wrong_secret_answers_403(function: ModuleType, monkeypatch: pytest.Mo
 def test_a_request_without_a_secret_offers_none(function: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     check = Check(health.FORBIDDEN)
 
-    assert answer(function, monkeypatch, check, None)["statusCode"] == 403
+    assert answer(function, monkeypatch, check, "")["statusCode"] == 403
     assert check.offered == ""
 
 

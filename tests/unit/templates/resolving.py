@@ -54,16 +54,25 @@ REFS_THAT_ARE_ARNS = {
 }
 
 
-class Resolver:
-    """Resolves what CloudFormation would, for one template deployed as one stack."""
+NO_VALUE = object()
+"""Stands for `AWS::NoValue` until what it is the value of is left out."""
 
-    def __init__(self, template: Mapping[str, Any], stack: str, region: str) -> None:
+
+class Resolver:
+    """Resolves what CloudFormation would, for one template deployed as one stack; `chosen` are parameters' values."""
+
+    def __init__(
+        self, template: Mapping[str, Any], stack: str, region: str, chosen: Mapping[str, Any] | None = None
+    ) -> None:
         self._resources = template["Resources"]
         self._mappings = template["Mappings"]
+        self._conditions = template.get("Conditions", {})
         self.region = region
         self._values = {
             **{name: spec["Default"] for name, spec in template["Parameters"].items() if "Default" in spec},
             **PARAMETERS,
+            **(chosen or {}),
+            "AWS::NoValue": NO_VALUE,
             "AWS::Partition": "aws",
             "AWS::Region": region,
             "AWS::AccountId": ACCOUNT,
@@ -75,14 +84,18 @@ class Resolver:
     def __call__(self, node: Any) -> Any:
         """Return a copy of a part of the template without intrinsic functions."""
         if isinstance(node, list):
-            return [self(item) for item in node]
+            return [value for item in node if (value := self(item)) is not NO_VALUE]
         if not isinstance(node, dict):
             return node
         if len(node) == 1:
             ((name, argument),) = node.items()
             if name == "Ref" or name.startswith("Fn::"):
                 return self._intrinsic(name, argument)
-        return {key: self(value) for key, value in node.items()}
+        return {key: value for key, part in node.items() if (value := self(part)) is not NO_VALUE}
+
+    def holds(self, condition: str) -> bool:
+        """Tell whether a condition of the template is true."""
+        return bool(self(self._conditions[condition]))
 
     def _intrinsic(self, name: str, argument: Any) -> Any:
         match name:
@@ -92,16 +105,30 @@ class Resolver:
                 return self._attribute(*argument)
             case "Fn::Sub":
                 return self._substituted(argument)
-            case "Fn::FindInMap":
-                first, second, third = self(argument)
-                return self._mappings[first][second][third]
-            case "Fn::Join" | "Fn::Split":
-                delimiter, text = self(argument)
-                return delimiter.join(text) if name == "Fn::Join" else text.split(delimiter)
-            case "Fn::Select":
-                index, items = self(argument)
-                return items[index]
-        raise AssertionError(f"teach the resolver {name}")
+            case "Fn::If":
+                condition, when_true, when_false = argument
+                return self(when_true if self.holds(condition) else when_false)
+        return self._computed(name, self(argument))
+
+    def _computed(self, name: str, argument: list[Any]) -> Any:
+        match name, argument:
+            case "Fn::FindInMap", [first, second, third]:
+                found = self._mappings[first][second][third]
+            case "Fn::Join", [delimiter, items]:
+                found = delimiter.join(items)
+            case "Fn::Split", [delimiter, text]:
+                found = text.split(delimiter)
+            case "Fn::Select", [index, items]:
+                found = items[index]
+            case "Fn::Equals", [one, other]:
+                found = str(one) == str(other)
+            case "Fn::Not", [operand]:
+                found = not operand
+            case "Fn::Or", operands:
+                found = any(operands)
+            case _:
+                raise AssertionError(f"teach the resolver {name}")
+        return found
 
     def name(self, title: str) -> str:
         """Return the physical name of a resource, given or generated."""

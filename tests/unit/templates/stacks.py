@@ -72,11 +72,11 @@ def golden_config() -> Config:
     return Config("iot-dr-example", generate.SOLUTION, "v0.0.0", generate.iot_regions())
 
 
-def make_stacks() -> dict[str, Stack]:
-    """Return all four by their short names."""
+def make_stacks(chosen: Mapping[str, Any] | None = None) -> dict[str, Stack]:
+    """Return all four by their short names, with other values of some parameters than the sample ones."""
     texts = generate.render(golden_config())
     made = {}
     for name, (file, stack, region) in STACKS.items():
         template = json.loads(texts[file])
-        made[name] = Stack(name, texts[file], template, Resolver(template, stack, region))
+        made[name] = Stack(name, texts[file], template, Resolver(template, stack, region, chosen))
     return made

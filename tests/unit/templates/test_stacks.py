@@ -13,7 +13,7 @@ import pytest
 
 import generate
 from templates.config import Config
-from tests.unit.templates.stacks import STACKS, Stack
+from tests.unit.templates.stacks import STACKS, Stack, make_stacks
 
 STATEFUL = {
     "main": set(),
@@ -131,6 +131,17 @@ def test_every_bucket_is_private_encrypted_versioned_and_tls_only(stack: Stack) 
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         arn = stack.resolve.arn(title)
         _assert_denied_without_tls(stack.properties(f"{title}Policy")["PolicyDocument"], [arn, f"{arn}/*"])
+
+
+@pytest.mark.parametrize("name", ["primary", "secondary"])
+def test_requests_to_the_bucket_are_logged_where_the_operator_says(name: str, stacks: dict[str, Stack]) -> None:
+    logged = make_stacks({"AccessLogBucket": "central-logs"})[name]
+
+    assert logged.properties("WorkBucket")["LoggingConfiguration"] == {
+        "DestinationBucketName": "central-logs",
+        "LogFilePrefix": f"{logged.resolve.stack}/",
+    }
+    assert "LoggingConfiguration" not in stacks[name].properties("WorkBucket")
 
 
 def test_every_queue_is_encrypted_and_tls_only(stack: Stack) -> None:

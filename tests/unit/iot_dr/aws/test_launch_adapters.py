@@ -104,6 +104,27 @@ def test_a_look_that_fails_for_a_passing_reason_is_repeated() -> None:
     assert list(looks) == []
 
 
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_table_is_protected_once(protected: bool) -> None:
+    client, stub = stubbed("dynamodb")
+    table = {"TableName": "table", "DeletionProtectionEnabled": protected}
+    stub.add_response("describe_table", {"Table": table}, {"TableName": "table"})
+    if not protected:
+        stub.add_response("update_table", {}, {"TableName": "table", "DeletionProtectionEnabled": True})
+
+    GlobalTables(lambda _service, _region: client).protect("table", "us-east-1")
+
+    stub.assert_no_pending_responses()
+
+
+def test_a_table_that_is_not_there_is_not_taken_for_protected() -> None:
+    client, stub = stubbed("dynamodb")
+    stub.add_client_error("describe_table", "ResourceNotFoundException", "no")
+
+    with pytest.raises(LaunchFailed, match="table table does not exist in us-east-1"):
+        GlobalTables(lambda _service, _region: client).protect("table", "us-east-1")
+
+
 def published(stub: Callable[[Stubber], None]) -> str:
     client, stubber = stubbed("s3")
     stub(stubber)

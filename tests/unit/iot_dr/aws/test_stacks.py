@@ -89,6 +89,11 @@ class Script:
         else:
             self._stub.add_response("update_stack", {"StackId": STACK_ID}, expected)
 
+    def protected(self) -> None:
+        self._stub.add_response(
+            "update_termination_protection", {"StackId": STACK_ID}, {**NAME, "EnableTerminationProtection": True}
+        )
+
     def denied(self) -> None:
         self._stub.add_client_error("create_stack", "AccessDenied", "not authorized", 403)
 
@@ -110,6 +115,7 @@ def test_a_stack_that_is_not_there_is_created_and_its_outputs_returned(script: S
     script.created()
     script.is_in("CREATE_IN_PROGRESS", ("WorkBucket", "CREATE_IN_PROGRESS", ""))
     script.is_in("CREATE_COMPLETE", ("WorkBucket", "CREATE_COMPLETE", ""), outputs={"A": "1"})
+    script.protected()
 
     assert script.play() == {"A": "1"}
     assert [event.status for event in script.shown] == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
@@ -121,6 +127,7 @@ def test_events_are_shown_once_oldest_first_and_never_those_of_an_earlier_launch
     script.updated(kept=True)
     script.is_in("UPDATE_IN_PROGRESS", ("A", "UPDATE_IN_PROGRESS", ""), ("B", "UPDATE_IN_PROGRESS", ""))
     script.is_in("UPDATE_COMPLETE", ("B", "UPDATE_COMPLETE", ""))
+    script.protected()
 
     script.play()
 
@@ -135,6 +142,7 @@ def test_a_stack_that_needs_no_update_is_done(script: Script) -> None:
     script.is_in("CREATE_COMPLETE")
     script.is_in("CREATE_COMPLETE", outputs={"A": "1"})
     script.updated(kept=True, error=NO_UPDATES)
+    script.protected()
 
     assert script.play() == {"A": "1"}
 
@@ -144,6 +152,7 @@ def test_an_update_keeps_what_the_operator_tuned_unless_the_new_template_dropped
     script.is_in("UPDATE_ROLLBACK_COMPLETE")
     script.updated(kept=False)
     script.is_in("UPDATE_COMPLETE")
+    script.protected()
 
     script.play()
 
@@ -158,6 +167,7 @@ def test_a_creation_that_failed_is_deleted_and_made_anew(script: Script, status:
     script.gone()
     script.created()
     script.is_in("CREATE_COMPLETE")
+    script.protected()
 
     script.play()
 
@@ -167,6 +177,7 @@ def test_a_stack_under_way_is_waited_for_then_brought_up_to_date(script: Script)
     script.is_in("CREATE_IN_PROGRESS")
     script.is_in("CREATE_COMPLETE")
     script.updated(kept=True, error=NO_UPDATES)
+    script.protected()
 
     script.play()
 

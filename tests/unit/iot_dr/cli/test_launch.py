@@ -45,6 +45,8 @@ class World:
     def url(self, file: str) -> str:
         return file
 
+    def protect(self, table: str, region: str) -> None: ...
+
     def replica_stream(self, table: str, region: str, replica_region: str) -> str:
         return "arn:stream"
 

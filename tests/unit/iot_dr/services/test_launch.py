@@ -47,6 +47,9 @@ class World:
         self.log.append(f"{table} {region} {replica_region}")
         return f"{STREAMS}/{table}/stream/1"
 
+    def protect(self, table: str, region: str) -> None:
+        self.log.append(f"protect {table} {region}")
+
     def put(self, region: str, bucket: str, key: str, text: str) -> None:
         self.log.append(key)
         self.written[region, bucket, key] = text
@@ -72,6 +75,11 @@ def test_stacks_come_up_in_the_order_in_which_one_needs_the_other() -> None:
         "IoTDRSecondary20261124120000 us-west-2",
         "R53HealthChecker20261124120000 us-east-1",
         "R53HealthChecker20261124120000 us-west-2",
+        "protect IoTDRGlobalTable20261124120000 us-east-1",
+        "protect IoTDRGlobalTable20261124120000 us-west-2",
+        "protect IoTDRShadowTable20261124120000 us-east-1",
+        "protect IoTDRShadowTable20261124120000 us-west-2",
+        "protect ledger-1 us-west-2",
         "tools/toolsrc",
     ]
 

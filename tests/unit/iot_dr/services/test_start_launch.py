@@ -32,8 +32,26 @@ def test_what_is_left_is_named_with_the_command_that_removes_it() -> None:
 
     assert describe(leftovers(ORDER, remains)) == (
         "Still there; remove in this order: (1) stack IoTDRPrimary20261124120000 in us-east-1: "
+        "for r in us-east-1 us-west-2; do for t in $(aws dynamodb list-tables --region $r "
+        "--query \"TableNames[?contains(@,'20261124120000')]\" --output text); do "
+        "aws dynamodb update-table --no-deletion-protection-enabled --region $r --table-name $t; done; done; "
+        "aws cloudformation update-termination-protection --no-enable-termination-protection "
+        "--stack-name IoTDRPrimary20261124120000 --region us-east-1; "
         "aws cloudformation delete-stack --stack-name IoTDRPrimary20261124120000 --region us-east-1"
     )
+
+
+def test_the_ledger_is_unprotected_before_its_stack_goes() -> None:
+    told = describe(leftovers(ORDER, Remains({"stack IoTDRSecondary20261124120000 in us-west-2"})))
+
+    assert "for r in us-west-2; do" in told
+    assert told.index("--no-deletion-protection-enabled") < told.index("delete-stack")
+
+
+def test_a_health_checkers_stack_has_no_tables_to_unprotect() -> None:
+    told = describe(leftovers(ORDER, Remains({"stack R53HealthChecker20261124120000 in us-west-2"})))
+
+    assert "dynamodb" not in told
 
 
 def test_all_that_a_launch_makes_is_looked_for_in_both_regions() -> None:
@@ -69,4 +87,4 @@ def test_what_could_not_be_looked_at_is_named_too() -> None:
 
 
 def test_the_longest_list_fits_cloudformations_answer() -> None:
-    assert len(describe(leftovers(ORDER, Remains(denied=True)))) < 3600
+    assert len(describe(leftovers(ORDER, Remains(denied=True)))) < 3650

@@ -29,6 +29,7 @@ REQUIRED_ACTIONS = (
     "cloudformation:DescribeStacks",
     "cloudformation:GetTemplateSummary",
     "cloudformation:UpdateStack",
+    "cloudformation:UpdateTerminationProtection",
 )
 
 Report = Callable[[StackEvent], None]
@@ -119,6 +120,7 @@ class _Deployment:
             self._call(self._client.update_stack, Parameters=parameters)
         except InvalidResource as error:
             if "No updates are to be performed" in str(error):
+                self._protect()
                 return _outputs(found)
             raise
         return self._outcome("UPDATE_COMPLETE")
@@ -165,7 +167,14 @@ class _Deployment:
         found = self._settle()
         if _status(found) != wanted:
             raise self._failed(found)
+        self._protect()
         return _outputs(found or {})
+
+    def _protect(self) -> None:
+        """Have AWS refuse to delete the stack; not before it is complete, else one that failed could not be removed."""
+        errors.call(
+            self._client.update_termination_protection, StackName=self._stack.name, EnableTerminationProtection=True
+        )
 
     def _failed(self, found: Mapping[str, Any] | None) -> LaunchFailed:
         where = f"stack {self._stack.name} in {self._stack.region} ended in {_status(found) or 'DELETE_COMPLETE'}"

@@ -1,4 +1,4 @@
-"""Follows a global table to its replica in the secondary Region.
+"""Follows a global table to its replica in the secondary Region, and protects tables from deletion.
 
 CloudFormation tells the stream of the replica in the stack's own Region only, so the other one is looked up.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-globaltable.html
@@ -13,7 +13,7 @@ from iot_dr.aws import clients, errors
 from iot_dr.aws.waiting import DELAY, wait_until
 from iot_dr.errors import LaunchFailed
 
-REQUIRED_ACTIONS = ("dynamodb:DescribeTable",)
+REQUIRED_ACTIONS = ("dynamodb:DescribeTable", "dynamodb:UpdateTable")
 
 
 class GlobalTables:
@@ -42,6 +42,19 @@ class GlobalTables:
 
         wait_until(f"the replica of table {table} in {replica_region}", done, delay=self._delay)
         return stream
+
+    def protect(self, table: str, region: str) -> None:
+        """Have AWS refuse to delete a table; it holds for the replica of one Region.
+
+        Raises:
+            LaunchFailed: there is no such table.
+        """
+        client = self._client_of("dynamodb", region)
+        found = errors.read(client.describe_table, TableName=table)
+        if found is None:
+            raise LaunchFailed(f"table {table} does not exist in {region}, though its stack is complete")
+        if not found["Table"].get("DeletionProtectionEnabled", False):
+            errors.call(client.update_table, TableName=table, DeletionProtectionEnabled=True)
 
 
 def _replica_status(client: Any, table: str, region: str, replica_region: str) -> str:

@@ -52,7 +52,8 @@ def answer(check: HealthCheck, event: Mapping[str, Any]) -> dict[str, Any]:
 
     A foreseen failure is 503; a bug propagates, which the API answers with 500: both are unhealthy to Route 53.
     """
-    offered = (event.get("pathParameters") or {}).get("secret", "")
+    # The route is the whole path, secret included, so there is no path parameter.
+    offered = str(event.get("rawPath", "")).rpartition("/")[2]
     try:
         verdict = check.check(offered)
     except IotDrError as error:

@@ -43,6 +43,10 @@ class Tables(Protocol):
         """Wait for a replica and return the ARN of its stream; raises `LaunchFailed`."""
         ...
 
+    def protect(self, table: str, region: str) -> None:
+        """Have AWS refuse to delete a table in a Region; raises `LaunchFailed`."""
+        ...
+
 
 class ToolsBucket(Protocol):
     """Where the operator's tools find what they need."""
@@ -134,6 +138,7 @@ def launch(order: Launch, choices: Choices, launcher: Launcher) -> Launched:
         for made in launcher.together(lambda stack: _bring_up(launcher, stack), checkers):
             outputs |= made
 
+    _protect_tables(order, launcher, outputs)
     launcher.progress.step(f"Writing {TOOLSRC} to {order.primary_bucket}")
     text = toolsrc(order, _settings(order, launcher, outputs))
     launcher.tools_bucket.put(regions.primary, order.primary_bucket, TOOLSRC, text)
@@ -148,6 +153,16 @@ def _bring_up(launcher: Launcher, stack: Stack) -> dict[tuple[str, str], Mapping
 def _replica_stream(order: Launch, table: str, launcher: Launcher) -> str:
     launcher.progress.step(f"Waiting for the replica of {table} in {order.regions.secondary}")
     return launcher.tables.replica_stream(table, order.regions.primary, order.regions.secondary)
+
+
+def _protect_tables(order: Launch, launcher: Launcher, outputs: Mapping[tuple[str, str], Mapping[str, str]]) -> None:
+    """Protect all tables at the end: CloudFormation could not take back a creation that failed once they were."""
+    launcher.progress.step("Protecting the tables from deletion")
+    regions, ledger = order.regions, outputs[order.regions.secondary, order.secondary_stack]["LedgerTableName"]
+    for table in (order.global_table, order.shadow_table):
+        launcher.tables.protect(table, regions.primary)
+        launcher.tables.protect(table, regions.secondary)
+    launcher.tables.protect(ledger, regions.secondary)
 
 
 def _settings(

@@ -63,7 +63,7 @@ def start_launch(builds: Builds, project: str, launch: Launch, choices: Mapping[
 
 def leftovers(launch: Launch, remains: Remains) -> tuple[Leftover, ...]:
     """Return what is left of a launch, in the order in which it can be removed."""
-    looked = (_look(remainder, remains) for remainder in launch.remainders)
+    looked = (_look(remainder, _removal(remainder, launch), remains) for remainder in launch.remainders)
     found = tuple(leftover for leftover in looked if leftover is not None)
     owner = Remainder(RemainderKind.STACK, launch.regions.primary, launch.primary_stack)
     if not any(leftover.remainder == owner and not leftover.unreadable for leftover in found):
@@ -80,8 +80,7 @@ def describe(found: tuple[Leftover, ...]) -> str:
     return f"Still there; remove in this order: {numbered}"
 
 
-def _look(remainder: Remainder, remains: Remains) -> Leftover | None:
-    removal = _removal(remainder)
+def _look(remainder: Remainder, removal: str, remains: Remains) -> Leftover | None:
     try:
         return Leftover(remainder, removal) if remains.exists(remainder) else None
     except IotDrError as error:
@@ -89,11 +88,16 @@ def _look(remainder: Remainder, remains: Remains) -> Leftover | None:
         return Leftover(remainder, removal, unreadable=type(error).__name__)
 
 
-def _removal(remainder: Remainder) -> str:
+def _removal(remainder: Remainder, launch: Launch) -> str:
     name, region = remainder.name, remainder.region
     match remainder.kind:
         case RemainderKind.STACK:
-            return f"aws cloudformation delete-stack --stack-name {name} --region {region}"
+            stack = f"--stack-name {name} --region {region}"
+            return (
+                f"{_unprotect_tables(name, launch)}"
+                f"aws cloudformation update-termination-protection --no-enable-termination-protection {stack}; "
+                f"aws cloudformation delete-stack {stack}"
+            )
         case RemainderKind.TABLE:
             return f"aws dynamodb delete-table --table-name {name} --region {region}"
         case RemainderKind.BUCKET:
@@ -107,3 +111,18 @@ def _removal(remainder: Remainder) -> str:
                 f"aws s3api delete-bucket --bucket {name} --region {region}"
             )
     assert_never(remainder.kind)
+
+
+def _unprotect_tables(stack: str, launch: Launch) -> str:
+    """Return what lets the tables of a stack go with it; that of the ledger has a name that CloudFormation made."""
+    regions = {
+        launch.primary_stack: f"{launch.regions.primary} {launch.regions.secondary}",
+        launch.secondary_stack: launch.regions.secondary,
+    }.get(stack, "")
+    if not regions:
+        return ""
+    tables = (
+        f"""aws dynamodb list-tables --region $r --query "TableNames[?contains(@,'{launch.postfix}')]" --output text"""
+    )
+    unprotect = "aws dynamodb update-table --no-deletion-protection-enabled --region $r --table-name $t"
+    return f"for r in {regions}; do for t in $({tables}); do {unprotect}; done; done; "

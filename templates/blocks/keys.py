@@ -1,0 +1,102 @@
+"""A key of the customer's own for what a stack stores: one multi-Region key, so that one value suits all stacks.
+
+A global table needs a key in each Region, and the replicas of a multi-Region key have one ID.
+https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awacs import kms
+from awacs.aws import StringLike
+from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Sub, Template, iam
+
+from templates.blocks.parameters import Field
+from templates.blocks.permissions import allow
+from templates.blocks.roles import document
+
+KEY = "KmsKeyId"
+HAS_KEY = "HasOwnKey"
+"""The parameter, and the template's condition that it is given."""
+
+STORES = ("dynamodb", "s3", "secretsmanager", "sqs")
+"""Services that use the key with the rights of whoever reads or writes; logs are encrypted by the key's own policy."""
+
+
+USES = (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom, kms.ReEncryptTo)
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html"""
+
+
+def own_key() -> Field:
+    """Ask for the key."""
+    return Field(
+        Parameter(
+            KEY,
+            Type="String",
+            Description="ID of a multi-Region key of AWS KMS with a replica in both Regions, for tables, queues, "
+            "buckets, secrets and logs. Its policy must let CloudWatch Logs and EventBridge use it. Empty: AWS's keys.",
+            Default="",
+            AllowedPattern="(mrk-[0-9a-f]{32})?",
+            ConstraintDescription="must be the ID of a multi-Region key: mrk- and 32 hexadecimal digits",
+        ),
+        "Key of your own",
+    )
+
+
+def add_key(template: Template) -> None:
+    """Add the condition that a key is given, to a template whose form asks for one."""
+    template.add_condition(HAS_KEY, Not(Equals(Ref(KEY), "")))
+
+
+def takes_key(template: Template) -> bool:
+    """Tell whether the template's form asks for a key."""
+    return KEY in template.parameters
+
+
+def with_key(value: Any, otherwise: Any = NoValue) -> If:
+    """Return `value` if a key is given, `otherwise` if not."""
+    return If(HAS_KEY, value, otherwise)
+
+
+def key_arn(region: str = "AWS::Region") -> Sub:
+    """Return the ARN of the key's replica in a Region, which is named by a parameter."""
+    return Sub(f"arn:${{AWS::Partition}}:kms:${{{region}}}:${{AWS::AccountId}}:key/${{{KEY}}}")
+
+
+def let_roles_use_key(template: Template) -> None:
+    """Let each role that reads or writes a store use the key, through those services alone.
+
+    Call it last: it looks at the roles that the template has.
+    """
+    roles = [resource for resource in template.resources.values() if isinstance(resource, iam.Role)]
+    template.add_resource(
+        iam.PolicyType(
+            "UseKeyPolicy",
+            Condition=HAS_KEY,
+            PolicyName="UseKey",
+            PolicyDocument=document(
+                allow(
+                    "UseKey",
+                    list(USES),
+                    [key_arn()],
+                    _through_stores(),
+                )
+            ),
+            Roles=[Ref(role) for role in roles if _uses_a_store(role)],
+        )
+    )
+
+
+def _uses_a_store(role: iam.Role) -> bool:
+    actions = (
+        action
+        for policy in role.Policies
+        for statement in policy.PolicyDocument.Statement
+        for action in statement.Action
+    )
+    return any(action.prefix in STORES for action in actions)
+
+
+def _through_stores() -> Any:
+    return StringLike({"kms:ViaService": [Sub(f"{name}.${{AWS::Region}}.*") for name in STORES]})  # any partition
