@@ -53,6 +53,8 @@ def build(config: Config) -> Template:
         "SolutionLaunch",
         add_function(template, _start_launch(project), layer),
         ProjectName=Ref(project),
+        # CloudFormation calls a custom resource again only if its properties changed: a release must be one of them.
+        Version=source("Version"),
         PrimaryRegion=Ref("PrimaryRegion"),
         SecondaryRegion=Ref("SecondaryRegion"),
         CreateHealthCheck=Ref("CreateHealthCheck"),

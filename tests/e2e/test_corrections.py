@@ -1836,7 +1836,7 @@ def handler(event, context):
         "Status": "STATUS", "Reason": "thing indexing is off; run: aws iot update-indexing-configuration",
         "PhysicalResourceId": "x", "StackId": event["StackId"], "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
-        "Data": {"Scheme": event["ResponseURL"].split(":")[0], "Text": "answered"},
+        "Data": {"Scheme": event["ResponseURL"].split(":")[0], "Text": "answered", "Request": event["RequestType"]},
     }
     request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
     urllib.request.urlopen(request)
@@ -1858,6 +1858,34 @@ def test_a_custom_resource_answers_over_https_with_a_certificate_it_can_check(co
 
 def test_the_emulator_takes_a_custom_resources_answer_in_the_clear(uncorrected: Aws) -> None:
     assert outputs(custom_resource(uncorrected, "SUCCESS")) == {"Scheme": "http"}
+
+
+def last_request(aws: Aws, before: dict[str, str], after: dict[str, str]) -> str:
+    """What a custom resource was last asked for, when its stack was updated to other properties and another output."""
+    function = make_function(aws, ANSWERING.replace("STATUS", "SUCCESS"))
+
+    def body(properties: dict[str, str], text: str) -> str:
+        resource = {"Type": "Custom::Check", "Properties": {"ServiceToken": function, **properties}}
+        told = {"Request": {"Value": {"Fn::GetAtt": ["Check", "Request"]}}, "Text": {"Value": text}}
+        return json.dumps({"Resources": {"Check": resource}, "Outputs": told})
+
+    cloudformation, name = aws.client("cloudformation"), f"stack-{uuid.uuid4().hex[:8]}"
+    cloudformation.create_stack(StackName=name, TemplateBody=body(before, "before"))
+    assert until(lambda: status_of(cloudformation, name) == "CREATE_COMPLETE", 20)
+    cloudformation.update_stack(StackName=name, TemplateBody=body(after, "after"))
+    assert until(lambda: status_of(cloudformation, name) == "UPDATE_COMPLETE", 20)
+    told = outputs(cloudformation.describe_stacks(StackName=name)["Stacks"][0])
+    assert told["Text"] == "after"
+    return told["Request"]
+
+
+def status_of(cloudformation: Any, name: str) -> str:
+    return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+
+def test_a_custom_resource_is_asked_to_update_only_when_its_properties_changed(corrected: Aws) -> None:
+    assert last_request(corrected, {"Version": "v1.0.0"}, {"Version": "v1.0.0"}) == "Create"
+    assert last_request(corrected, {"Version": "v1.0.0"}, {"Version": "v1.0.1"}) == "Update"
 
 
 def names_in_both_regions(aws: Aws) -> set[str]:

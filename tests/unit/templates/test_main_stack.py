@@ -1,10 +1,13 @@
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import generate
-from tests.unit.templates.resolving import PRIMARY
-from tests.unit.templates.stacks import Stack
+from templates.main_stack import build
+from tests.unit.templates.resolving import PRIMARY, Resolver
+from tests.unit.templates.stacks import Stack, golden_config
 
 OUTPUTS = {
     "CFNIoTDRPrimaryStack",
@@ -72,6 +75,17 @@ def test_nothing_is_launched_before_the_check_has_passed(main: Stack) -> None:
     assert launch["Uuid"] == {"Fn::GetAtt": ["LaunchCheck", "Uuid"]}
 
 
+def test_each_release_changes_what_the_launch_is_asked_for_and_nothing_else_of_it() -> None:
+    before, after = (_custom_resources(version) for version in ("v1.0.0", "v1.0.1"))
+    launches = [dict(resources["SolutionLaunch"]) for resources in (before, after)]
+
+    # CloudFormation calls a custom resource only if its properties changed: the launch must be called, and starts a
+    # build; the check keeps the names that it gave.
+    assert [launch.pop("Version") for launch in launches] == ["v1.0.0", "v1.0.1"]
+    assert launches[0] == launches[1]
+    assert before["LaunchCheck"] == after["LaunchCheck"]
+
+
 def test_links_open_a_page_of_the_console_in_the_resources_region(main: Stack) -> None:
     links = {
         name: url
@@ -110,3 +124,14 @@ def test_the_start_may_start_its_own_project_only(main: Stack) -> None:
     (starting,) = [one for one in main.statements("StartLaunchRole") if "codebuild:StartBuild" in one["Action"]]
 
     assert starting["Resource"] == [main.resolve.arn("LaunchProject")]
+
+
+def _custom_resources(version: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of the main stack's custom resources as CloudFormation compares them."""
+    template = build(replace(golden_config(), version=version)).to_dict()
+    resolve = Resolver(template, "iot-dr", PRIMARY)
+    return {
+        title: resolve(resource["Properties"])
+        for title, resource in template["Resources"].items()
+        if resource["Type"].startswith("Custom::")
+    }

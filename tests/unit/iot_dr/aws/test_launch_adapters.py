@@ -1,6 +1,7 @@
 """A launch's smaller adapters against the SDK's stub: replicas, templates, builds, settings of a Region."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,9 +14,10 @@ from iot_dr.aws.launch_files import PublishedTemplates, WorkBucket
 from iot_dr.aws.remains import RegionalRemains
 from iot_dr.aws.tables import GlobalTables
 from iot_dr.aws.waiting import wait_until
-from iot_dr.errors import ConfigurationError, LaunchFailed, Throttled
+from iot_dr.errors import AccessDenied, ConfigurationError, LaunchFailed, LimitExceeded, Throttled
 from iot_dr.model.launches import Remainder, RemainderKind, Unreadable
 
+ROOT = Path(__file__).resolve().parents[4]
 STREAM = "arn:aws:dynamodb:us-west-2:111122223333:table/t/stream/1"
 
 
@@ -159,6 +161,27 @@ def test_a_build_gets_its_variables_and_a_token_that_starts_none_twice() -> None
     )
 
     assert CodeBuild(client).start("p", {"UUID": "5f0c2a"}, "t") == "p:1"
+
+
+def test_an_account_without_builds_is_told_both_ways_out() -> None:
+    client, stub = stubbed("codebuild")
+    answer = "Cannot have more than 0 builds in queue for the account"
+    stub.add_client_error("start_build", "AccountLimitExceededException", answer)
+
+    with pytest.raises(LimitExceeded) as caught:
+        CodeBuild(client).start("p", {}, "t")
+
+    for part in (answer, "AWS Support", "docs/operations.md, Launch from a shell"):
+        assert part in str(caught.value)
+    assert "## Launch from a shell" in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def test_another_refusal_of_a_build_keeps_awss_words() -> None:
+    client, stub = stubbed("codebuild")
+    stub.add_client_error("start_build", "AccessDeniedException", "not authorized")
+
+    with pytest.raises(AccessDenied, match="not authorized"):
+        CodeBuild(client).start("p", {}, "t")
 
 
 def test_a_region_is_read_with_what_it_refuses_beside_what_it_tells() -> None:
