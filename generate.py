@@ -1,14 +1,17 @@
 """Write the CloudFormation templates, compare them with what was written before, or lint them.
 
-Reads no network, clock or environment: the same commit writes the same bytes. The Regions come from the SDK's data.
+Reads no network, clock or environment: the same commit, and the same zips if they are given, write the same bytes.
+The Regions come from the SDK's data.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from botocore.loaders import Loader
@@ -22,8 +25,9 @@ ROOT = Path(__file__).resolve().parent
 SOLUTION = "disaster-recovery-for-aws-iot"
 GOLDEN = ROOT / "tests" / "golden"
 
+MAIN = f"{SOLUTION}.template"
 STACKS: Mapping[str, Callable[[Config], Template]] = {
-    f"{SOLUTION}.template": main_stack.build,
+    MAIN: main_stack.build,
     f"{SOLUTION}-primary-region.template": primary_region.build,
     f"{SOLUTION}-secondary-region.template": secondary_region.build,
     f"{SOLUTION}-r53-health-checker.template": r53_health_checker.build,
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("nothing to do: give --output, --check or --lint")
     try:
         config = Config(options.bucket_prefix, options.solution_name, options.version, iot_regions())
-        return _run(options, render(config), config.regions)
+        return _run(options, render(config, options.code), config.regions)
     except (InvalidConfig, BadInput) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -76,9 +80,33 @@ def iot_regions() -> tuple[str, ...]:
     )
 
 
-def render(config: Config) -> dict[str, str]:
-    """Return each template's text by its file name."""
-    return {name: build(config).to_json(indent=2, sort_keys=False) + "\n" for name, build in STACKS.items()}
+def render(config: Config, code: Path | None = None) -> dict[str, str]:
+    """Return each template's text by its file name; the main one has the digests of all other files of the release.
+
+    Raises:
+        BadInput: the folder of the zips holds none, or cannot be read.
+    """
+    launched = {name: _text(build, config) for name, build in STACKS.items() if name != MAIN}
+    if code is not None:
+        files = {**_zips(code), **{name: text.encode() for name, text in launched.items()}}
+        config = replace(
+            config, digests=tuple((name, hashlib.sha256(content).hexdigest()) for name, content in files.items())
+        )
+    return {MAIN: _text(STACKS[MAIN], config), **launched}
+
+
+def _text(build: Callable[[Config], Template], config: Config) -> str:
+    return build(config).to_json(indent=2, sort_keys=False) + "\n"
+
+
+def _zips(folder: Path) -> dict[str, bytes]:
+    try:
+        found = {path.name: path.read_bytes() for path in sorted(folder.glob("*.zip"))}
+    except OSError as error:
+        raise BadInput(f"cannot read {folder}: {error.strerror}") from error
+    if not found:
+        raise BadInput(f"{folder} holds no zips; write them with deployment/build-s3-dist.sh")
+    return found
 
 
 def _run(options: argparse.Namespace, texts: Mapping[str, str], regions: Sequence[str]) -> int:
@@ -166,6 +194,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     what_for.add_argument(
         "--version", default="v0.0.0", metavar="VERSION", help="second part of the S3 keys (%(default)s)"
+    )
+    what_for.add_argument(
+        "--code", type=Path, metavar="DIR", help="folder with the release's zips, whose digests the main template gets"
     )
     return parser
 

@@ -10,6 +10,7 @@ from troposphere import GetAtt, Output, Ref, Sub, Tags, Template, apigatewayv2, 
 from templates.blocks import parameters, permissions
 from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
+from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
 from templates.config import Config
 
@@ -88,6 +89,7 @@ def _add_form(template: Template) -> None:
                     "must be 1 to 32 letters and digits",
                 ),
             ),
+            "Roles": (permissions_boundary(template),),
         },
     )
 

@@ -14,7 +14,7 @@ from templates.blocks.alarms import add_alarm, add_queue_alarm
 from templates.blocks.buckets import add_private_bucket
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.log_groups import add_log_group
-from templates.blocks.roles import add_role
+from templates.blocks.roles import add_role, permissions_boundary
 from templates.blocks.schedules import ONE_TRY_SECONDS, add_schedule
 from templates.blocks.solution import source, start_template
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
@@ -107,6 +107,7 @@ def _add_form(template: Template, config: Config) -> None:
             ),
             "Certificates": (parameters.certificate_mode(),),
             "Shadows": parameters.shadows(),
+            "Roles": (permissions_boundary(template),),
             "Tuning": (
                 workers_at_once(),
                 parameters.number(

@@ -19,12 +19,19 @@ PARAMETERS = {
     "GlobalTableStreamArn": (
         f"arn:aws:dynamodb:{SECONDARY}:{ACCOUNT}:table/IoTDRGlobalTable{POSTFIX}/stream/2026-01-02T03-04-05.006"
     ),
+    "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/iot-dr-LaunchedRolesBoundary-1A2B3C4D5E6F",
     "ShadowTableName": f"IoTDRShadowTable{POSTFIX}",
     "ShadowTableStreamArn": (
         f"arn:aws:dynamodb:{SECONDARY}:{ACCOUNT}:table/IoTDRShadowTable{POSTFIX}/stream/2026-01-02T03-04-05.007"
     ),
     "StackPostfix": POSTFIX,
     "Uuid": UUID,
+}
+
+ATTRIBUTES = {
+    ("LaunchCheck", "StackPostfix"): POSTFIX,
+    ("LaunchCheck", "LaunchDay"): POSTFIX[:8],
+    ("LaunchCheck", "Uuid"): UUID,
 }
 
 # How a resource's ARN ends, by its type: https://docs.aws.amazon.com/service-authorization/latest/reference/
@@ -60,6 +67,7 @@ class Resolver:
     def __init__(self, template: Mapping[str, Any], stack: str, region: str) -> None:
         self._resources = template["Resources"]
         self._mappings = template["Mappings"]
+        self._conditions = template.get("Conditions", {})
         self.region = region
         self._values = {
             **{name: spec["Default"] for name, spec in template["Parameters"].items() if "Default" in spec},
@@ -84,7 +92,7 @@ class Resolver:
                 return self._intrinsic(name, argument)
         return {key: self(value) for key, value in node.items()}
 
-    def _intrinsic(self, name: str, argument: Any) -> Any:
+    def _intrinsic(self, name: str, argument: Any) -> Any:  # noqa: PLR0911  # a line for each of CloudFormation's
         match name:
             case "Ref":
                 return self._ref(argument)
@@ -98,9 +106,25 @@ class Resolver:
             case "Fn::Split":
                 delimiter, text = self(argument)
                 return text.split(delimiter)
+            case "Fn::If":
+                condition, true, false = argument
+                return self(true if self._holds(self._conditions[condition]) else false)
+            case "Fn::Join":
+                delimiter, parts = self(argument)
+                return delimiter.join(parts)
             case "Fn::Select":
                 index, items = self(argument)
                 return items[index]
+        raise AssertionError(f"teach the resolver {name}")
+
+    def _holds(self, condition: Any) -> bool:
+        ((name, argument),) = condition.items()
+        match name:
+            case "Fn::Not":
+                return not self._holds(argument[0])
+            case "Fn::Equals":
+                one, other = self(argument)
+                return bool(one == other)
         raise AssertionError(f"teach the resolver {name}")
 
     def name(self, title: str) -> str:
@@ -123,7 +147,7 @@ class Resolver:
         kind = self._resources[title]["Type"]
         if attribute == "Arn" or (attribute == "Id" and kind == "AWS::SecretsManager::Secret"):
             return self.arn(title)
-        return f"{title}.{attribute}"
+        return ATTRIBUTES.get((title, attribute), f"{title}.{attribute}")
 
     def _substituted(self, argument: Any) -> str:
         text, values = argument if isinstance(argument, list) else (argument, {})

@@ -6,7 +6,7 @@ import pytest
 
 import generate
 from templates.main_stack import build
-from tests.unit.templates.resolving import PRIMARY, Resolver
+from tests.unit.templates.resolving import POSTFIX, PRIMARY, Resolver
 from tests.unit.templates.stacks import Stack, golden_config
 
 OUTPUTS = {
@@ -28,7 +28,9 @@ BUILD_VARIABLES = {
     "VERSION",
     "CERTIFICATE_MODE",
     "CREATE_HEALTH_CHECK",
+    "PERMISSIONS_BOUNDARY",
     "PRIMARY_REGION",
+    "RELEASE_SHA256",
     "REPLICATE_SHADOWS",
     "SECONDARY_REGION",
     "SHADOW_NAME_PATTERN",
@@ -97,7 +99,7 @@ def test_links_open_a_page_of_the_console_in_the_resources_region(main: Stack) -
     for name, url in links.items():
         assert re.fullmatch(r"https://[a-z0-9-]+\.console\.aws\.amazon\.com/[^\s${}]+", url), name
     assert links["CFNIoTDRPrimaryStack"].startswith(f"https://{PRIMARY}.")
-    assert links["CFNIoTDRPrimaryStack"].endswith("filteringText=IoTDRPrimaryLaunchCheck.StackPostfix")
+    assert links["CFNIoTDRPrimaryStack"].endswith(f"filteringText=IoTDRPrimary{POSTFIX}")
 
 
 def test_the_build_gets_the_variables_that_the_buildspec_reads(main: Stack) -> None:

@@ -24,21 +24,30 @@ MARGIN = 400
 ACCEPTED = {
     # The launch gives its buckets their policy and life cycle. Who may do that can reach the objects; they are the
     # launch's own buckets, and the bucket policy holds nothing but the denial of connections without TLS.
-    re.compile(r"LaunchRole: RESOURCE_POLICY_PRIVILEGE_ESCALATION.* on arn:aws:s3:::iot-dr-(primary|secondary)-\* "),
+    r"LaunchRole: RESOURCE_POLICY_PRIVILEGE_ESCALATION.* on arn:aws:s3:::iot-dr-(primary|secondary)-0f8c6a0e ",
     # parliament wants a hosted zone as well as a health check; the call takes one of them by its ResourceType.
-    re.compile(r"LaunchRole: RESOURCE_MISMATCH: \[{'action': 'route53:ChangeTagsForResource'[^}]*hostedzone/\*'}\]"),
+    r"LaunchRole: RESOURCE_MISMATCH: \[{'action': 'route53:ChangeTagsForResource'[^}]*hostedzone/\*'}\]",
+    # It is the launch's work to make roles, buckets and queues; roles have a boundary, names hold all to the launch.
+    r"LaunchRole: PERMISSIONS_MANAGEMENT_ACTIONS",
+    # Step Functions delivers its logs by a policy of CloudWatch Logs, which it writes with the state machine's role.
+    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    r"ReplicationRole: PERMISSIONS_MANAGEMENT_ACTIONS: .*{'actions': \['logs:putresourcepolicy'\]",
+    # Only through CloudFormation, from the published templates, with roles that the boundary holds:
+    # test_launch_permissions.py shows that none of these ways is open to the build's own commands.
+    r"LaunchRole: PRIVILEGE_ESCALATION: .*'(PassExistingRoleTo\w+|EditExistingLambdaFunctionWithRole)'",
 }
+"""What parliament finds and is left so, each with its reason."""
 
 
 def test_every_role_passes_parliament(stack: Stack) -> None:
     found = [
         f"{role}: {finding}"
         for role in stack.of_type("AWS::IAM::Role")
-        for document in stack.documents(role)
-        for finding in findings(_known(document))
+        # All policies of a role together: what one gives may open a way with what another gives.
+        for finding in findings(_known({"Version": "2012-10-17", "Statement": stack.statements(role)}))
     ]
 
-    unaccepted = [line for line in found if not any(accepted.match(line) for accepted in ACCEPTED)]
+    unaccepted = [line for line in found if not any(re.match(accepted, line) for accepted in ACCEPTED)]
 
     assert not unaccepted, "\n".join(unaccepted)
 

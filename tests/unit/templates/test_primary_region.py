@@ -32,6 +32,7 @@ def primary_stack(stacks: dict[str, Stack]) -> Stack:
 def test_parameters_are_those_that_the_launch_gives(primary: Stack) -> None:
     assert set(primary.template["Parameters"]) == {
         "SecondaryRegion",
+        "PermissionsBoundary",
         "GlobalTableName",
         "ShadowTableName",
         "Uuid",

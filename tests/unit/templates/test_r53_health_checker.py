@@ -13,8 +13,8 @@ def checker_stack(stacks: dict[str, Stack]) -> Stack:
     return stacks["health checker"]
 
 
-def test_the_launch_gives_the_postfix_and_nothing_else(checker: Stack) -> None:
-    assert set(checker.template["Parameters"]) == {"StackPostfix"}
+def test_the_launch_gives_the_postfix_and_the_boundary_of_roles_and_nothing_else(checker: Stack) -> None:
+    assert set(checker.template["Parameters"]) == {"PermissionsBoundary", "StackPostfix"}
 
 
 def test_the_probes_name_is_one_that_replication_leaves_alone(checker: Stack) -> None:

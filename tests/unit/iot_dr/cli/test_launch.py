@@ -17,7 +17,7 @@ ENVIRONMENT = {
     "SECONDARY_REGION": "us-west-2",
     "STACK_POSTFIX": "20261124120000",
     "UUID": "5f0c2a",
-    "BUCKET_RESOURCES": "p-reference",
+    "BUCKET_RESOURCES": "my-dr-reference",
     "SOLUTION_NAME": "drs",
     "VERSION": "v1.0.0",
 }
@@ -45,6 +45,9 @@ class World:
     def url(self, file: str) -> str:
         return file
 
+    def sha256(self, region: str, bucket: str, key: str) -> str:
+        return ""
+
     def replica_stream(self, table: str, region: str, replica_region: str) -> str:
         return "arn:stream"
 
@@ -57,7 +60,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     @contextmanager
     def launcher(_: LaunchEnvironment, progress: Progress) -> Iterator[Launcher]:
-        yield Launcher(fake, fake, fake, fake, lambda region: region, progress)
+        yield Launcher(fake, fake, fake, fake, fake, lambda region: region, progress)
 
     monkeypatch.setattr(launch, "launcher", launcher)
     return fake

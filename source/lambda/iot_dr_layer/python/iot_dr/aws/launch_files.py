@@ -1,15 +1,19 @@
-"""The two S3 places of a launch: published templates are read by URL, what the operator's tools need is put."""
+"""The S3 places of a launch: published files are read, what the operator's tools need is put."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from iot_dr.aws import clients, errors
-from iot_dr.errors import ConfigurationError, TerminalError
+from iot_dr.errors import ConfigurationError, IotDrError, TerminalError
 from iot_dr.model import distribution
+from iot_dr.model.distribution import NO_DIGEST
+from iot_dr.model.launches import Unreadable
 
 REQUIRED_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
 
@@ -47,6 +51,29 @@ class PublishedTemplates:
             raise ConfigurationError(f"bucket {self._bucket} does not exist; publish this version first")
         headers = found.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return str(found.get("BucketRegion") or headers.get("x-amz-bucket-region") or self._region)
+
+
+class PublishedFiles:
+    """Files of a release in any of its buckets."""
+
+    def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:
+        self._client_of = client_of
+
+    def sha256(self, region: str, bucket: str, key: str) -> str | Unreadable | None:
+        """Return the SHA-256 that S3 computed over the whole file, in hexadecimal."""
+        try:
+            head = self._client_of("s3", region).head_object
+            found = errors.read(head, Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        except IotDrError as error:
+            return Unreadable(str(error))
+        return None if found is None else _hexadecimal(found.get("ChecksumSHA256", ""))
+
+
+def _hexadecimal(checksum: str) -> str:
+    try:
+        return base64.b64decode(checksum, validate=True).hex()
+    except binascii.Error:
+        return NO_DIGEST  # of an upload in parts S3 keeps a checksum of their checksums
 
 
 class WorkBucket:
