@@ -52,6 +52,28 @@ def test_every_role_passes_parliament(stack: Stack) -> None:
     assert not unaccepted, "\n".join(unaccepted)
 
 
+def test_the_figures_of_the_documentation_are_those_of_the_templates(stacks: dict[str, Stack]) -> None:
+    statements = [one for stack in stacks.values() for role in _roles(stack) for one in stack.statements(role)]
+    on_any = [one for one in statements if "*" in one["Resource"]]
+    build = stacks["main"].statements("LaunchRole")
+    figures = {
+        "statements of all roles": len(statements),
+        "of them on any resource, since the action knows none": len(on_any),
+        "of those, held by a condition": sum("Condition" in one for one in on_any),
+        "actions with a wildcard": sum("*" in action for one in statements for action in one["Action"]),
+        "ways to other rights that parliament's auditors see for the build": len(_ways(build)),
+        # CloudFormation takes no role of the launch's: it is not among the services that they may be handed to.
+        "of them open to the build's own commands": len(
+            _ways([one for one in build if "aws:CalledVia" not in str(one.get("Condition"))])
+            - {"PassExistingRoleToCloudFormation"}
+        ),
+    }
+    page = (generate.ROOT / "docs" / "launch-permissions.md").read_text(encoding="utf-8")
+
+    for name, figure in figures.items():
+        assert f"| {name} | {figure} |\n" in page, f"{name}: {figure}"
+
+
 def test_parliament_would_find_a_misspelt_action() -> None:
     statement = {"Effect": "Allow", "Action": ["iot:ReadThing"], "Resource": ["*"]}
 
@@ -93,6 +115,16 @@ def test_what_parliament_does_not_know_is_a_call_of_the_service() -> None:
     for action in NOT_IN_PARLIAMENT:
         statement = {"Effect": "Allow", "Action": [action], "Resource": ["*"]}
         assert findings({"Version": "2012-10-17", "Statement": [statement]}), f"parliament knows {action} by now"
+
+
+def _roles(stack: Stack) -> list[str]:
+    return list(stack.of_type("AWS::IAM::Role"))
+
+
+def _ways(statements: list[dict[str, Any]]) -> set[str]:
+    """Return the names of the ways to other rights that parliament's auditors see in statements."""
+    found = findings({"Version": "2012-10-17", "Statement": statements})
+    return {match[1] for line in found if (match := re.match(r"PRIVILEGE_ESCALATION: .*'type': '(\w+)'", line))}
 
 
 def _known(document: Mapping[str, Any]) -> dict[str, Any]:
