@@ -33,6 +33,7 @@ from templates.launch_permissions import areas, run_build
 from templates.launched_boundary import add_boundary
 
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
+LAUNCHER = "iot-dr-solution.zip"
 BUILDSPEC = "launch-solution.yml"
 BUILD_MINUTES = 60
 NO_OVERRIDES = (
@@ -74,6 +75,10 @@ def build(config: Config) -> Template:
         ProjectName=Ref(project),
         # CloudFormation calls a custom resource again only if its properties changed: a release must be one of them.
         Version=source("Version"),
+        SourceBucket=code_bucket(),
+        SourceKey=asset_key(LAUNCHER),
+        SourceSha256=dict(config.digests).get(LAUNCHER, ""),
+        PermissionsBoundary=Ref(boundary),
         PrimaryRegion=Ref("PrimaryRegion"),
         SecondaryRegion=Ref("SecondaryRegion"),
         CreateHealthCheck=Ref("CreateHealthCheck"),
@@ -176,6 +181,7 @@ def _start_launch(project: build_projects.Project) -> LambdaSpec:
                 "FindStacks", [cloudformation.DescribeStacks], named("cloudformation", "stack/"), both_regions()
             ),
             permissions.allow("FindTables", [dynamodb.DescribeTable], named("dynamodb", "table/"), both_regions()),
+            *permissions.read_release(Ref("AWS::Region")),
             permissions.allow("FindBuckets", [s3.ListBucket], work_buckets(), permissions.in_own_account()),
         ),
         timeout=60,
@@ -217,7 +223,7 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
             Artifacts=build_projects.Artifacts(Type="NO_ARTIFACTS"),
             Source=build_projects.Source(
                 Type="S3",
-                Location=Sub("${Bucket}/${Key}", Bucket=code_bucket(), Key=asset_key("iot-dr-solution.zip")),
+                Location=Sub("${Bucket}/${Key}", Bucket=code_bucket(), Key=asset_key(LAUNCHER)),
                 BuildSpec=BUILDSPEC,
             ),
             Environment=build_projects.Environment(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import generate
+from iot_dr.model.distribution import digests_of
 from templates.main_stack import build
 from tests.unit.templates.resolving import POSTFIX, PRIMARY, Resolver
 from tests.unit.templates.stacks import Stack, golden_config
@@ -84,8 +85,25 @@ def test_each_release_changes_what_the_launch_is_asked_for_and_nothing_else_of_i
     # CloudFormation calls a custom resource only if its properties changed: the launch must be called, and starts a
     # build; the check keeps the names that it gave.
     assert [launch.pop("Version") for launch in launches] == ["v1.0.0", "v1.0.1"]
+    assert [launch.pop("SourceKey").split("/")[1] for launch in launches] == ["v1.0.0", "v1.0.1"]
     assert launches[0] == launches[1]
     assert before["LaunchCheck"] == after["LaunchCheck"]
+
+
+def test_the_digests_of_the_release_reach_the_check_the_build_and_its_start() -> None:
+    digests = (("iot-dr-solution.zip", "1" * 64), ("iot_dr_layer.zip", "2" * 64))
+    template = build(replace(golden_config(), digests=digests)).to_dict()
+    resolve = Resolver(template, "iot-dr", PRIMARY)
+    resources = template["Resources"]
+    told = f"{'1' * 64}  iot-dr-solution.zip {'2' * 64}  iot_dr_layer.zip"
+
+    variables = resolve(resources["LaunchProject"]["Properties"]["Environment"]["EnvironmentVariables"])
+    check = resolve(resources["CheckLaunchFunction"]["Properties"]["Environment"]["Variables"])
+
+    assert digests_of(told) == dict(digests)
+    assert check["RELEASE_SHA256"] == told
+    assert {"Name": "RELEASE_SHA256", "Value": told} in variables
+    assert resources["SolutionLaunch"]["Properties"]["SourceSha256"] == "1" * 64
 
 
 def test_links_open_a_page_of_the_console_in_the_resources_region(main: Stack) -> None:

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from iot_dr.aws.builds import CodeBuild
 from iot_dr.aws.launch_checks import IotRegions
-from iot_dr.aws.launch_files import PublishedFiles, PublishedTemplates, WorkBucket
+from iot_dr.aws.launch_files import BuildSource, PublishedFiles, PublishedTemplates, WorkBucket
 from iot_dr.aws.remains import RegionalRemains
 from iot_dr.aws.tables import GlobalTables
 from iot_dr.aws.waiting import wait_until
@@ -163,6 +163,17 @@ def test_a_published_file_that_is_not_there_and_one_that_is_closed_are_told_apar
     assert isinstance(files.sha256("us-east-1", "b", "k"), Unreadable)
 
 
+def test_the_newest_version_of_the_builds_source_is_told_with_its_digest() -> None:
+    client, stub = stubbed("s3")
+    asked = {"Bucket": "b", "Key": "k", "ChecksumMode": "ENABLED"}
+    digest = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo="
+    stub.add_response("head_object", {"ChecksumSHA256": digest, "VersionId": "7"}, asked)
+    stub.add_client_error("head_object", "404", http_status_code=404)
+
+    assert BuildSource(client).newest("b", "k") == ("aa" * 32, "7")
+    assert BuildSource(client).newest("b", "k") == ("", "")
+
+
 def test_the_tools_settings_are_written_as_text() -> None:
     client, stub = stubbed("s3")
     expected = {"Bucket": "b", "Key": "k", "Body": b"x", "ContentType": "text/plain; charset=utf-8"}
@@ -181,11 +192,12 @@ def test_a_build_gets_its_variables_and_a_token_that_starts_none_twice() -> None
         {
             "projectName": "p",
             "idempotencyToken": "t",
+            "sourceVersion": "version-7",
             "environmentVariablesOverride": [{"name": "UUID", "value": "5f0c2a", "type": "PLAINTEXT"}],
         },
     )
 
-    assert CodeBuild(client).start("p", {"UUID": "5f0c2a"}, "t") == "p:1"
+    assert CodeBuild(client).start("p", {"UUID": "5f0c2a"}, "t", "version-7") == "p:1"
 
 
 def test_an_account_without_builds_is_told_both_ways_out() -> None:
@@ -194,7 +206,7 @@ def test_an_account_without_builds_is_told_both_ways_out() -> None:
     stub.add_client_error("start_build", "AccountLimitExceededException", answer)
 
     with pytest.raises(LimitExceeded) as caught:
-        CodeBuild(client).start("p", {}, "t")
+        CodeBuild(client).start("p", {}, "t", "")
 
     for part in (answer, "AWS Support", "docs/operations.md, Launch from a shell"):
         assert part in str(caught.value)
@@ -206,7 +218,7 @@ def test_another_refusal_of_a_build_keeps_awss_words() -> None:
     stub.add_client_error("start_build", "AccessDeniedException", "not authorized")
 
     with pytest.raises(AccessDenied, match="not authorized"):
-        CodeBuild(client).start("p", {}, "t")
+        CodeBuild(client).start("p", {}, "t", "")
 
 
 def test_a_region_is_read_with_what_it_refuses_beside_what_it_tells() -> None:

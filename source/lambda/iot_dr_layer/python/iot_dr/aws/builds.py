@@ -26,8 +26,8 @@ class CodeBuild:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def start(self, project: str, variables: Mapping[str, str], token: str) -> str:
-        """Start a build with variables put over the project's own and return its ID.
+    def start(self, project: str, variables: Mapping[str, str], token: str, version: str) -> str:
+        """Start a build with variables put over the project's own and return its ID; of its source takes a version.
 
         CodeBuild answers a token that it has seen in the last five minutes with the build that it started then.
 
@@ -39,6 +39,7 @@ class CodeBuild:
                 answer = self._client.start_build(
                     projectName=project,
                     idempotencyToken=token,
+                    **({"sourceVersion": version} if version else {}),
                     environmentVariablesOverride=[
                         {"name": name, "value": value, "type": "PLAINTEXT"} for name, value in variables.items()
                     ],

@@ -69,6 +69,20 @@ class PublishedFiles:
         return None if found is None else _hexadecimal(found.get("ChecksumSHA256", ""))
 
 
+class BuildSource:
+    """The build's source in a bucket of the client's own Region."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def newest(self, bucket: str, key: str) -> tuple[str, str]:
+        """Return the SHA-256 of its newest version in hexadecimal, and that version's ID; both empty without one."""
+        found = errors.read(self._s3.head_object, Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        return (
+            ("", "") if found is None else (_hexadecimal(found.get("ChecksumSHA256", "")), found.get("VersionId", ""))
+        )
+
+
 def _hexadecimal(checksum: str) -> str:
     try:
         return base64.b64decode(checksum, validate=True).hex()
