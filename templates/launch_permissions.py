@@ -34,7 +34,7 @@ from awacs.aws import Action, ArnEquals, ArnLike, ForAnyValueStringEquals, State
 from troposphere import Ref, Sub
 
 from templates.blocks.permissions import allow, arn, in_own_account, read_release, write_log
-from templates.blocks.solution import code_bucket, reference_bucket, source
+from templates.blocks.solution import LAUNCHER, asset_key, code_bucket, reference_bucket, source
 from templates.launch_names import both_regions as _both
 from templates.launch_names import named as _named
 from templates.launch_names import named_by_day, roles, work_buckets
@@ -102,6 +102,12 @@ def _read_assets() -> list[Statement]:
     """Read the templates, the build's own source, and the code, with which CloudFormation makes functions."""
     return [
         *read_release(Ref("PrimaryRegion"), Ref("SecondaryRegion")),
+        allow(
+            "ReadVersionOfSource",
+            [s3.GetObjectVersion],
+            [Sub("arn:${AWS::Partition}:s3:::${Bucket}/${Key}", Bucket=code_bucket(), Key=asset_key(LAUNCHER))],
+            in_own_account(),
+        ),
         allow(
             "FindSource",
             # https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html

@@ -26,14 +26,21 @@ from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.log_groups import add_log_group
 from templates.blocks.roles import add_managed_policy, add_role
-from templates.blocks.solution import add_digests, asset_key, code_bucket, reference_bucket, source, start_template
+from templates.blocks.solution import (
+    LAUNCHER,
+    add_digests,
+    asset_key,
+    code_bucket,
+    reference_bucket,
+    source,
+    start_template,
+)
 from templates.config import Config
 from templates.launch_names import both_regions, named, work_buckets
 from templates.launch_permissions import areas, run_build
 from templates.launched_boundary import add_boundary
 
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
-LAUNCHER = "iot-dr-solution.zip"
 BUILDSPEC = "launch-solution.yml"
 BUILD_MINUTES = 60
 NO_OVERRIDES = (

@@ -84,7 +84,7 @@ def read_release(*regions: Any) -> list[Statement]:
         for bucket in buckets
     ]
     return [
-        allow("ReadAssets", [s3.GetObject, s3.GetObjectVersion], objects, in_own_account()),
+        allow("ReadAssets", [s3.GetObject], objects, in_own_account()),
         allow("FindAssets", [s3.ListBucket], buckets, in_own_account()),
     ]
 

@@ -6,6 +6,9 @@ from troposphere import FindInMap, Join, Sub, Template
 
 from templates.config import Config
 
+LAUNCHER = "iot-dr-solution.zip"
+"""The build's source."""
+
 
 def start_template(config: Config, purpose: str) -> Template:
     """Return an empty template that says what it is for, with the release as a mapping that a reader finds on top."""

@@ -16,6 +16,8 @@ from iot_dr.model.distribution import NO_DIGEST
 from iot_dr.model.launches import Unreadable
 
 REQUIRED_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
+REQUIRED_ACTIONS_TO_COMPARE = ("s3:GetObject", "s3:ListBucket")
+"""What comparing published files with digests needs; without the right to list, what is missing is told as closed."""
 
 
 class PublishedTemplates:
