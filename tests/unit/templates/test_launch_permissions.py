@@ -294,25 +294,42 @@ def test_the_start_of_the_build_puts_nothing_in_the_place_of_the_projects_own(st
     )
 
 
-def test_a_role_is_taken_for_the_resources_of_its_own_stack(stacks: dict[str, Stack]) -> None:
+def test_a_role_is_taken_by_a_service_for_this_account_and_region_alone(stacks: dict[str, Stack]) -> None:
     for stack in stacks.values():
         for title in stack.of_type("AWS::IAM::Role"):
+            service, sources = _trusted(stack, title)
+            if service == "lambda":  # which says neither account nor function
+                continue
             (trust,) = stack.properties(title)["AssumeRolePolicyDocument"]["Statement"]
-            service = trust["Principal"]["Service"].partition(".")[0]
-            if service != "lambda":  # which says neither account nor function
-                assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
-                sources = trust["Condition"]["ArnLike"]["aws:SourceArn"]
-                assert all(
-                    source.startswith(f"arn:aws:{service}:{stack.resolve.region}:{ACCOUNT}:") for source in sources
-                )
-        for rule in stack.of_type("AWS::IoT::TopicRule"):
-            actions = stack.properties(rule)["TopicRulePayload"]["Actions"]
-            roles = {value["RoleArn"] for action in actions for value in action.values() if "RoleArn" in value}
-            assert roles, rule
-            arn = f"arn:aws:iot:{stack.resolve.region}:{ACCOUNT}:rule/{stack.resolve.name(rule)}"
-            assert fnmatch.fnmatchcase(
-                arn, f"arn:aws:iot:{stack.resolve.region}:{ACCOUNT}:rule/{stack.resolve.stack}_*"
-            )
+            assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+            assert sources
+            assert all(one.startswith(f"arn:aws:{service}:{stack.resolve.region}:{ACCOUNT}:") for one in sources)
+
+
+def test_each_rule_and_the_build_may_take_the_role_that_they_have(stacks: dict[str, Stack]) -> None:
+    main = stacks["main"]
+    taking = [
+        (main, main.role_of("LaunchProject", "ServiceRole"), f"project/{main.properties('LaunchProject')['Name']}")
+    ]
+    for stack in stacks.values():
+        for rule, found in stack.of_type("AWS::IoT::TopicRule").items():
+            payload = found["Properties"]["TopicRulePayload"]
+            for action in [*payload["Actions"], payload["ErrorAction"]]:
+                for value in action.values():
+                    taking.append((stack, value["RoleArn"]["Fn::GetAtt"][0], f"rule/{stack.resolve.name(rule)}"))
+
+    assert len(taking) > 10
+    for stack, role, resource in taking:
+        service, sources = _trusted(stack, role)
+        arn = f"arn:aws:{service}:{stack.resolve.region}:{ACCOUNT}:{resource}"
+        assert any(fnmatch.fnmatchcase(arn, source) for source in sources), arn
+
+
+def _trusted(stack: Stack, role: str) -> tuple[str, list[str]]:
+    """Return the service that may take a role, and for which resources it may."""
+    (trust,) = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    sources: list[str] = trust.get("Condition", {}).get("ArnLike", {}).get("aws:SourceArn", [])
+    return trust["Principal"]["Service"].partition(".")[0], sources
 
 
 def _boundary(main: Stack) -> list[dict[str, Any]]:
