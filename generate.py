@@ -96,7 +96,8 @@ def render(config: Config, code: Path | None = None) -> dict[str, str]:
 
 
 def _text(build: Callable[[Config], Template], config: Config) -> str:
-    return build(config).to_json(indent=2, sort_keys=False) + "\n"
+    text: str = build(config).to_json(indent=2, sort_keys=False)
+    return text + "\n"
 
 
 def _zips(folder: Path) -> dict[str, bytes]:
