@@ -124,7 +124,7 @@ def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) ->
 
 def test_lint_prints_findings_and_exits_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        generate, "render", lambda _config: {"bad.template": '{"Resources": {"A": {"Type": "B::C::D"}}}'}
+        generate, "render", lambda _config, _code: {"bad.template": '{"Resources": {"A": {"Type": "B::C::D"}}}'}
     )
 
     assert generate.main(["--lint"]) == 1
