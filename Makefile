@@ -78,7 +78,7 @@ dist: setup ## Build the assets as deployment/build-s3-dist.sh does, under a mad
 
 .PHONY: lock
 lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
-	cd requirements && for name in lambda tools templates dev emulator checkov; do \
+	cd requirements && for name in lambda tools templates dev emulator checkov pip; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt || exit 1; done
 
 .PHONY: clean

@@ -1,14 +1,18 @@
 """Write the CloudFormation templates, compare them with what was written before, or lint them.
 
-Reads no network, clock or environment: the same commit writes the same bytes. The Regions come from the SDK's data.
+Reads no network, clock or environment: the same commit, and the same zips if they are given, write the same bytes.
+The Regions come from the SDK's data.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from botocore.loaders import Loader
@@ -22,12 +26,16 @@ ROOT = Path(__file__).resolve().parent
 SOLUTION = "disaster-recovery-for-aws-iot"
 GOLDEN = ROOT / "tests" / "golden"
 
+MAIN = f"{SOLUTION}.template"
 STACKS: Mapping[str, Callable[[Config], Template]] = {
-    f"{SOLUTION}.template": main_stack.build,
+    MAIN: main_stack.build,
     f"{SOLUTION}-primary-region.template": primary_region.build,
     f"{SOLUTION}-secondary-region.template": secondary_region.build,
     f"{SOLUTION}-r53-health-checker.template": r53_health_checker.build,
 }
+
+REGIONS_AT_ONCE = 4
+"""Regions that cfn-lint looks at in one pass: it tries them in every combination that a text may name them in."""
 
 EXAMPLES = f"""\
 examples:
@@ -56,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("nothing to do: give --output, --check or --lint")
     try:
         config = Config(options.bucket_prefix, options.solution_name, options.version, iot_regions())
-        return _run(options, render(config), config.regions)
+        return _run(options, render(config, options.code), config.regions)
     except (InvalidConfig, BadInput) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -76,9 +84,34 @@ def iot_regions() -> tuple[str, ...]:
     )
 
 
-def render(config: Config) -> dict[str, str]:
-    """Return each template's text by its file name."""
-    return {name: build(config).to_json(indent=2, sort_keys=False) + "\n" for name, build in STACKS.items()}
+def render(config: Config, code: Path | None = None) -> dict[str, str]:
+    """Return each template's text by its file name; the main one has the digests of all other files of the release.
+
+    Raises:
+        BadInput: the folder of the zips holds none, or cannot be read.
+    """
+    launched = {name: _text(build, config) for name, build in STACKS.items() if name != MAIN}
+    if code is not None:
+        files = {**_zips(code), **{name: text.encode() for name, text in launched.items()}}
+        config = replace(
+            config, digests=tuple((name, hashlib.sha256(content).hexdigest()) for name, content in files.items())
+        )
+    return {MAIN: _text(STACKS[MAIN], config), **launched}
+
+
+def _text(build: Callable[[Config], Template], config: Config) -> str:
+    text: str = build(config).to_json(indent=2, sort_keys=False)
+    return text + "\n"
+
+
+def _zips(folder: Path) -> dict[str, bytes]:
+    try:
+        found = {path.name: path.read_bytes() for path in sorted(folder.glob("*.zip"))}
+    except OSError as error:
+        raise BadInput(f"cannot read {folder}: {error.strerror}") from error
+    if not found:
+        raise BadInput(f"{folder} holds no zips; write them with deployment/build-s3-dist.sh")
+    return found
 
 
 def _run(options: argparse.Namespace, texts: Mapping[str, str], regions: Sequence[str]) -> int:
@@ -122,13 +155,20 @@ def _diff(name: str, path: Path, text: str) -> list[str]:
 
 
 def _lint(texts: Mapping[str, str], regions: Sequence[str]) -> bool:
-    findings = [f"{name}: {finding}" for name, text in texts.items() for finding in lint(text, regions)]
-    print("\n".join(findings) or f"cfn-lint found nothing in {len(texts)} templates for {len(regions)} Regions")
-    return bool(findings)
+    slices = [regions[start : start + REGIONS_AT_ONCE] for start in range(0, len(regions), REGIONS_AT_ONCE)]
+    tasks = [(name, text, part) for name, text in texts.items() for part in slices]
+    with ProcessPoolExecutor() as pool:
+        found = pool.map(lint, [text for _, text, _ in tasks], [part for _, _, part in tasks])
+        # What is wrong in every Region is told once.
+        lines = dict.fromkeys(
+            f"{name}: {line}" for (name, _, _), part in zip(tasks, found, strict=True) for line in part
+        )
+    print("\n".join(lines) or f"cfn-lint found nothing in {len(texts)} templates for {len(regions)} Regions")
+    return bool(lines)
 
 
 def lint(text: str, regions: Sequence[str]) -> list[str]:
-    """Return cfn-lint's findings for a template, informational ones too, for all Regions in one pass."""
+    """Return cfn-lint's findings for a template, informational ones too, for these Regions in one pass."""
     try:
         import cfnlint.api  # noqa: PLC0415  # a build writes templates without the linter installed
     except ImportError as error:
@@ -166,6 +206,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     what_for.add_argument(
         "--version", default="v0.0.0", metavar="VERSION", help="second part of the S3 keys (%(default)s)"
+    )
+    what_for.add_argument(
+        "--code", type=Path, metavar="DIR", help="folder with the release's zips, whose digests the main template gets"
     )
     return parser
 

@@ -58,10 +58,12 @@ main() {
   work=$(mktemp -d "$here/.build.XXXXXX")
   trap clean_up EXIT
 
-  header "Templates"
-  "$venv/bin/python" "$root/generate.py" --bucket-prefix "$1" --solution-name "$2" --version "$3" --output "$work/global-s3-assets"
   header "Zips"
   "$venv/bin/python" "$here/package.py" zips "$work"
+  # After the zips: the main template has the digest of each.
+  header "Templates"
+  "$venv/bin/python" "$root/generate.py" --bucket-prefix "$1" --solution-name "$2" --version "$3" \
+    --code "$work/regional-s3-assets" --output "$work/global-s3-assets"
   "$venv/bin/python" "$here/package.py" replace "$work" "$here"
   header "Built $2 $3 in $here/global-s3-assets and $here/regional-s3-assets; publish with deployment/publish.sh"
 }

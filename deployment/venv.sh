@@ -32,7 +32,8 @@ main() {
     elif "$python" -m pip --version >/dev/null 2>&1; then
       # Debian splits ensurepip off into python3-venv; a pip that is there can stand in for it.
       "$python" -m venv ${fresh[@]+"${fresh[@]}"} --without-pip "$venv"
-      "$python" -m pip --quiet --disable-pip-version-check --python "$venv/bin/python" install pip
+      "$python" -m pip --quiet --disable-pip-version-check --python "$venv/bin/python" install \
+        --only-binary=:all: --require-hashes -r "$(dirname "${BASH_SOURCE[0]}")/../requirements/pip.txt"
     else
       echo "error: $python has neither ensurepip nor pip; run: apt-get install python3-venv python3-pip" >&2
       exit 2

@@ -103,7 +103,9 @@ def run_build(
     build = clients("codebuild").batch_get_builds(ids=[build_id])["builds"][0]
     project = clients("codebuild").batch_get_projects(names=[build["projectName"]])["projects"][0]
     bucket, _, key = project["source"]["location"].removeprefix("arn:aws:s3:::").partition("/")
-    archive = clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    # Of a build without a version the emulator says that it is of a branch.
+    version = {} if build["sourceVersion"].startswith("refs/") else {"VersionId": build["sourceVersion"]}
+    archive = clients("s3").get_object(Bucket=bucket, Key=key, **version)["Body"].read()
     variables = {entry["name"]: entry["value"] for entry in build["environment"]["environmentVariables"]}
     with (
         TemporaryDirectory(prefix="tmp-codebuild-", dir=scratch) as name,

@@ -21,7 +21,8 @@ class Config:
     """The values that differ between two sets of templates.
 
     `bucket_prefix` names the buckets: `PREFIX-reference` holds the templates and `PREFIX-<region>` the code, both under
-    `solution_name/version/`. `regions` are the Regions that have AWS IoT Core.
+    `solution_name/version/`. `regions` are the Regions that have AWS IoT Core. `digests` are the SHA-256 of each
+    published file but the main template, in hexadecimal, with the file's name; a template that nobody builds has none.
 
     Raises:
         InvalidConfig: a value that S3 or CloudFormation would refuse later.
@@ -31,6 +32,7 @@ class Config:
     solution_name: str
     version: str
     regions: tuple[str, ...]
+    digests: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         _require(bool(self.regions), "no Region given: the SDK's data holds none for AWS IoT Core")

@@ -2,7 +2,9 @@
 
 CloudFormation acts with the build's rights, so they follow what its handlers call for each resource type in the
 regional templates; a test compares the two. Names of resources begin with their stack's, which is what holds the
-rights to launches of this solution; the condition on the Region holds them to the two that were chosen.
+rights to this launch; the condition on the Region holds them to the two that were chosen. What would give rights away,
+or knows no names, is possible only through CloudFormation, which makes stacks only from the published templates, and
+roles only with the boundary of `launched_boundary`.
 """
 
 from __future__ import annotations
@@ -28,16 +30,15 @@ from awacs import (
     sqs,
     states,
 )
-from awacs.aws import Action, ArnLike, Statement, StringEquals, StringLike
+from awacs.aws import Action, ArnEquals, ArnLike, ForAnyValueStringEquals, Statement, StringEquals, StringLike
 from troposphere import Ref, Sub
 
 from templates.blocks import keys
-from templates.blocks.permissions import allow, arn, in_regions, write_log
-from templates.blocks.solution import reference_bucket, source
-
-STACKS = ("IoTDR", "R53HealthChecker")
-"""How the names of the launched stacks begin, and so the names of what they hold."""
-
+from templates.blocks.permissions import allow, arn, in_own_account, read_release, write_log
+from templates.blocks.solution import LAUNCHER, asset_key, code_bucket, reference_bucket, source
+from templates.launch_names import both_regions as _both
+from templates.launch_names import named as _named
+from templates.launch_names import named_by_day, roles, work_buckets
 
 DELIVER_LOGS = (
     logs.CreateLogDelivery,
@@ -67,13 +68,18 @@ def run_build(log_group: Any) -> tuple[Statement, ...]:
     return (write_log(log_group), *_read_assets(), *_stacks())
 
 
-def areas() -> tuple[Area, ...]:
-    """Return what CloudFormation does with the build's rights to what is in the stacks."""
+def areas(boundary: Any) -> tuple[Area, ...]:
+    """Return what CloudFormation does with the build's rights to what is in the stacks; roles have a boundary."""
     return (
         Area(
+            "LaunchRolesPolicy",
+            "Lets the launch manage roles that go no further than their boundary",
+            tuple(_roles(boundary)),
+        ),
+        Area(
             "LaunchCodePolicy",
-            "Lets the launch manage roles, functions, their workflow, what starts them, and their logs",
-            (*_roles(), *_functions(), *_workflow(), *_event_rules(), *_logs()),
+            "Lets the launch manage functions, their workflow, what starts them, and their logs",
+            (*_functions(), *_workflow(), *_event_rules(), *_logs()),
         ),
         Area(
             "LaunchDataPolicy",
@@ -83,27 +89,45 @@ def areas() -> tuple[Area, ...]:
     )
 
 
-def _both() -> StringEquals:
-    return in_regions(Ref("PrimaryRegion"), Ref("SecondaryRegion"))
+def _through_cloudformation() -> ForAnyValueStringEquals:
+    """Hold a statement to what CloudFormation does for the build; the build's own commands cannot.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-calledvia
+    """
+    return ForAnyValueStringEquals({"aws:CalledVia": ["cloudformation.amazonaws.com"]})
 
 
-def _named(service: str, kind: str) -> list[Sub]:
-    """Return the ARNs of what belongs to launched stacks, in either Region."""
-    return [arn(service, f"{kind}{stack}*", "*") for stack in STACKS]  # any postfix; `_both` holds the Region
+def _published() -> StringLike:
+    """Hold a statement to the published templates of this release."""
+    return StringLike(
+        {
+            "cloudformation:TemplateUrl": [
+                Sub(
+                    "https://${Bucket}.s3.*.${AWS::URLSuffix}/${KeyPrefix}/*",  # the bucket's Region; each template
+                    Bucket=reference_bucket(),
+                    KeyPrefix=source("KeyPrefix"),
+                )
+            ]
+        }
+    )
 
 
 def _read_assets() -> list[Statement]:
     """Read the templates, the build's own source, and the code, with which CloudFormation makes functions."""
-    objects = Sub(
-        "arn:${AWS::Partition}:s3:::${Prefix}-*/${KeyPrefix}/*",  # a code bucket each Region; the whole release
-        Prefix=source("BucketPrefix"),
-        KeyPrefix=source("KeyPrefix"),
-    )
     return [
-        allow("ReadAssets", [s3.GetObject, s3.GetObjectVersion], [objects]),
-        # Without the right to list, S3 answers 403 for what is not there, and the launch could not say so.
+        *read_release(Ref("PrimaryRegion"), Ref("SecondaryRegion")),
         allow(
-            "FindTemplates", [s3.ListBucket], [Sub("arn:${AWS::Partition}:s3:::${Bucket}", Bucket=reference_bucket())]
+            "ReadVersionOfSource",
+            [s3.GetObjectVersion],
+            [Sub("arn:${AWS::Partition}:s3:::${Bucket}/${Key}", Bucket=code_bucket(), Key=asset_key(LAUNCHER))],
+            in_own_account(),
+        ),
+        allow(
+            "FindSource",
+            # https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html
+            [s3.GetBucketAcl, s3.GetBucketLocation],
+            [Sub("arn:${AWS::Partition}:s3:::${Bucket}", Bucket=code_bucket())],
+            in_own_account(),
         ),
         allow(
             "FindEndpoints",
@@ -115,56 +139,65 @@ def _read_assets() -> list[Statement]:
 
 
 def _stacks() -> list[Statement]:
+    stacks = _named("cloudformation", "stack/")
     return [
+        allow("MakeStacks", [cloudformation.CreateStack, cloudformation.UpdateStack], stacks, [_both(), _published()]),
         allow(
             "ManageStacks",
             [
-                cloudformation.CreateStack,
                 cloudformation.DeleteStack,
                 cloudformation.DescribeStackEvents,
                 cloudformation.DescribeStacks,
-                cloudformation.UpdateStack,
                 Action("cloudformation", "UpdateTerminationProtection"),
             ],
-            _named("cloudformation", "stack/"),
+            stacks,
             _both(),
         ),
         allow(
             "ReadTemplates",
             [cloudformation.GetTemplateSummary],
             ["*"],  # GetTemplateSummary of a template that is no stack's yet knows no resource
-            _both(),
+            [_both(), _published()],
         ),
     ]
 
 
-def _roles() -> list[Statement]:
+def _roles(boundary: Any) -> list[Statement]:
     # Roles are global: no Region in their ARNs, and none to hold them to.
-    roles = [Sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{stack}*") for stack in STACKS]  # any postfix
     return [
+        allow(
+            "WriteRoles",
+            [
+                iam.CreateRole,
+                iam.DeleteRolePolicy,
+                iam.PutRolePermissionsBoundary,
+                iam.PutRolePolicy,
+            ],
+            roles(),
+            [ArnEquals({"iam:PermissionsBoundary": [Ref(boundary)]}), _through_cloudformation()],
+        ),
         allow(
             "ManageRoles",
             [
-                iam.CreateRole,
                 iam.DeleteRole,
-                iam.DeleteRolePolicy,
-                iam.GetRole,
-                iam.GetRolePolicy,
-                iam.ListAttachedRolePolicies,
-                iam.ListRolePolicies,
-                iam.PutRolePolicy,
                 iam.TagRole,
                 iam.UntagRole,
                 iam.UpdateAssumeRolePolicy,
                 iam.UpdateRole,
                 iam.UpdateRoleDescription,
             ],
-            roles,
+            roles(),
+            _through_cloudformation(),
+        ),
+        allow(
+            "ReadRoles",
+            [iam.GetRole, iam.GetRolePolicy, iam.ListAttachedRolePolicies, iam.ListRolePolicies],
+            roles(),
         ),
         allow(
             "HandRolesToServices",
             [iam.PassRole],
-            roles,
+            roles(),
             StringEquals(
                 {
                     "iam:PassedToService": [
@@ -185,15 +218,24 @@ def _roles() -> list[Statement]:
 
 
 def _functions() -> list[Statement]:
-    functions = _named("lambda", "function:")
+    functions = named_by_day("lambda", "function:")
     of_launched_functions = ArnLike({"lambda:FunctionArn": functions})
     mappings = [arn("lambda", "event-source-mapping:*", "*")]  # a UUID made at creation, in either Region
     return [
         allow(
-            "ManageFunctions",
+            "WriteFunctions",
             [
                 awslambda.AddPermission,
                 awslambda.CreateFunction,
+                awslambda.UpdateFunctionCode,
+                awslambda.UpdateFunctionConfiguration,
+            ],
+            functions,
+            [_both(), _through_cloudformation()],
+        ),
+        allow(
+            "ManageFunctions",
+            [
                 awslambda.DeleteFunction,
                 awslambda.DeleteFunctionConcurrency,
                 awslambda.DeleteFunctionEventInvokeConfig,
@@ -210,8 +252,6 @@ def _functions() -> list[Statement]:
                 awslambda.RemovePermission,
                 awslambda.TagResource,
                 awslambda.UntagResource,
-                awslambda.UpdateFunctionCode,
-                awslambda.UpdateFunctionConfiguration,
                 awslambda.UpdateFunctionEventInvokeConfig,
             ],
             functions,
@@ -340,8 +380,23 @@ def _tables() -> list[Statement]:
                 dynamodb.Scan,
                 dynamodb.UpdateItem,
             ],
-            [arn("dynamodb", "table/IoTDR*", "*")],  # any postfix; the condition holds the Region
+            _named("dynamodb", "table/"),
             _both(),
+        ),
+        allow(
+            "UseTablesKey",
+            # Tables are encrypted with a key of KMS; DynamoDB asks for these with the rights of who makes them.
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+            [kms.CreateGrant, kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom],
+            [arn("kms", "key/*", "*")],  # a key's ID is made with it; the condition holds it to DynamoDB
+            StringEquals(
+                {
+                    "kms:ViaService": [
+                        Sub(f"dynamodb.${{{region}}}.${{AWS::URLSuffix}}")
+                        for region in ("PrimaryRegion", "SecondaryRegion")
+                    ]
+                }
+            ),
         ),
         allow(
             "FindTableScaling",
@@ -356,11 +411,8 @@ def _tables() -> list[Statement]:
 
 
 def _buckets() -> list[Statement]:
-    buckets = [
-        Sub(f"arn:${{AWS::Partition}}:s3:::iot-dr-{role}-*")  # any launch's UUID
-        for role in ("primary", "secondary")
-    ]
-    tools = Sub("arn:${AWS::Partition}:s3:::iot-dr-primary-*/tools/*")  # the operator's tools, of any launch
+    buckets = work_buckets()
+    tools = Sub("${Bucket}/tools/*", Bucket=buckets[0])  # the operator's tools, in the primary Region
     return [
         allow(
             "ManageBuckets",
@@ -387,8 +439,9 @@ def _buckets() -> list[Statement]:
                 s3.PutLifecycleConfiguration,
             ],
             buckets,
+            in_own_account(),
         ),
-        allow("PutTools", [s3.PutObject], [tools]),
+        allow("PutTools", [s3.PutObject], [tools], in_own_account()),
     ]
 
 
@@ -406,7 +459,7 @@ def _queues() -> list[Statement]:
                 sqs.TagQueue,
                 sqs.UntagQueue,
             ],
-            [arn("sqs", "IoTDR*", "*")],  # any postfix; the condition holds the Region
+            _named("sqs", ""),
             _both(),
         )
     ]
@@ -425,7 +478,7 @@ def _rules() -> list[Statement]:
                 iot.TagResource,
                 iot.UntagResource,
             ],
-            [arn("iot", "rule/IoTDR*", "*")],  # any postfix; the condition holds the Region
+            _named("iot", "rule/"),
             _both(),
         )
     ]
@@ -446,7 +499,7 @@ def _event_rules() -> list[Statement]:
                 events.TagResource,
                 events.UntagResource,
             ],
-            [arn("events", "rule/IoTDRPrimary*", "*")],  # any postfix; the condition holds the Region
+            _named("events", "rule/"),
             _both(),
         )
     ]
@@ -466,7 +519,7 @@ def _secrets() -> list[Statement]:
                 secretsmanager.UntagResource,
                 secretsmanager.UpdateSecret,
             ],
-            [arn("secretsmanager", "secret:R53HealthChecker*", "*")],  # any postfix; the condition holds the Region
+            _named("secretsmanager", "secret:"),
             _both(),
         ),
         allow(
@@ -518,7 +571,7 @@ def _health_check() -> list[Statement]:
                 Sub("arn:${AWS::Partition}:apigateway:*::/apis/*"),  # an API's ID is made at creation
                 Sub("arn:${AWS::Partition}:apigateway:*::/tags/*"),  # as above, for its tags
             ],
-            _both(),
+            [_both(), _through_cloudformation()],
         ),
         allow(
             "ManageHealthChecks",
@@ -530,6 +583,13 @@ def _health_check() -> list[Statement]:
                 route53.UpdateHealthCheck,
             ],
             [Sub("arn:${AWS::Partition}:route53:::healthcheck/*")],  # a health check's ID is made at creation
+            _through_cloudformation(),
+        ),
+        allow(
+            "CreateHealthChecks",
+            [route53.CreateHealthCheck],
+            ["*"],  # CreateHealthCheck knows no resource
+            _through_cloudformation(),
         ),
         allow(
             "DeliverAccessLog",
@@ -537,5 +597,4 @@ def _health_check() -> list[Statement]:
             ["*"],  # log deliveries know no resource
             _both(),
         ),
-        allow("CreateHealthChecks", [route53.CreateHealthCheck], ["*"]),  # CreateHealthCheck knows no resource
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from awacs import cloudformation, codebuild, dynamodb, iot, s3
+from awacs import awslambda, cloudformation, codebuild, dynamodb, iot, s3
+from awacs.aws import Null
 from troposphere import (
     AWSObject,
     Equals,
@@ -14,22 +15,46 @@ from troposphere import (
     Ref,
     Sub,
     Template,
+    iam,
 )
 from troposphere import codebuild as build_projects
 
+from templates import primary_region, r53_health_checker, secondary_region
 from templates.blocks import parameters, permissions
 from templates.blocks.console import add_console_domains, link
 from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.log_groups import add_log_group
 from templates.blocks.roles import add_managed_policy, add_role
-from templates.blocks.solution import asset_key, code_bucket, reference_bucket, source, start_template
+from templates.blocks.solution import (
+    LAUNCHER,
+    add_digests,
+    asset_key,
+    code_bucket,
+    reference_bucket,
+    source,
+    start_template,
+)
 from templates.config import Config
+from templates.launch_names import both_regions, named, work_buckets
 from templates.launch_permissions import areas, run_build
+from templates.launched_boundary import add_boundary
 
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 BUILDSPEC = "launch-solution.yml"
 BUILD_MINUTES = 60
+NO_OVERRIDES = (
+    "codebuild:environment.image",
+    "codebuild:environment.privilegedMode",
+    "codebuild:serviceRole",
+    "codebuild:source.buildspec",
+    "codebuild:source.location",
+)
+"""What a start of the project may not put in the place of its own.
+
+https://docs.aws.amazon.com/codebuild/latest/userguide/action-context-keys.html
+"""
+LAUNCHED = (primary_region, secondary_region, r53_health_checker)
 
 
 def build(config: Config) -> Template:
@@ -37,22 +62,30 @@ def build(config: Config) -> Template:
     template = start_template(config, "Disaster recovery for AWS IoT Core: launches the solution in two Regions")
     add_console_domains(template)
     _add_form(template, config)
+    digests = add_digests(template, config)
     layer = add_layer(template)
     check = add_custom_resource(
         template,
         "LaunchCheck",
         "LaunchCheck",
-        add_function(template, _check_launch(), layer),
+        add_function(template, _check_launch(digests), layer),
         PrimaryRegion=Ref("PrimaryRegion"),
         SecondaryRegion=Ref("SecondaryRegion"),
     )
-    project = _add_launch_project(template)
+    boundary = add_boundary(template, [stack.build(config) for stack in LAUNCHED])
+    project = _add_launch_project(template, digests, boundary)
     add_custom_resource(
         template,
         "SolutionLaunch",
         "SolutionLaunch",
         add_function(template, _start_launch(project), layer),
         ProjectName=Ref(project),
+        # CloudFormation calls a custom resource again only if its properties changed: a release must be one of them.
+        Version=source("Version"),
+        SourceBucket=code_bucket(),
+        SourceKey=asset_key(LAUNCHER),
+        SourceSha256=dict(config.digests).get(LAUNCHER, ""),
+        PermissionsBoundary=Ref(boundary),
         PrimaryRegion=Ref("PrimaryRegion"),
         SecondaryRegion=Ref("SecondaryRegion"),
         CreateHealthCheck=Ref("CreateHealthCheck"),
@@ -110,7 +143,7 @@ def _add_form(template: Template, config: Config) -> None:
     template.add_condition("CreatesHealthCheck", Equals(Ref("CreateHealthCheck"), "yes"))
 
 
-def _check_launch() -> LambdaSpec:
+def _check_launch(digests: Any) -> LambdaSpec:
     return LambdaSpec(
         folder="check_launch",
         description="Checks both Regions before anything is made, and chooses the names of the launch",
@@ -121,7 +154,20 @@ def _check_launch() -> LambdaSpec:
                 ["*"],  # settings of a Region know no resource
                 permissions.in_regions(Ref("PrimaryRegion"), Ref("SecondaryRegion")),
             ),
+            permissions.allow(
+                "ReadConcurrency",
+                [awslambda.GetAccountSettings],
+                ["*"],  # GetAccountSettings knows no resource
+                permissions.in_regions(Ref("PrimaryRegion"), Ref("SecondaryRegion")),
+            ),
+            *permissions.read_release(Ref("PrimaryRegion"), Ref("SecondaryRegion")),
         ),
+        environment={
+            "BUCKET_PREFIX": source("BucketPrefix"),
+            "SOLUTION_NAME": source("Name"),
+            "VERSION": source("Version"),
+            "RELEASE_SHA256": digests,
+        },
         timeout=60,
     )
 
@@ -132,40 +178,25 @@ def _start_launch(project: build_projects.Project) -> LambdaSpec:
         folder="start_launch",
         description="Starts the build that launches the solution; on deletion says what is left",
         statements=(
-            permissions.allow("StartLaunch", [codebuild.StartBuild], [GetAtt(project, "Arn")]),
             permissions.allow(
-                "FindStacks",
-                [cloudformation.DescribeStacks],
-                [
-                    permissions.arn("cloudformation", f"stack/{name}*/*", f"${{{region}}}")  # postfix and ID follow
-                    for name in ("IoTDR", "R53HealthChecker")
-                    for region in ("PrimaryRegion", "SecondaryRegion")
-                ],
+                "StartLaunch",
+                [codebuild.StartBuild],
+                [GetAtt(project, "Arn")],
+                Null(dict.fromkeys(NO_OVERRIDES, "true")),
             ),
             permissions.allow(
-                "FindTables",
-                [dynamodb.DescribeTable],
-                [
-                    permissions.arn("dynamodb", f"table/{name}*", f"${{{region}}}")  # any postfix
-                    for name in ("IoTDRGlobalTable", "IoTDRShadowTable")
-                    for region in ("PrimaryRegion", "SecondaryRegion")
-                ],
+                "FindStacks", [cloudformation.DescribeStacks], named("cloudformation", "stack/"), both_regions()
             ),
-            permissions.allow(
-                "FindBuckets",
-                [s3.ListBucket],
-                [
-                    Sub(f"arn:${{AWS::Partition}}:s3:::iot-dr-{role}-*")  # any UUID
-                    for role in ("primary", "secondary")
-                ],
-            ),
+            permissions.allow("FindTables", [dynamodb.DescribeTable], named("dynamodb", "table/"), both_regions()),
+            *permissions.read_release(Ref("AWS::Region")),
+            permissions.allow("FindBuckets", [s3.ListBucket], work_buckets(), permissions.in_own_account()),
         ),
         timeout=60,
         log_outlives_stack=True,
     )
 
 
-def _add_launch_project(template: Template) -> build_projects.Project:
+def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedPolicy) -> build_projects.Project:
     log_group = add_log_group(template, "LaunchLogGroup", outlive_stack=True)
     role = add_role(
         template,
@@ -173,7 +204,7 @@ def _add_launch_project(template: Template) -> build_projects.Project:
         "codebuild",
         "Lets the build launch the solution's stacks in both Regions",
         {"RunBuild": run_build(log_group)},
-        *(add_managed_policy(template, area.title, area.description, area.statements) for area in areas()),
+        *(add_managed_policy(template, area.title, area.description, area.statements) for area in areas(boundary)),
     )
     variables: dict[str, Any] = {
         "BUCKET_RESOURCES": reference_bucket(),
@@ -187,16 +218,19 @@ def _add_launch_project(template: Template) -> build_projects.Project:
         "SECONDARY_REGION": Ref("SecondaryRegion"),
         "STACK_POSTFIX": GetAtt("LaunchCheck", "StackPostfix"),
         "UUID": GetAtt("LaunchCheck", "Uuid"),
+        "RELEASE_SHA256": digests,
+        "PERMISSIONS_BOUNDARY": Ref(boundary),
     }
     return template.add_resource(
         build_projects.Project(
             "LaunchProject",
+            Name=Sub("${AWS::StackName}-launch"),
             Description="Launches the regional stacks of the disaster recovery solution; can be run again",
             ServiceRole=GetAtt(role, "Arn"),
             Artifacts=build_projects.Artifacts(Type="NO_ARTIFACTS"),
             Source=build_projects.Source(
                 Type="S3",
-                Location=Sub("${Bucket}/${Key}", Bucket=code_bucket(), Key=asset_key("iot-dr-solution.zip")),
+                Location=Sub("${Bucket}/${Key}", Bucket=code_bucket(), Key=asset_key(LAUNCHER)),
                 BuildSpec=BUILDSPEC,
             ),
             Environment=build_projects.Environment(

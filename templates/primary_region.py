@@ -15,6 +15,7 @@ from templates.blocks.event_tables import add_event_table
 from templates.blocks.functions import add_layer
 from templates.blocks.keys import add_key, let_roles_use_key, own_key
 from templates.blocks.queues import add_dead_letter_queue
+from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
 from templates.blocks.topic_rules import EventRule, add_event_rule, add_store
 from templates.config import Config
@@ -127,5 +128,6 @@ def _add_form(template: Template, config: Config) -> None:
             ),
             "Security": (own_key(), log_bucket()),
             "Shadows": parameters.shadows(),
+            "Roles": (permissions_boundary(template),),
         },
     )

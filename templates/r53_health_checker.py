@@ -28,8 +28,9 @@ from templates.blocks import parameters, permissions
 from templates.blocks.alarms import add_alarm
 from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
-from templates.blocks.keys import add_key, key_arn, let_roles_use_key, own_key, with_key
+from templates.blocks.keys import KEY, add_key, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
+from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
 from templates.config import Config
 
@@ -130,6 +131,7 @@ def _add_form(template: Template) -> None:
                     "must be 1 to 32 letters and digits",
                 ),
             ),
+            "Roles": (permissions_boundary(template),),
             "Security": (own_key(),),
             "Tuning": (
                 parameters.number(
@@ -164,7 +166,7 @@ def _add_secret(
             UpdateReplacePolicy="Delete",
             Name=Sub(f"${{AWS::StackName}}/{name}"),
             Description=description,
-            KmsKeyId=with_key(key_arn()),
+            KmsKeyId=with_key(Ref(KEY)),
             **optional,
         )
     )

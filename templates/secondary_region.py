@@ -13,9 +13,9 @@ from templates.blocks import parameters, permissions, registry_permissions
 from templates.blocks.alarms import add_alarm, add_queue_alarm
 from templates.blocks.buckets import add_private_bucket, log_bucket
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
-from templates.blocks.keys import add_key, key_arn, let_roles_use_key, own_key, with_key
+from templates.blocks.keys import KEY, add_key, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
-from templates.blocks.roles import add_role
+from templates.blocks.roles import add_role, permissions_boundary
 from templates.blocks.schedules import ONE_TRY_SECONDS, add_schedule
 from templates.blocks.solution import source, start_template
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
@@ -111,6 +111,7 @@ def _add_form(template: Template, config: Config) -> None:
             "Security": (own_key(), log_bucket()),
             "Certificates": (parameters.certificate_mode(),),
             "Shadows": parameters.shadows(),
+            "Roles": (permissions_boundary(template),),
             "Tuning": (
                 workers_at_once(),
                 parameters.number(
@@ -186,7 +187,7 @@ def add_ledger(template: Template) -> tables.Table:
             SSESpecification=tables.SSESpecification(
                 SSEEnabled=True,
                 SSEType=with_key("KMS"),
-                KMSMasterKeyId=with_key(key_arn()),
+                KMSMasterKeyId=with_key(Ref(KEY)),
             ),
         )
     )

@@ -44,6 +44,7 @@ def roles_are_simulated_with_every_resource_and_region() -> None:
             return original(parameters)
         account = get_account_id()
         policies = iam_evaluator._gather_role_policies(role, account)
+        limits = iam_evaluator._permissions_boundary(iam._roles, role, account)
 
         def decided(action: str, resource: str) -> str:
             context = iam_evaluator.EvalContext(
@@ -55,7 +56,7 @@ def roles_are_simulated_with_every_resource_and_region() -> None:
                 region=_requested_region(parameters),
                 secure_transport=True,
             )
-            return _DECISIONS.get(iam_evaluator.evaluate(context, policies).decision, "implicitDeny")
+            return _DECISIONS.get(iam_evaluator.evaluate(context, policies, *limits).decision, "implicitDeny")
 
         resources = _members(parameters, "ResourceArns") or ["*"]
         results = "".join(

@@ -5,8 +5,10 @@ import json
 import string
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
-from ministack.services import codebuild, dynamodb, route53, secretsmanager
+from ministack.core import iam_actions
+from ministack.services import codebuild, dynamodb, iam, route53, secretsmanager
 from ministack.services.cloudformation import custom_resource, engine, provisioners
 
 from . import correction, settings
@@ -210,3 +212,44 @@ def generated_names_are_unique_to_a_stack() -> None:
         return name[:-_SUFFIX] + (suffix.lower() if options.get("lowercase") else suffix)
 
     replace(generate, physical_name)
+
+
+@correction("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html")
+def role_has_its_boundary() -> None:
+    """A role goes no further than its PermissionsBoundary; the emulator's CloudFormation leaves it out."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    create_role, update_role = handlers["create"], handlers["update"]
+
+    def bounded(made: Provisioned, properties: dict[str, Any]) -> Provisioned:
+        iam._roles[made[0]]["PermissionsBoundary"] = properties.get("PermissionsBoundary") or ""
+        return made
+
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Provisioned:
+        return bounded(create_role(logical_id, properties, stack_name), properties)
+
+    def update(
+        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
+    ) -> Provisioned:
+        return bounded(update_role(physical_id, old, new, stack_name, logical_id), new)
+
+    handlers.update(create=create, update=update)
+
+
+@correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html")
+def template_url_can_be_a_condition() -> None:
+    """A condition can name the template's address, cloudformation:TemplateUrl; the emulator has no such key.
+
+    On this machine an address is a path on one host; the key has it as on AWS, where the bucket is a host.
+    """
+    context_of = iam_actions.request_tag_context
+
+    def request_tag_context(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        context: dict[str, Any] = context_of(service, action, body, params)
+        address = iam_actions._query_param(params, "TemplateURL") if service == "cloudformation" else ""
+        if not address:
+            return context
+        bucket, _, key = urlsplit(address).path.lstrip("/").partition("/")
+        url = f"https://{bucket}.s3.{provisioners.get_region()}.amazonaws.com/{key}"
+        return {**context, "cloudformation:TemplateUrl": url}
+
+    replace(context_of, request_tag_context)

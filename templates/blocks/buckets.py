@@ -7,7 +7,7 @@ from typing import Any
 from awacs.aws import Action
 from troposphere import Equals, GetAtt, If, Not, NoValue, Parameter, Ref, Sub, Template, s3
 
-from templates.blocks.keys import key_arn, with_key
+from templates.blocks.keys import KEY, with_key
 from templates.blocks.parameters import Field
 from templates.blocks.permissions import deny_without_tls
 from templates.blocks.roles import document
@@ -56,7 +56,7 @@ def add_private_bucket(template: Template, title: str, name: Any) -> s3.Bucket:
                     s3.ServerSideEncryptionRule(
                         ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(
                             SSEAlgorithm=with_key("aws:kms", "AES256"),
-                            KMSMasterKeyID=with_key(key_arn()),
+                            KMSMasterKeyID=with_key(Ref(KEY)),
                         ),
                         BucketKeyEnabled=with_key(True),  # one call of KMS for many objects
                     )

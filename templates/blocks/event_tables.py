@@ -5,7 +5,7 @@ from __future__ import annotations
 from troposphere import Ref, Template
 from troposphere import dynamodb as tables
 
-from templates.blocks.keys import key_arn, with_key
+from templates.blocks.keys import KEY, with_key
 
 
 def add_event_table(template: Template, title: str, name_parameter: str, *, backed_up: bool) -> tables.GlobalTable:
@@ -39,6 +39,6 @@ def add_event_table(template: Template, title: str, name_parameter: str, *, back
 def _replica(region: str, backed_up: bool) -> tables.ReplicaSpecification:
     return tables.ReplicaSpecification(
         Region=Ref(region),
-        SSESpecification=with_key(tables.ReplicaSSESpecification(KMSMasterKeyId=key_arn(region))),
+        SSESpecification=with_key(tables.ReplicaSSESpecification(KMSMasterKeyId=Ref(KEY))),
         PointInTimeRecoverySpecification=tables.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=backed_up),
     )

@@ -59,9 +59,9 @@ def with_key(value: Any, otherwise: Any = NoValue) -> If:
     return If(HAS_KEY, value, otherwise)
 
 
-def key_arn(region: str = "AWS::Region") -> Sub:
-    """Return the ARN of the key's replica in a Region, which is named by a parameter."""
-    return Sub(f"arn:${{AWS::Partition}}:kms:${{{region}}}:${{AWS::AccountId}}:key/${{{KEY}}}")
+def key_arn() -> Sub:
+    """Return the ARN of the key's replica in the stack's own Region."""
+    return Sub(f"arn:${{AWS::Partition}}:kms:${{AWS::Region}}:${{AWS::AccountId}}:key/${{{KEY}}}")
 
 
 def let_roles_use_key(template: Template) -> None:
@@ -99,4 +99,5 @@ def _uses_a_store(role: iam.Role) -> bool:
 
 
 def _through_stores() -> Any:
-    return StringLike({"kms:ViaService": [Sub(f"{name}.${{AWS::Region}}.*") for name in STORES]})  # any partition
+    # The key's ARN names the Region, and a service asks for a key in its own alone.
+    return StringLike({"kms:ViaService": [f"{name}.*" for name in STORES]})

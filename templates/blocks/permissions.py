@@ -12,6 +12,8 @@ from awacs import awslambda, dynamodb, logs, s3, secretsmanager, sqs, states
 from awacs.aws import Action, Allow, ArnEquals, Bool, Condition, Deny, Principal, Statement, StringEquals
 from troposphere import GetAtt, Ref, Sub
 
+from templates.blocks.solution import source
+
 OWN_REGION = "${AWS::Region}"
 
 
@@ -60,6 +62,31 @@ def read_quotas(*regions: Any) -> Statement:
         ["*"],  # ListServiceQuotas knows no resource
         in_regions(*regions),
     )
+
+
+def in_own_account() -> StringEquals:
+    """Hold a statement to this account's own buckets: whoever takes a name that is free may be a stranger."""
+    return StringEquals({"s3:ResourceAccount": Ref("AWS::AccountId")})
+
+
+def read_release(*regions: Any) -> list[Statement]:
+    """Read the release's files in the buckets of Regions and that of the templates, and see that one is not there.
+
+    Without the right to list, S3 answers 403 for what is not there, as for what is closed.
+    """
+    prefix = {"Prefix": source("BucketPrefix")}
+    buckets = [
+        Sub("arn:${AWS::Partition}:s3:::${Prefix}-reference", **prefix),
+        *(Sub("arn:${AWS::Partition}:s3:::${Prefix}-${Region}", **prefix, Region=region) for region in regions),
+    ]
+    objects = [
+        Sub("${Bucket}/${KeyPrefix}/*", Bucket=bucket, KeyPrefix=source("KeyPrefix"))  # the whole release
+        for bucket in buckets
+    ]
+    return [
+        allow("ReadAssets", [s3.GetObject], objects, in_own_account()),
+        allow("FindAssets", [s3.ListBucket], buckets, in_own_account()),
+    ]
 
 
 def read_secrets(*secrets: Any) -> Statement:

@@ -7,7 +7,7 @@ from typing import Any
 from awacs.aws import Action, Statement
 from troposphere import GetAtt, Ref, Template, sqs
 
-from templates.blocks.keys import key_arn, with_key
+from templates.blocks.keys import KEY, with_key
 from templates.blocks.permissions import deny_without_tls
 from templates.blocks.roles import document
 
@@ -67,7 +67,7 @@ def add_work_queue(template: Template, title: str, *, hidden_seconds: int) -> sq
 
 
 def _encryption() -> dict[str, Any]:
-    return {"KmsMasterKeyId": with_key(key_arn()), "SqsManagedSseEnabled": with_key(False, True)}
+    return {"KmsMasterKeyId": with_key(Ref(KEY)), "SqsManagedSseEnabled": with_key(False, True)}
 
 
 def _add_policy(template: Template, queue: sqs.Queue, *others: Statement) -> None:

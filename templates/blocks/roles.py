@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from awacs import sts
-from awacs.aws import Allow, Condition, PolicyDocument, Principal, Statement, StringEquals
-from troposphere import Ref, Template, iam
+from awacs.aws import Allow, ArnLike, Condition, PolicyDocument, Principal, Statement, StringEquals
+from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template, iam
 
+from templates.blocks.parameters import Field
+from templates.blocks.permissions import arn
+
+_HAS_BOUNDARY = "HasPermissionsBoundary"
 POLICY_LANGUAGE = "2012-10-17"
-KNOWS_SOURCE_ACCOUNT = frozenset({"codebuild", "iot", "scheduler", "states"})
-"""Services that say on whose behalf they take a role; the trust then holds for this account alone.
+BOUNDARY = "PermissionsBoundary"
+"""The parameter of launched stacks with the policy that no role of theirs may go beyond."""
+SOURCES = {
+    "codebuild": ("project/${AWS::StackName}-launch",),
+    "iot": ("rule/${AWS::StackName}_*",),  # each rule of the stack
+    # The documentation names the group; before September 2023 it was the schedule.
+    "scheduler": ("schedule-group/default", "schedule/default/${AWS::StackName}-*"),  # each one
+    "states": ("stateMachine:*",),  # a name that CloudFormation makes, and may cut
+}
+"""Services that say on whose behalf they take a role, and for what; the trust then holds for these alone.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+Lambda says neither. https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 """
 
 
@@ -25,7 +38,9 @@ def add_role(
     *managed: iam.ManagedPolicy,
 ) -> iam.Role:
     """Add a role for one service; `policies` maps each inline policy's name to its statements."""
-    optional = {"ManagedPolicyArns": [Ref(policy) for policy in managed]} if managed else {}
+    optional: dict[str, Any] = {"ManagedPolicyArns": [Ref(policy) for policy in managed]} if managed else {}
+    if BOUNDARY in template.parameters:
+        optional["PermissionsBoundary"] = If(_HAS_BOUNDARY, Ref(BOUNDARY), NoValue)
     return template.add_resource(
         iam.Role(
             title,
@@ -37,6 +52,22 @@ def add_role(
             ],
             **optional,
         )
+    )
+
+
+def permissions_boundary(template: Template) -> Field:
+    """Ask for the policy that no role of the stack may go beyond."""
+    template.add_condition(_HAS_BOUNDARY, Not(Equals(Ref(BOUNDARY), "")))
+    return Field(
+        Parameter(
+            BOUNDARY,
+            Type="String",
+            Description="ARN of the policy that no role of this stack may go beyond. Empty for none.",
+            Default="",
+            AllowedPattern="|arn:[a-z-]+:iam::\\d{12}:policy/.+",
+            ConstraintDescription="must be the ARN of a policy of this account, or empty",
+        ),
+        "Permissions boundary of the roles",
     )
 
 
@@ -55,11 +86,11 @@ def document(*statements: Statement) -> PolicyDocument:
 
 
 def _trust(service: str) -> Statement:
-    optional = (
-        {"Condition": Condition(StringEquals({"aws:SourceAccount": Ref("AWS::AccountId")}))}
-        if service in KNOWS_SOURCE_ACCOUNT
-        else {}
-    )
+    optional = {}
+    if service in SOURCES:
+        sources = [arn(service, source) for source in SOURCES[service]]
+        account = StringEquals({"aws:SourceAccount": Ref("AWS::AccountId")})
+        optional = {"Condition": Condition([account, ArnLike({"aws:SourceArn": sources})])}
     return Statement(
         Effect=Allow, Principal=Principal("Service", f"{service}.amazonaws.com"), Action=[sts.AssumeRole], **optional
     )

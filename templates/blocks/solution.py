@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from troposphere import FindInMap, Sub, Template
+from troposphere import FindInMap, Join, Sub, Template
 
 from templates.config import Config
+
+LAUNCHER = "iot-dr-solution.zip"
+"""The build's source."""
 
 
 def start_template(config: Config, purpose: str) -> Template:
@@ -46,3 +49,11 @@ def asset_key(file_name: str) -> Sub:
     The version in the key is what makes CloudFormation see new code: it compares keys, never content.
     """
     return Sub(f"${{KeyPrefix}}/{file_name}", KeyPrefix=source("KeyPrefix"))
+
+
+def add_digests(template: Template, config: Config) -> Join | str:
+    """Add the SHA-256 of the release's files, one line each as sha256sum writes them, and return all in one line."""
+    if not config.digests:
+        return ""
+    template.mappings["Solution"]["Source"]["Sha256"] = [f"{digest}  {file}" for file, digest in config.digests]
+    return Join(" ", source("Sha256"))

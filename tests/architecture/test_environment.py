@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from iot_dr.runtime import (
+    check_launch,
     health,
     launching,
     list_fleet,
@@ -21,7 +22,7 @@ from tests.unit.templates.stacks import Stack, make_stacks
 
 ENVIRONMENTS: dict[str, type | None] = {
     "CheckHealthFunction": health.HealthEnvironment,
-    "CheckLaunchFunction": None,
+    "CheckLaunchFunction": check_launch.CheckEnvironment,
     "ListFleetFunction": list_fleet.ListEnvironment,
     "ProvisionProbeFunction": None,
     "RecordFailureFunction": record_failure.FailureEnvironment,

@@ -49,7 +49,7 @@ LISTS = {f"iot:{question}" for question in LISTED}
 
 CALLED_BY = {
     "CheckHealthFunction": secrets.REQUIRED_ACTIONS_TO_READ,
-    "CheckLaunchFunction": set(launch_checks.REQUIRED_ACTIONS),
+    "CheckLaunchFunction": {*launch_checks.REQUIRED_ACTIONS, *launch_files.REQUIRED_ACTIONS_TO_COMPARE},
     "ListFleetFunction": LISTS
     | selected_things.REQUIRED_ACTIONS
     | run_files.REQUIRED_ACTIONS_TO_LIST
@@ -80,7 +80,11 @@ CALLED_BY = {
     | look_queues.RUNNER_REQUIRED_ACTIONS
     | READ_QUEUE
     | {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
-    "StartLaunchFunction": {*builds.REQUIRED_ACTIONS, *remains.REQUIRED_ACTIONS},
+    "StartLaunchFunction": {
+        *builds.REQUIRED_ACTIONS,
+        *launch_files.REQUIRED_ACTIONS_TO_COMPARE,
+        *remains.REQUIRED_ACTIONS,
+    },
     # The stream mapping reads, and keeps what failed, with its function's role.
     "StartReplicationFunction": look_queues.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,
     "SweepRegistryFunction": registry_reader.LISTER_REQUIRED_ACTIONS

@@ -1890,7 +1890,7 @@ def handler(event, context):
         "Status": "STATUS", "Reason": "thing indexing is off; run: aws iot update-indexing-configuration",
         "PhysicalResourceId": "x", "StackId": event["StackId"], "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
-        "Data": {"Scheme": event["ResponseURL"].split(":")[0], "Text": "answered"},
+        "Data": {"Scheme": event["ResponseURL"].split(":")[0], "Text": "answered", "Request": event["RequestType"]},
     }
     request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
     urllib.request.urlopen(request)
@@ -1914,6 +1914,34 @@ def test_the_emulator_takes_a_custom_resources_answer_in_the_clear(uncorrected: 
     assert outputs(custom_resource(uncorrected, "SUCCESS")) == {"Scheme": "http"}
 
 
+def last_request(aws: Aws, before: dict[str, str], after: dict[str, str]) -> str:
+    """What a custom resource was last asked for, when its stack was updated to other properties and another output."""
+    function = make_function(aws, ANSWERING.replace("STATUS", "SUCCESS"))
+
+    def body(properties: dict[str, str], text: str) -> str:
+        resource = {"Type": "Custom::Check", "Properties": {"ServiceToken": function, **properties}}
+        told = {"Request": {"Value": {"Fn::GetAtt": ["Check", "Request"]}}, "Text": {"Value": text}}
+        return json.dumps({"Resources": {"Check": resource}, "Outputs": told})
+
+    cloudformation, name = aws.client("cloudformation"), f"stack-{uuid.uuid4().hex[:8]}"
+    cloudformation.create_stack(StackName=name, TemplateBody=body(before, "before"))
+    assert until(lambda: status_of(cloudformation, name) == "CREATE_COMPLETE", 20)
+    cloudformation.update_stack(StackName=name, TemplateBody=body(after, "after"))
+    assert until(lambda: status_of(cloudformation, name) == "UPDATE_COMPLETE", 20)
+    told = outputs(cloudformation.describe_stacks(StackName=name)["Stacks"][0])
+    assert told["Text"] == "after"
+    return told["Request"]
+
+
+def status_of(cloudformation: Any, name: str) -> str:
+    return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+
+def test_a_custom_resource_is_asked_to_update_only_when_its_properties_changed(corrected: Aws) -> None:
+    assert last_request(corrected, {"Version": "v1.0.0"}, {"Version": "v1.0.0"}) == "Create"
+    assert last_request(corrected, {"Version": "v1.0.0"}, {"Version": "v1.0.1"}) == "Update"
+
+
 def names_in_both_regions(aws: Aws) -> set[str]:
     """The role that stacks of one name, in two Regions, get for the same logical ID."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -1933,6 +1961,83 @@ def test_stacks_of_one_name_in_two_regions_have_roles_of_their_own(corrected: Aw
 
 def test_the_emulator_gives_them_the_same_role(uncorrected: Aws) -> None:
     assert len(names_in_both_regions(uncorrected)) == 1
+
+
+def what_a_bounded_function_is_told(aws: Aws) -> str:
+    """What S3 answers to a function whose role allows all of S3, made by a stack with a boundary of other actions."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    boundary = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+    rights = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    code = (
+        "import boto3, botocore.exceptions\n"
+        "def handler(event, context):\n"
+        "    try:\n"
+        "        return str(bool(boto3.client('s3').list_buckets()))\n"
+        "    except botocore.exceptions.ClientError as error:\n"
+        "        return error.response['Error']['Code']\n"
+    )
+    stack = make_stack(
+        aws,
+        {
+            "Boundary": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document(boundary)}},
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "AssumeRolePolicyDocument": document(trust),
+                    "PermissionsBoundary": {"Ref": "Boundary"},
+                    "Policies": [{"PolicyName": "rights", "PolicyDocument": document(rights)}],
+                },
+            },
+            "Function": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Runtime": "python3.13",
+                    "Handler": "index.handler",
+                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                    "Code": {"ZipFile": code},
+                },
+            },
+        },
+        Outputs={"Function": {"Value": {"Ref": "Function"}}},
+    )
+    answer = aws.client("lambda").invoke(FunctionName=outputs(stack)["Function"])
+    return str(json.load(answer["Payload"]))
+
+
+def document(statement: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def test_a_role_goes_no_further_than_the_boundary_that_its_stack_gives_it(corrected: Aws) -> None:
+    assert what_a_bounded_function_is_told(corrected) == "AccessDenied"
+
+
+def test_the_emulator_lets_it_go_further(uncorrected: Aws) -> None:
+    assert what_a_bounded_function_is_told(uncorrected) == "True"
+
+
+def stack_from_a_template_that_a_condition_names(aws: Aws, bucket: str) -> str:
+    """What CloudFormation answers to a user who may make stacks from the templates of the bucket `published`."""
+    published = {"StringLike": {"cloudformation:TemplateUrl": "https://published.s3.*.amazonaws.com/v1/*"}}
+    rights = {"Effect": "Allow", "Action": "cloudformation:CreateStack", "Resource": "*", "Condition": published}
+    user = aws.client("cloudformation", **make_user(aws, rights))
+    aws.client("s3").create_bucket(Bucket=bucket)
+    template = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+    aws.client("s3").put_object(Bucket=bucket, Key="v1/a.template", Body=template.encode())
+    url = f"{aws.emulator.endpoint_url}/{bucket}/v1/a.template"
+    try:
+        return str(user.create_stack(StackName=f"stack-{uuid.uuid4().hex[:8]}", TemplateURL=url)["StackId"])
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+
+
+def test_a_condition_on_the_templates_address_admits_the_published_ones(corrected: Aws) -> None:
+    assert stack_from_a_template_that_a_condition_names(corrected, "published").startswith("arn:aws:cloudformation:")
+    assert stack_from_a_template_that_a_condition_names(corrected, "another") == "AccessDenied"
+
+
+def test_the_emulator_admits_none(uncorrected: Aws) -> None:
+    assert stack_from_a_template_that_a_condition_names(uncorrected, "published") == "AccessDenied"
 
 
 def variables_of_a_build(aws: Aws) -> dict[str, str]:

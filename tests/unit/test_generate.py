@@ -1,9 +1,12 @@
+import hashlib
+import json
 from pathlib import Path
 
 import boto3
 import pytest
 
 import generate
+from iot_dr.model.distribution import digests_of
 
 
 def test_the_regions_are_those_that_the_sdk_gives_iot_core_in_every_partition() -> None:
@@ -39,6 +42,22 @@ def test_the_release_stands_in_the_templates(tmp_path: Path) -> None:
         assert "(dr v9)" in text
 
 
+def test_the_main_template_has_the_digest_of_every_other_file_of_the_release(tmp_path: Path) -> None:
+    code, output = tmp_path / "code", tmp_path / "output"
+    code.mkdir()
+    (code / "iot-dr-solution.zip").write_bytes(b"launcher")
+    (code / "iot_dr_layer.zip").write_bytes(b"layer")
+
+    for _ in range(2):
+        assert generate.main(["--output", str(output), "--code", str(code)]) == 0
+
+    files = [*code.iterdir(), *(path for path in output.iterdir() if path.name != generate.MAIN)]
+    main = json.loads((output / generate.MAIN).read_text(encoding="utf-8"))
+    listed = digests_of(" ".join(main["Mappings"]["Solution"]["Source"]["Sha256"]))
+    assert listed == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert len(files) == 5
+
+
 def test_check_is_quiet_and_0_where_nothing_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generate.main(["--output", str(tmp_path)])
 
@@ -72,6 +91,7 @@ def test_check_without_folder_compares_with_the_golden_files() -> None:
         (["--output", "x", "--version", ""], "version ''"),
         (["--check", "no-such-folder"], "no-such-folder is not a folder"),
         (["--output", "setup.cfg"], "cannot write to setup.cfg"),
+        (["--output", "x", "--code", "no-such-folder"], "no-such-folder holds no zips"),
     ],
 )
 def test_bad_input_exits_2_and_says_what_to_change(
@@ -104,7 +124,7 @@ def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) ->
 
 def test_lint_prints_findings_and_exits_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        generate, "render", lambda _config: {"bad.template": '{"Resources": {"A": {"Type": "B::C::D"}}}'}
+        generate, "render", lambda _config, _code: {"bad.template": '{"Resources": {"A": {"Type": "B::C::D"}}}'}
     )
 
     assert generate.main(["--lint"]) == 1

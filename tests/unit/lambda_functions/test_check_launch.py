@@ -11,13 +11,16 @@ from iot_dr.runtime import check_launch
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 
 REGIONS = {"PrimaryRegion": "us-east-1", "SecondaryRegion": "us-west-2"}
+DIGEST = "a" * 64
 
 
 class Regions:
     """Two Regions in memory."""
 
-    ready = IotRegion("a-ats.iot.example", frozenset(REPLICATED_EVENT_FAMILIES), "REGISTRY")
+    ready = IotRegion("a-ats.iot.example", frozenset(REPLICATED_EVENT_FAMILIES), "REGISTRY", 1000)
     states = {"us-east-1": ready, "us-west-2": ready, "eu-west-1": ready}  # noqa: RUF012  # reset by the fixture
+
+    digests = {"us-east-1": DIGEST, "us-west-2": DIGEST}  # noqa: RUF012  # as above
 
     def supported(self) -> frozenset[str]:
         return frozenset(self.states)
@@ -25,13 +28,30 @@ class Regions:
     def read(self, region: str) -> IotRegion:
         return self.states[region]
 
+    def sha256(self, region: str, _bucket: str, _key: str) -> str:
+        return self.digests[region]
+
 
 @pytest.fixture
 def regions(monkeypatch: pytest.MonkeyPatch) -> Regions:
     fake = Regions()
     fake.states = dict(Regions.states)
+    fake.digests = dict(Regions.digests)
     monkeypatch.setattr(check_launch, "IotRegions", lambda: fake)
+    monkeypatch.setattr(check_launch, "PublishedFiles", lambda: fake)
     return fake
+
+
+@pytest.fixture(autouse=True)
+def release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what the template gives the function."""
+    for name, value in {
+        "BUCKET_PREFIX": "iot-dr",
+        "SOLUTION_NAME": "drs",
+        "VERSION": "v1.0.0",
+        "RELEASE_SHA256": f"{DIGEST} iot_dr_layer.zip",
+    }.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -49,14 +69,15 @@ def test_a_launch_that_can_work_gets_its_names_and_endpoints(regions: Regions, a
     assert answer["Data"]["PrimaryEndpoint"] == "a-ats.iot.example"
     assert answer["Data"]["StackPostfix"].isdigit()
     assert len(answer["Data"]["StackPostfix"]) == 14
+    assert answer["Data"]["LaunchDay"] == answer["Data"]["StackPostfix"][:8]
     assert answers.content_types == [""]
 
 
 def test_a_launch_that_cannot_work_fails_with_every_missing_thing(regions: Regions, answers: Answers) -> None:
     denied = Unreadable("an error of AWS " + "x" * 200)
     regions.states |= {
-        "us-east-1": IotRegion(denied, frozenset(), "OFF"),
-        "us-west-2": IotRegion(denied, denied, denied),
+        "us-east-1": IotRegion(denied, frozenset(), "OFF", denied),
+        "us-west-2": IotRegion(denied, denied, denied, denied),
     }
 
     lambda_handler(answers.request("Create", REGIONS), Invocation())
@@ -66,6 +87,16 @@ def test_a_launch_that_cannot_work_fails_with_every_missing_thing(regions: Regio
         assert command in answers.only["Reason"]
     assert "device endpoint of us-west-2" in answers.only["Reason"]
     assert answers.sizes[0] <= 4096
+
+
+def test_code_that_was_changed_since_the_build_is_refused(regions: Regions, answers: Answers) -> None:
+    regions.digests["us-west-2"] = "b" * 64
+
+    lambda_handler(answers.request("Create", REGIONS), Invocation())
+
+    assert answers.only["Status"] == "FAILED"
+    changed = "s3://iot-dr-us-west-2/drs/v1.0.0/iot_dr_layer.zip is not the file that this version was built with"
+    assert changed in answers.only["Reason"]
 
 
 def test_an_update_keeps_the_names_although_time_has_passed(regions: Regions, answers: Answers) -> None:
@@ -83,7 +114,7 @@ def test_an_update_to_other_regions_is_refused_and_its_rollback_passes(regions: 
     lambda_handler(answers.request("Create", REGIONS), Invocation())
     identity = answers.only["PhysicalResourceId"]
     others = REGIONS | {"SecondaryRegion": "eu-west-1"}
-    regions.states["us-east-1"] = IotRegion("a-ats.iot.example", frozenset(), "OFF")
+    regions.states["us-east-1"] = IotRegion("a-ats.iot.example", frozenset(), "OFF", 10)
 
     lambda_handler(answers.request("Update", others, identity, OldResourceProperties=REGIONS), Invocation())
     lambda_handler(answers.request("Update", REGIONS, identity, OldResourceProperties=others), Invocation())

@@ -32,10 +32,17 @@ class World:
     tokens: dict[str, str] = field(default_factory=dict)
     there: set[str] = field(default_factory=set)
     error: BaseException | None = None
+    digest: str = "1" * 64
+    versions: list[str] = field(default_factory=list)
 
-    def start(self, project: str, variables: Mapping[str, str], token: str) -> str:
+    def newest(self, bucket: str, key: str) -> tuple[str, str]:
+        assert (bucket, key) == ("my-dr-us-east-1", "drs/v1.0.0/iot-dr-solution.zip")
+        return self.digest, "version-7"
+
+    def start(self, project: str, variables: Mapping[str, str], token: str, version: str) -> str:
         if self.error:
             raise self.error
+        self.versions.append(version)
         if token not in self.tokens:
             self.started.append((project, dict(variables)))
             self.tokens[token] = f"{project}:{len(self.started)}"
@@ -51,6 +58,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     fake = World()
     monkeypatch.setattr(start_launch, "CodeBuild", lambda _client: fake)
+    monkeypatch.setattr(start_launch, "BuildSource", lambda _client: fake)
     monkeypatch.setattr(start_launch, "RegionalRemains", lambda: fake)
     return fake
 
@@ -81,6 +89,30 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
             },
         )
     ]
+
+
+SOURCE = {
+    "SourceBucket": "my-dr-us-east-1",
+    "SourceKey": "drs/v1.0.0/iot-dr-solution.zip",
+    "SourceSha256": "1" * 64,
+}
+
+
+def test_the_build_runs_the_version_of_its_source_that_has_the_releases_digest(world: World, answers: Answers) -> None:
+    lambda_handler(answers.request("Create", PROPERTIES | SOURCE), Invocation())
+
+    assert answers.only["Status"] == "SUCCESS"
+    assert world.versions == ["version-7"]
+
+
+def test_a_source_that_was_changed_since_the_build_starts_nothing(world: World, answers: Answers) -> None:
+    world.digest = "2" * 64
+
+    lambda_handler(answers.request("Create", PROPERTIES | SOURCE), Invocation())
+
+    assert answers.only["Status"] == "FAILED"
+    assert "s3://my-dr-us-east-1/drs/v1.0.0/iot-dr-solution.zip is not the file" in answers.only["Reason"]
+    assert world.started == []
 
 
 def test_a_request_that_is_delivered_twice_starts_one_build(world: World, answers: Answers) -> None:
@@ -132,6 +164,16 @@ def test_a_delete_succeeds_and_says_what_is_left(
     assert command in answers.only["Reason"]
     (record,) = [record for record in caplog.records if record.message == "main stack deleted"]
     assert command in record.__dict__["left"][0]
+
+
+def test_a_delete_names_the_boundary_last(world: World, answers: Answers) -> None:
+    world.there = {"stack IoTDRSecondary20261124120000 in us-west-2"}
+    boundary = "arn:aws:iam::111122223333:policy/iot-dr-LaunchedRolesBoundary-1A2B"
+
+    request = answers.request("Delete", PROPERTIES | {"PermissionsBoundary": boundary}, "launch-20261124120000")
+    lambda_handler(request, Invocation())
+
+    assert answers.only["Reason"].endswith(f"(2) the roles' boundary: aws iam delete-policy --policy-arn {boundary}")
 
 
 def test_a_delete_succeeds_although_nothing_can_be_looked_at(world: World, answers: Answers) -> None:

@@ -19,12 +19,19 @@ PARAMETERS = {
     "GlobalTableStreamArn": (
         f"arn:aws:dynamodb:{SECONDARY}:{ACCOUNT}:table/IoTDRGlobalTable{POSTFIX}/stream/2026-01-02T03-04-05.006"
     ),
+    "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/iot-dr-LaunchedRolesBoundary-1A2B3C4D5E6F",
     "ShadowTableName": f"IoTDRShadowTable{POSTFIX}",
     "ShadowTableStreamArn": (
         f"arn:aws:dynamodb:{SECONDARY}:{ACCOUNT}:table/IoTDRShadowTable{POSTFIX}/stream/2026-01-02T03-04-05.007"
     ),
     "StackPostfix": POSTFIX,
     "Uuid": UUID,
+}
+
+ATTRIBUTES = {
+    ("LaunchCheck", "StackPostfix"): POSTFIX,
+    ("LaunchCheck", "LaunchDay"): POSTFIX[:8],
+    ("LaunchCheck", "Uuid"): UUID,
 }
 
 # How a resource's ARN ends, by its type: https://docs.aws.amazon.com/service-authorization/latest/reference/
@@ -150,7 +157,7 @@ class Resolver:
         kind = self._resources[title]["Type"]
         if attribute == "Arn" or (attribute == "Id" and kind == "AWS::SecretsManager::Secret"):
             return self.arn(title)
-        return f"{title}.{attribute}"
+        return ATTRIBUTES.get((title, attribute), f"{title}.{attribute}")
 
     def _substituted(self, argument: Any) -> str:
         text, values = argument if isinstance(argument, list) else (argument, {})

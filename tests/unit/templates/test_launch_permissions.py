@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from typing import Any
 
 import pytest
+from awacs.aws import Action
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from troposphere import Template
 
-from tests.unit.templates.resolving import PRIMARY
+from iot_dr.model.distribution import TEMPLATES, Distribution, object_url
+from templates.blocks.permissions import allow
+from templates.blocks.roles import BOUNDARY, add_role
+from templates.launched_boundary import TITLE, add_boundary
+from tests.unit.templates.policy_linter import findings
+from tests.unit.templates.resolving import ACCOUNT, PARAMETERS, POSTFIX, PRIMARY, SECONDARY, UUID
 from tests.unit.templates.stacks import Stack
 
 NOT_NEEDED = {
@@ -26,8 +34,8 @@ NOT_NEEDED = {
         r"|dynamodb:(Put|Delete)ResourcePolicy"
     ),  # as above, and import from S3
     "AWS::Events::Rule": r"iam:PassRole",  # a target with a role; ours has a Lambda permission
-    # Managed policies, boundaries.
-    "AWS::IAM::Role": r"iam:(At|De)tachRolePolicy|iam:(Put|Delete)RolePermissionsBoundary",
+    # Managed policies; a boundary stays.
+    "AWS::IAM::Role": r"iam:(At|De)tachRolePolicy|iam:DeleteRolePermissionsBoundary",
     "AWS::IAM::Policy": r"iam:.*(User|Group)Policy",  # a policy of users or groups
     "AWS::Lambda::EventSourceMapping": r"kms:.*",  # own keys
     "AWS::Lambda::Function": (
@@ -143,6 +151,217 @@ def test_the_launch_may_pass_each_launched_role_to_the_service_that_takes_it(sta
             assert any(fnmatch.fnmatchcase(stacks[name].resolve.arn(role), pattern) for pattern in passing["Resource"])
 
     assert taken_by == set(services)
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_every_launched_role_has_the_boundary_that_the_launch_gives(name: str, stacks: dict[str, Stack]) -> None:
+    stack = stacks[name]
+
+    for title, role in stack.of_type("AWS::IAM::Role").items():
+        assert role["Properties"]["PermissionsBoundary"] == {
+            "Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]
+        }, title
+    assert stack.template["Parameters"]["PermissionsBoundary"]["Default"] == ""
+    assert re.fullmatch(stack.template["Parameters"]["PermissionsBoundary"]["AllowedPattern"], PARAMETERS[BOUNDARY])
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_the_boundary_admits_all_that_a_launched_role_does(name: str, stacks: dict[str, Stack]) -> None:
+    admitted = _boundary(stacks["main"])
+
+    for role in stacks[name].of_type("AWS::IAM::Role"):
+        for statement in stacks[name].statements(role):
+            for action in statement["Action"]:
+                for resource in statement["Resource"]:
+                    assert any(
+                        action in one["Action"] and any(fnmatch.fnmatchcase(resource, at) for at in one["Resource"])
+                        for one in admitted
+                    ), f"{role}: {action} on {resource}"
+
+
+def test_the_boundary_admits_nothing_by_which_a_role_gets_other_rights(stacks: dict[str, Stack]) -> None:
+    main = stacks["main"]
+    actions = [action for statement in _boundary(main) for action in statement["Action"]]
+
+    assert not [one for one in actions if "*" in one or one.startswith(("iam:", "sts:", "organizations:"))]
+    assert {statement["Effect"] for statement in _boundary(main)} == {"Allow"}
+
+
+def test_the_boundary_outlives_the_main_stack_as_the_roles_do(stacks: dict[str, Stack]) -> None:
+    boundary = stacks["main"].template["Resources"][TITLE]
+
+    assert (boundary["DeletionPolicy"], boundary["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_a_launched_role_that_could_give_itself_rights_is_refused_when_the_templates_are_made() -> None:
+    template = Template()
+    add_role(template, "Role", "lambda", "", {"P": (allow("Take", [Action("iam", "PutRolePolicy")], ["a"]),)})
+
+    with pytest.raises(ValueError, match="iam:PutRolePolicy"):
+        add_boundary(Template(), [template])
+
+
+def test_the_launch_makes_roles_and_their_policies_only_with_the_boundary(stacks: dict[str, Stack]) -> None:
+    main = stacks["main"]
+    held = {"iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary", "iam:DeleteRolePolicy"}
+
+    for statement in main.statements("LaunchRole"):
+        if held & set(statement["Action"]):
+            boundary = statement["Condition"]["ArnEquals"]["iam:PermissionsBoundary"]
+            assert boundary == [main.resolve.arn(TITLE)]
+
+    granted = {action for statement in main.statements("LaunchRole") for action in statement["Action"]}
+    assert held <= granted
+    assert not granted & {
+        "iam:AttachRolePolicy",
+        "iam:CreatePolicy",
+        "iam:CreatePolicyVersion",
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:SetDefaultPolicyVersion",
+    }
+
+
+def test_no_way_to_other_rights_is_open_to_the_builds_own_commands(stacks: dict[str, Stack]) -> None:
+    own = [one for one in stacks["main"].statements("LaunchRole") if not _through_cloudformation(one)]
+    document = {"Version": "2012-10-17", "Statement": own}
+
+    ways = [line for line in findings(document) if line.startswith("PRIVILEGE_ESCALATION")]
+
+    # CloudFormation takes no role that the launch may hand over, see the services in the test of iam:PassRole.
+    assert [line for line in ways if "'PassExistingRoleToCloudFormation'" not in line] == []
+
+
+@pytest.mark.parametrize("call", ["cloudformation:CreateStack", "cloudformation:UpdateStack"])
+def test_stacks_are_made_only_from_the_published_templates_of_the_release(call: str, stacks: dict[str, Stack]) -> None:
+    (statement,) = [one for one in stacks["main"].statements("LaunchRole") if call in one["Action"]]
+    (pattern,) = statement["Condition"]["StringLike"]["cloudformation:TemplateUrl"]
+    release = Distribution("iot-dr-example", "disaster-recovery-for-aws-iot", "v0.0.0")
+
+    for region in (PRIMARY, "us-east-1"):
+        for file in TEMPLATES:
+            url = object_url(release.reference_bucket, region, release.key(file))
+            assert fnmatch.fnmatchcase(url, pattern), url
+    for other in (
+        object_url("iot-dr-example-eu-west-1", PRIMARY, release.key(TEMPLATES[0])),
+        object_url("strangers-reference", PRIMARY, release.key(TEMPLATES[0])),
+        object_url(release.reference_bucket, PRIMARY, "other/v0.0.0/a.template"),
+    ):
+        assert not fnmatch.fnmatchcase(other, pattern), other
+
+
+def test_what_is_named_belongs_to_this_launch_alone(stacks: dict[str, Stack]) -> None:
+    for role in ("LaunchRole", "StartLaunchRole"):
+        for statement in stacks["main"].statements(role):
+            for resource in statement["Resource"]:
+                name = resource.split(":", 5)[-1]
+                if any(stem in name for stem in ("IoTDR", "R53HealthChecker", "iot-dr-primary", "iot-dr-secondary")):
+                    assert any(own in resource for own in (POSTFIX, POSTFIX[:8], UUID)), resource
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_what_is_named_by_the_whole_postfix_has_a_name_that_cloudformation_need_not_cut(
+    name: str, stacks: dict[str, Stack]
+) -> None:
+    longest = {"AWS::SQS::Queue": 80, "AWS::StepFunctions::StateMachine": 80, "AWS::DynamoDB::Table": 255}
+    stack = stacks[name]
+
+    for title, found in stack.of_type(*longest).items():
+        assert len(stack.resolve.name(title)) <= longest[found["Type"]], title
+
+
+def test_reading_the_release_is_held_to_the_accounts_own_buckets(stacks: dict[str, Stack]) -> None:
+    main = stacks["main"]
+    reading = [
+        statement
+        for role in ("CheckLaunchRole", "LaunchRole", "StartLaunchRole")
+        for statement in main.statements(role)
+        if any(action.startswith("s3:") for action in statement["Action"])
+    ]
+
+    assert len(reading) >= 4
+    for statement in reading:
+        assert statement["Condition"] == {"StringEquals": {"s3:ResourceAccount": ACCOUNT}}
+        assert not any("example-*" in resource for resource in statement["Resource"])
+
+
+def test_codebuild_may_ask_where_its_source_lies(stacks: dict[str, Stack]) -> None:
+    main = stacks["main"]
+    bucket = main.properties("LaunchProject")["Source"]["Location"].partition("/")[0]
+
+    (statement,) = [one for one in main.statements("LaunchRole") if one["Sid"] == "FindSource"]
+
+    assert statement["Action"] == ["s3:GetBucketAcl", "s3:GetBucketLocation"]
+    assert statement["Resource"] == [f"arn:aws:s3:::{bucket}"]
+
+
+def test_keys_are_used_through_dynamodb_alone(stacks: dict[str, Stack]) -> None:
+    (statement,) = [one for one in stacks["main"].statements("LaunchRole") if "kms:CreateGrant" in one["Action"]]
+
+    services = [f"dynamodb.{region}.amazonaws.com" for region in (PRIMARY, SECONDARY)]
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": services}}
+
+
+def test_the_start_of_the_build_puts_nothing_in_the_place_of_the_projects_own(stacks: dict[str, Stack]) -> None:
+    (statement,) = [one for one in stacks["main"].statements("StartLaunchRole") if one["Sid"] == "StartLaunch"]
+
+    assert statement["Condition"]["Null"] == dict.fromkeys(
+        (
+            "codebuild:environment.image",
+            "codebuild:environment.privilegedMode",
+            "codebuild:serviceRole",
+            "codebuild:source.buildspec",
+            "codebuild:source.location",
+        ),
+        "true",
+    )
+
+
+def test_a_role_is_taken_by_a_service_for_this_account_and_region_alone(stacks: dict[str, Stack]) -> None:
+    for stack in stacks.values():
+        for title in stack.of_type("AWS::IAM::Role"):
+            service, sources = _trusted(stack, title)
+            if service == "lambda":  # which says neither account nor function
+                continue
+            (trust,) = stack.properties(title)["AssumeRolePolicyDocument"]["Statement"]
+            assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+            assert sources
+            assert all(one.startswith(f"arn:aws:{service}:{stack.resolve.region}:{ACCOUNT}:") for one in sources)
+
+
+def test_each_rule_and_the_build_may_take_the_role_that_they_have(stacks: dict[str, Stack]) -> None:
+    main = stacks["main"]
+    taking = [
+        (main, main.role_of("LaunchProject", "ServiceRole"), f"project/{main.properties('LaunchProject')['Name']}")
+    ]
+    for stack in stacks.values():
+        for rule, found in stack.of_type("AWS::IoT::TopicRule").items():
+            payload = found["Properties"]["TopicRulePayload"]
+            for action in [*payload["Actions"], payload["ErrorAction"]]:
+                for value in action.values():
+                    taking.append((stack, value["RoleArn"]["Fn::GetAtt"][0], f"rule/{stack.resolve.name(rule)}"))
+
+    assert len(taking) > 10
+    for stack, role, resource in taking:
+        service, sources = _trusted(stack, role)
+        arn = f"arn:aws:{service}:{stack.resolve.region}:{ACCOUNT}:{resource}"
+        assert any(fnmatch.fnmatchcase(arn, source) for source in sources), arn
+
+
+def _trusted(stack: Stack, role: str) -> tuple[str, list[str]]:
+    """Return the service that may take a role, and for which resources it may."""
+    (trust,) = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    sources: list[str] = trust.get("Condition", {}).get("ArnLike", {}).get("aws:SourceArn", [])
+    return trust["Principal"]["Service"].partition(".")[0], sources
+
+
+def _boundary(main: Stack) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = main.properties(TITLE)["PolicyDocument"]["Statement"]
+    return statements
+
+
+def _through_cloudformation(statement: dict[str, Any]) -> bool:
+    called = statement.get("Condition", {}).get("ForAnyValue:StringEquals", {})
+    return bool(called == {"aws:CalledVia": ["cloudformation.amazonaws.com"]})
 
 
 def _handlers_calls(kind: str) -> set[str]:

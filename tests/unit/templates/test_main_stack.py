@@ -1,10 +1,14 @@
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import generate
-from tests.unit.templates.resolving import PRIMARY
-from tests.unit.templates.stacks import Stack
+from iot_dr.model.distribution import digests_of
+from templates.main_stack import build
+from tests.unit.templates.resolving import POSTFIX, PRIMARY, Resolver
+from tests.unit.templates.stacks import Stack, golden_config
 
 OUTPUTS = {
     "CFNIoTDRPrimaryStack",
@@ -25,7 +29,9 @@ BUILD_VARIABLES = {
     "VERSION",
     "CERTIFICATE_MODE",
     "CREATE_HEALTH_CHECK",
+    "PERMISSIONS_BOUNDARY",
     "PRIMARY_REGION",
+    "RELEASE_SHA256",
     "REPLICATE_SHADOWS",
     "SECONDARY_REGION",
     "SHADOW_NAME_PATTERN",
@@ -72,6 +78,34 @@ def test_nothing_is_launched_before_the_check_has_passed(main: Stack) -> None:
     assert launch["Uuid"] == {"Fn::GetAtt": ["LaunchCheck", "Uuid"]}
 
 
+def test_each_release_changes_what_the_launch_is_asked_for_and_nothing_else_of_it() -> None:
+    before, after = (_custom_resources(version) for version in ("v1.0.0", "v1.0.1"))
+    launches = [dict(resources["SolutionLaunch"]) for resources in (before, after)]
+
+    # CloudFormation calls a custom resource only if its properties changed: the launch must be called, and starts a
+    # build; the check keeps the names that it gave.
+    assert [launch.pop("Version") for launch in launches] == ["v1.0.0", "v1.0.1"]
+    assert [launch.pop("SourceKey").split("/")[1] for launch in launches] == ["v1.0.0", "v1.0.1"]
+    assert launches[0] == launches[1]
+    assert before["LaunchCheck"] == after["LaunchCheck"]
+
+
+def test_the_digests_of_the_release_reach_the_check_the_build_and_its_start() -> None:
+    digests = (("iot-dr-solution.zip", "1" * 64), ("iot_dr_layer.zip", "2" * 64))
+    template = build(replace(golden_config(), digests=digests)).to_dict()
+    resolve = Resolver(template, "iot-dr", PRIMARY)
+    resources = template["Resources"]
+    told = f"{'1' * 64}  iot-dr-solution.zip {'2' * 64}  iot_dr_layer.zip"
+
+    variables = resolve(resources["LaunchProject"]["Properties"]["Environment"]["EnvironmentVariables"])
+    check = resolve(resources["CheckLaunchFunction"]["Properties"]["Environment"]["Variables"])
+
+    assert digests_of(told) == dict(digests)
+    assert check["RELEASE_SHA256"] == told
+    assert {"Name": "RELEASE_SHA256", "Value": told} in variables
+    assert resources["SolutionLaunch"]["Properties"]["SourceSha256"] == "1" * 64
+
+
 def test_links_open_a_page_of_the_console_in_the_resources_region(main: Stack) -> None:
     links = {
         name: url
@@ -83,7 +117,7 @@ def test_links_open_a_page_of_the_console_in_the_resources_region(main: Stack) -
     for name, url in links.items():
         assert re.fullmatch(r"https://[a-z0-9-]+\.console\.aws\.amazon\.com/[^\s${}]+", url), name
     assert links["CFNIoTDRPrimaryStack"].startswith(f"https://{PRIMARY}.")
-    assert links["CFNIoTDRPrimaryStack"].endswith("filteringText=IoTDRPrimaryLaunchCheck.StackPostfix")
+    assert links["CFNIoTDRPrimaryStack"].endswith(f"filteringText=IoTDRPrimary{POSTFIX}")
 
 
 def test_the_build_gets_the_variables_that_the_buildspec_reads(main: Stack) -> None:
@@ -110,3 +144,14 @@ def test_the_start_may_start_its_own_project_only(main: Stack) -> None:
     (starting,) = [one for one in main.statements("StartLaunchRole") if "codebuild:StartBuild" in one["Action"]]
 
     assert starting["Resource"] == [main.resolve.arn("LaunchProject")]
+
+
+def _custom_resources(version: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of the main stack's custom resources as CloudFormation compares them."""
+    template = build(replace(golden_config(), version=version)).to_dict()
+    resolve = Resolver(template, "iot-dr", PRIMARY)
+    return {
+        title: resolve(resource["Properties"])
+        for title, resource in template["Resources"].items()
+        if resource["Type"].startswith("Custom::")
+    }

@@ -13,7 +13,7 @@ def checker_stack(stacks: dict[str, Stack]) -> Stack:
     return stacks["health checker"]
 
 
-def test_the_launch_gives_the_postfix_and_nothing_else(checker: Stack) -> None:
+def test_the_launch_gives_the_postfix_and_the_rest_has_a_default(checker: Stack) -> None:
     parameters = checker.template["Parameters"]
 
     assert {name for name, parameter in parameters.items() if "Default" not in parameter} == {"StackPostfix"}

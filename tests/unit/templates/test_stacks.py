@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import generate
-from templates.config import Config
+from tests.unit.templates.resolving import PRIMARY, SECONDARY
 from tests.unit.templates.stacks import STACKS, Stack, make_stacks
 
 STATEFUL = {
@@ -175,8 +175,9 @@ def test_every_output_is_described(stack: Stack) -> None:
     assert all(output["Description"] for output in stack.template["Outputs"].values())
 
 
-def test_cfn_lint_finds_nothing_in_any_region_with_iot_core(stack: Stack, config: Config) -> None:
-    found = generate.lint(stack.text, config.regions)
+def test_cfn_lint_finds_nothing_in_the_regions_of_a_pair(stack: Stack) -> None:
+    # `make lint` asks for every Region that has AWS IoT Core.
+    found = generate.lint(stack.text, (PRIMARY, SECONDARY))
 
     assert not found, "\n".join(found)
 

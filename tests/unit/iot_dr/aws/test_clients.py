@@ -1,6 +1,11 @@
 """Every client has the product's one retry and time-out configuration."""
 
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from iot_dr.aws.clients import CONNECT_TIMEOUT, MAX_ATTEMPTS, READ_TIMEOUT, client
 from iot_dr.errors import ConfigurationError
@@ -28,3 +33,39 @@ def test_a_client_belongs_to_its_region_and_has_the_products_configuration() -> 
 def test_a_region_that_does_not_answer_cannot_hold_a_worker_until_its_own_time_out() -> None:
     assert CONNECT_TIMEOUT * MAX_ATTEMPTS < 60
     assert READ_TIMEOUT * MAX_ATTEMPTS < 60
+
+
+@dataclass
+class Session:
+    """Hands out stubbed clients."""
+
+    s3: Any = field(default_factory=lambda: boto3.client("s3", "us-west-2"))
+    sts: Any = field(default_factory=lambda: boto3.client("sts", "us-west-2"))
+
+    def client(self, service: str, **_: Any) -> Any:
+        return {"s3": self.s3, "sts": self.sts}[service]
+
+
+def test_a_client_of_s3_reaches_buckets_of_its_own_account_alone_and_asks_once_which_that_is() -> None:
+    session = Session()
+    with Stubber(session.s3) as s3, Stubber(session.sts) as sts:
+        sts.add_response("get_caller_identity", {"Account": "111122223333"})
+        owned = {"Bucket": "b", "ExpectedBucketOwner": "111122223333"}
+        s3.add_response("head_bucket", {}, owned)
+        s3.add_response("put_object", {}, {**owned, "Key": "k", "Body": b""})
+        made = client("s3", "us-west-2", session=session)
+
+        made.head_bucket(Bucket="b")
+        made.put_object(Bucket="b", Key="k", Body=b"")
+
+
+def test_a_call_without_an_owner_and_a_bucket_that_may_be_anybodys_are_left_as_they_are() -> None:
+    session = Session()
+    with Stubber(session.s3) as s3, Stubber(session.sts):
+        s3.add_response("list_buckets", {}, {})
+        client("s3", "us-west-2", session=session).list_buckets()
+
+    session = Session()
+    with Stubber(session.s3) as s3, Stubber(session.sts):
+        s3.add_response("head_bucket", {}, {"Bucket": "b"})
+        client("s3", "us-west-2", session=session, own_buckets=False).head_bucket(Bucket="b")

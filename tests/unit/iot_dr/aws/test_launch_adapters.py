@@ -1,6 +1,7 @@
 """A launch's smaller adapters against the SDK's stub: replicas, templates, builds, settings of a Region."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -9,13 +10,14 @@ from botocore.stub import Stubber
 
 from iot_dr.aws.builds import CodeBuild
 from iot_dr.aws.launch_checks import IotRegions
-from iot_dr.aws.launch_files import PublishedTemplates, WorkBucket
+from iot_dr.aws.launch_files import BuildSource, PublishedFiles, PublishedTemplates, WorkBucket
 from iot_dr.aws.remains import RegionalRemains
 from iot_dr.aws.tables import GlobalTables
 from iot_dr.aws.waiting import wait_until
-from iot_dr.errors import ConfigurationError, LaunchFailed, Throttled
+from iot_dr.errors import AccessDenied, ConfigurationError, LaunchFailed, LimitExceeded, Throttled
 from iot_dr.model.launches import Remainder, RemainderKind, Unreadable
 
+ROOT = Path(__file__).resolve().parents[4]
 STREAM = "arn:aws:dynamodb:us-west-2:111122223333:table/t/stream/1"
 
 
@@ -157,6 +159,42 @@ def test_a_template_that_is_not_published_is_told_with_the_mend() -> None:
         published(stub)
 
 
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"ChecksumSHA256": "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo="}, "aa" * 32),
+        ({"ChecksumSHA256": "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo=-2"}, ""),
+        ({"ChecksumCRC64NVME": "qqqqqqqqqqo="}, ""),
+    ],
+)
+def test_a_published_file_has_the_digest_that_s3_made_of_it_as_a_whole(answer: dict[str, str], found: str) -> None:
+    client, stub = stubbed("s3")
+    stub.add_response("head_object", answer, {"Bucket": "b", "Key": "k", "ChecksumMode": "ENABLED"})
+
+    assert PublishedFiles(lambda _service, _region: client).sha256("us-east-1", "b", "k") == found
+
+
+def test_a_published_file_that_is_not_there_and_one_that_is_closed_are_told_apart() -> None:
+    client, stub = stubbed("s3")
+    stub.add_client_error("head_object", "404", http_status_code=404)
+    stub.add_client_error("head_object", "403", http_status_code=403)
+    files = PublishedFiles(lambda _service, _region: client)
+
+    assert files.sha256("us-east-1", "b", "k") is None
+    assert isinstance(files.sha256("us-east-1", "b", "k"), Unreadable)
+
+
+def test_the_newest_version_of_the_builds_source_is_told_with_its_digest() -> None:
+    client, stub = stubbed("s3")
+    asked = {"Bucket": "b", "Key": "k", "ChecksumMode": "ENABLED"}
+    digest = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo="
+    stub.add_response("head_object", {"ChecksumSHA256": digest, "VersionId": "7"}, asked)
+    stub.add_client_error("head_object", "404", http_status_code=404)
+
+    assert BuildSource(client).newest("b", "k") == ("aa" * 32, "7")
+    assert BuildSource(client).newest("b", "k") == ("", "")
+
+
 def test_the_tools_settings_are_written_as_text() -> None:
     client, stub = stubbed("s3")
     expected = {"Bucket": "b", "Key": "k", "Body": b"x", "ContentType": "text/plain; charset=utf-8"}
@@ -175,15 +213,40 @@ def test_a_build_gets_its_variables_and_a_token_that_starts_none_twice() -> None
         {
             "projectName": "p",
             "idempotencyToken": "t",
+            "sourceVersion": "version-7",
             "environmentVariablesOverride": [{"name": "UUID", "value": "5f0c2a", "type": "PLAINTEXT"}],
         },
     )
 
-    assert CodeBuild(client).start("p", {"UUID": "5f0c2a"}, "t") == "p:1"
+    assert CodeBuild(client).start("p", {"UUID": "5f0c2a"}, "t", "version-7") == "p:1"
+
+
+def test_an_account_without_builds_is_told_both_ways_out() -> None:
+    client, stub = stubbed("codebuild")
+    answer = "Cannot have more than 0 builds in queue for the account"
+    stub.add_client_error("start_build", "AccountLimitExceededException", answer)
+
+    with pytest.raises(LimitExceeded) as caught:
+        CodeBuild(client).start("p", {}, "t", "")
+
+    for part in (answer, "AWS Support", "docs/operations.md, Launch from a shell"):
+        assert part in str(caught.value)
+    assert "## Launch from a shell" in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def test_another_refusal_of_a_build_keeps_awss_words() -> None:
+    client, stub = stubbed("codebuild")
+    stub.add_client_error("start_build", "AccessDeniedException", "not authorized")
+
+    with pytest.raises(AccessDenied, match="not authorized"):
+        CodeBuild(client).start("p", {}, "t", "")
 
 
 def test_a_region_is_read_with_what_it_refuses_beside_what_it_tells() -> None:
     client, stub = stubbed("iot")
+    functions, stub_of_functions = stubbed("lambda")
+    limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}
+    stub_of_functions.add_response("get_account_settings", {"AccountLimit": limit})
     stub.add_response("describe_endpoint", {"endpointAddress": "a-ats.iot"}, {"endpointType": "iot:Data-ATS"})
     stub.add_response(
         "describe_event_configurations",
@@ -191,10 +254,11 @@ def test_a_region_is_read_with_what_it_refuses_beside_what_it_tells() -> None:
     )
     stub.add_client_error("get_indexing_configuration", "UnauthorizedException", "no", 401)
 
-    state = IotRegions(lambda _region: client).read("us-east-1")
+    state = IotRegions(lambda service, _region: {"iot": client, "lambda": functions}[service]).read("us-east-1")
 
     assert (state.endpoint, state.enabled_events) == ("a-ats.iot", frozenset({"THING"}))
     assert isinstance(state.indexing_mode, Unreadable)
+    assert state.concurrency == 900
 
 
 def test_the_sdk_knows_regions_with_iot_core_in_every_partition() -> None:

@@ -17,7 +17,7 @@ ENVIRONMENT = {
     "SECONDARY_REGION": "us-west-2",
     "STACK_POSTFIX": "20261124120000",
     "UUID": "5f0c2a",
-    "BUCKET_RESOURCES": "p-reference",
+    "BUCKET_RESOURCES": "my-dr-reference",
     "SOLUTION_NAME": "drs",
     "VERSION": "v1.0.0",
 }
@@ -47,6 +47,9 @@ class World:
 
     def protect(self, table: str, region: str) -> None: ...
 
+    def sha256(self, region: str, bucket: str, key: str) -> str:
+        return ""
+
     def replica_stream(self, table: str, region: str, replica_region: str) -> str:
         return "arn:stream"
 
@@ -59,7 +62,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     @contextmanager
     def launcher(_: LaunchEnvironment, progress: Progress) -> Iterator[Launcher]:
-        yield Launcher(fake, fake, fake, fake, lambda region: region, progress)
+        yield Launcher(fake, fake, fake, fake, fake, lambda region: region, progress)
 
     monkeypatch.setattr(launch, "launcher", launcher)
     return fake

@@ -110,7 +110,7 @@ def test_a_launch_with_a_value_that_cannot_be_is_refused_before_any_call(variabl
         "SECONDARY_REGION": "us-west-2",
         "STACK_POSTFIX": "20261124120000",
         "UUID": "5f0c2a",
-        "BUCKET_RESOURCES": "p-reference",
+        "BUCKET_RESOURCES": "my-dr-reference",
         "SOLUTION_NAME": "drs",
         "VERSION": "v1.0.0",
     }

@@ -3,7 +3,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.distribution import Distribution, console_host, quick_create_link
+from iot_dr.model.distribution import Distribution, console_host, digests_of, distribution_of, quick_create_link
 
 RELEASE = Distribution("acme-iot-dr", "disaster-recovery-for-aws-iot", "v1.2.3")
 
@@ -62,3 +62,22 @@ def test_the_quick_create_link_opens_the_form_in_its_region_filled_in() -> None:
 )
 def test_each_partition_has_its_own_console(region: str, host: str) -> None:
     assert console_host(region) == host
+
+
+def test_digests_are_read_as_sha256sum_writes_them() -> None:
+    one, other = "a" * 64, "0" * 64
+
+    assert digests_of(f"{one}  a.zip\n{other}  b.zip\n") == {"a.zip": one, "b.zip": other}
+    assert digests_of(f"{one}  a.zip {other}  b.zip") == {"a.zip": one, "b.zip": other}
+
+
+@pytest.mark.parametrize("text", ["a.zip", f"{'a' * 63} a.zip", f"{'A' * 64} a.zip", f"{'a' * 64} a.zip {'b' * 64}"])
+def test_digests_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="RELEASE_SHA256"):
+        digests_of(text)
+
+
+def test_a_distribution_is_known_by_the_bucket_of_its_templates() -> None:
+    assert distribution_of("acme-iot-dr-reference", RELEASE.solution_name, RELEASE.version) == RELEASE
+    with pytest.raises(ConfigurationError, match="BUCKET_RESOURCES"):
+        distribution_of("acme-iot-dr-us-east-1", RELEASE.solution_name, RELEASE.version)

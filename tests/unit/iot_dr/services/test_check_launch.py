@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 import pytest
 
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.distribution import Distribution, Release
 from iot_dr.model.events import REPLICATED_EVENT_FAMILIES
 from iot_dr.model.launches import IotRegion, Launch, Unreadable
 from iot_dr.model.regions import RegionPair
 from iot_dr.services import check_launch
 
-READY = IotRegion("a-ats.iot.example", frozenset(REPLICATED_EVENT_FAMILIES), "REGISTRY")
-OFF = IotRegion("a-ats.iot.example", frozenset(), "OFF")
+READY = IotRegion("a-ats.iot.example", frozenset(REPLICATED_EVENT_FAMILIES), "REGISTRY", 1000)
+OFF = IotRegion("a-ats.iot.example", frozenset(), "OFF", 1000)
 DENIED = Unreadable("AccessDeniedException")
+RELEASE = Release(Distribution("iot-dr", "drs", "v1.0.0"))
 PAIR = RegionPair("us-east-1", "us-west-2")
 STACK_ID = "arn:aws:cloudformation:us-east-1:111122223333:stack/main/1e0c"
 
@@ -27,6 +29,7 @@ class Regions:
     states: dict[str, IotRegion]
     known: frozenset[str] = frozenset({"us-east-1", "us-west-2", "eu-west-1", "cn-north-1"})
     asked: list[str] = field(default_factory=list)
+    unpublished: frozenset[str] = frozenset()
 
     def supported(self) -> frozenset[str]:
         return self.known
@@ -35,17 +38,22 @@ class Regions:
         self.asked.append(region)
         return self.states[region]
 
+    def sha256(self, region: str, bucket: str, key: str) -> str | None:
+        assert bucket == f"iot-dr-{region}"
+        self.asked.append(key)
+        return None if region in self.unpublished else ""
+
 
 def refusal(primary: str, secondary: str, reader: Regions) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        check_launch.check(primary, secondary, reader)
+        check_launch.check(primary, secondary, reader, RELEASE, reader)
     return str(caught.value)
 
 
 def test_two_ready_regions_give_their_endpoints() -> None:
     reader = Regions({"us-east-1": READY, "us-west-2": replace(OFF, endpoint="b-ats.iot.example")})
 
-    assert check_launch.check("us-east-1", "us-west-2", reader) == check_launch.Endpoints(
+    assert check_launch.check("us-east-1", "us-west-2", reader, RELEASE, reader) == check_launch.Endpoints(
         "a-ats.iot.example", "b-ats.iot.example"
     )
 
@@ -89,11 +97,11 @@ def test_the_secondary_needs_neither_events_nor_indexing() -> None:
 
 
 def test_what_cannot_be_read_is_told_as_unreadable_not_as_off() -> None:
-    unreadable = IotRegion(DENIED, DENIED, DENIED)
+    unreadable = IotRegion(DENIED, DENIED, DENIED, DENIED)
 
     findings = check_launch.find_in_regions(PAIR, unreadable, READY)
 
-    assert len(findings) == 3
+    assert len(findings) == 4
     assert all("cannot be read (AccessDeniedException)" in finding.missing for finding in findings)
     assert not any(finding.mend.startswith("aws iot update") for finding in findings)
 
@@ -114,9 +122,34 @@ def test_a_wrong_choice_of_regions_is_refused_before_any_is_read(primary: str, s
     assert reader.asked == []
 
 
+def test_a_region_without_published_code_is_refused_with_the_command_that_publishes_it() -> None:
+    reader = Regions({"us-east-1": READY, "us-west-2": READY}, unpublished=frozenset({"us-west-2"}))
+
+    message = refusal("us-east-1", "us-west-2", reader)
+
+    assert "s3://iot-dr-us-west-2/drs/v1.0.0/iot_dr_layer.zip does not exist" in message
+    assert "deployment/publish.sh iot-dr drs v1.0.0 us-east-1 us-west-2" in message
+    assert "(2)" not in message
+
+
+@pytest.mark.parametrize("short", ["us-east-1", "us-west-2"])
+def test_a_region_with_few_concurrent_executions_is_refused_with_the_command_that_asks_for_more(short: str) -> None:
+    states = {"us-east-1": READY, "us-west-2": READY}
+
+    message = refusal("us-east-1", "us-west-2", Regions(states | {short: replace(READY, concurrency=49)}))
+
+    assert f"49 functions at once in {short}" in message
+    assert f"aws service-quotas request-service-quota-increase --region {short} --service-code lambda" in message
+    assert "(2)" not in message
+
+
+def test_as_many_concurrent_executions_as_are_needed_will_do() -> None:
+    assert check_launch.find_in_regions(PAIR, replace(READY, concurrency=50), READY) == ()
+
+
 def test_a_refusal_of_everything_fits_cloudformations_answer() -> None:
     reason = "x" * 300
-    unreadable = IotRegion(Unreadable(reason), Unreadable(reason), Unreadable(reason))
+    unreadable = IotRegion(*[Unreadable(reason)] * 4)
 
     message = refusal("us-east-1", "us-west-2", Regions({"us-east-1": unreadable, "us-west-2": unreadable}))
 

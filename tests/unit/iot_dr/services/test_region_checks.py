@@ -18,6 +18,7 @@ class Settings:
 
     events: frozenset[str] = frozenset(REPLICATED_EVENT_FAMILIES)
     modes: dict[str, str] = field(default_factory=dict)
+    executions: int = 1000
 
     def enabled_events(self, region: str) -> frozenset[str]:
         assert region == PRIMARY
@@ -28,6 +29,10 @@ class Settings:
 
     def endpoint(self, region: str) -> str:
         return f"a-ats.iot.{region}.amazonaws.com"
+
+    def concurrency(self, region: str) -> int:
+        assert region == PRIMARY
+        return self.executions
 
 
 class Network:
@@ -114,3 +119,23 @@ def test_a_clock_that_is_wrong_is_told_by_how_much(skew: int, level: Level, word
 
     assert check.level is level
     assert words in check.found
+
+
+@pytest.mark.parametrize(
+    ("workers", "executions", "level"),
+    [
+        (20, 49, Level.FAILURE),
+        (20, 50, Level.WARNING),
+        (20, 199, Level.WARNING),
+        (20, 200, Level.OK),
+        (100, 200, Level.FAILURE),
+        (2, 60, Level.OK),
+    ],
+)
+def test_concurrent_executions_are_held_against_what_the_launchs_workers_need(
+    workers: int, executions: int, level: Level
+) -> None:
+    (check,) = region_checks.concurrency(PRIMARY, Settings(executions=executions), workers)
+
+    assert check.level is level
+    assert bool(check.mend) is (level is not Level.OK)

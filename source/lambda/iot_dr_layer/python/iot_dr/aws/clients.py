@@ -7,13 +7,14 @@ https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from iot_dr.aws.errors import converted
+from iot_dr.aws.errors import call, converted
 from iot_dr.errors import ConfigurationError
 
 MAX_ATTEMPTS = 4
@@ -43,10 +44,12 @@ def client(  # noqa: PLR0913  # what a client can differ by
     connections: int = CONNECTIONS,
     read_timeout: int = READ_TIMEOUT,
     attempts: int = MAX_ATTEMPTS,
+    own_buckets: bool = True,
 ) -> Any:
     """Return a client for a service in a Region (the environment's own if none is given).
 
-    `read_timeout` is how many seconds one attempt waits for its answer.
+    `read_timeout` is how many seconds one attempt waits for its answer. A client of S3 reaches buckets of the caller's
+    own account alone, unless `own_buckets` is false: who takes a bucket's name first could be anybody.
 
     `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
 
@@ -57,12 +60,32 @@ def client(  # noqa: PLR0913  # what a client can differ by
     with converted():
         chosen = session or boto3.session.Session()
         try:
-            return chosen.client(service, region_name=region, config=config(connections, read_timeout, attempts))
+            made = chosen.client(service, region_name=region, config=config(connections, read_timeout, attempts))
         except ValueError as error:
             # The SDK's only word on an address that is none, with `AWS_ENDPOINT_URL` the only place to give one.
             if isinstance(error, BotoCoreError):
                 raise
             raise ConfigurationError(f"{error}; see AWS_ENDPOINT_URL, which most shells leave unset") from error
+    if service == "s3" and own_buckets:
+        _name_the_owner(made, functools.partial(client, "sts", made.meta.region_name, session=chosen))
+    return made
+
+
+def _name_the_owner(s3: Any, sts: Any) -> None:
+    """Have every request of a client of S3 name the account that must own the bucket; S3 refuses it otherwise.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+    """
+
+    @functools.cache
+    def account() -> str:
+        return str(call(sts().get_caller_identity)["Account"])
+
+    def name(params: dict[str, Any], model: Any, **_: Any) -> None:
+        if "ExpectedBucketOwner" in model.input_shape.members:
+            params.setdefault("ExpectedBucketOwner", account())
+
+    s3.meta.events.register("provide-client-params.s3", name)
 
 
 def session(profile: str = "") -> Any:

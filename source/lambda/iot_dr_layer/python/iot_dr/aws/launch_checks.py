@@ -1,4 +1,4 @@
-"""Reads what a launch needs to know of AWS IoT Core in a Region."""
+"""Reads what a launch needs to know of a Region: of AWS IoT Core, and how many functions may run there at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from iot_dr.model.launches import IotRegion, Unreadable
 
 Value = TypeVar("Value")
 
-REQUIRED_ACTIONS = ("iot:DescribeEndpoint", "iot:DescribeEventConfigurations", "iot:GetIndexingConfiguration")
+REQUIRED_ACTIONS = (
+    "iot:DescribeEndpoint",
+    "iot:DescribeEventConfigurations",
+    "iot:GetIndexingConfiguration",
+    "lambda:GetAccountSettings",
+)
 
 
 class IotRegions:
     """Reads any Region; a fault becomes an `Unreadable`, so that one call tells all that is wrong."""
 
-    def __init__(self, client_of: Callable[[str], Any] = lambda region: clients.client("iot", region)) -> None:
+    def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:
         self._client_of = client_of
 
     def supported(self) -> frozenset[str]:
@@ -27,22 +32,27 @@ class IotRegions:
 
     def endpoint(self, region: str) -> str:
         """Return the address that devices of a Region connect to."""
-        return _endpoint(self._client_of(region))
+        return _endpoint(self._client_of("iot", region))
 
     def enabled_events(self, region: str) -> frozenset[str]:
         """Return the families of registry events that are on in a Region."""
-        return _enabled_events(self._client_of(region))
+        return _enabled_events(self._client_of("iot", region))
 
     def indexing_mode(self, region: str) -> str:
         """Return how a Region indexes things, `OFF` among the modes."""
-        return _indexing_mode(self._client_of(region))
+        return _indexing_mode(self._client_of("iot", region))
+
+    def concurrency(self, region: str) -> int:
+        """Return how many functions may run at once in a Region, those without reserved concurrency together."""
+        return _concurrency(self._client_of("lambda", region))
 
     def read(self, region: str) -> IotRegion:
-        """Read one Region's endpoint, event configurations and indexing mode."""
+        """Read one Region's endpoint, event configurations, indexing mode and concurrent executions."""
         return IotRegion(
             endpoint=_told(lambda: self.endpoint(region)),
             enabled_events=_told(lambda: self.enabled_events(region)),
             indexing_mode=_told(lambda: self.indexing_mode(region)),
+            concurrency=_told(lambda: self.concurrency(region)),
         )
 
 
@@ -66,3 +76,8 @@ def _enabled_events(iot: Any) -> frozenset[str]:
 def _indexing_mode(iot: Any) -> str:
     answer = errors.call(iot.get_indexing_configuration)
     return str(answer.get("thingIndexingConfiguration", {}).get("thingIndexingMode", "OFF"))
+
+
+def _concurrency(functions: Any) -> int:
+    # What is reserved for other functions is not to be had.
+    return int(errors.call(functions.get_account_settings)["AccountLimit"]["UnreservedConcurrentExecutions"])

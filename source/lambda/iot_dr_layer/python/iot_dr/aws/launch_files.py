@@ -1,17 +1,23 @@
-"""The two S3 places of a launch: published templates are read by URL, what the operator's tools need is put."""
+"""The S3 places of a launch: published files are read, what the operator's tools need is put."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from iot_dr.aws import clients, errors
-from iot_dr.errors import ConfigurationError, TerminalError
+from iot_dr.errors import ConfigurationError, IotDrError, TerminalError
 from iot_dr.model import distribution
+from iot_dr.model.distribution import NO_DIGEST
+from iot_dr.model.launches import Unreadable
 
 REQUIRED_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
+REQUIRED_ACTIONS_TO_COMPARE = ("s3:GetObject", "s3:ListBucket")
+"""What comparing published files with digests needs; without the right to list, what is missing is told as closed."""
 
 
 class PublishedTemplates:
@@ -47,6 +53,43 @@ class PublishedTemplates:
             raise ConfigurationError(f"bucket {self._bucket} does not exist; publish this version first")
         headers = found.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return str(found.get("BucketRegion") or headers.get("x-amz-bucket-region") or self._region)
+
+
+class PublishedFiles:
+    """Files of a release in any of its buckets."""
+
+    def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:
+        self._client_of = client_of
+
+    def sha256(self, region: str, bucket: str, key: str) -> str | Unreadable | None:
+        """Return the SHA-256 that S3 computed over the whole file, in hexadecimal."""
+        try:
+            head = self._client_of("s3", region).head_object
+            found = errors.read(head, Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        except IotDrError as error:
+            return Unreadable(str(error))
+        return None if found is None else _hexadecimal(found.get("ChecksumSHA256", ""))
+
+
+class BuildSource:
+    """The build's source in a bucket of the client's own Region."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def newest(self, bucket: str, key: str) -> tuple[str, str]:
+        """Return the SHA-256 of its newest version in hexadecimal, and that version's ID; both empty without one."""
+        found = errors.read(self._s3.head_object, Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        return (
+            ("", "") if found is None else (_hexadecimal(found.get("ChecksumSHA256", "")), found.get("VersionId", ""))
+        )
+
+
+def _hexadecimal(checksum: str) -> str:
+    try:
+        return base64.b64decode(checksum, validate=True).hex()
+    except binascii.Error:
+        return NO_DIGEST  # of an upload in parts S3 keeps a checksum of their checksums
 
 
 class WorkBucket:

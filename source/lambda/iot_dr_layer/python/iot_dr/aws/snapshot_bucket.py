@@ -1,4 +1,7 @@
-"""A snapshot's files in a bucket, below a prefix."""
+"""A snapshot's files in a bucket, below a prefix.
+
+The bucket may be another account's: the operator names it, and a copy outside of the account is what outlives it.
+"""
 
 from __future__ import annotations
 

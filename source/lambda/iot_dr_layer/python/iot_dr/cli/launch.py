@@ -55,7 +55,10 @@ _OPTIONS = (
         "Regular expression for the whole name of a named shadow.",
         default=Choices.shadow_name_pattern,
     ),
+    _option("release-sha256", "SHA-256 of each published file, as sha256sum writes them; what differs is refused."),
+    _option("permissions-boundary", "ARN of a policy that no role of the launch may go beyond."),
 )
+_OPTIONAL = {"release_sha256", "permissions_boundary"}
 
 
 @click.command(name="launch", cls=Command, epilog=_EPILOG, params=list(_OPTIONS))
@@ -67,10 +70,10 @@ def command(**options: str) -> None:
     are shown as they happen. Run again with the same postfix it ends the same.
     """
     settings = _settings(options)
-    order, choices = settings.order, settings.choices
+    order, choices, release = settings.order, settings.choices, settings.release
     progress = ConsoleProgress(Screen())
     with launcher(settings, progress) as tools:
-        launched = launch(order, choices, tools)
+        launched = launch(order, choices, release, tools)
     progress.step(f"Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
     for (region, stack), outputs in launched.outputs.items():
         for name, value in outputs.items():
@@ -79,7 +82,7 @@ def command(**options: str) -> None:
 
 
 def _settings(options: dict[str, str]) -> LaunchEnvironment:
-    missing = [name for name, value in options.items() if not value]
+    missing = [name for name, value in options.items() if not value and name not in _OPTIONAL]
     if missing:
         named = ", ".join(f"{name.upper()} (--{name.replace('_', '-')})" for name in missing)
         raise ConfigurationError(f"missing: {named}; set the variable or give the option")

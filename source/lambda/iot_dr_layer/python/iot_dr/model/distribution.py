@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from iot_dr.errors import ConfigurationError
@@ -21,6 +21,8 @@ TEMPLATES = tuple(
 MAIN_TEMPLATE = TEMPLATES[0]
 LAYER = "iot_dr_layer.zip"
 LAUNCHER = "iot-dr-solution.zip"
+NO_DIGEST = ""
+"""Stands for the digest of a file that S3 has none of."""
 TEMPLATES_FOLDER = "global-s3-assets"
 CODE_FOLDER = "regional-s3-assets"
 """The folders that the build script writes beside itself."""
@@ -34,6 +36,8 @@ _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 
 # The name is one segment of an S3 key and of a URL: only characters that need no escape in either.
 _SOLUTION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_REFERENCE = "-reference"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
 
@@ -62,7 +66,7 @@ class Distribution:
     @property
     def reference_bucket(self) -> str:
         """The bucket of the templates."""
-        return f"{self.bucket_prefix}-reference"
+        return f"{self.bucket_prefix}{_REFERENCE}"
 
     def code_bucket(self, region: str) -> str:
         """Return the bucket of the zips in one Region; Lambda reads code from its own Region only."""
@@ -71,6 +75,54 @@ class Distribution:
     def key(self, file_name: str) -> str:
         """Return the key of a file in either bucket."""
         return f"{self.solution_name}/{self.version}/{file_name}"
+
+
+def distribution_of(bucket_resources: str, solution_name: str, version: str) -> Distribution:
+    """Return the distribution whose templates lie in a bucket.
+
+    Raises:
+        ConfigurationError: no distribution has such a bucket.
+    """
+    if not bucket_resources.endswith(_REFERENCE):
+        raise ConfigurationError(f"BUCKET_RESOURCES must be of the form PREFIX{_REFERENCE}, not {bucket_resources!r}")
+    return Distribution(bucket_resources.removesuffix(_REFERENCE), solution_name, version)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A distribution, and the SHA-256 of each of its files in hexadecimal; empty if nobody told them.
+
+    The main template has them, so who launches it knows what is launched, whoever may write the buckets.
+    """
+
+    distribution: Distribution
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """Return the files that each Region's code bucket must hold; of those that nobody told, the layer."""
+        return tuple(name for name in self.digests if name.endswith(".zip")) or (LAYER,)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Return the files that the bucket of the templates must hold, as far as they were told."""
+        return tuple(name for name in self.digests if not name.endswith(".zip"))
+
+
+def digests_of(text: str) -> dict[str, str]:
+    """Read digests as `sha256sum` writes them: the digest, white space, the file's name.
+
+    Raises:
+        ConfigurationError: the text is not of that form.
+
+    >>> digests_of("") == {}
+    True
+    """
+    words = text.split()
+    found = dict(zip(words[1::2], words[::2], strict=False))
+    if len(words) % 2 or not all(_SHA256.fullmatch(digest) for digest in found.values()):
+        raise ConfigurationError("RELEASE_SHA256 must be of the form `DIGEST FILE DIGEST FILE ...`; update the stack")
+    return found
 
 
 @dataclass(frozen=True)

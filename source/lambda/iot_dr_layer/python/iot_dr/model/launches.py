@@ -37,6 +37,11 @@ class Launch:
             )
 
     @property
+    def day(self) -> str:
+        """Return the first eight characters of the postfix: the day, where the postfix is a time."""
+        return self.postfix[:8]
+
+    @property
     def primary_stack(self) -> str:
         """Name the stack with the topic rules and the global table."""
         return f"IoTDRPrimary{self.postfix}"
@@ -106,17 +111,24 @@ class Choices:
         certificate_mode: how certificates come to the secondary Region, `copy` or `jitr`.
         replicate_shadows: which shadows are replicated, `all`, `classic`, `named` or `none`.
         shadow_name_pattern: regular expression for the whole name of a named shadow.
+        permissions_boundary: ARN of the policy that no role of the launch may go beyond; empty for none.
     """
 
     create_health_check: bool = False
     certificate_mode: str = "copy"
     replicate_shadows: str = "all"
     shadow_name_pattern: str = ".*"
+    permissions_boundary: str = ""
 
     @property
     def shadows(self) -> Mapping[str, str]:
-        """Return the parameters that both regional stacks take alike."""
+        """Return the parameters of shadows, which both regional stacks take alike."""
         return {"ReplicateShadows": self.replicate_shadows, "ShadowNamePattern": self.shadow_name_pattern}
+
+    @property
+    def boundary(self) -> Mapping[str, str]:
+        """Return the parameter that every stack takes."""
+        return {"PermissionsBoundary": self.permissions_boundary}
 
 
 @dataclass(frozen=True)
@@ -127,12 +139,25 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that keeps a launch from working, and the command or choice that mends it."""
+
+    missing: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.missing} -> {self.mend}"
+
+
+@dataclass(frozen=True)
 class IotRegion:
     """What the check must know of one Region."""
 
     endpoint: str | Unreadable
     enabled_events: frozenset[str] | Unreadable
     indexing_mode: str | Unreadable
+    concurrency: int | Unreadable
+    """How many functions may run at once, those without reserved concurrency together."""
 
 
 class RemainderKind(enum.StrEnum):

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from iot_dr.aws.launch_checks import IotRegions
+from iot_dr.aws.launch_files import PublishedFiles
+from iot_dr.model.distribution import Distribution, Release, digests_of
 from iot_dr.model.launches import Launch
 from iot_dr.model.regions import RegionPair
+from iot_dr.runtime import environment
 from iot_dr.runtime.custom_resources import Answer, Request, answering
-from iot_dr.services import check_launch
+from iot_dr.services import check_launch, check_release
+
+
+@dataclass(frozen=True)
+class CheckEnvironment:
+    """The release that the function is of, by the names that the template gives."""
+
+    bucket_prefix: str
+    solution_name: str
+    version: str
+    release_sha256: str = ""
+
+    @property
+    def release(self) -> Release:
+        """Return it.
+
+        Raises:
+            ConfigurationError: it cannot have been published.
+        """
+        published = Distribution(self.bucket_prefix, self.solution_name, self.version)
+        return Release(published, digests_of(self.release_sha256))
 
 
 @dataclass(frozen=True)
@@ -17,12 +41,14 @@ class LaunchCheck:
     """Names the launch at its creation and keeps the names for as long as the stack lives."""
 
     reader: check_launch.RegionReader
+    files: check_release.PublishedFiles
+    release: Release
     clock: check_launch.Clock
 
     def create(self, request: Request) -> Answer:
         """Check both Regions, then name the launch."""
         primary, secondary = (str(request.properties.get(name, "")) for name in ("PrimaryRegion", "SecondaryRegion"))
-        endpoints = check_launch.check(primary, secondary, self.reader)
+        endpoints = check_launch.check(primary, secondary, self.reader, self.release, self.files)
         launch = check_launch.new_launch(RegionPair(primary, secondary), request.stack_id, self.clock)
         return _answer(launch, endpoints)
 
@@ -44,9 +70,15 @@ def _answer(launch: Launch, endpoints: check_launch.Endpoints) -> Answer:
             "PrimaryEndpoint": endpoints.primary,
             "SecondaryEndpoint": endpoints.secondary,
             "StackPostfix": launch.postfix,
+            "LaunchDay": launch.day,
             "Uuid": launch.uuid,
         },
     )
 
 
-lambda_handler = answering(lambda: LaunchCheck(IotRegions(), lambda: datetime.now(UTC)))
+def _wired() -> LaunchCheck:
+    release = environment.read(CheckEnvironment, os.environ).release
+    return LaunchCheck(IotRegions(), PublishedFiles(), release, lambda: datetime.now(UTC))
+
+
+lambda_handler = answering(_wired)

@@ -23,6 +23,7 @@ from iot_dr.aws.region_settings import RegionSettings, rights_to_read
 from iot_dr.aws.rights import SimulatedRights
 from iot_dr.aws.running_parts import RunningParts
 from iot_dr.model.checks import Check, warning
+from iot_dr.model.concurrency import WORKERS_AT_ONCE
 from iot_dr.model.keys import RESERVED_PREFIX
 from iot_dr.model.launched_stacks import LaunchedStack, Need
 from iot_dr.model.launches import Launch
@@ -93,19 +94,19 @@ class _Doctor:
     def __init__(self, regions: RegionPair, client_of: ClientOf) -> None:
         self._regions = regions
         self._client_of = client_of
-        self._settings = IotRegions(lambda region: client_of("iot", region))
+        self._settings = IotRegions(client_of)
         self._parts = RunningParts(client_of)
         self._facts = {region: FleetFacts(client_of("iot", region)) for region in (regions.primary, regions.secondary)}
 
     def examinations(self, stacks: stack_checks.Stacks | None, certificates: int) -> Iterator[Examination]:
         """All questions, in the order in which they are answered."""
-        yield from self._of_regions()
+        yield from self._of_regions(_workers_of(stacks))
         yield from self._of_fleet(certificates)
         if stacks:
             yield from self._of_launch(stacks)
         yield from self._of_parity(stacks.found(*stacks.secondary) if stacks else None)
 
-    def _of_regions(self) -> Iterator[Examination]:
+    def _of_regions(self, workers: int) -> Iterator[Examination]:
         primary, secondary, settings = self._regions.primary, self._regions.secondary, self._settings
         events = partial(region_checks.events, primary, settings)
         yield Examination("registry events", primary, ("iot:DescribeEventConfigurations",), events)
@@ -118,6 +119,8 @@ class _Doctor:
         for region in (primary, secondary):
             endpoint = partial(region_checks.endpoint, region, settings, Network())
             yield Examination("device endpoint", region, ("iot:DescribeEndpoint",), endpoint)
+            executions = partial(region_checks.concurrency, region, settings, workers)
+            yield Examination("concurrent executions", region, ("lambda:GetAccountSettings",), executions)
 
     def _of_fleet(self, certificates: int) -> Iterator[Examination]:
         primary, secondary = self._regions.primary, self._regions.secondary
@@ -189,3 +192,10 @@ class _Doctor:
             needed = family is Family.CA_CERTIFICATES and by_first_connection
             compare = partial(parity.compare, family, self._regions, readers, needed=needed)
             yield Examination(str(family), "both Regions", rights_to_read(family), compare)
+
+
+def _workers_of(stacks: stack_checks.Stacks | None) -> int:
+    """Return how many workers the launch may have at once, the default before there is one."""
+    found = stacks.found(*stacks.secondary) if stacks else None
+    told = found.parameters.get("WorkersAtOnce", "") if found else ""
+    return int(told) if told.isdigit() else WORKERS_AT_ONCE

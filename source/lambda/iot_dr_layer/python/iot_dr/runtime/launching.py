@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from iot_dr.aws.launch_checks import IotRegions
-from iot_dr.aws.launch_files import PublishedTemplates, WorkBucket
+from iot_dr.aws.launch_files import PublishedFiles, PublishedTemplates, WorkBucket
 from iot_dr.aws.stacks import CloudFormationStacks
 from iot_dr.aws.tables import GlobalTables
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.distribution import Release, digests_of, distribution_of
 from iot_dr.model.launches import Choices, Launch
 from iot_dr.model.patterns import check
 from iot_dr.model.regions import RegionPair
@@ -34,6 +35,8 @@ class LaunchEnvironment:
     certificate_mode: str = Choices.certificate_mode
     replicate_shadows: str = Choices.replicate_shadows
     shadow_name_pattern: str = Choices.shadow_name_pattern
+    release_sha256: str = ""
+    permissions_boundary: str = ""
 
     @property
     def order(self) -> Launch:
@@ -43,6 +46,16 @@ class LaunchEnvironment:
             ConfigurationError: Regions, postfix or UUID cannot be.
         """
         return Launch(RegionPair(self.primary_region, self.secondary_region), self.stack_postfix, self.uuid)
+
+    @property
+    def release(self) -> Release:
+        """Return what is launched.
+
+        Raises:
+            ConfigurationError: bucket, name or version cannot be a release's, or the digests are none.
+        """
+        published = distribution_of(self.bucket_resources, self.solution_name, self.version)
+        return Release(published, digests_of(self.release_sha256))
 
     @property
     def choices(self) -> Choices:
@@ -60,6 +73,7 @@ class LaunchEnvironment:
             certificate_mode=self.certificate_mode,
             replicate_shadows=self.replicate_shadows,
             shadow_name_pattern=self.shadow_name_pattern,
+            permissions_boundary=self.permissions_boundary,
         )
 
 
@@ -74,6 +88,7 @@ def launcher(environment: LaunchEnvironment, progress: Progress) -> Iterator[Lau
                 f"{environment.solution_name}/{environment.version}",
                 environment.primary_region,
             ),
+            files=PublishedFiles(),
             tables=GlobalTables(),
             tools_bucket=WorkBucket(),
             endpoint_of=IotRegions().endpoint,

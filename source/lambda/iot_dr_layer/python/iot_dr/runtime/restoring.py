@@ -216,7 +216,7 @@ def _read_from(source: str, client_of: Callable[..., Any]) -> Iterator[SnapshotF
     if not is_bucket(source):
         yield SnapshotFolder(Path(source))
         return
-    bucket = SnapshotBucket.at(client_of("s3"), source)
+    bucket = SnapshotBucket.at(client_of("s3", own_buckets=False), source)
     path = Path(tempfile.mkdtemp(prefix="iot-dr-snapshot-"))
     try:
         folder = SnapshotFolder(path)

@@ -130,7 +130,7 @@ def _written_to(
     if not in_bucket:
         yield (lambda _: None), Path(to)
         return
-    bucket = SnapshotBucket.at(client_of("s3"), to)
+    bucket = SnapshotBucket.at(client_of("s3", own_buckets=False), to)
     path = Path(tempfile.mkdtemp(prefix="iot-dr-snapshot-"))
     try:
         yield (lambda files: bucket.upload(files.files)), path

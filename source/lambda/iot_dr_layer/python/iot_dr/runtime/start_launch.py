@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from iot_dr.aws import clients
 from iot_dr.aws.builds import CodeBuild
+from iot_dr.aws.launch_files import BuildSource
 from iot_dr.aws.remains import RegionalRemains
 from iot_dr.model.launches import Choices, Launch
 from iot_dr.model.regions import RegionPair
@@ -22,24 +23,33 @@ class SolutionLaunch:
     """One launch; its identity is the postfix, so that an update never makes a second one."""
 
     builds: start_launch.Builds
+    source: start_launch.Source
     remains: start_launch.Remains
 
     def create(self, request: Request) -> Answer:
         """Start the build."""
-        launch = _launch(request)
+        launch, properties = _launch(request), request.properties
+        # Properties, not the function's environment: a rollback brings back the old ones, and with them the old build.
+        version = start_launch.checked_version(
+            self.source,
+            properties.get("SourceBucket", ""),
+            properties.get("SourceKey", ""),
+            properties.get("SourceSha256", ""),
+        )
         build = start_launch.start_launch(
             self.builds,
-            request.properties["ProjectName"],
+            properties["ProjectName"],
             launch,
             {
-                "CREATE_HEALTH_CHECK": request.properties["CreateHealthCheck"],
+                "CREATE_HEALTH_CHECK": properties["CreateHealthCheck"],
                 # A main stack of a version that had no such parameter is what an update rolls back to.
-                "CERTIFICATE_MODE": request.properties.get("CertificateMode", Choices.certificate_mode),
-                "REPLICATE_SHADOWS": request.properties.get("ReplicateShadows", Choices.replicate_shadows),
-                "SHADOW_NAME_PATTERN": request.properties.get("ShadowNamePattern", Choices.shadow_name_pattern),
+                "CERTIFICATE_MODE": properties.get("CertificateMode", Choices.certificate_mode),
+                "REPLICATE_SHADOWS": properties.get("ReplicateShadows", Choices.replicate_shadows),
+                "SHADOW_NAME_PATTERN": properties.get("ShadowNamePattern", Choices.shadow_name_pattern),
             },
             # CloudFormation may deliver a request twice; its ID, which both carry, makes one build of them.
             hashlib.sha256(request.request_id.encode()).hexdigest(),
+            version,
         )
         logger.info("launch started", extra={"build": build, "postfix": launch.postfix})
         return Answer(physical_id=f"launch-{launch.postfix}", data={"BuildId": build})
@@ -54,11 +64,17 @@ class SolutionLaunch:
             return Answer(physical_id=request.physical_id, reason="The launch never started; nothing is left.")
         launch = _launch(request)
         found = start_launch.leftovers(launch, self.remains)
+        boundary = request.properties.get("PermissionsBoundary", "")
         logger.warning(
             "main stack deleted",
-            extra={"postfix": launch.postfix, "uuid": launch.uuid, "left": [str(leftover) for leftover in found]},
+            extra={
+                "postfix": launch.postfix,
+                "uuid": launch.uuid,
+                "left": [str(leftover) for leftover in found],
+                "boundary": boundary,
+            },
         )
-        return Answer(physical_id=request.physical_id, reason=start_launch.describe(found))
+        return Answer(physical_id=request.physical_id, reason=start_launch.describe(found, boundary))
 
 
 def _launch(request: Request) -> Launch:
@@ -70,4 +86,9 @@ def _launch(request: Request) -> Launch:
     )
 
 
-lambda_handler = answering(lambda: SolutionLaunch(CodeBuild(clients.client("codebuild")), RegionalRemains()))
+def _wired() -> SolutionLaunch:
+    source = BuildSource(clients.client("s3"))
+    return SolutionLaunch(CodeBuild(clients.client("codebuild")), source, RegionalRemains())
+
+
+lambda_handler = answering(_wired)

@@ -71,5 +71,6 @@ class StreamReader(Generic[Event]):
             # The reason is the whole story; a traceback of the decoder adds nothing to it.
             self.log.error("event cannot be read; the work bucket keeps it", extra=facts)  # noqa: TRY400  # see above
             # A client for this alone: it is needed almost never, and making it takes as long as a batch.
-            UnreadableRecords(client("s3"), self.bucket).keep(record.raw_event, str(error))
+            # The stack made this bucket and its role names it: asking whose it is would be one more call that can fail.
+            UnreadableRecords(client("s3", own_buckets=False), self.bucket).keep(record.raw_event, str(error))
             return None

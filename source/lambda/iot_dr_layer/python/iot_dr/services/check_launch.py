@@ -14,10 +14,13 @@ from datetime import datetime
 from typing import Protocol
 
 from iot_dr.errors import ConfigurationError
+from iot_dr.model import concurrency
 from iot_dr.model.arns import partition_of
+from iot_dr.model.distribution import Release
 from iot_dr.model.events import REPLICATED_EVENT_FAMILIES
-from iot_dr.model.launches import IotRegion, Launch, Unreadable
+from iot_dr.model.launches import Finding, IotRegion, Launch, Unreadable
 from iot_dr.model.regions import RegionPair
+from iot_dr.services.check_release import PublishedFiles, find_in_release
 
 POSTFIX_FORMAT = "%Y%m%d%H%M%S"
 
@@ -25,26 +28,15 @@ Clock = Callable[[], datetime]
 
 
 class RegionReader(Protocol):
-    """Reads the state of AWS IoT Core in any Region; every fault becomes an `Unreadable`."""
+    """Reads the state of any Region; every fault becomes an `Unreadable`."""
 
     def supported(self) -> frozenset[str]:
         """Return the Regions that have AWS IoT Core, in every partition."""
         ...
 
     def read(self, region: str) -> IotRegion:
-        """Read one Region's endpoint, event configurations and indexing mode."""
+        """Read one Region's endpoint, event configurations, indexing mode and concurrent executions."""
         ...
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that keeps a launch from working, and the command or choice that mends it."""
-
-    missing: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.missing} -> {self.mend}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +59,8 @@ def find_in_regions(regions: RegionPair, primary: IotRegion, secondary: IotRegio
         *_indexing(regions.primary, primary),
         *_endpoint(regions.primary, primary),
         *_endpoint(regions.secondary, secondary),
+        *_concurrency(regions.primary, primary),
+        *_concurrency(regions.secondary, secondary),
     )
 
 
@@ -111,6 +105,25 @@ def find_in_indexing(region: str, mode: str) -> Finding | None:
     )
 
 
+def find_in_concurrency(region: str, executions: int, workers: int = concurrency.WORKERS_AT_ONCE) -> Finding | None:
+    """Return that too few functions may run at once in a Region for so many workers; None if there is room."""
+    least = concurrency.least(workers)
+    if executions >= least:
+        return None
+    return Finding(
+        f"Lambda runs {executions} functions at once in {region} for this account, and replication needs {least}",
+        more_concurrency(region),
+    )
+
+
+def more_concurrency(region: str) -> str:
+    """Return the command that asks for AWS's usual number; the code is that of the quota Concurrent executions."""
+    return (
+        f"aws service-quotas request-service-quota-increase --region {region} --service-code lambda "
+        "--quota-code L-B99A9384 --desired-value 1000"
+    )
+
+
 def _events(region: str, state: IotRegion) -> Iterator[Finding]:
     if isinstance(state.enabled_events, Unreadable):
         yield _unreadable("the event configurations", region, state.enabled_events, "iot:DescribeEventConfigurations")
@@ -130,6 +143,13 @@ def _endpoint(region: str, state: IotRegion) -> Iterator[Finding]:
         yield _unreadable("the device endpoint", region, state.endpoint, "iot:DescribeEndpoint")
 
 
+def _concurrency(region: str, state: IotRegion) -> Iterator[Finding]:
+    if isinstance(state.concurrency, Unreadable):
+        yield _unreadable("the concurrent executions", region, state.concurrency, "lambda:GetAccountSettings")
+    elif finding := find_in_concurrency(region, state.concurrency):
+        yield finding
+
+
 def _unreadable(what: str, region: str, unreadable: Unreadable, action: str) -> Finding:
     return Finding(
         f"{what} of {region} cannot be read ({unreadable.reason})",
@@ -137,8 +157,8 @@ def _unreadable(what: str, region: str, unreadable: Unreadable, action: str) -> 
     )
 
 
-def check(primary: str, secondary: str, reader: RegionReader) -> Endpoints:
-    """Return the endpoints of two Regions between which a launch can start.
+def check(primary: str, secondary: str, reader: RegionReader, release: Release, files: PublishedFiles) -> Endpoints:
+    """Return the endpoints of two Regions between which a launch of a release can start.
 
     Raises:
         ConfigurationError: something is missing; the message names each thing and the command that mends it.
@@ -146,7 +166,7 @@ def check(primary: str, secondary: str, reader: RegionReader) -> Endpoints:
     _refuse(find_in_choice(primary, secondary, reader.supported()))
     regions = RegionPair(primary, secondary)
     in_primary, in_secondary = reader.read(primary), reader.read(secondary)
-    _refuse(find_in_regions(regions, in_primary, in_secondary))
+    _refuse((*find_in_regions(regions, in_primary, in_secondary), *find_in_release(release, regions, files)))
     return Endpoints(str(in_primary.endpoint), str(in_secondary.endpoint))
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from iot_dr.model.distribution import Release
 from iot_dr.model.launches import Choices, Launch, Stack, StackEvent
+from iot_dr.services.check_release import PublishedFiles, check_release
 from iot_dr.services.concurrency import Together, one_by_one
 
 PRIMARY_TEMPLATE = "disaster-recovery-for-aws-iot-primary-region.template"
@@ -74,6 +76,7 @@ class Launcher:
 
     stacks: Stacks
     templates: Templates
+    files: PublishedFiles
     tables: Tables
     tools_bucket: ToolsBucket
     endpoint_of: Callable[[str], str]
@@ -89,17 +92,20 @@ class Launched:
     outputs: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
-def launch(order: Launch, choices: Choices, launcher: Launcher) -> Launched:
+def launch(order: Launch, choices: Choices, release: Release, launcher: Launcher) -> Launched:
     """Bring everything up, or go on where an earlier run stopped.
 
     Raises:
         LaunchFailed: a stack or the replica failed; the message names the first failing resource and AWS's reason.
-        ConfigurationError: the templates of this version are not published where the launch looks for them.
+        ConfigurationError: the files of this version are not published where the launch looks for them, or are not
+            those that it was built with.
     """
     regions = order.regions
     # All of them before the first stack: a release that is published by half must not be launched by half.
     primary_url, secondary_url = launcher.templates.url(PRIMARY_TEMPLATE), launcher.templates.url(SECONDARY_TEMPLATE)
     checker_url = launcher.templates.url(HEALTH_CHECKER_TEMPLATE) if choices.create_health_check else ""
+    launcher.progress.step(f"Comparing what is published with {len(release.digests) or 'no'} digests")
+    check_release(release, regions, launcher.files)
 
     primary = Stack(
         regions.primary,
@@ -111,6 +117,7 @@ def launch(order: Launch, choices: Choices, launcher: Launcher) -> Launched:
             "ShadowTableName": order.shadow_table,
             "Uuid": order.uuid,
             **choices.shadows,
+            **choices.boundary,
         },
     )
     outputs = _bring_up(launcher, primary)
@@ -126,13 +133,14 @@ def launch(order: Launch, choices: Choices, launcher: Launcher) -> Launched:
             "Uuid": order.uuid,
             "CertificateMode": choices.certificate_mode,
             **choices.shadows,
+            **choices.boundary,
         },
     )
     outputs |= _bring_up(launcher, secondary)
 
     if choices.create_health_check:
         checkers = [
-            Stack(region, order.health_checker_stack, checker_url, {"StackPostfix": order.postfix})
+            Stack(region, order.health_checker_stack, checker_url, {"StackPostfix": order.postfix, **choices.boundary})
             for region in (regions.primary, regions.secondary)
         ]
         for made in launcher.together(lambda stack: _bring_up(launcher, stack), checkers):

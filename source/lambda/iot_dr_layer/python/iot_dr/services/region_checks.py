@@ -7,7 +7,8 @@ from typing import Protocol
 
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.checks import Check, failure, ok, warning
-from iot_dr.services.check_launch import find_in_events, find_in_indexing
+from iot_dr.model.concurrency import comfortable
+from iot_dr.services.check_launch import find_in_concurrency, find_in_events, find_in_indexing, more_concurrency
 
 SKEW_WARNING = 10_000
 SKEW_FAILURE = 240_000
@@ -18,7 +19,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 
 
 class RegionSettings(Protocol):
-    """Reads the settings of AWS IoT Core in any Region."""
+    """Reads the settings of any Region."""
 
     def enabled_events(self, region: str) -> frozenset[str]:
         """Return the families of registry events that are on."""
@@ -30,6 +31,14 @@ class RegionSettings(Protocol):
 
     def endpoint(self, region: str) -> str:
         """Return the address that devices connect to."""
+        ...
+
+
+class Concurrency(Protocol):
+    """Reads how many functions may run at once in any Region."""
+
+    def concurrency(self, region: str) -> int:
+        """Return how many functions without reserved concurrency may run at once."""
         ...
 
 
@@ -89,6 +98,19 @@ def endpoint(region: str, settings: RegionSettings, network: Network) -> Iterato
         )
     else:
         yield ok(name, f"{address} of {region} answers")
+
+
+def concurrency(region: str, settings: Concurrency, workers: int) -> Iterator[Check]:
+    """Tell whether a Region runs as many functions at once as so many workers need, beside the customer's own."""
+    name, executions = "concurrent executions", settings.concurrency(region)
+    finding = find_in_concurrency(region, executions, workers)
+    if finding:
+        yield failure(name, finding.missing, finding.mend)
+    elif executions < comfortable(workers):
+        found = f"{executions} in {region}: a burst of your own functions can stop replication and the health check"
+        yield warning(name, f"{found}; {comfortable(workers)} would do", more_concurrency(region))
+    else:
+        yield ok(name, f"{executions} in {region}")
 
 
 def clock(answered_at: int, here: int) -> Check:

@@ -10,15 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from iot_dr.errors import IotDrError
+from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.launches import Launch, Remainder, RemainderKind
 
 
 class Builds(Protocol):
     """Starts builds of a project."""
 
-    def start(self, project: str, variables: Mapping[str, str], token: str) -> str:
-        """Start a build and return its ID; the same token within five minutes starts none twice."""
+    def start(self, project: str, variables: Mapping[str, str], token: str, version: str) -> str:
+        """Start a build of a version of its source, the newest if empty, and return its ID.
+
+        The same token within five minutes starts none twice.
+        """
+        ...
+
+
+class Source(Protocol):
+    """The published zip that a build runs."""
+
+    def newest(self, bucket: str, key: str) -> tuple[str, str]:
+        """Return the SHA-256 and the ID of its newest version; both empty if there is none."""
         ...
 
 
@@ -43,10 +54,31 @@ class Leftover:
         return f"{self.remainder}{doubt}: {self.removal}"
 
 
-def start_launch(builds: Builds, project: str, launch: Launch, choices: Mapping[str, str], token: str) -> str:
+def checked_version(source: Source, bucket: str, key: str, digest: str) -> str:
+    """Return the version of the build's source that has a digest, so that the build runs it and no later one.
+
+    Without a digest there is nothing to compare with, and the newest is taken.
+
+    Raises:
+        ConfigurationError: the newest version is another file.
+    """
+    if not digest:
+        return ""
+    found, version = source.newest(bucket, key)
+    if found != digest:
+        raise ConfigurationError(
+            f"s3://{bucket}/{key} is not the file that this version was built with, and would run with the rights of "
+            "the launch; find out who changed it, then publish your build again"
+        )
+    return version
+
+
+def start_launch(  # noqa: PLR0913, PLR0917  # what one build differs by
+    builds: Builds, project: str, launch: Launch, choices: Mapping[str, str], token: str, version: str = ""
+) -> str:
     """Start a build that brings all stacks of a launch up, or goes on where an earlier one stopped.
 
-    `choices` are the operator's, by the names of the build's variables.
+    `choices` are the operator's, by the names of the build's variables; `version` is that of the build's source.
     """
     return builds.start(
         project,
@@ -58,6 +90,7 @@ def start_launch(builds: Builds, project: str, launch: Launch, choices: Mapping[
             "UUID": launch.uuid,
         },
         token,
+        version,
     )
 
 
@@ -72,11 +105,15 @@ def leftovers(launch: Launch, remains: Remains) -> tuple[Leftover, ...]:
     return tuple(leftover for leftover in found if leftover.remainder.kind is not RemainderKind.TABLE)
 
 
-def describe(found: tuple[Leftover, ...]) -> str:
-    """Return what is left as one line, short enough for a custom resource's answer."""
-    if not found:
+def describe(found: tuple[Leftover, ...], boundary: str = "") -> str:
+    """Return what is left as one line, short enough for a custom resource's answer.
+
+    The boundary of the launch's roles, a policy's ARN, goes last: while a role has it, it must stay.
+    """
+    last = (f"the roles' boundary: aws iam delete-policy --policy-arn {boundary}",) if boundary else ()
+    if not found and not last:
         return "Nothing of this launch is left."
-    numbered = " ".join(f"({number}) {leftover}" for number, leftover in enumerate(found, 1))
+    numbered = " ".join(f"({number}) {leftover}" for number, leftover in enumerate((*found, *last), 1))
     return f"Still there; remove in this order: {numbered}"
 
 
