@@ -73,18 +73,18 @@ def areas(boundary: Any) -> tuple[Area, ...]:
     return (
         Area(
             "LaunchRolesPolicy",
-            "Lets the launch manage roles that go no further than their boundary",
-            tuple(_roles(boundary)),
+            "Lets the launch manage roles that go no further than their boundary, and use a key of the customer's own",
+            (*_roles(boundary), *_key()),
         ),
         Area(
             "LaunchCodePolicy",
-            "Lets the launch manage functions, their workflow, what starts them, and their logs",
-            (*_functions(), *_workflow(), *_event_rules(), *_logs()),
+            "Lets the launch manage functions, their workflow, what starts them, their logs and alarms",
+            (*_functions(), *_workflow(), *_event_rules(), *_logs(), *_alarms()),
         ),
         Area(
             "LaunchDataPolicy",
-            "Lets the launch manage tables, buckets, queues, topic rules, secrets, alarms and the health check",
-            (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_key(), *_alarms(), *_health_check()),
+            "Lets the launch manage tables, buckets, queues, topic rules, secrets and the health check",
+            (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_health_check()),
         ),
     )
 

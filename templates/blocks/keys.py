@@ -100,4 +100,4 @@ def _uses_a_store(role: iam.Role) -> bool:
 
 def _through_stores() -> Any:
     # The key's ARN names the Region, and a service asks for a key in its own alone.
-    return StringLike({"kms:ViaService": [f"{name}.*" for name in STORES]})
+    return StringLike({"kms:ViaService": [f"{name}.*" for name in STORES]})  # any partition

@@ -217,7 +217,7 @@ def test_of_a_batch_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(payloa
     records = [a_stream_record(item, str(number)) for number, item in enumerate(items)]
     good = a_stream_record(an_item(a_thing_payload("good")), "1000")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream_batches, "client", lambda _: bucket)
+        patch.setattr(stream_batches, "client", lambda _service, **_: bucket)
         reader = StreamReader(decode, "work", logger("test"), ReplicationMetrics("test"))
 
         batch = reader.read({"Records": [*records, good]})

@@ -13,7 +13,7 @@ from typing import Any
 from iot_dr import ports
 from iot_dr.errors import InvalidResource, IotDrError, UnsafePlan
 from iot_dr.model.changes import Create, Delete, Update
-from iot_dr.model.entities import Thing, ThingGroup
+from iot_dr.model.entities import Thing, ThingGroup, ThingType
 from iot_dr.model.events import RegistryEvent
 from iot_dr.model.keys import Key, Kind, policy_key, thing_group_key, thing_key, thing_type_key
 from iot_dr.model.looks import Look
@@ -546,7 +546,7 @@ class Run:
         )
         differing = checks.differing(self.primary.entities, self.secondary.entities) + self.shadows.differing()
         self._sweeps += (_MOST_OF_A_KIND + 3) * self._sweeping
-        differing = [key for key in differing if not self._excused(key)]
+        differing = [key for key in differing if not (self._excused(key) or self._stands_for_its_things(key))]
         if differing and (self.scenario.strict or self._sweeping):
             self._break("different", differing, checks.told_of(differing))
         self._sweeping = False
@@ -562,7 +562,7 @@ class Run:
             key
             for key, note in self.ledger.notes.items()
             if note.next_attempt is not None and note.outcome and note.outcome.state is State.PENDING
-            if not self._kept_by_untold(key)
+            if not (self._kept_by_untold(key) or self._stands_for_its_things(key))
         ]
         if pending:
             self._break("pending", pending, checks.told_of(pending))
@@ -585,6 +585,13 @@ class Run:
             if (isinstance(one, ThingGroup) and thing_group_key(one.parent) == key)
             or (isinstance(one, Thing) and thing_type_key(one.type_name) == key)
         )
+
+    def _stands_for_its_things(self, key: Key) -> bool:
+        """Tell whether it is a type that was made anew and cannot be here, for things have the old one by its name."""
+        wanted, found = self.primary.entities.get(key), self.secondary.entities.get(key)
+        if not isinstance(wanted, ThingType) or found is None or fixed_fields(wanted) == fixed_fields(found):
+            return False
+        return any(isinstance(one, Thing) and one.type_name == key.name for one in self.secondary.entities.values())
 
     def _restless(self) -> Key | None:
         key, starts = max(self.queue.started.items(), key=lambda item: item[1], default=(None, 0))

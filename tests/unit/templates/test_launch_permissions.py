@@ -12,6 +12,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from troposphere import Template
 
 from iot_dr.model.distribution import TEMPLATES, Distribution, object_url
+from templates.blocks.keys import STORES
 from templates.blocks.permissions import allow
 from templates.blocks.roles import BOUNDARY, add_role
 from templates.launched_boundary import TITLE, add_boundary
@@ -294,11 +295,15 @@ def test_codebuild_may_ask_where_its_source_lies(stacks: dict[str, Stack]) -> No
     assert statement["Resource"] == [f"arn:aws:s3:::{bucket}"]
 
 
-def test_keys_are_used_through_dynamodb_alone(stacks: dict[str, Stack]) -> None:
-    (statement,) = [one for one in stacks["main"].statements("LaunchRole") if "kms:CreateGrant" in one["Action"]]
+def test_keys_are_used_through_dynamodb_and_a_multi_region_key_through_stores_alone(stacks: dict[str, Stack]) -> None:
+    tables, own = [one for one in stacks["main"].statements("LaunchRole") if "kms:CreateGrant" in one["Action"]]
 
+    if tables["Sid"] == "UseKey":
+        tables, own = own, tables
     services = [f"dynamodb.{region}.amazonaws.com" for region in (PRIMARY, SECONDARY)]
-    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": services}}
+    assert tables["Condition"] == {"StringEquals": {"kms:ViaService": services}}
+    assert own["Resource"] == [f"arn:aws:kms:*:{ACCOUNT}:key/mrk-*"]
+    assert set(own["Condition"]["StringLike"]["kms:ViaService"]) == {f"{store}.*" for store in STORES}
 
 
 def test_the_start_of_the_build_puts_nothing_in_the_place_of_the_projects_own(stacks: dict[str, Stack]) -> None:

@@ -34,7 +34,7 @@ MARGIN = 400
 ACCEPTED = {
     # The launch gives its buckets their policy and life cycle. Who may do that can reach the objects; they are the
     # launch's own buckets, and the bucket policy holds nothing but the denial of connections without TLS.
-    r"LaunchRole: RESOURCE_POLICY_PRIVILEGE_ESCALATION.* on arn:aws:s3:::iot-dr-(primary|secondary)-0f8c6a0e ",
+    r"LaunchRole: RESOURCE_POLICY_PRIVILEGE_ESCALATION.* on arn:aws:s3:::iot-dr-(primary|secondary)-[0-9a-f-]+ ",
     # parliament wants a hosted zone as well as a health check; the call takes one of them by its ResourceType.
     r"LaunchRole: RESOURCE_MISMATCH: \[{'action': 'route53:ChangeTagsForResource'[^}]*hostedzone/\*'}\]",
     # It is the launch's work to make roles, buckets and queues; roles have a boundary, names hold all to the launch.
