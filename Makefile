@@ -49,7 +49,7 @@ lint: setup $(CHECKOV_VENV)/.ready ## ruff, mypy, shellcheck, generated template
 test: setup lint ## Lint, then every test: unit, property, contract, architecture, end to end; a table of scenarios
 	@rm -f $(SCENARIOS)
 	$(BIN)/pytest -m "not lab" --numprocesses auto --scenarios=$(SCENARIOS) $(ARGS)
-	$(BIN)/pytest -m lab --numprocesses 2 --dist loadfile --scenarios=$(SCENARIOS) $(ARGS)
+	$(BIN)/pytest -m lab --numprocesses 3 --dist loadfile --scenarios=$(SCENARIOS) $(ARGS)
 
 .PHONY: unit
 unit: setup ## Only the tests that need no Region pair

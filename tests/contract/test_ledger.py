@@ -680,7 +680,7 @@ def test_what_is_known_of_what_is_gone_ends_by_itself_unless_it_is_made_anew(tab
 
     mark = table.begin([THING], BEGAN)
     table.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 10, read_at=BEGAN + 5), mark)
-    assert item().keys() == {"resource", "checked_at", "closed_at", "expires"}
+    assert item().keys() == {"resource", "checked_at", "closed_at", "expires", "read_at", "read_whole_at"}
 
     table.begin([THING], BEGAN + 20)
     assert "expires" not in item()

@@ -22,9 +22,9 @@ def iot_dr(pair: Pair, *arguments: str, environ: dict[str, str] | None = None) -
     )
 
 
-def asked(pair: Pair, *arguments: str) -> tuple[int, dict[str, Any]]:
+def asked(pair: Pair, *arguments: str, environ: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
     """Run a command that answers in JSON; its exit code and answer."""
-    result = iot_dr(pair, *arguments, "--format", "json")
+    result = iot_dr(pair, *arguments, "--format", "json", environ=environ)
     assert result.stdout, result.stderr
     answer: dict[str, Any] = json.loads(result.stdout)
     return result.returncode, answer

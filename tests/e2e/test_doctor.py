@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from lab.fleet import Authority, Fleet
-from lab.operators import toolsrc
+from lab.operators import operator_environ, toolsrc
 from lab.pair import Pair
 from lab.quiet import unheard, untold
 from lab.waiting import until
@@ -151,7 +151,9 @@ def test_a_retained_message_that_the_secondary_lacks_is_told(pair: Pair) -> None
 
 
 def test_before_a_launch_the_regions_alone_are_asked(pair: Pair) -> None:
-    code, told = asked(pair, "doctor", *FEW, "--stack-postfix", "")
+    environ = operator_environ(pair)
+    del environ["STACK_POSTFIX"]
+    code, told = asked(pair, "doctor", *FEW, environ=environ)
 
     names = {check["name"] for check in told["checks"]}
     assert code == 0
