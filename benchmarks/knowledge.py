@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ _ROOTS: Mapping[str, Callable[[str], Key]] = {
 def roots_of(difference: Difference, certificates: Mapping[str, str]) -> frozenset[Key]:
     """Return what can be looked at to mend a difference; `certificates` are the IDs by what the lab names them by."""
     if difference.kind in _ROOTS:
-        return frozenset({_ROOTS[difference.kind](difference.name)})
+        return frozenset({_ROOTS[difference.kind](difference.name), *_billed_to(difference)})
     one, _, other = difference.name.partition(" - ")
     if difference.kind == "memberships":
         return frozenset({group_membership_key(one, other), thing_group_key(one), thing_key(other)})
@@ -78,6 +79,16 @@ def roots_of(difference: Difference, certificates: Mapping[str, str]) -> frozens
 
     ends = end(one, thing_key), end(other, policy_key)
     return frozenset(ends)
+
+
+def _billed_to(difference: Difference) -> Iterator[Key]:
+    """Yield the billing groups of a thing that is not in the same one: when one is deleted, it alone is told of.
+
+    A look at it notes its things to be looked at.
+    """
+    named = re.findall(r"'billing group': (?:None|'([^']+)')", difference.how) if difference.kind == "things" else []
+    if len(set(named)) > 1:
+        yield from (billing_group_key(name) for name in named if name)
 
 
 def noted_keys(items: Iterable[Mapping[str, Any]]) -> frozenset[Key]:

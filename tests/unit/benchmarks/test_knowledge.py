@@ -11,6 +11,7 @@ import pytest
 from benchmarks.knowledge import Tally, keys_in, keys_on_the_way, noted_keys, plain, recorded, roots_of
 from iot_dr.model.keys import (
     Key,
+    billing_group_key,
     certificate_key,
     group_membership_key,
     policy_key,
@@ -45,6 +46,14 @@ def test_a_difference_is_mended_by_a_look_at_the_resource_or_at_either_end_of_th
     kind: str, name: str, roots: set[Key]
 ) -> None:
     assert roots_of(differing(kind, name), CERTIFICATES) == roots
+
+
+def test_a_thing_in_another_billing_group_is_mended_by_a_look_at_the_group_too() -> None:
+    how = "differs: {'type': 't', 'billing group': None} / {'type': 't', 'billing group': 'b'}"
+    same = "differs: {'type': 't', 'billing group': 'b'} / {'type': 'u', 'billing group': 'b'}"
+
+    assert roots_of(Difference("things", "pump", how), {}) == {thing_key("pump"), billing_group_key("b")}
+    assert roots_of(Difference("things", "pump", same), {}) == {thing_key("pump")}
 
 
 @pytest.mark.parametrize(
