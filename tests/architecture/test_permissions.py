@@ -151,3 +151,26 @@ def test_security_md_names_every_store_without_point_in_time_recovery(stacks: di
     assert without == {"ShadowEventTable"}, "SECURITY.md says which tables can be recovered"
     ledger = stacks["secondary"].properties("LedgerTable")
     assert ledger["PointInTimeRecoverySpecification"] == recovered
+
+
+@pytest.mark.parametrize(
+    ("words", "sid"),
+    [
+        ("Service Quotas", "ReadQuotas"),
+        ("release", "ReadAssets"),
+        ("settings of IoT Core and Lambda", "ReadConcurrency"),
+    ],
+)
+def test_security_md_says_which_functions_read_beside_their_work(
+    words: str, sid: str, stacks: dict[str, Stack]
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "SECURITY.md").read_text(encoding="utf-8")
+    told = set(re.findall(rf"^\| `(\w+)` \|.*{words}", page, re.MULTILINE))
+
+    reading = {
+        stack.properties(function)["Handler"].partition(".")[0]
+        for stack in stacks.values()
+        for function in stack.of_type("AWS::Lambda::Function")
+        if sid in {one["Sid"] for one in stack.statements(stack.role_of(function, "Role"))}
+    }
+    assert told == reading

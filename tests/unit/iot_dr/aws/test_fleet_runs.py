@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from iot_dr.aws.fleet_runs import NEWEST, FleetRuns
+from iot_dr.aws.fleet_runs import LOOKED_THROUGH, NEWEST, FleetRuns
 from iot_dr.errors import ConfigurationError, Throttled
 from iot_dr.model.fleet_runs import FleetRun, LooksDone
 from iot_dr.model.keys import Kind
@@ -190,27 +190,51 @@ def _carries(run: FleetRun) -> dict[str, str]:
 
 
 def test_the_newest_run_is_the_newest_that_was_no_dry_run(states: StepFunctions) -> None:
-    arns = [f"{ARN}{number}" for number in range(3)]
-    listed = [
-        {"executionArn": arn, "stateMachineArn": MACHINE, "name": arn[-1], "status": "SUCCEEDED", "startDate": BEGAN}
-        for arn in arns
-    ]
-    states.answers("list_executions", {"executions": listed}, stateMachineArn=MACHINE)
-    for arn, apply in zip(arns[:2], (False, True), strict=True):
-        run = json.dumps(FleetRun("r", apply=apply, at_once=4).to_json())
-        told = {
-            "executionArn": arn,
-            "stateMachineArn": MACHINE,
-            "status": "SUCCEEDED",
-            "startDate": BEGAN,
-            "input": run,
-        }
-        states.answers("describe_execution", told, executionArn=arn)
+    arns = _listed(states, 3)
+    _described(states, arns[0], apply=False)
+    _described(states, arns[1], apply=True)
 
     assert states.runs.newest_applied() == arns[1]
 
 
-def test_where_every_run_was_a_dry_run_there_is_no_newest(states: StepFunctions) -> None:
+def test_the_last_run_that_can_be_looked_at_is_found(states: StepFunctions) -> None:
+    arns = _listed(states, LOOKED_THROUGH + 1)
+    for number, arn in enumerate(arns[:LOOKED_THROUGH], 1):
+        _described(states, arn, apply=number == LOOKED_THROUGH)
+
+    assert states.runs.newest_applied() == arns[LOOKED_THROUGH - 1]
+
+
+def test_after_many_dry_runs_the_run_has_to_be_named(states: StepFunctions) -> None:
+    for arn in _listed(states, LOOKED_THROUGH + 1)[:LOOKED_THROUGH]:
+        _described(states, arn, apply=False)
+
+    with pytest.raises(ConfigurationError, match=r"last 100 syncs .* were dry runs; name an earlier one by --follow"):
+        states.runs.newest_applied()
+
+
+def test_where_all_of_a_few_runs_were_dry_runs_there_is_no_newest(states: StepFunctions) -> None:
+    for arn in _listed(states, LOOKED_THROUGH):
+        _described(states, arn, apply=False)
+
+    assert states.runs.newest_applied() is None
+
+
+def test_where_there_was_no_run_there_is_no_newest(states: StepFunctions) -> None:
     states.answers("list_executions", {"executions": []}, stateMachineArn=MACHINE)
 
     assert states.runs.newest_applied() is None
+
+
+def _listed(states: StepFunctions, number: int) -> list[str]:
+    arns = [f"{ARN}{one}" for one in range(number)]
+    told = {"stateMachineArn": MACHINE, "status": "SUCCEEDED", "startDate": BEGAN}
+    listed = [told | {"executionArn": arn, "name": arn.rpartition(":")[2]} for arn in arns]
+    states.answers("list_executions", {"executions": listed}, stateMachineArn=MACHINE)
+    return arns
+
+
+def _described(states: StepFunctions, arn: str, *, apply: bool) -> None:
+    run = json.dumps(FleetRun("r", apply=apply, at_once=4).to_json())
+    told = {"executionArn": arn, "stateMachineArn": MACHINE, "status": "SUCCEEDED", "startDate": BEGAN, "input": run}
+    states.answers("describe_execution", told, executionArn=arn)

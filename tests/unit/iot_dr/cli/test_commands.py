@@ -100,11 +100,11 @@ def test_a_selection_that_is_there_twice_is_refused(name: str) -> None:
     result = run(name, "--select", "thingName:a", "--select", "thingName:b")
 
     assert result.exit_code == 2
-    assert "--select is there twice; give it once" in result.stderr
+    assert "--select is given twice; give it once" in result.stderr
 
 
 def test_a_device_that_is_there_twice_is_refused_under_whatever_name_of_the_option() -> None:
-    assert "--primary-region is there twice" in run("status", "--primary", "a", "--primary-region", "b").stderr
+    assert "--primary-region is given twice" in run("status", "--primary", "a", "--primary-region", "b").stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

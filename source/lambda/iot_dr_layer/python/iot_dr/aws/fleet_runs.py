@@ -27,6 +27,9 @@ REQUIRED_ACTIONS = frozenset(
 NEWEST = 25
 """Events of the history among which the last one with what the machine carries surely is."""
 
+LOOKED_THROUGH = 100
+"""Runs that are described one by one to find the last one that was no dry run."""
+
 _DETAILS = (("stateExitedEventDetails", "output"), ("stateEnteredEventDetails", "input"))
 
 
@@ -50,11 +53,21 @@ class FleetRuns:
         return str(found[0]["executionArn"]) if found else None
 
     def newest_applied(self) -> str | None:
-        """Return the execution that was started last of those that were to bring something across; None if none was."""
+        """Return the execution that was started last of those that were to bring something across; None if none was.
+
+        Raises:
+            ConfigurationError: there are more than `LOOKED_THROUGH` runs, and the newest of them were dry runs.
+        """
         with converted():
             # Newest first: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
             pages = self._client.get_paginator("list_executions").paginate(stateMachineArn=self._arn)
-            for arn in (str(one["executionArn"]) for page in pages for one in page["executions"]):
+            arns = (str(one["executionArn"]) for page in pages for one in page["executions"])
+            for number, arn in enumerate(arns):
+                if number == LOOKED_THROUGH:
+                    raise ConfigurationError(
+                        f"the last {LOOKED_THROUGH} syncs in the account were dry runs; name an earlier one by "
+                        "--follow ARN: `iot-dr sync --in-cloud` printed it at its start"
+                    )
                 if FleetRun.from_json(_object(self._described(arn)["input"])).apply:
                     return arn
         return None

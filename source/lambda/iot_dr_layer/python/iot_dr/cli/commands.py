@@ -28,7 +28,7 @@ class Command(click.Command):
         """Read the words of the command line.
 
         Raises:
-            click.UsageError: an option is there twice, or has an empty value.
+            click.UsageError: an option is given twice, or has an empty value.
         """
         self._refuse_twice(ctx, args)
         rest = super().parse_args(ctx, args)
@@ -45,7 +45,7 @@ class Command(click.Command):
             if not isinstance(parameter, click.Option) or parameter.multiple or parameter.is_flag:
                 continue
             if parameter.opts[0] in seen:
-                raise click.UsageError(f"{_name(ctx, parameter)} is there twice; give it once", ctx)
+                raise click.UsageError(f"{_name(ctx, parameter)} is given twice; give it once", ctx)
             seen.add(parameter.opts[0])
 
 

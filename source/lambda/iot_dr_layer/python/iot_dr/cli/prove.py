@@ -57,7 +57,7 @@ Examples:
         click.Option(
             ["--clean"],
             metavar="TRIAL",
-            help="Make nothing, and remove what a run has left that was killed: all whose name begins so.",
+            help="Make nothing, and remove what a killed run left behind: everything whose name begins with TRIAL.",
         ),
         from_toolsrc("primary-region", "Region in which the devices are made."),
         from_toolsrc("secondary-region", "Region to which they cross."),

@@ -22,11 +22,16 @@ def is_full(error: BaseException) -> bool:
 
 
 def failure_of(error: OSError | sqlite3.Error) -> ConfigurationError:
-    """Return the error for whatever the disk refused elsewhere, which may have been what the shell writes to a file."""
-    path = Path(getattr(error, "filename", None) or "standard output")
+    """Return the error for whatever the system refused elsewhere.
+
+    A full disk without a file's name is what the shell writes output to, a database's is that of the folder of
+    `--state`; without a name anything else may be a socket.
+    """
+    name = getattr(error, "filename", None)
     if isinstance(error, OSError) and not is_full(error):
-        return ConfigurationError(f"{path}: {error.strerror or error}")
-    return unusable(path, error)
+        told = str(error.strerror or error)
+        return ConfigurationError(f"{name}: {told}" if name else told)
+    return unusable(Path(name or ("standard output" if isinstance(error, OSError) else "the state folder")), error)
 
 
 def unusable(path: Path, error: Exception, other: str = "another folder by --state") -> ConfigurationError:

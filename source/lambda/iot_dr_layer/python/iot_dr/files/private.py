@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import IO
 
@@ -19,16 +20,26 @@ def make_folder(path: Path) -> None:
 
 def make_file(path: Path) -> None:
     """Make an empty file, or take from others what they may do with the one that is there, if it is ours."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))
-    if path.stat().st_uid == os.geteuid() and path.stat().st_mode & 0o077:
-        path.chmod(FILE_MODE)
+    os.close(_private(path, os.O_CREAT | os.O_RDWR))
 
 
 def opened_to_write(path: Path) -> IO[str]:
-    """Open a text file anew; a character that UTF-8 cannot hold is written as JSON escapes it, like `\\udc80`."""
+    """Open a text file anew, and take from others what they may do with the one that is there, if it is ours.
+
+    A character that UTF-8 cannot hold is written as JSON escapes it, like `\\udc80`.
+    """
     # `Path.open` takes no opener.
     return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n", opener=_private)
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, FILE_MODE)
+def _private(path: str | Path, flags: int) -> int:
+    file = os.open(path, flags, FILE_MODE)
+    try:
+        found = os.fstat(file)
+        # A device, like /dev/stdout, is nobody's file.
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            os.fchmod(file, FILE_MODE)
+    except OSError:
+        os.close(file)
+        raise
+    return file

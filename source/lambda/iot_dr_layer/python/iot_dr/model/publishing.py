@@ -9,10 +9,11 @@ https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
+
+from iot_dr.model import exact_json
 
 SHADOWS = "$aws/things/+/shadow/..."
 RULES = "$aws/rules/..."
@@ -30,7 +31,7 @@ def ways_in(document: str) -> tuple[str, ...]:
     A policy that names its own thing, by the variable or by a name, lets a device tell lies of nothing but itself.
     """
     try:
-        statements = json.loads(document).get("Statement", [])
+        statements = exact_json.loads(document).get("Statement", [])
     except (ValueError, AttributeError):
         return ()
     known = [one for one in (statements if isinstance(statements, list) else [statements]) if isinstance(one, dict)]
@@ -90,4 +91,28 @@ def _texts(value: Any) -> list[str]:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    return re.fullmatch("".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern), text) is not None
+    """Tell whether a pattern covers all of a text, in time that grows with their lengths alone.
+
+    A regular expression would try every way to share the text among the stars: a policy could stop its reader.
+    """
+    first, *others = pattern.split("*")
+    if not _stands(first, text, 0):
+        return False
+    if not others:
+        return len(first) == len(text)
+    *middle, last = others
+    at = len(first)
+    # The first place that a part fits leaves most of the text to those after it.
+    for part in middle:
+        found = next((start for start in range(at, len(text) + 1) if _stands(part, text, start)), None)
+        if found is None:
+            return False
+        at = found + len(part)
+    return len(text) - len(last) >= at and _stands(last, text, len(text) - len(last))
+
+
+def _stands(part: str, text: str, start: int) -> bool:
+    """Tell whether a part without stars fits the text from a place on."""
+    return start + len(part) <= len(text) and all(
+        wanted in ("?", found) for wanted, found in zip(part, text[start:], strict=False)
+    )
