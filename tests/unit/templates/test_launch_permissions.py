@@ -171,13 +171,20 @@ def test_the_boundary_admits_all_that_a_launched_role_does(name: str, stacks: di
     admitted = _boundary(stacks["main"])
 
     for role in stacks[name].of_type("AWS::IAM::Role"):
-        for statement in stacks[name].statements(role):
+        for statement in [*stacks[name].statements(role), *_attached(stacks[name], role)]:
             for action in statement["Action"]:
                 for resource in statement["Resource"]:
                     assert any(
                         action in one["Action"] and any(fnmatch.fnmatchcase(resource, at) for at in one["Resource"])
                         for one in admitted
                     ), f"{role}: {action} on {resource}"
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_some_launched_role_uses_a_key_of_the_customers_own(name: str, stacks: dict[str, Stack]) -> None:
+    attached = [one for role in stacks[name].of_type("AWS::IAM::Role") for one in _attached(stacks[name], role)]
+
+    assert any("kms:Decrypt" in one["Action"] for one in attached)
 
 
 def test_the_boundary_admits_nothing_by_which_a_role_gets_other_rights(stacks: dict[str, Stack]) -> None:
@@ -357,6 +364,16 @@ def _trusted(stack: Stack, role: str) -> tuple[str, list[str]]:
     (trust,) = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
     sources: list[str] = trust.get("Condition", {}).get("ArnLike", {}).get("aws:SourceArn", [])
     return trust["Principal"]["Service"].partition(".")[0], sources
+
+
+def _attached(stack: Stack, role: str) -> list[dict[str, Any]]:
+    """Return what policies of their own give a role, those of a condition among them, whether or not it holds."""
+    return [
+        statement
+        for title, policy in stack.of_type("AWS::IAM::Policy").items()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in stack.properties(title)["PolicyDocument"]["Statement"]
+    ]
 
 
 def _boundary(main: Stack) -> list[dict[str, Any]]:
