@@ -176,7 +176,9 @@ def _check_launch(digests: Any) -> LambdaSpec:
             "VERSION": source("Version"),
             "RELEASE_SHA256": digests,
         },
-        timeout=60,
+        # Over thirty files, eight at a time; a Region that does not answer takes four calls of up to 52 seconds each.
+        memory=512,
+        timeout=300,
     )
 
 

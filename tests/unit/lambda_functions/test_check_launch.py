@@ -37,8 +37,8 @@ def regions(monkeypatch: pytest.MonkeyPatch) -> Regions:
     fake = Regions()
     fake.states = dict(Regions.states)
     fake.digests = dict(Regions.digests)
-    monkeypatch.setattr(check_launch, "IotRegions", lambda: fake)
-    monkeypatch.setattr(check_launch, "PublishedFiles", lambda: fake)
+    monkeypatch.setattr(check_launch, "IotRegions", lambda _clients: fake)
+    monkeypatch.setattr(check_launch, "PublishedFiles", lambda _clients: fake)
     return fake
 
 
