@@ -53,6 +53,13 @@ DELIVER_LOGS = (
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
 """
 
+LAUNCHED_FILES = tuple(
+    f"disaster-recovery-for-aws-iot-{stack}.template"
+    for stack in ("primary-region", "secondary-region", "r53-health-checker")
+)
+REGION_PATTERNS = tuple("??-".ljust(length, "?") for length in (9, 10, 12, 13, 14))  # us-east-1 to ap-southeast-1
+"""What the names of Regions look like, all that have AWS IoT Core; a test compares."""
+
 
 @dataclass(frozen=True)
 class Area:
@@ -98,15 +105,20 @@ def _through_cloudformation() -> ForAnyValueStringEquals:
 
 
 def _published() -> StringLike:
-    """Hold a statement to the published templates of this release."""
+    """Hold a statement to the published templates of this release, in whichever Region their bucket lies.
+
+    `*` would fit a bucket `PREFIX-reference.s3.anything` too; no such name is so short with a hyphen in that place.
+    """
     return StringLike(
         {
             "cloudformation:TemplateUrl": [
                 Sub(
-                    "https://${Bucket}.s3.*.${AWS::URLSuffix}/${KeyPrefix}/*",  # the bucket's Region; each template
+                    f"https://${{Bucket}}.s3.{region}.${{AWS::URLSuffix}}/${{KeyPrefix}}/{file}",
                     Bucket=reference_bucket(),
                     KeyPrefix=source("KeyPrefix"),
                 )
+                for region in REGION_PATTERNS
+                for file in LAUNCHED_FILES
             ]
         }
     )

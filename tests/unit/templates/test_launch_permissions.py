@@ -11,10 +11,12 @@ from awacs.aws import Action
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from troposphere import Template
 
-from iot_dr.model.distribution import TEMPLATES, Distribution, object_url
+import generate
+from iot_dr.model.distribution import MAIN_TEMPLATE, TEMPLATES, Distribution, object_url
 from templates.blocks.keys import STORES
 from templates.blocks.permissions import allow
 from templates.blocks.roles import BOUNDARY, add_role
+from templates.launch_permissions import REGION_PATTERNS
 from templates.launched_boundary import TITLE, add_boundary
 from tests.unit.templates.policy_linter import findings
 from tests.unit.templates.resolving import ACCOUNT, PARAMETERS, POSTFIX, PRIMARY, SECONDARY, UUID
@@ -242,19 +244,33 @@ def test_no_way_to_other_rights_is_open_to_the_builds_own_commands(stacks: dict[
 @pytest.mark.parametrize("call", ["cloudformation:CreateStack", "cloudformation:UpdateStack"])
 def test_stacks_are_made_only_from_the_published_templates_of_the_release(call: str, stacks: dict[str, Stack]) -> None:
     (statement,) = [one for one in stacks["main"].statements("LaunchRole") if call in one["Action"]]
-    (pattern,) = statement["Condition"]["StringLike"]["cloudformation:TemplateUrl"]
+    patterns = statement["Condition"]["StringLike"]["cloudformation:TemplateUrl"]
     release = Distribution("iot-dr-example", "disaster-recovery-for-aws-iot", "v0.0.0")
+    bucket, launched = release.reference_bucket, [release.key(file) for file in TEMPLATES if file != MAIN_TEMPLATE]
 
-    for region in (PRIMARY, "us-east-1"):
-        for file in TEMPLATES:
-            url = object_url(release.reference_bucket, region, release.key(file))
-            assert fnmatch.fnmatchcase(url, pattern), url
-    for other in (
-        object_url("iot-dr-example-eu-west-1", PRIMARY, release.key(TEMPLATES[0])),
-        object_url("strangers-reference", PRIMARY, release.key(TEMPLATES[0])),
-        object_url(release.reference_bucket, PRIMARY, "other/v0.0.0/a.template"),
+    def fits(url: str) -> bool:
+        return any(fnmatch.fnmatchcase(url, pattern) for pattern in patterns)
+
+    # The bucket may lie anywhere: it stays where it was first made, whatever Regions are published for later.
+    for region in (one for one in generate.iot_regions() if not one.startswith("cn-")):  # of this partition
+        for key in launched:
+            assert fits(object_url(bucket, region, key)), (region, key)
+    for url in (
+        object_url("iot-dr-example-eu-west-1", PRIMARY, launched[0]),
+        object_url("strangers-reference", PRIMARY, launched[0]),
+        object_url(bucket, PRIMARY, "other/v0.0.0/a.template"),
+        object_url(bucket, PRIMARY, release.key("a.template")),
+        object_url(bucket, PRIMARY, release.key(MAIN_TEMPLATE)),
+        object_url(f"{bucket}.s3.anything", PRIMARY, launched[0]),
+        object_url(f"{bucket}.s3.a", PRIMARY, launched[0]),
+        object_url(f"{bucket}.s3.us-east-1", PRIMARY, launched[0]),
     ):
-        assert not fnmatch.fnmatchcase(other, pattern), other
+        assert not fits(url), url
+
+
+@pytest.mark.parametrize("region", [one for one in generate.iot_regions() if one.startswith("cn-")])
+def test_every_region_of_china_looks_as_the_templates_addresses_have_it(region: str) -> None:
+    assert any(fnmatch.fnmatchcase(region, pattern) for pattern in REGION_PATTERNS)
 
 
 def test_what_is_named_belongs_to_this_launch_alone(stacks: dict[str, Stack]) -> None:
