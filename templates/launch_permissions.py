@@ -37,8 +37,8 @@ from templates.blocks import keys
 from templates.blocks.permissions import allow, arn, in_own_account, read_release, write_log
 from templates.blocks.solution import LAUNCHER, asset_key, code_bucket, reference_bucket, source
 from templates.launch_names import both_regions as _both
+from templates.launch_names import functions_of_custom_resources, named_by_day, roles, work_buckets
 from templates.launch_names import named as _named
-from templates.launch_names import named_by_day, roles, work_buckets
 
 DELIVER_LOGS = (
     logs.CreateLogDelivery,
@@ -85,9 +85,10 @@ def areas(boundary: Any) -> tuple[Area, ...]:
         ),
         Area(
             "LaunchCodePolicy",
-            "Lets the launch manage functions, their workflow, what starts them, their logs and alarms",
-            (*_functions(), *_workflow(), *_event_rules(), *_logs(), *_alarms()),
+            "Lets the launch manage functions, their workflow, and what starts them",
+            (*_functions(), *_workflow(), *_event_rules()),
         ),
+        Area("LaunchLogsPolicy", "Lets the launch manage logs and alarms", (*_logs(), *_alarms())),
         Area(
             "LaunchDataPolicy",
             "Lets the launch manage tables, buckets, queues, topic rules, secrets and the health check",
@@ -239,18 +240,24 @@ def _functions() -> list[Statement]:
             [
                 awslambda.AddPermission,
                 awslambda.CreateFunction,
+                awslambda.DeleteFunction,
+                awslambda.DeleteFunctionConcurrency,
+                awslambda.DeleteFunctionEventInvokeConfig,
+                awslambda.PutFunctionConcurrency,
+                awslambda.PutFunctionEventInvokeConfig,
+                awslambda.RemovePermission,
+                awslambda.TagResource,
+                awslambda.UntagResource,
                 awslambda.UpdateFunctionCode,
                 awslambda.UpdateFunctionConfiguration,
+                awslambda.UpdateFunctionEventInvokeConfig,
             ],
             functions,
             [_both(), _through_cloudformation()],
         ),
         allow(
-            "ManageFunctions",
+            "ReadFunctions",
             [
-                awslambda.DeleteFunction,
-                awslambda.DeleteFunctionConcurrency,
-                awslambda.DeleteFunctionEventInvokeConfig,
                 awslambda.GetFunction,
                 awslambda.GetFunctionCodeSigningConfig,
                 awslambda.GetFunctionConfiguration,
@@ -258,15 +265,15 @@ def _functions() -> list[Statement]:
                 awslambda.GetFunctionRecursionConfig,
                 awslambda.GetPolicy,
                 awslambda.GetRuntimeManagementConfig,
-                awslambda.InvokeFunction,  # CloudFormation calls the functions of custom resources
-                awslambda.PutFunctionConcurrency,
-                awslambda.PutFunctionEventInvokeConfig,
-                awslambda.RemovePermission,
-                awslambda.TagResource,
-                awslambda.UntagResource,
-                awslambda.UpdateFunctionEventInvokeConfig,
             ],
             functions,
+            _both(),
+        ),
+        allow(
+            "CallFunctionsOfCustomResources",
+            # Nothing of AWS says that aws:CalledVia comes with this call, which is no handler's of a resource type.
+            [awslambda.InvokeFunction],
+            functions_of_custom_resources(),
             _both(),
         ),
         allow(
@@ -279,7 +286,7 @@ def _functions() -> list[Statement]:
             "MakeStreamMappings",
             [awslambda.CreateEventSourceMapping],
             ["*"],  # CreateEventSourceMapping knows no resource; the function that it serves holds it
-            of_launched_functions,
+            [of_launched_functions, _through_cloudformation()],
         ),
         allow(
             "ManageStreamMappings",
@@ -289,13 +296,13 @@ def _functions() -> list[Statement]:
                 awslambda.UpdateEventSourceMapping,
             ],
             mappings,
-            of_launched_functions,
+            [of_launched_functions, _through_cloudformation()],
         ),
         allow(
             "TagStreamMappings",
             [awslambda.ListTags, awslambda.TagResource, awslambda.UntagResource],
             mappings,
-            _both(),
+            [_both(), _through_cloudformation()],
         ),
     ]
 

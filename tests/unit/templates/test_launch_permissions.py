@@ -231,6 +231,41 @@ def test_the_launch_makes_roles_and_their_policies_only_with_the_boundary(stacks
     }
 
 
+def test_the_builds_own_commands_change_nothing_that_is_named_by_its_day_alone(stacks: dict[str, Stack]) -> None:
+    named_by_day = [
+        (action, resource)
+        for statement in stacks["main"].statements("LaunchRole")
+        if not _through_cloudformation(statement)
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+        if POSTFIX[:8] in resource and POSTFIX not in resource
+    ]
+
+    written = {
+        (action, resource.rpartition(":")[2])
+        for action, resource in named_by_day
+        if not action.partition(":")[2].startswith(("Get", "List"))
+    }
+    assert named_by_day
+    assert written == {
+        ("iam:PassRole", f"role/IoTDR*{POSTFIX[:8]}*"),
+        ("iam:PassRole", f"role/R53HealthChecker{POSTFIX[:8]}*"),
+        ("lambda:InvokeFunction", f"R53HealthChecker{POSTFIX[:8]}*"),
+    }
+
+
+def test_the_builds_own_commands_touch_no_stream_mapping(stacks: dict[str, Stack]) -> None:
+    held = [
+        one
+        for one in stacks["main"].statements("LaunchRole")
+        if any("event-source-mapping" in place for place in one["Resource"])
+        or "lambda:CreateEventSourceMapping" in one["Action"]
+    ]
+
+    assert len(held) == 3
+    assert all(_through_cloudformation(one) for one in held)
+
+
 def test_no_way_to_other_rights_is_open_to_the_builds_own_commands(stacks: dict[str, Stack]) -> None:
     own = [one for one in stacks["main"].statements("LaunchRole") if not _through_cloudformation(one)]
     document = {"Version": "2012-10-17", "Statement": own}
