@@ -27,8 +27,16 @@ def named(service: str, kind: str, region: str = "*") -> list[Sub]:  # either Re
 
 def named_by_day(service: str, kind: str, region: str = "*") -> list[Sub]:  # as above
     """Return the ARNs of what CloudFormation names in 64 characters: it may cut the stack's name, after its day."""
-    day = GetAtt(_CHECK, "LaunchDay")
-    return [arn(service, f"{kind}{stack}${{Day}}*", region, Day=day) for stack in _STACKS]  # the rest follows
+    return [_by_day(service, f"{kind}{stack}", region) for stack in _STACKS]
+
+
+def functions_of_custom_resources() -> list[Sub]:
+    """Return the ARNs of the functions that CloudFormation calls for a launch: the health checker's alone."""
+    return [_by_day("lambda", "function:R53HealthChecker", "*")]  # either Region
+
+
+def _by_day(service: str, beginning: str, region: str) -> Sub:
+    return arn(service, f"{beginning}${{Day}}*", region, Day=GetAtt(_CHECK, "LaunchDay"))  # the rest follows
 
 
 def roles() -> list[Sub]:

@@ -37,8 +37,8 @@ from templates.blocks import keys
 from templates.blocks.permissions import allow, arn, in_own_account, read_release, write_log
 from templates.blocks.solution import LAUNCHER, asset_key, code_bucket, reference_bucket, source
 from templates.launch_names import both_regions as _both
+from templates.launch_names import functions_of_custom_resources, named_by_day, roles, work_buckets
 from templates.launch_names import named as _named
-from templates.launch_names import named_by_day, roles, work_buckets
 
 DELIVER_LOGS = (
     logs.CreateLogDelivery,
@@ -52,6 +52,13 @@ DELIVER_LOGS = (
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
 """
+
+LAUNCHED_FILES = tuple(
+    f"disaster-recovery-for-aws-iot-{stack}.template"
+    for stack in ("primary-region", "secondary-region", "r53-health-checker")
+)
+REGION_PATTERNS = tuple("??-".ljust(length, "?") for length in (9, 10, 12, 13, 14))  # us-east-1 to ap-southeast-1
+"""What the names of Regions look like, all that have AWS IoT Core; a test compares."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +85,10 @@ def areas(boundary: Any) -> tuple[Area, ...]:
         ),
         Area(
             "LaunchCodePolicy",
-            "Lets the launch manage functions, their workflow, what starts them, their logs and alarms",
-            (*_functions(), *_workflow(), *_event_rules(), *_logs(), *_alarms()),
+            "Lets the launch manage functions, their workflow, and what starts them",
+            (*_functions(), *_workflow(), *_event_rules()),
         ),
+        Area("LaunchLogsPolicy", "Lets the launch manage logs and alarms", (*_logs(), *_alarms())),
         Area(
             "LaunchDataPolicy",
             "Lets the launch manage tables, buckets, queues, topic rules, secrets and the health check",
@@ -98,15 +106,20 @@ def _through_cloudformation() -> ForAnyValueStringEquals:
 
 
 def _published() -> StringLike:
-    """Hold a statement to the published templates of this release."""
+    """Hold a statement to the published templates of this release, in whichever Region their bucket lies.
+
+    `*` would fit a bucket `PREFIX-reference.s3.anything` too; no such name is so short with a hyphen in that place.
+    """
     return StringLike(
         {
             "cloudformation:TemplateUrl": [
                 Sub(
-                    "https://${Bucket}.s3.*.${AWS::URLSuffix}/${KeyPrefix}/*",  # the bucket's Region; each template
+                    f"https://${{Bucket}}.s3.{region}.${{AWS::URLSuffix}}/${{KeyPrefix}}/{file}",
                     Bucket=reference_bucket(),
                     KeyPrefix=source("KeyPrefix"),
                 )
+                for region in REGION_PATTERNS
+                for file in LAUNCHED_FILES
             ]
         }
     )
@@ -227,18 +240,24 @@ def _functions() -> list[Statement]:
             [
                 awslambda.AddPermission,
                 awslambda.CreateFunction,
+                awslambda.DeleteFunction,
+                awslambda.DeleteFunctionConcurrency,
+                awslambda.DeleteFunctionEventInvokeConfig,
+                awslambda.PutFunctionConcurrency,
+                awslambda.PutFunctionEventInvokeConfig,
+                awslambda.RemovePermission,
+                awslambda.TagResource,
+                awslambda.UntagResource,
                 awslambda.UpdateFunctionCode,
                 awslambda.UpdateFunctionConfiguration,
+                awslambda.UpdateFunctionEventInvokeConfig,
             ],
             functions,
             [_both(), _through_cloudformation()],
         ),
         allow(
-            "ManageFunctions",
+            "ReadFunctions",
             [
-                awslambda.DeleteFunction,
-                awslambda.DeleteFunctionConcurrency,
-                awslambda.DeleteFunctionEventInvokeConfig,
                 awslambda.GetFunction,
                 awslambda.GetFunctionCodeSigningConfig,
                 awslambda.GetFunctionConfiguration,
@@ -246,15 +265,15 @@ def _functions() -> list[Statement]:
                 awslambda.GetFunctionRecursionConfig,
                 awslambda.GetPolicy,
                 awslambda.GetRuntimeManagementConfig,
-                awslambda.InvokeFunction,  # CloudFormation calls the functions of custom resources
-                awslambda.PutFunctionConcurrency,
-                awslambda.PutFunctionEventInvokeConfig,
-                awslambda.RemovePermission,
-                awslambda.TagResource,
-                awslambda.UntagResource,
-                awslambda.UpdateFunctionEventInvokeConfig,
             ],
             functions,
+            _both(),
+        ),
+        allow(
+            "CallFunctionsOfCustomResources",
+            # Nothing of AWS says that aws:CalledVia comes with this call, which is no handler's of a resource type.
+            [awslambda.InvokeFunction],
+            functions_of_custom_resources(),
             _both(),
         ),
         allow(
@@ -267,7 +286,7 @@ def _functions() -> list[Statement]:
             "MakeStreamMappings",
             [awslambda.CreateEventSourceMapping],
             ["*"],  # CreateEventSourceMapping knows no resource; the function that it serves holds it
-            of_launched_functions,
+            [of_launched_functions, _through_cloudformation()],
         ),
         allow(
             "ManageStreamMappings",
@@ -277,13 +296,13 @@ def _functions() -> list[Statement]:
                 awslambda.UpdateEventSourceMapping,
             ],
             mappings,
-            of_launched_functions,
+            [of_launched_functions, _through_cloudformation()],
         ),
         allow(
             "TagStreamMappings",
             [awslambda.ListTags, awslambda.TagResource, awslambda.UntagResource],
             mappings,
-            _both(),
+            [_both(), _through_cloudformation()],
         ),
     ]
 

@@ -84,7 +84,7 @@ def _of_roles(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if resource["Type"] == "AWS::IAM::Role":
             for policy in properties["Policies"]:
                 yield from policy["PolicyDocument"]["Statement"]
-        elif resource["Type"] == "AWS::IAM::ManagedPolicy":
+        elif resource["Type"] in {"AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"}:
             yield from properties["PolicyDocument"]["Statement"]
 
 

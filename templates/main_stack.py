@@ -54,6 +54,13 @@ NO_OVERRIDES = (
 
 https://docs.aws.amazon.com/codebuild/latest/userguide/action-context-keys.html
 """
+CHECK_ANSWERS = "2"
+"""Raise it whenever the check answers something new.
+
+CloudFormation calls a custom resource again only if its properties changed. On an update of a main stack whose check
+was called by an older version, `GetAtt` would find what that version answered, without what is new.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requesttypes-update.html
+"""
 LAUNCHED = (primary_region, secondary_region, r53_health_checker)
 
 
@@ -69,6 +76,7 @@ def build(config: Config) -> Template:
         "LaunchCheck",
         "LaunchCheck",
         add_function(template, _check_launch(digests), layer),
+        Answers=CHECK_ANSWERS,
         PrimaryRegion=Ref("PrimaryRegion"),
         SecondaryRegion=Ref("SecondaryRegion"),
     )
@@ -168,7 +176,9 @@ def _check_launch(digests: Any) -> LambdaSpec:
             "VERSION": source("Version"),
             "RELEASE_SHA256": digests,
         },
-        timeout=60,
+        # Over thirty files, eight at a time; a Region that does not answer takes four calls of up to 52 seconds each.
+        memory=512,
+        timeout=300,
     )
 
 

@@ -1,12 +1,16 @@
 """The buildspec's commands in a plain shell: no network, no pip, the caller's Python left alone."""
 
 import os
+import re
 import subprocess
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
+
+from iot_dr.runtime.launching import LaunchEnvironment
 
 BUILDSPEC = Path(__file__).parents[2] / "source" / "launch-solution.yml"
 COMMAND_LINE = "import os, sys; print(sys.argv[1:], os.environ['UUID'], __file__); sys.exit(int(os.environ['STATUS']))"
@@ -57,6 +61,13 @@ def test_a_broken_wheel_ends_the_build_before_the_launch(source: Path) -> None:
 
     assert result.returncode != 0
     assert result.stdout == ""
+
+
+def test_the_buildspec_names_every_variable_that_the_launch_reads() -> None:
+    text = BUILDSPEC.read_text(encoding="utf-8")
+
+    for variable in fields(LaunchEnvironment):
+        assert re.search(rf"\b{variable.name.upper()}\b", text), variable.name
 
 
 def test_the_buildspec_is_of_the_version_in_which_commands_share_a_shell() -> None:

@@ -166,14 +166,17 @@ def test_a_delete_succeeds_and_says_what_is_left(
     assert command in record.__dict__["left"][0]
 
 
-def test_a_delete_names_the_boundary_last(world: World, answers: Answers) -> None:
+def test_a_delete_names_the_boundary_last(world: World, answers: Answers, caplog: pytest.LogCaptureFixture) -> None:
     world.there = {"stack IoTDRSecondary20261124120000 in us-west-2"}
     boundary = "arn:aws:iam::111122223333:policy/iot-dr-LaunchedRolesBoundary-1A2B"
 
     request = answers.request("Delete", PROPERTIES | {"PermissionsBoundary": boundary}, "launch-20261124120000")
     lambda_handler(request, Invocation())
 
-    assert answers.only["Reason"].endswith(f"(2) the roles' boundary: aws iam delete-policy --policy-arn {boundary}")
+    command = f"the roles' boundary: aws iam delete-policy --policy-arn {boundary}"
+    assert answers.only["Reason"].endswith(f"(2) {command}")
+    (record,) = [record for record in caplog.records if record.message == "main stack deleted"]
+    assert record.__dict__["boundary"] == command
 
 
 def test_a_delete_succeeds_although_nothing_can_be_looked_at(world: World, answers: Answers) -> None:

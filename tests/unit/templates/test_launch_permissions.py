@@ -11,10 +11,12 @@ from awacs.aws import Action
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from troposphere import Template
 
-from iot_dr.model.distribution import TEMPLATES, Distribution, object_url
+import generate
+from iot_dr.model.distribution import MAIN_TEMPLATE, TEMPLATES, Distribution, object_url
 from templates.blocks.keys import STORES
 from templates.blocks.permissions import allow
 from templates.blocks.roles import BOUNDARY, add_role
+from templates.launch_permissions import REGION_PATTERNS
 from templates.launched_boundary import TITLE, add_boundary
 from tests.unit.templates.policy_linter import findings
 from tests.unit.templates.resolving import ACCOUNT, PARAMETERS, POSTFIX, PRIMARY, SECONDARY, UUID
@@ -171,13 +173,20 @@ def test_the_boundary_admits_all_that_a_launched_role_does(name: str, stacks: di
     admitted = _boundary(stacks["main"])
 
     for role in stacks[name].of_type("AWS::IAM::Role"):
-        for statement in stacks[name].statements(role):
+        for statement in [*stacks[name].statements(role), *_attached(stacks[name], role)]:
             for action in statement["Action"]:
                 for resource in statement["Resource"]:
                     assert any(
                         action in one["Action"] and any(fnmatch.fnmatchcase(resource, at) for at in one["Resource"])
                         for one in admitted
                     ), f"{role}: {action} on {resource}"
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_some_launched_role_uses_a_key_of_the_customers_own(name: str, stacks: dict[str, Stack]) -> None:
+    attached = [one for role in stacks[name].of_type("AWS::IAM::Role") for one in _attached(stacks[name], role)]
+
+    assert any("kms:Decrypt" in one["Action"] for one in attached)
 
 
 def test_the_boundary_admits_nothing_by_which_a_role_gets_other_rights(stacks: dict[str, Stack]) -> None:
@@ -222,6 +231,41 @@ def test_the_launch_makes_roles_and_their_policies_only_with_the_boundary(stacks
     }
 
 
+def test_the_builds_own_commands_change_nothing_that_is_named_by_its_day_alone(stacks: dict[str, Stack]) -> None:
+    named_by_day = [
+        (action, resource)
+        for statement in stacks["main"].statements("LaunchRole")
+        if not _through_cloudformation(statement)
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+        if POSTFIX[:8] in resource and POSTFIX not in resource
+    ]
+
+    written = {
+        (action, resource.rpartition(":")[2])
+        for action, resource in named_by_day
+        if not action.partition(":")[2].startswith(("Get", "List"))
+    }
+    assert named_by_day
+    assert written == {
+        ("iam:PassRole", f"role/IoTDR*{POSTFIX[:8]}*"),
+        ("iam:PassRole", f"role/R53HealthChecker{POSTFIX[:8]}*"),
+        ("lambda:InvokeFunction", f"R53HealthChecker{POSTFIX[:8]}*"),
+    }
+
+
+def test_the_builds_own_commands_touch_no_stream_mapping(stacks: dict[str, Stack]) -> None:
+    held = [
+        one
+        for one in stacks["main"].statements("LaunchRole")
+        if any("event-source-mapping" in place for place in one["Resource"])
+        or "lambda:CreateEventSourceMapping" in one["Action"]
+    ]
+
+    assert len(held) == 3
+    assert all(_through_cloudformation(one) for one in held)
+
+
 def test_no_way_to_other_rights_is_open_to_the_builds_own_commands(stacks: dict[str, Stack]) -> None:
     own = [one for one in stacks["main"].statements("LaunchRole") if not _through_cloudformation(one)]
     document = {"Version": "2012-10-17", "Statement": own}
@@ -235,19 +279,33 @@ def test_no_way_to_other_rights_is_open_to_the_builds_own_commands(stacks: dict[
 @pytest.mark.parametrize("call", ["cloudformation:CreateStack", "cloudformation:UpdateStack"])
 def test_stacks_are_made_only_from_the_published_templates_of_the_release(call: str, stacks: dict[str, Stack]) -> None:
     (statement,) = [one for one in stacks["main"].statements("LaunchRole") if call in one["Action"]]
-    (pattern,) = statement["Condition"]["StringLike"]["cloudformation:TemplateUrl"]
+    patterns = statement["Condition"]["StringLike"]["cloudformation:TemplateUrl"]
     release = Distribution("iot-dr-example", "disaster-recovery-for-aws-iot", "v0.0.0")
+    bucket, launched = release.reference_bucket, [release.key(file) for file in TEMPLATES if file != MAIN_TEMPLATE]
 
-    for region in (PRIMARY, "us-east-1"):
-        for file in TEMPLATES:
-            url = object_url(release.reference_bucket, region, release.key(file))
-            assert fnmatch.fnmatchcase(url, pattern), url
-    for other in (
-        object_url("iot-dr-example-eu-west-1", PRIMARY, release.key(TEMPLATES[0])),
-        object_url("strangers-reference", PRIMARY, release.key(TEMPLATES[0])),
-        object_url(release.reference_bucket, PRIMARY, "other/v0.0.0/a.template"),
+    def fits(url: str) -> bool:
+        return any(fnmatch.fnmatchcase(url, pattern) for pattern in patterns)
+
+    # The bucket may lie anywhere: it stays where it was first made, whatever Regions are published for later.
+    for region in (one for one in generate.iot_regions() if not one.startswith("cn-")):  # of this partition
+        for key in launched:
+            assert fits(object_url(bucket, region, key)), (region, key)
+    for url in (
+        object_url("iot-dr-example-eu-west-1", PRIMARY, launched[0]),
+        object_url("strangers-reference", PRIMARY, launched[0]),
+        object_url(bucket, PRIMARY, "other/v0.0.0/a.template"),
+        object_url(bucket, PRIMARY, release.key("a.template")),
+        object_url(bucket, PRIMARY, release.key(MAIN_TEMPLATE)),
+        object_url(f"{bucket}.s3.anything", PRIMARY, launched[0]),
+        object_url(f"{bucket}.s3.a", PRIMARY, launched[0]),
+        object_url(f"{bucket}.s3.us-east-1", PRIMARY, launched[0]),
     ):
-        assert not fnmatch.fnmatchcase(other, pattern), other
+        assert not fits(url), url
+
+
+@pytest.mark.parametrize("region", [one for one in generate.iot_regions() if one.startswith("cn-")])
+def test_every_region_of_china_looks_as_the_templates_addresses_have_it(region: str) -> None:
+    assert any(fnmatch.fnmatchcase(region, pattern) for pattern in REGION_PATTERNS)
 
 
 def test_what_is_named_belongs_to_this_launch_alone(stacks: dict[str, Stack]) -> None:
@@ -357,6 +415,16 @@ def _trusted(stack: Stack, role: str) -> tuple[str, list[str]]:
     (trust,) = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
     sources: list[str] = trust.get("Condition", {}).get("ArnLike", {}).get("aws:SourceArn", [])
     return trust["Principal"]["Service"].partition(".")[0], sources
+
+
+def _attached(stack: Stack, role: str) -> list[dict[str, Any]]:
+    """Return what policies of their own give a role, those of a condition among them, whether or not it holds."""
+    return [
+        statement
+        for title, policy in stack.of_type("AWS::IAM::Policy").items()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in stack.properties(title)["PolicyDocument"]["Statement"]
+    ]
 
 
 def _boundary(main: Stack) -> list[dict[str, Any]]:

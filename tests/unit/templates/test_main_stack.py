@@ -83,11 +83,25 @@ def test_each_release_changes_what_the_launch_is_asked_for_and_nothing_else_of_i
     launches = [dict(resources["SolutionLaunch"]) for resources in (before, after)]
 
     # CloudFormation calls a custom resource only if its properties changed: the launch must be called, and starts a
-    # build; the check keeps the names that it gave.
+    # build; the check is called again only if it answers something new, and keeps the names that it gave.
     assert [launch.pop("Version") for launch in launches] == ["v1.0.0", "v1.0.1"]
     assert [launch.pop("SourceKey").split("/")[1] for launch in launches] == ["v1.0.0", "v1.0.1"]
     assert launches[0] == launches[1]
     assert before["LaunchCheck"] == after["LaunchCheck"]
+
+
+def test_a_check_that_an_older_version_was_called_for_is_called_again_for_what_it_did_not_answer_then(
+    main: Stack,
+) -> None:
+    answered = {
+        "1": {"PrimaryEndpoint", "SecondaryEndpoint", "StackPostfix", "Uuid"},  # v0.1.0, which had no such property
+        "2": {"LaunchDay", "PrimaryEndpoint", "SecondaryEndpoint", "StackPostfix", "Uuid"},
+    }
+    asked = set(re.findall(r'"Fn::GetAtt": \[\s*"LaunchCheck",\s*"(\w+)"', main.text))
+
+    newest = max(answered, key=int)
+    assert main.template["Resources"]["LaunchCheck"]["Properties"]["Answers"] == newest
+    assert asked == answered[newest]
 
 
 def test_the_digests_of_the_release_reach_the_check_the_build_and_its_start() -> None:

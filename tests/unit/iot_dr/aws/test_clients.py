@@ -1,5 +1,6 @@
 """Every client has the product's one retry and time-out configuration."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.clients import CONNECT_TIMEOUT, MAX_ATTEMPTS, READ_TIMEOUT, client
+from iot_dr.aws.clients import CONNECT_TIMEOUT, MAX_ATTEMPTS, READ_TIMEOUT, Shared, client
 from iot_dr.errors import ConfigurationError
 
 
@@ -57,6 +58,39 @@ def test_a_client_of_s3_reaches_buckets_of_its_own_account_alone_and_asks_once_w
 
         made.head_bucket(Bucket="b")
         made.put_object(Bucket="b", Key="k", Body=b"")
+
+
+@dataclass
+class CountingSession:
+    """Notes what it makes; each S3 client answers any number of calls, that of STS one."""
+
+    made: list[tuple[str, str]] = field(default_factory=list)
+
+    def client(self, service: str, region_name: str, **_: Any) -> Any:
+        self.made.append((service, region_name))
+        made = boto3.client(service, region_name)
+        stubber = Stubber(made)
+        for _answer in range(20 if service == "s3" else 1):
+            if service == "s3":
+                stubber.add_response("head_object", {}, {"Bucket": "b", "Key": "k", "ExpectedBucketOwner": "1" * 12})
+            else:
+                stubber.add_response("get_caller_identity", {"Account": "1" * 12})
+        stubber.activate()
+        return made
+
+
+def test_threads_share_one_client_for_each_region_and_one_look_up_of_the_account() -> None:
+    session = CountingSession()
+    shared = Shared(session)
+
+    def look(number: int) -> None:
+        shared("s3", ("us-east-1", "us-west-2")[number % 2]).head_object(Bucket="b", Key="k")
+
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(look, range(32)))
+
+    assert sorted(region for service, region in session.made if service == "s3") == ["us-east-1", "us-west-2"]
+    assert [service for service, _ in session.made].count("sts") == 1
 
 
 def test_a_call_without_an_owner_and_a_bucket_that_may_be_anybodys_are_left_as_they_are() -> None:

@@ -1,6 +1,6 @@
 """What is published is what was built, in every bucket that a launch reads, or it is named with the mend."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,6 +10,7 @@ from iot_dr.model.distribution import LAYER, NO_DIGEST, Distribution, Release
 from iot_dr.model.launches import Unreadable
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.check_release import check_release, find_in_release
+from iot_dr.services.concurrency import Given, Result
 
 PAIR = RegionPair("us-east-1", "us-west-2")
 NAMES = Distribution("my-dr", "drs", "v1.0.0")
@@ -71,6 +72,22 @@ def test_a_bucket_that_lacks_everything_is_told_once() -> None:
         check_release(RELEASE, PAIR, files)
 
     assert str(caught.value).count("s3://") == 1
+
+
+def test_the_files_are_looked_at_together_and_what_is_wrong_is_told_in_their_order() -> None:
+    asked: list[int] = []
+
+    def together(function: Callable[[Given], Result], items: Iterable[Given]) -> list[Result]:
+        listed = list(items)
+        asked.append(len(listed))
+        return [*reversed([function(item) for item in reversed(listed)])]
+
+    files = Files({f"us-west-2 my-dr-us-west-2/drs/v1.0.0/{name}": OTHER for name in ("a.zip", "b.zip")})
+
+    (finding,) = find_in_release(RELEASE, PAIR, files, together)
+
+    assert asked == [5]
+    assert "my-dr-us-west-2/drs/v1.0.0/a.zip" in finding.missing
 
 
 def test_of_a_release_without_digests_the_layer_must_be_in_both_regions() -> None:

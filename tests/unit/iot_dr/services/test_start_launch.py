@@ -79,6 +79,16 @@ def test_a_table_that_goes_with_its_stack_is_not_named_twice() -> None:
     assert table in [str(leftover.remainder) for leftover in alone]
 
 
+def test_a_table_that_is_left_is_unprotected_before_it_is_deleted() -> None:
+    (alone,) = leftovers(ORDER, Remains({"table IoTDRGlobalTable20261124120000 in us-east-1"}))
+
+    assert alone.removal == (
+        "aws dynamodb update-table --no-deletion-protection-enabled "
+        "--table-name IoTDRGlobalTable20261124120000 --region us-east-1; "
+        "aws dynamodb delete-table --table-name IoTDRGlobalTable20261124120000 --region us-east-1"
+    )
+
+
 def test_what_could_not_be_looked_at_is_named_too() -> None:
     found = leftovers(ORDER, Remains(denied=True))
 

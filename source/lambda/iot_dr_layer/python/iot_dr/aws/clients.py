@@ -8,6 +8,8 @@ https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -45,11 +47,13 @@ def client(  # noqa: PLR0913  # what a client can differ by
     read_timeout: int = READ_TIMEOUT,
     attempts: int = MAX_ATTEMPTS,
     own_buckets: bool = True,
+    account: Callable[[], str] | None = None,
 ) -> Any:
     """Return a client for a service in a Region (the environment's own if none is given).
 
     `read_timeout` is how many seconds one attempt waits for its answer. A client of S3 reaches buckets of the caller's
-    own account alone, unless `own_buckets` is false: who takes a bucket's name first could be anybody.
+    own account alone, unless `own_buckets` is false: who takes a bucket's name first could be anybody. `account` tells
+    the caller's account to clients that share one look-up of it.
 
     `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
 
@@ -67,19 +71,49 @@ def client(  # noqa: PLR0913  # what a client can differ by
                 raise
             raise ConfigurationError(f"{error}; see AWS_ENDPOINT_URL, which most shells leave unset") from error
     if service == "s3" and own_buckets:
-        _name_the_owner(made, functools.partial(client, "sts", made.meta.region_name, session=chosen))
+        _name_the_owner(made, account or _account_of(chosen, made.meta.region_name))
     return made
 
 
-def _name_the_owner(s3: Any, sts: Any) -> None:
+class Shared:
+    """One client for each service and Region, for all threads, with one look-up of the account."""
+
+    def __init__(self, session: Any = None) -> None:
+        self._session = session or boto3.session.Session()
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, str], Any] = {}
+        self._account: Callable[[], str] | None = None
+
+    def __call__(self, service: str, region: str) -> Any:
+        """Return the client; `client` says what it raises."""
+        with self._lock:  # a session may not make two clients at the same time
+            if self._account is None:
+                self._account = _account_of(self._session, region)
+            if (service, region) not in self._made:
+                self._made[service, region] = client(service, region, session=self._session, account=self._account)
+            return self._made[service, region]
+
+
+def _account_of(session: Any, region: str) -> Callable[[], str]:
+    """Return what tells the caller's account; threads that ask while the first one looks wait for its answer."""
+    lock = threading.Lock()
+
+    @functools.cache
+    def look() -> str:
+        return str(call(client("sts", region, session=session).get_caller_identity)["Account"])
+
+    def account() -> str:
+        with lock:
+            return look()
+
+    return account
+
+
+def _name_the_owner(s3: Any, account: Callable[[], str]) -> None:
     """Have every request of a client of S3 name the account that must own the bucket; S3 refuses it otherwise.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
     """
-
-    @functools.cache
-    def account() -> str:
-        return str(call(sts().get_caller_identity)["Account"])
 
     def name(params: dict[str, Any], model: Any, **_: Any) -> None:
         if "ExpectedBucketOwner" in model.input_shape.members:

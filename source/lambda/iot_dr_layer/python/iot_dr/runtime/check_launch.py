@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from iot_dr.aws import clients
 from iot_dr.aws.launch_checks import IotRegions
 from iot_dr.aws.launch_files import PublishedFiles
 from iot_dr.model.distribution import Distribution, Release, digests_of
@@ -14,6 +16,10 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.runtime import environment
 from iot_dr.runtime.custom_resources import Answer, Request, answering
 from iot_dr.services import check_launch, check_release
+from iot_dr.services.concurrency import on
+
+THREADS = 8
+"""Files of the release that are looked at at the same time; there are over thirty in three buckets."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class LaunchCheck:
     def create(self, request: Request) -> Answer:
         """Check both Regions, then name the launch."""
         primary, secondary = (str(request.properties.get(name, "")) for name in ("PrimaryRegion", "SecondaryRegion"))
-        endpoints = check_launch.check(primary, secondary, self.reader, self.release, self.files)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="files") as executor:
+            endpoints = check_launch.check(primary, secondary, self.reader, self.release, self.files, on(executor))
         launch = check_launch.new_launch(RegionPair(primary, secondary), request.stack_id, self.clock)
         return _answer(launch, endpoints)
 
@@ -78,7 +85,8 @@ def _answer(launch: Launch, endpoints: check_launch.Endpoints) -> Answer:
 
 def _wired() -> LaunchCheck:
     release = environment.read(CheckEnvironment, os.environ).release
-    return LaunchCheck(IotRegions(), PublishedFiles(), release, lambda: datetime.now(UTC))
+    shared = clients.Shared()
+    return LaunchCheck(IotRegions(shared), PublishedFiles(shared), release, lambda: datetime.now(UTC))
 
 
 lambda_handler = answering(_wired)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from iot_dr.aws import clients
 from iot_dr.aws.launch_checks import IotRegions
 from iot_dr.aws.launch_files import PublishedFiles, PublishedTemplates, WorkBucket
 from iot_dr.aws.stacks import CloudFormationStacks
@@ -88,7 +89,7 @@ def launcher(environment: LaunchEnvironment, progress: Progress) -> Iterator[Lau
                 f"{environment.solution_name}/{environment.version}",
                 environment.primary_region,
             ),
-            files=PublishedFiles(),
+            files=PublishedFiles(clients.Shared()),
             tables=GlobalTables(),
             tools_bucket=WorkBucket(),
             endpoint_of=IotRegions().endpoint,

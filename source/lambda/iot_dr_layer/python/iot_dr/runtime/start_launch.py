@@ -71,7 +71,7 @@ class SolutionLaunch:
                 "postfix": launch.postfix,
                 "uuid": launch.uuid,
                 "left": [str(leftover) for leftover in found],
-                "boundary": boundary,
+                "boundary": start_launch.boundary_removal(boundary) if boundary else "",
             },
         )
         return Answer(physical_id=request.physical_id, reason=start_launch.describe(found, boundary))

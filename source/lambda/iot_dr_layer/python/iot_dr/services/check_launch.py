@@ -21,6 +21,7 @@ from iot_dr.model.events import REPLICATED_EVENT_FAMILIES
 from iot_dr.model.launches import Finding, IotRegion, Launch, Unreadable
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.check_release import PublishedFiles, find_in_release
+from iot_dr.services.concurrency import Together, one_by_one
 
 POSTFIX_FORMAT = "%Y%m%d%H%M%S"
 
@@ -157,7 +158,14 @@ def _unreadable(what: str, region: str, unreadable: Unreadable, action: str) -> 
     )
 
 
-def check(primary: str, secondary: str, reader: RegionReader, release: Release, files: PublishedFiles) -> Endpoints:
+def check(  # noqa: PLR0913, PLR0917  # where, what, and by whom it is read
+    primary: str,
+    secondary: str,
+    reader: RegionReader,
+    release: Release,
+    files: PublishedFiles,
+    together: Together = one_by_one,
+) -> Endpoints:
     """Return the endpoints of two Regions between which a launch of a release can start.
 
     Raises:
@@ -166,7 +174,8 @@ def check(primary: str, secondary: str, reader: RegionReader, release: Release, 
     _refuse(find_in_choice(primary, secondary, reader.supported()))
     regions = RegionPair(primary, secondary)
     in_primary, in_secondary = reader.read(primary), reader.read(secondary)
-    _refuse((*find_in_regions(regions, in_primary, in_secondary), *find_in_release(release, regions, files)))
+    published = find_in_release(release, regions, files, together)
+    _refuse((*find_in_regions(regions, in_primary, in_secondary), *published))
     return Endpoints(str(in_primary.endpoint), str(in_secondary.endpoint))
 
 

@@ -7,56 +7,64 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.distribution import NO_DIGEST, Release
+from iot_dr.model.distribution import NO_DIGEST, Distribution, Release
 from iot_dr.model.launches import Finding, Unreadable
 from iot_dr.model.regions import RegionPair
+from iot_dr.services.concurrency import Together, one_by_one
 
 
 class PublishedFiles(Protocol):
     """Published files in buckets of the caller's own account."""
 
     def sha256(self, region: str, bucket: str, key: str) -> str | Unreadable | None:
-        """Return a file's SHA-256 in hexadecimal, `NO_DIGEST` if S3 has none, None if there is no such file."""
+        """Return a file's SHA-256 in hexadecimal, `NO_DIGEST` if S3 has none, None if there is no such file.
+
+        May be called from several threads.
+        """
         ...
 
 
-def check_release(release: Release, regions: RegionPair, files: PublishedFiles) -> None:
+def check_release(
+    release: Release, regions: RegionPair, files: PublishedFiles, together: Together = one_by_one
+) -> None:
     """Return if all files of a release are where a launch reads them, and are the ones that it was built with.
 
     Raises:
         ConfigurationError: one is missing or another; the message names it and the mend.
     """
-    findings = tuple(find_in_release(release, regions, files))
+    findings = tuple(find_in_release(release, regions, files, together))
     if findings:
         raise ConfigurationError("; ".join(str(finding) for finding in findings))
 
 
-def find_in_release(release: Release, regions: RegionPair, files: PublishedFiles) -> Iterator[Finding]:
+def find_in_release(
+    release: Release, regions: RegionPair, files: PublishedFiles, together: Together = one_by_one
+) -> Iterator[Finding]:
     """Yield what is wrong with each bucket of a release, by its first file that is missing or another."""
     names = release.distribution
-    for region in (regions.primary, regions.secondary):
-        yield from _find_in_bucket(release, regions, region, names.code_bucket(region), release.code, files)
-    yield from _find_in_bucket(release, regions, regions.primary, names.reference_bucket, release.templates, files)
+    buckets = [
+        *((region, names.code_bucket(region), release.code) for region in (regions.primary, regions.secondary)),
+        (regions.primary, names.reference_bucket, release.templates),
+    ]
+    places = [(region, bucket, name) for region, bucket, held in buckets for name in held]
+    found = together(lambda place: files.sha256(place[0], place[1], names.key(place[2])), places)
+    told = set()
+    for (_, bucket, name), digest in zip(places, found, strict=True):
+        wrong = _wrong(f"s3://{bucket}/{names.key(name)}", digest, release.digests.get(name))
+        if wrong and bucket not in told:
+            told.add(bucket)
+            yield Finding(wrong, _publish_again(names, regions))
 
 
-def _find_in_bucket(  # noqa: PLR0913, PLR0917  # where, what, and by whom it is read
-    release: Release, regions: RegionPair, region: str, bucket: str, names: Iterable[str], files: PublishedFiles
-) -> Iterator[Finding]:
-    for name in names:
-        key = release.distribution.key(name)
-        wrong = _wrong(f"s3://{bucket}/{key}", files.sha256(region, bucket, key), release.digests.get(name))
-        if wrong:
-            it = release.distribution
-            mend = (
-                f"publish it: deployment/publish.sh {it.bucket_prefix} {it.solution_name} {it.version} "
-                f"{regions.primary} {regions.secondary}"
-            )
-            yield Finding(wrong, mend)
-            return
+def _publish_again(names: Distribution, regions: RegionPair) -> str:
+    return (
+        f"publish it: deployment/publish.sh {names.bucket_prefix} {names.solution_name} {names.version} "
+        f"{regions.primary} {regions.secondary}"
+    )
 
 
 def _wrong(place: str, found: str | Unreadable | None, wanted: str | None) -> str:

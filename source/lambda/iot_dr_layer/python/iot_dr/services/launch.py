@@ -105,7 +105,7 @@ def launch(order: Launch, choices: Choices, release: Release, launcher: Launcher
     primary_url, secondary_url = launcher.templates.url(PRIMARY_TEMPLATE), launcher.templates.url(SECONDARY_TEMPLATE)
     checker_url = launcher.templates.url(HEALTH_CHECKER_TEMPLATE) if choices.create_health_check else ""
     launcher.progress.step(f"Comparing what is published with {len(release.digests) or 'no'} digests")
-    check_release(release, regions, launcher.files)
+    check_release(release, regions, launcher.files, launcher.together)
 
     primary = Stack(
         regions.primary,

@@ -7,7 +7,7 @@ replica may take a good part of that. Its own log tells how it ends.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from iot_dr.errors import ConfigurationError, IotDrError
@@ -99,8 +99,11 @@ def leftovers(launch: Launch, remains: Remains) -> tuple[Leftover, ...]:
     looked = (_look(remainder, _removal(remainder, launch), remains) for remainder in launch.remainders)
     found = tuple(leftover for leftover in looked if leftover is not None)
     owner = Remainder(RemainderKind.STACK, launch.regions.primary, launch.primary_stack)
-    if not any(leftover.remainder == owner and not leftover.unreadable for leftover in found):
-        return found
+    stack = next((leftover for leftover in found if leftover.remainder == owner), None)
+    if stack is None:
+        return tuple(_unprotected(leftover) for leftover in found)
+    if stack.unreadable:
+        return found  # what removes the stack takes the tables' protection off, in both Regions
     # The table and its replica go with the primary's stack; removing them first would leave that stack at odds.
     return tuple(leftover for leftover in found if leftover.remainder.kind is not RemainderKind.TABLE)
 
@@ -110,11 +113,16 @@ def describe(found: tuple[Leftover, ...], boundary: str = "") -> str:
 
     The boundary of the launch's roles, a policy's ARN, goes last: while a role has it, it must stay.
     """
-    last = (f"the roles' boundary: aws iam delete-policy --policy-arn {boundary}",) if boundary else ()
+    last = (boundary_removal(boundary),) if boundary else ()
     if not found and not last:
         return "Nothing of this launch is left."
     numbered = " ".join(f"({number}) {leftover}" for number, leftover in enumerate((*found, *last), 1))
     return f"Still there; remove in this order: {numbered}"
+
+
+def boundary_removal(boundary: str) -> str:
+    """Return the command that deletes the boundary of the launch's roles, with what it is for."""
+    return f"the roles' boundary: aws iam delete-policy --policy-arn {boundary}"
 
 
 def _look(remainder: Remainder, removal: str, remains: Remains) -> Leftover | None:
@@ -123,6 +131,18 @@ def _look(remainder: Remainder, removal: str, remains: Remains) -> Leftover | No
     except IotDrError as error:
         # The main stack's deletion must not fail for a look that failed; unreadable is told, never taken as gone.
         return Leftover(remainder, removal, unreadable=type(error).__name__)
+
+
+def _unprotected(leftover: Leftover) -> Leftover:
+    """Take a table's protection off before it is deleted; AWS refuses to delete a table that has it."""
+    if leftover.remainder.kind is not RemainderKind.TABLE:
+        return leftover
+    unprotect = f"aws dynamodb update-table --no-deletion-protection-enabled {_of_table(leftover.remainder)}"
+    return replace(leftover, removal=f"{unprotect}; {leftover.removal}")
+
+
+def _of_table(table: Remainder) -> str:
+    return f"--table-name {table.name} --region {table.region}"
 
 
 def _removal(remainder: Remainder, launch: Launch) -> str:
@@ -136,7 +156,7 @@ def _removal(remainder: Remainder, launch: Launch) -> str:
                 f"aws cloudformation delete-stack {stack}"
             )
         case RemainderKind.TABLE:
-            return f"aws dynamodb delete-table --table-name {name} --region {region}"
+            return f"aws dynamodb delete-table {_of_table(remainder)}"
         case RemainderKind.BUCKET:
             # Versioned: `aws s3 rb --force` would only hide the content and then fail.
             versions = (
