@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,8 @@ def command():
         print("removed", flush=True)
 
 main.LazyGroup.get_command = lambda *_: command
+# Whoever is started in the background by a shell without job control has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.argv[1:] == ["ignoring"]:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 sys.argv[1:] = ["anything"]
@@ -30,13 +34,23 @@ main.main()
 """
 
 
+@contextmanager
+def waiting(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that waits; it does not outlive the test."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_a_command_lets_it_remove_what_it_made(number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    with waiting() as process:
         process.send_signal(number)
         output, errors = process.communicate(timeout=30)
 
@@ -44,11 +58,7 @@ def test_a_signal_that_ends_a_command_lets_it_remove_what_it_made(number: signal
 
 
 def test_what_was_started_by_nohup_outlives_its_terminal() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITING, "ignoring"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with waiting("ignoring") as process:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 2
