@@ -79,7 +79,8 @@ class Shared:
     """One client for each service and Region, for all threads, with one look-up of the account."""
 
     def __init__(self, session: Any = None) -> None:
-        self._session = session or boto3.session.Session()
+        with converted():
+            self._session = session or boto3.session.Session()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
         self._account: Callable[[], str] | None = None
