@@ -76,7 +76,11 @@ def client(  # noqa: PLR0913  # what a client can differ by
 
 
 class Shared:
-    """One client for each service and Region, for all threads, with one look-up of the account."""
+    """One client for each service and Region, for all threads, with one look-up of the account.
+
+    Raises:
+        ConfigurationError: the environment names a profile that is not there.
+    """
 
     def __init__(self, session: Any = None) -> None:
         with converted():

@@ -2,16 +2,15 @@
 
 Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`,
 `read_at` and `read_whole_at` (when the last reading began that was applied, and the last that took in everything),
-`source_id` and `source_version` (the primary's of the thing
-that was applied), and `owned_at` where replication created the resource. All times are epoch milliseconds. Of the
-`since_` attributes only that of the present state is there, which keeps the time of a change of state without reading
-the item first.
+`source_id` and `source_version` (the primary's of the thing that was applied), and `owned_at` where replication created
+the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present state is there,
+which keeps the time of a change of state without reading the item first.
 
 Items that are looked at again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
 `by_state`, and `noted_at` (with `noted_whole`, if only a look at everything can tell that it is over); those that wait
 for another try also `attempts`, and `trying` while one is under way. `marks` holds the marks of those who are
-writing (`model.marks`), `closed_at` tells when one was taken off last. Of what is gone from both Regions `checked_at`
-and `closed_at` stay for a while; `expires` has DynamoDB drop them.
+writing (`model.marks`), `closed_at` tells when one was taken off last. Of what is gone from both Regions `checked_at`,
+`closed_at` and the times of readings stay for a while; `expires` has DynamoDB drop them.
 """
 
 from __future__ import annotations

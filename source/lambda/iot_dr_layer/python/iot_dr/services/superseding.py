@@ -1,4 +1,4 @@
-"""Leaves out looks whose change another look has seen since: under a backlog most are for what was read long after.
+"""Leaves out late looks whose change a later reading has seen: under a backlog the next change comes before the look.
 
 It needs a reading that began after the event and took in as much as the look would. What that reading came to is in the
 ledger, with another look noted wherever it was not sure, so nothing is owed to the older look.
