@@ -635,7 +635,11 @@ class InMemoryLedger:
         if outcome.state is not State.ABSENT:
             note.outcome = note.outcome or outcome if outcome.partial else outcome
         note.doubt(outcome.at)
-        note.look_again(outcome.at + (FENCE if note.marks else 0))
+        again = outcome.at + (FENCE if note.marks else 0)
+        if not outcome.partial and outcome.state is not State.ABSENT:
+            again = again if note.next_attempt is None else min(again, note.next_attempt)
+            note.rest()
+        note.look_again(again)
 
     def _note_facts(self, note: _Note, outcome: Outcome) -> None:
         note.checked_at = outcome.at

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.ledger_status import LedgerStatus
 from iot_dr.errors import Conflict
 from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
 from iot_dr.model.marks import FENCE
@@ -387,6 +388,22 @@ def test_while_another_writes_a_look_that_finds_all_equal_has_another_come(ledge
     assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
 
 
+def test_what_had_failed_long_and_is_equal_now_is_looked_at_again_once_the_other_writer_must_have_died(
+    ledger: Ledger,
+) -> None:
+    ledger.record(an_outcome(at=BEGAN - 90 * MINUTE, again=True))
+    for minutes in (89, 80, 70):
+        ledger.postpone(THING, BEGAN - minutes * MINUTE)
+        ledger.record(an_outcome(at=BEGAN - minutes * MINUTE, again=True))
+    ledger.postpone(THING, BEGAN - 50 * MINUTE)
+    ledger.record(an_outcome(at=BEGAN - MINUTE, again=True))
+    ledger.begin([], BEGAN - 5, below=[THING], due=False)
+
+    ledger.record(a_reading())
+
+    assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
+
+
 def test_only_a_look_at_everything_ends_what_one_at_everything_noted(ledger: Ledger) -> None:
     ledger.record(an_outcome(at=BEGAN, again=True))
 
@@ -645,6 +662,21 @@ def since(table: DynamoDbLedger) -> Callable[[], dict[str, int]]:
         return {name: int(value["N"]) for name, value in item.items() if name.startswith("since_")}
 
     return read
+
+
+@pytest.mark.lab
+def test_what_had_failed_and_is_equal_now_waits_no_more_though_it_is_looked_at_again(
+    table: DynamoDbLedger, client: Client
+) -> None:
+    status = LedgerStatus(client("dynamodb", SECONDARY_REGION), "ledger")
+    table.record(an_outcome(at=BEGAN - 10, again=True))
+    assert [item.key for item in status.waiting()] == [THING]
+    table.begin([], BEGAN - 5, below=[THING], due=False)
+
+    table.record(a_reading())
+
+    assert list(status.waiting()) == []
+    assert list(table.due(BEGAN + 50 + FENCE)) == [THING]
 
 
 @pytest.mark.lab

@@ -437,7 +437,14 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
         update.facts |= {name: value for name, value in facts_of(outcome).items() if name not in _VERDICT}
     if certainty is Certainty.UNSURE:
         update.facts |= {"noted_at": outcome.at, "noted_whole": True}
-        update.wait(LOOK_AGAIN, outcome.at + (FENCE if standing.open - gone else 0))
+        again = outcome.at + (FENCE if standing.open - gone else 0)
+        if outcome.partial or outcome.state is State.ABSENT:
+            update.wait(LOOK_AGAIN, again)
+        else:
+            # What waited for another try has had it: only the look that makes sure is still to come.
+            due = min(again, int(item.get("next_attempt", again)))
+            update.facts |= {"retry_state": LOOK_AGAIN, "next_attempt": due}
+            update.removed = (*update.removed, "attempts", "trying")
     return update
 
 

@@ -75,7 +75,7 @@ class LedgerStatus:
             raise Throttled("DynamoDB left keys of the ledger unread; try again")
         found = {item["resource"]["S"]: item for item in answer["Responses"].get(self._table, ())}
         # In the index's order, without what has come right since the index was read.
-        waiting = (found[key] for key in keys if "retry_state" in found.get(key, ()))
+        waiting = (found[key] for key in keys if found.get(key, {}).get("retry_state") == {"S": WAITING})
         yield from map(_ledger_item, waiting)
 
     @contextmanager
