@@ -28,7 +28,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 
 from iot_dr.aws.clients import client
 from iot_dr.model.events import decode
-from iot_dr.model.looks import coalesce
+from iot_dr.model.replication.requests import coalesce
 
 STATES = client("stepfunctions")
 

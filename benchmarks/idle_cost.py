@@ -24,9 +24,9 @@ from benchmarks.standing_fleet import (
     standing_sweep,
 )
 from docs import prices
-from iot_dr.aws.registry_reader import PAGE_SIZE
-from iot_dr.model.keys import SHADOW_KINDS, Key
-from iot_dr.model.looks import LOOKS_PER_BATCH
+from iot_dr.aws.registry.reader import PAGE_SIZE
+from iot_dr.model.registry.keys import SHADOW_KINDS, Key
+from iot_dr.model.replication.requests import LOOKS_PER_BATCH
 
 FLEETS = (1_000, 100_000, 1_000_000)
 SWEEPS_AN_HOUR = 4

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.errors import IotDrError
-from iot_dr.model.events import decode
-from iot_dr.model.keys import (
+from iot_dr.model.events.registry_events import decode
+from iot_dr.model.registry.keys import (
     Key,
     Kind,
     billing_group_key,

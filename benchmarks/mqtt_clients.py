@@ -31,8 +31,8 @@ TIMEOUT_SECONDS = 10.0
 
 def paho_round_trip() -> Callable[[str, dict[str, str]], None]:
     """Import what the product ships and return its round trip."""
-    from iot_dr.aws.mqtt import IotMqttProbe  # noqa: PLC0415  # the import is what is measured
-    from iot_dr.model.probes import ProbeCredentials  # noqa: PLC0415  # as above
+    from iot_dr.aws.devices.mqtt import IotMqttProbe  # noqa: PLC0415  # the import is what is measured
+    from iot_dr.model.launch.probes import ProbeCredentials  # noqa: PLC0415  # as above
 
     def round_trip(endpoint: str, credentials: dict[str, str]) -> None:
         nonce = uuid.uuid4().hex
@@ -115,9 +115,9 @@ def interpreter_with_awscrt(folder: Path) -> Path:
 def compare(processes: int, warm: int, scratch: Path) -> None:
     """Start the lab's emulator, give a device an identity there, and print one line per client."""
     from iot_dr.aws import clients  # noqa: PLC0415  # absent from the child's environment
-    from iot_dr.aws.probe_things import IotProbeThings  # noqa: PLC0415  # as above
+    from iot_dr.aws.devices.probe_things import IotProbeThings  # noqa: PLC0415  # as above
     from iot_dr.aws.secrets import SecretText  # noqa: PLC0415  # as above
-    from iot_dr.services.provision_probe import ProvisionProbe  # noqa: PLC0415  # as above
+    from iot_dr.services.launch.provision_probe import ProvisionProbe  # noqa: PLC0415  # as above
     from lab.emulator import Emulator  # noqa: PLC0415  # as above
 
     interpreters = {"paho-mqtt": Path(sys.executable), "awscrt": interpreter_with_awscrt(scratch / "awscrt")}

@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from iot_dr.model.documents import canonical
 from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry.documents import canonical
 from iot_dr.reconcile.translate import translate_document
 from lab.counting import Call
 from lab.fleet import Device, Fleet, device_policy, make_identity

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from iot_dr.aws.ledger import DynamoDbLedger
-from iot_dr.aws.look_queues import SqsLookQueues
-from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
-from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.shadow_notes import DynamoDbShadowNotes
-from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
+from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
+from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.workflow.queues import SqsLookQueues
 from iot_dr.model.control import Control
-from iot_dr.model.look_messages import LookMessage
-from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair
-from iot_dr.services.replicate import Replication
-from iot_dr.services.replicate_shadows import ShadowReplication
-from iot_dr.services.scopes import ScopeReader
+from iot_dr.model.replication.messages import LookMessage
+from iot_dr.model.replication.requests import Look
+from iot_dr.services.replication.replicate import Replication
+from iot_dr.services.replication.scopes import ScopeReader
+from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.sweep import Sweep
 
 ACCOUNT = "123456789012"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import click
 
 from benchmarks.standing_fleet import CountingTable, RecordingQueue, standing_sweep
-from iot_dr.aws.registry_reader import PAGE_SIZE
+from iot_dr.aws.registry.reader import PAGE_SIZE
 
 FUNCTION_MEMORY = 1024 * 2**20
 FUNCTION_SECONDS = 900

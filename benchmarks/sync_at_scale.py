@@ -22,17 +22,17 @@ from botocore.exceptions import ClientError
 from benchmarks.idle_cost import BATCH_SECONDS, EXECUTION_SECONDS, EXPRESS_GB, LOG_BYTES, METERED, WORKER_GB
 from benchmarks.standing_fleet import ACCOUNT, NOW, REGIONS, CountingTable, StandingFleet
 from docs import prices
-from iot_dr.aws.ledger import DynamoDbLedger
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.quotas import DEFAULTS
-from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
-from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.model.fleet_runs import batches_at_once
-from iot_dr.model.keys import thing_key
-from iot_dr.model.looks import LOOKS_PER_BATCH, Look
-from iot_dr.model.quotas import ApiQuota, Ceiling, ceiling
+from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
+from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.model.regions import Side
-from iot_dr.services.replicate import Replication
-from iot_dr.services.scopes import ScopeReader
+from iot_dr.model.registry.keys import thing_key
+from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.model.status.quotas import ApiQuota, Ceiling, ceiling
+from iot_dr.model.sync.fleet_runs import batches_at_once
+from iot_dr.services.replication.replicate import Replication
+from iot_dr.services.replication.scopes import ScopeReader
 
 FLEETS = (10_000, 1_000_000, 10_000_000)
 

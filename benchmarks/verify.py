@@ -30,17 +30,17 @@ from typing import Any
 import click
 
 from iot_dr.aws.clients import client
-from iot_dr.aws.fleet_reader import IotFleetReader
-from iot_dr.aws.registry_reader import IotRegistryReader
-from iot_dr.aws.shadow_index import IotShadowIndex
-from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.aws.registry.fleet_reader import IotFleetReader
+from iot_dr.aws.registry.reader import IotRegistryReader
+from iot_dr.aws.shadows.index import IotShadowIndex
+from iot_dr.aws.shadows.shadow_store import IotDataShadows
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.keys import Kind, shadow_key
 from iot_dr.model.regions import RegionPair, Side
-from iot_dr.model.shadows import ShadowSelection
+from iot_dr.model.registry.keys import Kind, shadow_key
+from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.services.comparison import differences
-from iot_dr.services.indexed_shadows import SAME_BY_INDEX, notes_of
-from iot_dr.services.reading import NO_SHADOWS, THREADS, Reading, Sample
+from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, Reading, Sample
+from iot_dr.services.shadows.indexed import SAME_BY_INDEX, notes_of
 from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator
 from lab.fleet import make_identity
 

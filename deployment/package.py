@@ -75,7 +75,7 @@ def check_names(bucket_prefix: str, solution_name: str, version: str) -> int:
     # The checkout's package, not an installed one: the build must not depend on what is installed.
     sys.path.insert(0, str(LAYER_PACKAGES))
     from iot_dr.errors import ConfigurationError  # noqa: PLC0415  # found by the line above
-    from iot_dr.model.distribution import Distribution  # noqa: PLC0415  # as above
+    from iot_dr.model.launch.distribution import Distribution  # noqa: PLC0415  # as above
 
     try:
         Distribution(bucket_prefix, solution_name, version)

@@ -25,7 +25,6 @@ from iot_dr.cli.main import cli
 from templates import main_stack, primary_region, r53_health_checker, secondary_region
 from templates.config import Config
 
-RUNTIME = iot_dr.runtime.__path__
 PAGE = Path(__file__).with_name("reference.md")
 PART = re.compile(r"(<!-- from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 WIDTH = 118
@@ -154,7 +153,8 @@ def options() -> Iterator[tuple[str, click.Option]]:
 
 def environments() -> list[type[Any]]:
     """Return the environment dataclasses, each from the module of the runtime that defines it."""
-    modules = (importlib.import_module(f"iot_dr.runtime.{found.name}") for found in pkgutil.iter_modules(RUNTIME))
+    found = pkgutil.walk_packages(iot_dr.runtime.__path__, "iot_dr.runtime.")
+    modules = (importlib.import_module(module.name) for module in found if not module.ispkg)
     return [
         value
         for module in modules

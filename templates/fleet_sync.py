@@ -1,6 +1,6 @@
 """A sync of the whole fleet in the account: a state machine that lists a kind and looks at all of it, kind by kind.
 
-Input: `iot_dr.model.fleet_runs.FleetRun` as JSON, which the states hand on.
+Input: `iot_dr.model.sync.fleet_runs.FleetRun` as JSON, which the states hand on.
 
     list a leg of the primary's list <──────┬───────────────┐
         │                                   │               │

@@ -1,7 +1,8 @@
 """The workflow: has the looks of one message taken by a worker, and records what could not be done.
 
 Input: `{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...], "background": false}`, looks of one kind
-(`iot_dr.model.looks`). Output: what is to come again, which whoever runs the workflow sends back to the queue.
+(`iot_dr.model.replication.requests`). Output: what is to come again, which whoever runs the workflow sends back to the
+queue.
 
     which kind ── one of KINDS ──> replicate it ──> {"looks": [...]}, each with the time when it is due
         │                            │      │

@@ -8,10 +8,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from iot_dr.model import arns
-from iot_dr.model.changes import Snapshot
-from iot_dr.model.documents import canonical
-from iot_dr.model.entities import (
+from iot_dr.model.events.registry_events import RegistryEvent
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry import arns
+from iot_dr.model.registry.changes import Snapshot
+from iot_dr.model.registry.documents import canonical
+from iot_dr.model.registry.entities import (
     NO_ATTRIBUTES,
     Certificate,
     CertificateStatus,
@@ -23,9 +25,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import Key, certificate_target, thing_key
-from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry.keys import Key, certificate_target, thing_key
 
 PRIMARY = "us-east-1"
 SECONDARY = "us-west-2"

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any, TypeVar, cast
 
-from iot_dr.aws.ledger import LEASE, pause
+from iot_dr.aws.ledger.ledger import LEASE, pause
 from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
-from iot_dr.model.changes import Create, Delete, Plan, Update
-from iot_dr.model.entities import (
+from iot_dr.model.registry.changes import Create, Delete, Plan, Update
+from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
@@ -23,12 +23,12 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import HOLDING_KINDS, Key, Kind, certificate_target
-from iot_dr.model.look_messages import LookMessage, messages
-from iot_dr.model.looks import Look
-from iot_dr.model.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
-from iot_dr.model.outcomes import LastRead, Outcome, State
-from iot_dr.ports import Clock
+from iot_dr.model.registry.keys import HOLDING_KINDS, Key, Kind, certificate_target
+from iot_dr.model.replication.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
+from iot_dr.model.replication.messages import LookMessage, messages
+from iot_dr.model.replication.outcomes import LastRead, Outcome, State
+from iot_dr.model.replication.requests import Look
+from iot_dr.ports.clock import Clock
 from iot_dr.reconcile.order import ordered
 
 DEPRECATION_WAIT = 300_000

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import cast
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.entities import (
+from iot_dr.model.registry.entities import (
     BillingGroup,
     Entity,
     GroupMembership,
@@ -17,10 +17,10 @@ from iot_dr.model.entities import (
     Thing,
     ThingGroup,
 )
-from iot_dr.model.keys import SEPARATOR, Key, certificate_target, shadow_key, thing_group_target
-from iot_dr.model.questions import Answer, Call, Question
-from iot_dr.model.shadow_index import IndexCoverage
-from iot_dr.model.shadows import Document, Shadow
+from iot_dr.model.registry.keys import SEPARATOR, Key, certificate_target, shadow_key, thing_group_target
+from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.shadows.index import IndexCoverage
+from iot_dr.model.shadows.shadow import Document, Shadow
 from tests.fakes import InMemoryRegistry
 from tests.shadow_fakes import InMemoryShadows
 

@@ -14,12 +14,12 @@ from typing import Any
 from iot_dr.errors import Conflict, LimitExceeded
 from iot_dr.model.control import Control
 from iot_dr.model.exact_json import Json, Number, parse, to_bytes
-from iot_dr.model.keys import Key, Kind
-from iot_dr.model.outcomes import Outcome, State
 from iot_dr.model.regions import RegionPair
-from iot_dr.model.shadows import Document, Shadow, ShadowNote, ShadowSelection, Source, digest, document_of
-from iot_dr.ports import Clock
-from iot_dr.services.replicate_shadows import Applied, ShadowReplication
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.shadows.shadow import Document, Shadow, ShadowNote, ShadowSelection, Source, digest, document_of
+from iot_dr.ports.clock import Clock
+from iot_dr.services.shadows.replicate import Applied, ShadowReplication
 from tests.fakes import Calls, FakeClock, InMemoryLedger, Killed
 from tests.fakes import _Note as LedgerNote
 

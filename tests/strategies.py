@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from iot_dr.model.documents import canonical
-from iot_dr.model.entities import (
+from iot_dr.model.registry.documents import canonical
+from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
@@ -23,7 +23,7 @@ from iot_dr.model.entities import (
     ThingGroup,
     ThingPrincipal,
 )
-from iot_dr.model.keys import Key, certificate_target, thing_group_target
+from iot_dr.model.registry.keys import Key, certificate_target, thing_group_target
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_certificate, a_dynamic_group, a_thing_type
 
 Registry = Mapping[Key, Entity]

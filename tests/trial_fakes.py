@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from iot_dr.errors import AccessDenied, IotDrError
-from iot_dr.model.changes import Create
-from iot_dr.model.entities import Certificate, CertificateStatus, Entity
-from iot_dr.model.keys import Key, Kind
-from iot_dr.model.looks import Look
-from iot_dr.model.probes import ProbeCredentials
-from iot_dr.model.shadows import ShadowSelection
+from iot_dr.model.launch.probes import ProbeCredentials
+from iot_dr.model.registry.changes import Create
+from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.replication.requests import Look
+from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.trials import Trial, device_names, make_trial
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.prove import Place, Proof
 from iot_dr.services.rounds import Rounds
-from iot_dr.services.trial_fleet import TrialFleet
+from iot_dr.services.trial.fleet import TrialFleet
+from iot_dr.services.trial.prove import Place, Proof
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
 from tests.fakes import FakeClock, InMemoryRegistry
 from tests.shadow_fakes import InMemoryShadows

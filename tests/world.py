@@ -8,21 +8,21 @@ from dataclasses import replace
 from random import Random
 
 from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttled
-from iot_dr.model.entities import Entity, Thing
-from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import Key, Kind
-from iot_dr.model.looks import LOOKS_PER_BATCH, Look
+from iot_dr.model.events.registry_events import RegistryEvent
+from iot_dr.model.registry.entities import Entity, Thing
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.record_failure import record_failure
-from iot_dr.services.replicate import Replicated, Replication
-from iot_dr.services.scopes import ScopeReader
-from iot_dr.services.settling import DEFAULT_SETTLING, Settling
-from iot_dr.services.start_replication import start_replication
-from iot_dr.services.superseding import last_reads, without_superseded
+from iot_dr.services.events.start_replication import start_replication
+from iot_dr.services.replication.batch import take_looks
+from iot_dr.services.replication.record_failure import record_failure
+from iot_dr.services.replication.replicate import Replicated, Replication
+from iot_dr.services.replication.scopes import ScopeReader
+from iot_dr.services.replication.settling import DEFAULT_SETTLING, Settling
+from iot_dr.services.replication.superseding import last_reads, without_superseded
 from iot_dr.services.sweep import Sweep
-from iot_dr.services.take_looks import take_looks
 from tests.builders import REGIONS
 from tests.fakes import Between, Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, RecordingWorkflow
 

@@ -47,9 +47,10 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
 
 @pytest.mark.parametrize("ring", MIRRORED)
 def test_the_tests_mirror_the_core(ring: str) -> None:
-    modules = {path.stem for path in python_files(PACKAGE / ring)} - {"__init__"}
+    modules = {path.relative_to(PACKAGE / ring) for path in python_files(PACKAGE / ring) if path.stem != "__init__"}
 
-    tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "unit" / "iot_dr" / ring).glob("test_*.py")}
+    mirror = ROOT / "tests" / "unit" / "iot_dr" / ring
+    tested = {path.relative_to(mirror).with_name(path.name.removeprefix("test_")) for path in mirror.rglob("test_*.py")}
 
     assert modules <= tested
 

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from iot_dr.runtime import (
+from iot_dr.runtime.commands import launch as launching
+from iot_dr.runtime.functions import (
     check_launch,
     health,
-    launching,
     list_fleet,
     record_failure,
     record_management_event,

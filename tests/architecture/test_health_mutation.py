@@ -7,7 +7,7 @@ import pytest
 from tests.architecture.mutants import Mutation, copy_package, run_tests, survives
 
 HEALTH = "tests/unit/iot_dr/services/test_health.py"
-MQTT = "tests/unit/iot_dr/aws/test_mqtt.py"
+MQTT = "tests/unit/iot_dr/aws/devices/test_mqtt.py"
 
 MUTATIONS = {
     "the nonce is not compared": Mutation("services/health.py", "if not same(received, nonce):", "if False:", HEALTH),
@@ -18,10 +18,10 @@ MUTATIONS = {
         "services/health.py", "if renewed == credentials:", "if True:", HEALTH
     ),
     "a refused subscription goes unnoticed": Mutation(
-        "aws/mqtt.py", "if any(code.is_failure for code in codes):", "if False:", MQTT
+        "aws/devices/mqtt.py", "if any(code.is_failure for code in codes):", "if False:", MQTT
     ),
     "the client ID is the same for every probe": Mutation(
-        "aws/mqtt.py", "unique = secrets.token_hex(8)", 'unique = "0" * 16', MQTT
+        "aws/devices/mqtt.py", "unique = secrets.token_hex(8)", 'unique = "0" * 16', MQTT
     ),
 }
 

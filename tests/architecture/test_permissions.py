@@ -5,29 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from iot_dr.aws import (
-    builds,
-    control,
-    event_table,
-    launch_checks,
-    launch_files,
-    ledger,
-    look_queues,
-    probe_things,
-    quotas,
-    registry_reader,
-    registry_writer,
-    remains,
-    run_files,
-    secrets,
-    selected_things,
-    shadow_notes,
-    shadows,
-    tables,
-    workflow,
-)
-from iot_dr.aws import stacks as launched_stacks
-from iot_dr.model.questions import LISTS as LISTED
+from iot_dr.aws import control, quotas, secrets
+from iot_dr.aws.devices import probe_things
+from iot_dr.aws.events import event_table
+from iot_dr.aws.launch import builds, tables
+from iot_dr.aws.launch import checks as launch_checks
+from iot_dr.aws.launch import files as launch_files
+from iot_dr.aws.launch import leftovers as remains
+from iot_dr.aws.launch import stacks as launched_stacks
+from iot_dr.aws.ledger import ledger, shadow_notes
+from iot_dr.aws.registry import reader as registry_reader
+from iot_dr.aws.registry import selected_things
+from iot_dr.aws.registry import writer as registry_writer
+from iot_dr.aws.shadows import shadow_store as shadows
+from iot_dr.aws.workflow import queues as look_queues
+from iot_dr.aws.workflow import run_files, workflow
+from iot_dr.model.registry.read_calls import LISTS as LISTED
 from tests.unit.templates.stacks import STACKS, Stack, make_stacks
 
 READ_STREAM = {

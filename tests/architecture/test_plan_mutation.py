@@ -7,12 +7,12 @@ import pytest
 from tests.architecture.mutants import Mutation, copy_package, run_tests, survives
 
 RECONCILE = "tests/unit/iot_dr/reconcile"
-REPLICATE = "tests/unit/iot_dr/services/test_replicate.py"
-GROUPS = "tests/unit/iot_dr/services/test_replicate_groups.py"
-JUST_IN_TIME = "tests/unit/iot_dr/services/test_replicate_just_in_time.py"
-UNREACHABLE = "tests/unit/iot_dr/services/test_replicate_unreachable.py"
+REPLICATE = "tests/unit/iot_dr/services/replication/test_replicate.py"
+GROUPS = "tests/unit/iot_dr/services/replication/test_replicate_groups.py"
+JUST_IN_TIME = "tests/unit/iot_dr/services/replication/test_replicate_just_in_time.py"
+UNREACHABLE = "tests/unit/iot_dr/services/replication/test_replicate_unreachable.py"
 OVERTAKEN = (
-    "tests/unit/iot_dr/services/test_replicate_overtaken.py::"
+    "tests/unit/iot_dr/services/replication/test_replicate_overtaken.py::"
     "test_whatever_comes_between_two_calls_the_regions_end_equal_by_what_the_ledger_has_noted"
     "[an-attached-policy-is-detached-again]"
 )
@@ -57,16 +57,19 @@ MUTATIONS = {
         "reconcile/plan.py", "if missing.isdisjoint(needs(change)):", "if True:", RECONCILE
     ),
     "unregistered certificates are copied": Mutation(
-        "services/replicate.py", "if self._just_in_time:", "if False:", JUST_IN_TIME
+        "services/replication/replicate.py", "if self._just_in_time:", "if False:", JUST_IN_TIME
     ),
     "what an event carries is applied, however old": Mutation(
-        "services/replicate.py", "0 < carried.version - known_version", "carried.version - known_version", UNREACHABLE
+        "services/replication/replicate.py",
+        "0 < carried.version - known_version",
+        "carried.version - known_version",
+        UNREACHABLE,
     ),
     "what an event carries is applied, however far ahead": Mutation(
-        "services/replicate.py", "known_version <= FAR_AHEAD", "known_version", UNREACHABLE
+        "services/replication/replicate.py", "known_version <= FAR_AHEAD", "known_version", UNREACHABLE
     ),
     "what is older than its event is believed": Mutation(
-        "services/replicate.py", "if 0 < told.version - found.version <= FAR_AHEAD:", "if False:", REPLICATE
+        "services/replication/replicate.py", "if 0 < told.version - found.version <= FAR_AHEAD:", "if False:", REPLICATE
     ),
     "a policy that is too long is written": Mutation(
         "reconcile/plan.py", 'reason := "" if wanted == found else too_long(wanted)', 'reason := ""', RECONCILE
@@ -84,7 +87,7 @@ MUTATIONS = {
         "reconcile/shadows.py", "if other or _accepted_later", "if _accepted_later", RECONCILE
     ),
     "what an event carries of another thing is applied": Mutation(
-        "services/replicate.py", "known_id == carried.thing_id and ", "", UNREACHABLE
+        "services/replication/replicate.py", "known_id == carried.thing_id and ", "", UNREACHABLE
     ),
     "any share may be deleted": Mutation(
         "reconcile/safety.py", "deletes > existing * limits.deletes", "deletes > existing", RECONCILE
@@ -97,34 +100,34 @@ MUTATIONS = {
     ),
     "all conditions are moved": Mutation("reconcile/translate.py", '.startswith("Arn")', '.startswith("")', RECONCILE),
     "ownership is not noted": Mutation(
-        "services/replicate.py",
+        "services/replication/replicate.py",
         "            made,\n            work.noted_at,",
         "            [],\n            work.noted_at,",
         REPLICATE,
     ),
     "a deletion is not read again": Mutation(
-        "services/replicate.py",
+        "services/replication/replicate.py",
         "case Delete():\n            return True",
         "case Delete():\n            return False",
         REPLICATE,
     ),
     "a write rests on a reading that another look has overtaken": Mutation(
-        "services/replicate.py",
+        "services/replication/replicate.py",
         "            began=work.began,\n            unless_gone",
         "            unless_gone",
         OVERTAKEN,
     ),
     "a conflict is the end": Mutation(
-        "services/replicate.py",
+        "services/replication/replicate.py",
         "except Conflict:\n                work.overtaken = True\n                continue",
         "except Conflict:\n                raise",
         REPLICATE,
     ),
     "what a query of the secondary finds is taken for a difference": Mutation(
-        "services/scopes.py", "if group is not None and group.dynamic:", "if False:", GROUPS
+        "services/replication/scopes.py", "if group is not None and group.dynamic:", "if False:", GROUPS
     ),
     "what a write was refused for want of is not read": Mutation(
-        "services/replicate.py", "needs = True", "needs = False", GROUPS
+        "services/replication/replicate.py", "needs = True", "needs = False", GROUPS
     ),
     "the sweep does not ask whether it is safe": Mutation(
         "services/sweep.py", "ensure_few(deletes, both.number[Side.SECONDARY], limits, SWEEP_OVERRIDE)", "pass", SWEEP

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from iot_dr.aws.ledger import INDEX
+from iot_dr.aws.ledger.ledger import INDEX
 
 Client = Callable[[str, str], Any]
 """Makes a client of a service in a Region, as the product does."""

@@ -21,7 +21,8 @@ import moto
 from moto.core.config import DefaultConfig
 from moto.iot.responses import IoTResponse
 
-from iot_dr.aws import registry_reader, registry_writer
+from iot_dr.aws.registry import reader as registry_reader
+from iot_dr.aws.registry import writer as registry_writer
 from lab.emulator import SECONDARY_REGION
 
 ROOT = Path(__file__).parents[2]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from iot_dr.aws.fleet_reader import IotFleetReader
-from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.aws.registry.fleet_reader import IotFleetReader
+from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.shadows.shadow_store import IotDataShadows
 from iot_dr.errors import InvalidResource
-from iot_dr.model.changes import Create
-from iot_dr.model.entities import (
+from iot_dr.model.registry.changes import Create
+from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
@@ -28,9 +28,9 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import certificate_target, thing_group_target
-from iot_dr.model.questions import SUBJECTS, Answer, Call, Question
-from iot_dr.ports import FleetReader
+from iot_dr.model.registry.keys import certificate_target, thing_group_target
+from iot_dr.model.registry.read_calls import SUBJECTS, Answer, Call, Question
+from iot_dr.ports.fleet import FleetReader
 from lab.emulator import PRIMARY_REGION
 from lab.fleet import make_identity
 from lab.pair import ACCOUNT

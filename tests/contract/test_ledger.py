@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from iot_dr.aws.ledger import DynamoDbLedger
-from iot_dr.aws.ledger_status import LedgerStatus
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.ledger.status import LedgerStatus
 from iot_dr.errors import Conflict
-from iot_dr.model.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
-from iot_dr.model.marks import FENCE
-from iot_dr.model.outcomes import LastRead, Outcome, State
-from iot_dr.ports import Ledger
+from iot_dr.model.registry.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
+from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.outcomes import LastRead, Outcome, State
+from iot_dr.ports.ledger import Ledger
 from lab.emulator import SECONDARY_REGION
 from tests.contract.emulated import Client, ledger_table
 from tests.fakes import InMemoryLedger

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from iot_dr.aws.policy_writes import MAX_POLICY_VERSIONS
-from iot_dr.aws.registry_reader import IotRegistryReader
-from iot_dr.aws.registry_writer import IotRegistryWriter
+from iot_dr.aws.registry.policy_writes import MAX_POLICY_VERSIONS
+from iot_dr.aws.registry.reader import IotRegistryReader
+from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.errors import Conflict, InvalidResource, LimitExceeded, NotReadyYet
-from iot_dr.model.changes import Create, Delete, Update
-from iot_dr.model.entities import (
+from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
@@ -29,7 +29,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import Kind, certificate_target, thing_group_target
+from iot_dr.model.registry.keys import Kind, certificate_target, thing_group_target
 from lab.emulator import SECONDARY_REGION
 from lab.fleet import Identity, make_identity
 from lab.pair import ACCOUNT

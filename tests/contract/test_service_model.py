@@ -13,14 +13,16 @@ import pytest
 from botocore.exceptions import ParamValidationError
 from botocore.stub import ANY, Stubber
 
-from iot_dr.aws import ledger as ledgers
-from iot_dr.aws import look_queues, registry_reader, registry_writer
-from iot_dr.aws import workflow as workflows
-from iot_dr.aws.ledger import DynamoDbLedger
-from iot_dr.aws.look_queues import SqsLookQueues
-from iot_dr.aws.registry_reader import PAGE_SIZE, IotRegistryReader
-from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.workflow import StepFunctionsWorkflow
+from iot_dr.aws.ledger import ledger as ledgers
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.registry import reader as registry_reader
+from iot_dr.aws.registry import writer as registry_writer
+from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
+from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.workflow import queues as look_queues
+from iot_dr.aws.workflow import workflow as workflows
+from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.workflow import StepFunctionsWorkflow
 from iot_dr.errors import (
     AccessDenied,
     ConfigurationError,
@@ -33,9 +35,9 @@ from iot_dr.errors import (
     TerminalError,
     Throttled,
 )
-from iot_dr.model.changes import Create, Delete, Update
-from iot_dr.model.differences import Unreadable
-from iot_dr.model.entities import (
+from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.differences import Unreadable
+from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
@@ -48,7 +50,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import (
+from iot_dr.model.registry.keys import (
     certificate_key,
     certificate_target,
     policy_key,
@@ -56,10 +58,10 @@ from iot_dr.model.keys import (
     thing_key,
     thing_type_key,
 )
-from iot_dr.model.look_messages import MESSAGE_BYTES, LookMessage, Run
-from iot_dr.model.looks import Look
-from iot_dr.model.marks import Mark
-from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.replication.marks import Mark
+from iot_dr.model.replication.messages import MESSAGE_BYTES, LookMessage, Run
+from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.replication.requests import Look
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
 
 ID, OTHER_ID = "a" * 64, "b" * 64

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from iot_dr.aws.registry_writer import IotRegistryWriter
-from iot_dr.aws.shadow_index import IotShadowIndex
-from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.shadows.index import IotShadowIndex
+from iot_dr.aws.shadows.shadow_store import IotDataShadows
 from iot_dr.errors import InvalidResource
-from iot_dr.model.changes import Create
-from iot_dr.model.entities import Thing
 from iot_dr.model.exact_json import parse
-from iot_dr.model.keys import Key, shadow_key
-from iot_dr.model.shadow_index import IndexCoverage
-from iot_dr.model.shadows import Document, Shadow
-from iot_dr.ports import ShadowIndex, ShadowStore
+from iot_dr.model.registry.changes import Create
+from iot_dr.model.registry.entities import Thing
+from iot_dr.model.registry.keys import Key, shadow_key
+from iot_dr.model.shadows.index import IndexCoverage
+from iot_dr.model.shadows.shadow import Document, Shadow
+from iot_dr.ports.shadows import ShadowIndex, ShadowStore
 from lab.emulator import PRIMARY_REGION
 from lab.pair import ACCOUNT
 from tests.contract.emulated import Client

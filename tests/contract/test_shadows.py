@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from iot_dr.aws.control import EVENT_ID, RESOURCE, DynamoDbControl
-from iot_dr.aws.ledger import DynamoDbLedger
-from iot_dr.aws.shadow_notes import KEPT_AFTER_DELETION, DynamoDbShadowNotes
-from iot_dr.aws.shadows import IotDataShadows
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.ledger.shadow_notes import KEPT_AFTER_DELETION, DynamoDbShadowNotes
+from iot_dr.aws.shadows.shadow_store import IotDataShadows
 from iot_dr.errors import Conflict, InvalidResource, LimitExceeded
 from iot_dr.model.control import Control, Replication
 from iot_dr.model.exact_json import parse
-from iot_dr.model.keys import Key, shadow_key
-from iot_dr.model.outcomes import Outcome, State
-from iot_dr.model.shadows import Shadow, ShadowNote, Source, digest
-from iot_dr.ports import Ledger, ShadowNotes, ShadowStore
+from iot_dr.model.registry.keys import Key, shadow_key
+from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.shadows.shadow import Shadow, ShadowNote, Source, digest
+from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.shadows import ShadowNotes, ShadowStore
 from lab.emulator import SECONDARY_REGION
 from tests.contract.emulated import Client, ledger_table
 from tests.fakes import InMemoryLedger

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from iot_dr.aws.failed_records import PREFIXES
+from iot_dr.aws.events.failed_records import PREFIXES
 from lab.fleet import Device, Identity
 from lab.pair import Pair
 from lab.waiting import until

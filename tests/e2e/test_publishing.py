@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from iot_dr.model.distribution import MAIN_TEMPLATE, TEMPLATES
+from iot_dr.model.launch.distribution import MAIN_TEMPLATE, TEMPLATES
 from lab.emulator import Emulator
 
 pytestmark = pytest.mark.lab

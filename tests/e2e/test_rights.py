@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from iot_dr.model.fleet_runs import FleetRun
-from iot_dr.model.keys import Kind
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sync.fleet_runs import FleetRun
 from lab.emulator import ROOT
 from lab.pair import MAIN_STACK, Pair
 from lab.waiting import until

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from iot_dr.model.entities import (
+from iot_dr.model.events.registry_events import RegistryEvent
+from iot_dr.model.registry.entities import (
     BillingGroup,
     CertificateStatus,
     Entity,
@@ -21,8 +22,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import (
+from iot_dr.model.registry.keys import (
     Key,
     billing_group_key,
     policy_key,

@@ -20,20 +20,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iot_dr.cli.main import COMMANDS, cli
-from iot_dr.cli.texts import visible
+from iot_dr.cli.view.texts import visible
 from iot_dr.errors import ConfigurationError, EventError, InvalidResource
 from iot_dr.files.snapshot_folder import KINDS, SnapshotFolder
-from iot_dr.model.dead_letters import event_item, read_invocation, read_rule_error
-from iot_dr.model.documents import canonical
-from iot_dr.model.events import decode
-from iot_dr.model.keys import Key, Kind
-from iot_dr.model.look_messages import LookMessage
-from iot_dr.model.shadows import decode_shadow_event
-from iot_dr.model.toolsrc import parse
+from iot_dr.model.events.dead_letters import event_item, read_invocation, read_rule_error
+from iot_dr.model.events.registry_events import decode
+from iot_dr.model.launch.toolsrc import parse
+from iot_dr.model.registry.documents import canonical
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.replication.messages import LookMessage
+from iot_dr.model.shadows.shadow import decode_shadow_event
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
-from iot_dr.runtime import stream_batches, toolsrc
-from iot_dr.runtime.stream_batches import StreamReader
+from iot_dr.runtime.commands import toolsrc
+from iot_dr.runtime.functions import stream_batches
+from iot_dr.runtime.functions.stream_batches import StreamReader
 from tests.builders import (
     a_group_payload,
     a_management_payload,

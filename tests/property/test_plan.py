@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from iot_dr.errors import InvalidResource, IotDrError
-from iot_dr.model.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.registry.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
+from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, fixed_fields, plan
 from tests.fakes import InMemoryRegistry

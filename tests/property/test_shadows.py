@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, RegionUnavailable, Throttled
 from iot_dr.model.control import Control
-from iot_dr.model.counts import LARGEST
+from iot_dr.model.events.counts import LARGEST
 from iot_dr.model.exact_json import Json, Number, parse, render, to_bytes
-from iot_dr.model.keys import shadow_key
-from iot_dr.model.marks import FENCE
-from iot_dr.model.shadows import Document, decode_shadow_event, document_of
+from iot_dr.model.registry.keys import shadow_key
+from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.shadows.shadow import Document, decode_shadow_event, document_of
 from iot_dr.reconcile.shadows import STALE_FOR, halves, patch
 from tests.fakes import Calls, Killed, raising
 from tests.shadow_fakes import VERSIONS_KEPT, InMemoryShadows, ShadowWorld, Turns, dying

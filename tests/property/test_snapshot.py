@@ -16,20 +16,20 @@ from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.html_report import Report, write_report
 from iot_dr.files.journal import Journal
 from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
-from iot_dr.model.differences import Difference, Numbers, Sigil
-from iot_dr.model.entities import Certificate, Entity, Thing
 from iot_dr.model.exact_json import parse
-from iot_dr.model.keys import Key, Kind, shadow_key, thing_key
 from iot_dr.model.regions import Side
-from iot_dr.model.shadows import Shadow
-from iot_dr.model.standing import Standing
+from iot_dr.model.registry.differences import Difference, Numbers, Sigil
+from iot_dr.model.registry.entities import Certificate, Entity, Thing
+from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key
+from iot_dr.model.shadows.shadow import Shadow
+from iot_dr.model.sync.progress import Standing
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.restore import REGISTRY_KINDS, engine, of_things, regions_of
-from iot_dr.services.snapshot import take
+from iot_dr.services.snapshots.restore import REGISTRY_KINDS, engine, of_things, regions_of
+from iot_dr.services.snapshots.snapshot import take
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
 from tests.fakes import FakeClock, InMemoryRegistry
 from tests.strategies import Registry, registries
-from tests.unit.iot_dr.services.test_sync import OneAtATime
+from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
 
 ANY_CHARACTER = st.characters(exclude_categories=())
 """Halves of surrogate pairs too, which JSON admits as escapes."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iot_dr.model.documents import canonical
+from iot_dr.model.registry.documents import canonical
 from iot_dr.reconcile.translate import translate_document
 from tests.builders import PRIMARY, REGIONS, SECONDARY
 from tests.strategies import documents

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.changes import Snapshot
-from iot_dr.model.differences import Sigil
-from iot_dr.model.entities import Entity, ThingType
-from iot_dr.model.keys import Key
 from iot_dr.model.regions import Side
+from iot_dr.model.registry.changes import Snapshot
+from iot_dr.model.registry.differences import Sigil
+from iot_dr.model.registry.entities import Entity, ThingType
+from iot_dr.model.registry.keys import Key
 from iot_dr.reconcile.plan import plan
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import differences
-from iot_dr.services.reading import Documents, Reading
+from iot_dr.services.reading.reading import Documents, Reading
 from iot_dr.services.verify import Verification
 from tests.builders import REGIONS
 from tests.fakes import InMemoryRegistry

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from iot_dr.model.entities import (
+from iot_dr.model.registry.entities import (
     Certificate,
     CertificateStatus,
     Entity,
@@ -18,17 +18,9 @@ from iot_dr.model.entities import (
     ThingGroup,
     ThingPrincipal,
 )
-from iot_dr.model.keys import (
-    Key,
-    Kind,
-    certificate_key,
-    key_of_target,
-    policy_key,
-    thing_group_key,
-    thing_key,
-)
-from iot_dr.model.marks import FENCE, made_at
-from iot_dr.model.outcomes import State
+from iot_dr.model.registry.keys import Key, Kind, certificate_key, key_of_target, policy_key, thing_group_key, thing_key
+from iot_dr.model.replication.marks import FENCE, made_at
+from iot_dr.model.replication.outcomes import State
 from iot_dr.reconcile.translate import translate
 from tests.builders import REGIONS
 

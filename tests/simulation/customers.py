@@ -13,8 +13,9 @@ from random import Random
 from typing import Any
 
 from iot_dr.errors import IotDrError
-from iot_dr.model.changes import Create, Delete, Update
-from iot_dr.model.entities import (
+from iot_dr.model.events.registry_events import RegistryEvent, decode
+from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
@@ -27,8 +28,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.events import RegistryEvent, decode
-from iot_dr.model.keys import Key, Kind, certificate_target, thing_group_target
+from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
 from tests.builders import (
     a_certificate,
     a_certificate_id,

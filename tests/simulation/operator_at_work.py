@@ -12,19 +12,20 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from iot_dr import ports
-from iot_dr.model.differences import Pair
-from iot_dr.model.entities import Entity
-from iot_dr.model.keys import Key, Kind
 from iot_dr.model.regions import Side
-from iot_dr.model.standing import Ending, Settled, Standing
+from iot_dr.model.registry.differences import Pair
+from iot_dr.model.registry.entities import Entity
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sync.progress import Ending, Settled, Standing
+from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.registry import RegistryReader
 from iot_dr.reconcile.safety import Limits
-from iot_dr.services import sync
-from iot_dr.services.apply_change import ChangeApplier
-from iot_dr.services.marking import Marking
-from iot_dr.services.pending_changes import PendingChanges
-from iot_dr.services.pending_shadows import PendingShadows
-from iot_dr.services.rereading import Rereading
+from iot_dr.services.reading.rereading import Rereading
+from iot_dr.services.sync import sync
+from iot_dr.services.sync.apply_change import ChangeApplier
+from iot_dr.services.sync.marking import Marking
+from iot_dr.services.sync.pending_changes import PendingChanges
+from iot_dr.services.sync.pending_shadows import PendingShadows
 from tests.builders import REGIONS
 from tests.fakes import InMemoryRegistry
 from tests.simulation.process import Process, SteppingWriter
@@ -93,9 +94,9 @@ class Operator:
     ):
         self.process = process
         self._scheduler, self._registries = scheduler, registries
-        self._ledger = process.port("ledger", ledger, ports.Ledger)
-        self._primary = process.port("primary", registries[Side.PRIMARY], ports.RegistryReader)
-        self._secondary = process.port("secondary", registries[Side.SECONDARY], ports.RegistryReader)
+        self._ledger = process.port("ledger", ledger, Ledger)
+        self._primary = process.port("primary", registries[Side.PRIMARY], RegistryReader)
+        self._secondary = process.port("secondary", registries[Side.SECONDARY], RegistryReader)
         self._writer = SteppingWriter(process, registries[Side.SECONDARY])
 
     def sync(self) -> None:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from greenlet import getcurrent, greenlet
 
 from iot_dr.errors import AccessDenied, IotDrError, NotReadyYet, RegionUnavailable, Throttled
-from iot_dr.model.changes import Delete, Update
-from iot_dr.model.entities import Certificate, CertificateStatus, Thing
+from iot_dr.model.registry.changes import Delete, Update
+from iot_dr.model.registry.entities import Certificate, CertificateStatus, Thing
 from tests.fakes import Killed
 from tests.simulation.scheduler import Scheduler
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from iot_dr import ports
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.control import Control, Replication
-from iot_dr.model.keys import Key, shadow_key, thing_shadows_key
-from iot_dr.model.looks import Look
-from iot_dr.model.shadows import Document, ShadowEvent, decode_shadow_event
-from iot_dr.services.replicate_shadows import ShadowReplication
-from iot_dr.services.take_looks import Taken
+from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
+from iot_dr.model.replication.requests import Look
+from iot_dr.model.shadows.shadow import Document, ShadowEvent, decode_shadow_event
+from iot_dr.ports.control import ControlReader
+from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.shadows import ShadowNotes, ShadowReader, ShadowStore
+from iot_dr.services.replication.batch import Taken
+from iot_dr.services.shadows.replicate import ShadowReplication
 from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger
 from tests.shadow_fakes import FixedControl, InMemoryShadowNotes, InMemoryShadows
@@ -58,11 +60,11 @@ class ShadowSide:
     def replication(self, process: Process) -> ShadowReplication:
         """Wire it as the runtime does."""
         return ShadowReplication(
-            primary=process.port("primary shadows", self.primary, ports.ShadowReader),
-            secondary=process.port("shadow copies", self.secondary, ports.ShadowStore),
-            ledger=process.port("ledger", self.ledger, ports.Ledger),
-            notes=process.port("notes", self.notes, ports.ShadowNotes),
-            control=process.port("control", self.control, ports.ControlReader),
+            primary=process.port("primary shadows", self.primary, ShadowReader),
+            secondary=process.port("shadow copies", self.secondary, ShadowStore),
+            ledger=process.port("ledger", self.ledger, Ledger),
+            notes=process.port("notes", self.notes, ShadowNotes),
+            control=process.port("control", self.control, ControlReader),
             regions=REGIONS,
             clock=self.scheduler.clock,
             together=process.together,

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from iot_dr.errors import IotDrError
-from iot_dr.model.changes import Create, Delete, Update
-from iot_dr.model.entities import Entity
-from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import Key
-from iot_dr.model.looks import Look
-from iot_dr.model.marks import Mark
-from iot_dr.model.outcomes import Outcome
+from iot_dr.model.events.registry_events import RegistryEvent
+from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.entities import Entity
+from iot_dr.model.registry.keys import Key
+from iot_dr.model.replication.marks import Mark
+from iot_dr.model.replication.outcomes import Outcome
+from iot_dr.model.replication.requests import Look
 from iot_dr.reconcile.plan import differing_fields
 from tests.builders import a_certificate_id
 from tests.simulation.customers import OWNERS

@@ -10,10 +10,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from iot_dr.model.keys import SHADOW_KINDS, Key
-from iot_dr.model.looks import LOOKS_PER_BATCH, Look
-from iot_dr.model.outcomes import Outcome
-from iot_dr.services.take_looks import Taken
+from iot_dr.model.registry.keys import SHADOW_KINDS, Key
+from iot_dr.model.replication.outcomes import Outcome
+from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.services.replication.batch import Taken
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Scheduler
 

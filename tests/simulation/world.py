@@ -10,25 +10,27 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from iot_dr import ports
 from iot_dr.errors import InvalidResource, IotDrError, UnsafePlan
-from iot_dr.model.changes import Create, Delete, Update
-from iot_dr.model.entities import Thing, ThingGroup, ThingType
-from iot_dr.model.events import RegistryEvent
-from iot_dr.model.keys import Key, Kind, policy_key, thing_group_key, thing_key, thing_type_key
-from iot_dr.model.looks import Look
-from iot_dr.model.outcomes import State
+from iot_dr.model.events.registry_events import RegistryEvent
 from iot_dr.model.regions import Side
-from iot_dr.model.shadows import ShadowEvent
+from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.entities import Thing, ThingGroup, ThingType
+from iot_dr.model.registry.keys import Key, Kind, policy_key, thing_group_key, thing_key, thing_type_key
+from iot_dr.model.replication.outcomes import State
+from iot_dr.model.replication.requests import Look
+from iot_dr.model.shadows.shadow import ShadowEvent
+from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.registry import RegistryLister, RegistryReader
+from iot_dr.ports.replication import Workflow
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
-from iot_dr.services.record_failure import record_failure
-from iot_dr.services.replicate import Replication
-from iot_dr.services.scopes import ScopeReader
-from iot_dr.services.start_replication import start_replication
-from iot_dr.services.superseding import last_reads, without_superseded
+from iot_dr.services.events.start_replication import start_replication
+from iot_dr.services.replication.batch import Taken, take_looks
+from iot_dr.services.replication.record_failure import record_failure
+from iot_dr.services.replication.replicate import Replication
+from iot_dr.services.replication.scopes import ScopeReader
+from iot_dr.services.replication.superseding import last_reads, without_superseded
 from iot_dr.services.sweep import Sweep
-from iot_dr.services.take_looks import Taken, take_looks
 from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
@@ -186,11 +188,11 @@ class Run:
         self._trigger_runs = False
         self._schedule = self._process("schedule")
         self._sweep = Sweep(
-            primary=self._schedule.port("primary", self.primary, ports.RegistryLister),
-            secondary=self._schedule.port("secondary", self.secondary, ports.RegistryLister),
+            primary=self._schedule.port("primary", self.primary, RegistryLister),
+            secondary=self._schedule.port("secondary", self.secondary, RegistryLister),
             regions=REGIONS,
-            ledger=self._schedule.port("ledger", self.ledger, ports.Ledger),
-            workflow=self._schedule.port("workflow", self.queue, ports.Workflow),
+            ledger=self._schedule.port("ledger", self.ledger, Ledger),
+            workflow=self._schedule.port("workflow", self.queue, Workflow),
             clock=scheduler.clock,
             slice_size=drawn.slice_size,
             shadows=drawn.shadows,
@@ -203,7 +205,7 @@ class Run:
 
     def _function(self, name: str) -> Function:
         process = self._process(name)
-        ledger = process.port("ledger", self.ledger, ports.Ledger)
+        ledger = process.port("ledger", self.ledger, Ledger)
         replication = self._replication(process, ledger)
         clock = self.scheduler.clock
 
@@ -215,8 +217,8 @@ class Run:
         return Function(process, take, record, self.shadows.looker(process) if self.scenario.shadows else None)
 
     def _replication(self, process: Process, ledger: Any) -> Replication:
-        primary = process.port("primary", self.primary, ports.RegistryReader)
-        secondary = process.port("secondary", self.secondary, ports.RegistryReader)
+        primary = process.port("primary", self.primary, RegistryReader)
+        secondary = process.port("secondary", self.secondary, RegistryReader)
         return Replication(
             scopes=ScopeReader(primary, secondary, REGIONS, process.together),
             primary=primary,
@@ -367,7 +369,7 @@ class Run:
 
     def _take_stream(self) -> None:
         taken, self._stream = self._stream, []
-        workflow = self._trigger.port("workflow", self.queue, ports.Workflow)
+        workflow = self._trigger.port("workflow", self.queue, Workflow)
 
         def work() -> None:
             self._tell_of("trigger", "takes", tuple(taken), "")

@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 import generate
-from iot_dr.model.distribution import digests_of
+from iot_dr.model.launch.distribution import digests_of
 
 
 def test_the_regions_are_those_that_the_sdk_gives_iot_core_in_every_partition() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from iot_dr.runtime import health
+from iot_dr.runtime.functions import health
 
 check = health.wire(os.environ)
 

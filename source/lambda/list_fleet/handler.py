@@ -1,5 +1,5 @@
 """List a leg of what a sync in the account looks at."""
 
-from iot_dr.runtime.list_fleet import list_fleet_handler
+from iot_dr.runtime.functions.list_fleet import list_fleet_handler
 
 lambda_handler = list_fleet_handler()

@@ -1,5 +1,5 @@
 """Record in the ledger what the replication workflow could not do."""
 
-from iot_dr.runtime.record_failure import record_failure_handler
+from iot_dr.runtime.functions.record_failure import record_failure_handler
 
 lambda_handler = record_failure_handler()

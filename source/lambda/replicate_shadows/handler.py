@@ -1,5 +1,5 @@
 """Replicate shadows: from the events of their stream, or as the workflow's looks ask."""
 
-from iot_dr.runtime.replicate_shadows import replicate_shadows_handler
+from iot_dr.runtime.functions.replicate_shadows import replicate_shadows_handler
 
 lambda_handler = replicate_shadows_handler()

@@ -1,5 +1,5 @@
 """Run the replication workflow for the looks of a message of their queues."""
 
-from iot_dr.runtime.run_workflow import run_workflow_handler
+from iot_dr.runtime.functions.run_workflow import run_workflow_handler
 
 lambda_handler = run_workflow_handler()

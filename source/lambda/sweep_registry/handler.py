@@ -1,5 +1,5 @@
 """Find by schedule what no event told, and what is to be tried again."""
 
-from iot_dr.runtime.sweep_registry import sweep_registry_handler
+from iot_dr.runtime.functions.sweep_registry import sweep_registry_handler
 
 lambda_handler = sweep_registry_handler()

@@ -53,8 +53,8 @@ EVENTS_ALONE = {"trail": True, "lost": 0.0, "sweeps": False, "syncs": [], "shado
 CALM = EVENTS_ALONE | {"fault_rate": 0.0, "doubled": 0.0, "refuses": False}
 """Nothing fails either: order alone."""
 
-_REPLICATE = "services/replicate.py"
-_MARKS = "model/marks.py"
+_REPLICATE = "services/replication/replicate.py"
+_MARKS = "model/replication/marks.py"
 _SWEEP = "services/sweep.py"
 
 REVERTS: tuple[Revert, ...] = (
@@ -143,7 +143,7 @@ REVERTS: tuple[Revert, ...] = (
         "a thing without certificate waits for ever",
         (
             Edit(
-                "services/settling.py",
+                "services/replication/settling.py",
                 "    return State.IN_SYNC, NO_POLICY_IN_PRIMARY_EITHER if seen else NONE_IN_PRIMARY_EITHER, True\n",
                 "    return State.PENDING, NO_CERTIFICATE, True\n",
             ),
@@ -156,7 +156,7 @@ REVERTS: tuple[Revert, ...] = (
         "who is in a group that goes is not read where its event told of the group alone",
         (
             Edit(
-                "services/scopes.py",
+                "services/replication/scopes.py",
                 " and self._depth is Depth.OWN and not self._goes(key):",
                 " and self._depth is Depth.OWN:",
             ),
@@ -174,7 +174,13 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "pauses do not grow with the tries",
-        (Edit("aws/ledger.py", "return min(FIRST_PAUSE << min(attempts - 1, 20), longest)", "return FIRST_PAUSE"),),
+        (
+            Edit(
+                "aws/ledger/ledger.py",
+                "return min(FIRST_PAUSE << min(attempts - 1, 20), longest)",
+                "return FIRST_PAUSE",
+            ),
+        ),
         ("restless",),
         ("attach refused", "provision"),
         {"refuses": True, "shadows": False, "fault_rate": 0.0},

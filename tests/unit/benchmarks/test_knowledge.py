@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.knowledge import Tally, keys_in, keys_on_the_way, noted_keys, plain, recorded, roots_of
-from iot_dr.model.keys import (
+from iot_dr.model.registry.keys import (
     Key,
     billing_group_key,
     certificate_key,
@@ -18,7 +18,7 @@ from iot_dr.model.keys import (
     thing_group_key,
     thing_key,
 )
-from iot_dr.model.looks import Look
+from iot_dr.model.replication.requests import Look
 from lab.registry import Difference
 
 CERTIFICATE = "a1b2c3d4e5f6" + "0" * 52

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.sync_at_scale import FLEETS, Estimate, counted, estimates_table, quotas_table
 from docs import prices
-from iot_dr.model.fleet_runs import CALLS_PER_LOOK
+from iot_dr.model.sync.fleet_runs import CALLS_PER_LOOK
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = DOCS / "sync-at-scale.md"

@@ -33,7 +33,7 @@ class Checkout:
         self.programs = folder / "bin"
         shutil.copytree(ROOT / "deployment", self.deployment, ignore=shutil.ignore_patterns("*-assets", ".build.*"))
         package = Path("source/lambda/iot_dr_layer/python/iot_dr")
-        for name in ("__init__.py", "errors.py", "model/__init__.py", "model/distribution.py"):
+        for name in ("__init__.py", "errors.py", "model/__init__.py", "model/launch/distribution.py"):
             (self.root / package / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / package / name, self.root / package / name)
         for name in ("global-s3-assets", "regional-s3-assets"):

@@ -1,6 +1,6 @@
 """What the lab turns on in the primary Region."""
 
-from iot_dr.model.events import REPLICATED_EVENT_FAMILIES
+from iot_dr.model.events.registry_events import REPLICATED_EVENT_FAMILIES
 from lab.pair import EVENT_FAMILIES
 
 

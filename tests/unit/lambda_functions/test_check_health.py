@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError, IotDrError, RegionUnavailable
-from iot_dr.runtime import health as runtime
+from iot_dr.runtime.functions import health as runtime
 from iot_dr.services import health
 from iot_dr.services.health import Verdict
 

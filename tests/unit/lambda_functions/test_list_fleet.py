@@ -3,9 +3,9 @@
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.fleet_runs import FleetRun
-from iot_dr.model.keys import Kind
-from iot_dr.runtime.list_fleet import list_fleet_handler
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sync.fleet_runs import FleetRun
+from iot_dr.runtime.functions.list_fleet import list_fleet_handler
 from tests.builders import PRIMARY
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import WORKER_VARIABLES, load

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied
-from iot_dr.runtime.custom_resources import answering
-from iot_dr.runtime.probes import ProbeResource
-from iot_dr.services.provision_probe import ProvisionProbe
+from iot_dr.runtime.functions.custom_resources import answering
+from iot_dr.runtime.functions.probes import ProbeResource
+from iot_dr.services.launch.provision_probe import ProvisionProbe
 from provision_probe.handler import lambda_handler
-from tests.unit.iot_dr.services.test_provision_probe import NAME, Account
+from tests.unit.iot_dr.services.launch.test_provision_probe import NAME, Account
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:probe-AbCdEf"
 

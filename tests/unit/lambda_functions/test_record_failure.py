@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.record_failure import record_failure_handler
+from iot_dr.runtime.functions.record_failure import record_failure_handler
 from tests.endpoint import Answer, Endpoint
 from tests.unit.lambda_functions.functions import Function, load
 

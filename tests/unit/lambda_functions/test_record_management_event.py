@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import ConfigurationError, EventError, Throttled
-from iot_dr.runtime.record_management_event import record_management_event_handler
+from iot_dr.runtime.functions.record_management_event import record_management_event_handler
 from tests.builders import PRIMARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import Function, load

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError
-from iot_dr.runtime.register_device import register_device_handler
+from iot_dr.runtime.functions.register_device import register_device_handler
 from tests.builders import SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import LOOK_QUEUE, Function, load, queued_looks

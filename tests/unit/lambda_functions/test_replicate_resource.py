@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from iot_dr.errors import ConfigurationError, EventError, Throttled
-from iot_dr.runtime.replicate_resource import replicate_resource_handler
+from iot_dr.runtime.functions.replicate_resource import replicate_resource_handler
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import MISSING, Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import WORKER_VARIABLES, Function, load

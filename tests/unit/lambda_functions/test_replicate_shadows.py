@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import ConfigurationError, RegionUnavailable
-from iot_dr.model.keys import shadow_key, thing_shadows_key
-from iot_dr.model.looks import Look
-from iot_dr.runtime.replicate_shadows import replicate_shadows_handler
+from iot_dr.model.registry.keys import shadow_key, thing_shadows_key
+from iot_dr.model.replication.requests import Look
+from iot_dr.runtime.functions.replicate_shadows import replicate_shadows_handler
 from tests.builders import PRIMARY, SECONDARY, a_stream_record
 from tests.endpoint import MISSING, Answer, Answering, Endpoint, Request
 from tests.unit.lambda_functions.functions import Function, load

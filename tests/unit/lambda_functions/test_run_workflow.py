@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.run_workflow import NEEDED, run_workflow_handler
+from iot_dr.runtime.functions.run_workflow import NEEDED, run_workflow_handler
 from tests.builders import ACCOUNT, SECONDARY
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import (

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from iot_dr.errors import AccessDenied, IotDrError
-from iot_dr.model.launches import Remainder
-from iot_dr.runtime import start_launch
+from iot_dr.model.launch.launches import Remainder
+from iot_dr.runtime.functions import start_launch
 from start_launch.handler import lambda_handler
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 

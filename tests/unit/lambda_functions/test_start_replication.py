@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError, RegionUnavailable
-from iot_dr.runtime.start_replication import start_replication_handler
+from iot_dr.runtime.functions.start_replication import start_replication_handler
 from tests.builders import a_membership_payload, a_stream_record, a_thing_payload, a_type_payload, an_item
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import LOOK_QUEUE, Function, load, queued_looks

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import ConfigurationError, TerminalError, UnsafePlan
-from iot_dr.runtime.sweep_registry import SECONDS_TO_START, sweep_registry_handler
+from iot_dr.runtime.functions.sweep_registry import SECONDS_TO_START, sweep_registry_handler
 from tests.builders import PRIMARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import BACKGROUND_QUEUE, WORKER_VARIABLES, Function, load, queued_looks

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from iot_dr import errors
-from iot_dr.model.keys import SHADOW_KINDS, Kind
+from iot_dr.model.registry.keys import SHADOW_KINDS, Kind
 from templates import batch_states, replication_workflow
 
 BRANCHES = {**replication_workflow.KINDS, **replication_workflow.SHADOW_KINDS}

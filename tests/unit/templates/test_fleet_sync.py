@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from iot_dr.model.fleet_runs import AGAIN_STAGES, FleetRun, folder, results_folder
-from iot_dr.model.keys import Kind
-from iot_dr.model.looks import LOOKS_PER_BATCH
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.replication.requests import LOOKS_PER_BATCH
+from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, FleetRun, folder, results_folder
 from templates import batch_states, fleet_sync
 from tests.unit.templates.resolving import ACCOUNT, PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack

@@ -12,7 +12,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from troposphere import Template
 
 import generate
-from iot_dr.model.distribution import MAIN_TEMPLATE, TEMPLATES, Distribution, object_url
+from iot_dr.model.launch.distribution import MAIN_TEMPLATE, TEMPLATES, Distribution, object_url
 from templates.blocks.keys import STORES
 from templates.blocks.permissions import allow
 from templates.blocks.roles import BOUNDARY, add_role

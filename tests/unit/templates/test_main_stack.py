@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import generate
-from iot_dr.model.distribution import digests_of
+from iot_dr.model.launch.distribution import digests_of
 from templates.main_stack import build
 from tests.unit.templates.resolving import POSTFIX, PRIMARY, Resolver
 from tests.unit.templates.stacks import Stack, golden_config

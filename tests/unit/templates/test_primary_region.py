@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from iot_dr.model.dead_letters import KEEP_EVENTS_SECONDS
-from iot_dr.model.events import MANAGEMENT_OPERATIONS, REPLICATED_EVENT_FAMILIES
+from iot_dr.model.events.dead_letters import KEEP_EVENTS_SECONDS
+from iot_dr.model.events.registry_events import MANAGEMENT_OPERATIONS, REPLICATED_EVENT_FAMILIES
 from templates.blocks import topic_rules
 from templates.blocks.topic_rules import EventRule
 from templates.management_events import CALLS

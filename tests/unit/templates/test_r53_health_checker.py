@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from iot_dr.model.keys import RESERVED_PREFIX
+from iot_dr.model.registry.keys import RESERVED_PREFIX
 from tests.unit.templates.resolving import ACCOUNT, POSTFIX, PRIMARY
 from tests.unit.templates.stacks import Stack, make_stacks
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from iot_dr import errors
-from iot_dr.aws import workflow
-from iot_dr.model.keys import SHADOW_KINDS, Kind
+from iot_dr.aws.workflow import workflow
+from iot_dr.model.registry.keys import SHADOW_KINDS, Kind
 from templates import look_queues, replication_workflow
 from tests.unit.templates.stacks import Stack
 

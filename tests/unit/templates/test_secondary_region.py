@@ -5,7 +5,7 @@ import pytest
 
 import generate
 from iot_dr.runtime import budgets
-from iot_dr.services.settling import PAUSES, Settling
+from iot_dr.services.replication.settling import PAUSES, Settling
 from templates.look_queues import BACKGROUND_WORKERS
 from tests.unit.templates.resolving import PARAMETERS, PRIMARY
 from tests.unit.templates.stacks import Stack

@@ -8,14 +8,14 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.builds import CodeBuild
-from iot_dr.aws.launch_checks import IotRegions
-from iot_dr.aws.launch_files import BuildSource, PublishedFiles, PublishedTemplates, WorkBucket
-from iot_dr.aws.remains import RegionalRemains
-from iot_dr.aws.tables import GlobalTables
+from iot_dr.aws.launch.builds import CodeBuild
+from iot_dr.aws.launch.checks import IotRegions
+from iot_dr.aws.launch.files import BuildSource, PublishedFiles, PublishedTemplates, WorkBucket
+from iot_dr.aws.launch.leftovers import RegionalRemains
+from iot_dr.aws.launch.tables import GlobalTables
 from iot_dr.aws.waiting import wait_until
 from iot_dr.errors import AccessDenied, ConfigurationError, LaunchFailed, LimitExceeded, Throttled
-from iot_dr.model.launches import Remainder, RemainderKind, Unreadable
+from iot_dr.model.launch.launches import Remainder, RemainderKind, Unreadable
 
 ROOT = Path(__file__).resolve().parents[4]
 STREAM = "arn:aws:dynamodb:us-west-2:111122223333:table/t/stream/1"

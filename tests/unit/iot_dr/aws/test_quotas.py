@@ -9,9 +9,9 @@ import pytest
 from botocore.stub import Stubber
 
 from iot_dr.aws.quotas import DEFAULTS, SHADOWS, SHARED, ApiQuotas
-from iot_dr.aws.shadows import REQUIRED_ACTIONS_TO_READ, REQUIRED_ACTIONS_TO_WRITE
+from iot_dr.aws.shadows.shadow_store import REQUIRED_ACTIONS_TO_READ, REQUIRED_ACTIONS_TO_WRITE
 from iot_dr.errors import AccessDenied
-from iot_dr.model.quotas import ApiQuota
+from iot_dr.model.status.quotas import ApiQuota
 from lab import quotas as lab_quotas
 
 

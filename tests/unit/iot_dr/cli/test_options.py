@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli import status
+from iot_dr.cli.commands import status
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.status import StatusEnvironment
+from iot_dr.runtime.commands.status import StatusEnvironment
 
 TEXT = "# of a launch\nexport SECONDARY_REGION='eu-west-1'\nexport LEDGER_TABLE=of-the-file\nexport PROFILE=other\n"
 

@@ -13,12 +13,19 @@ import pytest
 from iot_dr.errors import ConfigurationError
 from iot_dr.files import comparison_store
 from iot_dr.files.comparison_store import CACHE_KIB, WRITING_CACHE_KIB, ComparisonStore
-from iot_dr.model.differences import Difference, Pair, Sigil
-from iot_dr.model.entities import Certificate, CertificateStatus, Policy, PolicyAttachment, Thing, ThingPrincipal
-from iot_dr.model.keys import Kind, certificate_target, policy_key, thing_key
-from iot_dr.model.questions import Answer, Call, Question
 from iot_dr.model.regions import Side
-from iot_dr.runtime.syncing import CONNECTIONS
+from iot_dr.model.registry.differences import Difference, Pair, Sigil
+from iot_dr.model.registry.entities import (
+    Certificate,
+    CertificateStatus,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingPrincipal,
+)
+from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_key
+from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.runtime.commands.sync import CONNECTIONS
 from tests.builders import a_certificate, a_dynamic_group, a_group, a_policy, a_thing
 
 THINGS = Call(Question.THINGS)

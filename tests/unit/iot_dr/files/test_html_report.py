@@ -12,8 +12,8 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.files.html_report import Report, write_report
-from iot_dr.model.differences import Numbers, Sigil
-from iot_dr.model.keys import Key, Kind, group_membership_key, thing_key
+from iot_dr.model.registry.differences import Numbers, Sigil
+from iot_dr.model.registry.keys import Key, Kind, group_membership_key, thing_key
 
 NUMBERS = {Kind.THING: Numbers(3, 2, {Sigil.SAME: 1, Sigil.MISSING: 1, Sigil.DIFFERENT: 1})}
 

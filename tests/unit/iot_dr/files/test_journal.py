@@ -7,8 +7,8 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.files.journal import CHUNK, Journal
-from iot_dr.model.keys import Kind, certificate_key, policy_attachment_key, thing_key
-from iot_dr.model.standing import Ending, Settled
+from iot_dr.model.registry.keys import Kind, certificate_key, policy_attachment_key, thing_key
+from iot_dr.model.sync.progress import Ending, Settled
 
 THING = thing_key("pump-17")
 RELATION = policy_attachment_key("pumps", "cert/0af3")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from iot_dr.errors import ConfigurationError, InvalidResource
 from iot_dr.files.snapshot_folder import KINDS, MANIFEST, Manifest, SnapshotFolder
-from iot_dr.model.entities import Certificate, CertificateStatus, Entity, PolicyAttachment
 from iot_dr.model.exact_json import parse
-from iot_dr.model.keys import Kind, shadow_key
-from iot_dr.model.shadows import Shadow
+from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity, PolicyAttachment
+from iot_dr.model.registry.keys import Kind, shadow_key
+from iot_dr.model.shadows.shadow import Shadow
 from tests.builders import a_certificate, a_policy, a_thing
 
 MANIFEST_OF_NOTHING = Manifest("us-east-1", "123456789012", 1, 2, {})

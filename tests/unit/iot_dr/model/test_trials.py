@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from iot_dr.model.documents import canonical
-from iot_dr.model.entities import Policy, PolicyAttachment, Thing
 from iot_dr.model.exact_json import render
-from iot_dr.model.keys import Kind, shadow_key
-from iot_dr.model.shadows import ShadowSelection
+from iot_dr.model.registry.documents import canonical
+from iot_dr.model.registry.entities import Policy, PolicyAttachment, Thing
+from iot_dr.model.registry.keys import Kind, shadow_key
+from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.trials import PREFIX
 from iot_dr.reconcile.translate import translate
 from tests.builders import REGIONS

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from iot_dr.model.entities import Entity, GroupMembership, Thing, ThingPrincipal
-from iot_dr.model.keys import (
+from iot_dr.model.registry.entities import Entity, GroupMembership, Thing, ThingPrincipal
+from iot_dr.model.registry.keys import (
     Key,
     billing_group_key,
     certificate_key,

@@ -1,7 +1,7 @@
 """A certificate that only the primary has waits for its device's first connection, and what hangs on it with it."""
 
-from iot_dr.model.entities import CertificateStatus, PolicyAttachment
-from iot_dr.model.keys import policy_key, thing_group_target, thing_key
+from iot_dr.model.registry.entities import CertificateStatus, PolicyAttachment
+from iot_dr.model.registry.keys import policy_key, thing_group_target, thing_key
 from iot_dr.reconcile.just_in_time import waits_for_its_device, without_unregistered
 from iot_dr.reconcile.plan import plan
 from tests.builders import a_certificate, a_device, a_group, a_snapshot

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.changes import Create, Delete, Plan, Skip, Update
-from iot_dr.model.entities import BillingGroup, Entity, GroupMembership, ThingPrincipal
-from iot_dr.model.keys import SHADOW_KINDS, Kind, thing_key
+from iot_dr.model.registry.changes import Create, Delete, Plan, Skip, Update
+from iot_dr.model.registry.entities import BillingGroup, Entity, GroupMembership, ThingPrincipal
+from iot_dr.model.registry.keys import SHADOW_KINDS, Kind, thing_key
 from iot_dr.reconcile.order import ordered, place, waves
 from tests.builders import a_device, a_group, a_thing, a_thing_type
 

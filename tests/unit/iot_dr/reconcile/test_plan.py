@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.changes import Change, Create, Delete, Skip, Snapshot, Update
-from iot_dr.model.entities import (
+from iot_dr.model.registry.changes import Change, Create, Delete, Skip, Snapshot, Update
+from iot_dr.model.registry.entities import (
     SETTABLE_STATUSES,
     Certificate,
     CertificateStatus,
@@ -17,7 +17,7 @@ from iot_dr.model.entities import (
     Thing,
     ThingPrincipal,
 )
-from iot_dr.model.keys import Key, thing_group_target, thing_key
+from iot_dr.model.registry.keys import Key, thing_group_target, thing_key
 from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, differing_fields, plan
 from tests.builders import (

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from iot_dr.model.counts import FAR_AHEAD
+from iot_dr.model.events.counts import FAR_AHEAD
 from iot_dr.model.exact_json import parse
-from iot_dr.model.keys import shadow_key
-from iot_dr.model.shadows import Operation, ShadowEvent, ShadowNote, Source, digest
+from iot_dr.model.registry.keys import shadow_key
+from iot_dr.model.shadows.shadow import Operation, ShadowEvent, ShadowNote, Source, digest
 from iot_dr.reconcile.shadows import (
     AHEAD,
     LATE,

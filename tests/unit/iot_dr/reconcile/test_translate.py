@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.entities import SETTABLE_STATUSES, CertificateStatus
 from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry.entities import SETTABLE_STATUSES, CertificateStatus
 from iot_dr.reconcile.translate import translate, translate_document
 from tests.builders import (
     ACCOUNT,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from iot_dr.aws.quotas import DEFAULTS
-from iot_dr.model.looks import LOOKS_PER_BATCH
+from iot_dr.model.replication.requests import LOOKS_PER_BATCH
 from iot_dr.runtime.budgets import (
     BACKGROUND_WORKERS,
     LEAST_OF_EVENTS,

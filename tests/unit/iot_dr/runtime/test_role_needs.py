@@ -2,9 +2,9 @@
 
 import pytest
 
-from iot_dr.model.launched_stacks import LaunchedStack, Need, StackResource
+from iot_dr.model.launch.launched_stacks import LaunchedStack, Need, StackResource
 from iot_dr.runtime.role_needs import needs_of_primary, needs_of_secondary
-from iot_dr.services.stack_checks import GLOBAL_TABLE, ROLE
+from iot_dr.services.doctor.stack_checks import GLOBAL_TABLE, ROLE
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
 from tests.unit.templates.stacks import Stack, make_stacks
 

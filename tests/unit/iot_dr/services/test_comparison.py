@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.changes import Create, Delete, Skip, Update
-from iot_dr.model.differences import Difference, Pair, Sigil
-from iot_dr.model.entities import CertificateStatus, Entity, Policy
-from iot_dr.model.keys import Key, Kind, thing_key
 from iot_dr.model.regions import Side
+from iot_dr.model.registry.changes import Create, Delete, Skip, Update
+from iot_dr.model.registry.differences import Difference, Pair, Sigil
+from iot_dr.model.registry.entities import CertificateStatus, Entity, Policy
+from iot_dr.model.registry.keys import Key, Kind, thing_key
 from iot_dr.reconcile.modes import Mode
 from iot_dr.services.comparison import ONLY_IN_SECONDARY, compare, differences
 from tests.builders import (

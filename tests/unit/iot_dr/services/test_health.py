@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from iot_dr.errors import AccessDenied, IotDrError, NotReadyYet, RegionUnavailable, Throttled
-from iot_dr.model.probes import ProbeCredentials
+from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.services import health
 from iot_dr.services.health import HealthCheck, HealthSecrets
 

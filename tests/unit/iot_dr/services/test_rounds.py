@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from iot_dr.errors import AccessDenied, Throttled
-from iot_dr.model.keys import Key, thing_key
+from iot_dr.model.registry.keys import Key, thing_key
 from iot_dr.services.rounds import FIRST_PAUSE, LONGEST_PAUSE, Rounds
 from tests.trial_fakes import Seen
 

@@ -11,11 +11,19 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import RegionUnavailable, Throttled
-from iot_dr.model.differences import Unreadable
-from iot_dr.model.entities import BillingGroup, Certificate, CertificateStatus
-from iot_dr.model.keys import RESERVED_PREFIX, Key, Kind, certificate_key, policy_key, thing_key, thing_type_key
-from iot_dr.model.looks import Depth, Look
-from iot_dr.model.outcomes import Outcome, State
+from iot_dr.model.registry.differences import Unreadable
+from iot_dr.model.registry.entities import BillingGroup, Certificate, CertificateStatus
+from iot_dr.model.registry.keys import (
+    RESERVED_PREFIX,
+    Key,
+    Kind,
+    certificate_key,
+    policy_key,
+    thing_key,
+    thing_type_key,
+)
+from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.replication.requests import Depth, Look
 from iot_dr.reconcile.safety import Limits
 from iot_dr.services.concurrency import on
 from iot_dr.services.sweep import LISTS_AT_ONCE, RETRIES, Sweep

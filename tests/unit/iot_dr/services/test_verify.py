@@ -10,13 +10,13 @@ import pytest
 
 from iot_dr.errors import InvalidResource, RegionUnavailable
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.differences import Sigil
-from iot_dr.model.entities import BillingGroup, Entity, GroupMembership, Policy, Thing
-from iot_dr.model.keys import Kind, shadow_key
 from iot_dr.model.regions import Side
-from iot_dr.model.shadows import ShadowSelection
+from iot_dr.model.registry.differences import Sigil
+from iot_dr.model.registry.entities import BillingGroup, Entity, GroupMembership, Policy, Thing
+from iot_dr.model.registry.keys import Kind, shadow_key
+from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.reading import Reading
+from iot_dr.services.reading.reading import Reading
 from iot_dr.services.verify import Verification
 from tests.builders import REGIONS, a_device, a_dynamic_group, a_group, a_thing
 from tests.fakes import Calls, InMemoryRegistry, raising

@@ -13,7 +13,7 @@ from typing import Any
 
 from iot_dr.aws.errors import converted
 from iot_dr.errors import IotDrError
-from iot_dr.model.quotas import ApiQuota
+from iot_dr.model.status.quotas import ApiQuota
 
 REQUIRED_ACTIONS = frozenset({"servicequotas:ListServiceQuotas"})
 

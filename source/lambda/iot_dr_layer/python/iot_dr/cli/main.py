@@ -21,9 +21,9 @@ import click
 
 from iot_dr import __version__
 from iot_dr.cli.stopping import stop_by_signals, stoppable
-from iot_dr.cli.texts import say
+from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
-from iot_dr.runtime.disk import failure_of
+from iot_dr.runtime.commands.disk import failure_of
 
 COMMANDS = (
     "doctor",
@@ -79,7 +79,7 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"iot_dr.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{cmd_name}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

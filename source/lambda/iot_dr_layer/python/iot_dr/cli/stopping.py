@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from iot_dr.cli.texts import say
+from iot_dr.cli.view.texts import say
 
 STOPPED = 2
 

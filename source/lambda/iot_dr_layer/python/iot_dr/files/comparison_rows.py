@@ -11,12 +11,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from iot_dr.model.differences import Pair
-from iot_dr.model.entities import Entity
-from iot_dr.model.entity_json import counted, from_json, to_json
-from iot_dr.model.keys import Key, Kind
-from iot_dr.model.questions import SEARCHES, SUBJECTS, Question
 from iot_dr.model.regions import Side
+from iot_dr.model.registry.differences import Pair
+from iot_dr.model.registry.entities import Entity
+from iot_dr.model.registry.entity_json import counted, from_json, to_json
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Question
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS entity (

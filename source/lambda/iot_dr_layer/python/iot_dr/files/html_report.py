@@ -15,8 +15,8 @@ from pathlib import Path
 from iot_dr.files.faults import told
 from iot_dr.files.private import opened_to_write
 from iot_dr.files.report_page import SCRIPT, STYLE
-from iot_dr.model.differences import Numbers, Sigil
-from iot_dr.model.keys import Key, Kind
+from iot_dr.model.registry.differences import Numbers, Sigil
+from iot_dr.model.registry.keys import Key, Kind
 
 WORDS: Mapping[Sigil, str] = {
     Sigil.SAME: "same",

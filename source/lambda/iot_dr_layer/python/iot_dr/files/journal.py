@@ -18,8 +18,8 @@ from typing import Self
 from iot_dr.files.comparison_rows import storable
 from iot_dr.files.faults import told
 from iot_dr.files.private import make_file, make_folder
-from iot_dr.model.keys import Key, Kind
-from iot_dr.model.standing import Ending, Settled
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sync.progress import Ending, Settled
 
 # Of what is done there is no end, and nobody asks for it; a query names the index's own condition to be given it.
 CHUNK = 500

@@ -21,12 +21,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 from iot_dr.errors import ConfigurationError, InvalidResource
 from iot_dr.files.faults import told
 from iot_dr.files.private import make_folder, opened_to_write
-from iot_dr.model.documents import canonical
-from iot_dr.model.entities import Certificate, Entity, PropagatingAttribute
-from iot_dr.model.entity_json import CLASSES, from_json, to_json
 from iot_dr.model.exact_json import loads, parse, render
-from iot_dr.model.keys import Key, Kind
-from iot_dr.model.shadows import Shadow, document_of
+from iot_dr.model.registry.documents import canonical
+from iot_dr.model.registry.entities import Certificate, Entity, PropagatingAttribute
+from iot_dr.model.registry.entity_json import CLASSES, from_json, to_json
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.shadows.shadow import Shadow, document_of
 
 MANIFEST = "snapshot.json"
 FORMAT = 2

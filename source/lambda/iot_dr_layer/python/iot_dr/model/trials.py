@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.arns import iot_arn
-from iot_dr.model.documents import canonical
-from iot_dr.model.entities import (
+from iot_dr.model.exact_json import parse
+from iot_dr.model.launch.probes import ProbeCredentials
+from iot_dr.model.registry.arns import iot_arn
+from iot_dr.model.registry.documents import canonical
+from iot_dr.model.registry.entities import (
     Certificate,
     CertificateStatus,
     Entity,
@@ -28,10 +30,8 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.exact_json import parse
-from iot_dr.model.keys import Key, Kind, certificate_target, shadow_key, thing_key
-from iot_dr.model.probes import ProbeCredentials
-from iot_dr.model.shadows import Document, ShadowSelection
+from iot_dr.model.registry.keys import Key, Kind, certificate_target, shadow_key, thing_key
+from iot_dr.model.shadows.shadow import Document, ShadowSelection
 
 PREFIX = "iot-dr-trial-"
 """What the names of all trials begin with."""

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from iot_dr.model.entities import (
-    Entity,
-    GroupMembership,
-    PolicyAttachment,
-    Thing,
-    ThingGroup,
-    ThingPrincipal,
-)
-from iot_dr.model.keys import (
+from iot_dr.model.registry.entities import Entity, GroupMembership, PolicyAttachment, Thing, ThingGroup, ThingPrincipal
+from iot_dr.model.registry.keys import (
     Key,
     billing_group_key,
     certificate_key,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
-from iot_dr.model.changes import Change, Create, Snapshot
-from iot_dr.model.entities import Certificate
-from iot_dr.model.keys import Key, Kind, certificate_target
+from iot_dr.model.registry.changes import Change, Create, Snapshot
+from iot_dr.model.registry.entities import Certificate
+from iot_dr.model.registry.keys import Key, Kind, certificate_target
 
 
 def waits_for_its_device(change: Change) -> bool:

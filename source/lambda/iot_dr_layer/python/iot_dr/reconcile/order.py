@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from iot_dr.model.changes import Action, Change, Create, Delete, Skip, Update
-from iot_dr.model.entities import Entity, GroupMembership, PolicyAttachment, ThingGroup, ThingPrincipal, ThingType
-from iot_dr.model.keys import Kind
+from iot_dr.model.registry.changes import Action, Change, Create, Delete, Skip, Update
+from iot_dr.model.registry.entities import (
+    Entity,
+    GroupMembership,
+    PolicyAttachment,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.registry.keys import Kind
 
 _RANKS = {
     # A thing needs its type and billing group, a group its parents; nothing else needs anything before the relations.

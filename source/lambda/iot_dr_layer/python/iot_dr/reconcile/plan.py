@@ -32,9 +32,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from iot_dr.model.changes import Change, Create, Delete, Plan, Skip, Snapshot, Update
-from iot_dr.model.documents import LONGEST, length
-from iot_dr.model.entities import (
+from iot_dr.model.registry.changes import Change, Create, Delete, Plan, Skip, Snapshot, Update
+from iot_dr.model.registry.documents import LONGEST, length
+from iot_dr.model.registry.entities import (
     SETTABLE_STATUSES,
     Certificate,
     CertificateStatus,
@@ -47,7 +47,7 @@ from iot_dr.model.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.keys import (
+from iot_dr.model.registry.keys import (
     Key,
     Kind,
     certificate_key,

@@ -6,10 +6,10 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from iot_dr.model.counts import FAR_AHEAD
+from iot_dr.model.events.counts import FAR_AHEAD
 from iot_dr.model.exact_json import Json
-from iot_dr.model.keys import Key
-from iot_dr.model.shadows import Document, ShadowEvent, ShadowNote, Source, digest
+from iot_dr.model.registry.keys import Key
+from iot_dr.model.shadows.shadow import Document, ShadowEvent, ShadowNote, Source, digest
 
 RESET_AFTER = 3_600_000
 """Milliseconds: a lower version that is this much younger is one that AWS began to count anew.

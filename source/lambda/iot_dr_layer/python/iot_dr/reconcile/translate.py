@@ -17,10 +17,10 @@ from dataclasses import replace
 from typing import Any
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.arns import Arn
-from iot_dr.model.documents import canonical
-from iot_dr.model.entities import SETTABLE_STATUSES, Certificate, CertificateStatus, Entity, Policy
 from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry.arns import Arn
+from iot_dr.model.registry.documents import canonical
+from iot_dr.model.registry.entities import SETTABLE_STATUSES, Certificate, CertificateStatus, Entity, Policy
 
 _ARN_MEMBERS = frozenset({"Resource", "NotResource"})
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from iot_dr.aws import event_table, ledger, registry_reader, registry_writer, shadow_notes, shadows, workflow
-from iot_dr.aws import look_queues as queues
-from iot_dr.model.arns import Arn, iot_arn, partition_of
-from iot_dr.model.keys import RESERVED_PREFIX
-from iot_dr.model.launched_stacks import LOOK_QUEUES, LaunchedStack, Need
+from iot_dr.aws.events import event_table
+from iot_dr.aws.ledger import ledger, shadow_notes
+from iot_dr.aws.registry import reader as registry_reader
+from iot_dr.aws.registry import writer as registry_writer
+from iot_dr.aws.shadows import shadow_store as shadows
+from iot_dr.aws.workflow import queues, workflow
+from iot_dr.model.launch.launched_stacks import LOOK_QUEUES, LaunchedStack, Need
 from iot_dr.model.regions import RegionPair
-from iot_dr.services.stack_checks import GLOBAL_TABLE, ROLE
+from iot_dr.model.registry.arns import Arn, iot_arn, partition_of
+from iot_dr.model.registry.keys import RESERVED_PREFIX
+from iot_dr.services.doctor.stack_checks import GLOBAL_TABLE, ROLE
 
 Rights = tuple[str, frozenset[str], tuple[str, ...]]
 """A Region, actions, and the resources with one of which each must be possible."""

@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Protocol
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.changes import Change, Create, Snapshot
-from iot_dr.model.differences import Difference, Pair, Sigil
-from iot_dr.model.entities import Entity, Policy
-from iot_dr.model.keys import Key, Kind
 from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.registry.changes import Change, Create, Snapshot
+from iot_dr.model.registry.differences import Difference, Pair, Sigil
+from iot_dr.model.registry.entities import Entity, Policy
+from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, plan
 from iot_dr.reconcile.translate import translate

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable
-from iot_dr.model.probes import ProbeCredentials
-from iot_dr.ports import MqttProbe
+from iot_dr.model.launch.probes import ProbeCredentials
+from iot_dr.ports.health import MqttProbe
 
 DEADLINE_SECONDS = 1.5
 """For all of one call. Route 53 wants the status within 2 s of connecting; the rest is for the API and the function.

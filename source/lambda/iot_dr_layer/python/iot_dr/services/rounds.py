@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from iot_dr.errors import IotDrError, RetryableError
-from iot_dr.model.keys import Key
+from iot_dr.model.registry.keys import Key
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.doctor import short
+from iot_dr.services.doctor.doctor import short
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two rounds; each pause is half as long again as the one before."""

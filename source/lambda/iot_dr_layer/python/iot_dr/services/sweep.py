@@ -16,19 +16,22 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from iot_dr.errors import UnsafePlan
-from iot_dr.model.changes import Change, Delete, Skip, Update
-from iot_dr.model.differences import Sigil, Unreadable
-from iot_dr.model.entities import BillingGroup, Certificate, Entity, Policy, ThingGroup
-from iot_dr.model.keys import Key, Kind, key_of_target, thing_shadows_key
-from iot_dr.model.looks import Look
 from iot_dr.model.regions import RegionPair, Side
-from iot_dr.ports import Clock, Ledger, RegistryLister, Workflow
+from iot_dr.model.registry.changes import Change, Delete, Skip, Update
+from iot_dr.model.registry.differences import Sigil, Unreadable
+from iot_dr.model.registry.entities import BillingGroup, Certificate, Entity, Policy, ThingGroup
+from iot_dr.model.registry.keys import Key, Kind, key_of_target, thing_shadows_key
+from iot_dr.model.replication.requests import Look
+from iot_dr.ports.clock import Clock
+from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.registry import RegistryLister
+from iot_dr.ports.replication import Workflow
 from iot_dr.reconcile.just_in_time import waits_for_its_device
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, SWEEP_OVERRIDE, Limits, ensure_few
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import differences
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.side_by_side import SideBySide
+from iot_dr.services.reading.side_by_side import SideBySide
 
 List = Callable[[RegistryLister], Iterator[Entity | Unreadable]]
 """One of a Region's lists; the lists of policies and groups give names alone, and so show which are missing."""

@@ -14,16 +14,17 @@ from itertools import islice
 from typing import Protocol
 
 from iot_dr.errors import InvalidResource, RetryableError
-from iot_dr.model.changes import Change
-from iot_dr.model.differences import Difference, Numbers, Pair, Sigil
-from iot_dr.model.entities import Entity
-from iot_dr.model.keys import Key, Kind, certificate_key, key_of_target
 from iot_dr.model.regions import RegionPair, Side
-from iot_dr.ports import RegistryReader, ShadowReader
+from iot_dr.model.registry.changes import Change
+from iot_dr.model.registry.differences import Difference, Numbers, Pair, Sigil
+from iot_dr.model.registry.entities import Entity
+from iot_dr.model.registry.keys import Key, Kind, certificate_key, key_of_target
+from iot_dr.ports.registry import RegistryReader
+from iot_dr.ports.shadows import ShadowReader
 from iot_dr.reconcile.order import place
 from iot_dr.services.comparison import Pairs, compare, differences
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.single_reads import read_one
+from iot_dr.services.reading.single_reads import read_one
 
 CONFIRMED = 1000
 """Differences that are read once more; a fleet that was never copied differs in everything, whoever looks again."""

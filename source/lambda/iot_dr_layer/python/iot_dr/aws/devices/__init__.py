@@ -1,0 +1,1 @@
+"""What it takes to be a device: keys, certificates, MQTT."""

@@ -1,0 +1,1 @@
+"""The event table, and where events are kept that did not arrive."""

@@ -1,0 +1,1 @@
+"""What CloudFormation, CodeBuild and S3 know of a launch."""

@@ -1,0 +1,522 @@
+"""The ledger: one item per resource in a table of the secondary Region.
+
+Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`,
+`read_at` and `read_whole_at` (when the last reading began that was applied, and the last that took in everything),
+`source_id` and `source_version` (the primary's of the thing that was applied), and `owned_at` where replication created
+the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present state is there,
+which keeps the time of a change of state without reading the item first.
+
+Items that are looked at again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
+`by_state`, and `noted_at` (with `noted_whole`, if only a look at everything can tell that it is over); those that wait
+for another try also `attempts`, and `trying` while one is under way. `marks` holds the marks of those who are
+writing (`model.marks`), `closed_at` tells when one was taken off last. Of what is gone from both Regions `checked_at`,
+`closed_at` and the times of readings stay for a while; `expires` has DynamoDB drop them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from iot_dr.aws.errors import call, code_of, converted
+from iot_dr.aws.ledger.updates import (
+    LOOK_AGAIN,
+    OF_OUTCOMES,
+    WAITING,
+    Update,
+    dated,
+    ended,
+    facts_of,
+    names,
+    read_times,
+    since,
+    unchanged,
+)
+from iot_dr.errors import Conflict, EventError, Throttled
+from iot_dr.model.registry.keys import HOLDING_KINDS, Key
+from iot_dr.model.replication.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
+from iot_dr.model.replication.outcomes import LastRead, Outcome, State
+
+REQUIRED_ACTIONS = frozenset(
+    {
+        "dynamodb:BatchGetItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+    }
+)
+"""What the replication worker needs on the ledger's table."""
+
+SWEEP_REQUIRED_ACTIONS = frozenset(
+    {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+)
+"""What the schedule needs on the ledger's table, and on its index to query it."""
+
+INDEX = "by_state"
+
+FIRST_PAUSE = 60_000
+LONGEST_PAUSE = 24 * 3_600_000
+"""Milliseconds between two tries of what failed or is unfinished: doubled each time, at most a day."""
+
+LONGEST_WHILE_PENDING = 15 * 60_000
+"""The same where a Region or the quotas stand in the way: that passes by itself, and nothing should wait long after."""
+
+LEASE = 360_000
+"""Milliseconds that a look which the schedule has started may take, waiting in line included, before it is started
+again.
+"""
+
+KEPT_AFTER_DELETION = 24 * 3600
+"""Seconds that the ledger knows when it last saw that a resource was gone: far longer than any look takes."""
+
+HOLDING_KEPT_AFTER_DELETION = 30 * 24 * 3600
+"""Seconds that it knows so of what much may hang on: if that is made anew, what hung on it may have to be, too."""
+
+_CURSOR = "cursor#"
+_OF_RETRIES = ("retry_state", "next_attempt", "attempts", "trying")
+_OF_WAITING = (*_OF_RETRIES, "noted_at", "noted_whole")
+_VERDICT = ("state", "reason")
+_BATCH = 100
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
+_ROUNDS = 5
+"""Times that an item is looked at again because somebody else changed it between two calls."""
+
+
+class DynamoDbLedger:
+    """`ports.Ledger` over a `dynamodb` client."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def owned(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that replication created."""
+        return frozenset(self._times("owned_at", keys))
+
+    def last_reads(self, keys: Collection[Key]) -> dict[Key, LastRead]:
+        """Return when the last readings of each began; without those that no reading is known of."""
+        found = self._noted(("read_at", "read_whole_at"), keys)
+        return {key: LastRead(times.get("read_at", 0), times.get("read_whole_at", 0)) for key, times in found.items()}
+
+    def _times(self, attribute: str, keys: Collection[Key]) -> dict[Key, int]:
+        return {key: times[attribute] for key, times in self._noted((attribute,), keys).items()}
+
+    def _noted(self, attributes: Collection[str], keys: Collection[Key]) -> dict[Key, dict[str, int]]:
+        """Return those of these attributes that each has; without those that have none."""
+        found: dict[Key, dict[str, int]] = {}
+        for batch in _batched(sorted(keys), _BATCH):
+            request = {
+                self._table: {
+                    "Keys": [_dynamo({"resource": str(key)}) for key in batch],
+                    "ProjectionExpression": ", ".join(("#resource", *attributes)),
+                    "ExpressionAttributeNames": {"#resource": "resource"},
+                    "ConsistentRead": True,
+                }
+            }
+            answer = call(self._client.batch_get_item, RequestItems=request)
+            if answer.get("UnprocessedKeys"):
+                raise Throttled("DynamoDB left keys unread")
+            for item in answer["Responses"].get(self._table, ()):
+                if times := {name: int(item[name]["N"]) for name in attributes if name in item}:
+                    found[Key.parse(item["resource"]["S"])] = times
+        return found
+
+    def begin(  # noqa: PLR0913  # every caller names what it needs of these
+        self,
+        made: Collection[Key],
+        at: int,
+        *,
+        below: Collection[Key] = (),
+        taken: Collection[Key] = (),
+        began: int | None = None,
+        due: bool = True,
+        unless_gone: bool = False,
+        mark: Mark | None = None,
+    ) -> Mark:
+        """Mark what is about to be written, and note that replication will own what it makes; else nothing changes.
+
+        Raises:
+            Conflict: a look at one was recorded since `began`, one was gone, or another worker notes one right now.
+        """
+        token = mark.token if mark else new_token(at, secrets.token_hex(4))
+        keys = sorted({*made, *below})
+        for batch in _batched(keys, _BATCH):
+            facts = {key: {"owned_at": at} if key in made else {"gone": at} if key in taken else {} for key in batch}
+            notes = [
+                self._beginning(key, token, facts[key], began=began, due=due, unless_gone=unless_gone and key in made)
+                for key in batch
+            ]
+            if len(notes) == 1:
+                call(self._client.update_item, **notes[0])
+            else:
+                call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
+        return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
+
+    def _beginning(  # noqa: PLR0913  # one caller, by keyword
+        self, key: Key, token: str, facts: dict[str, Any], *, began: int | None, due: bool, unless_gone: bool
+    ) -> dict[str, Any]:
+        removed = ("expires", "gone") if "owned_at" in facts else ("expires",)
+        update = Update(facts=facts, added={"marks": {token}}, removed=removed)
+        if due:
+            update.wait(LOOK_AGAIN, made_at(token) + FENCE)
+        conditions = ["attribute_not_exists(#gone)"] if unless_gone and key.kind in HOLDING_KINDS else []
+        if began is None:
+            return self._item(key) | update.where(" AND ".join(conditions))
+        conditions.insert(0, "(attribute_not_exists(#checked_at) OR #checked_at < :began)")
+        return self._item(key) | update.where(" AND ".join(conditions), began=began)
+
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that replication took away, as long as it is kept."""
+        return frozenset(self._times("gone", keys))
+
+    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
+        """Take a mark off; with the last one goes the look that it asked for, unless somebody else needs it too."""
+        for batch in _batched(sorted(keys), _BATCH):
+            if due or not self._ended_together(mark, batch, at):
+                self._end_each(mark, batch, at)
+
+    def _ended_together(self, mark: Mark, keys: Sequence[Key], at: int) -> bool:
+        """Take a mark off that asked for no look, in one call; or tell that one is gone, or is being written to."""
+        update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}}).where("attribute_exists(#resource)")
+        try:
+            call(
+                self._client.transact_write_items,
+                TransactItems=[{"Update": self._item(key) | update} for key in keys],
+            )
+        except Conflict:
+            return False
+        return True
+
+    def _end_each(self, mark: Mark, keys: Sequence[Key], at: int) -> None:
+        for key in keys:
+            if not _held(self._client.update_item, **self._ending(key, mark, at)):
+                update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}})
+                _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
+
+    def _ending(self, key: Key, mark: Mark, at: int) -> dict[str, Any]:
+        update = Update(facts={"closed_at": at}, removed=("marks", *_OF_RETRIES))
+        # Only the look that this mark asked for goes with it: another has been asked for by somebody else.
+        condition = (
+            "#marks = :own AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
+            "AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
+        )
+        return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, due=mark.at + FENCE)
+
+    def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
+        """Take back what was noted of their ownership at that time, unless somebody else may have made them since."""
+        condition, values = unchanged(began, mark.token)
+        for key in sorted(keys):
+            parameters = Update(removed=("owned_at",)).where(f"#owned_at = :at AND {condition}", at=at, **values)
+            if not _held(self._client.update_item, **self._item(key), **parameters):
+                self._keep_for_later(key, at)
+
+    def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
+        """Drop the notes of resources that are gone; what somebody else is about is looked at by itself later."""
+        for key in sorted(keys):
+            condition, values = unchanged(before, mark.token if mark else "")
+            condition += " AND (attribute_not_exists(#owned_at) OR #owned_at < :began)"
+            if self._drop(key, before, condition, values):
+                continue
+            item = self._read(key)
+            standing = _standing(item)
+            only_dead = standing.certainty(before, mark.token if mark else "") is Certainty.SURE
+            if only_dead and int(item.get("owned_at", 0)) < before:
+                condition, values = _as_seen(standing)
+                if self._drop(key, before, condition, values):
+                    continue
+            self._keep_for_later(key, before)
+
+    def _drop(self, key: Key, at: int, condition: str, values: Mapping[str, Any]) -> bool:
+        """Drop what is noted; of what much may hang on it is kept for a while that it is gone."""
+        if key.kind in HOLDING_KINDS:
+            known = f"attribute_exists(#resource) AND {condition}"
+            return _held(self._client.update_item, **self._item(key), **_tombstone(key, at).where(known, **values))
+        named = {"ExpressionAttributeValues": _dynamo({f":{name}": value for name, value in values.items()})}
+        return _held(
+            self._client.delete_item,
+            **self._item(key),
+            ConditionExpression=condition,
+            ExpressionAttributeNames=names((), condition),
+            **(named if values else {}),
+        )
+
+    def _keep_for_later(self, key: Key, at: int) -> None:
+        update = Update(facts={"noted_at": at, "noted_whole": True})
+        update.wait(LOOK_AGAIN, at + FENCE)
+        _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
+
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Have each looked at by itself a minute after `at`, or sooner; what else is noted of them stays.
+
+        One write each: many workers may note the same policy at once, which a transaction would refuse.
+        """
+        until = at + pause(1)
+        for key in sorted(keys):
+            update = Update(facts={"noted_at": at, "noted_whole": True}, removed=("expires",))
+            update.wait(LOOK_AGAIN, until)
+            parameters = self._item(key) | update.where(
+                "attribute_not_exists(#next_attempt) OR #next_attempt <= :until", until=until
+            )
+            if not _held(self._client.update_item, **parameters):
+                sooner = Update(facts={"noted_at": at, "noted_whole": True, "next_attempt": until})
+                call(self._client.update_item, **self._item(key), **sooner.where())
+
+    def postpone(self, key: Key, now: int) -> bool:
+        """Count a try of what is due, and have the next one come no sooner than this one can have ended.
+
+        Returns:
+            Whether it was due still.
+        """
+        update = Update(facts={"next_attempt": now + LEASE, "trying": True}, counted=("attempts",))
+        return _held(self._client.update_item, **self._item(key), **update.where("#next_attempt <= :now", now=now))
+
+    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+        """Note how a look ended, and take its mark off; what others are about keeps another look coming."""
+        others = frozenset[Key]() if mark is None else mark.keys - {outcome.key}
+        if outcome.again:
+            self._record_waiting(outcome, mark)
+        elif mark is not None and 0 < len(others) < _BATCH and self._record_with(outcome, mark, others):
+            return
+        else:
+            self._conclude(outcome, mark.token if mark else "")
+        if mark is not None and others:
+            self.end(mark, others, outcome.at)
+
+    def _record_with(self, outcome: Outcome, mark: Mark, others: Collection[Key]) -> bool:
+        """Record and take the mark off everywhere in one call, if nobody else is about any of it."""
+        notes = [self._item(outcome.key) | _concluding(outcome, mark.token)]
+        notes += [self._ending(key, mark, outcome.at) for key in sorted(others)]
+        try:
+            call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
+        except Conflict:
+            return False
+        return True
+
+    def _conclude(self, outcome: Outcome, own: str) -> None:
+        if _held(self._client.update_item, **self._item(outcome.key), **_concluding(outcome, own)):
+            return
+        for _ in range(_ROUNDS):
+            item = self._read(outcome.key)
+            update = _considered(outcome, own, item)
+            condition, values = _as_seen(_standing(item))
+            if _held(self._client.update_item, **self._item(outcome.key), **update.where(condition, **values)):
+                return
+        raise Conflict(f"what the ledger says of {outcome.key} kept changing")
+
+    def _record_waiting(self, outcome: Outcome, mark: Mark | None) -> None:
+        """Note that it waits; the pause grows with the tries that `postpone` counts, whatever comes in between."""
+        noted = {"noted_at": outcome.at} | ({"noted_whole": True} if outcome.whole else {})
+        retry_state = LOOK_AGAIN if outcome.state is State.IN_SYNC else WAITING
+        facts = dated(outcome) | noted | {"retry_state": retry_state}
+        closed: dict[str, Any] = {"closed_at": outcome.at} if mark else {}
+        deleted = {"marks": {mark.token}} if mark else {}
+        first = facts | closed | {"next_attempt": outcome.at + pause(1), "attempts": 1}
+        removed = ("expires", *ended(outcome))
+        update = Update(facts=first, kept=since(outcome), removed=removed, deleted=deleted)
+        parameters = self._item(outcome.key) | update.where("attribute_not_exists(#attempts)")
+        if _held(self._client.update_item, **parameters):
+            return
+        removed = (*removed, "trying")
+        update = Update(facts=facts | closed, kept=since(outcome), removed=removed, deleted=deleted)
+        parameters = self._item(outcome.key) | update.where()
+        before = call(self._client.update_item, **parameters, ReturnValues="ALL_OLD")["Attributes"]
+        if "trying" in before:
+            # Another trouble than before: how often that was met says nothing of this one.
+            same = before.get("state", {}).get("S") == outcome.state
+            attempts = int(before["attempts"]["N"]) if same else 1
+            later = Update(facts={"next_attempt": outcome.at + pause(attempts, outcome.state), "attempts": attempts})
+            call(self._client.update_item, **self._item(outcome.key), **later.where())
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
+        update = Update(facts=facts_of(outcome), kept=(*_VERDICT, "checked_at"))
+        call(self._client.update_item, **self._item(outcome.key), **update.where())
+
+    def source_version(self, key: Key) -> tuple[str, int]:
+        """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
+        item = self._read(key)
+        return str(item.get("source_id", "")), int(item.get("source_version", 0))
+
+    def _read(self, key: Key) -> dict[str, Any]:
+        """Return an item with plain values; empty if there is none."""
+        found = call(self._client.get_item, **self._item(key), ConsistentRead=True).get("Item", {})
+        return {name: TypeDeserializer().deserialize(value) for name, value in found.items()}
+
+    def _item(self, key: Key) -> dict[str, Any]:
+        return {"TableName": self._table, "Key": _dynamo({"resource": str(key)})}
+
+    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
+        """Yield what is to be looked at by now, longest waiting first; what names no resource goes to `unknown`."""
+        for _, text in heapq.merge(*(self._due(state, now) for state in (WAITING, LOOK_AGAIN))):
+            try:
+                key = Key.parse(text)
+            except EventError:
+                # Another release's: it must not keep what this one knows from being tried again.
+                if unknown:
+                    unknown(text)
+                continue
+            yield key
+
+    def _due(self, state: str, now: int) -> Iterator[tuple[int, str]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=INDEX,
+            KeyConditionExpression="retry_state = :state AND next_attempt <= :now",
+            ExpressionAttributeValues=_dynamo({":state": state, ":now": now}),
+        )
+        with converted():
+            for page in pages:
+                for item in page["Items"]:
+                    yield int(item["next_attempt"]["N"]), str(item["resource"]["S"])
+
+    def cursor(self, name: str) -> str:
+        """Return where a round over the registry stands; empty at its start."""
+        answer = call(self._client.get_item, TableName=self._table, Key=_dynamo({"resource": _CURSOR + name}))
+        return str(answer.get("Item", {}).get("position", {}).get("S", ""))
+
+    def move_cursor(self, name: str, to: str) -> None:
+        """Note where a round over the registry stands."""
+        call(
+            self._client.update_item,
+            TableName=self._table,
+            Key=_dynamo({"resource": _CURSOR + name}),
+            **Update(facts={"position": to}).where(),
+        )
+
+
+def ending(outcome: Outcome, **facts: Any) -> dict[str, Any]:
+    """Return the parameters of the UpdateItem that notes an outcome which leaves nothing to try, and further facts."""
+    removed = (*_OF_WAITING, *ended(outcome))
+    return Update(facts=dated(outcome) | facts, kept=since(outcome), removed=removed).where()
+
+
+def pause(attempts: int, state: State = State.FAILED) -> int:
+    """Return the milliseconds to wait after this many tries that left a resource in this state.
+
+    >>> pause(1), pause(2), pause(40), pause(40, State.PENDING)
+    (60000, 120000, 86400000, 900000)
+    """
+    longest = LONGEST_WHILE_PENDING if state is State.PENDING else LONGEST_PAUSE
+    return min(FIRST_PAUSE << min(attempts - 1, 20), longest)
+
+
+def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:
+    """Return the parameters of the UpdateItem that records an outcome if nobody else has been about the resource."""
+    condition, values = unchanged(began_of(outcome), own, whole=outcome.whole)
+    update = _sure(outcome, own)
+    if outcome.partial:
+        update.removed = ("expires", "marks", *_OF_RETRIES)
+        due = made_at(own) + FENCE if own else 0
+        condition += " AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
+        values = values | {"due": due}
+    return update.where(condition, **values)
+
+
+def began_of(outcome: Outcome) -> int:
+    """Return when the reading began that an outcome rests on, epoch milliseconds."""
+    return outcome.read_at or outcome.at
+
+
+def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
+    """Return what to note where somebody else is, or was, about the resource too."""
+    standing, began = _standing(item), began_of(outcome)
+    gone = {own} | dead(standing.open, began)
+    certainty = standing.certainty(began, own, whole=outcome.whole)
+    if certainty is Certainty.SURE and not outcome.partial:
+        return _sure(outcome, own)
+    closed = {"closed_at": outcome.at} if own in standing.open else {}
+    update = Update(facts=closed, removed=("expires",), deleted={"marks": gone & standing.open})
+    if certainty is Certainty.SURE or certainty is Certainty.UNSURE:
+        _add_outcome(update, outcome)
+    elif outcome.state is not State.ABSENT:
+        update.facts |= {name: value for name, value in facts_of(outcome).items() if name not in _VERDICT}
+    if certainty is Certainty.UNSURE:
+        update.facts |= {"noted_at": outcome.at, "noted_whole": True}
+        again = outcome.at + (FENCE if standing.open - gone else 0)
+        if outcome.partial or outcome.state is State.ABSENT:
+            update.wait(LOOK_AGAIN, again)
+        else:
+            # What waited for another try has had it: only the look that makes sure is still to come.
+            due = min(again, int(item.get("next_attempt", again)))
+            update.facts |= {"retry_state": LOOK_AGAIN, "next_attempt": due}
+            update.removed = (*update.removed, "attempts", "trying")
+    return update
+
+
+def _add_outcome(update: Update, outcome: Outcome) -> None:
+    if outcome.state is State.ABSENT:
+        update.facts |= {"checked_at": outcome.at} | read_times(outcome)
+    elif outcome.partial:
+        update.facts |= facts_of(outcome)
+        update.kept = _VERDICT
+    else:
+        update.facts |= dated(outcome)
+        update.kept = since(outcome)
+        update.removed = (*update.removed, *ended(outcome))
+
+
+def _sure(outcome: Outcome, own: str) -> Update:
+    """Return what to note where nobody else is about the resource."""
+    closed = {"closed_at": outcome.at} if own else {}
+    if outcome.state is State.ABSENT:
+        update = _tombstone(outcome.key, outcome.at)
+        update.facts |= {"checked_at": outcome.at} | read_times(outcome) | closed
+        return update
+    update = Update(facts=closed, removed=("expires", "marks"))
+    _add_outcome(update, outcome)
+    if not outcome.partial:
+        update.removed = (*update.removed, *_OF_WAITING)
+    return update
+
+
+def _tombstone(key: Key, at: int) -> Update:
+    """Return what is kept of what is gone, and for how long."""
+    kept = HOLDING_KEPT_AFTER_DELETION if key.kind in HOLDING_KINDS else KEPT_AFTER_DELETION
+    return Update(facts={"expires": at // 1000 + kept}, removed=OF_OUTCOMES)
+
+
+def _standing(item: Mapping[str, Any]) -> Standing:
+    return Standing(
+        open=frozenset(item.get("marks", ())),
+        noted_at=int(item.get("noted_at", 0)),
+        closed_at=int(item.get("closed_at", 0)),
+        checked_at=int(item.get("checked_at", 0)),
+        noted_whole="noted_whole" in item,
+    )
+
+
+def _as_seen(standing: Standing) -> tuple[str, dict[str, Any]]:
+    """Return the condition that nobody has been about the resource since it was read, and its values."""
+    conditions, values = [], {}
+    for name, value in (("marks", set(standing.open)), ("noted_at", standing.noted_at)):
+        if value:
+            conditions.append(f"#{name} = :seen_{name}")
+            values[f"seen_{name}"] = value
+        else:
+            conditions.append(f"attribute_not_exists(#{name})")
+    return " AND ".join(conditions), values
+
+
+def _held(operation: Callable[..., Any], **parameters: Any) -> bool:
+    """Make a conditional write, and tell whether its condition held."""
+    with converted():
+        try:
+            operation(**parameters)
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+    return True
+
+
+def _dynamo(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: TypeSerializer().serialize(value) for name, value in values.items()}
+
+
+def _batched(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
+    return (keys[start : start + size] for start in range(0, len(keys), size))

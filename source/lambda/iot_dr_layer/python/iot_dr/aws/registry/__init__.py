@@ -1,0 +1,1 @@
+"""AWS IoT's registry of one Region: read, listed and written."""

@@ -1,0 +1,212 @@
+"""Reads one Region's whole registry, one call at a time: lists of 250 first, single reads for what no list tells.
+
+No call lists what is attached to many certificates or things at once, so that takes one call each; nothing else of a
+device does. API pages: https://docs.aws.amazon.com/iot/latest/apireference/API_Operations_AWS_IoT.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from iot_dr.aws.errors import read
+from iot_dr.aws.registry import answers as registry_answers
+from iot_dr.aws.registry.reader import PAGE_SIZE
+from iot_dr.errors import InvalidResource
+from iot_dr.model.registry.arns import iot_arn
+from iot_dr.model.registry.entities import (
+    BillingGroup,
+    Certificate,
+    CertificateStatus,
+    Entity,
+    GroupMembership,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+)
+from iot_dr.model.registry.keys import SEPARATOR, certificate_target, shadow_key, thing_group_target
+from iot_dr.model.registry.read_calls import LISTS, SUBJECTS, Answer, Call, Question
+from iot_dr.model.shadows.shadow import Shadow
+from iot_dr.ports.shadows import ShadowIndex, ShadowReader
+
+REQUIRED_ACTIONS = frozenset(f"iot:{question.api}" for question in (*LISTS, *SUBJECTS))
+"""What reading a whole Region needs; every question is named like its API. What no search tells is read one by one."""
+
+
+@dataclass(frozen=True)
+class _Paging:
+    """How a list is turned over: what asks for a page, and what the answer calls the next."""
+
+    size: str
+    token: str
+    next_token: str
+
+
+_TOKENS = _Paging("maxResults", "nextToken", "nextToken")
+_MARKERS = _Paging("pageSize", "marker", "nextMarker")
+
+Read = Callable[[str, Any], Entity | None]
+"""Reads one entry of an answer about a subject; None leaves it out."""
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a question is put, and how an entry of its answer is read.
+
+    `subject` is the parameter that names what is asked about, `member` the list in the answer; a description has none
+    and is read as a whole.
+    """
+
+    operation: str
+    entry: Read
+    subject: str = ""
+    member: str = ""
+    paging: _Paging = _TOKENS
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _principal(thing: str, entry: Any) -> ThingPrincipal | None:
+    certificate_id = registry_answers.certificate_id(entry["principal"])
+    exclusive = registry_answers.exclusive(entry)
+    return None if certificate_id is None else ThingPrincipal(thing, certificate_id, exclusive)
+
+
+def _attachment(policy: str, arn: str) -> PolicyAttachment | None:
+    return next((PolicyAttachment(policy, target) for target in registry_answers.targets([arn])), None)
+
+
+_FORMS: Mapping[Question, _Form] = {
+    Question.THING_TYPES: _Form(
+        "list_thing_types", lambda _, entry: registry_answers.thing_type(entry), member="thingTypes"
+    ),
+    Question.BILLING_GROUPS: _Form(
+        "list_billing_groups", lambda _, entry: BillingGroup(entry["groupName"]), member="billingGroups"
+    ),
+    Question.POLICIES: _Form(
+        "list_policies", lambda _, entry: Policy(entry["policyName"], ""), member="policies", paging=_MARKERS
+    ),
+    Question.CERTIFICATES: _Form(
+        "list_certificates",
+        lambda _, entry: Certificate(entry["certificateId"], CertificateStatus(entry["status"])),
+        member="certificates",
+        paging=_MARKERS,
+    ),
+    Question.THING_GROUPS: _Form(
+        "list_thing_groups",
+        lambda _, entry: ThingGroup(entry["groupName"]),
+        member="thingGroups",
+        parameters={"recursive": True},
+    ),
+    Question.THINGS: _Form("list_things", lambda _, entry: registry_answers.thing(entry), member="things"),
+    Question.BILLING_GROUP: _Form(
+        "describe_billing_group", lambda _, answer: registry_answers.billing_group(answer), subject="billingGroupName"
+    ),
+    Question.POLICY: _Form("get_policy", lambda _, answer: registry_answers.policy(answer), subject="policyName"),
+    Question.THING_GROUP: _Form(
+        "describe_thing_group", lambda _, answer: registry_answers.thing_group(answer), subject="thingGroupName"
+    ),
+    Question.THINGS_OF_BILLING_GROUP: _Form(
+        "list_things_in_billing_group",
+        lambda group, name: Thing(name, billing_group=group),
+        subject="billingGroupName",
+        member="things",
+    ),
+    Question.TARGETS_OF_POLICY: _Form(
+        "list_targets_for_policy", _attachment, subject="policyName", member="targets", paging=_MARKERS
+    ),
+    Question.THINGS_OF_GROUP: _Form(
+        "list_things_in_thing_group", GroupMembership, subject="thingGroupName", member="things"
+    ),
+    Question.THINGS_OF_CERTIFICATE: _Form(
+        "list_principal_things_v2",
+        lambda one, entry: ThingPrincipal(entry["thingName"], one, registry_answers.exclusive(entry)),
+        subject="principal",
+        member="principalThingObjects",
+    ),
+    Question.CERTIFICATES_OF_THING: _Form(
+        "list_thing_principals_v2", _principal, subject="thingName", member="thingPrincipalObjects"
+    ),
+    Question.POLICIES_OF_CERTIFICATE: _Form(
+        "list_attached_policies",
+        lambda one, entry: PolicyAttachment(entry["policyName"], certificate_target(one)),
+        subject="target",
+        member="policies",
+        paging=_MARKERS,
+    ),
+    Question.POLICIES_OF_GROUP: _Form(
+        "list_attached_policies",
+        lambda group, entry: PolicyAttachment(entry["policyName"], thing_group_target(group)),
+        subject="target",
+        member="policies",
+        paging=_MARKERS,
+    ),
+}
+
+_ASKED_BY_ARN: Mapping[Question, Callable[[str], str]] = {
+    Question.THINGS_OF_CERTIFICATE: certificate_target,
+    Question.POLICIES_OF_CERTIFICATE: certificate_target,
+    Question.POLICIES_OF_GROUP: thing_group_target,
+}
+"""Questions that name their subject by its ARN, and the last field of that."""
+
+
+class IotFleetReader:
+    """`ports.FleetReader` over an `iot` client of one Region."""
+
+    def __init__(
+        self,
+        client: Any,
+        region: str,
+        account: str,
+        shadows: ShadowReader | None = None,
+        index: ShadowIndex | None = None,
+    ) -> None:
+        self._client = client
+        self._region = region
+        self._account = account
+        self._shadows = shadows
+        self._index = index
+
+    def ask(self, call: Call) -> Answer:
+        """Make exactly one call; what the SDK repeats by itself is the same call."""
+        if self._shadows and call.question in (Question.NAMED_SHADOWS, Question.SHADOW):
+            return _shadows(call, self._shadows)
+        if self._index and call.question is Question.SHADOW_INDEX:
+            return self._index.page(call.token)
+        form = _FORMS[call.question]
+        answer = read(getattr(self._client, form.operation), **self._parameters(form, call))
+        if answer is None:
+            return Answer(missing=True)
+        try:
+            entries: Iterable[Any] = answer[form.member] if form.member else (answer,)
+            found = (form.entry(call.subject, entry) for entry in entries)
+            return Answer(tuple(entity for entity in found if entity), answer.get(form.paging.next_token) or "")
+        except InvalidResource as error:
+            return Answer(unreadable=str(error))
+
+    def _parameters(self, form: _Form, call: Call) -> dict[str, Any]:
+        parameters = dict(form.parameters)
+        if form.member:
+            parameters[form.paging.size] = PAGE_SIZE
+        if call.token:
+            parameters[form.paging.token] = call.token
+        if target_of := _ASKED_BY_ARN.get(call.question):
+            parameters[form.subject] = iot_arn(target_of(call.subject), self._region, self._account)
+        elif form.subject:
+            parameters[form.subject] = call.subject
+        return parameters
+
+
+def _shadows(call: Call, shadows: ShadowReader) -> Answer:
+    thing, _, name = call.subject.partition(SEPARATOR)
+    if call.question is Question.NAMED_SHADOWS:
+        names = sorted(shadows.shadow_names(thing))
+        return Answer(tuple(Shadow(shadow_key(thing, one), {}) for one in names))
+    try:
+        found = shadows.shadow(shadow_key(thing, name))
+    except InvalidResource as error:
+        return Answer(unreadable=str(error))
+    return Answer(missing=True) if found is None else Answer((found,))

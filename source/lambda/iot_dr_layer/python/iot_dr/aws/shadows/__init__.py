@@ -1,0 +1,1 @@
+"""Shadows of one Region: read, written, and found by the index of things."""

@@ -1,0 +1,136 @@
+"""What the doctor asks of a Region's fleet: how large it is, how long certificates hold, whether groups are dynamic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from iot_dr.aws import errors
+from iot_dr.errors import NotReadyYet, TerminalError
+from iot_dr.model.registry.entities import Policy
+from iot_dr.model.status.fleets import FleetSize, Validity
+
+REQUIRED_ACTIONS = frozenset(
+    {
+        "iot:DescribeCertificate",
+        "iot:DescribeThingGroup",
+        "iot:GetPolicy",
+        "iot:GetStatistics",
+        "iot:ListBillingGroups",
+        "iot:ListCertificates",
+        "iot:ListPolicies",
+        "iot:ListTagsForResource",
+        "iot:ListTargetsForPolicy",
+        "iot:ListThingGroups",
+        "iot:ListThings",
+        "iot:ListThingTypes",
+    }
+)
+"""What the operator needs in both Regions."""
+
+PAGE_SIZE = 250
+COUNTED_PAGES = 40
+"""How far things are counted by their list where the index does not count them: 10,000."""
+
+_CERTIFICATE = ":cert/"
+
+_TAGGED = (
+    ("thing type", "list_thing_types", "thingTypes", "thingTypeName", "thingTypeArn"),
+    ("thing group", "list_thing_groups", "thingGroups", "groupName", "groupArn"),
+    ("billing group", "list_billing_groups", "billingGroups", "groupName", "groupArn"),
+    ("policy", "list_policies", "policies", "policyName", "policyArn"),
+)
+"""What can have tags of what is replicated: its kind, its list, and where in that its name and its ARN stand."""
+
+
+class FleetFacts:
+    """One Region's fleet, over an `iot` client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def size(self) -> FleetSize:
+        """Count the things: by the index in one call, else by their list as far as it takes no minute."""
+        try:
+            answer = errors.call(self._client.get_statistics, queryString="thingName:*")
+            return FleetSize(int(answer["statistics"]["count"]))
+        except (NotReadyYet, TerminalError):
+            return self._counted()
+
+    def _counted(self) -> FleetSize:
+        paginator = self._client.get_paginator("list_things")
+        pages = paginator.paginate(PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": PAGE_SIZE * COUNTED_PAGES})
+        with errors.converted():
+            things = sum(len(page["things"]) for page in pages)
+        return FleetSize(things, exact=pages.resume_token is None)
+
+    def oldest(self, number: int) -> Iterator[Validity]:
+        """Yield the certificates that were registered first, one call each."""
+        paginator = self._client.get_paginator("list_certificates")
+        with errors.converted():
+            pages = paginator.paginate(ascendingOrder=True, PaginationConfig={"PageSize": PAGE_SIZE})
+            identifiers = (one["certificateId"] for page in pages for one in page["certificates"])
+            yield from self._validities(islice(identifiers, number))
+
+    def of_policy(self, policy: str) -> Iterator[Validity]:
+        """Yield the certificates that a policy is attached to; none if there is no such policy."""
+        paginator = self._client.get_paginator("list_targets_for_policy")
+        try:
+            with errors.converted():
+                targets = [one for page in paginator.paginate(policyName=policy) for one in page["targets"]]
+        except NotReadyYet:
+            return
+        yield from self._validities(iter(one.partition(_CERTIFICATE)[2] for one in targets if _CERTIFICATE in one))
+
+    def _validities(self, identifiers: Iterator[str]) -> Iterator[Validity]:
+        for identifier in identifiers:
+            answer = errors.read(self._client.describe_certificate, certificateId=identifier)
+            if answer is not None:  # deleted since the list was read
+                yield _validity(answer["certificateDescription"])
+
+    def first_dynamic_group(self) -> str:
+        """Return the name of a thing group that a query fills; empty if there is none."""
+        paginator = self._client.get_paginator("list_thing_groups")
+        with errors.converted():
+            pages = paginator.paginate(recursive=True, PaginationConfig={"PageSize": PAGE_SIZE})
+            names = (group["groupName"] for page in pages for group in page["thingGroups"])
+            return next((name for name in names if self._is_dynamic(name)), "")
+
+    def policies(self, number: int) -> Iterator[Policy]:
+        """Yield the policies that are listed first, at most so many, one call each."""
+        with errors.converted():
+            pages = self._client.get_paginator("list_policies").paginate(PaginationConfig={"PageSize": PAGE_SIZE})
+            names = (policy["policyName"] for page in pages for policy in page["policies"])
+            for name in islice(names, number):
+                answer = errors.read(self._client.get_policy, policyName=name)
+                if answer is not None:  # deleted since the list was read
+                    yield Policy(answer["policyName"], answer["policyDocument"])
+
+    def first_tagged(self, number: int) -> Iterator[str]:
+        """Yield a name of each kind of which one has tags, among the first so many of its list."""
+        for kind, operation, entries, name, arn in _TAGGED:
+            pages = self._client.get_paginator(operation).paginate(PaginationConfig={"PageSize": PAGE_SIZE})
+            with errors.converted():
+                listed = islice((entry for page in pages for entry in page[entries]), number)
+                tagged = next((entry[name] for entry in listed if self._has_tags(entry[arn])), "")
+            if tagged:
+                yield f"{kind} {tagged}"
+
+    def _has_tags(self, arn: str) -> bool:
+        answer = errors.read(self._client.list_tags_for_resource, resourceArn=arn)
+        return answer is not None and bool(answer["tags"])
+
+    def _is_dynamic(self, name: str) -> bool:
+        answer = errors.read(self._client.describe_thing_group, thingGroupName=name)
+        return answer is not None and bool(answer.get("queryString"))
+
+
+def _validity(description: dict[str, Any]) -> Validity:
+    not_after: datetime | None = description.get("validity", {}).get("notAfter")
+    return Validity(
+        description["certificateId"],
+        int(not_after.timestamp() * 1000) if not_after else None,
+        description["status"] == "ACTIVE",
+    )

@@ -1,0 +1,1 @@
+"""The commands of `iot-dr`, a module each."""

@@ -1,0 +1,69 @@
+"""`iot-dr doctor`: is everything there that replication and a failover rest on, and what mends it if not?"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from iot_dr.cli.command import Command
+from iot_dr.cli.options import from_toolsrc, output_format, settings
+from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.view.checks import as_json, print_checks
+from iot_dr.cli.view.texts import say
+from iot_dr.model.status.checks import Level
+from iot_dr.runtime.commands.doctor import DoctorEnvironment, consult
+from iot_dr.services.doctor.doctor import worst
+
+CERTIFICATES = 100
+"""About ten seconds at the default quota of DescribeCertificate, which the replication uses too."""
+
+_EPILOG = """
+\b
+Examples:
+  Before a launch:
+    iot-dr doctor --primary us-east-1 --secondary us-west-2
+  After it, with the settings of the launch:
+    . ./toolsrc && iot-dr doctor
+  Look at the end of 1,000 certificates instead of 100:
+    iot-dr doctor --certificates 1000
+  What fails, and its mend, for a script:
+    iot-dr doctor --format json | jq '.checks[] | select(.level == "failure")'
+"""
+
+
+@click.command(
+    "doctor",
+    cls=Command,
+    epilog=_EPILOG,
+    params=[
+        from_toolsrc("primary-region", "Region whose registry is replicated."),
+        from_toolsrc("secondary-region", "Region that is kept equal to it."),
+        from_toolsrc("stack-postfix", "Ends the names of the launch's stacks; without it the Regions alone are asked."),
+        from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
+        click.Option(
+            ["--certificates"],
+            type=click.IntRange(min=0),
+            default=CERTIFICATES,
+            show_default=True,
+            help="How many of the oldest certificates are read for their end, at ten a second by default quotas.",
+        ),
+        profile_option(),
+        output_format(),
+    ],
+)
+@click.pass_context
+def command(context: click.Context, /, certificates: int, profile: str, output: str, **toolsrc: str) -> None:
+    """Check what replication and a failover rest on, and name the mend of what is not in order.
+
+    Both Regions: events, indexing, endpoints, quotas with the time that a first copy takes, certificates that end, and
+    the settings that nothing replicates. The launch: stacks, table, mappings, roles, alarms, dead letters. Nothing is
+    changed. What cannot be asked, for a right that is missing, is a warning. Exits 0 if nothing fails, 1 if something
+    does, 2 if it cannot run.
+    """
+    checks = consult(settings(DoctorEnvironment, toolsrc), certificates, profile)
+    if output == "json":
+        say(json.dumps(as_json(checks), indent=2))
+    else:
+        print_checks(checks)
+    context.exit(1 if worst(checks) is Level.FAILURE else 0)

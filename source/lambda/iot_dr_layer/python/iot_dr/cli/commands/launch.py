@@ -1,0 +1,89 @@
+"""`iot-dr launch`: the step that CodeBuild runs; it goes on where an earlier one stopped."""
+
+from __future__ import annotations
+
+import click
+
+from iot_dr.cli.command import Command
+from iot_dr.cli.view.progress import ConsoleProgress
+from iot_dr.cli.view.tables import Screen
+from iot_dr.cli.view.texts import say
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.launch.launches import Choices
+from iot_dr.runtime import environment
+from iot_dr.runtime.commands.launch import LaunchEnvironment, launcher
+from iot_dr.services.launch.launch import launch
+
+_EPILOG = """
+Every option may stand in the environment instead, by the name that stands beside it.
+
+\b
+Example, in the shell of a build:
+  export PRIMARY_REGION=us-east-1 SECONDARY_REGION=us-west-2
+  export STACK_POSTFIX=20261124120000 UUID=5f0c2a CREATE_HEALTH_CHECK=yes
+  export BUCKET_RESOURCES=my-bucket-reference
+  export SOLUTION_NAME=disaster-recovery-for-aws-iot VERSION=v0.1.0
+  iot-dr launch
+"""
+
+
+def _option(name: str, text: str, kind: click.ParamType[str] = click.STRING, default: str = "") -> click.Option:
+    variable = name.replace("-", "_").upper()
+    return click.Option([f"--{name}"], envvar=variable, show_envvar=True, type=kind, default=default, help=text)
+
+
+_MODES = click.Choice(["copy", "jitr"])
+_SHADOWS = click.Choice(["all", "classic", "named", "none"])
+_OPTIONS = (
+    _option("primary-region", "Region whose registry is replicated."),
+    _option("secondary-region", "Region that is kept equal to it."),
+    _option("stack-postfix", "Ends the names of all stacks; the same again goes on with the same launch."),
+    _option("uuid", "Makes the names of the work buckets unique."),
+    _option("bucket-resources", "Bucket of the published templates, PREFIX-reference."),
+    _option("solution-name", "First part of the templates' keys."),
+    _option("version", "Second part of the templates' keys, vX.Y.Z."),
+    _option("create-health-check", "Launch the Route 53 health checkers too.", click.Choice(["yes", "no"]), "no"),
+    _option(
+        "certificate-mode",
+        "Copy certificates, or leave them to just-in-time registration.",
+        _MODES,
+        Choices.certificate_mode,
+    ),
+    _option("replicate-shadows", "Which shadows are replicated.", _SHADOWS, Choices.replicate_shadows),
+    _option(
+        "shadow-name-pattern",
+        "Regular expression for the whole name of a named shadow.",
+        default=Choices.shadow_name_pattern,
+    ),
+    _option("release-sha256", "SHA-256 of each published file, as sha256sum writes them; what differs is refused."),
+    _option("permissions-boundary", "ARN of a policy that no role of the launch may go beyond."),
+)
+_OPTIONAL = {"release_sha256", "permissions_boundary"}
+
+
+@click.command(name="launch", cls=Command, epilog=_EPILOG, params=list(_OPTIONS))
+def command(**options: str) -> None:
+    """Launch the regional stacks, or go on where a launch stopped.
+
+    Brings up the primary Region's stack with the global tables, the secondary Region's stack on the tables' replicas
+    and, when asked for, a health checker in each Region, then writes toolsrc for the operator's tools. Stack events
+    are shown as they happen. Run again with the same postfix it ends the same.
+    """
+    settings = _settings(options)
+    order, choices, release = settings.order, settings.choices, settings.release
+    progress = ConsoleProgress(Screen())
+    with launcher(settings, progress) as tools:
+        launched = launch(order, choices, release, tools)
+    progress.step(f"Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
+    for (region, stack), outputs in launched.outputs.items():
+        for name, value in outputs.items():
+            say(f"    {region}  {stack}  {name} = {value}")
+    say(f"Settings for the tools: aws s3 cp {launched.toolsrc} . && . ./toolsrc")
+
+
+def _settings(options: dict[str, str]) -> LaunchEnvironment:
+    missing = [name for name, value in options.items() if not value and name not in _OPTIONAL]
+    if missing:
+        named = ", ".join(f"{name.upper()} (--{name.replace('_', '-')})" for name in missing)
+        raise ConfigurationError(f"missing: {named}; set the variable or give the option")
+    return environment.read(LaunchEnvironment, {name.upper(): value for name, value in options.items()})

@@ -1,0 +1,87 @@
+"""`iot-dr restore`: bring back from a snapshot what a Region lacks or has otherwise."""
+
+from __future__ import annotations
+
+import click
+
+from iot_dr.cli.command import Command
+from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, region_of
+from iot_dr.cli.options import unpaced as unpaced_option
+from iot_dr.cli.view.applying import run_opened
+from iot_dr.model.regions import Side
+from iot_dr.runtime.commands.restore import RestoreSettings, open_restore
+
+_EPILOG = """
+\b
+Examples:
+  . ./toolsrc
+  iot-dr restore today                          # what would be done
+  iot-dr restore today --apply
+  iot-dr restore today --thing pump-17 --apply  # one device with all it needs
+  iot-dr restore today --into secondary --apply
+  iot-dr restore s3://my-bucket/registry/2026-11-24 --shadows --apply
+"""
+
+
+@click.command(
+    "restore",
+    cls=Command,
+    epilog=_EPILOG,
+    params=[
+        click.Argument(["source"], metavar="FOLDER|s3://BUCKET/PREFIX"),
+        applying("Bring it back."),
+        click.Option(
+            ["--into", "side"],
+            type=click.Choice(list(map(str, Side))),
+            default=str(Side.PRIMARY),
+            show_default=True,
+            help="Which Region is written; ARNs in policies are moved there.",
+        ),
+        click.Option(
+            ["--thing", "things"],
+            multiple=True,
+            metavar="NAME",
+            help="Bring back this thing alone, with its type, groups, certificates and policies; may be repeated.",
+        ),
+        click.Option(["--shadows"], is_flag=True, help="Bring back shadows too, over what devices have written since."),
+        click.Option(
+            ["--sha256"],
+            metavar="DIGEST",
+            default="",
+            help="Refuse it unless its snapshot.json has this SHA-256, which `iot-dr snapshot` told.",
+        ),
+        from_toolsrc("primary-region", "Region of the fleet."),
+        from_toolsrc("secondary-region", "Region that is kept equal to it."),
+        output_format(),
+        *credentials_and_state(),
+        unpaced_option(),
+    ],
+)
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context,
+    /,
+    source: str,
+    apply: bool,
+    side: str,
+    things: tuple[str, ...],
+    shadows: bool,
+    output: str,
+    profile: str,
+    state: str,
+    unpaced: bool,
+    sha256: str,
+    **toolsrc: str,
+) -> None:
+    """Bring back what a snapshot holds and a Region lacks or has otherwise; nothing is ever deleted.
+
+    Shows, by kind, what would be created and updated, and policies by name; with --apply it is done. Every file of the
+    snapshot must have the checksum that snapshot.json has of it. What is brought into the secondary
+    Region by hand is not the replication's own: it stays there when the primary has it no more. A run that was stopped
+    is simply run again. Exits 0 if nothing differs or all was done, 1 if something differs, failed or was left, 2 if it
+    cannot run.
+    """
+    settings = RestoreSettings(
+        region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced, sha256=sha256
+    )
+    run_opened(context, lambda watch: open_restore(settings, source, watch), apply=apply, output=output)

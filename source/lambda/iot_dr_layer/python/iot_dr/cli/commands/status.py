@@ -1,0 +1,190 @@
+"""`iot-dr status`: how replication stands as a whole; or is a device ready to fail over, since when, and why not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.live import Live
+from rich.text import Text
+
+from iot_dr.cli.command import Command
+from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.view.overview import overview_as_json, screen_of
+from iot_dr.cli.view.tables import Counting, SafeTable, console, item_as_json, moment, state_text
+from iot_dr.cli.view.texts import say
+from iot_dr.errors import EventError
+from iot_dr.model.registry.keys import Key, Kind, thing_key
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.commands.status import StatusEnvironment, status_of, watched
+from iot_dr.services.status.overview import Overview
+from iot_dr.services.status.status import Progress, Standing
+
+_EPILOG = """
+\b
+Examples:
+  . ./toolsrc
+  iot-dr status
+  iot-dr status --watch
+  iot-dr status --device pump-17
+  iot-dr status --resource policy#pumps --format json
+"""
+
+EVERY = 5.0
+"""Seconds."""
+
+
+class _ResourceKey(click.ParamType[Key]):
+    """A key as the ledger has it."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Key:
+        """Read it, or refuse it with the forms that there are."""
+        forms = ", ".join(f"{kind}#NAME" for kind in sorted(Kind))
+        try:
+            return Key.parse(str(value))
+        except EventError:
+            self.fail(f"{value!r} is none of {forms}", param, ctx)
+
+
+@click.command(
+    "status",
+    cls=Command,
+    epilog=_EPILOG,
+    params=[
+        click.Option(["--device"], metavar="NAME", help="Name of a thing."),
+        click.Option(["--resource"], type=_ResourceKey(), help="Any resource, as the ledger names it: policy#NAME."),
+        click.Option(["--watch"], is_flag=True, help="Tell it again and again, until Ctrl-C."),
+        click.Option(
+            ["--every"],
+            type=click.FloatRange(min=1),
+            default=EVERY,
+            show_default=True,
+            help="Seconds between two looks of --watch; metrics and stacks are read once a minute.",
+        ),
+        from_toolsrc("primary-region", "Region whose registry is replicated."),
+        from_toolsrc("secondary-region", "Region of the ledger."),
+        from_toolsrc("ledger-table", "Table of the ledger."),
+        from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the control item too."),
+        from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),
+        from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
+        output_format(),
+        *credentials_and_state(),
+    ],
+)
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context,
+    /,
+    device: str | None,
+    resource: Key | None,
+    watch: bool,
+    every: float,
+    output: str,
+    profile: str,
+    state: str,
+    **toolsrc: str,
+) -> None:
+    """Tell how replication stands, or whether one device is ready to fail over.
+
+    Without a device: which Region serves, how far behind the secondary is now and in the last hour, what waits and why,
+    dead letters, what the last verification on this machine found, and the releases of the stacks. Exits 0 if nothing
+    waits, 1 if something does. With a device or resource: in sync, pending, failed or unsupported, since when and why.
+    Exits 0 if it is in sync, 1 if it is not or the ledger does not know it. Either exits 2 if it cannot tell.
+    """
+    if device and resource:
+        raise click.UsageError("give either --device or --resource")
+    key = thing_key(device) if device else resource
+    where = settings(StatusEnvironment, toolsrc)
+    if key is not None:
+        if watch:
+            raise click.UsageError("--watch tells of the whole; leave out --device and --resource")
+        standing = status_of(key, where, profile)
+        _print_standing(standing, output)
+        context.exit(0 if standing.in_sync else 1)
+    read = watched(where, profile, state)
+    found = _watch(read, output, every) if watch else _once(read, output)
+    context.exit(1 if found.backlog.total else 0)
+
+
+def _once(read: Callable[[Progress], Overview], output: str) -> Overview:
+    with Counting() as counting:
+        found = read(counting.reached)
+    if output == "json":
+        say(json.dumps(overview_as_json(found), indent=2))
+    else:
+        console().print(screen_of(found))
+    return found
+
+
+def _watch(read: Callable[[Progress], Overview], output: str, every: float) -> Overview:
+    """Tell it until Ctrl-C: live in a terminal, a line of JSON each time for a program."""
+    found, pause = read(_quietly), threading.Event()
+    with contextlib.suppress(KeyboardInterrupt):
+        if output == "json":
+            while True:
+                say(json.dumps(overview_as_json(found)))
+                pause.wait(every)
+                found = read(_quietly)
+        with Live(screen_of(found), console=console(), auto_refresh=False) as live:
+            while True:
+                pause.wait(every)
+                found = read(_quietly)
+                live.update(screen_of(found), refresh=True)
+    return found
+
+
+def _quietly(_: int) -> None:
+    """Count nothing: what is watched is drawn over."""
+
+
+def _print_standing(standing: Standing, output: str) -> None:
+    if output == "json":
+        say(json.dumps(standing_as_json(standing), indent=2))
+        return
+    lines = SafeTable(box=None, show_header=False, pad_edge=False)
+    lines.add_column(style="bold", no_wrap=True)
+    lines.add_column(overflow="fold")
+    for name, value in _lines(standing, now()):
+        lines.add_row(name, value)
+    console().print(lines)
+
+
+def _lines(standing: Standing, at: int) -> list[tuple[str, Text]]:
+    item = standing.item
+    facts: list[tuple[str, str]] = [("Why", standing.reason)]
+    if item is not None:
+        facts += [
+            ("Since", moment(item.since, at)),
+            ("Looked at", moment(item.checked_at, at)),
+            ("Last change applied", moment(item.applied_at, at) if item.applied_at else ""),
+            ("Lag of that change", f"{item.lag / 1000:.3f} s" if item.lag is not None else ""),
+            ("Attempts", str(item.attempts or "")),
+            ("Next attempt", moment(item.next_attempt, at) if item.next_attempt else ""),
+            ("Made by replication", "yes" if item.owned else "no"),
+        ]
+    if standing.certificates is not None:
+        facts.append(("Certificates", "\n".join(standing.certificates) or "none in the secondary Region"))
+    if standing.unreadable:
+        facts.append(("Certificates", f"cannot be read: {standing.unreadable}"))
+    return [("Resource", Text(str(standing.key))), ("State", state_text(standing.state))] + [
+        (name, Text(value)) for name, value in facts if value
+    ]
+
+
+def standing_as_json(standing: Standing) -> dict[str, Any]:
+    """Return the same for scripts."""
+    facts = item_as_json(standing.item) if standing.item else {}
+    certificates = None if standing.certificates is None else list(standing.certificates)
+    return {
+        **facts,
+        "resource": str(standing.key),
+        "state": standing.state,
+        "reason": standing.reason,
+        "certificates": certificates,
+    }

@@ -1,0 +1,61 @@
+"""`iot-dr sync`: make the secondary Region's registry equal to the primary's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iot_dr.cli.command import Command
+from iot_dr.cli.commands import sync_in_cloud as in_cloud
+from iot_dr.cli.options import settings
+from iot_dr.cli.view.applying import options, run
+from iot_dr.runtime.commands.sync import SyncSettings
+
+_EPILOG = """
+\b
+Examples:
+  . ./toolsrc
+  iot-dr sync                     # what would be done
+  iot-dr sync --apply
+  iot-dr sync --select 'thingName:pump*' --apply
+  iot-dr sync --apply --format json > result.json
+  iot-dr sync --in-cloud          # how many there are, and how long it takes
+  iot-dr sync --in-cloud --apply
+"""
+
+
+@click.command(
+    "sync",
+    cls=Command,
+    epilog=_EPILOG,
+    params=[
+        *options("Make the changes."),
+        click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read and done."),
+        *in_cloud.options(),
+    ],
+)
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: click.Context, /, apply: bool, output: str, anew: bool, delete_share: float, unpaced: bool, **given: Any
+) -> None:
+    """Make the secondary Region's registry equal to the primary's.
+
+    Reads both Regions and shows, by kind, what would be created, updated and deleted; with --apply it is done, as fast
+    as the account's API quotas allow. Only what replication made is deleted. A run that is stopped, by Ctrl-C or
+    otherwise, is taken up by the next. Exits 0 if nothing differs or all was done, 1 if something differs, failed or
+    was left, 2 if it cannot run.
+
+    With --in-cloud a state machine in the account looks at all that the primary has, and deletes nothing that the
+    primary has no more: that is the sweep's. Ctrl-C leaves it running.
+    """
+    cloud = {name: given.pop(name) for name in ("in_cloud", "follow", "redrive", "at_once")}
+    wanted = settings(SyncSettings, given, anew=anew, delete_share=delete_share, paced=not unpaced)
+    if cloud.pop("in_cloud") or cloud["follow"] or cloud["redrive"]:
+        if unpaced:
+            raise click.UsageError("--unpaced is for a sync from here; in the account, --at-once says how fast it is")
+        in_cloud.run_in_cloud(context, wanted, apply=apply, output=output, **cloud)
+        return
+    if cloud["at_once"]:
+        raise click.UsageError("--at-once says how much the account does at once; it goes with --in-cloud")
+    run(context, wanted, apply=apply, output=output)

@@ -1,0 +1,257 @@
+"""`iot-dr sync --in-cloud`: how a sync in the account is started, looks while it goes, and ends."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import click
+from rich.text import Text
+
+from iot_dr.cli.command import command_line
+from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.bars import paced_bar
+from iot_dr.cli.view.tables import Screen, console, distance, table
+from iot_dr.cli.view.texts import say
+from iot_dr.errors import RetryableError
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sync.fleet_runs import FailedLook, LooksDone, RunState
+from iot_dr.runtime.commands.sync import SyncSettings
+from iot_dr.runtime.commands.sync_in_cloud import CloudSync, Pace
+
+POLL = 2.0
+"""Seconds between two looks at a run."""
+
+WINDOW = 60.0
+"""Seconds over which the pace is taken."""
+
+LINE_EVERY = 30.0
+"""Seconds between two lines where no bar can be drawn, as in a build's log."""
+
+SHOWN = 20
+"""Lines of what failed; `--format json` has all."""
+
+
+def options() -> list[click.Option]:
+    """Return the options of a sync in the account."""
+    return [
+        click.Option(["--in-cloud"], is_flag=True, help="Have it done in the account; this machine only watches."),
+        click.Option(["--follow"], metavar="ARN", default="", help="Watch a sync in the account that was started."),
+        click.Option(
+            ["--redrive"],
+            is_flag=True,
+            help="Run again what failed of the last one, or of that of --follow.",
+        ),
+        click.Option(
+            ["--at-once"],
+            type=click.IntRange(1, 1000),
+            help="Batches of ten looks that the account takes side by side.  [default: what the quotas feed]",
+        ),
+    ]
+
+
+def run_in_cloud(  # noqa: PLR0913  # the options
+    context: click.Context,
+    settings: SyncSettings,
+    *,
+    apply: bool,
+    output: str,
+    follow: str,
+    redrive: bool,
+    at_once: int | None,
+) -> None:
+    """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
+    sync = CloudSync(settings)
+    if redrive and not apply:
+        _plan_again(context, sync, follow or sync.newest(), output)
+        return
+    arn = sync.again(follow or sync.newest()) if redrive else follow or sync.start(apply=apply, at_once=at_once or 0)
+    stop = ["aws", "stepfunctions", "stop-execution", "--execution-arn", arn, "--region", settings.secondary_region]
+    stop += ["--profile", settings.profile] if settings.profile else []
+    go_on = f"It goes on in the account. To watch it again: {_following(context, arn)}\nTo stop it: {shlex.join(stop)}"
+    with stoppable(lambda: go_on):
+        say(f"Following {arn}", err=True)
+        state = _watched(sync, arn)
+    if state.run.apply or not state.succeeded:
+        failures = tuple(sync.failures(state))
+        _print_result(state, failures, output, _following(context, arn, redrive=True, apply=True))
+        context.exit(0 if state.succeeded and not failures else 1)
+    _print_estimate(state, sync.pace(), output, command_line(context, apply=True))
+
+
+def _following(context: click.Context, arn: str, **changes: bool) -> str:
+    """Return the command that follows a run, with what else was given: whose credentials, which launch, which form."""
+    begun: dict[str, Any] = dict.fromkeys(("in_cloud", "select", "at_once", "anew", "delete_share", "apply", "redrive"))
+    return command_line(context, **{**begun, **changes, "follow": arn})
+
+
+def _plan_again(context: click.Context, sync: CloudSync, arn: str, output: str) -> None:
+    """Print what a redrive would run again, change nothing, and exit."""
+    state = sync.ended(arn)
+    failures = tuple(sync.failures(state))
+    if output == "json":
+        told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
+        say(json.dumps({"arn": arn, "status": state.status, "applied": False, "failures": told}, indent=2))
+    else:
+        screen = console()
+        screen.print(f"The run {arn} ended as {state.status}.", soft_wrap=True)
+        _print_failures(failures)
+        if failures or not state.succeeded:
+            again = _following(context, arn, redrive=True, apply=True)
+            screen.print(f"\nNothing was changed. To run again what failed, run `{again}`.", soft_wrap=True)
+        else:
+            screen.print("Nothing of it failed.")
+    context.exit(1 if failures or not state.succeeded else 0)
+
+
+def _watched(sync: CloudSync, arn: str) -> RunState:
+    pause = threading.Event()
+    with _Watch() as watch:
+        while True:
+            try:
+                state = sync.state(arn)
+            except RetryableError as error:
+                # It takes hours, and its watching is not to end with a moment's fault.
+                say(f"Not seen just now: {error}", err=True)
+            else:
+                watch.show(state)
+                if state.ended:
+                    return state
+            pause.wait(POLL)
+
+
+class _Watch:
+    """Shows on standard error how far a run is: a bar in a terminal, a line now and then in a log."""
+
+    def __init__(self) -> None:
+        self._console = Screen(stderr=True)
+        self._bar = paced_bar(self._console)
+        self._task = self._bar.add_task("Listing", total=None, pace="")
+        self._past: deque[tuple[float, int]] = deque()
+        self._kind: Kind | None = None
+        self._line_due = time.monotonic() + LINE_EVERY
+
+    def __enter__(self) -> _Watch:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bar.stop()
+
+    def show(self, state: RunState) -> None:
+        """Show where it stands."""
+        now = time.monotonic()
+        if state.run.kind is not self._kind:
+            self._kind = state.run.kind
+            self._past.clear()
+        done, kind = state.under_way, _plural(state.run.kind)
+        if done is None:
+            line, pace = f"Listing {kind}", ""
+            self._bar.update(self._task, description=line, completed=state.run.rows, total=None, pace=pace)
+        else:
+            line, pace = f"Looking at {kind}", self._pace(done, now)
+            self._bar.update(self._task, description=line, completed=done.ended, total=done.total, pace=pace)
+        if self._bar.disable and now >= self._line_due:
+            self._line_due = now + LINE_EVERY
+            number = f"{state.run.rows}" if done is None else f"{done.ended} of {done.total}"
+            say(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)
+
+    def _pace(self, done: LooksDone, now: float) -> str:
+        self._past.append((now, done.ended))
+        while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
+            self._past.popleft()
+        parts = [f"{done.running} under way"]
+        then, ended = self._past[0]
+        if done.ended > ended:
+            per_second = (done.ended - ended) / (now - then)
+            left = int((done.total - done.ended) / per_second * 1000)
+            parts += [f"{per_second:.1f}/s", f"{distance(left, 0).removeprefix('in ')} left of this kind"]
+        if done.failed:
+            parts.append(f"{done.failed} failed")
+        return ", ".join(parts)
+
+
+def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> None:
+    devices = state.run.listed.get(Kind.THING, 0)
+    hours = devices / pace.per_second / 3600
+    if output == "json":
+        facts = {"arn": state.arn, "run": state.run.run, "applied": False, "listed": _listed(state)}
+        apis = [{"region": region, "operation": operation} for region, operation in pace.limits]
+        limit = {"per_second": pace.per_second, "apis": apis, "assumed": pace.assumed}
+        say(json.dumps({**facts, "hours_if_all_are_new": round(hours, 3), "limit": limit}, indent=2))
+        return
+    screen = console()
+    shown = table("Kind", "In the primary", numbers=frozenset({"In the primary"}))
+    for kind, number in state.run.listed.items():
+        shown.add_row(_plural(kind), str(number))
+    screen.print(shown)
+    screen.print(
+        f"\nNothing was changed. If all {devices} devices are new, it takes {hours:.1f} hours at the least, at "
+        f"{pace.per_second:g} a second. Raise first what sets that limit:"
+    )
+    for region in dict.fromkeys(region for region, _ in pace.limits):
+        named = ", ".join(operation for where, operation in pace.limits if where == region)
+        screen.print(f"  {region}: {named}")
+    if pace.assumed:
+        screen.print(f"These are AWS's defaults; the account's quotas could not be read: {pace.assumed}")
+    screen.print(f"To do it, run `{command}`.", soft_wrap=True)
+
+
+def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str, again: str) -> None:
+    if output == "json":
+        facts: dict[str, Any] = {"arn": state.arn, "run": state.run.run, "status": state.status, "applied": True}
+        looks = {str(kind): {"total": done.total, "failed": done.failed} for kind, done in state.done.items()}
+        told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
+        more = {"reason": state.reason} if state.reason else {}
+        say(json.dumps({**facts, **more, "listed": _listed(state), "looks": looks, "failures": told}, indent=2))
+        return
+    screen = console()
+    shown = table("Kind", "Listed", "Looked at", numbers=frozenset({"Listed", "Looked at"}))
+    for kind, number in state.run.listed.items():
+        done = state.done.get(kind)
+        shown.add_row(_plural(kind), str(number), str(done.succeeded) if done else "")
+    screen.print(shown)
+    if not state.succeeded:
+        screen.print(Text(f"\nIt ended as {state.status}: {state.reason or 'Step Functions gives no reason'}", "red"))
+    _print_failures(failures)
+    if failures or not state.succeeded:
+        # Not by the screen, which would break the line that is to be copied.
+        say(f"\nMend what failed, and run that again:\n  {again}")
+    else:
+        screen.print("\nAll of it was looked at, and nothing failed.")
+
+
+def _print_failures(failures: Sequence[FailedLook]) -> None:
+    if not failures:
+        return
+    screen = console()
+    screen.print(f"\n{len(failures)} resources could not be brought across:")
+    screen.print(_failures(failures))
+    if len(failures) > SHOWN:
+        screen.print(f"... and {len(failures) - SHOWN} more; --format json has all of them")
+
+
+def _failures(failures: Iterable[FailedLook]) -> Any:
+    shown = table("Resource", "Reason")
+    for one in islice(failures, SHOWN):
+        shown.add_row(Text(str(one.key)), Text(one.reason))
+    return shown
+
+
+def _listed(state: RunState) -> dict[str, int]:
+    return {str(kind): number for kind, number in state.run.listed.items()}
+
+
+def _plural(kind: Kind | None) -> str:
+    if kind is None:
+        return "what there is"
+    words = str(kind).replace("_", " ")
+    if words.endswith("s"):
+        return words
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"

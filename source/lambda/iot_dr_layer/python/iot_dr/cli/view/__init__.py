@@ -1,0 +1,1 @@
+"""How commands show what they do and find, in a terminal and to a program."""

@@ -1,0 +1,285 @@
+"""What `sync` and `repair` have in common: options, how a run looks while it goes, and what they print."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any, Protocol
+
+import click
+from rich.text import Text
+
+from iot_dr.cli.command import command_line
+from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
+from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.bars import paced_bar
+from iot_dr.cli.view.tables import Screen, console, distance, table
+from iot_dr.cli.view.texts import say
+from iot_dr.errors import IotDrError
+from iot_dr.model.registry.changes import Create, Update
+from iot_dr.model.registry.differences import Difference
+from iot_dr.model.sync.progress import Planned, Settled, Standing, Step
+from iot_dr.runtime.commands.sync import SyncSettings, open_sync
+from iot_dr.services.pacing import Use, most_waited_for
+
+SHOWN = 20
+"""Lines of what failed; `--format json` has all."""
+
+WINDOW = 20.0
+"""Seconds over which the pace is taken."""
+
+LINE_EVERY = 15.0
+"""Seconds between two lines where no bar can be drawn, as in a build's log."""
+
+_STEPS = (Step.CREATE, Step.UPDATE, Step.DELETE, Step.LEAVE, Step.UNREADABLE)
+
+
+def options(apply: str) -> list[click.Option]:
+    """Return the options of both commands; `apply` says what `--apply` does."""
+    return [
+        applying(apply),
+        click.Option(
+            ["--select"], metavar="QUERY", default="", help="These things alone, with all they have: `thingName:pump*`."
+        ),
+        click.Option(
+            ["--delete-share"],
+            type=click.FloatRange(0, 1),
+            default=SyncSettings.delete_share,
+            show_default=True,
+            help="Share of what the secondary Region has that may be deleted at most.",
+        ),
+        from_toolsrc("primary-region", "Region that is read."),
+        from_toolsrc("secondary-region", "Region that is made equal."),
+        from_toolsrc("ledger-table", "Table of the ledger."),
+        from_toolsrc("stack-postfix", "Postfix of the launch."),
+        from_toolsrc("uuid", "UUID of the launch."),
+        output_format(),
+        *credentials_and_state(),
+        unpaced(),
+    ]
+
+
+class Applying(Protocol):
+    """A run that is open: first it plans, then perhaps it applies."""
+
+    @property
+    def taken_up(self) -> bool:
+        """Tell whether it goes on with what an earlier run began to apply."""
+        ...
+
+    def plan(self) -> Planned:
+        """Count what would be done; nothing is changed."""
+        ...
+
+    def apply(self) -> Standing:
+        """Do it."""
+        ...
+
+    def problems(self) -> Iterator[Settled]:
+        """Yield what failed or was left."""
+        ...
+
+    def uses(self) -> Mapping[str, tuple[Use, ...]]:
+        """Return what was made of the APIs' budgets so far, by Region."""
+        ...
+
+
+Opening = Callable[["Watch"], AbstractContextManager[Applying]]
+"""Opens a run that tells the watch how far it is."""
+
+
+def run(context: click.Context, settings: SyncSettings, *, apply: bool, output: str) -> None:
+    """Plan or apply a sync, print the result, and exit."""
+    run_opened(context, lambda watch: open_sync(settings, watch), apply=apply, output=output)
+
+
+def run_opened(context: click.Context, opening: Opening, *, apply: bool, output: str) -> None:
+    """Plan or apply what is opened, print the result, and exit."""
+    # What an earlier run has read and done is not dropped by whoever wants to go on from there.
+    again = command_line(context, **({"anew": None} if "anew" in context.params else {}))
+    # A selection has no place where its reading can go on.
+    kept = "" if context.params.get("select") else "What was read is kept"
+    watch = Watch()
+    with stoppable(lambda: _go_on(watch.last, again, kept)), watch, opening(watch) as syncing:
+        watch.watch(syncing.uses)
+        _say_what_is_taken_up(syncing, apply=apply)
+        try:
+            answer = syncing.apply() if apply else syncing.plan()
+        except IotDrError:
+            watch.end()
+            if watch.last.all_ended:
+                say(_go_on(watch.last, again, kept), err=True)
+            raise
+        watch.end()
+        if isinstance(answer, Planned):
+            _print_plan(answer, output, command_line(context, apply=True))
+            context.exit(1 if answer.changes() else 0)
+        _print_result(answer, syncing, output, again)
+        context.exit(0 if answer.complete else 1)
+
+
+def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
+    if syncing.taken_up:
+        goes_on = "Going on" if apply else "With --apply this goes on"
+        say(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
+
+
+def _go_on(standing: Standing, command: str, kept: str) -> str:
+    done = standing.all_ended - standing.failed - standing.left
+    if done:
+        kept = f"{done} of {standing.all_planned} changes are done and noted"
+    return f"{kept}; run `{command}` again to go on from there." if kept else f"Run `{command}` again."
+
+
+class Watch:
+    """Shows on standard error how far reading and applying are: bars in a terminal, a line now and then in a log."""
+
+    def __init__(self) -> None:
+        self.last = Standing()
+        self._console = Screen(stderr=True)
+        self._bar = paced_bar(self._console)
+        self._reading = self._bar.add_task("Reading", total=None, pace="")
+        self._applying = self._bar.add_task("Applying", total=None, pace="", visible=False)
+        self._uses: Callable[[], Mapping[str, tuple[Use, ...]]] = dict
+        self._past: deque[tuple[float, Standing, Mapping[str, tuple[Use, ...]]]] = deque()
+        self._line_due = time.monotonic() + LINE_EVERY
+
+    def __enter__(self) -> Watch:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.end()
+
+    def watch(self, uses: Callable[[], Mapping[str, tuple[Use, ...]]]) -> None:
+        """Say where to ask what was made of the APIs' budgets."""
+        self._uses = uses
+
+    def end(self) -> None:
+        """Show nothing more."""
+        self._bar.stop()
+
+    def begin(self, stage: str, calls: int | None) -> None:
+        """Begin with a stage of the reading."""
+        self._bar.reset(self._reading, total=calls, description=f"Reading {stage}", pace="calls")
+
+    def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
+        """Count the calls of the reading."""
+        self._bar.advance(self._reading, calls)
+
+    def policies(self, changes: Iterable[Difference]) -> None:
+        """Name the policies that are created or changed, before they are."""
+        number = 0
+        for one in (one for one in changes if isinstance(one.change, Create | Update)):
+            number += 1
+            if number == 1:
+                self._console.print("Policies, which say who may do what, that are created or changed:", soft_wrap=True)
+            if number <= SHOWN:
+                done = "create" if isinstance(one.change, Create) else "change"
+                self._console.print(f"  {done} {one.key.name}", soft_wrap=True)
+        if number > SHOWN:
+            self._console.print(f"  ... and {number - SHOWN} more")
+
+    def reached(self, standing: Standing) -> None:
+        """Show how far the applying is, at what pace, how long it takes, and what limits it."""
+        now = time.monotonic()
+        self._past.append((now, standing, self._uses()))
+        while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
+            self._past.popleft()
+        self.last = standing
+        pace = self._pace(now)
+        done, planned = standing.all_ended, max(standing.all_planned, standing.all_ended)
+        self._bar.update(self._applying, completed=done, total=planned, visible=True, pace=pace)
+        if self._bar.disable and now >= self._line_due:
+            self._line_due = now + LINE_EVERY
+            say(f"{done} of {planned} changes{', ' + pace if pace else ''}", err=True)
+
+    def _pace(self, now: float) -> str:
+        then, earlier, uses_then = self._past[0]
+        _, standing, uses = self._past[-1]
+        if now - then < 1:
+            return ""
+        parts = [f"{(standing.all_ended - earlier.all_ended) / (now - then):.1f}/s"]
+        left = standing.seconds_left(earlier, now - then)
+        if left:
+            parts.append(f"{distance(int(left * 1000), 0).removeprefix('in ')} left")
+        if limit := _limit(uses_then, uses):
+            parts.append(f"limited by {limit}")
+        if standing.failed:
+            parts.append(f"{standing.failed} failed")
+        return ", ".join(parts)
+
+
+def _limit(before: Mapping[str, tuple[Use, ...]], after: Mapping[str, tuple[Use, ...]]) -> str:
+    """Name the API that was waited for longest, with the Region and the rate that its budget allows."""
+    found = {region: most_waited_for(before.get(region, ()), uses) for region, uses in after.items()}
+    waited = [(use.waited, region, use) for region, use in found.items() if use is not None]
+    if not waited:
+        return ""
+    _, region, use = max(waited, key=lambda one: one[0])
+    return f"{use.operation} in {region} ({use.rate:.1f}/s)"
+
+
+def _print_plan(planned: Planned, output: str, command: str) -> None:
+    if output == "json":
+        say(json.dumps({"applied": False, **_plan_as_json(planned)}, indent=2))
+        return
+    if not planned.steps:
+        say("Nothing differs.")
+        return
+    screen = console()
+    heads = [str(step) for step in _STEPS]
+    shown = table("Kind", *heads, numbers=frozenset(heads))
+    for kind in dict.fromkeys(kind for kind, _ in planned.steps):
+        counts = (planned.steps[kind, step] for step in _STEPS)
+        shown.add_row(kind.replace("_", " "), *(str(count) if count else "" for count in counts))
+    screen.print(shown)
+    changes = planned.changes().total()
+    if changes:
+        screen.print(f"\nNothing was changed. To make {changes} changes, run `{command}`.", soft_wrap=True)
+    if any(step is Step.LEAVE for _, step in planned.steps):
+        screen.print("What is left stays as it is: replication did not make it, or cannot change it.")
+
+
+def _plan_as_json(planned: Planned) -> dict[str, Any]:
+    plan = [{"kind": kind, "step": step, "number": number} for (kind, step), number in planned.steps.items()]
+    return {"plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
+
+
+def _print_result(standing: Standing, syncing: Applying, output: str, again: str) -> None:
+    done = standing.all_ended - standing.failed - standing.left
+    if output == "json":
+        problems = [_problem_as_json(one) for one in syncing.problems()]
+        facts = {"applied": True, "done": done, "failed": standing.failed, "left": standing.left}
+        say(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
+        return
+    screen = console()
+    screen.print(f"{done} changes are done, {standing.failed} failed, {standing.left} were left.")
+    if standing.complete:
+        return
+    screen.print(_problems(syncing.problems()))
+    if standing.failed + standing.left > SHOWN:
+        screen.print(f"... and {standing.failed + standing.left - SHOWN} more; --format json has all of them")
+    screen.print(f"\nMend what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
+
+
+def _problems(problems: Iterable[Settled]) -> Any:
+    shown = table("Resource", "Result", "Reason")
+    for one in islice(problems, SHOWN):
+        shown.add_row(Text(str(one.key)), Text(one.ending, style="red"), Text(one.reason))
+    return shown
+
+
+def _problem_as_json(problem: Settled) -> dict[str, str]:
+    return {"resource": str(problem.key), "result": str(problem.ending), "reason": problem.reason}
+
+
+def _calls(uses: Mapping[str, tuple[Use, ...]]) -> dict[str, dict[str, dict[str, float]]]:
+    return {
+        region: {use.operation: {"calls": use.calls, "refused": use.refused, "rate": use.rate} for use in each}
+        for region, each in uses.items()
+    }

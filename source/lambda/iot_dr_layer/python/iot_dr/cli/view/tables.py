@@ -1,0 +1,168 @@
+"""How commands print: tables of at most 100 columns, times in UTC, and a count where a reading takes long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from iot_dr.cli.view.texts import visible
+from iot_dr.model.replication.ledger_items import LedgerItem
+
+WIDTH = 100
+PATIENCE = 2.0
+"""Seconds that nobody needs to be told about."""
+
+_COLOURS = {"in_sync": "green", "pending": "yellow"}
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+class Screen(Console):
+    """A terminal or file to which texts are printed as they are: no brackets, smileys or control characters act."""
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is printed; control sequences are rich's own alone."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+class SafeTable(Table):
+    """A table whose cells show what is in them, with room for it."""
+
+    def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
+        """Add a row; a text with a control character loses what colours its parts."""
+        super().add_row(*map(_safe, cells), **how)
+
+
+def _safe(cell: RenderableType | None) -> RenderableType | None:
+    if isinstance(cell, Text):
+        shown = visible(cell.plain)
+        return cell if shown == cell.plain else Text(shown, style=cell.style)
+    return Text(visible(cell)) if isinstance(cell, str) else cell
+
+
+def console() -> Screen:
+    """Return standard output, as wide as the terminal but no wider than a table may be."""
+    found = Screen()
+    return Screen(width=min(found.width, WIDTH) if found.is_terminal else WIDTH)
+
+
+def table(*columns: str, numbers: frozenset[str] = frozenset()) -> Table:
+    """Return a table with a heading and nothing else drawn; `numbers` names columns that stand to the right."""
+    made = SafeTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """Return a time as a script reads it.
+
+    >>> iso(1_764_000_000_123)
+    '2025-11-24T16:00:00.123Z'
+    """
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(milliseconds: int | None, now: int) -> str:
+    """Return a time as an operator reads it: the date, and how far away it is.
+
+    >>> moment(1_764_000_000_000, 1_764_000_090_000)
+    '2025-11-24 16:00:00 UTC, 1 min ago'
+    >>> moment(1_764_000_090_000, 1_764_000_000_000)
+    '2025-11-24 16:01:30 UTC, in 1 min'
+    """
+    if milliseconds is None:
+        return "-"
+    date = datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{date}, {distance(milliseconds, now)}"
+
+
+def distance(milliseconds: int | None, now: int) -> str:
+    """Return how far away a time is, in its largest unit.
+
+    >>> distance(0, 7_300_000), distance(500, 0), distance(None, 0)
+    ('2 h ago', 'now', '-')
+    """
+    if milliseconds is None:
+        return "-"
+    seconds = abs(now - milliseconds) // 1000
+    for unit, length in _UNITS:
+        if seconds >= length:
+            number = f"{seconds // length} {unit}"
+            return f"{number} ago" if now > milliseconds else f"in {number}"
+    return "now"
+
+
+def item_as_json(item: LedgerItem) -> dict[str, Any]:
+    """Return a ledger item for scripts."""
+    return {
+        "resource": str(item.key),
+        "state": str(item.state) if item.state else "unknown",
+        "reason": item.reason,
+        "since": iso(item.since),
+        "checked_at": iso(item.checked_at),
+        "applied_at": iso(item.applied_at),
+        "lag_ms": item.lag,
+        "attempts": item.attempts,
+        "next_attempt": iso(item.next_attempt),
+        "event_id": item.event_id,
+        "owned": item.owned,
+    }
+
+
+def state_text(state: str) -> Text:
+    """Return a state in its colour."""
+    return Text(state, style=_COLOURS.get(state, "red"))
+
+
+class Counting:
+    """Shows on standard error how far a reading is, once it has taken longer than anybody's patience."""
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Screen(stderr=True),
+        )
+        self._task = self._bar.add_task("Reading", total=None)
+        self._from = time.monotonic() + patience
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar.live.is_started:
+            self._bar.stop()
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        """Begin to count something else."""
+        self._bar.reset(self._task, description=what, total=total)
+
+    def reached(self, number: int) -> None:
+        """Say how far it is."""
+        self._bar.update(self._task, completed=number)
+        if time.monotonic() >= self._from and not self._bar.live.is_started:
+            self._bar.start()
+
+    def advance(self, number: int) -> None:
+        """Say that it went on by so many."""
+        self.reached(int(self._bar.tasks[0].completed) + number)

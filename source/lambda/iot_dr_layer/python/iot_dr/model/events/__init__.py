@@ -1,0 +1,1 @@
+"""Registry events as the event table keeps them, and those that did not arrive."""

@@ -1,0 +1,1 @@
+"""The names, settings and parts of a launch."""

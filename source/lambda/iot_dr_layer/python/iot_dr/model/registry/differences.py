@@ -1,0 +1,67 @@
+"""What a comparison of two Regions finds, key by key, in the signs that `rclone check --combined` gave the meaning."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from iot_dr.model.regions import Side
+from iot_dr.model.registry.changes import Change
+from iot_dr.model.registry.entities import Entity
+from iot_dr.model.registry.keys import Key
+
+
+class Sigil(enum.StrEnum):
+    """One character that says how the Regions differ in a resource."""
+
+    SAME = "="
+    SURPLUS = "-"
+    """Only the secondary has it."""
+    MISSING = "+"
+    """Only the primary has it."""
+    DIFFERENT = "*"
+    UNREADABLE = "!"
+    """At least one Region could not tell."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An entry of a list that cannot be read, for example because of a value that this release does not know."""
+
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What both Regions hold under one key; None where the Region's lists, read to their end, do not have it."""
+
+    key: Key
+    primary: Entity | None = None
+    secondary: Entity | None = None
+    unreadable: Mapping[Side, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How the Regions differ in one key, and what a plan would do about it; None where nothing differs."""
+
+    key: Key
+    sigil: Sigil
+    reason: str = ""
+    change: Change | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How a kind stands: what each Region has of it, and of how many keys each sigil is said."""
+
+    primary: int = 0
+    secondary: int = 0
+    sigils: Mapping[Sigil, int] = field(default_factory=dict)
+
+    @property
+    def differing(self) -> int:
+        """Return how many keys differ or could not be read."""
+        return sum(number for sigil, number in self.sigils.items() if sigil is not Sigil.SAME)

@@ -1,0 +1,1 @@
+"""What replication is asked, what becomes of it, and what the ledger keeps."""

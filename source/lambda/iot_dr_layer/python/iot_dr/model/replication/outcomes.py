@@ -1,0 +1,71 @@
+"""What became of a look: the state that the ledger keeps and the operator reads."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from iot_dr.model.registry.keys import Key
+
+
+class State(enum.StrEnum):
+    """How a resource stands in the secondary Region."""
+
+    IN_SYNC = "in_sync"
+    PENDING = "pending"
+    """A Region, a dependency or AWS's own waiting time stands in the way; the schedule tries again."""
+    FAILED = "failed"
+    """AWS refuses it; somebody must look. The schedule tries again, ever more rarely."""
+    UNSUPPORTED = "unsupported"
+    """A difference stays that replication may not or cannot remove."""
+    ABSENT = "absent"
+    """Gone from the primary and not, or no longer, in the secondary: nothing is kept of it."""
+    SUPERSEDED = "superseded"
+    """Something newer is there, or another worker is writing it: nothing is done and nothing is kept of it."""
+
+
+@dataclass(frozen=True)
+class LastRead:
+    """When the last readings of a resource began that were applied, epoch milliseconds; 0 for never.
+
+    `began` is that of any, `whole_began` that of one which took in everything that hangs on the resource.
+    """
+
+    began: int = 0
+    whole_began: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one look. Times are epoch milliseconds; `lag` is None where no event told when it changed.
+
+    `again` asks the schedule for another look, after a pause that grows with every try. A `partial` outcome is of the
+    resource's own fields alone, so it says nothing about what stood in the way of the rest. One that is not `whole` is
+    of the resource and what is attached to it, so it says nothing about what has events of its own. `source_id` and
+    `source_version` are the primary's of the thing that was applied. `read_at` is when the reading began that found
+    nothing more to do, 0 if there was none.
+    """
+
+    key: Key
+    state: State
+    reason: str
+    at: int
+    lag: int | None = None
+    event_id: str = ""
+    again: bool = False
+    partial: bool = False
+    whole: bool = True
+    source_id: str = ""
+    source_version: int = 0
+    read_at: int = 0
+
+    def facts(self) -> dict[str, str | int | None]:
+        """Return what a log line says of it; nothing here is secret."""
+        return {
+            "resource": str(self.key),
+            "kind": str(self.key.kind),
+            "state": str(self.state),
+            "reason": self.reason,
+            "lag": self.lag,
+            "event_id": self.event_id,
+        }

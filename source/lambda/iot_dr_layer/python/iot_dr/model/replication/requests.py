@@ -1,0 +1,172 @@
+"""A look: the request to compare one resource, whoever asks for it (an event, the schedule, an operator).
+
+It is what the workflow carries from state to state, so it is small and holds no certificate and no policy.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+from iot_dr.errors import EventError
+from iot_dr.model.events.registry_events import RegistryEvent
+from iot_dr.model.registry.entities import Thing
+from iot_dr.model.registry.keys import Key, Kind
+
+LOOKS_PER_BATCH = 10
+"""What one invocation of the worker takes side by side."""
+
+
+class Depth(enum.StrEnum):
+    """How much of what hangs on a resource a look compares.
+
+    `own` is content with the resource itself, if both Regions have it: all that an update event tells of. `attachments`
+    goes on to certificates and policies, which raise no event. `everything` takes in what has events of its own as
+    well, for the case that one was lost.
+    """
+
+    OWN = "own"
+    ATTACHMENTS = "attachments"
+    EVERYTHING = "everything"
+
+
+_OF_DEPTH = frozenset({Kind.THING, Kind.CERTIFICATE, Kind.THING_GROUP})
+"""Kinds of which a look may take in more or less."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One resource to look at.
+
+    Attributes:
+        key: the resource.
+        occurred_at: the newest event's time, epoch milliseconds, which starts the lag; 0 without event.
+        created: the resource is new, so what raises no event (attachments) may still be on its way.
+        depth: how much of what hangs on it to compare.
+        event_id: the newest event's ID, which ties log lines together.
+        looks: how many looks there have been.
+        changed_at: when the last change was seen, epoch milliseconds.
+        fingerprint: of the attachments that the last look saw.
+        due: when it is to be taken, epoch milliseconds; 0 at once.
+        tries: how often in a row it met a fault that a repetition may mend.
+        carried: the thing as the newest event had it, for the time when the primary cannot be asked.
+        can_wait: it confirms what is known to be complete, so others go first while they wait.
+    """
+
+    key: Key
+    occurred_at: int = 0
+    created: bool = False
+    depth: Depth = Depth.EVERYTHING
+    event_id: str = ""
+    looks: int = 0
+    changed_at: int = 0
+    fingerprint: str = ""
+    carried: Thing | None = None
+    due: int = 0
+    tries: int = 0
+    can_wait: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether it takes in everything that hangs on the resource, what has events of its own too."""
+        return self.depth is Depth.EVERYTHING or self.key.kind not in _OF_DEPTH
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form in which the workflow carries it."""
+        return {
+            "kind": str(self.key.kind),
+            "name": self.key.name,
+            "other": self.key.other,
+            "occurred_at": self.occurred_at,
+            "created": self.created,
+            "depth": str(self.depth),
+            "event_id": self.event_id,
+            "looks": self.looks,
+            "changed_at": self.changed_at,
+            "fingerprint": self.fingerprint,
+            "due": self.due,
+            "tries": self.tries,
+            "can_wait": self.can_wait,
+            "carried": None if self.carried is None else _thing_to_json(self.carried),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read it back.
+
+        Raises:
+            EventError: kind or name is missing or not one that can be looked at.
+        """
+        kind, name = value.get("kind"), value.get("name")
+        if kind not in set(Kind) or not isinstance(name, str) or not name:
+            raise EventError(f"cannot look at {kind!r} {name!r}: the kind must be one of {sorted(Kind)}")
+        carried = value.get("carried")
+        return cls(
+            key=Key(Kind(kind), name, str(value.get("other", ""))),
+            occurred_at=int(value.get("occurred_at", 0)),
+            created=bool(value.get("created", False)),
+            depth=Depth(value.get("depth", Depth.EVERYTHING)),
+            event_id=str(value.get("event_id", "")),
+            looks=int(value.get("looks", 0)),
+            changed_at=int(value.get("changed_at", 0)),
+            fingerprint=str(value.get("fingerprint", "")),
+            carried=None if carried is None else _thing_from_json(name, carried),
+            due=int(value.get("due", 0)),
+            tries=int(value.get("tries", 0)),
+            can_wait=bool(value.get("can_wait", False)),
+        )
+
+
+def coalesce(events: Iterable[RegistryEvent]) -> tuple[Look, ...]:
+    """Return one look per distinct resource, in the order of first mention, each with its newest event's facts."""
+    newest: dict[Key, RegistryEvent] = {}
+    created: set[Key] = set()
+    depths: dict[Key, Depth] = {}
+    for event in events:
+        key = event.key
+        if event.created:
+            created.add(key)
+        depth = _depth(event)
+        depths[key] = max(depths.get(key, depth), depth, key=tuple(Depth).index)
+        if key not in newest or event.timestamp >= newest[key].timestamp:
+            newest[key] = event
+    return tuple(
+        Look(
+            key=key,
+            occurred_at=event.timestamp,
+            created=key in created,
+            depth=depths[key],
+            event_id=event.event_id,
+            carried=event.carried,
+        )
+        for key, event in newest.items()
+    )
+
+
+def _depth(event: RegistryEvent) -> Depth:
+    """Return how deep an event has one look: what was deleted may be there again, without what hung on it."""
+    if event.deleted:
+        return Depth.EVERYTHING
+    return Depth.OWN if event.updated else Depth.ATTACHMENTS
+
+
+def _thing_to_json(thing: Thing) -> dict[str, Any]:
+    return {
+        "attributes": dict(thing.attributes),
+        "type_name": thing.type_name,
+        "version": thing.version,
+        "thing_id": thing.thing_id,
+    }
+
+
+def _thing_from_json(name: str, value: Mapping[str, Any]) -> Thing:
+    return Thing(
+        name=name,
+        attributes=MappingProxyType(dict(value["attributes"])),
+        type_name=value["type_name"],
+        version=int(value["version"]),
+        thing_id=value["thing_id"],
+    )

@@ -1,0 +1,1 @@
+"""Shadows: what one holds, and what an index tells of many."""

@@ -1,0 +1,1 @@
+"""What an operator is shown: the state of replication, checks, quotas and parity."""

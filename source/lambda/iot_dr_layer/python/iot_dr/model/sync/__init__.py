@@ -1,0 +1,1 @@
+"""What a sync is to do, and how far it is."""

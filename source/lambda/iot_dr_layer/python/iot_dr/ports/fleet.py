@@ -1,0 +1,61 @@
+"""A Region's whole registry, and what has been read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from iot_dr.model.regions import Side
+from iot_dr.model.registry.differences import Pair
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.read_calls import Answer, Call, Question
+
+
+class FleetReader(Protocol):
+    """Reads one Region's whole registry, a call at a time, so that a reading can go on where it stopped."""
+
+    def ask(self, call: Call) -> Answer:
+        """Make exactly one call to AWS."""
+
+
+class FleetStore(Protocol):
+    """Keeps what was read of both Regions, and where the reading stands."""
+
+    def keep(self, side: Side, answers: Iterable[tuple[Call, Answer]]) -> None:
+        """Keep answers and where the reading stands after them, both or neither."""
+
+    def token(self, side: Side, question: Question, subject: str = "") -> str | None:
+        """Return where a list goes on: empty at its start, None at its end."""
+
+    def pending(self, side: Side, question: Question, after: str = "", *, on_both_sides: bool = False) -> Iterator[str]:
+        """Yield in order of their names the subjects of which a question has not been answered to its end."""
+
+    def left(self, side: Side, question: Question, *, on_both_sides: bool = False) -> int:
+        """Return of how many subjects a question has not been answered."""
+
+    def expect_classic_shadows(self, side: Side, *, by_index: bool = False) -> None:
+        """Have the classic shadow of each thing asked for; or where not both indexes tell that there is none."""
+
+    def forget_index(self) -> None:
+        """Take nothing for told by the index."""
+
+    def draw_alike(self, name: str, number: int, *, shown: bool) -> tuple[Key, ...]:
+        """Draw at random so many shadows of one name that both indexes show the same; or that neither shows."""
+
+    def take_indexed_shadows(self, *, named: bool) -> None:
+        """Have no shadow asked for that both indexes show the same; if `named`, have none listed that they tell of."""
+
+    def pair(self, key: Key) -> Pair:
+        """Return what both Regions have under one key."""
+
+    def forget_probes(self) -> None:
+        """Drop the health checker's own."""
+
+    def number(self, side: Side, kind: Kind) -> int:
+        """Return how many resources of a kind a Region has."""
+
+    def fact(self, name: str) -> str:
+        """Return a small fact; empty if it was not set."""
+
+    def set_fact(self, name: str, text: str) -> None:
+        """Keep a small fact."""

@@ -1,0 +1,104 @@
+"""What replication notes of every resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Protocol
+
+from iot_dr.model.registry.keys import Key
+from iot_dr.model.replication.marks import Mark
+from iot_dr.model.replication.outcomes import LastRead, Outcome
+
+
+class Ledger(Protocol):
+    """Remembers per resource how it stands and whether replication made it."""
+
+    def owned(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that replication created."""
+
+    def begin(  # noqa: PLR0913  # every caller names what it needs of these
+        self,
+        made: Collection[Key],
+        at: int,
+        *,
+        below: Collection[Key] = (),
+        taken: Collection[Key] = (),
+        began: int | None = None,
+        due: bool = True,
+        unless_gone: bool = False,
+        mark: Mark | None = None,
+    ) -> Mark:
+        """Mark, all at once, what is about to be written, and note that replication will own what it makes.
+
+        Args:
+            made: what is about to be created.
+            at: the time, epoch milliseconds.
+            below: what else a look might draw a conclusion about that the write will make wrong.
+            taken: those of them that are about to be deleted and that much may hang on: `gone` tells of them later.
+            began: when the reading began that the write rests on; None if it is read again after this.
+            due: have each looked at by itself if the mark is not taken off in time.
+            unless_gone: refuse to make what `gone` would tell of.
+            mark: the same writer's mark of before, which is to stand at these as well.
+
+        Raises:
+            Conflict: somebody has concluded about one of them since `began`, or one was gone.
+        """
+
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those of `HOLDING_KINDS` that replication took away, so that what hung on them went along."""
+
+    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
+        """Take a mark off these, begun with `due` or without: what was written below them has ended."""
+
+    def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
+        """Take back that replication will own these, which was noted at `at` with a mark: AWS refused to make them.
+
+        What another was about since the reading `began` is looked at by itself later instead.
+        """
+
+    def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
+        """Drop the notes of resources that are gone.
+
+        What another is writing, or what was noted since `before`, is looked at by itself later instead.
+        """
+
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Have each looked at by itself some time after `at`, if it is not forgotten before."""
+
+    def postpone(self, key: Key, now: int) -> bool:
+        """Count a try of what is due, and have it due again only when the try must have ended.
+
+        Returns:
+            Whether it was due still.
+        """
+
+    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+        """Note how a look ended, and take its mark off.
+
+        Where somebody else is writing, or has written since the reading began, another look stays noted. What was noted
+        to wait since then stays waiting.
+        """
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note what was applied of a thing's own fields, and how it stands if nothing is known of that.
+
+        Nothing is concluded: whoever writes below it, and what waits, stays as it is.
+        """
+
+    def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:
+        """Return when the last readings of each began; without those that no reading is known of."""
+
+    def source_version(self, key: Key) -> tuple[str, int]:
+        """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
+
+    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
+        """Yield what failed or was left unfinished and is to be tried again by now, longest waiting first.
+
+        Entries that name no resource, as another release may have left some, are passed to `unknown` and stay.
+        """
+
+    def cursor(self, name: str) -> str:
+        """Return where a round over the registry stands; empty at its start."""
+
+    def move_cursor(self, name: str, to: str) -> None:
+        """Note where a round over the registry stands."""

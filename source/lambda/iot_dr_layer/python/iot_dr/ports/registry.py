@@ -1,0 +1,113 @@
+"""One Region's registry: read by itself, listed, and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.differences import Unreadable
+from iot_dr.model.registry.entities import (
+    BillingGroup,
+    Certificate,
+    Policy,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+
+
+class RegistryReader(Protocol):
+    """Reads one Region's registry, one resource or one relation list at a time."""
+
+    def thing(self, name: str) -> Thing | None:
+        """Read a thing."""
+
+    def thing_type(self, name: str) -> ThingType | None:
+        """Read a thing type."""
+
+    def thing_group(self, name: str) -> ThingGroup | None:
+        """Read a thing group, static or dynamic."""
+
+    def billing_group(self, name: str) -> BillingGroup | None:
+        """Read a billing group."""
+
+    def certificate(self, certificate_id: str) -> Certificate | None:
+        """Read a certificate with its PEM."""
+
+    def policy(self, name: str) -> Policy | None:
+        """Read a policy's default version."""
+
+    def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
+        """List the certificates attached to a thing; empty if there is no such thing."""
+
+    def things_of_certificate(self, certificate_id: str, at_most: int | None = None) -> frozenset[ThingPrincipal]:
+        """List the things that a certificate is attached to; empty if there is no such certificate.
+
+        With `at_most` the list ends after so many, whichever they are: of a longer one nothing follows for the others.
+        """
+
+    def policies_of(self, target: str) -> frozenset[str]:
+        """List the names of the policies attached to a certificate or group; empty if there is none."""
+
+    def targets_of(self, policy: str) -> frozenset[str]:
+        """List the certificates and groups that a policy is attached to, as the last fields of their ARNs."""
+
+    def groups_of_thing(self, thing: str) -> frozenset[str]:
+        """List the names of the groups that a thing is in; empty if there is no such thing."""
+
+    def things_of_group(self, name: str, at_most: int | None = None) -> frozenset[str]:
+        """List the names of the things in a group itself, not in the groups below it; empty if there is no such group.
+
+        Of a dynamic group they are what its query finds. With `at_most` the list ends after so many.
+        """
+
+    def things_of_billing_group(self, name: str) -> frozenset[str]:
+        """List the names of the things in a billing group; empty if there is no such group."""
+
+
+class RegistryLister(Protocol):
+    """Lists one Region's registry page by page; what a list does not show, such as a PEM, is left empty.
+
+    One entry that cannot be read does not keep the others from being listed.
+    """
+
+    def things(self) -> Iterator[Thing | Unreadable]:
+        """List all things with attributes and type."""
+
+    def thing_types(self) -> Iterator[ThingType | Unreadable]:
+        """List all thing types."""
+
+    def certificates(self) -> Iterator[Certificate | Unreadable]:
+        """List all certificates with their status."""
+
+    def policy_names(self) -> Iterator[str]:
+        """List the names of all policies."""
+
+    def thing_group_names(self) -> Iterator[str]:
+        """List the names of all thing groups, static and dynamic."""
+
+    def billing_group_names(self) -> Iterator[str]:
+        """List the names of all billing groups."""
+
+    def targets_of(self, policy: str) -> frozenset[str]:
+        """List the certificates and groups that a policy is attached to, as the last fields of their ARNs."""
+
+
+class RegistryWriter(Protocol):
+    """Writes one Region's registry; every method may be repeated.
+
+    Raises:
+        Conflict: somebody else changed the resource since it was read.
+        NotReadyYet: a dependency is missing, or AWS's waiting time has not passed.
+    """
+
+    def create(self, change: Create) -> None:
+        """Make what the plan says is missing."""
+
+    def update(self, change: Update) -> None:
+        """Bring what is there to the desired values, under the version that was read."""
+
+    def delete(self, change: Delete) -> None:
+        """Remove it, under the version that was read."""

@@ -1,0 +1,98 @@
+"""Wires the launch of the regional stacks, as CodeBuild runs it and as any shell with the same variables does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from iot_dr.aws import clients
+from iot_dr.aws.launch.checks import IotRegions
+from iot_dr.aws.launch.files import PublishedFiles, PublishedTemplates, WorkBucket
+from iot_dr.aws.launch.stacks import CloudFormationStacks
+from iot_dr.aws.launch.tables import GlobalTables
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.launch.distribution import Release, digests_of, distribution_of
+from iot_dr.model.launch.launches import Choices, Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.shadows.patterns import check
+from iot_dr.services.concurrency import on
+from iot_dr.services.launch.launch import Launcher, Progress
+
+
+@dataclass(frozen=True)
+class LaunchEnvironment:
+    """The variables that CodeBuild sets, by the names that design and buildspec give them."""
+
+    primary_region: str
+    secondary_region: str
+    stack_postfix: str
+    uuid: str
+    bucket_resources: str
+    solution_name: str
+    version: str
+    create_health_check: str = "no"
+    certificate_mode: str = Choices.certificate_mode
+    replicate_shadows: str = Choices.replicate_shadows
+    shadow_name_pattern: str = Choices.shadow_name_pattern
+    release_sha256: str = ""
+    permissions_boundary: str = ""
+
+    @property
+    def order(self) -> Launch:
+        """Return the launch that these variables ask for.
+
+        Raises:
+            ConfigurationError: Regions, postfix or UUID cannot be.
+        """
+        return Launch(RegionPair(self.primary_region, self.secondary_region), self.stack_postfix, self.uuid)
+
+    @property
+    def release(self) -> Release:
+        """Return what is launched.
+
+        Raises:
+            ConfigurationError: bucket, name or version cannot be a release's, or the digests are none.
+        """
+        published = distribution_of(self.bucket_resources, self.solution_name, self.version)
+        return Release(published, digests_of(self.release_sha256))
+
+    @property
+    def choices(self) -> Choices:
+        """Return what was chosen.
+
+        Raises:
+            ConfigurationError: whether to launch the health checkers is neither yes nor no, or the shadow name pattern
+                could take very long.
+        """
+        check(self.shadow_name_pattern)
+        if self.create_health_check not in {"yes", "no"}:
+            raise ConfigurationError(f"CREATE_HEALTH_CHECK must be yes or no, not {self.create_health_check!r}")
+        return Choices(
+            create_health_check=self.create_health_check == "yes",
+            certificate_mode=self.certificate_mode,
+            replicate_shadows=self.replicate_shadows,
+            shadow_name_pattern=self.shadow_name_pattern,
+            permissions_boundary=self.permissions_boundary,
+        )
+
+
+@contextmanager
+def launcher(environment: LaunchEnvironment, progress: Progress) -> Iterator[Launcher]:
+    """Build what a launch is done with."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="stack") as executor:
+        yield Launcher(
+            stacks=CloudFormationStacks(),
+            templates=PublishedTemplates(
+                environment.bucket_resources,
+                f"{environment.solution_name}/{environment.version}",
+                environment.primary_region,
+            ),
+            files=PublishedFiles(clients.Shared()),
+            tables=GlobalTables(),
+            tools_bucket=WorkBucket(),
+            endpoint_of=IotRegions().endpoint,
+            progress=progress,
+            together=on(executor),
+        )

@@ -1,0 +1,15 @@
+"""Wires publishing: the build's folder and the credentials of the environment to `services.publish`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iot_dr.aws.launch.artifacts import S3Buckets
+from iot_dr.model.launch.distribution import Distribution
+from iot_dr.model.regions import RegionPair
+from iot_dr.services.launch.publish import Progress, Publication, publish
+
+
+def publish_build(distribution: Distribution, regions: RegionPair, assets: Path, progress: Progress) -> Publication:
+    """Publish with the account that the environment's credentials belong to."""
+    return publish(distribution, regions, assets, S3Buckets(regions.primary), progress)

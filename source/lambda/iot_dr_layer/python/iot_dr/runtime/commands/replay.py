@@ -1,0 +1,108 @@
+"""Wires the replay: error queues and tables of the primary Region, bucket and queue of looks of the secondary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from iot_dr.aws.clients import client, session
+from iot_dr.aws.events.error_queue import ErrorQueue
+from iot_dr.aws.events.event_table import DynamoDbEventTable
+from iot_dr.aws.events.failed_records import FailedRecords
+from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.errors import ConfigurationError, NotReadyYet
+from iot_dr.model.events.dead_letters import Source
+from iot_dr.runtime.clock import now
+from iot_dr.services.concurrency import on
+from iot_dr.services.events.replay import Letter, Progress, Replay
+
+THREADS = 8
+"""Below the connections of a client."""
+
+
+@dataclass(frozen=True)
+class RuleErrorsEnvironment:
+    """The variables of `toolsrc` that tell where the rules' errors wait and where events are written."""
+
+    primary_region: str
+    dynamodb_global_table: str
+    rule_error_queue_url: str
+
+
+@dataclass(frozen=True)
+class ShadowRuleErrorsEnvironment:
+    """The same for shadow events."""
+
+    primary_region: str
+    dynamodb_shadow_table: str
+    shadow_rule_error_queue_url: str
+
+
+@dataclass(frozen=True)
+class StreamRecordsEnvironment:
+    """The variables of `toolsrc` that tell where stream records are kept and where looks are asked for."""
+
+    secondary_region: str
+    secondary_bucket: str
+    look_queue_url: str
+
+
+def replay_rule_errors(
+    environment: RuleErrorsEnvironment, progress: Progress, profile: str = "", *, apply: bool
+) -> tuple[Letter, ...]:
+    """Replay registry events that the topic rules could not store."""
+    region, credentials = environment.primary_region, session(profile)
+    queue = ErrorQueue(client("sqs", region, session=credentials), environment.rule_error_queue_url)
+    with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_GLOBAL_TABLE", "GlobalTableName"):
+        return Replay(apply, progress, on(executor)).rule_errors(
+            Source.RULE_ERRORS,
+            queue,
+            DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_global_table),
+            region=region,
+            clock=now,
+        )
+
+
+def replay_shadow_rule_errors(
+    environment: ShadowRuleErrorsEnvironment, progress: Progress, profile: str = "", *, apply: bool
+) -> tuple[Letter, ...]:
+    """Replay shadow events that the topic rules could not store."""
+    region, credentials = environment.primary_region, session(profile)
+    queue = ErrorQueue(
+        client("sqs", region, session=credentials),
+        environment.shadow_rule_error_queue_url,
+        ("SHADOW_RULE_ERROR_QUEUE_URL", "ShadowRuleErrorQueueUrl"),
+    )
+    with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_SHADOW_TABLE", "ShadowTableName"):
+        return Replay(apply, progress, on(executor)).rule_errors(
+            Source.SHADOW_RULE_ERRORS,
+            queue,
+            DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_shadow_table),
+            region=region,
+            clock=now,
+        )
+
+
+@contextmanager
+def _table_of(variable: str, output: str) -> Iterator[None]:
+    """Say which setting is wrong if the table is not there."""
+    try:
+        yield
+    except NotReadyYet as error:
+        raise ConfigurationError(
+            f"there is no such table; {variable} must be the output {output} of the stack IoTDRPrimary<postfix>, as "
+            "toolsrc has it"
+        ) from error
+
+
+def replay_stream_records(
+    environment: StreamRecordsEnvironment, progress: Progress, profile: str = "", *, apply: bool
+) -> tuple[Letter, ...]:
+    """Replay what the functions of the streams could not handle."""
+    region, credentials = environment.secondary_region, session(profile)
+    records = FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
+    workflow = SqsLookQueues(client("sqs", region, session=credentials), environment.look_queue_url)
+    with ThreadPoolExecutor(THREADS) as executor:
+        return Replay(apply, progress, on(executor)).stream_records(records, workflow)

@@ -1,0 +1,147 @@
+"""Wires the status: ledger, control item, metrics, stacks and the last verification to the services that tell them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from iot_dr.aws.clients import client, session
+from iot_dr.aws.control import DynamoDbControl
+from iot_dr.aws.launch.launched_stacks import LaunchedStacks
+from iot_dr.aws.ledger.status import AttachedCertificates, LedgerStatus
+from iot_dr.aws.status.replication_metrics import ReplicationMetrics
+from iot_dr.aws.status.running_parts import RunningParts
+from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.state_folder import StateFolder, default_folder
+from iot_dr.model.launch.launched_stacks import LaunchedStack
+from iot_dr.model.launch.launches import Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry.keys import Key
+from iot_dr.model.status.overview import Drift, Lag, StreamAge
+from iot_dr.runtime.clock import now
+from iot_dr.services.concurrency import on
+from iot_dr.services.status.overview import Overview, Sources, overview
+from iot_dr.services.status.status import Progress, Standing, standing
+
+THREADS = 8
+MINUTE = 60_000
+"""Milliseconds for which metrics and stacks are kept while a status is watched: CloudWatch has nothing newer."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class StatusEnvironment:
+    """The variables of `toolsrc` that tell where the ledger lies, and which launch it belongs to."""
+
+    secondary_region: str
+    ledger_table: str
+    primary_region: str = ""
+    stack_postfix: str = ""
+    uuid: str = ""
+    dynamodb_global_table: str = ""
+
+
+def status_of(key: Key, environment: StatusEnvironment, profile: str = "") -> Standing:
+    """Return how one resource stands."""
+    client_of = partial(client, session=session(profile))
+    certificates = AttachedCertificates(client_of("iot", environment.secondary_region))
+    return standing(key, _ledger(environment, client_of), certificates.of)
+
+
+def watched(environment: StatusEnvironment, profile: str = "", state: str = "") -> Callable[[Progress], Overview]:
+    """Return what reads the overview each time it is called; it keeps its clients, and for a minute what is slow.
+
+    Raises:
+        ConfigurationError: there is no such profile, or the launch's names cannot be.
+    """
+    client_of = functools.cache(partial(client, session=session(profile)))
+    sources = _sources(environment, client_of, state)
+
+    def read(progress: Progress) -> Overview:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="status") as executor:
+            return overview(sources, now, progress, on(executor))
+
+    return read
+
+
+def _sources(environment: StatusEnvironment, client_of: Callable[..., object], state: str) -> Sources:
+    region, table = environment.secondary_region, environment.dynamodb_global_table
+    launch = _launch(environment)
+    metrics = ReplicationMetrics(client_of("cloudwatch", region))
+    return Sources(
+        ledger=_ledger(environment, client_of),
+        drift=partial(last_verification, _comparison(environment, state)),
+        control=DynamoDbControl(client_of("dynamodb", region), table).control if table else None,
+        stacks=_Kept(partial(_stacks, launch, LaunchedStacks(client_of))) if launch else None,
+        metrics=_KeptMetrics(metrics),
+        waiting=RunningParts(client_of).waiting,
+    )
+
+
+def _launch(environment: StatusEnvironment) -> Launch | None:
+    if not (environment.primary_region and environment.stack_postfix and environment.uuid):
+        return None
+    regions = RegionPair(environment.primary_region, environment.secondary_region)
+    return Launch(regions, environment.stack_postfix, environment.uuid)
+
+
+def _stacks(launch: Launch, reader: LaunchedStacks) -> Sequence[LaunchedStack]:
+    found = (reader.read(region, name) for region, name in launch.stacks)
+    return [stack for stack in found if stack is not None]
+
+
+def _comparison(environment: StatusEnvironment, state: str) -> Path | None:
+    if state:
+        return StateFolder(Path(state)).comparison
+    if not environment.primary_region:
+        return None
+    return StateFolder(default_folder(RegionPair(environment.primary_region, environment.secondary_region))).comparison
+
+
+def last_verification(path: Path | None) -> Drift | None:
+    """Return what a verification on this machine found last; None if there was none, or none that ended."""
+    if path is None or not path.exists():
+        return None
+    with ComparisonStore(path) as store:
+        at, differing = store.fact("verified"), store.fact("differing")
+    return Drift(int(at), int(differing or 0)) if at else None
+
+
+def _ledger(environment: StatusEnvironment, client_of: Callable[..., object]) -> LedgerStatus:
+    return LedgerStatus(client_of("dynamodb", environment.secondary_region), environment.ledger_table)
+
+
+class _Kept(Generic[Value]):
+    """Reads at most once a minute."""
+
+    def __init__(self, read: Callable[[], Value]) -> None:
+        self._read = read
+        self._last: tuple[int, Value] | None = None
+
+    def __call__(self) -> Value:
+        if self._last is None or now() - self._last[0] >= MINUTE:
+            self._last = now(), self._read()
+        return self._last[1]
+
+
+class _KeptMetrics:
+    """Metrics that are read at most once a minute, for each reading is billed."""
+
+    def __init__(self, metrics: ReplicationMetrics) -> None:
+        self._metrics = metrics
+        self._lags = _Kept(lambda: metrics.lags(now()))
+        self._functions: dict[str, str] = {}
+        self._ages = _Kept(lambda: metrics.stream_ages(self._functions, now()))
+
+    def lags(self, now: int) -> Sequence[Lag]:  # noqa: ARG002  # what is kept has a time of its own
+        return self._lags()
+
+    def stream_ages(self, functions: Mapping[str, str], now: int) -> Sequence[StreamAge]:  # noqa: ARG002  # as above
+        self._functions = dict(functions)
+        return self._ages()

@@ -1,0 +1,59 @@
+"""Wires the registrar: a batch of the queue of just-in-time registrations in, looks out, to their queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.errors import EventError
+from iot_dr.observability.logs import Logger, logger
+from iot_dr.runtime.environment import read
+from iot_dr.services.events.register_device import Registration, read_registration, register_devices
+
+
+@dataclass(frozen=True)
+class RegistrarEnvironment:
+    """Variables of the registrar."""
+
+    look_queue_url: str
+
+
+def register_device_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the registrar: a batch of the queue in, the IDs of unreadable messages out."""
+    environment = read(RegistrarEnvironment, environ)
+    workflow = SqsLookQueues(client("sqs"), environment.look_queue_url)
+    log = logger()
+
+    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+        with processor(event["Records"], handler=_read(log)):
+            processed = processor.process()
+        registrations = [result for status, result, _ in processed if status == "success"]
+        looks = register_devices(registrations, workflow)
+        log.info("looks queued", extra={"messages": len(processed), "looks": [str(look.key) for look in looks]})
+        answer: dict[str, Any] = dict(processor.response())
+        return answer
+
+    return handle
+
+
+def _read(log: Logger) -> Callable[[SQSRecord], Registration]:
+    def registration(record: SQSRecord) -> Registration:
+        try:
+            return read_registration(record.body)
+        except EventError as error:
+            # The reason is the whole story; a traceback of the reader adds nothing to it.
+            log.error(  # noqa: TRY400  # the reason is the whole story
+                "message cannot be read; the dead-letter queue keeps it",
+                extra={"message_id": record.message_id, "reason": str(error)},
+            )
+            raise
+
+    return registration

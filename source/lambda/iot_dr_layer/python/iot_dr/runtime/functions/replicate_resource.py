@@ -1,0 +1,127 @@
+"""Wires the worker that the workflow asks to look at resources."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.pacing import paced
+from iot_dr.aws.registry.reader import IotRegistryReader
+from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.request_ids import note_requests_of, noting_requests
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.observability.logs import logger
+from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.ports.ledger import Ledger
+from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.environment import read
+from iot_dr.services.concurrency import on
+from iot_dr.services.replication.batch import take_looks
+from iot_dr.services.replication.replicate import Replicated, Replication
+from iot_dr.services.replication.scopes import ScopeReader
+from iot_dr.services.replication.settling import Settling
+
+THREADS = 16
+"""Calls that run at the same time, over all looks of a batch."""
+
+READ_TIMEOUT = 5
+"""Seconds; a call that is repeated as often as it may leaves the worker time to apply what an event carried."""
+
+
+@dataclass(frozen=True)
+class WorkerEnvironment:
+    """Variables of the worker."""
+
+    primary_region: str
+    aws_region: str
+    account_id: str
+    ledger_table: str
+    settle_seconds: int = Settling.complete
+    incomplete_seconds: int = Settling.incomplete
+    certificate_mode: str = "copy"
+
+
+def replicate_resource_handler(
+    environ: Mapping[str, str] = os.environ,
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the worker: `{"looks": [look, ...]}` in; the looks to come, and the seconds until the first, out.
+
+    With `"background": true` its calls of AWS IoT keep to a part of the quotas, for others come first.
+    """
+    environment = read(WorkerEnvironment, environ)
+    ledger = DynamoDbLedger(client("dynamodb"), environment.ledger_table)
+    for_events = _replication(environment, ledger, lambda region: paced(_client(region), event_budgets()))
+    # Made when it is first asked for: most workers are never asked for background work.
+    in_background = functools.cache(lambda: _replication(environment, ledger, _slow_client))
+    # Not the pool of the calls: a look waits for its calls, and a pool full of those that wait would never go on.
+    together = on(ThreadPoolExecutor(LOOKS_PER_BATCH))
+    log, metrics = logger(), ReplicationMetrics()
+
+    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        looks = [Look.from_json(value) for value in event["looks"]]
+        replication = in_background() if event.get("background") else for_events
+
+        def replicate(look: Look, beside: int) -> Replicated:
+            with noting_requests() as requests:
+                result = replication.replicate(look, beside)
+            log.info("looked at", extra=_facts(result) | {"requests": requests})
+            return result
+
+        taken = take_looks(looks, replicate, ledger=ledger, clock=now, together=together)
+        for result in taken.looked:
+            metrics.outcome(result.outcome.key.kind, result.outcome.state, result.outcome.lag)
+        for outcome in taken.failed:
+            log.error("look failed after all retries", extra=outcome.facts())
+            metrics.outcome(outcome.key.kind, outcome.state, None)
+        if taken.repeated:
+            metrics.count("Retries", taken.repeated, looks[0].key.kind)
+        metrics.flush()
+        return {"looks": [look.to_json() for look in taken.again], "pause": taken.pause}
+
+    return handle
+
+
+def _facts(result: Replicated) -> dict[str, Any]:
+    return result.outcome.facts() | {
+        "changes": [f"{type(change).__name__} {change.key}" for change in result.plan.actions],
+        "looks": result.next_look.looks,
+        "pause": result.pause,
+    }
+
+
+def _client(region: str) -> Any:
+    """Return a client of a Region's registry whose calls, each with its repetitions, end well before the worker."""
+    return client("iot", region, read_timeout=READ_TIMEOUT)
+
+
+def _slow_client(region: str) -> Any:
+    """Return the same at the pace of background work."""
+    return paced(_client(region), background_budgets(client, region, BACKGROUND_WORKERS))
+
+
+def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Callable[[str], Any]) -> Replication:
+    account = environment.account_id
+    regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
+    secondary_client = note_requests_of(client_of(regions.secondary))
+    primary = IotRegistryReader(client_of(regions.primary), regions.primary, account)
+    secondary = IotRegistryReader(secondary_client, regions.secondary, account)
+    together = on(ThreadPoolExecutor(THREADS))
+    return Replication(
+        scopes=ScopeReader(primary, secondary, regions, together),
+        primary=primary,
+        secondary=secondary,
+        writer=IotRegistryWriter(secondary_client, regions.secondary, account),
+        ledger=ledger,
+        clock=now,
+        settling=Settling(environment.settle_seconds, environment.incomplete_seconds),
+        just_in_time=environment.certificate_mode == "jitr",
+        together=together,
+    )

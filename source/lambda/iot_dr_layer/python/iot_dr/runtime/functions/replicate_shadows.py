@@ -1,0 +1,121 @@
+"""Wires the function of shadows: events from their stream, and looks from the workflow.
+
+Of each invocation one line says where it brought how many shadows. One that waits or differs has a line of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from iot_dr.aws.clients import CONNECTIONS, client
+from iot_dr.aws.control import DynamoDbControl
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
+from iot_dr.aws.pacing import paced
+from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.errors import RegionUnavailable
+from iot_dr.model.control import HELD_BACK
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.replication.outcomes import State
+from iot_dr.model.replication.requests import Look
+from iot_dr.model.shadows.shadow import ShadowSelection, decode_shadow_event
+from iot_dr.observability.logs import Logger, logger
+from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.environment import read
+from iot_dr.runtime.functions.stream_batches import StreamReader
+from iot_dr.services.concurrency import on
+from iot_dr.services.shadows.replicate import Applied, ShadowReplication
+
+THREADS = CONNECTIONS
+"""Shadows that are brought to the primary's state at the same time; each makes one call after the other."""
+
+
+@dataclass(frozen=True)
+class ShadowsEnvironment:
+    """Variables of the function."""
+
+    primary_region: str
+    aws_region: str
+    ledger_table: str
+    control_table: str
+    work_bucket: str
+    replicate_shadows: str = ShadowSelection.mode
+    shadow_name_pattern: str = ShadowSelection.pattern
+
+
+def replicate_shadows_handler(
+    environ: Mapping[str, str] = os.environ,
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the function.
+
+    A batch of the shadows' stream in, the sequence numbers of records to hand in again out; or `{"looks": [look, ...]}`
+    in, and `{"looks": [], "pause": 0}` out, for what is to come again is in the ledger. With `"background": true` its
+    calls keep to a part of the quota.
+    """
+    environment = read(ShadowsEnvironment, environ)
+    for_events = _replication(environment, _client)
+    in_background = functools.cache(lambda: _replication(environment, _slow_client))
+    log, metrics = logger(), ReplicationMetrics()
+    reader = StreamReader(decode_shadow_event, environment.work_bucket, log, metrics)
+
+    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        if "looks" in event:
+            replication = in_background() if event.get("background") else for_events
+            applied = replication.look(Look.from_json(value).key for value in event["looks"])
+            _tell(applied, len(event["looks"]), log, metrics)
+            if applied.unrecorded:
+                raise RegionUnavailable(f"the ledger could not be told of {', '.join(map(str, applied.unrecorded))}")
+            return {"looks": [], "pause": 0}
+        batch = reader.read(event)
+        applied = for_events.apply(batch.events.values())
+        _tell(applied, len(batch.events), log, metrics)
+        return batch.answer(number for number, one in batch.events.items() if one.key in applied.unrecorded)
+
+    return handle
+
+
+def _tell(applied: Applied, asked: int, log: Logger, metrics: ReplicationMetrics) -> None:
+    for outcome in applied.outcomes:
+        metrics.outcome(outcome.key.kind, outcome.state, outcome.lag)
+        if outcome.state is State.FAILED:
+            log.error("shadow cannot be replicated", extra=outcome.facts())
+        elif outcome.state in (State.PENDING, State.UNSUPPORTED):
+            log.warning("shadow differs", extra=outcome.facts())
+    held_back = sum(outcome.reason.startswith(HELD_BACK) for outcome in applied.outcomes)
+    if held_back:
+        metrics.count("HeldBack", held_back)
+    metrics.flush()
+    ended = Counter(str(outcome.state) for outcome in applied.outcomes)
+    log.info("shadows replicated", extra={"asked": asked, "unrecorded": len(applied.unrecorded), **ended})
+
+
+def _client(region: str) -> Any:
+    return client("iot-data", region)
+
+
+def _slow_client(region: str) -> Any:
+    """Return a client at the pace of background work."""
+    return paced(_client(region), background_budgets(client, region, BACKGROUND_WORKERS))
+
+
+def _replication(environment: ShadowsEnvironment, client_of: Callable[[str], Any]) -> ShadowReplication:
+    dynamodb = client("dynamodb")
+    return ShadowReplication(
+        primary=IotDataShadows(client_of(environment.primary_region)),
+        secondary=IotDataShadows(client_of(environment.aws_region)),
+        ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
+        notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
+        control=DynamoDbControl(dynamodb, environment.control_table),
+        regions=RegionPair(environment.primary_region, environment.aws_region),
+        clock=now,
+        selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
+        together=on(ThreadPoolExecutor(THREADS)),
+    )

@@ -1,0 +1,94 @@
+"""Wires `Custom::SolutionLaunch`: a build starts with the main stack; what it made is named when that stack goes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from iot_dr.aws import clients
+from iot_dr.aws.launch.builds import CodeBuild
+from iot_dr.aws.launch.files import BuildSource
+from iot_dr.aws.launch.leftovers import RegionalRemains
+from iot_dr.model.launch.launches import Choices, Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.observability import logs
+from iot_dr.runtime.functions.custom_resources import NOT_CREATED, Answer, Request, answering
+from iot_dr.services.launch import start_launch
+
+logger = logs.logger()
+
+
+@dataclass(frozen=True)
+class SolutionLaunch:
+    """One launch; its identity is the postfix, so that an update never makes a second one."""
+
+    builds: start_launch.Builds
+    source: start_launch.Source
+    remains: start_launch.Remains
+
+    def create(self, request: Request) -> Answer:
+        """Start the build."""
+        launch, properties = _launch(request), request.properties
+        # Properties, not the function's environment: a rollback brings back the old ones, and with them the old build.
+        version = start_launch.checked_version(
+            self.source,
+            properties.get("SourceBucket", ""),
+            properties.get("SourceKey", ""),
+            properties.get("SourceSha256", ""),
+        )
+        build = start_launch.start_launch(
+            self.builds,
+            properties["ProjectName"],
+            launch,
+            {
+                "CREATE_HEALTH_CHECK": properties["CreateHealthCheck"],
+                # A main stack of a version that had no such parameter is what an update rolls back to.
+                "CERTIFICATE_MODE": properties.get("CertificateMode", Choices.certificate_mode),
+                "REPLICATE_SHADOWS": properties.get("ReplicateShadows", Choices.replicate_shadows),
+                "SHADOW_NAME_PATTERN": properties.get("ShadowNamePattern", Choices.shadow_name_pattern),
+            },
+            # CloudFormation may deliver a request twice; its ID, which both carry, makes one build of them.
+            hashlib.sha256(request.request_id.encode()).hexdigest(),
+            version,
+        )
+        logger.info("launch started", extra={"build": build, "postfix": launch.postfix})
+        return Answer(physical_id=f"launch-{launch.postfix}", data={"BuildId": build})
+
+    def update(self, request: Request) -> Answer:
+        """Start a build with the same postfix; it brings the stacks to the new properties."""
+        return self.create(request)
+
+    def delete(self, request: Request) -> Answer:
+        """Say what is left; the stacks hold a replica of the fleet and are not removed without being asked for."""
+        if request.physical_id == NOT_CREATED:
+            return Answer(physical_id=request.physical_id, reason="The launch never started; nothing is left.")
+        launch = _launch(request)
+        found = start_launch.leftovers(launch, self.remains)
+        boundary = request.properties.get("PermissionsBoundary", "")
+        logger.warning(
+            "main stack deleted",
+            extra={
+                "postfix": launch.postfix,
+                "uuid": launch.uuid,
+                "left": [str(leftover) for leftover in found],
+                "boundary": start_launch.boundary_removal(boundary) if boundary else "",
+            },
+        )
+        return Answer(physical_id=request.physical_id, reason=start_launch.describe(found, boundary))
+
+
+def _launch(request: Request) -> Launch:
+    properties = request.properties
+    return Launch(
+        RegionPair(properties["PrimaryRegion"], properties["SecondaryRegion"]),
+        properties["StackPostfix"],
+        properties["Uuid"],
+    )
+
+
+def _wired() -> SolutionLaunch:
+    source = BuildSource(clients.client("s3"))
+    return SolutionLaunch(CodeBuild(clients.client("codebuild")), source, RegionalRemains())
+
+
+lambda_handler = answering(_wired)

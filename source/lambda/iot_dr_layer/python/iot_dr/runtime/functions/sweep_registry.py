@@ -1,0 +1,116 @@
+"""Wires the sweep, which the schedule calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.pacing import paced
+from iot_dr.aws.registry.reader import IotRegistryReader
+from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.errors import TerminalError, UnsafePlan
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.observability.logs import logger
+from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.reconcile.safety import Limits
+from iot_dr.runtime.budgets import background_budgets
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.environment import read
+from iot_dr.services.concurrency import on
+from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep, Swept
+
+SECONDS_TO_START = 90
+"""What is left of the function's time, when the lists take too long, for starting what they have shown until then."""
+
+
+@dataclass(frozen=True)
+class SweepEnvironment:
+    """Variables of the sweep."""
+
+    primary_region: str
+    aws_region: str
+    account_id: str
+    ledger_table: str
+    background_queue_url: str
+    sweep_slice: int = 200
+    replicate_shadows: str = ShadowSelection.mode
+    certificate_mode: str = "copy"
+
+
+def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the sweep: `{"task": "retry"}` or `{"task": "sweep"}` in, counts out.
+
+    Deletions refused as unsafe are allowed by `{"task": "sweep", "delete_share": 1.0}`: the share that is meant.
+    """
+    sweep = _sweep(read(SweepEnvironment, environ))
+    log, metrics = logger(), ReplicationMetrics()
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        if event.get("task") == "retry":
+            retried = sweep.retry()
+            unknown = len(retried.unknown)
+            log.info("retried", extra={"looks": retried.looks, "unknown": unknown})
+            if unknown:
+                first = {"unknown": unknown, "first": retried.unknown[0]}
+                log.warning("the ledger has entries of a kind that this release does not know; they wait", extra=first)
+            metrics.count("Retried", retried.looks)
+            metrics.flush()
+            return {"retried": retried.looks, "unknown": unknown}
+        limits = Limits(deletes=float(event.get("delete_share", Limits.deletes)))
+        seconds = context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_START
+        swept = sweep.sweep(limits, until=now() + int(1000 * seconds))
+        log.info("swept", extra=asdict(swept))
+        metrics.count("Drift", swept.drift)
+        metrics.flush()
+        _ensure_whole(swept, seconds)
+        return asdict(swept)
+
+    return handle
+
+
+def _ensure_whole(swept: Swept, seconds: float) -> None:
+    """Raise what an operator has to know of a sweep that did what it could, so that the alarm of its errors rings.
+
+    Raises:
+        TerminalError: the lists were not read to their end in time.
+        UnsafePlan: the deletions wait for an operator.
+    """
+    outcome = f"drift {swept.drift}, left {swept.left}"
+    if not swept.complete:
+        raise TerminalError(
+            f"the lists were not read to their end within {seconds:.0f} s, so only what both Regions had listed by "
+            f"then was compared ({outcome}); raise the quotas of AWS IoT's list calls"
+        )
+    if swept.refused:
+        raise UnsafePlan(f"{swept.refused}. Only the deletions wait, all else is looked at ({outcome})")
+
+
+def _lister(region: str, account: str) -> IotRegistryReader:
+    """Return what lists a Region, at a part of the quotas, so that others who list are not refused."""
+    return IotRegistryReader(paced(client("iot", region), background_budgets(client, region)), region, account)
+
+
+def _sweep(environment: SweepEnvironment) -> Sweep:
+    account = environment.account_id
+    regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
+    selection = ShadowSelection(environment.replicate_shadows)
+    return Sweep(
+        primary=_lister(regions.primary, account),
+        secondary=_lister(regions.secondary, account),
+        regions=regions,
+        ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
+        # All that it asks for is background work, whoever of the two tasks asks.
+        workflow=SqsLookQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
+        clock=now,
+        slice_size=environment.sweep_slice,
+        shadows=selection.classic or selection.named,
+        just_in_time=environment.certificate_mode == "jitr",
+        # Both Regions at once, each list at its own pace: the longest bounds a sweep's time, and not their sum.
+        together=on(ThreadPoolExecutor(LISTS_AT_ONCE)),
+    )

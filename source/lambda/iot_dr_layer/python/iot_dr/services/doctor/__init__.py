@@ -1,0 +1,1 @@
+"""Asks everything that a failover rests on."""

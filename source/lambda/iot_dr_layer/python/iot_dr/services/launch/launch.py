@@ -1,0 +1,205 @@
+"""Bring a whole launch up: primary stack, replicas of its tables, secondary stack, health checkers, operator's tools.
+
+Every step begins by looking, so a launch that was cut off is run again with the same names: what is there is kept or
+brought to the template, what is missing is made, and the end is the same.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from iot_dr.model.launch.distribution import Release
+from iot_dr.model.launch.launches import Choices, Launch, Stack, StackEvent
+from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.launch.check_release import PublishedFiles, check_release
+
+PRIMARY_TEMPLATE = "disaster-recovery-for-aws-iot-primary-region.template"
+SECONDARY_TEMPLATE = "disaster-recovery-for-aws-iot-secondary-region.template"
+HEALTH_CHECKER_TEMPLATE = "disaster-recovery-for-aws-iot-r53-health-checker.template"
+TOOLSRC = "tools/toolsrc"
+
+
+class Stacks(Protocol):
+    """Creates, updates and follows stacks."""
+
+    def bring_up(self, stack: Stack, report: Callable[[StackEvent], None]) -> Mapping[str, str]:
+        """Bring a stack to its template and return its outputs; raises `LaunchFailed`."""
+        ...
+
+
+class Templates(Protocol):
+    """Published templates."""
+
+    def url(self, file: str) -> str:
+        """Return the address that CloudFormation reads a template from."""
+        ...
+
+
+class Tables(Protocol):
+    """Global tables."""
+
+    def replica_stream(self, table: str, region: str, replica_region: str) -> str:
+        """Wait for a replica and return the ARN of its stream; raises `LaunchFailed`."""
+        ...
+
+    def protect(self, table: str, region: str) -> None:
+        """Have AWS refuse to delete a table in a Region; raises `LaunchFailed`."""
+        ...
+
+
+class ToolsBucket(Protocol):
+    """Where the operator's tools find what they need."""
+
+    def put(self, region: str, bucket: str, key: str, text: str) -> None:
+        """Write a text file."""
+        ...
+
+
+class Progress(Protocol):
+    """Tells whoever watches how far it is."""
+
+    def step(self, text: str) -> None:
+        """Begin a step."""
+        ...
+
+    def event(self, event: StackEvent) -> None:
+        """Show what happened to a resource; may be called from several threads."""
+        ...
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What a launch is done with."""
+
+    stacks: Stacks
+    templates: Templates
+    files: PublishedFiles
+    tables: Tables
+    tools_bucket: ToolsBucket
+    endpoint_of: Callable[[str], str]
+    progress: Progress
+    together: Together = one_by_one
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What a launch ended with: the outputs of its stacks by Region and name, and where the tools' settings lie."""
+
+    toolsrc: str
+    outputs: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+
+
+def launch(order: Launch, choices: Choices, release: Release, launcher: Launcher) -> Launched:
+    """Bring everything up, or go on where an earlier run stopped.
+
+    Raises:
+        LaunchFailed: a stack or the replica failed; the message names the first failing resource and AWS's reason.
+        ConfigurationError: the files of this version are not published where the launch looks for them, or are not
+            those that it was built with.
+    """
+    regions = order.regions
+    # All of them before the first stack: a release that is published by half must not be launched by half.
+    primary_url, secondary_url = launcher.templates.url(PRIMARY_TEMPLATE), launcher.templates.url(SECONDARY_TEMPLATE)
+    checker_url = launcher.templates.url(HEALTH_CHECKER_TEMPLATE) if choices.create_health_check else ""
+    launcher.progress.step(f"Comparing what is published with {len(release.digests) or 'no'} digests")
+    check_release(release, regions, launcher.files, launcher.together)
+
+    primary = Stack(
+        regions.primary,
+        order.primary_stack,
+        primary_url,
+        {
+            "SecondaryRegion": regions.secondary,
+            "GlobalTableName": order.global_table,
+            "ShadowTableName": order.shadow_table,
+            "Uuid": order.uuid,
+            **choices.shadows,
+            **choices.boundary,
+        },
+    )
+    outputs = _bring_up(launcher, primary)
+
+    secondary = Stack(
+        regions.secondary,
+        order.secondary_stack,
+        secondary_url,
+        {
+            "PrimaryRegion": regions.primary,
+            "GlobalTableStreamArn": _replica_stream(order, order.global_table, launcher),
+            "ShadowTableStreamArn": _replica_stream(order, order.shadow_table, launcher),
+            "Uuid": order.uuid,
+            "CertificateMode": choices.certificate_mode,
+            **choices.shadows,
+            **choices.boundary,
+        },
+    )
+    outputs |= _bring_up(launcher, secondary)
+
+    if choices.create_health_check:
+        checkers = [
+            Stack(region, order.health_checker_stack, checker_url, {"StackPostfix": order.postfix, **choices.boundary})
+            for region in (regions.primary, regions.secondary)
+        ]
+        for made in launcher.together(lambda stack: _bring_up(launcher, stack), checkers):
+            outputs |= made
+
+    _protect_tables(order, launcher, outputs)
+    launcher.progress.step(f"Writing {TOOLSRC} to {order.primary_bucket}")
+    text = toolsrc(order, _settings(order, launcher, outputs))
+    launcher.tools_bucket.put(regions.primary, order.primary_bucket, TOOLSRC, text)
+    return Launched(f"s3://{order.primary_bucket}/{TOOLSRC}", outputs)
+
+
+def _bring_up(launcher: Launcher, stack: Stack) -> dict[tuple[str, str], Mapping[str, str]]:
+    launcher.progress.step(f"Launching stack {stack.name} in {stack.region}")
+    return {(stack.region, stack.name): launcher.stacks.bring_up(stack, launcher.progress.event)}
+
+
+def _replica_stream(order: Launch, table: str, launcher: Launcher) -> str:
+    launcher.progress.step(f"Waiting for the replica of {table} in {order.regions.secondary}")
+    return launcher.tables.replica_stream(table, order.regions.primary, order.regions.secondary)
+
+
+def _protect_tables(order: Launch, launcher: Launcher, outputs: Mapping[tuple[str, str], Mapping[str, str]]) -> None:
+    """Protect all tables at the end: CloudFormation could not take back a creation that failed once they were."""
+    launcher.progress.step("Protecting the tables from deletion")
+    regions, ledger = order.regions, outputs[order.regions.secondary, order.secondary_stack]["LedgerTableName"]
+    for table in (order.global_table, order.shadow_table):
+        launcher.tables.protect(table, regions.primary)
+        launcher.tables.protect(table, regions.secondary)
+    launcher.tables.protect(ledger, regions.secondary)
+
+
+def _settings(
+    order: Launch, launcher: Launcher, outputs: Mapping[tuple[str, str], Mapping[str, str]]
+) -> Mapping[str, str]:
+    in_primary = outputs[order.regions.primary, order.primary_stack]
+    in_secondary = outputs[order.regions.secondary, order.secondary_stack]
+    return {
+        "RULE_ERROR_QUEUE_URL": in_primary["RuleErrorQueueUrl"],
+        "SHADOW_RULE_ERROR_QUEUE_URL": in_primary["ShadowRuleErrorQueueUrl"],
+        "LEDGER_TABLE": in_secondary["LedgerTableName"],
+        "LOOK_QUEUE_URL": in_secondary["LookQueueUrl"],
+        "IOT_ENDPOINT_PRIMARY": launcher.endpoint_of(order.regions.primary),
+        "IOT_ENDPOINT_SECONDARY": launcher.endpoint_of(order.regions.secondary),
+    }
+
+
+def toolsrc(order: Launch, settings: Mapping[str, str]) -> str:
+    """Return the shell file that the operator's tools read with `. toolsrc`; it holds names, never a secret."""
+    variables = {
+        "PRIMARY_REGION": order.regions.primary,
+        "SECONDARY_REGION": order.regions.secondary,
+        "STACK_POSTFIX": order.postfix,
+        "UUID": order.uuid,
+        "DYNAMODB_GLOBAL_TABLE": order.global_table,
+        "DYNAMODB_SHADOW_TABLE": order.shadow_table,
+        "PRIMARY_BUCKET": order.primary_bucket,
+        "SECONDARY_BUCKET": order.secondary_bucket,
+        **settings,
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return "\n".join((f"# Settings of launch {order.postfix}; read it with: . toolsrc", *lines, ""))

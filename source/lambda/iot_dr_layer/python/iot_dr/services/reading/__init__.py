@@ -1,0 +1,1 @@
+"""Reads registries: whole, some things of them, or one resource again."""

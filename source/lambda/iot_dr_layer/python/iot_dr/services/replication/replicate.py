@@ -1,0 +1,522 @@
+"""Brings one resource of the secondary to the primary's state: read, plan, mark, apply, record.
+
+Whoever asks for a look (an event, the schedule, an operator), the same steps follow, and they may be repeated, doubled
+and interrupted between any two calls: what is done is found done, what is missing is found missing.
+
+A write rests on a reading, and much may happen between the two. So before anything is written a mark is noted in the
+ledger, at all that the write is about, unless somebody has concluded about it since the reading began; and a look that
+finds another's mark, or finds that one was taken off since its own reading began, leaves another look noted.
+docs/adr/0015-marks-before-writes.md says why nothing is lost then.
+
+The pause before another look at a new device is returned, never slept: it waits in the queue, no function does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from iot_dr.errors import (
+    Conflict,
+    InvalidResource,
+    IotDrError,
+    NotReadyYet,
+    RegionUnavailable,
+    RetryableError,
+    Throttled,
+)
+from iot_dr.model.events.counts import FAR_AHEAD
+from iot_dr.model.registry.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
+from iot_dr.model.registry.entities import (
+    BillingGroup,
+    GroupMembership,
+    Policy,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.registry.keys import (
+    HOLDING_KINDS,
+    Key,
+    Kind,
+    certificate_key,
+    certificate_target,
+    group_membership_key,
+    key_of_target,
+    policy_attachment_key,
+    policy_key,
+    thing_group_key,
+    thing_key,
+)
+from iot_dr.model.replication.marks import Mark
+from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.replication.requests import Depth, Look
+from iot_dr.ports.clock import Clock
+from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.registry import RegistryReader, RegistryWriter
+from iot_dr.reconcile.just_in_time import without_unregistered
+from iot_dr.reconcile.order import waves
+from iot_dr.reconcile.plan import deletable, needs, plan
+from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.replication.scopes import Scope, ScopeReader
+from iot_dr.services.replication.settling import (
+    DEFAULT_SETTLING,
+    NO_CERTIFICATE,
+    Attachments,
+    Settling,
+    attachments,
+    complete,
+    fingerprint,
+    lacks_own_policy,
+    pause,
+    policies_by_groups,
+    standing,
+)
+from iot_dr.services.sync.single_writes import write_one
+
+ROUNDS = 4
+"""Times that one look reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
+
+PRIMARY_UNREACHABLE = "the primary cannot be asked; what the event told is applied"
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """The result of a look: the outcome, what was changed, and the look to come after `pause` seconds (0: none)."""
+
+    outcome: Outcome
+    plan: Plan
+    next_look: Look
+    pause: int = 0
+
+
+@dataclass
+class _Work:
+    """What one look has done so far.
+
+    Attributes:
+        key: the resource that is looked at.
+        depth: how much is read; everything once the resource itself was deleted, for what hung on it went along.
+        needs: what it needs in order to exist is read too.
+        began: when the last reading began.
+        scope: what the last reading found.
+        done: what was written.
+        skips: differences that stay.
+        touched: what was, or was to be, written; relations among it are read again, whatever they hang on by now.
+        deleted: what of it was deleted, and not made since.
+        unmade: what was last to be made and was not.
+        noted_at: when its ownership was noted, epoch milliseconds.
+        refused: what AWS refused, whatever was tried.
+        overtaken: somebody else was about one of these since it was read, or one of them was gone.
+        mark: the mark in the ledger; None before anything is written.
+        denied: what AWS would not change or delete when it was asked last, so it stands as it stood.
+        unanswered: AWS left a write unanswered, so it may land yet.
+    """
+
+    key: Key
+    depth: Depth
+    needs: bool = False
+    began: int = 0
+    scope: Scope = field(default_factory=lambda: Scope(Snapshot(), Snapshot()))
+    done: list[Action] = field(default_factory=list)
+    skips: tuple[Skip, ...] = ()
+    touched: frozenset[Key] = frozenset()
+    deleted: frozenset[Key] = frozenset()
+    unmade: frozenset[Key] = frozenset()
+    noted_at: int = 0
+    refused: dict[Key, IotDrError] = field(default_factory=dict)
+    overtaken: bool = False
+    mark: Mark | None = None
+    denied: frozenset[Key] = frozenset()
+    unanswered: bool = False
+
+    def ended(self, changes: Iterable[Action]) -> None:
+        """Note what was written."""
+        for change in changes:
+            self.done.append(change)
+            self.touched |= {change.key}
+            self.unmade -= {change.key}
+            if not isinstance(change, Delete):
+                self.deleted -= {change.key}
+                continue
+            self.deleted |= {change.key}
+            if change.key == self.key:
+                self.depth = Depth.EVERYTHING
+
+
+class Replication:
+    """The use case, over ports."""
+
+    def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
+        self,
+        *,
+        scopes: ScopeReader,
+        primary: RegistryReader,
+        secondary: RegistryReader,
+        writer: RegistryWriter,
+        ledger: Ledger,
+        clock: Clock,
+        settling: Settling = DEFAULT_SETTLING,
+        just_in_time: bool = False,
+        together: Together = one_by_one,
+    ) -> None:
+        self._scopes = scopes
+        self._primary = primary
+        self._secondary = secondary
+        self._writer = writer
+        self._ledger = ledger
+        self._clock = clock
+        self._settling = settling
+        self._just_in_time = just_in_time
+        self._together = together
+
+    def replicate(self, look: Look, beside: int = 1) -> Replicated:
+        """Look at one resource, make the secondary equal, and record it.
+
+        `beside` is how many new resources are looked at beside each other; the more, the longer the pauses.
+
+        Raises:
+            RetryableError: the same look may succeed later.
+            TerminalError: somebody must look.
+        """
+        try:
+            return self._look(look, beside)
+        except RegionUnavailable:
+            self._apply_carried(look)
+            raise
+
+    def _look(self, look: Look, beside: int) -> Replicated:
+        if look.looks and look.fingerprint:
+            seen = self._attachments(look.key)
+            if fingerprint(seen) == look.fingerprint:
+                return self._stood_still(look, seen, beside)
+        return self._changed(look, self._reconcile(look), beside)
+
+    def _stood_still(self, look: Look, seen: Attachments, beside: int) -> Replicated:
+        now, by_groups = self._clock(), self._rights_by_groups(look, seen)
+        wait = pause(look, seen, now, self._settling, beside, by_groups)
+        outcome = Outcome(look.key, State.IN_SYNC, "", at=now, event_id=look.event_id)
+        if not complete(seen, by_groups):
+            # Not recorded: the ledger has had it since the look that saw the same, and the schedule goes on from there.
+            outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
+        return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
+
+    def _changed(self, look: Look, work: _Work, beside: int) -> Replicated:
+        now, scope, done = self._clock(), work.scope, Plan((*work.done, *work.skips))
+        seen = attachments(scope.desired, look.key)
+        source = scope.desired.entities.get(look.key)
+        there = source is not None
+        first = look.looks == 0
+        look = replace(look, changed_at=look.occurred_at if first else now)
+        by_groups = self._rights_by_groups(look, seen) if there else frozenset[str]()
+        state, reason, again = _verdict(done, standing(look, seen, now, self._settling, by_groups), there=there)
+        outcome = Outcome(
+            look.key,
+            state,
+            reason,
+            at=now,
+            lag=now - look.occurred_at if first and look.occurred_at and done.actions else None,
+            event_id=look.event_id,
+            # Kept by the schedule too, should the workflow that waits for it end early.
+            again=again,
+            partial=not scope.whole and state is State.IN_SYNC,
+            whole=replace(look, depth=work.depth).whole,
+            source_id=source.thing_id if isinstance(source, Thing) else "",
+            source_version=source.version if isinstance(source, Thing) else 0,
+            read_at=work.began,
+        )
+        self._forget(work)
+        self._ledger.record(outcome, work.mark)
+        wait = pause(look, seen, now, self._settling, beside, by_groups) if there else 0
+        return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
+
+    def _rights_by_groups(self, look: Look, seen: Attachments) -> frozenset[str]:
+        """Return the policies that a new device's certificates have by its groups, if they lack any of their own."""
+        if look.key.kind is not Kind.THING or not look.created or not seen or not lacks_own_policy(seen):
+            return frozenset()
+        return policies_by_groups(self._primary, look.key.name)
+
+    def _reconcile(self, look: Look) -> _Work:
+        """Read, plan and apply until a reading confirms what no version guards; raise what AWS refused, at the end."""
+        work = _Work(look.key, look.depth)
+        try:
+            self._reconcile_in_rounds(look, work)
+        except (Conflict, NotReadyYet, Throttled):
+            self._lay_down(work)
+            raise
+        self._raise_refusal(work)
+        return work
+
+    def _reconcile_in_rounds(self, look: Look, work: _Work) -> None:
+        for _ in range(ROUNDS):
+            work.began = self._clock()
+            scope = self._scopes.read(look.key, work.depth, needs=work.needs, also=work.touched)
+            _refuse_old_answer(look, scope.desired)
+            todo = self._plan(scope, work.refused)
+            if look.key.kind is Kind.BILLING_GROUP and work.depth is Depth.EVERYTHING:
+                self._note_strays(look.key.name)
+            try:
+                self._apply(todo, work, _taken_along(todo, scope))
+            except Conflict:
+                work.overtaken = True
+                continue
+            except (NotReadyYet, InvalidResource):
+                # Something that it needs may be missing, or not be what it was: only a deeper reading tells.
+                if work.needs:
+                    raise
+                work.needs = True
+                continue
+            if not any(_needs_confirmation(change) for change in todo.actions):
+                work.scope, work.skips = scope, todo.skips
+                return
+            # The primary may have changed it between the reading and the write: only another reading tells.
+        raise Conflict(f"{look.key} kept changing while it was looked at")
+
+    def _plan(self, scope: Scope, refused: Mapping[Key, IotDrError]) -> Plan:
+        desired, actual = scope.desired, scope.actual
+        if self._just_in_time:
+            desired, actual = without_unregistered(desired, actual)
+        candidates = deletable(desired, actual)
+        owned = self._ledger.owned(candidates) if candidates else frozenset()
+        return _without(plan(desired, actual, owned=owned), refused)
+
+    def _apply(self, todo: Plan, work: _Work, along: frozenset[Key] = frozenset()) -> None:
+        """Mark what is about to be written, and write it in waves; what AWS refuses keeps back only what needs it.
+
+        Raises:
+            RetryableError: the same may succeed later; all calls have ended.
+            InvalidResource: something may be missing that was not read yet.
+        """
+        if not todo.actions:
+            return
+        made = [change.key for change in todo.creates]
+        # Asked for only if the ledger has refused once: what is new was never there.
+        held = [key for key in made if key.kind in HOLDING_KINDS] if work.overtaken else []
+        self._note_far_ends(todo, work, self._ledger.gone(held) if held else frozenset())
+        # Before any of it is written: what never comes to be, or goes with something else, has to be forgotten too.
+        work.touched |= {change.key for change in todo.actions} | along
+        work.unmade, work.noted_at = frozenset(made), self._clock()
+        work.mark = self._ledger.begin(
+            made,
+            work.noted_at,
+            below=_below(todo) | along | {work.key},
+            taken=[change.key for change in todo.deletes if change.key.kind in HOLDING_KINDS],
+            began=work.began,
+            unless_gone=not work.overtaken,
+            mark=work.mark,
+        )
+        if unlinked := _unlinked(todo) - {work.key}:
+            self._ledger.revisit(unlinked, self._clock())
+        for wave in waves(todo.actions):
+            possible = [change for change in wave if work.refused.keys().isdisjoint({change.key, *needs(change)})]
+            ended = self._together(self._written, possible)
+            work.ended(change for change, error in zip(possible, ended, strict=True) if error is None)
+            errors = {change.key: error for change, error in zip(possible, ended, strict=True) if error is not None}
+            work.unanswered |= any(isinstance(error, RegionUnavailable) for error in errors.values())
+            work.denied = frozenset(errors) - frozenset(made)
+            self._judge(errors, todo, work)
+
+    def _written(self, change: Action) -> IotDrError | None:
+        try:
+            write_one(self._writer, change)
+        except IotDrError as error:
+            return error
+        return None
+
+    def _judge(self, errors: Mapping[Key, IotDrError], todo: Plan, work: _Work) -> None:
+        """Raise what another try may mend; note what AWS refuses whatever is tried."""
+        for error in errors.values():
+            if isinstance(error, RetryableError):
+                raise error
+        for key, error in errors.items():
+            if isinstance(error, InvalidResource) and not work.needs:
+                raise error
+            if isinstance(error, InvalidResource) and any(isinstance(one.desired, ThingType) for one in todo.updates):
+                # Another look deprecated the type between the two writes.
+                raise Conflict(str(error)) from error
+            work.refused[key] = error
+
+    def _note_far_ends(self, todo: Plan, work: _Work, gone: frozenset[Key]) -> None:
+        """Have what hangs on a policy or group looked at by itself, where that comes or goes without it.
+
+        One that is made by a look of its own was missing, and so may be all that hangs on it, which no list shows. The
+        same is so of one that was `gone`, whatever makes it anew.
+        """
+        far = frozenset[Key]()
+        for change in todo.actions:
+            if change.key != work.key and change.key not in gone:
+                continue
+            match change:
+                case Create(desired=Policy(name=name)):
+                    # As many as there are: each costs one write here, and a short look later.
+                    far |= frozenset(policy_attachment_key(name, one) for one in self._primary.targets_of(name))
+                case Create(desired=ThingGroup(name=name, query="")):
+                    far |= frozenset(group_membership_key(name, one) for one in self._primary.things_of_group(name))
+                case Create(desired=BillingGroup(name=name)):
+                    far |= frozenset(map(thing_key, self._primary.things_of_billing_group(name)))
+                case Delete(actual=BillingGroup(name=name)):
+                    far |= frozenset(map(thing_key, self._secondary.things_of_billing_group(name)))
+        if far := frozenset(one for one in far if not one.reserved) - work.touched:
+            self._ledger.revisit(far, self._clock())
+
+    def _note_strays(self, billing_group: str) -> None:
+        """Have things looked at that only one Region has in a billing group: they say so themselves, if asked."""
+        primary, secondary = self._together(
+            lambda reader: reader.things_of_billing_group(billing_group), (self._primary, self._secondary)
+        )
+        if strays := frozenset(key for key in map(thing_key, primary ^ secondary) if not key.reserved):
+            self._ledger.revisit(strays, self._clock())
+
+    def _raise_refusal(self, work: _Work) -> None:
+        """Raise what AWS refused, now that all that does not need it is done."""
+        if not work.refused:
+            return
+        self._forget(work)
+        if work.mark:
+            unmade = work.unmade - work.scope.actual.entities.keys()
+            self._ledger.disown(unmade, work.noted_at, work.mark, work.began)
+            self._ledger.end(work.mark, work.mark.keys, self._clock())
+        raise next(iter(work.refused.values()))
+
+    def _lay_down(self, work: _Work) -> None:
+        """Take the mark off what stands as it stood, for the look comes again.
+
+        What was made, or was to be, may be gone when it does: then nobody but a look of its own drops what is noted.
+        """
+        if work.mark and not work.unanswered:
+            self._ledger.end(work.mark, work.mark.keys - (work.touched - work.denied), self._clock())
+
+    def _forget(self, work: _Work) -> None:
+        """Drop the notes of what is gone from both Regions; how the resource itself stands is recorded."""
+        desired, actual = work.scope.desired, work.scope.actual
+        unread = work.deleted - desired.entities.keys() - actual.entities.keys()
+        if gone := (unread | (work.touched & desired.absent & actual.absent)) - {work.key}:
+            self._ledger.forget(gone, work.began, work.mark)
+            if work.mark:
+                work.mark = replace(work.mark, keys=work.mark.keys - gone)
+
+    def _attachments(self, thing: Key) -> Attachments:
+        certificates = sorted(one.certificate_id for one in self._primary.principals_of_thing(thing.name))
+        policies = self._together(self._primary.policies_of, map(certificate_target, certificates))
+        return dict(zip(certificates, policies, strict=True))
+
+    def _apply_carried(self, look: Look) -> None:
+        """Apply what the event told of a thing, if it is surely newer than what the secondary has; delete nothing."""
+        carried = look.carried
+        if carried is None:
+            return
+        work = _Work(look.key, look.depth, needs=True, began=self._clock())
+        found = self._secondary.thing(carried.name)
+        if found is None:
+            self._apply(Plan((Create(carried, PRIMARY_UNREACHABLE),)), work)
+        else:
+            known_id, known_version = self._ledger.source_version(look.key)
+            wanted = replace(carried, billing_group=found.billing_group)
+            newer = known_id == carried.thing_id and 0 < carried.version - known_version <= FAR_AHEAD
+            if not newer or wanted == found:
+                return
+            self._apply(Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), work)
+        self._raise_refusal(work)
+        now = self._clock()
+        outcome = Outcome(
+            look.key,
+            State.PENDING,
+            PRIMARY_UNREACHABLE,
+            at=now,
+            lag=now - look.occurred_at,
+            event_id=look.event_id,
+            again=True,
+            source_id=carried.thing_id,
+            source_version=carried.version,
+        )
+        self._ledger.record(outcome, work.mark)
+
+
+def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:
+    """Leave out what AWS has refused once, and what needs it."""
+    if not refused:
+        return found
+    left = (change for change in found.changes if refused.keys().isdisjoint({change.key, *needs(change)}))
+    return Plan(tuple(left))
+
+
+def _refuse_old_answer(look: Look, desired: Snapshot) -> None:
+    """Refuse an answer of the primary that is older than the event that asks for the look.
+
+    AWS does not say that a reading after an event shows what the event tells of. A version that is far ahead of the
+    answer is no measure of it: AWS counts by one.
+
+    Raises:
+        NotReadyYet: the same thing had a higher version already.
+    """
+    told, found = look.carried, desired.entities.get(look.key)
+    if told is None or not isinstance(found, Thing) or found.thing_id != told.thing_id:
+        return
+    if 0 < told.version - found.version <= FAR_AHEAD:
+        raise NotReadyYet(f"the primary answered with version {found.version} of {look.key}, not {told.version} yet")
+
+
+def _taken_along(todo: Plan, scope: Scope) -> frozenset[Key]:
+    """Return the memberships that AWS ends without a word as it deletes what a plan deletes.
+
+    The plan itself ends those that the primary lacks; where a group was made anew, the primary may have them again.
+    """
+    gone = {change.key for change in todo.deletes}
+    both = scope.actual.entities.keys() & scope.desired.entities.keys()
+    members = (one for key in both if isinstance(one := scope.actual.entities[key], GroupMembership))
+    return frozenset(one.key for one in members if gone & {thing_group_key(one.group), thing_key(one.thing)})
+
+
+def _below(todo: Plan) -> frozenset[Key]:
+    """Return all that a look at it might draw a wrong conclusion about while a plan is applied.
+
+    Who looks at a device or a certificate concludes about what is attached to it too. Of a policy nobody concludes what
+    it is attached to, unless it is about to go.
+    """
+    found = set[Key]()
+    for change in todo.actions:
+        found.add(change.key)
+        match change.key:
+            case Key(kind=Kind.POLICY_ATTACHMENT, other=target):
+                found.add(key_of_target(target))
+            case Key(kind=Kind.THING_PRINCIPAL, name=thing, other=certificate):
+                found |= {thing_key(thing), certificate_key(certificate)}
+            case Key(kind=Kind.GROUP_MEMBERSHIP, other=thing):
+                found.add(thing_key(thing))
+    return frozenset(found)
+
+
+def _unlinked(todo: Plan) -> frozenset[Key]:
+    """Return what a plan takes off something: what raises no event of its own, as its deletion does not either."""
+    return frozenset(
+        certificate_key(gone.certificate_id) if isinstance(gone, ThingPrincipal) else policy_key(gone.policy)
+        for change in todo.actions
+        if isinstance(change, Delete) and isinstance(gone := change.actual, ThingPrincipal | PolicyAttachment)
+    )
+
+
+def _needs_confirmation(change: Action) -> bool:
+    """Tell whether no version guards a write, so that it may have put an old state over a newer one.
+
+    A creation cannot: it is refused if somebody else was first, or changes nothing, as an attachment made twice.
+    """
+    match change:
+        case Delete():
+            return True
+        case Update(desired=Thing(billing_group=wanted), actual=Thing(billing_group=found)):
+            # Two calls, of which the second has no version.
+            return wanted != found
+        case Update(desired=ThingGroup() | BillingGroup()):
+            return False
+        case _:
+            return isinstance(change, Update)
+
+
+def _verdict(done: Plan, stands: tuple[State, str, bool], *, there: bool) -> tuple[State, str, bool]:
+    """Return how the resource stands now, why if there is more to say, and whether it is to be looked at again."""
+    if done.skips:
+        _, _, again = stands
+        return State.UNSUPPORTED, "; ".join(f"{skip.key}: {skip.reason}" for skip in done.skips), there and again
+    return stands if there else (State.ABSENT, "", False)

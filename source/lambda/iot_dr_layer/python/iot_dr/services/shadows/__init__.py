@@ -1,0 +1,1 @@
+"""Brings shadows across, and reads what the index of things tells of them."""

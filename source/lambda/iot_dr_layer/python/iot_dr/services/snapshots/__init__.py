@@ -1,0 +1,1 @@
+"""Writes down what a Region's registry holds, and brings it back."""

@@ -1,0 +1,249 @@
+"""Bring what a snapshot holds back into a Region: it takes the place of the primary, and nothing is ever deleted.
+
+What the Region has besides stays, for nothing says that it is not wanted: `NoLedger` owns nothing, so a plan can only
+leave it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Protocol, TypeVar
+
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry.entities import (
+    Certificate,
+    Entity,
+    GroupMembership,
+    PolicyAttachment,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+)
+from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
+from iot_dr.model.replication.marks import Mark, new_token
+from iot_dr.model.replication.outcomes import LastRead, Outcome
+from iot_dr.model.shadows.shadow import Document, Shadow
+from iot_dr.ports.clock import Clock
+from iot_dr.ports.registry import RegistryReader, RegistryWriter
+from iot_dr.reconcile.shadows import patch
+from iot_dr.services.sync.apply_change import ChangeApplier
+from iot_dr.services.sync.marking import Marking
+from iot_dr.services.sync.pending_changes import Comparison, Journal, PendingChanges
+from iot_dr.services.sync.pending_shadows import PendingShadows
+from iot_dr.services.sync.sync import Progress, Sync
+
+REGISTRY_KINDS = (
+    Kind.THING_TYPE,
+    Kind.BILLING_GROUP,
+    Kind.POLICY,
+    Kind.CERTIFICATE,
+    Kind.THING_GROUP,
+    Kind.THING,
+    Kind.POLICY_ATTACHMENT,
+    Kind.THING_PRINCIPAL,
+    Kind.GROUP_MEMBERSHIP,
+)
+"""What is restored by a plan; shadows are put back only if that is asked for, since devices write them all the time."""
+
+Held = TypeVar("Held")
+
+
+class Snapshot(Protocol):
+    """What was written down."""
+
+    def entities(self, kind: Kind) -> Iterator[Entity]:
+        """Yield all of one kind."""
+        ...
+
+    def certificate(self, certificate_id: str) -> Certificate | None:
+        """Find a certificate with its PEM."""
+        ...
+
+
+CertificateOf = Callable[[str], Certificate | None]
+"""Finds a certificate with its PEM."""
+
+
+def of_things(snapshot: Snapshot, things: Collection[str]) -> Iterator[Entity]:
+    """Yield these things with all that a device needs: type, groups up to the root, certificates, policies."""
+    principals = [one for one in _all(snapshot, ThingPrincipal, Kind.THING_PRINCIPAL) if one.thing in things]
+    memberships = [one for one in _all(snapshot, GroupMembership, Kind.GROUP_MEMBERSHIP) if one.thing in things]
+    chosen = [one for one in _all(snapshot, Thing, Kind.THING) if one.name in things]
+    entered = {one.group for one in memberships}
+    lineages = (one.ancestors for one in _all(snapshot, ThingGroup, Kind.THING_GROUP) if one.name in entered)
+    groups = entered.union(*lineages)
+    certificates = {one.certificate_id for one in principals}
+    targets = {certificate_target(one) for one in certificates} | {thing_group_target(one) for one in groups}
+    attachments = [one for one in _all(snapshot, PolicyAttachment, Kind.POLICY_ATTACHMENT) if one.target in targets]
+    wanted = {
+        Kind.THING_TYPE: {one.type_name for one in chosen},
+        Kind.BILLING_GROUP: {one.billing_group for one in chosen},
+        Kind.POLICY: {one.policy for one in attachments},
+        Kind.CERTIFICATE: certificates,
+        Kind.THING_GROUP: groups,
+    }
+    for kind, names in wanted.items():
+        yield from (one for one in snapshot.entities(kind) if one.key.name in names)
+    relations: tuple[Entity, ...] = (*chosen, *attachments, *principals, *memberships)
+    yield from relations
+
+
+def _all(snapshot: Snapshot, kind_of: type[Held], kind: Kind) -> Iterator[Held]:
+    return (one for one in snapshot.entities(kind) if isinstance(one, kind_of))
+
+
+class ShadowStore(Protocol):
+    """Reads and writes the shadows of the Region."""
+
+    def shadow(self, key: Key) -> Shadow | None:
+        """Read one; None if there is none."""
+        ...
+
+    def make(self, key: Key) -> None:
+        """Have it exist."""
+        ...
+
+    def update(self, key: Key, change: Document, version: int) -> int:
+        """Merge a change into the document of this version; raises `Conflict` if it has another."""
+        ...
+
+
+def put_back(wanted: Shadow, shadows: ShadowStore, *, apply: bool) -> bool:
+    """Make a shadow what the snapshot has of it; return whether it differed. Without `apply` nothing is written.
+
+    Raises:
+        Conflict: the device writes it at the same time.
+    """
+    found = shadows.shadow(wanted.key)
+    if found is not None and found.document == wanted.document:
+        return False
+    if apply:
+        if found is None:
+            shadows.make(wanted.key)
+            found = shadows.shadow(wanted.key)
+        if found is not None and (change := patch(wanted.document, found.document)):
+            shadows.update(wanted.key, change, found.version)
+    return True
+
+
+def regions_of(source: str, source_account: str, target: str, account: str) -> RegionPair:
+    """Return the pair by which a snapshot is translated into a Region; into its own nothing is."""
+    # No ARN names a Region so, and a pattern that admits this name admits the Region too: all stay as they are.
+    return RegionPair(source if source != target else f"{source} in a snapshot", target, source_account, account)
+
+
+def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyword
+    *,
+    comparison: Comparison,
+    journal: Journal,
+    regions: RegionPair,
+    certificate_of: CertificateOf,
+    target: RegistryReader,
+    writer: RegistryWriter,
+    clock: Clock,
+    progress: Progress,
+    stop: threading.Event,
+) -> Sync:
+    """Return the engine of a sync, in which the snapshot is the primary and nothing is owned."""
+    ledger = NoLedger()
+    marks = Marking(ledger, clock)
+    return Sync(
+        comparison=comparison,
+        journal=journal,
+        regions=regions,
+        pending=PendingChanges(comparison=comparison, journal=journal, regions=regions, ledger=ledger, marks=marks),
+        shadows=PendingShadows(comparison, journal, None),
+        applier=ChangeApplier(
+            regions=regions,
+            primary=SnapshotNow(comparison, certificate_of),
+            secondary=target,
+            writer=writer,
+            ledger=ledger,
+            marks=marks,
+            clock=clock,
+        ),
+        progress=progress,
+        stop=stop,
+    )
+
+
+class SnapshotNow:
+    """`rereading.Primary`, the registry that is copied, over the snapshot: it never changes, so only PEMs are read."""
+
+    def __init__(self, kept: Comparison, certificate_of: CertificateOf) -> None:
+        self._kept = kept
+        self._certificate_of = certificate_of
+
+    def now(self, key: Key, since: int) -> Entity | None:  # noqa: ARG002  # the protocol's
+        """Return what the snapshot has."""
+        found = self._kept.pair(key).primary
+        return self._certificate_of(key.name) if isinstance(found, Certificate) else found
+
+
+class NoLedger:
+    """`ports.Ledger` of who owns nothing and tells nobody: what an operator restores is the operator's own."""
+
+    def owned(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
+        """Own none."""
+        return frozenset()
+
+    def begin(  # noqa: PLR0913  # the port's
+        self,
+        made: Collection[Key],
+        at: int,
+        *,
+        below: Collection[Key] = (),
+        taken: Collection[Key] = (),  # noqa: ARG002  # the port's
+        began: int | None = None,  # noqa: ARG002  # the port's
+        due: bool = True,  # noqa: ARG002  # the port's
+        unless_gone: bool = False,  # noqa: ARG002  # the port's
+        mark: Mark | None = None,  # noqa: ARG002  # the port's
+    ) -> Mark:
+        """Note nothing: what comes into a Region tells its own events."""
+        return Mark(new_token(at, ""), frozenset((*made, *below)))
+
+    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
+        """Note nothing."""
+
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
+        """Know of none."""
+        return frozenset()
+
+    def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
+        """Note nothing."""
+
+    def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
+        """Note nothing."""
+
+    def revisit(self, keys: Collection[Key], at: int) -> None:
+        """Note nothing."""
+
+    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+        """Note nothing."""
+
+    def note_applied(self, outcome: Outcome) -> None:
+        """Note nothing."""
+
+    def postpone(self, key: Key, now: int) -> bool:  # noqa: ARG002  # the port's
+        """Have nothing wait."""
+        return False
+
+    def source_version(self, key: Key) -> tuple[str, int]:  # noqa: ARG002  # the port's
+        """Know none."""
+        return "", 0
+
+    def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:  # noqa: ARG002  # the port's
+        """Have read none."""
+        return {}
+
+    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:  # noqa: ARG002  # the port's
+        """Have nothing wait."""
+        return iter(())
+
+    def cursor(self, name: str) -> str:  # noqa: ARG002  # the port's
+        """Stand nowhere."""
+        return ""
+
+    def move_cursor(self, name: str, to: str) -> None:
+        """Note nothing."""

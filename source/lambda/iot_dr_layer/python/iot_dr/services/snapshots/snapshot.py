@@ -1,0 +1,71 @@
+"""Write down what one Region's registry holds, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from iot_dr.model.regions import Side
+from iot_dr.model.registry.entities import Certificate, Entity
+from iot_dr.model.registry.keys import Kind
+from iot_dr.services.concurrency import Together, one_by_one
+
+BATCH = 200
+"""Certificates that are described at a time: no list tells their PEM."""
+
+
+class Registry(Protocol):
+    """What was read of a Region."""
+
+    def entities(self, side: Side, kind: Kind) -> Iterator[Entity]:
+        """Yield all of one kind in order."""
+        ...
+
+
+class Files(Protocol):
+    """Where the snapshot is written."""
+
+    def write(self, kind: Kind, entities: Iterable[Entity]) -> int:
+        """Write all of one kind; return how many they are."""
+        ...
+
+
+CertificateOf = Callable[[str], Certificate | None]
+"""Returns a certificate with its PEM; None if it is gone."""
+
+Progress = Callable[[Kind, int], None]
+"""Is told how many of a kind were written so far."""
+
+
+def take(  # noqa: PLR0913, PLR0917  # what it reads, where it writes, and how
+    registry: Registry,
+    side: Side,
+    kinds: Iterable[Kind],
+    certificate_of: CertificateOf,
+    files: Files,
+    together: Together = one_by_one,
+    progress: Progress = lambda _kind, _number: None,
+) -> dict[str, int]:
+    """Write all kinds; return how many of each there are."""
+    numbers = {}
+    for kind in kinds:
+        entities = registry.entities(side, kind)
+        if kind is Kind.CERTIFICATE:
+            entities = _with_pem(entities, certificate_of, together)
+        numbers[str(kind)] = files.write(kind, _counted(kind, entities, progress))
+    return numbers
+
+
+def _with_pem(certificates: Iterator[Entity], certificate_of: CertificateOf, together: Together) -> Iterator[Entity]:
+    while batch := list(islice(certificates, BATCH)):
+        found = together(lambda one: certificate_of(one.key.name), batch)
+        # One that is gone since the list was read is none of the registry's any more.
+        yield from (one for one in found if one is not None)
+
+
+def _counted(kind: Kind, entities: Iterator[Entity], progress: Progress) -> Iterator[Entity]:
+    for number, entity in enumerate(entities, 1):
+        yield entity
+        if number % BATCH == 0:
+            progress(kind, number)

@@ -1,0 +1,1 @@
+"""Tells how replication stands, as a whole and for one device."""

@@ -1,0 +1,127 @@
+"""How replication stands as a whole: control state, lag, what waits, drift, releases; each part told by itself.
+
+The ledger is what the answer rests on, so what keeps it from being read is raised. Any other part that cannot be read
+says why, and the rest is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from iot_dr.errors import IotDrError
+from iot_dr.model.control import Control
+from iot_dr.model.launch.launched_stacks import LOOK_QUEUES, LaunchedStack
+from iot_dr.model.status.overview import Drift, Lag, StreamAge, Unread
+from iot_dr.ports.clock import Clock
+from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.doctor.doctor import short
+from iot_dr.services.status.status import Backlog, LedgerReader, Progress, backlog
+
+Part = TypeVar("Part")
+
+FUNCTION = "AWS::Lambda::Function"
+STREAM_FUNCTIONS = ("StartReplicationFunction", "ReplicateShadowsFunction")
+"""Logical IDs of the functions that streams are mapped to."""
+
+_QUEUE_URL = "QueueUrl"
+
+NO_LAUNCH = Unread("no launch is named; read its settings: . ./toolsrc")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All of it at one moment, epoch milliseconds; `drift` is None where nothing was ever verified.
+
+    `looks` are the messages, each of up to ten resources, in the queues that resources wait in for a worker, those that
+    are worked on or are to come again included.
+    """
+
+    at: int
+    backlog: Backlog
+    control: Control | Unread
+    stacks: Sequence[LaunchedStack] | Unread
+    lags: Sequence[Lag] | Unread
+    streams: Sequence[StreamAge] | Unread
+    looks: Mapping[str, int] | Unread
+    queues: Mapping[str, int] | Unread
+    drift: Drift | Unread | None
+
+
+class Metrics(Protocol):
+    """Reads what the functions measured."""
+
+    def lags(self, now: int) -> Sequence[Lag]:
+        """Return the lag of each kind that changed within three hours."""
+        ...
+
+    def stream_ages(self, functions: Mapping[str, str], now: int) -> Sequence[StreamAge]:
+        """Return how far behind each function is, given their names by logical ID."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the parts are read; those that belong to a launch are None where none is named."""
+
+    ledger: LedgerReader
+    drift: Callable[[], Drift | None]
+    control: Callable[[], Control] | None
+    stacks: Callable[[], Sequence[LaunchedStack]] | None
+    metrics: Metrics
+    waiting: Callable[[str, str], int]
+    """Counts the messages of a queue, given its Region and URL."""
+
+
+def overview(
+    sources: Sources, clock: Clock, progress: Progress = lambda _read: None, together: Together = one_by_one
+) -> Overview:
+    """Read all parts; raises what reading the ledger meets."""
+    at = clock()
+    stacks: Sequence[LaunchedStack] | Unread = told(sources.stacks) if sources.stacks else NO_LAUNCH
+    found = () if isinstance(stacks, Unread) else stacks
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: backlog(sources.ledger, progress),
+        lambda: told(sources.control) if sources.control else NO_LAUNCH,
+        lambda: told(lambda: sources.metrics.lags(at)),
+        lambda: told(lambda: sources.metrics.stream_ages(stream_functions(found), at)),
+        lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_looks)),
+        lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_letters)),
+        lambda: told(sources.drift),
+    )
+    waiting, control, lags, streams, looks, queues, drift = together(lambda part: part(), parts)
+    return Overview(at, waiting, control, stacks, lags, streams, looks, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
+
+
+def told(read: Callable[[], Part]) -> Part | Unread:
+    """Return what is read, or why it cannot be."""
+    try:
+        return read()
+    except IotDrError as error:
+        return Unread(short(error))
+
+
+def stream_functions(stacks: Iterable[LaunchedStack]) -> Mapping[str, str]:
+    """Return the names of the functions that streams are mapped to, by logical ID."""
+    functions = {title: name for stack in stacks for title, name in stack.of_type(FUNCTION).items()}
+    return {title: functions[title] for title in STREAM_FUNCTIONS if title in functions}
+
+
+def _is_of_looks(output: str) -> bool:
+    return output in LOOK_QUEUES
+
+
+def _is_of_letters(output: str) -> bool:
+    return output.endswith(_QUEUE_URL) and output not in LOOK_QUEUES
+
+
+def _queues(
+    stacks: Iterable[LaunchedStack], waiting: Callable[[str, str], int], wanted: Callable[[str], bool]
+) -> Mapping[str, int]:
+    return {
+        output.removesuffix("Url"): waiting(stack.region, url)
+        for stack in stacks
+        for output, url in stack.outputs.items()
+        if wanted(output)
+    }

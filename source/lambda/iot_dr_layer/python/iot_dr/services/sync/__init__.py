@@ -1,0 +1,1 @@
+"""Applies what a comparison found, as fast as the quotas allow."""

@@ -1,0 +1,80 @@
+"""The shadows that a sync brings to the primary's state, as its lane draws them.
+
+If they have been compared, those that differ. If not, which is faster where all is to be done anyhow, all shadows of
+one thing after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from iot_dr.errors import RetryableError
+from iot_dr.model.regions import Side
+from iot_dr.model.registry.changes import Skip
+from iot_dr.model.registry.keys import Key, Kind, thing_shadows_key
+from iot_dr.model.replication.outcomes import State
+from iot_dr.model.sync.progress import Ending, Settled
+from iot_dr.services.shadows.replicate import Applied
+from iot_dr.services.sync.pending_changes import BATCH, Comparison, Journal, PendingChanges
+
+_PROBLEMS = {State.FAILED: Ending.FAILED, State.PENDING: Ending.LEFT}
+
+
+class Looking(Protocol):
+    """Brings shadows of the secondary to the primary's state; `replicate_shadows.ShadowReplication` does."""
+
+    def look(self, keys: Iterable[Key]) -> Applied:
+        """Compare all shadows of things in both Regions and make the secondary's equal."""
+        ...
+
+
+class PendingShadows:
+    """What the journal does not know yet of shadows; nothing if they are not replicated.
+
+    `compared` yields the differences of shadows, if they have been compared.
+    """
+
+    def __init__(
+        self,
+        comparison: Comparison,
+        journal: Journal,
+        replication: Looking | None,
+        compared: PendingChanges | None = None,
+    ) -> None:
+        self._comparison, self._journal = comparison, journal
+        self._replication, self._compared = replication, compared
+
+    @property
+    def things(self) -> int:
+        """Return of how many things all shadows are looked at, settled or not."""
+        return self._comparison.number(Side.PRIMARY, Kind.THING) if self._replication and not self._compared else 0
+
+    def unsettled(self) -> Iterator[Key]:
+        """Yield keys of shadows, or of all shadows of a thing."""
+        keys = self._keys() if self._replication else iter(())
+        while batch := list(islice(keys, BATCH)):
+            settled = self._journal.endings(batch)
+            yield from (key for key in batch if key not in settled)
+
+    def _keys(self) -> Iterator[Key]:
+        if self._compared is None:
+            pairs = self._comparison.pairs(Kind.THING)
+            yield from (thing_shadows_key(pair.key.name) for pair in pairs if pair.primary is not None)
+        else:
+            found = self._compared.differences(Kind.SHADOW)
+            yield from (one.key for one in found if not isinstance(one.change, Skip | None))
+
+    def settle(self, key: Key) -> Settled:
+        """Bring a shadow, or all shadows of a thing, to the primary's state; the ledger is told of each."""
+        try:
+            looked = self._replication.look((key,)) if self._replication else Applied()
+        except RetryableError as error:
+            return Settled(key, Ending.LEFT, str(error))
+        for outcome in looked.outcomes:
+            if outcome.state in _PROBLEMS:
+                return Settled(key, _PROBLEMS[outcome.state], f"{outcome.key}: {outcome.reason}")
+        for unrecorded in looked.unrecorded:
+            return Settled(key, Ending.LEFT, f"{unrecorded}: neither it nor the ledger could be written")
+        return Settled(key, Ending.DONE)

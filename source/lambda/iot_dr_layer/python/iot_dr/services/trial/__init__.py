@@ -1,0 +1,1 @@
+"""Proves an installation with devices that are made for it."""

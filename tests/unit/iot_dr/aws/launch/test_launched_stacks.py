@@ -1,0 +1,59 @@
+"""What CloudFormation knows of a stack, against the SDK's stub."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.stub import Stubber
+
+from iot_dr.aws.launch.launched_stacks import LaunchedStacks
+from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
+
+NAME = "IoTDRPrimary1"
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def summary(logical: str, kind: str, physical: str = "") -> dict[str, Any]:
+    return {
+        "LogicalResourceId": logical,
+        "ResourceType": kind,
+        "LastUpdatedTimestamp": MADE,
+        "ResourceStatus": "CREATE_COMPLETE",
+        **({"PhysicalResourceId": physical} if physical else {}),
+    }
+
+
+def test_a_stack_is_read_with_outputs_parameters_and_all_pages_of_resources() -> None:
+    client = boto3.client("cloudformation", region_name="us-east-1")
+    stack = {
+        "StackName": NAME,
+        "CreationTime": MADE,
+        "StackStatus": "CREATE_COMPLETE",
+        "Outputs": [{"OutputKey": "SolutionVersion", "OutputValue": "v1.0.0"}],
+        "Parameters": [{"ParameterKey": "CertificateMode", "ParameterValue": "jitr"}],
+    }
+    with Stubber(client) as stub:
+        stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": NAME})
+        first = {"StackResourceSummaries": [summary("Role", "AWS::IAM::Role", "role-1")], "NextToken": "more"}
+        stub.add_response("list_stack_resources", first, {"StackName": NAME})
+        last = {"StackResourceSummaries": [summary("Failed", "AWS::SQS::Queue")]}
+        stub.add_response("list_stack_resources", last, {"StackName": NAME, "NextToken": "more"})
+
+        found = LaunchedStacks(lambda *_: client).read("us-east-1", NAME)
+
+    assert found == LaunchedStack(
+        "us-east-1",
+        NAME,
+        "CREATE_COMPLETE",
+        {"SolutionVersion": "v1.0.0"},
+        {"CertificateMode": "jitr"},
+        (StackResource("Role", "AWS::IAM::Role", "role-1"), StackResource("Failed", "AWS::SQS::Queue", "")),
+    )
+
+
+def test_a_stack_that_is_not_there_is_none() -> None:
+    client = boto3.client("cloudformation", region_name="us-east-1")
+    with Stubber(client) as stub:
+        stub.add_client_error("describe_stacks", "ValidationError", f"Stack with id {NAME} does not exist")
+
+        assert LaunchedStacks(lambda *_: client).read("us-east-1", NAME) is None

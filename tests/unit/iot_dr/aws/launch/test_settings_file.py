@@ -1,0 +1,42 @@
+"""The settings of a launch in its bucket, against the SDK's stub."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from iot_dr.aws.launch.settings_file import read_settings
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.launch.toolsrc import LONGEST
+
+URL = "s3://work/tools/toolsrc"
+
+
+@pytest.fixture
+def s3() -> Iterator[tuple[Any, Stubber]]:
+    client = boto3.client("s3", region_name="us-east-1")
+    with Stubber(client) as stub:
+        yield client, stub
+
+
+@pytest.mark.parametrize("content", [b"export A=1", b"\xff", b"x" * (LONGEST + 500)])
+def test_no_more_is_read_than_settings_can_be(s3: tuple[Any, Stubber], content: bytes) -> None:
+    client, stub = s3
+    body = StreamingBody(io.BytesIO(content), len(content))
+    stub.add_response("get_object", {"Body": body}, {"Bucket": "work", "Key": "tools/toolsrc"})
+
+    assert read_settings(client, URL) == content[: LONGEST + 1].decode("utf-8", "replace")
+
+
+def test_settings_that_are_not_there_are_named(s3: tuple[Any, Stubber]) -> None:
+    client, stub = s3
+    stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+
+    with pytest.raises(ConfigurationError, match=f"there is no {URL}"):
+        read_settings(client, URL)

@@ -1,0 +1,94 @@
+"""What `iot-dr launch` shows, in a log that is no terminal."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+from click.testing import CliRunner
+
+from iot_dr.cli import main
+from iot_dr.cli.commands import launch
+from iot_dr.errors import LaunchFailed
+from iot_dr.model.launch.launches import Stack, StackEvent
+from iot_dr.runtime.commands.launch import LaunchEnvironment
+from iot_dr.services.launch.launch import Launcher, Progress
+
+ENVIRONMENT = {
+    "PRIMARY_REGION": "us-east-1",
+    "SECONDARY_REGION": "us-west-2",
+    "STACK_POSTFIX": "20261124120000",
+    "UUID": "5f0c2a",
+    "BUCKET_RESOURCES": "my-dr-reference",
+    "SOLUTION_NAME": "drs",
+    "VERSION": "v1.0.0",
+}
+REASON = "a reason of AWS that is longer than any terminal is wide " * 5
+
+
+class World:
+    """Plays every port of the launcher."""
+
+    fails = False
+
+    def bring_up(self, stack: Stack, report: Callable[[StackEvent], None]) -> Mapping[str, str]:
+        report(
+            StackEvent("12:00:00", stack.region, stack.name, "WorkBucket", "AWS::S3::Bucket", "CREATE_FAILED", REASON)
+        )
+        if self.fails:
+            raise LaunchFailed("first to fail was WorkBucket")
+        return {
+            "LedgerTableName": "ledger-1",
+            "LookQueueUrl": "https://q/looks",
+            "RuleErrorQueueUrl": "q",
+            "ShadowRuleErrorQueueUrl": "q",
+        }
+
+    def url(self, file: str) -> str:
+        return file
+
+    def protect(self, table: str, region: str) -> None: ...
+
+    def sha256(self, region: str, bucket: str, key: str) -> str:
+        return ""
+
+    def replica_stream(self, table: str, region: str, replica_region: str) -> str:
+        return "arn:stream"
+
+    def put(self, region: str, bucket: str, key: str, text: str) -> None: ...
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    fake = World()
+
+    @contextmanager
+    def launcher(_: LaunchEnvironment, progress: Progress) -> Iterator[Launcher]:
+        yield Launcher(fake, fake, fake, fake, fake, lambda region: region, progress)
+
+    monkeypatch.setattr(launch, "launcher", launcher)
+    return fake
+
+
+def test_each_event_is_one_whole_line_without_colours(world: World) -> None:
+    result = CliRunner().invoke(main.cli, ["launch"], env=ENVIRONMENT)
+
+    assert result.exit_code == 0
+    assert "\x1b" not in result.stdout
+    line = f"12:00:00  us-east-1       CREATE_FAILED                 WorkBucket (AWS::S3::Bucket)  {REASON}"
+    assert line.rstrip() in [shown.rstrip() for shown in result.stdout.splitlines()]
+
+
+def test_the_end_names_the_outputs_and_the_tools_settings(world: World) -> None:
+    result = CliRunner().invoke(main.cli, ["launch", "--uuid", "other"], env=ENVIRONMENT)
+
+    assert "IoTDRSecondary20261124120000  LedgerTableName = ledger-1" in result.stdout
+    assert "aws s3 cp s3://iot-dr-primary-other/tools/toolsrc . && . ./toolsrc" in result.stdout
+
+
+def test_a_failed_stack_ends_with_1_and_its_reason_last(world: World) -> None:
+    world.fails = True
+
+    result = CliRunner().invoke(main.cli, ["launch"], env=ENVIRONMENT)
+
+    assert (result.exit_code, result.stderr) == (1, "error: first to fail was WorkBucket\n")
+    assert "complete" not in result.stdout

@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from iot_dr.cli.commands import status as module
+from iot_dr.cli.main import cli
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.control import Control, Replication
+from iot_dr.model.launch.launched_stacks import LaunchedStack
+from iot_dr.model.registry.keys import Key, policy_key, thing_key
+from iot_dr.model.replication.ledger_items import LedgerItem
+from iot_dr.model.replication.outcomes import State
+from iot_dr.model.status.overview import Drift, Lag, StreamAge, Unread
+from iot_dr.runtime.commands.status import StatusEnvironment
+from iot_dr.services.status.overview import Overview
+from iot_dr.services.status.status import Backlog, Group, Standing
+
+NOW = 1_764_000_000_000
+MINUTE = 60_000
+TOOLSRC = {"SECONDARY_REGION": "us-west-2", "LEDGER_TABLE": "ledger"}
+THING = thing_key("pump-17")
+FAILED = LedgerItem(
+    THING,
+    State.FAILED,
+    "InvalidResource: not today",
+    since=NOW - 5 * MINUTE,
+    checked_at=NOW - MINUTE,
+    attempts=3,
+    next_attempt=NOW + 3 * MINUTE,
+)
+IN_SYNC = LedgerItem(
+    THING, State.IN_SYNC, since=NOW - 5 * MINUTE, applied_at=NOW - MINUTE, lag=512, event_id="e-1", owned=True
+)
+NOTHING = Backlog(0, (), ())
+
+
+def overview(backlog: Backlog = NOTHING, **parts: Any) -> Overview:
+    """An overview in which all is told and nothing is wrong."""
+    whole = Overview(
+        at=NOW,
+        backlog=backlog,
+        control=Control(),
+        stacks=(LaunchedStack("us-west-2", "IoTDRSecondary1", "CREATE_COMPLETE", {"SolutionVersion": "v1.0.0"}),),
+        lags=(Lag("thing", 3, 412.0, 600.0, 700.0, 90, 1200.0, 1500.0),),
+        streams=(StreamAge("StartReplicationFunction", 250.0), StreamAge("ReplicateShadowsFunction", None)),
+        looks={"LookQueue": 0, "BackgroundQueue": 1200},
+        queues={"RuleErrorQueue": 0},
+        drift=Drift(NOW - 5 * MINUTE, 0),
+    )
+    return replace(whole, **parts)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str, **environ: str | None) -> Result:
+    def answering(*_: object) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def watched(*_: object) -> Any:
+        def read(_: object) -> Overview:
+            found = answering()
+            return found if isinstance(found, Overview) else overview(found)
+
+        return read
+
+    monkeypatch.setattr(module, "status_of", answering)
+    monkeypatch.setattr(module, "watched", watched)
+    monkeypatch.setattr(module, "now", lambda: NOW)
+    return CliRunner().invoke(cli, ["status", *arguments], env={**TOOLSRC, **environ})
+
+
+def told(result: Result) -> dict[str, str]:
+    """The lines of a table of two columns."""
+    pairs = (line.split("  ", 1) for line in result.stdout.splitlines() if "  " in line)
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def test_a_device_in_sync_exits_0_and_says_since_when_with_which_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, Standing(THING, IN_SYNC, ("abc",)), "--device", "pump-17")
+
+    lines = told(result)
+    assert result.exit_code == 0
+    assert lines["Resource"] == "thing#pump-17"
+    assert lines["State"] == "in_sync"
+    assert lines["Since"] == "2025-11-24 15:55:00 UTC, 5 min ago"
+    assert lines["Lag of that change"] == "0.512 s"
+    assert lines["Certificates"] == "abc"
+    assert "Attempts" not in lines
+
+
+def test_a_device_that_failed_exits_1_and_says_why_and_when_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = run(monkeypatch, Standing(THING, FAILED, ()), "--device", "pump-17")
+
+    lines = told(result)
+    assert result.exit_code == 1
+    assert lines["Why"] == "InvalidResource: not today"
+    assert lines["Attempts"] == "3"
+    assert lines["Next attempt"] == "2025-11-24 16:03:00 UTC, in 3 min"
+    assert lines["Certificates"] == "none in the secondary Region"
+
+
+def test_a_device_that_nobody_knows_exits_1_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, Standing(THING, None), "--device", "pump-17")
+
+    assert result.exit_code == 1
+    assert told(result)["State"] == "unknown"
+    assert "the ledger does not know it" in result.stdout
+
+
+def test_certificates_that_cannot_be_read_are_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, Standing(THING, IN_SYNC, unreadable="no right"), "--device", "pump-17")
+
+    assert told(result)["Certificates"] == "cannot be read: no right"
+
+
+def test_json_says_the_same_to_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, Standing(THING, IN_SYNC, ("abc",)), "--device", "pump-17", "--format", "json")
+
+    assert json.loads(result.stdout) == {
+        "resource": "thing#pump-17",
+        "state": "in_sync",
+        "reason": "",
+        "since": "2025-11-24T15:55:00.000Z",
+        "checked_at": None,
+        "applied_at": "2025-11-24T15:59:00.000Z",
+        "lag_ms": 512,
+        "attempts": 0,
+        "next_attempt": None,
+        "event_id": "e-1",
+        "owned": True,
+        "certificates": ["abc"],
+    }
+
+
+def test_json_of_what_nobody_knows_has_its_state_and_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, Standing(THING, None), "--device", "pump-17", "--format", "json")
+
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (answer["state"], answer["certificates"]) == ("unknown", None)
+    assert answer["reason"]
+
+
+def test_any_resource_can_be_asked_for_by_its_key_where_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    def status_of(key: Key, environment: StatusEnvironment, profile: str) -> Standing:
+        asked.extend((key, environment))
+        return Standing(key, LedgerItem(key, State.IN_SYNC))
+
+    monkeypatch.setattr(module, "status_of", status_of)
+    result = CliRunner().invoke(cli, ["status", "--resource", "policy#pumps"], env=TOOLSRC)
+
+    assert result.exit_code == 0
+    assert asked == [policy_key("pumps"), StatusEnvironment("us-west-2", "ledger")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        (("--resource", "pump-17"), "is none of"),
+        (("--resource", "thing#a", "--device", "a"), "give either"),
+    ],
+)
+def test_wrong_use_exits_2_and_says_what_is_right(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], mend: str
+) -> None:
+    result = run(monkeypatch, AssertionError("asked"), *arguments)
+
+    assert result.exit_code == 2
+    assert mend in result.stderr
+
+
+def test_without_settings_all_that_is_missing_is_named_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, AssertionError("asked"), SECONDARY_REGION=None, LEDGER_TABLE=None)
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: missing: SECONDARY_REGION (--secondary-region), LEDGER_TABLE (--ledger-table); read the launch's "
+        "settings with `. ./toolsrc` or --settings, set the variable or give the option\n"
+    )
+
+
+def test_what_stands_in_the_way_is_one_line_and_exit_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, ConfigurationError("there is no ledger x"))
+
+    assert (result.exit_code, result.stderr) == (2, "error: there is no ledger x\n")
+
+
+def test_nothing_waiting_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, NOTHING)
+
+    assert result.exit_code == 0
+    assert result.stdout.endswith("Nothing waits.\n")
+
+
+def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(
+        monkeypatch, overview(drift=Drift(NOW - 5 * MINUTE, 1200), queues={"RuleErrorQueue": 2}), COLUMNS="250"
+    )
+
+    lines = told(result)
+    assert (lines["Serving"], lines["Replication"]) == ("automatic", "active")
+    assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
+    assert lines["Streams"] == "StartReplicationFunction 0.250 s behind"
+    assert lines["Looks waiting"] == "LookQueue 0, BackgroundQueue 1,200"
+    assert lines["Dead letters"] == "RuleErrorQueue 2"
+    assert lines["Last verify"] == "5 min ago: 1,200 differ"
+    assert [line.split() for line in result.stdout.splitlines() if line.startswith("thing ")] == [
+        ["thing", "3", "0.412", "0.600", "0.700", "90", "1.200", "1.500"]
+    ]
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_a_part_that_cannot_be_told_says_why_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = dict.fromkeys(
+        ("control", "stacks", "lags", "streams", "looks", "queues", "drift"), Unread("you lack a right")
+    )
+
+    result = run(monkeypatch, overview(**unread))
+
+    assert result.exit_code == 0
+    assert result.stdout.count("cannot tell: you lack a right") == 7
+    assert "Nothing waits." in result.stdout
+
+
+def test_what_was_never_measured_nor_verified_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, overview(lags=(), drift=None))
+
+    assert "no change in three hours" in result.stdout
+    assert told(result)["Last verify"] == "none on this machine: iot-dr verify"
+
+
+def test_a_suspended_replication_is_told_with_the_region_that_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = told(run(monkeypatch, overview(control=Control("us-west-2", Replication.SUSPENDED))))
+
+    assert (lines["Serving"], lines["Replication"]) == ("us-west-2", "suspended")
+
+
+def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = overview(queues=Unread("no right"))
+
+    answer = json.loads(run(monkeypatch, found, "--format", "json").stdout)
+
+    assert answer["at"] == "2025-11-24T16:00:00.000Z"
+    assert answer["control"] == {"serving": "automatic", "replication": "active"}
+    assert answer["stacks"][0]["version"] == "v1.0.0"
+    assert answer["lag_ms"][0]["median"] == 412.0
+    assert answer["streams"][1] == {"function": "ReplicateShadowsFunction", "milliseconds": None}
+    assert answer["dead_letters"] == {"unread": "no right"}
+    assert answer["looks_waiting"] == {"LookQueue": 0, "BackgroundQueue": 1200}
+    assert answer["last_verify"] == {"at": "2025-11-24T15:55:00.000Z", "differing": 0}
+
+
+@pytest.mark.parametrize(("arguments", "looks"), [((), 3), (("--format", "json"), 3)])
+def test_it_is_watched_until_ctrl_c_and_then_says_how_it_stood_last(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], looks: int
+) -> None:
+    answers = [overview(), overview(), many(), KeyboardInterrupt()]
+
+    def watched(*_: object) -> Any:
+        def read(_: object) -> Any:
+            answer = answers.pop(0)
+            if isinstance(answer, KeyboardInterrupt):
+                raise answer
+            return answer if isinstance(answer, Overview) else overview(answer)
+
+        return read
+
+    monkeypatch.setattr(module, "watched", watched)
+    monkeypatch.setattr(module.threading.Event, "wait", lambda *_: None)
+    result = CliRunner().invoke(cli, ["status", "--watch", *arguments], env=TOOLSRC)
+
+    assert answers == []
+    assert result.exit_code == 1
+    assert "31" in result.stdout
+    if arguments:
+        assert [json.loads(line)["waiting"] for line in result.stdout.splitlines()] == [0] * (looks - 1) + [31]
+
+
+def test_one_device_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, AssertionError("asked"), "--watch", "--device", "pump-17")
+
+    assert result.exit_code == 2
+    assert "--watch tells of the whole" in result.stderr
+
+
+def many() -> Backlog:
+    long = "InvalidResource: " + "what AWS had to say about this device at length " * 3
+    items = [
+        LedgerItem(thing_key(f"{'a-very-long-name-' * 4}{one}"), State.FAILED, long, since=NOW - one * MINUTE)
+        for one in range(20)
+    ]
+    groups = (Group("failed", long, 30), Group("pending", "no certificate yet", 1))
+    return Backlog(31, groups, tuple(items))
+
+
+def test_what_waits_exits_1_and_fits_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, many(), COLUMNS="250")
+
+    assert result.exit_code == 1
+    assert "31 wait; the oldest 20:" in result.stdout
+    assert "no certificate yet" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_json_of_what_waits_has_counts_and_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog = Backlog(1, (Group("failed", "why", 1),), (FAILED,))
+
+    result = run(monkeypatch, backlog, "--format", "json")
+
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert answer["waiting"] == 1
+    assert answer["groups"] == [{"state": "failed", "reason": "why", "number": 1}]
+    assert answer["oldest"][0]["next_attempt"] == "2025-11-24T16:03:00.000Z"
+
+
+def test_a_single_one_that_waits_is_told_in_the_singular(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "It is:" in run(monkeypatch, Backlog(1, (Group("failed", "why", 1),), (FAILED,))).stdout

@@ -1,0 +1,272 @@
+"""What `sync` and `repair` ask of the runtime, what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from click.testing import CliRunner, Result
+
+from iot_dr.cli.main import cli
+from iot_dr.cli.view import applying
+from iot_dr.errors import RegionUnavailable, UnsafePlan
+from iot_dr.model.registry.keys import Kind, certificate_key, thing_key
+from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
+from iot_dr.runtime.commands.sync import Progress, SyncSettings
+from iot_dr.services.pacing import Use
+
+TOOLSRC = {
+    "PRIMARY_REGION": "us-east-1",
+    "SECONDARY_REGION": "us-west-2",
+    "LEDGER_TABLE": "ledger",
+    "STACK_POSTFIX": "20261124",
+    "UUID": "5f0c2a",
+}
+PLANNED = Planned(Counter({(Kind.THING, Step.CREATE): 3, (Kind.CERTIFICATE, Step.LEAVE): 1}), existing=10)
+USES = {"us-west-2": (Use("CreateThing", 99.5, 100.0, calls=3, refused=1),)}
+
+
+@dataclass
+class ArrangedSync:
+    """A sync that answers what a test says, and remembers what it was asked."""
+
+    planned: Planned = field(default_factory=Planned)
+    standing: Standing | BaseException = field(default_factory=Standing)
+    problem_list: tuple[Settled, ...] = ()
+    taken_up: bool = False
+    asked: list[SyncSettings] = field(default_factory=list)
+    applied: int = 0
+    progress: Progress | None = None
+
+    def plan(self) -> Planned:
+        return self.planned
+
+    def apply(self) -> Standing:
+        self.applied += 1
+        assert self.progress is not None
+        self.progress.begin("lists", 3)
+        self.progress.advance(1, 250)
+        self.progress.reached(Standing({Kind.THING: 10}, {Kind.THING: 4}))
+        if isinstance(self.standing, BaseException):
+            raise self.standing
+        return self.standing
+
+    def problems(self) -> Iterator[Settled]:
+        return iter(self.problem_list)
+
+    def uses(self) -> dict[str, tuple[Use, ...]]:
+        return USES
+
+
+Arrange = Callable[..., ArrangedSync]
+
+
+@pytest.fixture
+def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
+    def arrange(sync: ArrangedSync) -> ArrangedSync:
+        @contextmanager
+        def open_sync(settings: SyncSettings, progress: Progress) -> Iterator[ArrangedSync]:
+            sync.asked.append(settings)
+            sync.progress = progress
+            yield sync
+
+        monkeypatch.setattr(applying, "open_sync", open_sync)
+        return sync
+
+    return arrange
+
+
+def run(*arguments: str, **environ: str | None) -> Result:
+    return CliRunner().invoke(cli, list(arguments), env={**TOOLSRC, **environ}, prog_name="iot-dr")
+
+
+def test_a_dry_run_shows_what_would_be_done_by_kind_and_exits_1(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync(PLANNED))
+
+    result = run("sync")
+
+    assert (result.exit_code, sync.applied) == (1, 0)
+    assert "thing " in result.stdout
+    assert "To make 3 changes, run `iot-dr sync --apply`" in result.stdout
+    assert "What is left stays as it is" in result.stdout
+
+
+def test_nothing_to_do_exits_0(arranged: Arrange) -> None:
+    arranged(ArrangedSync())
+
+    result = run("sync")
+
+    assert (result.exit_code, result.stdout) == (0, "Nothing differs.\n")
+
+
+def test_a_plan_is_told_to_scripts_too(arranged: Arrange) -> None:
+    arranged(ArrangedSync(PLANNED))
+
+    answer = json.loads(run("sync", "--format", "json").stdout)
+
+    assert answer == {
+        "applied": False,
+        "plan": [
+            {"kind": "thing", "step": "create", "number": 3},
+            {"kind": "certificate", "step": "leave", "number": 1},
+        ],
+        "changes": 3,
+        "existing": 10,
+    }
+
+
+def test_what_was_applied_is_counted_and_exits_0(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync(standing=Standing({Kind.THING: 3}, {Kind.THING: 3})))
+
+    result = run("sync", "--apply")
+
+    assert (result.exit_code, sync.applied) == (0, 1)
+    assert "3 changes are done, 0 failed, 0 were left." in result.stdout
+
+
+def test_what_failed_is_listed_with_its_reason_and_exits_1(arranged: Arrange) -> None:
+    problems = (
+        Settled(certificate_key("0af3"), Ending.FAILED, "not today"),
+        Settled(thing_key("pump-17"), Ending.LEFT, "it needs [bold]something[/bold]"),
+    )
+    arranged(ArrangedSync(standing=Standing({Kind.THING: 3}, {Kind.THING: 3}, 1, 1), problem_list=problems))
+
+    result = run("sync", "--apply")
+    answer = json.loads(run("sync", "--apply", "--format", "json").stdout)
+
+    assert result.exit_code == 1
+    assert "not today" in result.stdout
+    assert "[bold]something[/bold]" in result.stdout
+    assert answer["problems"][0] == {"resource": "certificate#0af3", "result": "failed", "reason": "not today"}
+    assert (answer["done"], answer["failed"], answer["left"]) == (1, 1, 1)
+    assert answer["calls"]["us-west-2"]["CreateThing"] == {"calls": 3, "refused": 1, "rate": 99.5}
+
+
+def test_control_c_says_how_to_go_on(arranged: Arrange) -> None:
+    arranged(ArrangedSync(standing=KeyboardInterrupt()))
+
+    result = run("sync", "--apply")
+
+    assert result.exit_code == 2
+    assert "4 of 10 changes are done and noted; run `iot-dr sync --apply` again" in result.stderr
+
+
+def test_the_hints_have_every_option_that_was_given(arranged: Arrange) -> None:
+    given = ("--select", "thingName:a*", "--state", "there", "--anew")
+    arranged(ArrangedSync(PLANNED))
+    planned = run("sync", *given)
+    arranged(ArrangedSync(standing=KeyboardInterrupt()))
+    stopped = run("sync", "--apply", *given)
+
+    command = "iot-dr sync --select 'thingName:a*' --state there --anew --apply"
+    assert f"To make 3 changes, run `{command}`." in planned.stdout
+    assert "run `iot-dr sync --apply --select 'thingName:a*' --state there` again" in stopped.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (("sync",), "What was read is kept; run `iot-dr sync` again to go on from there."),
+        (("repair", "--max-age", "2"), "What was read is kept; run `iot-dr repair --max-age 2.0` again"),
+        (("sync", "--select", "thingName:a"), "Stopped. Run `iot-dr sync --select thingName:a` again."),
+    ],
+)
+def test_a_dry_run_that_is_stopped_goes_on_as_a_dry_run(
+    arranged: Arrange, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], hint: str
+) -> None:
+    def stopped(_: ArrangedSync) -> Planned:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ArrangedSync, "plan", stopped)
+    arranged(ArrangedSync())
+
+    assert hint in run(*given).stderr
+
+
+def test_a_region_that_is_gone_says_how_to_go_on_and_exits_2(arranged: Arrange) -> None:
+    arranged(ArrangedSync(standing=RegionUnavailable("us-west-2 does not answer")))
+
+    result = run("sync", "--apply")
+
+    assert result.exit_code == 2
+    assert "again to go on from there" in result.stderr
+    assert "error: us-west-2 does not answer" in result.stderr
+
+
+def test_a_plan_that_deletes_too_much_exits_2(arranged: Arrange) -> None:
+    arranged(ArrangedSync(standing=UnsafePlan("over the limit; raise the limit with --delete-share")))
+
+    result = run("sync", "--apply")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--delete-share" in result.stderr
+
+
+def test_a_run_that_was_cut_off_is_said_to_be_taken_up(arranged: Arrange) -> None:
+    arranged(ArrangedSync(taken_up=True))
+
+    assert "Going on with the run that was cut off; --anew begins anew." in run("sync", "--apply").stderr
+
+
+def test_the_last_of_apply_and_dry_run_counts(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync(PLANNED))
+
+    run("sync", "--apply", "--dry-run")
+    assert sync.applied == 0
+    run("sync", "--dry-run", "--apply")
+    assert sync.applied == 1
+
+
+def test_the_options_reach_the_sync(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync())
+
+    given = ("--delete-share", "0.5", "--state", "there", "--profile", "ops", "--select", "thingName:a*", "--unpaced")
+    run("sync", "--anew", *given)
+    run("repair", "--unpaced")
+
+    expected = SyncSettings(
+        "us-east-1",
+        "us-west-2",
+        "ledger",
+        "20261124",
+        "5f0c2a",
+        profile="ops",
+        state="there",
+        select="thingName:a*",
+        delete_share=0.5,
+        anew=True,
+        paced=False,
+    )
+    assert sync.asked[0] == expected
+    assert not sync.asked[1].paced
+
+
+def test_repair_takes_what_was_read_within_the_hour(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync(PLANNED))
+
+    default, longer = run("repair"), run("repair", "--apply", "--max-age", "24")
+
+    assert "run `iot-dr repair --apply`" in default.stdout
+    assert [settings.not_older_than for settings in sync.asked] == [3_600_000, 24 * 3_600_000]
+    assert longer.exit_code == 0
+    assert sync.applied == 1
+
+
+def test_missing_settings_are_all_named(arranged: Arrange) -> None:
+    arranged(ArrangedSync())
+
+    result = run("sync", LEDGER_TABLE=None, UUID=None)
+
+    assert result.exit_code == 2
+    assert "LEDGER_TABLE (--ledger-table), UUID (--uuid)" in result.stderr
+
+
+def test_a_log_without_a_terminal_gets_a_line_now_and_then(arranged: Arrange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "LINE_EVERY", 0.0)
+    arranged(ArrangedSync())
+
+    assert "4 of 10 changes" in run("sync", "--apply").stderr

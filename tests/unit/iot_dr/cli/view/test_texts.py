@@ -1,0 +1,276 @@
+"""Whatever stands in a name, a reason or a place, a command shows it, and the terminal does nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from iot_dr.cli.commands import doctor, launch, prove, publish, replay, restore, snapshot, status, verify
+from iot_dr.cli.commands import sync_in_cloud as in_cloud
+from iot_dr.cli.main import cli
+from iot_dr.cli.view import applying
+from iot_dr.cli.view.tables import Screen, table
+from iot_dr.cli.view.texts import visible
+from iot_dr.errors import ConfigurationError, IotDrError
+from iot_dr.files.snapshot_folder import Manifest
+from iot_dr.model.control import Control
+from iot_dr.model.events.dead_letters import Source
+from iot_dr.model.launch.distribution import Bucket
+from iot_dr.model.launch.launched_stacks import LaunchedStack
+from iot_dr.model.launch.launches import StackEvent
+from iot_dr.model.registry.differences import Difference, Numbers, Sigil
+from iot_dr.model.registry.keys import Kind, group_membership_key, thing_key
+from iot_dr.model.replication.ledger_items import LedgerItem
+from iot_dr.model.replication.outcomes import State
+from iot_dr.model.status.checks import failure, warning
+from iot_dr.model.status.overview import Unread
+from iot_dr.model.sync.fleet_runs import FailedLook, FleetRun, LooksDone, RunState
+from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
+from iot_dr.runtime.commands.prove import Proved
+from iot_dr.runtime.commands.snapshot import Taken
+from iot_dr.runtime.commands.sync_in_cloud import Pace
+from iot_dr.services.events.replay import Letter
+from iot_dr.services.launch.publish import Publication
+from iot_dr.services.status.overview import Overview
+from iot_dr.services.status.status import Backlog, Group
+from iot_dr.services.status.status import Standing as DeviceStanding
+
+ILL = "x[/]y[red]z:smile:\x1b[31m\x9b1m\x07\r\u202e\udc80."
+"""Markup that closes nothing, a colour, a smiley, ESC, C1, a bell, a return, a turn of direction, half of a pair."""
+SHOWN = "x[/]y[red]z:smile:\\x1b[31m\\x9b1m\\x07\\x0d\\u202e\\udc80."
+
+SETTINGS = {
+    "PRIMARY_REGION": ILL,
+    "SECONDARY_REGION": f"{ILL}2",
+    "STACK_POSTFIX": "1",
+    "UUID": "5f0c2a",
+    "LEDGER_TABLE": ILL,
+    "LOOK_QUEUE_URL": ILL,
+    "IOT_ENDPOINT_PRIMARY": ILL,
+    "IOT_ENDPOINT_SECONDARY": ILL,
+    "DYNAMODB_GLOBAL_TABLE": ILL,
+    "DYNAMODB_SHADOW_TABLE": ILL,
+    "RULE_ERROR_QUEUE_URL": ILL,
+    "SHADOW_RULE_ERROR_QUEUE_URL": ILL,
+    "SECONDARY_BUCKET": ILL,
+}
+CHECKS = (failure(ILL, ILL, ILL, [ILL]), warning(ILL, ILL, ILL))
+RUN = FleetRun(ILL, apply=True, at_once=1, kind=Kind.THING, listed={Kind.THING: 1})
+STATE = RunState(ILL, "FAILED", 0, RUN, {Kind.THING: LooksDone(1, failed=1)}, ILL)
+DRY = RunState(ILL, "SUCCEEDED", 0, FleetRun(ILL, apply=False, at_once=1, listed={Kind.THING: 1}))
+
+
+@dataclass
+class Engine:
+    """Plays a sync, a restore and a verification."""
+
+    taken_up = resumed = True
+    differing = 2
+
+    def plan(self) -> Planned:
+        return Planned(Counter({(Kind.THING, Step.CREATE): 1, (Kind.THING, Step.LEAVE): 1}))
+
+    def apply(self) -> Standing:
+        return Standing({Kind.THING: 1}, {Kind.THING: 1}, failed=1)
+
+    def problems(self) -> Iterator[Settled]:
+        yield Settled(thing_key(ILL), Ending.FAILED, ILL)
+
+    def uses(self) -> Mapping[str, Any]:
+        return {}
+
+    @property
+    def calls(self) -> Mapping[str, Mapping[str, int]]:
+        return {ILL: {ILL: 1}}
+
+    def read(self) -> None: ...
+
+    def differences(self, *, same: bool) -> Iterator[Difference]:
+        yield Difference(thing_key(ILL), Sigil.DIFFERENT, ILL)
+        yield Difference(group_membership_key(ILL, ILL), Sigil.UNREADABLE, ILL)
+
+    def numbers(self) -> Mapping[Kind, Numbers]:
+        return {Kind.THING: Numbers(1, 1, {Sigil.DIFFERENT: 1})}
+
+    def notes(self) -> list[str]:
+        return [ILL]
+
+
+@dataclass
+class Cloud:
+    """Plays a sync in the account."""
+
+    told: RunState
+
+    def start(self, **_: object) -> str:
+        return ILL
+
+    def state(self, _: str) -> RunState:
+        return self.told
+
+    ended = state
+
+    def newest(self) -> str:
+        return ILL
+
+    def failures(self, _: RunState) -> Iterator[FailedLook]:
+        yield FailedLook(thing_key(ILL), ILL)
+
+    def pace(self) -> Pace:
+        return Pace(10, ((ILL, ILL),), ILL)
+
+
+ITEM = LedgerItem(thing_key(ILL), State.FAILED, ILL, since=0)
+OVERVIEW = Overview(
+    at=1,
+    backlog=Backlog(2, (Group(ILL, ILL, 1),), (ITEM,)),
+    control=Control(serving=ILL),
+    stacks=(LaunchedStack(ILL, ILL, ILL, {"SolutionVersion": ILL}),),
+    lags=Unread(ILL),
+    streams=Unread(ILL),
+    looks={ILL: 1},
+    queues={ILL: 1},
+    drift=Unread(ILL),
+)
+
+
+@contextmanager
+def engine(*_: object) -> Iterator[Engine]:
+    yield Engine()
+
+
+@contextmanager
+def launching(_: object, progress: Any) -> Iterator[None]:
+    progress.step(ILL)
+    progress.event(StackEvent(ILL, ILL, ILL, ILL, ILL, "CREATE_FAILED", ILL))
+    raise ConfigurationError(ILL)
+    yield
+
+
+def proving(_environment: object, _order: object, progress: Any, announce: Callable[[str], object], _: str) -> Proved:
+    announce(ILL)
+    progress.begin(ILL, 1)
+    progress.advance(1)
+    return Proved(ILL, CHECKS, (ILL,))
+
+
+def publishing(_distribution: object, _regions: object, _assets: object, watcher: Any) -> Publication:
+    watcher.comparing(Bucket(ILL, ILL, made=True))
+    return Publication((Bucket(ILL, ILL, made=True),), (ILL,), 1, ILL, ILL)
+
+
+@pytest.fixture
+def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    letters = (Letter(Source.RULE_ERRORS, ILL, ILL, ILL, ILL), Letter(Source.STREAM_RECORDS, ILL, problem=ILL))
+    monkeypatch.setattr(doctor, "consult", lambda *_: CHECKS)
+    monkeypatch.setattr(applying, "open_sync", engine)
+    monkeypatch.setattr(restore, "open_restore", engine)
+    monkeypatch.setattr(verify, "open_verification", engine)
+    monkeypatch.setattr(in_cloud, "CloudSync", lambda _: Cloud(STATE))
+    monkeypatch.setattr(snapshot, "take_snapshot", lambda *_: Taken(Manifest(ILL, ILL, 1, 2, {ILL: 1}), ILL))
+    monkeypatch.setattr(status, "status_of", lambda *_: DeviceStanding(thing_key(ILL), ITEM, (ILL,)))
+    monkeypatch.setattr(status, "watched", lambda *_: lambda _: OVERVIEW)
+    monkeypatch.setattr(prove, "prove", proving)
+    monkeypatch.setattr(publish, "publish_build", publishing)
+    monkeypatch.setattr(launch, "launcher", launching)
+    for name in ("rule_errors", "shadow_rule_errors", "stream_records"):
+        monkeypatch.setattr(replay, f"replay_{name}", lambda *_, **__: letters)
+    return monkeypatch
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, words, env=SETTINGS, prog_name="iot-dr", catch_exceptions=False)
+
+
+COMMANDS = [
+    ("doctor",),
+    ("sync", "--profile", ILL),
+    ("sync", "--apply"),
+    ("repair", "--select", ILL),
+    ("restore", ILL, "--thing", ILL),
+    ("restore", ILL, "--apply"),
+    ("snapshot", ILL),
+    ("verify", "--select", ILL),
+    ("sync", "--follow", ILL),
+    ("sync", "--redrive"),
+    ("status",),
+    ("status", "--device", ILL),
+    ("prove", "-n", "1"),
+    ("replay",),
+    ("launch", *(word for name in ("bucket-resources", "solution-name", "version") for word in (f"--{name}", ILL))),
+    (
+        *("publish", "--bucket-prefix", "acme", "--solution-name", "n", "--version", "v1.0.0"),
+        *("--primary-region", "us-east-1", "--secondary-region", "us-west-2"),
+    ),
+]
+
+
+def unsafe(text: str) -> set[str]:
+    return {one for one in text if one != "\n" and (ord(one) < 32 or 127 <= ord(one) < 160 or one in "\u202e\udc80")}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_every_command_shows_a_text_as_it_is(arranged: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    result = run(*words)
+
+    assert unsafe(result.output) == set()
+    # A table folds long texts.
+    assert SHOWN[:9] in result.output
+    assert result.exit_code in {0, 1, 2}
+
+
+@pytest.mark.parametrize("words", [one for one in COMMANDS if one[0] != "launch"], ids=lambda words: words[0])
+def test_what_scripts_get_is_plain_too(arranged: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    assert unsafe(run(*words, "--format", "json").stdout) == set()
+
+
+def test_an_estimate_shows_what_limits_it_as_it_is(arranged: pytest.MonkeyPatch) -> None:
+    arranged.setattr(in_cloud, "CloudSync", lambda _: Cloud(DRY))
+
+    result = run("sync", "--in-cloud", "--profile", ILL)
+
+    assert unsafe(result.output) == set()
+    assert result.output.count(SHOWN[:9]) >= 4
+
+
+@pytest.mark.parametrize("error", [IotDrError(ILL), ConfigurationError(ILL), OSError(5, ILL)])
+def test_an_error_is_shown_as_it_is(arranged: pytest.MonkeyPatch, error: Exception) -> None:
+    def failing(*_: object) -> None:
+        raise error
+
+    arranged.setattr(doctor, "consult", failing)
+    result = run("doctor")
+
+    assert (result.exit_code, unsafe(result.output)) == (2, set())
+    assert SHOWN in result.stderr
+
+
+def test_wrong_use_is_shown_as_it_is() -> None:
+    result = run("doctor", f"--{ILL}")
+
+    assert (result.exit_code, unsafe(result.output)) == (2, set())
+
+
+@given(st.text())
+@example(ILL)
+@example("[/]")
+def test_no_text_acts_on_a_terminal_whatever_prints_it(text: str) -> None:
+    file = StringIO()
+    screen = Screen()
+    screen.file = file
+    shown = table("Name")
+    shown.add_row(text)
+    screen.print(text, soft_wrap=True)
+    screen.print(shown)
+
+    assert unsafe(file.getvalue()) == set()
+    assert visible(visible(text)) == visible(text)

@@ -1,0 +1,175 @@
+"""A comparison that was cut off is taken up where it stopped, and any other is begun anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from iot_dr.aws.caller import Caller
+from iot_dr.errors import ConfigurationError, IotDrError, RegionUnavailable
+from iot_dr.model.regions import Side
+from iot_dr.model.registry.keys import Kind
+from iot_dr.runtime.commands import comparison as module
+from iot_dr.runtime.commands.comparison import KEPT_FOR, ComparisonSettings, open_comparison
+from tests.builders import ACCOUNT, PRIMARY, SECONDARY
+from tests.endpoint import Answer, Endpoint, Request
+
+LISTS = {
+    "/things": {"things": [{"thingName": "pump-1", "attributes": {}, "version": 1}]},
+    "/thing-types": {"thingTypes": []},
+    "/billing-groups": {"billingGroups": []},
+    "/policies": {"policies": []},
+    "/certificates": {"certificates": []},
+    "/thing-groups": {"thingGroups": []},
+    "/indexing/config": {"thingIndexingConfiguration": {"thingIndexingMode": "REGISTRY_AND_SHADOW"}},
+    "/indices/AWS_Things": {"indexStatus": "ACTIVE"},
+    "/indices/search": {"things": []},
+}
+
+
+class Aws:
+    """Both Regions with a thing each; `denied` is a path that is refused."""
+
+    def __init__(self) -> None:
+        self.denied = ""
+
+    def __call__(self, request: Request) -> Answer:
+        path = request.operation.partition(" ")[2].partition("?")[0]
+        if path == self.denied:
+            return Answer({"message": "no right"}, 403, "AccessDeniedException")
+        return Answer(LISTS[path])
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    answering = Aws()
+    with Endpoint(answering) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setattr(module, "caller", lambda *_: Caller(ACCOUNT, "arn:aws:iam::123456789012:user/op"))
+        yield answering
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ComparisonSettings:
+    return ComparisonSettings(PRIMARY, SECONDARY, state=str(tmp_path / "state"), paced=False)
+
+
+def resumed(settings: ComparisonSettings) -> bool:
+    """Open, read and close; whether it went on where another had stopped."""
+    with open_comparison(settings) as comparison:
+        comparison.read()
+        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 1
+        return comparison.resumed
+
+
+def cut_off(aws: Aws, settings: ComparisonSettings) -> None:
+    aws.denied = "/certificates"
+    with pytest.raises(IotDrError, match="no right"):
+        resumed(settings)
+    aws.denied = ""
+
+
+def test_what_was_read_before_it_was_cut_off_is_not_read_again(aws: Aws, settings: ComparisonSettings) -> None:
+    cut_off(aws, settings)
+    with open_comparison(settings) as comparison:
+        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 1
+
+    assert resumed(settings)
+
+
+def test_what_came_to_its_end_is_begun_anew_unless_it_is_to_be_kept(aws: Aws, settings: ComparisonSettings) -> None:
+    assert not resumed(settings)
+    assert not resumed(settings)
+    assert resumed(replace(settings, keep_ended_for=60_000))
+
+
+@pytest.mark.parametrize("other", ["anew", "select", "sample", "shadows", "pattern", "region", "time"])
+def test_what_is_no_beginning_of_the_same_is_begun_anew(
+    aws: Aws, settings: ComparisonSettings, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(aws, settings)
+    later = module.now() + KEPT_FOR
+    monkeypatch.setattr(module, "now", lambda: later if other == "time" else later - KEPT_FOR)
+    wanted = {
+        "anew": replace(settings, anew=True),
+        "select": replace(settings, select="thingName:a"),
+        "sample": replace(settings, sample=5),
+        "shadows": replace(settings, replicate_shadows="classic"),
+        "pattern": replace(settings, shadow_name_pattern="config"),
+        "region": replace(settings, secondary_region="eu-west-1"),
+        "time": settings,
+    }
+
+    with open_comparison(wanted[other]) as comparison:
+        assert not comparison.resumed
+        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 0
+
+
+def test_a_selection_that_was_read_is_kept_where_it_may_be_and_one_that_was_cut_off_is_not(
+    aws: Aws, settings: ComparisonSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[int | IotDrError] = [RegionUnavailable("no answer"), 1, 1]
+
+    def read_selected(*_: object, **__: object) -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, IotDrError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, "read_selected", read_selected)
+    wanted = replace(settings, select="thingName:a", keep_ended_for=60_000)
+
+    def opened(wanted: ComparisonSettings) -> bool:
+        with open_comparison(wanted) as comparison:
+            comparison.read()
+            return comparison.resumed
+
+    with pytest.raises(RegionUnavailable):
+        opened(wanted)
+    assert (opened(wanted), len(answers)) == (False, 1)
+    assert (opened(wanted), len(answers)) == (True, 1)
+    assert (opened(replace(wanted, keep_ended_for=0)), len(answers)) == (False, 0)
+
+
+@pytest.fixture
+def by_index(settings: ComparisonSettings) -> ComparisonSettings:
+    return replace(settings, by_index=True, replicate_shadows="classic")
+
+
+def test_a_reading_by_the_index_is_taken_up_by_one_that_may_use_it_alone(
+    aws: Aws, by_index: ComparisonSettings
+) -> None:
+    aws.denied = "/things/pump-1/shadow"
+    with pytest.raises(IotDrError, match="no right"):
+        resumed(by_index)
+
+    with open_comparison(by_index) as comparison:
+        assert comparison.resumed
+    with open_comparison(replace(by_index, by_index=False)) as comparison:
+        assert not comparison.resumed
+
+
+def test_a_query_that_selects_nothing_is_no_proof_that_both_are_equal(aws: Aws, settings: ComparisonSettings) -> None:
+    wanted = replace(settings, select="thingName:nobody")
+
+    with (
+        open_comparison(wanted) as comparison,
+        pytest.raises(ConfigurationError, match="'thingName:nobody' selects no thing in us-east-1 or us-west-2"),
+    ):
+        comparison.read()
+
+
+def test_a_profile_that_is_none_is_said_with_the_mend(settings: ComparisonSettings) -> None:
+    with pytest.raises(ConfigurationError, match="list-profiles"), open_comparison(replace(settings, profile="none")):
+        pass
+
+
+def test_one_region_cannot_be_compared_with_itself(settings: ComparisonSettings) -> None:
+    same = replace(settings, secondary_region=PRIMARY)
+    with pytest.raises(ConfigurationError, match="are both us-east-1"), open_comparison(same):
+        pass

@@ -1,0 +1,214 @@
+"""A launch, step by step, against stacks in memory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from iot_dr.errors import ConfigurationError, LaunchFailed
+from iot_dr.model.launch.distribution import Distribution, Release
+from iot_dr.model.launch.launches import Choices, Launch, Stack, StackEvent
+from iot_dr.model.regions import RegionPair
+from iot_dr.services.launch.launch import Launcher, launch, toolsrc
+
+ORDER = Launch(RegionPair("us-east-1", "us-west-2"), "20261124120000", "5f0c2a")
+RELEASE = Release(Distribution("my-dr", "drs", "v1.0.0"), {"a.zip": "1" * 64, "b.template": "2" * 64})
+STREAMS = "arn:aws:dynamodb:us-west-2:111122223333:table"
+OUTPUTS = {
+    "LedgerTableName": "ledger-1",
+    "LookQueueUrl": "https://q/looks",
+    "RuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/errors",
+    "ShadowRuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/shadow-errors",
+}
+
+
+@dataclass
+class World:
+    """Plays every port of the launcher and keeps what was asked of it, in order."""
+
+    log: list[str] = field(default_factory=list)
+    stacks: dict[tuple[str, str], Stack] = field(default_factory=dict)
+    written: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    unpublished: str = "none"
+    failing: str = "none"
+    changed: str = "none"
+
+    def bring_up(self, stack: Stack, report: Callable[[StackEvent], None]) -> Mapping[str, str]:
+        report(StackEvent("12:00:00", stack.region, stack.name, stack.name, "stack", "CREATE_IN_PROGRESS"))
+        if self.failing in stack.name:
+            raise LaunchFailed(f"stack {stack.name} failed")
+        self.log.append(f"{stack.name} {stack.region}")
+        self.stacks[stack.region, stack.name] = stack
+        return OUTPUTS
+
+    def url(self, file: str) -> str:
+        if self.unpublished in file:
+            raise ConfigurationError(f"{file} does not exist")
+        return f"https://example/{file}"
+
+    def sha256(self, region: str, bucket: str, key: str) -> str:
+        place = f"{bucket}/{key}"
+        assert place in {f"my-dr-{region}/drs/v1.0.0/a.zip", "my-dr-reference/drs/v1.0.0/b.template"}
+        return "3" * 64 if self.changed == place else RELEASE.digests[key.rpartition("/")[2]]
+
+    def replica_stream(self, table: str, region: str, replica_region: str) -> str:
+        self.log.append(f"{table} {region} {replica_region}")
+        return f"{STREAMS}/{table}/stream/1"
+
+    def protect(self, table: str, region: str) -> None:
+        self.log.append(f"protect {table} {region}")
+
+    def put(self, region: str, bucket: str, key: str, text: str) -> None:
+        self.log.append(key)
+        self.written[region, bucket, key] = text
+
+    def step(self, text: str) -> None: ...
+
+    def event(self, event: StackEvent) -> None: ...
+
+    @property
+    def launcher(self) -> Launcher:
+        return Launcher(self, self, self, self, self, lambda region: f"{region}.example", self)
+
+
+def test_stacks_come_up_in_the_order_in_which_one_needs_the_other() -> None:
+    world = World()
+
+    launch(ORDER, Choices(create_health_check=True), RELEASE, world.launcher)
+
+    assert world.log == [
+        "IoTDRPrimary20261124120000 us-east-1",
+        "IoTDRGlobalTable20261124120000 us-east-1 us-west-2",
+        "IoTDRShadowTable20261124120000 us-east-1 us-west-2",
+        "IoTDRSecondary20261124120000 us-west-2",
+        "R53HealthChecker20261124120000 us-east-1",
+        "R53HealthChecker20261124120000 us-west-2",
+        "protect IoTDRGlobalTable20261124120000 us-east-1",
+        "protect IoTDRGlobalTable20261124120000 us-west-2",
+        "protect IoTDRShadowTable20261124120000 us-east-1",
+        "protect IoTDRShadowTable20261124120000 us-west-2",
+        "protect ledger-1 us-west-2",
+        "tools/toolsrc",
+    ]
+
+
+def test_each_stack_gets_its_template_and_parameters() -> None:
+    world = World()
+
+    launch(ORDER, Choices(create_health_check=True), RELEASE, world.launcher)
+
+    primary = world.stacks["us-east-1", ORDER.primary_stack]
+    assert primary.template_url.endswith("-primary-region.template")
+    assert primary.parameters == {
+        "SecondaryRegion": "us-west-2",
+        "GlobalTableName": "IoTDRGlobalTable20261124120000",
+        "ShadowTableName": "IoTDRShadowTable20261124120000",
+        "Uuid": "5f0c2a",
+        "ReplicateShadows": "all",
+        "ShadowNamePattern": ".*",
+        "PermissionsBoundary": "",
+    }
+    secondary = world.stacks["us-west-2", ORDER.secondary_stack]
+    assert secondary.template_url.endswith("-secondary-region.template")
+    assert secondary.parameters == {
+        "PrimaryRegion": "us-east-1",
+        "GlobalTableStreamArn": f"{STREAMS}/IoTDRGlobalTable20261124120000/stream/1",
+        "ShadowTableStreamArn": f"{STREAMS}/IoTDRShadowTable20261124120000/stream/1",
+        "Uuid": "5f0c2a",
+        "CertificateMode": "copy",
+        "ReplicateShadows": "all",
+        "ShadowNamePattern": ".*",
+        "PermissionsBoundary": "",
+    }
+    assert world.stacks["us-west-2", ORDER.health_checker_stack].parameters == {
+        "StackPostfix": "20261124120000",
+        "PermissionsBoundary": "",
+    }
+
+
+def test_the_secondary_gets_the_certificate_mode_that_was_chosen() -> None:
+    world = World()
+
+    launch(ORDER, Choices(certificate_mode="jitr"), RELEASE, world.launcher)
+
+    assert world.stacks["us-west-2", ORDER.secondary_stack].parameters["CertificateMode"] == "jitr"
+
+
+def test_both_regions_get_the_shadows_that_were_chosen() -> None:
+    world = World()
+
+    launch(ORDER, Choices(replicate_shadows="named", shadow_name_pattern="config"), RELEASE, world.launcher)
+
+    for stack in (("us-east-1", ORDER.primary_stack), ("us-west-2", ORDER.secondary_stack)):
+        parameters = world.stacks[stack].parameters
+        assert (parameters["ReplicateShadows"], parameters["ShadowNamePattern"]) == ("named", "config")
+
+
+def test_health_checkers_are_launched_only_when_asked_for() -> None:
+    world = World(unpublished="health-checker")
+
+    launch(ORDER, Choices(), RELEASE, world.launcher)
+
+    assert not any("R53" in line for line in world.log)
+
+
+def test_a_template_that_is_not_published_stops_the_launch_before_the_first_stack() -> None:
+    world = World(unpublished="health-checker")
+
+    with pytest.raises(ConfigurationError):
+        launch(ORDER, Choices(create_health_check=True), RELEASE, world.launcher)
+
+    assert world.log == []
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["my-dr-us-east-1/drs/v1.0.0/a.zip", "my-dr-us-west-2/drs/v1.0.0/a.zip", "my-dr-reference/drs/v1.0.0/b.template"],
+)
+def test_a_file_that_was_changed_since_the_build_stops_the_launch_before_the_first_stack(place: str) -> None:
+    world = World(changed=place)
+
+    with pytest.raises(ConfigurationError, match=f"s3://{place} is not the file that this version was built with"):
+        launch(ORDER, Choices(), RELEASE, world.launcher)
+
+    assert world.log == []
+
+
+def test_every_stack_gets_the_boundary_of_its_roles() -> None:
+    world = World()
+
+    launch(ORDER, Choices(create_health_check=True, permissions_boundary="arn:b"), RELEASE, world.launcher)
+
+    assert {stack.parameters["PermissionsBoundary"] for stack in world.stacks.values()} == {"arn:b"}
+
+
+def test_a_failed_stack_stops_the_launch_and_a_further_run_ends_like_an_undisturbed_one() -> None:
+    world, undisturbed = World(failing="Secondary"), World()
+    with pytest.raises(LaunchFailed, match="IoTDRSecondary20261124120000"):
+        launch(ORDER, Choices(create_health_check=True), RELEASE, world.launcher)
+    assert world.written == {}
+
+    world.failing = "none"
+    launch(ORDER, Choices(create_health_check=True), RELEASE, world.launcher)
+    launch(ORDER, Choices(create_health_check=True), RELEASE, undisturbed.launcher)
+
+    assert (world.stacks, world.written) == (undisturbed.stacks, undisturbed.written)
+
+
+def test_the_tools_find_their_settings() -> None:
+    world = World()
+
+    launched = launch(ORDER, Choices(), RELEASE, world.launcher)
+
+    text = world.written["us-east-1", "iot-dr-primary-5f0c2a", "tools/toolsrc"]
+    assert launched.toolsrc == "s3://iot-dr-primary-5f0c2a/tools/toolsrc"
+    assert "export DYNAMODB_GLOBAL_TABLE=IoTDRGlobalTable20261124120000\n" in text
+    assert "export DYNAMODB_SHADOW_TABLE=IoTDRShadowTable20261124120000\n" in text
+    assert "export LEDGER_TABLE=ledger-1\n" in text
+    assert "export RULE_ERROR_QUEUE_URL=https://sqs.us-east-1.amazonaws.com/111122223333/errors\n" in text
+    assert "export SHADOW_RULE_ERROR_QUEUE_URL=https://sqs.us-east-1.amazonaws.com/111122223333/shadow-errors\n" in text
+    assert "export IOT_ENDPOINT_SECONDARY=us-west-2.example\n" in text
+
+
+def test_values_are_quoted_for_the_shell() -> None:
+    assert "export X='a b;$c'\n" in toolsrc(ORDER, {"X": "a b;$c"})

@@ -1,0 +1,154 @@
+"""A message is run once it can be, what is to come again is queued before it goes, and nothing is lost on the way."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from iot_dr.errors import RegionUnavailable, Throttled
+from iot_dr.model.registry.keys import thing_key
+from iot_dr.model.replication.messages import LookMessage, Run
+from iot_dr.model.replication.outcomes import State
+from iot_dr.model.replication.requests import Look
+from iot_dr.services.replication.run_workflow import LATE, MOST_RECEIVES, PATIENCE, STEP_BACK, Ended, WorkflowRunner
+from tests.fakes import FakeClock, InMemoryLedger, InMemoryLookQueues
+
+PUMP, VALVE = Look(thing_key("pump")), Look(thing_key("valve"))
+BOTH = LookMessage((PUMP, VALVE))
+
+
+class Workflow:
+    """Ends each run as a test says, and remembers what it was given."""
+
+    def __init__(self, ends: Callable[[LookMessage], Run]) -> None:
+        self.given: list[LookMessage] = []
+        self._ends = ends
+
+    def run(self, message: LookMessage) -> Run:
+        self.given.append(message)
+        return self._ends(message)
+
+
+class Bench:
+    """The service over fakes."""
+
+    def __init__(self, ends: Callable[[LookMessage], Run] = lambda _message: Run()) -> None:
+        self.workflow, self.queues = Workflow(ends), InMemoryLookQueues()
+        self.ledger, self.clock = InMemoryLedger(), FakeClock()
+        self.runner = WorkflowRunner(self.workflow, self.queues, self.ledger, self.clock)
+
+    def handle(self, message: LookMessage, receives: int = 1) -> Ended:
+        return self.runner.handle(message, receives)
+
+
+def raising(error: Exception) -> Callable[[LookMessage], Run]:
+    def run(_message: LookMessage) -> Run:
+        raise error
+
+    return run
+
+
+def test_what_ended_leaves_nothing() -> None:
+    bench = Bench()
+
+    assert bench.handle(BOTH) is Ended.RUN
+    assert (bench.workflow.given, bench.queues.sent) == ([BOTH], [])
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_what_is_to_come_again_goes_back_to_its_own_queue_and_comes_when_it_is_due(background: bool) -> None:
+    bench = Bench(lambda _message: Run((replace(PUMP, due=bench.clock() + 3000), replace(VALVE, due=bench.clock()))))
+
+    bench.handle(replace(BOTH, background=background))
+
+    assert [(one.looks[0].key, one.delay, one.background) for one in bench.queues.sent] == [
+        (PUMP.key, 3, background),
+        (VALVE.key, 0, background),
+    ]
+
+
+@pytest.mark.parametrize("ends", [raising(Throttled("slow down")), lambda _message: Run(busy=True)])
+def test_where_aws_has_no_room_the_message_comes_later_whole_and_without_end(
+    ends: Callable[[LookMessage], Run],
+) -> None:
+    bench, message = Bench(ends), BOTH
+
+    for number in range(1, 50):
+        assert bench.handle(message) is Ended.BUSY
+        (message,) = bench.queues.take()
+        assert (message.looks, message.returned) == (BOTH.looks, number)
+        assert message.delay >= 1
+
+    assert bench.ledger.notes == {}
+
+
+def test_a_worker_that_failed_has_its_looks_taken_one_by_one() -> None:
+    bench = Bench(lambda _message: Run(failed=True, error="Sandbox.Timedout"))
+
+    assert bench.handle(BOTH) is Ended.TAKEN_APART
+    assert [[(look.key, look.tries) for look in one.looks] for one in bench.queues.sent] == [
+        [(PUMP.key, 1)],
+        [(VALVE.key, 1)],
+    ]
+    assert all(one.delay >= 1 for one in bench.queues.sent)
+
+
+def test_a_run_that_did_not_end_is_left_to_be_handed_out_again() -> None:
+    bench = Bench(raising(RegionUnavailable("the execution FAILED")))
+
+    with pytest.raises(RegionUnavailable):
+        bench.handle(BOTH)
+
+    assert bench.queues.sent == []
+
+
+def test_the_ledger_has_what_was_never_handled_to_its_end() -> None:
+    bench = Bench()
+
+    assert bench.handle(BOTH, receives=MOST_RECEIVES) is Ended.RUN
+    assert bench.handle(BOTH, receives=MOST_RECEIVES + 1) is Ended.GIVEN_UP
+
+    assert len(bench.workflow.given) == 1
+    for look in BOTH.looks:
+        outcome = bench.ledger.outcome(look.key)
+        assert outcome is not None
+        assert (outcome.state, outcome.again) == (State.FAILED, True)
+
+
+def test_background_work_steps_back_while_events_wait() -> None:
+    bench, message = Bench(), replace(BOTH, background=True)
+    bench.queues.backlog = 1
+
+    assert bench.handle(message) is Ended.STEPPED_BACK
+    (later,) = bench.queues.take()
+    assert bench.workflow.given == []
+    assert ([look.key for look in later.looks], later.background) == ([PUMP.key, VALVE.key], True)
+    assert 1 <= later.delay <= STEP_BACK
+
+    bench.queues.backlog = 0
+    assert bench.handle(later) is Ended.RUN
+
+
+def test_events_never_step_back() -> None:
+    bench = Bench()
+    bench.queues.backlog = 1000
+
+    assert bench.handle(BOTH) is Ended.RUN
+
+
+def test_a_look_that_only_confirms_steps_back_when_it_comes_so_late_that_others_must_wait() -> None:
+    bench = Bench()
+    confirming = LookMessage((replace(PUMP, due=bench.clock(), occurred_at=bench.clock(), can_wait=True),))
+
+    assert bench.handle(confirming) is Ended.RUN
+    bench.clock.advance(LATE / 1000 + 1)
+    assert bench.handle(confirming) is Ended.STEPPED_BACK
+    bench.clock.advance(PATIENCE / 1000)
+    assert bench.handle(confirming) is Ended.RUN
+
+
+def test_a_look_that_must_not_wait_is_taken_however_late() -> None:
+    bench = Bench()
+    bench.clock.advance(3600)
+
+    assert bench.handle(LookMessage((replace(PUMP, due=1, occurred_at=bench.clock()),))) is Ended.RUN

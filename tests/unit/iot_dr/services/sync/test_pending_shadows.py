@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from iot_dr.errors import RegionUnavailable
+from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.journal import Journal
+from iot_dr.model.regions import Side
+from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
+from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.shadows.shadow import Shadow
+from iot_dr.model.sync.progress import Ending, Settled
+from iot_dr.services.shadows.replicate import Applied
+from iot_dr.services.sync.marking import Marking
+from iot_dr.services.sync.pending_changes import PendingChanges
+from iot_dr.services.sync.pending_shadows import PendingShadows
+from tests.builders import REGIONS, a_thing
+from tests.fakes import FakeClock, InMemoryLedger
+
+KEY = thing_shadows_key("pump-17")
+
+
+class Arranged:
+    """A replication of shadows that answers what a test says."""
+
+    def __init__(self, applied: Applied) -> None:
+        self.applied = applied
+
+    def look(self, _keys: Iterable[Key]) -> Applied:
+        return self.applied
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ComparisonStore]:
+    with ComparisonStore(tmp_path / "c.sqlite") as store:
+        store.put(Side.PRIMARY, [a_thing("a"), a_thing("b")])
+        store.put(Side.SECONDARY, [a_thing("b"), a_thing("c")])
+        yield store
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "j.sqlite") as journal:
+        yield journal
+
+
+def test_the_primarys_things_are_pending_until_their_shadows_are_settled(
+    store: ComparisonStore, journal: Journal
+) -> None:
+    shadows = PendingShadows(store, journal, Arranged(Applied()))
+    journal.settle(Settled(thing_shadows_key("a"), Ending.DONE))
+
+    assert list(shadows.unsettled()) == [thing_shadows_key("b")]
+    assert shadows.things == 2
+
+
+def test_nothing_is_pending_where_shadows_are_not_replicated(store: ComparisonStore, journal: Journal) -> None:
+    shadows = PendingShadows(store, journal, None)
+
+    assert (shadows.things, list(shadows.unsettled())) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("states", "ending"),
+    [
+        ((), Ending.DONE),
+        ((State.IN_SYNC, State.ABSENT, State.SUPERSEDED), Ending.DONE),
+        ((State.UNSUPPORTED,), Ending.DONE),
+        ((State.IN_SYNC, State.PENDING), Ending.LEFT),
+        ((State.FAILED,), Ending.FAILED),
+    ],
+)
+def test_the_shadows_of_a_thing_end_as_the_first_that_has_a_problem(
+    store: ComparisonStore, journal: Journal, states: tuple[State, ...], ending: Ending
+) -> None:
+    outcomes = tuple(Outcome(shadow_key("pump-17", str(state)), state, "why", at=1) for state in states)
+
+    settled = PendingShadows(store, journal, Arranged(Applied(outcomes))).settle(KEY)
+
+    assert (settled.key, settled.ending) == (KEY, ending)
+
+
+def test_a_shadow_of_which_not_even_the_ledger_could_be_told_is_left(store: ComparisonStore, journal: Journal) -> None:
+    applied = Applied(unrecorded=frozenset({shadow_key("pump-17", "config")}))
+
+    settled = PendingShadows(store, journal, Arranged(applied)).settle(KEY)
+
+    assert settled.ending is Ending.LEFT
+    assert "shadow#pump-17#config" in settled.reason
+
+
+def test_shadows_that_may_not_be_written_for_the_moment_are_left(store: ComparisonStore, journal: Journal) -> None:
+    class Unable:
+        def look(self, _keys: Iterable[Key]) -> Applied:
+            raise RegionUnavailable("the control item cannot be read")
+
+    settled = PendingShadows(store, journal, Unable()).settle(KEY)
+
+    assert settled == Settled(KEY, Ending.LEFT, "the control item cannot be read")
+
+
+def test_shadows_that_have_been_compared_are_pending_if_they_differ(store: ComparisonStore, journal: Journal) -> None:
+    shadow = Shadow(shadow_key("a"), {})
+    store.put(Side.PRIMARY, [shadow, Shadow(shadow_key("b", "config"), {})])
+    store.put(Side.SECONDARY, [shadow])
+    ledger = InMemoryLedger()
+    marks = Marking(ledger, FakeClock())
+    compared = PendingChanges(comparison=store, journal=journal, regions=REGIONS, ledger=ledger, marks=marks)
+
+    shadows = PendingShadows(store, journal, Arranged(Applied()), compared)
+
+    assert list(shadows.unsettled()) == [shadow_key("b", "config")]
+    assert shadows.things == 0
