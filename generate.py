@@ -35,7 +35,7 @@ STACKS: Mapping[str, Callable[[Config], Template]] = {
 }
 
 REGIONS_AT_ONCE = 4
-"""Regions that cfn-lint looks at in one pass: it tries them in every combination that a text may name them in."""
+"""Regions that cfn-lint checks in one pass: it tries them in every combination that a text may name them in."""
 
 EXAMPLES = f"""\
 examples:

@@ -1,9 +1,9 @@
 """Whether background work leaves customers their part of the quotas.
 
 Things, certificates and policies are made in the primary while its events are off, so that a sweep has so many
-differences to look at. Then events are on again, the schedules too, and the proxy keeps every caller to AWS's default
+differences to check. Then events are on again, the schedules too, and the proxy keeps every caller to AWS's default
 quotas, in both Regions: the product, and a customer who provisions complete devices in the primary at a steady rate and
-reads back each thing that he has made. The sweep is begun and the customer goes on until the product has looked at all
+reads back each thing that he has made. The sweep is begun and the customer goes on until the product has checked all
 of it. The customer's client repeats nothing, so each refusal that he meets is seen.
 
 The exit status is 0 if the customer met no refusal and both Regions ended equal, 1 if not.
@@ -54,7 +54,7 @@ class Figures:
     """What the run found.
 
     Attributes:
-        differences: what the sweep found to look at.
+        differences: what the sweep found to check.
         seconds: from the sweep's begin until both Regions had become equal.
         provisioned: complete devices that the customer made meanwhile.
         refused_customer: calls of the customer that AWS refused for their rate.
@@ -112,7 +112,7 @@ class Customer:
 
 
 @click.command(help=__doc__)
-@click.option("--differences", default=1000, show_default=True, help="Resources that the sweep has to look at.")
+@click.option("--differences", default=1000, show_default=True, help="Resources that the sweep has to check.")
 @click.option("--rate", default=4.0, show_default=True, help="Devices a second that the customer provisions.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def main(differences: int, rate: float, form: str) -> None:
@@ -162,7 +162,7 @@ def _swept(pair: Pair, rate: float, console: Console) -> Figures:
         customer = Customer(_impatient_client(pair), pair)
         begun = time.monotonic()
         running = executor.submit(customer.keep_provisioning, rate, identities, stop)
-        with console.status("The sweep looks at what differs"):
+        with console.status("The sweep checks what differs"):
             _sweep(pair)
             # What the customer makes crosses by events: what was there before is the sweep's.
             until(lambda: running.done() or to_find.isdisjoint(_differences(pair)), LONGEST)

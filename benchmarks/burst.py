@@ -57,7 +57,7 @@ TIME_LIMIT = 900.0
 STALLED_SECONDS = 120.0
 """Without a write to the secondary's registry for so long, longer than every repetition and pause, none will come."""
 QUIET_SECONDS = 40.0
-"""Longer than the longest pause between two looks at a thing that lacks its certificate."""
+"""Longer than the longest pause between two requests for a thing that lacks its certificate."""
 
 ONCE_A_DEVICE = ("DescribeCertificate", "GetPolicy", "RegisterCertificateWithoutCA", "CreatePolicy", "AttachPolicy")
 """What a complete device with a policy of its own cannot cross without; the tightest quota of these is the ceiling."""
@@ -181,7 +181,7 @@ class Bench:
         )
 
     def await_quiet(self) -> None:
-        """Return when the product has made no call for longer than it pauses between two looks."""
+        """Return when the product has made no call for longer than it pauses between two requests."""
         seen: list[tuple[int, float]] = [(-1, 0.0)]
 
         def quiet() -> bool:

@@ -35,8 +35,8 @@ STATES = client("stepfunctions")
 
 def lambda_handler(event, _context):
     for record in event["Records"]:
-        (look,) = coalesce([decode(dict(DynamoDBRecord(record).dynamodb.new_image))])
-        given = json.dumps({"looks": [look.to_json()]})
+        (request,) = coalesce([decode(dict(DynamoDBRecord(record).dynamodb.new_image))])
+        given = json.dumps({"looks": [request.to_json()]})
         STATES.start_execution(stateMachineArn=os.environ["STATE_MACHINE_ARN"], input=given)
 """
 """One execution per event."""

@@ -26,7 +26,7 @@ from benchmarks.standing_fleet import (
 from docs import prices
 from iot_dr.aws.registry.reader import PAGE_SIZE
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
 
 FLEETS = (1_000, 100_000, 1_000_000)
 SWEEPS_AN_HOUR = 4
@@ -58,8 +58,9 @@ PAGE_SECONDS, SWEEP_GB = 0.1, 1.0
 RETRY_SECONDS = 0.1
 EXECUTION_SECONDS, EXPRESS_GB = 1.2, 64 / 1024
 LOG_BYTES = 1_200
-"""Assumptions: a batch of looks, a page of a list at its quota of ten a second, a retry with nothing due, an execution
-and the function that waits for it, a look's log line."""
+"""Assumptions: a batch of requests, a page of a list at its quota of ten a second, a retry with nothing due, an
+execution
+and the function that waits for it, a request's log line."""
 
 MESSAGE_CALLS = 3
 """Requests of SQS that a message costs after it was sent: received, deleted, and the question whether events wait."""
@@ -67,15 +68,15 @@ MESSAGE_CALLS = 3
 
 @dataclass(frozen=True)
 class Idle:
-    """What one sweep of a fleet, the looks that it starts, and one retry with nothing due call."""
+    """What one sweep of a fleet, the requests that it starts, and one retry with nothing due call."""
 
     devices: int
     lists: Counter[str]
     sweep_ledger: Counter[str]
-    looks: int
+    requests: int
     messages: int
     sendings: int
-    look_calls: Counter[str]
+    request_calls: Counter[str]
     retry: Counter[str]
 
     @property
@@ -84,13 +85,13 @@ class Idle:
         return SWEEPS_AN_HOUR * self.lists.total()
 
     @property
-    def look_calls_an_hour(self) -> int:
-        """Calls of the looks that the round has made, their outcomes among them."""
-        return SWEEPS_AN_HOUR * self.look_calls.total()
+    def request_calls_an_hour(self) -> int:
+        """Calls of the requests that the round has made, their outcomes among them."""
+        return SWEEPS_AN_HOUR * self.request_calls.total()
 
     @property
     def other_calls_an_hour(self) -> int:
-        """Calls to queue the looks and to run each batch, to keep the round's place, and to ask what is due."""
+        """Calls to queue the requests and to run each batch, to keep the round's place, and to ask what is due."""
         return (
             SWEEPS_AN_HOUR * (self.sendings + 2 * self.messages + self.sweep_ledger.total())
             + RETRIES_AN_HOUR * self.retry.total()
@@ -98,16 +99,16 @@ class Idle:
 
     @property
     def days_of_a_round(self) -> float:
-        """Days until every device has been looked at whole."""
+        """Days until every device has been checked whole."""
         return self.devices / SLICE / SWEEPS_AN_HOUR / 24
 
     @property
     def dollars_an_hour(self) -> float:
         """The price, with lists metered by the call."""
-        reads = self.sweep_ledger["GetItem"] + self.sweep_ledger["BatchGetItem"] + self.look_calls["GetItem"]
-        writes = self.sweep_ledger["UpdateItem"] + self.look_calls["UpdateItem"] + self.look_calls["DeleteItem"]
-        shadows = sum(self.look_calls[name] for name in SHADOW_OPERATIONS)
-        metered = sum(count for name, count in (self.lists + self.look_calls).items() if name in METERED)
+        reads = self.sweep_ledger["GetItem"] + self.sweep_ledger["BatchGetItem"] + self.request_calls["GetItem"]
+        writes = self.sweep_ledger["UpdateItem"] + self.request_calls["UpdateItem"] + self.request_calls["DeleteItem"]
+        shadows = sum(self.request_calls[name] for name in SHADOW_OPERATIONS)
+        metered = sum(count for name, count in (self.lists + self.request_calls).items() if name in METERED)
         # One Region's lists are read beside the other's.
         sweep_seconds = self.lists.total() / 2 * PAGE_SECONDS
         a_sweep = (
@@ -120,7 +121,7 @@ class Idle:
             + (self.sendings + MESSAGE_CALLS * self.messages) * prices.SQS_REQUEST
             + self._invocations(1, sweep_seconds, SWEEP_GB)
             + self.messages * (prices.EXPRESS_REQUEST + EXECUTION_SECONDS * EXPRESS_GB * prices.EXPRESS_GB_HOUR / 3600)
-            + self.looks * LOG_BYTES / 1e9 * prices.LOG_GB
+            + self.requests * LOG_BYTES / 1e9 * prices.LOG_GB
         )
         a_retry = self._invocations(1, RETRY_SECONDS, SWEEP_GB) + self.retry.total() * prices.DYNAMODB_READ
         return SWEEPS_AN_HOUR * a_sweep + RETRIES_AN_HOUR * a_retry
@@ -137,25 +138,25 @@ class Idle:
 
 
 def counted(devices: int) -> Idle:
-    """Let a sweep, its looks and a retry run over a fleet, and count their calls."""
-    lists, sweep_ledger, look_calls, retry = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    """Let a sweep, its requests and a retry run over a fleet, and count their calls."""
+    lists, sweep_ledger, request_calls, retry = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     queue = RecordingQueue()
     standing_sweep(devices, lists, CountingTable(sweep_ledger), queue).sweep()
-    looks, messages = list(queue.looks), queue.messages
-    replication = standing_replication(devices, look_calls)
-    for look in looks:
-        if look.key.kind not in SHADOW_KINDS:
-            replication.replicate(look)
-    _look_at_shadows([look.key for look in looks if look.key.kind in SHADOW_KINDS], look_calls)
+    requests, messages = list(queue.requests), queue.messages
+    replication = standing_replication(devices, request_calls)
+    for request in requests:
+        if request.key.kind not in SHADOW_KINDS:
+            replication.replicate(request)
+    _check_shadows([request.key for request in requests if request.key.kind in SHADOW_KINDS], request_calls)
     standing_sweep(devices, Counter(), CountingTable(retry), RecordingQueue()).retry()
-    return Idle(devices, lists, sweep_ledger, len(looks), messages, queue.calls, look_calls, retry)
+    return Idle(devices, lists, sweep_ledger, len(requests), messages, queue.calls, request_calls, retry)
 
 
-def _look_at_shadows(keys: Sequence[Key], made: Counter[str]) -> None:
-    """Look at shadows in batches as the workflow does, each of which asks for the control item once."""
+def _check_shadows(keys: Sequence[Key], made: Counter[str]) -> None:
+    """Check shadows in batches as the workflow does, each of which asks for the control item once."""
     shadows = standing_shadows(made)
-    for start in range(0, len(keys), LOOKS_PER_BATCH):
-        shadows.look(keys[start : start + LOOKS_PER_BATCH])
+    for start in range(0, len(keys), REQUESTS_PER_BATCH):
+        shadows.request(keys[start : start + REQUESTS_PER_BATCH])
 
 
 def reckoned(devices: int, sample: Idle) -> Idle:
@@ -172,12 +173,12 @@ def table() -> str:
     """Return the table of docs/cost.md."""
     sample = counted(FLEETS[0])
     rows = [
-        "| Devices | Lists | Looks | Other | USD an hour | USD a month | with lists by the KB | a round takes |",
+        "| Devices | Lists | Requests | Other | USD an hour | USD a month | with lists by the KB | a round takes |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for devices in FLEETS:
         idle = reckoned(devices, sample)
-        calls = (idle.list_calls_an_hour, idle.look_calls_an_hour, idle.other_calls_an_hour)
+        calls = (idle.list_calls_an_hour, idle.request_calls_an_hour, idle.other_calls_an_hour)
         month = idle.dollars_an_hour * prices.HOURS_A_MONTH
         by_kilobyte = idle.dollars_an_hour_by_the_kilobyte * prices.HOURS_A_MONTH
         cells = (

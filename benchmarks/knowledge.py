@@ -46,7 +46,7 @@ class Tally:
         noted: Collection[Key],
         coming: Collection[Key],
     ) -> Tally:
-        """Ask for each; of a relation either end will do, because a look at it has the relation looked at."""
+        """Ask for each; of a relation either end will do, because a request for it has the relation checked."""
         roots = {one: roots_of(one, certificates) for one in found}
         by_ledger = {one for one, keys in roots.items() if keys & frozenset(noted)}
         on_the_way = {one for one, keys in roots.items() if keys & frozenset(coming)} - by_ledger
@@ -64,7 +64,7 @@ _ROOTS: Mapping[str, Callable[[str], Key]] = {
 
 
 def roots_of(difference: Difference, certificates: Mapping[str, str]) -> frozenset[Key]:
-    """Return what can be looked at to mend a difference; `certificates` are the IDs by what the lab names them by."""
+    """Return what can be checked to mend a difference; `certificates` are the IDs by what the lab names them by."""
     if difference.kind in _ROOTS:
         return frozenset({_ROOTS[difference.kind](difference.name), *_billed_to(difference)})
     one, _, other = difference.name.partition(" - ")
@@ -84,7 +84,7 @@ def roots_of(difference: Difference, certificates: Mapping[str, str]) -> frozens
 def _billed_to(difference: Difference) -> Iterator[Key]:
     """Yield the billing groups of a thing that is not in the same one: when one is deleted, it alone is told of.
 
-    A look at it notes its things to be looked at.
+    A check it notes its things to be checked.
     """
     named = re.findall(r"'billing group': (?:None|'([^']+)')", difference.how) if difference.kind == "things" else []
     if len(set(named)) > 1:
@@ -92,21 +92,21 @@ def _billed_to(difference: Difference) -> Iterator[Key]:
 
 
 def noted_keys(items: Iterable[Mapping[str, Any]]) -> frozenset[Key]:
-    """Return what the ledger says is not in sync, or will be looked at again."""
+    """Return what the ledger says is not in sync, or will be checked again."""
     return frozenset(
         Key.parse(item["resource"]) for item in items if item.get("state") in KNOWN_STATES or "retry_state" in item
     )
 
 
 def keys_on_the_way(way: Mapping[str, Any]) -> frozenset[Key]:
-    """Return what is going to be looked at, by what the emulator says is on its way."""
+    """Return what is going to be checked, by what the emulator says is on its way."""
     events = (key for item in (*map(recorded, way["events"]), *map(plain, way["records"])) for key in _decoded(item))
     texts = (key for text in (*way["messages"], *way["running"]) for key in keys_in(text))
     return frozenset((*events, *texts))
 
 
 def keys_in(value: Any) -> Iterator[Key]:
-    """Yield the resources that looks name, wherever in a JSON value they stand, in texts of JSON too."""
+    """Yield the resources that requests name, wherever in a JSON value they stand, in texts of JSON too."""
     if isinstance(value, str):
         if value.startswith(("{", "[")):
             with suppress(json.JSONDecodeError):

@@ -2,8 +2,8 @@
 
 Four customers change a registry at random, with a trail on, as fast as the pair takes it, and then, on the same pair,
 at half that rate. Every ten seconds both Regions are compared as they are at one moment. Each difference is asked for:
-does the ledger know of it (a state that is not in_sync, or another look that is noted), is something on its way that
-will look at it (an event in a stream or queue or not handed over yet, an execution that runs)? If neither is so, and
+does the ledger know of it (a state that is not in_sync, or another request that is noted), is something on its way that
+will check it (an event in a stream or queue or not handed over yet, an execution that runs)? If neither is so, and
 the same difference is still there when both are compared once more, nobody knows of it. After the last change all is
 sampled on until both are equal, and nothing is on its way or a minute has passed without a write.
 
@@ -88,7 +88,7 @@ class Sample:
         changes: calls of customers that changed something, so far.
         differences: resources and relations that are not the same in both Regions.
         by_ledger: those of them that the ledger knows of.
-        on_the_way: those of the others that something on its way will look at.
+        on_the_way: those of the others that something on its way will check.
         unknown: the rest, where the same difference was there when both Regions were read again.
         waiting: events and messages that no function has taken to its end.
         running: executions that run.
@@ -114,7 +114,7 @@ class Sample:
     def is_last(self, silent: float) -> bool:
         """Tell whether both Regions are equal and will stay so, `silent` seconds after the last write.
 
-        Something may be on its way for longer: a device that lacks its certificate is looked at again and again.
+        Something may be on its way for longer: a device that lacks its certificate is checked again and again.
         """
         return not self.differences and (silent >= SILENT_SECONDS or not (self.waiting or self.running))
 
@@ -209,7 +209,7 @@ class Asked:
 
 
 class Soak:
-    """The pair, the customers, and who looks at both."""
+    """The pair, the customers, and who checks both."""
 
     def __init__(self, pair: Pair, asked: Asked, console: Console) -> None:
         self._pair = pair
@@ -299,7 +299,7 @@ class Soak:
 
 
 class Observer:
-    """Looks at both Regions, at the ledger, and at what is on its way."""
+    """Checks both Regions, at the ledger, and at what is on its way."""
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
@@ -315,7 +315,7 @@ class Observer:
         self._before = self._counts(self._moment())
 
     def sample(self, begun: float, changes: int) -> tuple[Sample, Collection[Difference]]:
-        """Look, and return besides the differences that nobody knows of."""
+        """ReconcileRequest, and return besides the differences that nobody knows of."""
         ensure_memory()
         at = time.monotonic() - begun
         moment = self._moment()

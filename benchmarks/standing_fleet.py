@@ -19,11 +19,11 @@ from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.shadows.shadow_store import IotDataShadows
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.model.control import Control
 from iot_dr.model.regions import RegionPair
-from iot_dr.model.replication.messages import LookMessage
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.messages import RequestMessage
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.shadows.replicate import ShadowReplication
@@ -181,19 +181,19 @@ class Active:
 
 
 class RecordingQueue:
-    """An `sqs` client that keeps the looks that it is sent; `calls` counts by the batch, `messages` one by one."""
+    """An `sqs` client that keeps the requests that it is sent; `calls` counts by the batch, `messages` one by one."""
 
     def __init__(self) -> None:
-        self.looks: list[Look] = []
+        self.requests: list[ReconcileRequest] = []
         self.calls = 0
         self.messages = 0
 
     def send_message_batch(self, *, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803  # boto3's spelling
-        """Keep the looks of the messages."""
+        """Keep the requests of the messages."""
         self.calls += 1
         for entry in Entries:
             self.messages += 1
-            self.looks.extend(LookMessage.read(entry["MessageBody"], background=True).looks)
+            self.requests.extend(RequestMessage.read(entry["MessageBody"], background=True).requests)
         return {}
 
 
@@ -205,7 +205,7 @@ def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, queu
         secondary=secondary,
         regions=REGIONS,
         ledger=DynamoDbLedger(table, "ledger"),
-        workflow=SqsLookQueues(queue, "background", "background"),
+        workflow=SqsRequestQueues(queue, "background", "background"),
         clock=lambda: NOW,
         slice_size=SLICE,
         shadows=True,

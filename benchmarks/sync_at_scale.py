@@ -1,7 +1,8 @@
 """What a sync in the account takes, in hours and dollars, by the size of the fleet and by the quotas.
 
-The calls of one look are counted where the product's adapters make them: at a complete device that the secondary lacks,
-while its type and its policy are there already, as they are when their stages come before. All else is reckoned from
+The calls of one request are counted where the product's adapters make them: at a complete device that the secondary
+lacks, while its type and its policy are there already, as they are when their stages come before. All else is reckoned
+from
 that: pages of lists, batches, the time that the tightest quota sets. A test holds docs/sync-at-scale.md to this module,
 and the calls to what the command itself estimates with.
 
@@ -28,7 +29,7 @@ from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import thing_key
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 from iot_dr.model.status.quotas import ApiQuota, Ceiling, ceiling
 from iot_dr.model.sync.fleet_runs import batches_at_once
 from iot_dr.services.replication.replicate import Replication
@@ -85,16 +86,16 @@ class WrittenTable(CountingTable):
 
 
 @dataclass(frozen=True)
-class LookCalls:
-    """What the look at one new device calls, in each Region and in the ledger."""
+class RequestCalls:
+    """What the request for one new device calls, in each Region and in the ledger."""
 
     registry: Mapping[Side, Counter[str]]
     ledger: Counter[str]
 
 
 @cache
-def counted() -> LookCalls:
-    """Let the worker look at a new device, and count its calls."""
+def counted() -> RequestCalls:
+    """Let the worker check a new device, and count its calls."""
     made: dict[Side, Counter[str]] = {side: Counter() for side in Side}
     ledger: Counter[str] = Counter()
     empty = EmptyRegion(REGIONS.secondary, 1, made[Side.SECONDARY])
@@ -108,8 +109,8 @@ def counted() -> LookCalls:
         ledger=DynamoDbLedger(WrittenTable(ledger), "ledger"),
         clock=lambda: NOW,
     )
-    replication.replicate(Look(thing_key("device-0000000")))
-    return LookCalls(made, ledger)
+    replication.replicate(ReconcileRequest(thing_key("device-0000000")))
+    return RequestCalls(made, ledger)
 
 
 def quota(operation: str, raised: float = 0.0) -> float:
@@ -148,8 +149,8 @@ class Estimate:
 
     @property
     def batches(self) -> int:
-        """Return the batches of looks."""
-        return math.ceil(self.devices / LOOKS_PER_BATCH)
+        """Return the batches of requests."""
+        return math.ceil(self.devices / REQUESTS_PER_BATCH)
 
     @property
     def dollars(self) -> float:

@@ -3,7 +3,7 @@
 A fleet of complete devices (key, certificate, thing with attributes and type, one policy for all) is made in the
 primary while registry events and schedules are off, so that replication misses it. Then the account brings it across,
 behind a proxy that refuses what comes faster than AWS's default quotas, API by API and Region by Region. The clock runs
-from the start of the operator's command to its end, which waits for the execution: lists, settling looks and the
+from the start of the operator's command to its end, which waits for the execution: lists, settling requests and the
 command's own start are included. The ceiling is what the tightest quota allows, once a device. How long each kind took
 is what its Map Run says, from its start to its end.
 
@@ -41,7 +41,7 @@ from lab.quotas import DEFAULTS, Quotas
 class Run:
     """One sync: seconds, how it ended, its calls to AWS IoT with those refused, and what differs afterwards.
 
-    `stages` are the kinds that were looked at, with the number of looks and the seconds that they took.
+    `stages` are the kinds that were checked, with the number of requests and the seconds that they took.
     """
 
     seconds: float
@@ -55,7 +55,7 @@ class Run:
 
 @click.command(help=__doc__)
 @click.option("--devices", default=300, show_default=True, help="Complete devices to bring across.")
-@click.option("--at-once", type=int, help="Batches of ten looks side by side.  [default: what the quotas feed]")
+@click.option("--at-once", type=int, help="Batches of ten requests side by side.  [default: what the quotas feed]")
 def main(devices: int, at_once: int | None) -> None:
     """Measure on a fresh pair and print."""
     console = Console(width=120)
@@ -87,13 +87,13 @@ def measured(pair: Pair, options: tuple[str, ...]) -> Run:
 
 
 def took(pair: Pair, answer: dict[str, Any]) -> Iterator[tuple[str, int, float]]:
-    """Yield each kind that was looked at, its looks, and the seconds of its Map Run; kinds are in the run's order."""
+    """Yield each kind that was checked, its requests, and the seconds of its Map Run; kinds are in the run's order."""
     states = pair.client("stepfunctions", pair.secondary)
     listed = states.list_map_runs(executionArn=answer["arn"])["mapRuns"]
     found = [states.describe_map_run(mapRunArn=one["mapRunArn"]) for one in listed]
     in_order = sorted(found, key=lambda one: one["startDate"])
-    for (kind, looks), run in zip(answer["looks"].items(), in_order, strict=True):
-        yield kind, looks["total"], (run["stopDate"] - run["startDate"]).total_seconds()
+    for (kind, requests), run in zip(answer["looks"].items(), in_order, strict=True):
+        yield kind, requests["total"], (run["stopDate"] - run["startDate"]).total_seconds()
 
 
 def show(console: Console, run: Run, devices: int) -> None:
@@ -113,11 +113,11 @@ def show(console: Console, run: Run, devices: int) -> None:
         str(len(run.differences)),
     )
     console.print(found)
-    stages = Table(title="Looks by kind")
-    for column in ("kind", "looks", "seconds", "looks/s"):
+    stages = Table(title="Requests by kind")
+    for column in ("kind", "looks", "seconds", "requests/s"):
         stages.add_column(column, justify="left" if column == "kind" else "right")
-    for kind, looks, seconds in run.stages:
-        stages.add_row(kind, str(looks), f"{seconds:.1f}", f"{looks / seconds:.2f}")
+    for kind, requests, seconds in run.stages:
+        stages.add_row(kind, str(requests), f"{seconds:.1f}", f"{requests / seconds:.2f}")
     console.print(stages)
     calls = Table(title="Calls a device, refused ones included")
     for column in ("Region", "API", "calls", "refused"):

@@ -1,7 +1,7 @@
 """All of one moment inside the emulator: `GET /_lab/moment`, which AWS has not.
 
 Both Regions' registries, and what is on its way from one to the other. Read by calls, the registries are of many
-moments while customers change them; and between a change and its crossing nothing of AWS's own tells who will look at
+moments while customers change them; and between a change and its crossing nothing of AWS's own tells who will check
 it: how far a mapping has read its stream, what Lambda has taken over, with what an Express workflow was started.
 
 Runs on the emulator's interpreter, in its process, and holds up all calls as long as it reads.

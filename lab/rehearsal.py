@@ -35,7 +35,7 @@ class Outcome:
 
 
 def rehearse(pair: Pair, devices: int, report: Path) -> Outcome:
-    """Run the fleet through its life, look at both Regions, and have the product prove them equal in a report."""
+    """Run the fleet through its life, check both Regions, and have the product prove them equal in a report."""
     fleet = Fleet(pair.client("iot", pair.primary), region=pair.primary, account=pair.account)
     cold, lag = _provision(pair, fleet, devices)
     _group(pair, fleet)

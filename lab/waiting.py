@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere: looks again with growing pauses, never for a fixed time."""
+"""Waiting for what happens elsewhere: requests again with growing pauses, never for a fixed time."""
 
 import threading
 import time
@@ -11,11 +11,13 @@ _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 
 
-def until(look: Callable[[], Answer], seconds: float, tick: Callable[[], None] | None = None) -> Answer:
-    """The first true answer of `look`, or its last one when the time is over; `tick` is called between two looks."""
+def until(request: Callable[[], Answer], seconds: float, tick: Callable[[], None] | None = None) -> Answer:
+    """The first true answer of `request`, or its last one when the time is over; `tick` is called between two
+    requests.
+    """
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE
-    while not (answer := look()) and time.monotonic() < deadline:
+    while not (answer := request()) and time.monotonic() < deadline:
         threading.Event().wait(pause)
         pause = min(pause * 1.4, _LONGEST_PAUSE)
         if tick:

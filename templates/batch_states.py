@@ -1,4 +1,4 @@
-"""A batch of looks in an execution of its own, which nobody waits for: taken until none is to come again.
+"""A batch of requests in an execution of its own, which nobody waits for: taken until none is to come again.
 
     which kind ── one of KINDS ────────────────────────────> replicate it
         │                                                      │
@@ -9,7 +9,7 @@
         │                                 done   wait, then    │
         │                                        which kind    │
         │                                                      │
-        │                    each look alone, the same way <───┘
+        │                    each request alone, the same way <───┘
         │                                │
         │                     the function fails again
         │                                │
@@ -26,8 +26,8 @@ from typing import Any
 from templates.blocks.states import Catch, Retry, State, choose, expression, for_each, hand_on, task, wait
 from templates.replication_workflow import ERROR, KINDS, NO_BRANCH, NO_ROOM, SHADOW_KINDS
 
-LOOKS_AT_ONCE = 10
-"""Looks of a failed batch that are taken alone, side by side."""
+REQUESTS_AT_ONCE = 10
+"""Requests of a failed batch that are taken alone, side by side."""
 
 LONGEST_EXPRESS = 300
 """Seconds after which AWS ends an Express execution; a test holds what the states can take below it."""
@@ -52,14 +52,14 @@ RETRIES = (
     Retry(("NotReadyYet",), attempts=4, interval=2),
 )
 
-LOOKS = {"looks": expression("$states.input.looks")}
+REQUESTS = {"looks": expression("$states.input.looks")}
 AFTER = "All recorded"
 """The state that whoever takes these states goes on with when a batch did not end well."""
 UNRECORDED = "'unrecorded' in $states.{}.outcome"
 
 
 def batch_states(replicate_resource: Any, replicate_shadows: Any, record_failure: Any) -> dict[str, State]:
-    """Return the states that look at a batch, from the first on: `{"looks": [...]}` in, `{"outcome": ...}` out.
+    """Return the states that request for a batch, from the first on: `{"looks": [...]}` in, `{"outcome": ...}` out.
 
     The outcome is `recorded`, or `unrecorded` if the ledger could not be told of a failure.
     """
@@ -67,12 +67,12 @@ def batch_states(replicate_resource: Any, replicate_shadows: Any, record_failure
         **dict.fromkeys(KINDS.items(), replicate_resource),
         **dict.fromkeys(SHADOW_KINDS.items(), replicate_shadows),
     }
-    alone = _batch(functions, (Catch("Record failure", LOOKS | {"error": ERROR}),), RETRIES, suffix=" alone")
+    alone = _batch(functions, (Catch("Record failure", REQUESTS | {"error": ERROR}),), RETRIES, suffix=" alone")
     alone |= _recording(record_failure, "Record failure")
     no_room = Catch("No room", {}, (NO_ROOM,))
-    together = _batch(functions, (no_room, Catch("One by one", LOOKS)), (*RETRIES, ONCE_MORE))
+    together = _batch(functions, (no_room, Catch("One by one", REQUESTS)), (*RETRIES, ONCE_MORE))
     together["No room"] = hand_on({"outcome": "unrecorded"}, then=AFTER)
-    together["One by one"] = for_each("$states.input.looks", alone, at_once=LOOKS_AT_ONCE, then=AFTER) | {
+    together["One by one"] = for_each("$states.input.looks", alone, at_once=REQUESTS_AT_ONCE, then=AFTER) | {
         "ItemSelector": {"looks": [expression("$states.context.Map.Item.Value")]},
         "Output": {"outcome": expression(f"{UNRECORDED.format('result')} ? 'unrecorded' : 'recorded'")},
     }
@@ -82,7 +82,9 @@ def batch_states(replicate_resource: Any, replicate_shadows: Any, record_failure
 def _batch(
     functions: Mapping[tuple[str, str], Any], caught: tuple[Catch, ...], retries: tuple[Retry, ...], *, suffix: str = ""
 ) -> dict[str, State]:
-    """Return the states that look at a batch until it is settled; `functions` are by kind and name of the branch."""
+    """Return the states that request for a batch until it is settled; `functions` are by kind and name of the
+    branch.
+    """
     which, unknown, settled, pause, done = (
         f"{name}{suffix}" for name in ("Which kind", "Unknown kind", "Settled", "Wait", "Replicated")
     )
@@ -92,13 +94,13 @@ def _batch(
             otherwise=unknown,
         ),
         **{
-            f"{name}{suffix}": task(function, LOOKS, retry=retries, catch=caught, then=settled)
+            f"{name}{suffix}": task(function, REQUESTS, retry=retries, catch=caught, then=settled)
             for (_, name), function in functions.items()
         },
         settled: choose({"$states.input.pause > 0": pause}, otherwise=done),
-        pause: wait("$states.input.pause", output=LOOKS, then=which),
+        pause: wait("$states.input.pause", output=REQUESTS, then=which),
         done: hand_on({"outcome": "recorded"}),
-        unknown: hand_on(LOOKS | {"error": NO_BRANCH}, then=caught[-1].then),
+        unknown: hand_on(REQUESTS | {"error": NO_BRANCH}, then=caught[-1].then),
     }
 
 

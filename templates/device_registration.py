@@ -1,7 +1,7 @@
-"""The secondary's side of just-in-time registration: topic rule -> queue -> function -> queue of looks.
+"""The secondary's side of just-in-time registration: topic rule -> queue -> function -> queue of requests.
 
 A device whose CA is registered here registers its certificate by connecting; AWS IoT refuses it until the certificate
-is active. The workflow looks at the certificate, and makes it what the primary has.
+is active. The workflow checks the certificate, and makes it what the primary has.
 https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
 """
 
@@ -18,7 +18,7 @@ from templates.blocks.topic_rules import SQL_VERSION, rule_name
 TIMEOUT_SECONDS = 60
 
 
-def add_device_registration(template: Template, looks: sqs.Queue, layer: awslambda.LayerVersion) -> sqs.Queue:
+def add_device_registration(template: Template, requests: sqs.Queue, layer: awslambda.LayerVersion) -> sqs.Queue:
     """Add rule, queue and function, and return the queue of what they gave up on.
 
     The queue takes what a fleet tells that connects all at once; a rule that calls a function can lose some of it.
@@ -26,13 +26,14 @@ def add_device_registration(template: Template, looks: sqs.Queue, layer: awslamb
     dead_letters = add_dead_letter_queue(template, "JitrDeadLetterQueue")
     queue = add_queue(template, "JitrQueue", dead_letters, function_timeout=TIMEOUT_SECONDS)
     _add_rule(template, queue, dead_letters)
-    function = add_function(template, _register_device(looks, queue), layer)
+    function = add_function(template, _register_device(requests, queue), layer)
     template.add_resource(
         awslambda.EventSourceMapping(
             "JitrMapping",
             EventSourceArn=GetAtt(queue, "Arn"),
             FunctionName=Ref(function),
-            # A device that keeps trying tells of its certificate each time: a second's messages make one look of them.
+            # A device that keeps trying tells of its certificate each time: a second's messages make one request of
+            # them.
             BatchSize=100,
             MaximumBatchingWindowInSeconds=1,
             FunctionResponseTypes=["ReportBatchItemFailures"],
@@ -41,12 +42,12 @@ def add_device_registration(template: Template, looks: sqs.Queue, layer: awslamb
     return dead_letters
 
 
-def _register_device(looks: sqs.Queue, queue: sqs.Queue) -> LambdaSpec:
+def _register_device(requests: sqs.Queue, queue: sqs.Queue) -> LambdaSpec:
     return LambdaSpec(
         folder="register_device",
-        description="Has certificates looked at that just-in-time registration met",
-        statements=(permissions.read_queue(queue), permissions.ask_for_looks(looks)),
-        environment={"LOOK_QUEUE_URL": Ref(looks)},
+        description="Has certificates checked that just-in-time registration met",
+        statements=(permissions.read_queue(queue), permissions.ask_for_requests(requests)),
+        environment={"LOOK_QUEUE_URL": Ref(requests)},
         timeout=TIMEOUT_SECONDS,
     )
 

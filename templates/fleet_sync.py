@@ -1,4 +1,4 @@
-"""A sync of the whole fleet in the account: a state machine that lists a kind and looks at all of it, kind by kind.
+"""A sync of the whole fleet in the account: a state machine that lists a kind and checks all of it, kind by kind.
 
 Input: `iot_dr.model.sync.fleet_runs.FleetRun` as JSON, which the states hand on.
 
@@ -6,20 +6,20 @@ Input: `iot_dr.model.sync.fleet_runs.FleetRun` as JSON, which the states hand on
         │                                   │               │
     whole? ── no ───────────────────────────┘               │
         │ yes                                               │
-    apply, and not empty? ── yes ──> look at all of it      │
+    apply, and not empty? ── yes ──> check all of it      │
         │ no                              │                 │
         └────────> was it the last kind? <┘ ── no ──────────┘
                           │ yes
                          done
 
-Looking at all is a Distributed Map over the inventory in the work bucket. Its batches of ten looks are Express
+Checking all is a Distributed Map over the inventory in the work bucket. Its batches of ten requests are Express
 executions of their own (`templates.batch_states`), whose results are kept in the bucket.
 https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
 
-What a look meets stands in the ledger. A batch fails only if its function dies and not even that can be recorded, if
+What a request meets stands in the ledger. A batch fails only if its function dies and not even that can be recorded, if
 Lambda has no room for it for a minute, or if it takes longer than an Express execution may. Some such batches are
-tolerated, and their looks are told at the end; if there are many, something is wrong with all, and the run fails, to be
-redriven once that is mended.
+tolerated, and their requests are told at the end; if there are many, something is wrong with all, and the run fails, to
+be redriven once that is mended.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.roles import add_role
 from templates.blocks.states import INVOKE, State, choose, expression, fail, hand_on, machine, succeed
 
-LOOKS_PER_BATCH = 10
+REQUESTS_PER_BATCH = 10
 """What the worker takes side by side; a test holds it to the code's."""
 
 TOLERATED_PERCENTAGE = 5
-"""Looks whose batches may fail before the run does."""
+"""Requests whose batches may fail before the run does."""
 
 LABEL = "looks"
 """Part of the name of each Map Run, which rights go by."""
@@ -138,17 +138,17 @@ def add_fleet_sync(
 def definition(bucket: Any, list_fleet: Any, replicate_resource: Any, replicate_shadows: Any, record: Any) -> State:
     """Return the definition, with the bucket's name and the ARNs of the functions that it calls."""
     return machine(
-        "Lists the primary's registry kind by kind, and has all of it looked at",
+        "Lists the primary's registry kind by kind, and has all of it checked",
         {
             "List": _listing(list_fleet),
             "Listed": choose(
                 {
                     "$states.input.more": "List",
-                    "$states.input.apply and $states.input.rows > 0": "Look at all",
+                    "$states.input.apply and $states.input.rows > 0": "Check all",
                 },
                 otherwise="Kind done",
             ),
-            "Look at all": _look_at_all(bucket, replicate_resource, replicate_shadows, record),
+            "Check all": _check_all(bucket, replicate_resource, replicate_shadows, record),
             "Kind done": choose({"$states.input.last": "Done"}, otherwise="List"),
             "Done": succeed(),
         },
@@ -166,9 +166,9 @@ def _listing(list_fleet: Any) -> State:
     }
 
 
-def _look_at_all(bucket: Any, replicate_resource: Any, replicate_shadows: Any, record: Any) -> State:
+def _check_all(bucket: Any, replicate_resource: Any, replicate_shadows: Any, record: Any) -> State:
     batch = batch_states.batch_states(replicate_resource, replicate_shadows, record)
-    looks = {
+    requests = {
         "Take batch": hand_on({"looks": expression("$states.input.Items")}, then=next(iter(batch))),
         **batch,
         batch_states.AFTER: choose(
@@ -185,13 +185,13 @@ def _look_at_all(bucket: Any, replicate_resource: Any, replicate_shadows: Any, r
             "ReaderConfig": {"InputType": "JSONL"},
             "Arguments": {"Bucket": bucket, "Key": expression("$states.input.inventory")},
         },
-        "ItemBatcher": {"MaxItemsPerBatch": LOOKS_PER_BATCH},
+        "ItemBatcher": {"MaxItemsPerBatch": REQUESTS_PER_BATCH},
         "MaxConcurrency": expression("$states.input.at_once"),
         "ToleratedFailurePercentage": TOLERATED_PERCENTAGE,
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
             "StartAt": "Take batch",
-            "States": looks,
+            "States": requests,
         },
         "ResultWriter": {
             "Resource": Sub("arn:${AWS::Partition}:states:::s3:putObject"),

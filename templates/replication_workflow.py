@@ -1,6 +1,6 @@
-"""The workflow: has the looks of one message taken by a worker, and records what could not be done.
+"""The workflow: has the requests of one message taken by a worker, and records what could not be done.
 
-Input: `{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...], "background": false}`, looks of one kind
+Input: `{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...], "background": false}`, requests of one kind
 (`iot_dr.model.replication.requests`). Output: what is to come again, which whoever runs the workflow sends back to the
 queue.
 
@@ -9,14 +9,14 @@ queue.
         │                            │   Lambda has no room ──> {"busy": true}
         │                  the function fails
         │                            │
-        │                    a look alone, for the last time? ── no ──> {"failed": true}: each is taken alone
+        │                    a request alone, for the last time? ── no ──> {"failed": true}: each is taken alone
         │                            │ yes
       unknown ──────────────> record the failure ──> {"looks": []}
                                      │
                            the ledger cannot be told ──> fail, which an alarm watches
 
-What a look meets is the function's affair: it has that look come again, or records it. When the function itself fails,
-one look of the batch may be to blame, so each comes back alone; the one that keeps failing is recorded.
+What a request meets is the function's affair: it has that request come again, or records it. When the function itself
+fails, one request of the batch may be to blame, so each comes back alone; the one that keeps failing is recorded.
 
 There is no wait and, but for the recording, no retry: both would hold a place that others wait for. So an execution is
 short, and its limit is far from what its states can take.
@@ -50,7 +50,7 @@ SHADOW_KINDS: Mapping[str, str] = {
 """Their function is another one, which shadow events reach without a workflow."""
 
 LAST_TRY = 3
-"""Tries after which a look whose worker fails again is recorded: the ledger has it tried from then on."""
+"""Tries after which a request whose worker fails again is recorded: the ledger has it tried from then on."""
 
 WORKER_SECONDS = 45
 RECORDER_SECONDS = 5

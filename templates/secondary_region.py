@@ -22,7 +22,7 @@ from templates.blocks.streams import add_stream_alarms, add_stream_mapping
 from templates.config import Config
 from templates.device_registration import add_device_registration
 from templates.fleet_sync import add_fleet_sync
-from templates.look_queues import LookQueues, add_look_queues, add_runner, workers_at_once
+from templates.request_queues import RequestQueues, add_request_queues, add_runner, workers_at_once
 from templates.shadow_replication import add_shadow_replication
 
 PRIMARY = "${PrimaryRegion}"
@@ -56,7 +56,7 @@ def build(config: Config) -> Template:
     )
     workflow = _add_workflow(template, functions)
     add_fleet_sync(template, (functions.replicate, functions.shadows, functions.record), ledger, bucket, layer)
-    queues = add_look_queues(template)
+    queues = add_request_queues(template)
     add_runner(template, queues, workflow, ledger, layer)
     trigger = add_function(template, _start_replication(queues, bucket), layer)
     mapping = add_stream_mapping(
@@ -117,7 +117,7 @@ def _add_form(template: Template, config: Config) -> None:
                 parameters.number(
                     "SettleSeconds",
                     "Seconds until a device counts as settled",
-                    "A new or changed device is looked at again until it has not changed for this long; "
+                    "A new or changed device is checked again until it has not changed for this long; "
                     "attaching a certificate or policy raises no event.",
                     default=3,
                     between=(1, 60),
@@ -125,7 +125,7 @@ def _add_form(template: Template, config: Config) -> None:
                 parameters.number(
                     "IncompleteSeconds",
                     "Seconds to wait for a device to be complete",
-                    "How long a thing without certificate, or a certificate without policy, is looked at again before "
+                    "How long a thing without certificate, or a certificate without policy, is checked again before "
                     "the sweep has it.",
                     default=60,
                     between=(10, 180),
@@ -142,7 +142,7 @@ def _add_form(template: Template, config: Config) -> None:
                 ),
                 parameters.number(
                     "SweepSlice",
-                    "Things and policies per sweep to look at whole",
+                    "Things and policies per sweep to check whole",
                     "Attachments and documents stand in no list, so each sweep takes the next so many of each in turn. "
                     "They are nearly all that a sweep costs. With 0 they are never compared unless an event tells.",
                     default=200,
@@ -219,7 +219,7 @@ def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
             "INCOMPLETE_SECONDS": Ref("IncompleteSeconds"),
             "CERTIFICATE_MODE": Ref("CertificateMode"),
         },
-        # Ten looks side by side, each of which may meet a Region that answers late.
+        # Ten requests side by side, each of which may meet a Region that answers late.
         timeout=replication_workflow.WORKER_SECONDS,
         memory=512,
     )
@@ -235,13 +235,13 @@ def _record_failure(ledger: tables.Table) -> LambdaSpec:
     )
 
 
-def _start_replication(queues: LookQueues, bucket: s3.Bucket) -> LambdaSpec:
+def _start_replication(queues: RequestQueues, bucket: s3.Bucket) -> LambdaSpec:
     return LambdaSpec(
         folder="start_replication",
-        description="Queues the distinct resources of a batch of registry events, to be looked at",
+        description="Queues the distinct resources of a batch of registry events, to be checked",
         statements=(
             *permissions.read_stream(Ref("GlobalTableStreamArn")),
-            permissions.ask_for_looks(queues.events),
+            permissions.ask_for_requests(queues.events),
             *permissions.keep_failed_records(bucket),
         ),
         environment={"LOOK_QUEUE_URL": Ref(queues.events), "WORK_BUCKET": Ref(bucket)},
@@ -249,7 +249,7 @@ def _start_replication(queues: LookQueues, bucket: s3.Bucket) -> LambdaSpec:
     )
 
 
-def _sweep_registry(ledger: tables.Table, queues: LookQueues) -> LambdaSpec:
+def _sweep_registry(ledger: tables.Table, queues: RequestQueues) -> LambdaSpec:
     primary, own = Ref("PrimaryRegion"), Ref("AWS::Region")
     return LambdaSpec(
         folder="sweep_registry",
@@ -264,7 +264,7 @@ def _sweep_registry(ledger: tables.Table, queues: LookQueues) -> LambdaSpec:
                 [GetAtt(ledger, "Arn")],
             ),
             permissions.allow("FindDue", [dynamodb.Query], [Sub(f"${{{ledger.title}.Arn}}/index/{RETRY_INDEX}")]),
-            permissions.ask_for_looks(queues.background),
+            permissions.ask_for_requests(queues.background),
             permissions.read_quotas(primary, own),
         ),
         environment={

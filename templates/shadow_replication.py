@@ -1,7 +1,7 @@
 """The secondary's side of shadows: stream of their own table -> one function that makes the shadows equal.
 
 No workflow stands between: the function coalesces a batch to the newest event of each shadow and applies it at once.
-What it cannot do waits in the ledger, and comes back through the workflow as a look.
+What it cannot do waits in the ledger, and comes back through the workflow as a request.
 docs/adr/0009-shadows-have-a-stream-of-their-own.md
 """
 

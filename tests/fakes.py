@@ -25,9 +25,9 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import HOLDING_KINDS, Key, Kind, certificate_target
 from iot_dr.model.replication.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
-from iot_dr.model.replication.messages import LookMessage, messages
+from iot_dr.model.replication.messages import RequestMessage, messages
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.clock import Clock
 from iot_dr.reconcile.order import ordered
 
@@ -459,7 +459,7 @@ class _Note:
         """What it says of other writers."""
         return Standing(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at, self.noted_whole)
 
-    def look_again(self, at: int, *, waiting: bool = False) -> None:
+    def check_again(self, at: int, *, waiting: bool = False) -> None:
         """Be due then, unless it is due at another time already."""
         self.waiting = self.waiting or waiting
         if self.next_attempt is None:
@@ -470,7 +470,7 @@ class _Note:
         self.attempts, self.next_attempt, self.waiting, self.trying = 0, None, False, False
 
     def doubt(self, at: int) -> None:
-        """Note that only a look at everything can tell that nothing is wrong."""
+        """Note that only a request for everything can tell that nothing is wrong."""
         self.noted_at, self.noted_whole = at, True
 
 
@@ -508,7 +508,7 @@ class InMemoryLedger:
         keys = sorted({*made, *below})
         for key in keys:
             if began is not None and key in self.notes and self.notes[key].checked_at >= began:
-                raise Conflict(f"{key} was looked at by another")
+                raise Conflict(f"{key} was checked by another")
             if unless_gone and key in made and key in self.gone([key]):
                 raise Conflict(f"{key} was gone")
         for key in keys:
@@ -518,7 +518,7 @@ class InMemoryLedger:
                 note.owned_at, note.gone = at, False
             note.gone = note.gone or key in taken
             if due:
-                note.look_again(made_at(token) + FENCE)
+                note.check_again(made_at(token) + FENCE)
         return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
 
     def own(self, key: Key, at: int) -> None:
@@ -550,7 +550,7 @@ class InMemoryLedger:
                 note.owned_at = None
             else:
                 note.doubt(at)
-                note.look_again(at + FENCE)
+                note.check_again(at + FENCE)
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone."""
@@ -564,10 +564,10 @@ class InMemoryLedger:
                     self.notes[key] = _Note(gone=note.gone, read=note.read)
             else:
                 note.doubt(before)
-                note.look_again(before + FENCE)
+                note.check_again(before + FENCE)
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
-        """Have each looked at by itself a minute after `at`, or sooner."""
+        """Have each checked by itself a minute after `at`, or sooner."""
         for key in keys:
             note = self.notes.setdefault(key, _Note())
             note.doubt(at)
@@ -583,7 +583,7 @@ class InMemoryLedger:
         return True
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
-        """Note how a look ended."""
+        """Note how a request ended."""
         note = self.notes.setdefault(outcome.key, _Note())
         own = mark.token if mark else ""
         began = outcome.read_at or outcome.at
@@ -639,7 +639,7 @@ class InMemoryLedger:
         if not outcome.partial and outcome.state is not State.ABSENT:
             again = again if note.next_attempt is None else min(again, note.next_attempt)
             note.rest()
-        note.look_again(again)
+        note.check_again(again)
 
     def _note_facts(self, note: _Note, outcome: Outcome) -> None:
         note.checked_at = outcome.at
@@ -696,36 +696,36 @@ class InMemoryLedger:
 
 @dataclass
 class RecordingWorkflow:
-    """Remembers the looks that were asked for."""
+    """Remembers the requests that were asked for."""
 
-    started: list[Look] = field(default_factory=list)
-    in_background: list[Look] = field(default_factory=list)
+    started: list[ReconcileRequest] = field(default_factory=list)
+    in_background: list[ReconcileRequest] = field(default_factory=list)
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+    def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
         """Remember them."""
-        self.started.extend(looks)
+        self.started.extend(requests)
         if background:
-            self.in_background.extend(looks)
+            self.in_background.extend(requests)
 
-    def take(self) -> list[Look]:
+    def take(self) -> list[ReconcileRequest]:
         """Hand over what was asked for since the last time."""
         taken, self.started = self.started, []
         return taken
 
 
 @dataclass
-class InMemoryLookQueues:
-    """The queues of looks, each a list of what was sent and what waits."""
+class InMemoryRequestQueues:
+    """The queues of requests, each a list of what was sent and what waits."""
 
-    sent: list[LookMessage] = field(default_factory=list)
+    sent: list[RequestMessage] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)
     backlog: int = 0
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+    def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
         """Send them, grouped as the real ones are."""
-        self.send(messages(looks, background=background))
+        self.send(messages(requests, background=background))
 
-    def send(self, messages: Iterable[LookMessage]) -> None:
+    def send(self, messages: Iterable[RequestMessage]) -> None:
         """Remember them."""
         self.sent.extend(messages)
 
@@ -737,7 +737,7 @@ class InMemoryLookQueues:
         """Remember it."""
         self.aside.append(body)
 
-    def take(self) -> list[LookMessage]:
+    def take(self) -> list[RequestMessage]:
         """Hand over what was sent since the last time."""
         taken, self.sent = self.sent, []
         return taken

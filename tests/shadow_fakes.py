@@ -199,11 +199,11 @@ class InMemoryShadowNotes:
                 unsure_until=unsure_until or note.unsure_until,
             )
             if unsure_until:
-                self._look_at(key, unsure_until)
+                self._check(key, unsure_until)
         return over.claimed(source, owned=owned_at is not None, unsure_until=unsure_until)
 
     def settle(
-        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, look_at: int = 0
+        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, check: int = 0
     ) -> bool:
         """Note how the write of a claim ended, if nobody has claimed since."""
         with self.lock:
@@ -217,8 +217,8 @@ class InMemoryShadowNotes:
                 digest=digest(written.document) if written else "",
             )
             if outcome is None:
-                if look_at:
-                    self._look_at(key, look_at)
+                if check:
+                    self._check(key, check)
             elif (note.waits, note.checked_at) == (claimed.waits, claimed.checked_at):
                 self.notes[key] = replace(self.notes[key], unsure_until=0)
                 self._end(outcome)
@@ -231,13 +231,13 @@ class InMemoryShadowNotes:
             self.notes[key] = replace(note, waits=note.waits + 1)
 
     def hold(self, outcome: Outcome, until: int) -> None:
-        """Note that a shadow waits, to be looked at then."""
+        """Note that a shadow waits, to be checked then."""
         self.announce(outcome.key)
         with self.lock:
             held = self.ledger.notes.setdefault(outcome.key, LedgerNote())
             held.outcome, held.attempts, held.next_attempt = outcome, 0, until
 
-    def _look_at(self, key: Key, at: int) -> None:
+    def _check(self, key: Key, at: int) -> None:
         self.ledger.notes.setdefault(key, LedgerNote()).next_attempt = at
 
     def _end(self, outcome: Outcome) -> None:
@@ -285,14 +285,14 @@ class ShadowWorld:
         )
 
     def sweep(self) -> Applied:
-        """Look at all shadows of all things that either Region knows."""
+        """Check all shadows of all things that either Region knows."""
         things = {key.name for key in (*self.primary.documents, *self.secondary.documents)}
-        return self.replication.look([Key(Kind.THING_SHADOWS, thing) for thing in sorted(things)])
+        return self.replication.request([Key(Kind.THING_SHADOWS, thing) for thing in sorted(things)])
 
     def retry(self, after: float = 25 * 3600) -> Applied:
-        """Look at what is due after so many seconds; as it stands, whatever the pause."""
+        """Check what is due after so many seconds; as it stands, whatever the pause."""
         self.clock.advance(after)
-        return self.replication.look(list(self.ledger.due(self.clock())))
+        return self.replication.request(list(self.ledger.due(self.clock())))
 
 
 Work = Callable[[Calls], object]

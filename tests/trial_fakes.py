@@ -10,7 +10,7 @@ from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.registry.changes import Create
 from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.trials import Trial, device_names, make_trial
 from iot_dr.reconcile.translate import translate
@@ -118,9 +118,9 @@ class World:
         shadows = {*self.primary_shadows.documents, *self.secondary_shadows.documents}
         return {*self.primary.entities, *self.secondary.entities, *shadows}
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
-        """Be asked for looks."""
-        self.asked += [look.key for look in looks]
+    def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
+        """Be asked for requests."""
+        self.asked += [request.key for request in requests]
 
     def replicate(self) -> None:
         """Make the secondary what the primary is, as far as it may."""

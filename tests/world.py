@@ -11,12 +11,12 @@ from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttl
 from iot_dr.model.events.registry_events import RegistryEvent
 from iot_dr.model.registry.entities import Entity, Thing
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.events.start_replication import start_replication
-from iot_dr.services.replication.batch import take_looks
+from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replicated, Replication
 from iot_dr.services.replication.scopes import ScopeReader
@@ -163,9 +163,9 @@ class World:
         """What the secondary must hold for the primary's devices to connect there."""
         return {key: translate(entity, REGIONS) for key, entity in self.primary.entities.items() if not key.reserved}
 
-    def look(self, key: Key, **fields: object) -> Replicated:
-        """Look once at a resource."""
-        return self.replication.replicate(Look(key, **fields))  # type: ignore[arg-type]  # looser than the type on purpose
+    def request(self, key: Key, **fields: object) -> Replicated:
+        """Request once at a resource."""
+        return self.replication.replicate(ReconcileRequest(key, **fields))  # type: ignore[arg-type]  # looser than the type on purpose
 
     def deliver(self, events: Iterable[RegistryEvent]) -> None:
         """Bring a batch of events to the trigger and run what it starts."""
@@ -173,13 +173,13 @@ class World:
         self.run_workflow()
 
     def run_workflow(self) -> None:
-        """Run what was started as the state machine does: repeat, wait, look again, and record what fails."""
-        by_kind: dict[Kind, list[Look]] = {}
-        for look in self.workflow.take():
-            by_kind.setdefault(look.key.kind, []).append(look)
-        for looks in by_kind.values():
-            for start in range(0, len(looks), LOOKS_PER_BATCH):
-                self._run(looks[start : start + LOOKS_PER_BATCH])
+        """Run what was started as the state machine does: repeat, wait, check again, and record what fails."""
+        by_kind: dict[Kind, list[ReconcileRequest]] = {}
+        for request in self.workflow.take():
+            by_kind.setdefault(request.key.kind, []).append(request)
+        for requests in by_kind.values():
+            for start in range(0, len(requests), REQUESTS_PER_BATCH):
+                self._run(requests[start : start + REQUESTS_PER_BATCH])
 
     def run_schedule(self) -> None:
         """Let the schedule come round: what is due is tried again, and the registries are swept."""
@@ -189,26 +189,26 @@ class World:
                 task()
             self.run_workflow()
 
-    def _run(self, looks: Sequence[Look], *, alone: bool = False) -> None:
+    def _run(self, requests: Sequence[ReconcileRequest], *, alone: bool = False) -> None:
         tries = 0
-        while looks:
+        while requests:
             try:
-                looks = without_superseded(looks, last_reads(looks, self._asked, self.clock()))
-                taken = take_looks(looks, self.replication.replicate, ledger=self._asked, clock=self.clock)
+                requests = without_superseded(requests, last_reads(requests, self._asked, self.clock()))
+                taken = handle_batch(requests, self.replication.replicate, ledger=self._asked, clock=self.clock)
             except (Killed, RetryableError) as error:
                 # Lambda reports an error of its own, which the workflow tries again as it does the foreseen ones.
                 tries += 1
                 if tries == TRIES:
-                    self._given_up(looks, type(error).__name__, alone=alone)
+                    self._given_up(requests, type(error).__name__, alone=alone)
                     return
                 continue
-            looks = taken.again
+            requests = taken.again
             self.clock.advance(taken.pause)
 
-    def _given_up(self, looks: Sequence[Look], error: str, *, alone: bool) -> None:
+    def _given_up(self, requests: Sequence[ReconcileRequest], error: str, *, alone: bool) -> None:
         if alone:
-            for look in looks:
-                record_failure(look, error, "", ledger=self.ledger, clock=self.clock)
+            for request in requests:
+                record_failure(request, error, "", ledger=self.ledger, clock=self.clock)
         else:
-            for look in looks:
-                self._run([look], alone=True)
+            for request in requests:
+                self._run([request], alone=True)

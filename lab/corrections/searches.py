@@ -24,7 +24,7 @@ _SECTIONS = ("desired", "reported")
 def searches_show_classic_and_named_shadows() -> None:
     """A search shows what is indexed of classic and named shadows, with their versions; the emulator shows less.
 
-    And it looks at every thing for every page, which makes all pages of a fleet take time as its square: the pages of
+    And it checks every thing for every page, which makes all pages of a fleet take time as its square: the pages of
     all things are cut from one list here.
     """
     search = iot._search_index

@@ -39,7 +39,7 @@ class _Names:
     """The names under which a thing has or had shadows, by account, Region and thing.
 
     The emulator never takes a key away but with all others, and puts new ones last; so the number of keys and the last
-    one tell whether there are new ones. Looking through all shadows for each thing would take a fleet's square.
+    one tell whether there are new ones. Checking through all shadows for each thing would take a fleet's square.
     """
 
     seen: tuple[int, Any] = (0, None)

@@ -100,7 +100,7 @@ def _ready(mapping: dict[str, Any], shard: _Shard) -> bool:
 
 
 def _serve(account: str, region: str, mapping: dict[str, Any], shard: _Shard) -> None:
-    """Hand over until nothing is left or it has to rest, then have the emulator's own loop look again."""
+    """Hand over until nothing is left or it has to rest, then have the emulator's own loop check again."""
     _request_account_id.set(account)
     _request_region.set(region)
     try:
@@ -186,7 +186,7 @@ def _hand_over(mapping: dict[str, Any], function: dict[str, Any], shard: _Shard)
 
 
 def _wake_after(seconds: float) -> None:
-    """Have the emulator's own loop look again then; it may rest longer by itself."""
+    """Have the emulator's own loop check again then; it may rest longer by itself."""
     wake = threading.Timer(seconds, lambda_svc.esm_wake.set)
     wake.daemon = True
     wake.start()

@@ -1,4 +1,4 @@
-"""Alarms on what somebody must look at. They notify nobody by themselves: actions are the account's own affair."""
+"""Alarms on what somebody must check. They notify nobody by themselves: actions are the account's own affair."""
 
 from __future__ import annotations
 

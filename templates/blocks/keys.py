@@ -67,7 +67,7 @@ def key_arn() -> Sub:
 def let_roles_use_key(template: Template) -> None:
     """Let each role that reads or writes a store use the key, through those services alone.
 
-    Call it last: it looks at the roles that the template has.
+    Call it last: it checks the roles that the template has.
     """
     roles = [resource for resource in template.resources.values() if isinstance(resource, iam.Role)]
     template.add_resource(

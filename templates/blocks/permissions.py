@@ -49,8 +49,8 @@ def run_executions(state_machine: Any) -> Statement:
     return allow("RunReplication", [states.StartSyncExecution], [Ref(state_machine)])
 
 
-def ask_for_looks(queue: Any) -> Statement:
-    """Send to a queue of looks."""
+def ask_for_requests(queue: Any) -> Statement:
+    """Send to a queue of requests."""
     return allow("AskForLooks", [sqs.SendMessage], [GetAtt(queue, "Arn")])
 
 

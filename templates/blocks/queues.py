@@ -18,7 +18,7 @@ TRIES = 5
 
 
 def add_dead_letter_queue(template: Template, title: str, *others: Statement) -> sqs.Queue:
-    """Add a queue for what somebody must look at, with its policy, to which other statements may belong."""
+    """Add a queue for what somebody must check, with its policy, to which other statements may belong."""
     queue = template.add_resource(
         sqs.Queue(
             title,

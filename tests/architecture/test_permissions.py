@@ -18,7 +18,7 @@ from iot_dr.aws.registry import reader as registry_reader
 from iot_dr.aws.registry import selected_things
 from iot_dr.aws.registry import writer as registry_writer
 from iot_dr.aws.shadows import shadow_store as shadows
-from iot_dr.aws.workflow import queues as look_queues
+from iot_dr.aws.workflow import queues as request_queues
 from iot_dr.aws.workflow import run_files, workflow
 from iot_dr.model.registry.read_calls import LISTS as LISTED
 from tests.unit.templates.stacks import STACKS, Stack, make_stacks
@@ -53,7 +53,7 @@ CALLED_BY = {
     # What the function gives up on, Lambda queues with its role.
     "RecordManagementEventFunction": event_table.REQUIRED_ACTIONS | {"sqs:SendMessage"},
     # The queue's mapping reads with its function's role.
-    "RegisterDeviceFunction": look_queues.REQUIRED_ACTIONS | READ_QUEUE,
+    "RegisterDeviceFunction": request_queues.REQUIRED_ACTIONS | READ_QUEUE,
     "ReplicateResourceFunction": registry_reader.REQUIRED_ACTIONS
     | READ_BY_SECOND_VERSIONS
     | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
@@ -70,7 +70,7 @@ CALLED_BY = {
     | READ_STREAM
     | KEEP_FAILED_RECORDS,
     "RunWorkflowFunction": workflow.REQUIRED_ACTIONS
-    | look_queues.RUNNER_REQUIRED_ACTIONS
+    | request_queues.RUNNER_REQUIRED_ACTIONS
     | READ_QUEUE
     | {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
     "StartLaunchFunction": {
@@ -79,10 +79,10 @@ CALLED_BY = {
         *remains.REQUIRED_ACTIONS,
     },
     # The stream mapping reads, and keeps what failed, with its function's role.
-    "StartReplicationFunction": look_queues.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,
+    "StartReplicationFunction": request_queues.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,
     "SweepRegistryFunction": registry_reader.LISTER_REQUIRED_ACTIONS
     | ledger.SWEEP_REQUIRED_ACTIONS
-    | look_queues.REQUIRED_ACTIONS
+    | request_queues.REQUIRED_ACTIONS
     | quotas.REQUIRED_ACTIONS,
 }
 OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}

@@ -111,7 +111,7 @@ MUTATIONS = {
         "case Delete():\n            return False",
         REPLICATE,
     ),
-    "a write rests on a reading that another look has overtaken": Mutation(
+    "a write rests on a reading that another request has overtaken": Mutation(
         "services/replication/replicate.py",
         "            began=work.began,\n            unless_gone",
         "            unless_gone",

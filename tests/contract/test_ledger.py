@@ -240,7 +240,7 @@ def test_noting_ownership_leaves_what_waits_waiting(ledger: Ledger) -> None:
     assert ledger.owned([THING]) == {THING}
 
 
-def test_what_is_to_be_looked_at_by_itself_is_due_after_a_minute(ledger: Ledger) -> None:
+def test_what_is_to_be_checked_by_itself_is_due_after_a_minute(ledger: Ledger) -> None:
     ledger.end(ledger.begin(KEYS, 1), KEYS, 2)
 
     ledger.revisit(KEYS[:2], 1_000_000)
@@ -250,7 +250,7 @@ def test_what_is_to_be_looked_at_by_itself_is_due_after_a_minute(ledger: Ledger)
     assert ledger.owned(KEYS) == set(KEYS)
 
 
-def test_what_was_looked_at_by_itself_is_not_due_any_more(ledger: Ledger) -> None:
+def test_what_was_checked_by_itself_is_not_due_any_more(ledger: Ledger) -> None:
     ledger.revisit(KEYS[:2], 1_000_000)
 
     ledger.record(an_outcome(KEYS[0], at=1_000_001))
@@ -259,7 +259,7 @@ def test_what_was_looked_at_by_itself_is_not_due_any_more(ledger: Ledger) -> Non
     assert list(ledger.due(10**12)) == []
 
 
-def test_a_try_after_such_a_look_is_the_first(ledger: Ledger) -> None:
+def test_a_try_after_such_a_request_is_the_first(ledger: Ledger) -> None:
     ledger.revisit([THING], 1_000_000)
 
     ledger.record(an_outcome(at=2_000_000, again=True))
@@ -338,7 +338,7 @@ def test_a_failure_is_no_reading(ledger: Ledger) -> None:
     assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN, BEGAN)}
 
 
-def test_what_is_marked_is_looked_at_once_its_writer_must_have_died(ledger: Ledger) -> None:
+def test_what_is_marked_is_checked_once_its_writer_must_have_died(ledger: Ledger) -> None:
     ledger.begin([THING], BEGAN, below=[KEYS[1]])
 
     assert list(ledger.due(BEGAN + FENCE - 1)) == []
@@ -346,7 +346,7 @@ def test_what_is_marked_is_looked_at_once_its_writer_must_have_died(ledger: Ledg
     assert ledger.owned(KEYS) == {THING}
 
 
-def test_a_mark_may_ask_for_no_look(ledger: Ledger) -> None:
+def test_a_mark_may_ask_for_no_request(ledger: Ledger) -> None:
     ledger.begin([THING], BEGAN, due=False)
 
     assert list(ledger.due(LATER)) == []
@@ -379,7 +379,7 @@ def test_one_writer_may_mark_more_as_it_goes_on(ledger: Ledger) -> None:
     assert list(ledger.due(LATER)) == []
 
 
-def test_while_another_writes_a_look_that_finds_all_equal_has_another_come(ledger: Ledger) -> None:
+def test_while_another_writes_a_request_that_finds_all_equal_has_another_come(ledger: Ledger) -> None:
     ledger.begin([], BEGAN - 5, below=[THING], due=False)
 
     ledger.record(a_reading())
@@ -388,7 +388,7 @@ def test_while_another_writes_a_look_that_finds_all_equal_has_another_come(ledge
     assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
 
 
-def test_what_had_failed_long_and_is_equal_now_is_looked_at_again_once_the_other_writer_must_have_died(
+def test_what_had_failed_long_and_is_equal_now_is_checked_again_once_the_other_writer_must_have_died(
     ledger: Ledger,
 ) -> None:
     ledger.record(an_outcome(at=BEGAN - 90 * MINUTE, again=True))
@@ -404,7 +404,7 @@ def test_what_had_failed_long_and_is_equal_now_is_looked_at_again_once_the_other
     assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
 
 
-def test_only_a_look_at_everything_ends_what_one_at_everything_noted(ledger: Ledger) -> None:
+def test_only_a_check_everything_ends_what_one_at_everything_noted(ledger: Ledger) -> None:
     ledger.record(an_outcome(at=BEGAN, again=True))
 
     ledger.record(a_reading(began=BEGAN + 10, at=BEGAN + 20, whole=False))
@@ -414,7 +414,7 @@ def test_only_a_look_at_everything_ends_what_one_at_everything_noted(ledger: Led
     assert list(ledger.due(LATER)) == []
 
 
-def test_a_look_at_what_is_attached_ends_what_one_like_it_noted(ledger: Ledger) -> None:
+def test_a_check_what_is_attached_ends_what_one_like_it_noted(ledger: Ledger) -> None:
     ledger.record(replace(an_outcome(at=BEGAN, again=True), whole=False))
 
     ledger.record(a_reading(began=BEGAN + 10, at=BEGAN + 20, whole=False))
@@ -423,7 +423,7 @@ def test_a_look_at_what_is_attached_ends_what_one_like_it_noted(ledger: Ledger) 
 
 
 @pytest.mark.parametrize("partial", [True, False])
-def test_a_writer_of_something_else_leaves_the_look_that_waits_here(ledger: Ledger, partial: bool) -> None:
+def test_a_writer_of_something_else_leaves_the_request_that_waits_here(ledger: Ledger, partial: bool) -> None:
     ledger.revisit([THING], BEGAN - 10)
     mark = ledger.begin([KEYS[1]], BEGAN + 10, below=[THING])
 
@@ -435,13 +435,13 @@ def test_a_writer_of_something_else_leaves_the_look_that_waits_here(ledger: Ledg
     assert list(ledger.due(LATER))[:1] == [THING]
 
 
-def test_what_is_in_sync_and_looked_at_again_now_and_then_is_due(ledger: Ledger) -> None:
+def test_what_is_in_sync_and_checked_again_now_and_then_is_due(ledger: Ledger) -> None:
     ledger.record(a_reading(again=True))
 
     assert list(ledger.due(BEGAN + 50 + MINUTE)) == [THING]
 
 
-def test_a_look_that_began_before_another_had_written_has_another_come_at_once(ledger: Ledger) -> None:
+def test_a_request_that_began_before_another_had_written_has_another_come_at_once(ledger: Ledger) -> None:
     other = ledger.begin([], BEGAN - 5, below=[THING])
     ledger.end(other, [THING], BEGAN + 5)
 
@@ -450,18 +450,18 @@ def test_a_look_that_began_before_another_had_written_has_another_come_at_once(l
     assert list(ledger.due(BEGAN + 50)) == [THING]
 
 
-@pytest.mark.parametrize(("look", "ends"), [({}, True), ({"partial": True}, False), ({"whole": False}, False)])
-def test_the_look_at_everything_that_comes_then_ends_it(ledger: Ledger, look: dict[str, bool], ends: bool) -> None:
+@pytest.mark.parametrize(("taken_in", "ends"), [({}, True), ({"partial": True}, False), ({"whole": False}, False)])
+def test_the_check_everything_that_comes_then_ends_it(ledger: Ledger, taken_in: dict[str, bool], ends: bool) -> None:
     other = ledger.begin([], BEGAN - 5, below=[THING])
     ledger.end(other, [THING], BEGAN + 5)
     ledger.record(a_reading())
 
-    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150, **look))
+    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150, **taken_in))
 
     assert list(ledger.due(LATER)) == ([] if ends else [THING])
 
 
-def test_of_two_writers_the_one_that_ends_first_leaves_the_look_to_the_other(ledger: Ledger) -> None:
+def test_of_two_writers_the_one_that_ends_first_leaves_the_request_to_the_other(ledger: Ledger) -> None:
     one = ledger.begin([THING], BEGAN + 5)
     other = ledger.begin([THING], BEGAN + 6)
 
@@ -475,7 +475,7 @@ def test_of_two_writers_the_one_that_ends_first_leaves_the_look_to_the_other(led
     assert list(ledger.due(LATER)) == []
 
 
-def test_who_takes_a_mark_off_leaves_the_look_that_another_asked_for(ledger: Ledger) -> None:
+def test_who_takes_a_mark_off_leaves_the_request_that_another_asked_for(ledger: Ledger) -> None:
     mark = ledger.begin([THING], BEGAN)
     ledger.record(a_reading(began=BEGAN + 1, at=BEGAN + 2))
 
@@ -512,7 +512,7 @@ def test_of_what_is_gone_nothing_waits_and_nothing_is_owned(ledger: Ledger) -> N
     assert list(ledger.due(LATER)) == []
 
 
-def test_while_another_makes_it_what_is_gone_stays_owned_and_is_looked_at_again(ledger: Ledger) -> None:
+def test_while_another_makes_it_what_is_gone_stays_owned_and_is_checked_again(ledger: Ledger) -> None:
     ledger.begin([THING], BEGAN, due=False)
 
     ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 10, read_at=BEGAN + 5))
@@ -521,7 +521,7 @@ def test_while_another_makes_it_what_is_gone_stays_owned_and_is_looked_at_again(
     assert list(ledger.due(LATER)) == [THING]
 
 
-def test_while_another_makes_it_nothing_is_forgotten_and_it_is_looked_at_by_itself(ledger: Ledger) -> None:
+def test_while_another_makes_it_nothing_is_forgotten_and_it_is_checked_by_itself(ledger: Ledger) -> None:
     ledger.begin([THING], BEGAN, due=False)
 
     ledger.forget([THING], BEGAN + 5)
@@ -548,9 +548,7 @@ def test_what_aws_refused_to_have_made_is_not_owned(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_what_another_may_have_made_meanwhile_stays_owned_and_is_looked_at_by_itself(
-    ledger: Ledger, ended: bool
-) -> None:
+def test_what_another_may_have_made_meanwhile_stays_owned_and_is_checked_by_itself(ledger: Ledger, ended: bool) -> None:
     other = ledger.begin([THING], BEGAN)
     mark = ledger.begin([THING], BEGAN + 1)
     if ended:
@@ -665,7 +663,7 @@ def since(table: DynamoDbLedger) -> Callable[[], dict[str, int]]:
 
 
 @pytest.mark.lab
-def test_what_had_failed_and_is_equal_now_waits_no_more_though_it_is_looked_at_again(
+def test_what_had_failed_and_is_equal_now_waits_no_more_though_it_is_checked_again(
     table: DynamoDbLedger, client: Client
 ) -> None:
     status = LedgerStatus(client("dynamodb", SECONDARY_REGION), "ledger")
@@ -737,7 +735,7 @@ def test_what_was_applied_takes_no_mark_off(ledger: Ledger) -> None:
     assert list(ledger.due(10**12)) == []
 
 
-def test_marks_that_asked_for_no_look_end_together_and_leave_what_others_asked_for(ledger: Ledger) -> None:
+def test_marks_that_asked_for_no_request_end_together_and_leave_what_others_asked_for(ledger: Ledger) -> None:
     mine = ledger.begin(KEYS, 1_000_000, due=False)
     theirs = ledger.begin([], 1_000_001, below=[THING])
 

@@ -19,9 +19,9 @@ from iot_dr.aws.registry import reader as registry_reader
 from iot_dr.aws.registry import writer as registry_writer
 from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
-from iot_dr.aws.workflow import queues as look_queues
+from iot_dr.aws.workflow import queues as request_queues
 from iot_dr.aws.workflow import workflow as workflows
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.aws.workflow.workflow import StepFunctionsWorkflow
 from iot_dr.errors import (
     AccessDenied,
@@ -59,9 +59,9 @@ from iot_dr.model.registry.keys import (
     thing_type_key,
 )
 from iot_dr.model.replication.marks import Mark
-from iot_dr.model.replication.messages import MESSAGE_BYTES, LookMessage, Run
+from iot_dr.model.replication.messages import MESSAGE_BYTES, RequestMessage, Run
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from tests.builders import ACCOUNT, SECONDARY, a_document, iot_arn
 
 ID, OTHER_ID = "a" * 64, "b" * 64
@@ -1016,9 +1016,9 @@ def test_what_is_due_of_another_releases_kinds_is_told_and_keeps_nothing_back(
     assert list(ledger.due(7)) == [thing_key("b"), thing_key("c")]
 
 
-# Queues of looks, and the workflow
+# Queues of requests, and the workflow
 
-LOOK_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS = (f"https://sqs.us-west-2.amazonaws.com/1/{name}" for name in "lbd")
+REQUEST_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS = (f"https://sqs.us-west-2.amazonaws.com/1/{name}" for name in "lbd")
 
 
 def _sent(sqs: Stubbed) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -1032,20 +1032,20 @@ def _sent(sqs: Stubbed) -> list[tuple[str, list[Mapping[str, Any]]]]:
     return calls
 
 
-def _queues(sqs: Stubbed) -> SqsLookQueues:
-    return SqsLookQueues(sqs.client, LOOK_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS)
+def _queues(sqs: Stubbed) -> SqsRequestQueues:
+    return SqsRequestQueues(sqs.client, REQUEST_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS)
 
 
 SENT = {"Successful": [], "Failed": []}
 
 
-def test_looks_are_sent_ten_messages_a_call_of_ten_looks_each(stubbed: Callable[[str], Stubbed]) -> None:
+def test_requests_are_sent_ten_messages_a_call_of_ten_requests_each(stubbed: Callable[[str], Stubbed]) -> None:
     sqs = stubbed("sqs")
     for _ in range(2):
-        sqs.answers("send_message_batch", SENT, QueueUrl=LOOK_QUEUE, Entries=ANY)
+        sqs.answers("send_message_batch", SENT, QueueUrl=REQUEST_QUEUE, Entries=ANY)
     calls = _sent(sqs)
 
-    _queues(sqs).start([Look(thing_key(f"pump-{n}")) for n in range(101)])
+    _queues(sqs).start([ReconcileRequest(thing_key(f"pump-{n}")) for n in range(101)])
 
     assert [len(entries) for _, entries in calls] == [10, 1]
     assert all(len({entry["Id"] for entry in entries}) == len(entries) for _, entries in calls)
@@ -1054,9 +1054,12 @@ def test_looks_are_sent_ten_messages_a_call_of_ten_looks_each(stubbed: Callable[
 def test_a_call_stays_below_what_sqs_takes_at_once(stubbed: Callable[[str], Stubbed]) -> None:
     sqs = stubbed("sqs")
     for _ in range(2):
-        sqs.answers("send_message_batch", SENT, QueueUrl=LOOK_QUEUE, Entries=ANY)
+        sqs.answers("send_message_batch", SENT, QueueUrl=REQUEST_QUEUE, Entries=ANY)
     calls = _sent(sqs)
-    big = [Look(thing_key(f"p-{n}"), carried=Thing(f"p-{n}", {"site": "x" * (MESSAGE_BYTES // 2)})) for n in range(4)]
+    big = [
+        ReconcileRequest(thing_key(f"p-{n}"), carried=Thing(f"p-{n}", {"site": "x" * (MESSAGE_BYTES // 2)}))
+        for n in range(4)
+    ]
 
     _queues(sqs).start(big)
 
@@ -1066,15 +1069,15 @@ def test_a_call_stays_below_what_sqs_takes_at_once(stubbed: Callable[[str], Stub
 
 def test_each_message_goes_to_its_queue_after_its_delay(stubbed: Callable[[str], Stubbed]) -> None:
     sqs = stubbed("sqs")
-    sqs.answers("send_message_batch", SENT, QueueUrl=LOOK_QUEUE, Entries=ANY)
+    sqs.answers("send_message_batch", SENT, QueueUrl=REQUEST_QUEUE, Entries=ANY)
     sqs.answers("send_message_batch", SENT, QueueUrl=BACKGROUND_QUEUE, Entries=ANY)
     calls = _sent(sqs)
-    looks = (Look(thing_key("pump")),)
+    requests = (ReconcileRequest(thing_key("pump")),)
 
-    _queues(sqs).send([LookMessage(looks, delay=3), LookMessage(looks, background=True)])
+    _queues(sqs).send([RequestMessage(requests, delay=3), RequestMessage(requests, background=True)])
 
     assert [(url, entry["DelaySeconds"]) for url, entries in calls for entry in entries] == [
-        (LOOK_QUEUE, 3),
+        (REQUEST_QUEUE, 3),
         (BACKGROUND_QUEUE, 0),
     ]
 
@@ -1082,25 +1085,27 @@ def test_each_message_goes_to_its_queue_after_its_delay(stubbed: Callable[[str],
 def test_a_message_that_sqs_did_not_take_is_told(stubbed: Callable[[str], Stubbed]) -> None:
     sqs = stubbed("sqs")
     failed = {"Id": "0", "Code": "InternalError", "SenderFault": False}
-    sqs.answers("send_message_batch", {"Successful": [], "Failed": [failed]}, QueueUrl=LOOK_QUEUE, Entries=ANY)
+    sqs.answers("send_message_batch", {"Successful": [], "Failed": [failed]}, QueueUrl=REQUEST_QUEUE, Entries=ANY)
 
     with pytest.raises(RegionUnavailable, match="1 of 1"):
-        _queues(sqs).start([Look(thing_key("pump"))])
+        _queues(sqs).start([ReconcileRequest(thing_key("pump"))])
 
 
-def test_no_looks_send_nothing(stubbed: Callable[[str], Stubbed]) -> None:
+def test_no_requests_send_nothing(stubbed: Callable[[str], Stubbed]) -> None:
     _queues(stubbed("sqs")).start([])
 
 
 def test_background_work_has_no_queue_where_none_is_named(stubbed: Callable[[str], Stubbed]) -> None:
     with pytest.raises(ConfigurationError):
-        SqsLookQueues(stubbed("sqs").client, LOOK_QUEUE).start([Look(thing_key("pump"))], background=True)
+        SqsRequestQueues(stubbed("sqs").client, REQUEST_QUEUE).start(
+            [ReconcileRequest(thing_key("pump"))], background=True
+        )
 
 
 def test_what_waits_is_what_could_be_taken_now(stubbed: Callable[[str], Stubbed]) -> None:
     sqs, name = stubbed("sqs"), "ApproximateNumberOfMessages"
     answer = {"Attributes": {name: "12"}}
-    sqs.answers("get_queue_attributes", answer, QueueUrl=LOOK_QUEUE, AttributeNames=[name])
+    sqs.answers("get_queue_attributes", answer, QueueUrl=REQUEST_QUEUE, AttributeNames=[name])
 
     assert _queues(sqs).waiting() == 12
 
@@ -1116,13 +1121,13 @@ def _ended(status: str, **fields: Any) -> dict[str, Any]:
     return {"executionArn": f"{STATE_MACHINE}:1", "startDate": DATE, "stopDate": DATE, "status": status, **fields}
 
 
-MESSAGE = LookMessage((Look(thing_key("pump")),), background=True)
+MESSAGE = RequestMessage((ReconcileRequest(thing_key("pump")),), background=True)
 
 
 @pytest.mark.parametrize(
     ("output", "run"),
     [
-        ({"looks": [MESSAGE.looks[0].to_json()], "pause": 1}, Run(MESSAGE.looks)),
+        ({"looks": [MESSAGE.requests[0].to_json()], "pause": 1}, Run(MESSAGE.requests)),
         ({"looks": []}, Run()),
         ({"busy": True}, Run(busy=True)),
         ({"failed": True, "error": "Sandbox.Timedout"}, Run(failed=True, error="Sandbox.Timedout")),
@@ -1132,7 +1137,7 @@ def test_the_workflow_is_run_for_a_message_and_tells_how_it_ended(
     output: dict[str, Any], run: Run, stubbed: Callable[[str], Stubbed]
 ) -> None:
     states = stubbed("stepfunctions")
-    given = json.dumps({"looks": [MESSAGE.looks[0].to_json()], "background": True})
+    given = json.dumps({"looks": [MESSAGE.requests[0].to_json()], "background": True})
     answer = _ended("SUCCEEDED", output=json.dumps(output))
     states.answers("start_sync_execution", answer, stateMachineArn=STATE_MACHINE, input=given)
 
@@ -1170,8 +1175,8 @@ def test_executions_that_aws_admits_no_more_of_are_throttled(code: str, stubbed:
         ledgers.REQUIRED_ACTIONS,
         ledgers.SWEEP_REQUIRED_ACTIONS,
         workflows.REQUIRED_ACTIONS,
-        look_queues.REQUIRED_ACTIONS,
-        look_queues.RUNNER_REQUIRED_ACTIONS,
+        request_queues.REQUIRED_ACTIONS,
+        request_queues.RUNNER_REQUIRED_ACTIONS,
     ],
 )
 def test_every_right_is_an_operation_of_its_service(clients: Callable[[str], Any], actions: frozenset[str]) -> None:

@@ -259,7 +259,7 @@ def _due(held: Notes, at: int) -> list[Key]:
     return list(held.ledger.due(at))
 
 
-def test_what_no_version_guards_is_looked_at_again_once_it_cannot_land_any_more(held: Notes) -> None:
+def test_what_no_version_guards_is_checked_again_once_it_cannot_land_any_more(held: Notes) -> None:
     claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, None), unsure_until=AT + 150_000)
 
     assert claimed == held.notes.read(KEY)
@@ -267,7 +267,7 @@ def test_what_no_version_guards_is_looked_at_again_once_it_cannot_land_any_more(
     assert (_due(held, AT + 149_999), _due(held, AT + 150_000)) == ([], [KEY])
 
 
-def test_an_outcome_takes_back_that_it_is_looked_at_again(held: Notes) -> None:
+def test_an_outcome_takes_back_that_it_is_checked_again(held: Notes) -> None:
     claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, None), unsure_until=AT + 150_000)
 
     assert held.notes.settle(KEY, claimed, an_outcome(State.UNSUPPORTED), None)
@@ -277,7 +277,7 @@ def test_an_outcome_takes_back_that_it_is_looked_at_again(held: Notes) -> None:
     assert _due(held, AT + 150_000) == []
 
 
-def test_a_claim_that_settles_without_an_outcome_leaves_how_it_stands_and_when_it_is_looked_at(held: Notes) -> None:
+def test_a_claim_that_settles_without_an_outcome_leaves_how_it_stands_and_when_it_is_checked(held: Notes) -> None:
     held.ledger.record(an_outcome(State.PENDING, again=True))
     claimed = held.notes.claim(KEY, held.notes.read(KEY), Source(7, AT, {}))
 
@@ -289,10 +289,10 @@ def test_a_claim_that_settles_without_an_outcome_leaves_how_it_stands_and_when_i
     assert _due(held, AT + 60_000) == [KEY]
 
 
-def test_a_claim_that_settles_without_an_outcome_may_tell_when_it_is_looked_at(held: Notes) -> None:
+def test_a_claim_that_settles_without_an_outcome_may_tell_when_it_is_checked(held: Notes) -> None:
     claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
 
-    assert held.notes.settle(KEY, claimed, None, COPY, look_at=AT + 5)
+    assert held.notes.settle(KEY, claimed, None, COPY, check=AT + 5)
 
     assert (_due(held, AT + 4), _due(held, AT + 5)) == ([], [KEY])
 
@@ -313,7 +313,7 @@ def test_what_was_noted_to_wait_since_it_was_read_is_not_taken_back(held: Notes,
     assert _due(held, AT + 60_000) == ([] if told == "announced" else [KEY])
 
 
-def test_what_is_held_back_is_looked_at_at_its_time_however_often_that_is_noted(held: Notes) -> None:
+def test_what_is_held_back_is_checked_at_its_time_however_often_that_is_noted(held: Notes) -> None:
     held.ledger.record(an_outcome(State.FAILED, again=True))
     for number in range(12):
         held.notes.hold(an_outcome(State.PENDING, again=True), AT + number)

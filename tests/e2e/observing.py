@@ -1,4 +1,4 @@
-"""What tests look at on the launched pair, by a customer's calls."""
+"""What tests check on the launched pair, by a customer's calls."""
 
 from __future__ import annotations
 
@@ -153,9 +153,9 @@ def sweep_round(pair: Pair) -> None:
         sweep_round(pair)
 
 
-def stays(look: Callable[[], object], seconds: float = 1.5) -> bool:
+def stays(request: Callable[[], object], seconds: float = 1.5) -> bool:
     """Whether something holds now and for some time on."""
-    return not until(lambda: not look(), seconds)
+    return not until(lambda: not request(), seconds)
 
 
 def await_quiet(pair: Pair, still: float = 4.0) -> None:

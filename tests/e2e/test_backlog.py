@@ -75,12 +75,12 @@ def failed_executions(pair: Pair) -> list[str]:
 
 
 def tries_of(pair: Pair, name: str) -> set[int]:
-    """Return how often the looks that workers were given had failed before."""
+    """Return how often the requests that workers were given had failed before."""
     states, machine = pair.client("stepfunctions", pair.secondary), output(pair, "ReplicationStateMachineArn")
     pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
     arns = [execution["executionArn"] for page in pages for execution in page["executions"]]
     given = [json.loads(states.describe_execution(executionArn=arn)["input"]) for arn in arns]
-    return {look["tries"] for one in given for look in one["looks"] if look["name"].startswith(name)}
+    return {request["tries"] for one in given for request in one["looks"] if request["name"].startswith(name)}
 
 
 def all_there(iot: Any, names: list[str]) -> bool:
@@ -105,7 +105,7 @@ def test_a_burst_has_no_more_workers_at_once_than_the_parameter_says_and_nothing
     assert failed_executions(pair) == before
 
 
-def test_where_lambda_has_no_room_looks_wait_and_none_is_taken_apart(
+def test_where_lambda_has_no_room_requests_wait_and_none_is_taken_apart(
     pair: Pair, primary: Any, secondary: Any, name: str, ledger: Ledger
 ) -> None:
     functions, worker = pair.client("lambda", pair.secondary), resource_of(pair, "ReplicateResourceFunction")
@@ -128,7 +128,7 @@ def test_where_lambda_has_no_room_looks_wait_and_none_is_taken_apart(
     assert all(ledger(f"thing#{one}").get("state") != "failed" for one in names)
 
 
-def test_an_operator_has_a_resource_looked_at_by_sending_a_message(
+def test_an_operator_has_a_resource_checked_by_sending_a_message(
     pair: Pair, primary: Any, secondary: Any, name: str
 ) -> None:
     primary.create_thing(thingName=name)
@@ -141,7 +141,7 @@ def test_an_operator_has_a_resource_looked_at_by_sending_a_message(
     assert until(lambda: thing(secondary, name) == thing(primary, name), SECONDS)
 
 
-def test_a_message_that_cannot_be_read_is_kept_where_somebody_looks(pair: Pair, name: str) -> None:
+def test_a_message_that_cannot_be_read_is_kept_where_somebody_requests(pair: Pair, name: str) -> None:
     sqs, kept = pair.client("sqs", pair.secondary), output(pair, "LookDeadLetterQueueUrl")
     sqs.send_message(QueueUrl=output(pair, "LookQueueUrl"), MessageBody=f"garbled {name}")
 

@@ -214,7 +214,7 @@ def test_a_delayed_message_is_handed_over_when_its_delay_ends(corrected: Aws) ->
     assert sorted(delays(corrected))[2] < 0.25
 
 
-def test_the_emulator_alone_lets_a_delayed_message_wait_for_its_next_look(uncorrected: Aws) -> None:
+def test_the_emulator_alone_lets_a_delayed_message_wait_for_its_next_request(uncorrected: Aws) -> None:
     assert max(delays(uncorrected)) > 0.25
 
 

@@ -146,7 +146,7 @@ def test_the_output_is_four_templates_a_layer_a_zip_for_each_function_and_the_la
     }
 
 
-def test_the_names_given_to_the_build_are_those_that_the_templates_look_for(builds: Builds) -> None:
+def test_the_names_given_to_the_build_are_those_that_the_templates_request_for(builds: Builds) -> None:
     for path in (builds.one / "global-s3-assets").iterdir():
         source = json.loads(path.read_text())["Mappings"]["Solution"]["Source"]
         assert (source["BucketPrefix"], source["Name"], source["Version"]) == NAMES

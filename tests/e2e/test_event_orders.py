@@ -1,4 +1,4 @@
-"""Events in any order and number, and looks at the same time, end in the primary's state."""
+"""Events in any order and number, and checks the same time, end in the primary's state."""
 
 from __future__ import annotations
 

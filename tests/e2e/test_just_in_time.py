@@ -89,7 +89,7 @@ def test_in_jitr_mode_a_certificate_comes_with_its_devices_first_connection_and_
     assert policies_of(pair, device) == {name}
 
 
-def test_a_device_that_the_primary_has_not_let_in_is_looked_at_and_not_let_in(
+def test_a_device_that_the_primary_has_not_let_in_is_checked_and_not_let_in(
     pair: Pair, secondary: Any, device: Identity, name: str, ledger: Ledger
 ) -> None:
     for region in (pair.primary, pair.secondary):

@@ -41,7 +41,7 @@ def trail(pair: Pair) -> Iterator[None]:
 
 @pytest.fixture
 def device(pair: Pair, fleet: Fleet, name: str, ledger: Ledger) -> Device:
-    """A device that the product has finished looking at, so that only a new event makes it look again."""
+    """A device that the product has finished checking, so that only a new event makes it check again."""
     device = fleet.provision(name, attributes={"site": "north"})
     assert until(lambda: is_whole(pair, device), SECONDS)
     assert until(lambda: ledger(f"thing#{name}").get("state") == "in_sync", SECONDS)

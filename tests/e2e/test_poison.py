@@ -105,11 +105,11 @@ def test_an_unreadable_event_is_kept_whole_with_its_reason(pair: Pair, batch: Ba
     assert reason in kept_records(pair)
 
 
-def test_an_event_that_is_too_big_to_be_carried_is_looked_at_without_what_it_told(
+def test_an_event_that_is_too_big_to_be_carried_is_checked_without_what_it_told(
     pair: Pair, secondary: Any, batch: Batch, ledger: Ledger
 ) -> None:
     assert until(lambda: all(is_whole(pair, device) for device in batch.neighbours), SECONDS)
-    # The primary has no such thing, so the look had nothing to do.
+    # The primary has no such thing, so the request had nothing to do.
     assert not exists(secondary, "describe_thing", thingName=batch.poison["huge"])
     assert not ledger(f"thing#{batch.poison['huge']}")
     assert batch.poison["huge"] not in kept_records(pair)

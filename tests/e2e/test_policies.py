@@ -65,7 +65,7 @@ def put(pair: Pair, primary: Any) -> Callable[..., None]:
     return make
 
 
-def test_arns_name_the_secondary_and_text_that_looks_like_a_region_stays(
+def test_arns_name_the_secondary_and_text_that_requests_like_a_region_stays(
     pair: Pair, primary: Any, secondary: Any, fleet: Fleet, name: str, put: Callable[..., None]
 ) -> None:
     account = pair.account

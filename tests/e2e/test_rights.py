@@ -141,7 +141,7 @@ def reported(pair: Pair, name: str) -> Any:
     return json.loads(answer["payload"].read())["state"].get("reported")
 
 
-def a_failed_look(name: str) -> dict[str, Any]:
+def a_failed_request(name: str) -> dict[str, Any]:
     """What the workflow hands to the recorder."""
     return {"looks": [{"kind": "thing", "name": name, "event_id": name}], "error": {"Error": "Taken", "Cause": ""}}
 
@@ -182,7 +182,9 @@ class Called:
 
 
 CALLED = (
-    Called(Function("RecordFailure"), "dynamodb:UpdateItem", a_failed_look, lambda answer: answer == {"recorded": 1}),
+    Called(
+        Function("RecordFailure"), "dynamodb:UpdateItem", a_failed_request, lambda answer: answer == {"recorded": 1}
+    ),
     Called(
         Function("SweepRegistry"),
         "iot:ListThings",
@@ -237,7 +239,7 @@ def test_a_launch_is_refused_with_the_right_that_is_missing(pair: Pair) -> None:
     assert refused(without["Reason"], action)
 
 
-def test_what_cannot_be_looked_at_is_never_told_to_be_gone(pair: Pair) -> None:
+def test_what_cannot_be_checked_is_never_told_to_be_gone(pair: Pair) -> None:
     start, postfix = Function("StartLaunch", MAIN_STACK), pair.outputs["StackPostfix"]
     properties = {
         "ProjectName": "none",
@@ -253,7 +255,7 @@ def test_what_cannot_be_looked_at_is_never_told_to_be_gone(pair: Pair) -> None:
 
     without, with_right = (body["Reason"] for body in answers.bodies)
     stack = f"stack IoTDRPrimary{postfix} in {pair.primary}"
-    assert f"{stack} (could not look: AccessDenied)" in without
+    assert f"{stack} (could not request: AccessDenied)" in without
     assert f"{stack}: " in with_right
 
 

@@ -348,7 +348,7 @@ def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
     assert order.index(Call("iot", "AttachPolicy", pair.secondary)) < read[-1]
 
 
-def test_shadows_are_looked_at_no_faster_than_their_quota_allows(
+def test_shadows_are_checked_no_faster_than_their_quota_allows(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
     devices = a_fleet(pair, fleet, name, 8)

@@ -23,7 +23,7 @@ from tests.e2e.observing import certificate_status, is_whole, ledger_of, output,
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove")
 DEVICES = 23
-"""Three batches of looks, the last one not full."""
+"""Three batches of requests, the last one not full."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def written(calls: Counter[Call], pair: Pair) -> Counter[str]:
 
 
 def sizes_of_batches(pair: Pair, arn: str, kind: str) -> list[int]:
-    """How many looks of a kind each batch of a run had."""
+    """How many requests of a kind each batch of a run had."""
     states = pair.client("stepfunctions", pair.secondary)
     sizes = []
     for run in states.list_map_runs(executionArn=arn)["mapRuns"]:

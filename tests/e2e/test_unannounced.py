@@ -28,10 +28,10 @@ from tests.e2e.observing import (
 )
 
 PATIENCE = 60.0
-"""A round looks at all that the tests before have made."""
+"""A round checks all that the tests before have made."""
 
 SETTLED = 5.0
-"""Seconds after which a complete device is looked at no more unless something tells of it."""
+"""Seconds after which a complete device is checked no more unless something tells of it."""
 
 PROBE = "iot-dr-probe-"
 MOST_VERSIONS = 5
@@ -362,7 +362,7 @@ def test_a_whole_round_leaves_the_health_checkers_own_alone(swept: Scene) -> Non
     secondary = swept.secondary
     (probe,) = (one["thingName"] for one in secondary.list_things()["things"] if one["thingName"].startswith(PROBE))
 
-    assert until(lambda: thing(secondary, swept.name("created")), PATIENCE)  # the round's looks are under way
+    assert until(lambda: thing(secondary, swept.name("created")), PATIENCE)  # the round's requests are under way
 
     (principal,) = secondary.list_thing_principals(thingName=probe)["principals"]
     assert stays(lambda: secondary.list_targets_for_policy(policyName=probe)["targets"] == [principal])

@@ -38,7 +38,7 @@ def sweep_with(pair: Pair, share: float) -> dict[str, Any]:
     return result
 
 
-def test_a_primary_that_looks_empty_deletes_nothing_until_the_share_is_meant(
+def test_a_primary_that_requests_empty_deletes_nothing_until_the_share_is_meant(
     pair: Pair, primary: Any, secondary: Any, name: str
 ) -> None:
     def emptied(call: Call) -> Answer | None:
@@ -63,5 +63,5 @@ def test_a_primary_that_looks_empty_deletes_nothing_until_the_share_is_meant(
         assert sweep_with(pair, 1.0)["drift"] >= len(things)
 
     assert until(lambda: thing(secondary, things["deleted"]) is None, 4 * SECONDS)
-    # A list said that this one is gone too; the look asks the primary about it.
+    # A list said that this one is gone too; the request asks the primary about it.
     assert thing(secondary, things["kept"])

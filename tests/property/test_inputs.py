@@ -1,6 +1,6 @@
 """Whatever is typed, sent or read from a file: one clear error, or the record is set aside; never a traceback.
 
-`pytest -n0 tests/property/test_inputs.py --hypothesis-profile search` looks at 2,000 examples of each kind.
+`pytest -n0 tests/property/test_inputs.py --hypothesis-profile search` checks 2,000 examples of each kind.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from iot_dr.model.events.registry_events import decode
 from iot_dr.model.launch.toolsrc import parse
 from iot_dr.model.registry.documents import canonical
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.replication.messages import LookMessage
+from iot_dr.model.replication.messages import RequestMessage
 from iot_dr.model.shadows.shadow import decode_shadow_event
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -227,16 +227,16 @@ def test_of_a_batch_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(payloa
     assert (len(batch.events) + bucket.number, batch.failed) == (len(records) + 1, ())
 
 
-LOOK = {"kind": "thing", "name": "pump-17", "other": "", "occurred_at": 1, "looks": 1, "depth": "everything"}
+REQUEST = {"kind": "thing", "name": "pump-17", "other": "", "occurred_at": 1, "looks": 1, "depth": "everything"}
 CARRIED = {"attributes": {"a": "b"}, "type_name": "", "version": 1, "thing_id": "x"}
 
 
 @given(st.data())
-def test_whatever_a_message_of_looks_is_it_is_read_or_refused(data: st.DataObject) -> None:
-    looks = st.lists(garbled({**LOOK, "carried": CARRIED}) | garbled(LOOK) | ILL_JSON, max_size=2)
-    body = data.draw(texts_of(st.fixed_dictionaries({"looks": looks}, optional={"returned": ILL_JSON})))
+def test_whatever_a_message_of_requests_is_it_is_read_or_refused(data: st.DataObject) -> None:
+    requests = st.lists(garbled({**REQUEST, "carried": CARRIED}) | garbled(REQUEST) | ILL_JSON, max_size=2)
+    body = data.draw(texts_of(st.fixed_dictionaries({"looks": requests}, optional={"returned": ILL_JSON})))
 
-    _read_or(EventError, lambda: LookMessage.read(body, background=False))
+    _read_or(EventError, lambda: RequestMessage.read(body, background=False))
 
 
 TOPICS = ("$aws/events/thing/pump-17/created", "$aws/things/pump-17/shadow/update/documents", "x")

@@ -307,7 +307,7 @@ def test_whatever_a_stranger_tells_the_secondary_ends_as_the_primary_is(
 
     for batch in _batches(told, sizes):
         world.replication.apply(map(decode_shadow_event, batch))
-    # The sweep comes round, and what waits is looked at.
+    # The sweep comes round, and what waits is checked.
     world.clock.advance(STALE_FOR / 1000)
     world.sweep()
     world.retry(after=3600)
@@ -382,14 +382,14 @@ def test_two_workers_between_any_two_calls_of_each_other_end_the_same(
 
     Turns(order).run(worker(items[:divided]), worker(items[divided:]))
 
-    # What kept changing under both is noted to be looked at again.
+    # What kept changing under both is noted to be checked again.
     world.retry()
     assert world.secondary.documents == world.primary.documents
 
 
 @given(histories, histories, turns, st.booleans())
 @settings(max_examples=200)
-def test_the_primary_may_change_while_one_worker_looks_and_another_applies_events(
+def test_the_primary_may_change_while_one_worker_requests_and_another_applies_events(
     before: list[tuple[Any, str | None]], history: list[tuple[Any, str | None]], order: list[bool], swapped: bool
 ) -> None:
     world = ShadowWorld()
@@ -403,10 +403,10 @@ def test_the_primary_may_change_while_one_worker_looks_and_another_applies_event
             for item in list(_happen(world, [step])):
                 replication.apply([decode_shadow_event(item)])
 
-    def looking(calls: Calls) -> None:
-        world.worker(calls).look([KEY, NAMED])
+    def checking(calls: Calls) -> None:
+        world.worker(calls).request([KEY, NAMED])
 
-    Turns(order).run(*([looking, changing] if swapped else [changing, looking]))
+    Turns(order).run(*([checking, changing] if swapped else [changing, checking]))
 
     world.retry()
     assert world.secondary.documents == world.primary.documents

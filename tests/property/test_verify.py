@@ -45,7 +45,7 @@ def verified(primary: Registry, secondary: Registry, page_size: int, documents: 
         )
         again = {one.key: one.sigil for one in verification.differences()}
         numbers = verification.numbers()
-    # A second look at a registry that stands still finds the same as the lists.
+    # A second check a registry that stands still finds the same as the lists.
     assert again == by_lists
     for kind, each in numbers.items():
         assert each.primary == sum(key.kind is kind for key in primary)

@@ -17,7 +17,7 @@ from tests.simulation.checks import NAMES
 from tests.simulation.searching import Settings, Tally, told, tried
 
 PORTION = 25
-"""Seeds that are run between two looks at the clock."""
+"""Seeds that are run between two requests for the clock."""
 
 
 def main() -> int:

@@ -25,8 +25,8 @@ from iot_dr.reconcile.translate import translate
 from tests.builders import REGIONS
 
 NAMES = {
-    "lie": "the Regions differ, and nothing notes that somebody will look",
-    "far": "a policy or group came back, and nothing notes that what hangs on it will be looked at",
+    "lie": "the Regions differ, and nothing notes that somebody will request",
+    "far": "a policy or group came back, and nothing notes that what hangs on it will be checked",
     "orphan": "a copy is left that nobody owns",
     "evidence": "something was deleted that the primary had all the time, or that replication did not make",
     "valid": "a certificate is more valid in the secondary than in the primary for too long",
@@ -87,7 +87,7 @@ def noted(ledger: Any, keys: Iterable[Key], now: int) -> bool:
 
 
 def roots(key: Key, *registries: Mapping[Key, Entity]) -> set[Key]:
-    """Return the resources whose looks compare a key too."""
+    """Return the resources whose requests compare a key too."""
     held = [one for registry in registries for one in registry.values()]
     found = {key, *_ends(key)}
     for entity in held:

@@ -1,4 +1,4 @@
-"""Shadows in a run: who writes them, the stream of their events with its function, and looks at them."""
+"""Shadows in a run: who writes them, the stream of their events with its function, and checks them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.control import Control, Replication
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, ShadowEvent, decode_shadow_event
 from iot_dr.ports.control import ControlReader
 from iot_dr.ports.ledger import Ledger
@@ -70,12 +70,12 @@ class ShadowSide:
             together=process.together,
         )
 
-    def looker(self, process: Process) -> Callable[[Sequence[Look]], Taken]:
-        """Return what takes looks at shadows, as the function's handler does."""
+    def looker(self, process: Process) -> Callable[[Sequence[ReconcileRequest]], Taken]:
+        """Return what takes checks shadows, as the function's handler does."""
         replication = self.replication(process)
 
-        def take(looks: Sequence[Look]) -> Taken:
-            applied = replication.look([look.key for look in looks])
+        def take(requests: Sequence[ReconcileRequest]) -> Taken:
+            applied = replication.request([request.key for request in requests])
             if applied.unrecorded:
                 raise RegionUnavailable("the ledger could not be told")
             return Taken()
@@ -104,7 +104,7 @@ class ShadowSide:
         return [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
 
     def roots(self, key: Key) -> set[Key]:
-        """Return what is looked at for a shadow."""
+        """Return what is checked for a shadow."""
         return {key, thing_shadows_key(key.name)}
 
     def hold(self, *, back: bool) -> None:

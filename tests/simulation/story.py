@@ -13,7 +13,7 @@ from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import Outcome
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.reconcile.plan import differing_fields
 from tests.builders import a_certificate_id
 from tests.simulation.customers import OWNERS
@@ -57,8 +57,8 @@ def _text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912  # one form a type
             return f"{value.key} {value.state}{' again' if value.again else ''} {value.reason[:60]}"
         case RegistryEvent():
             return f"{value.operation} {value.key}"
-        case Look():
-            return f"look {value.key} {value.depth}"
+        case ReconcileRequest():
+            return f"request {value.key} {value.depth}"
         case IotDrError():
             return f"{type(value).__name__}: {value}"
         case Key():

@@ -1,7 +1,8 @@
 """The workflow with its functions, and the trigger: a queue of batches, a bounded number of functions, and the rules.
 
-A batch whose function fails is tried again, then each of its looks alone; the look that fails again is recorded. What
-comes back after a pause waits in the queue. Nothing that was taken is lost: what cannot even be recorded comes again.
+A batch whose function fails is tried again, then each of its requests alone; the request that fails again is recorded.
+What comes back after a pause waits in the queue. Nothing that was taken is lost: what cannot even be recorded comes
+again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key
 from iot_dr.model.replication.outcomes import Outcome
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 from iot_dr.services.replication.batch import Taken
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Scheduler
@@ -24,9 +25,9 @@ PAUSES = (1_000, 2_000, 4_000)
 
 @dataclass(frozen=True)
 class Batch:
-    """Looks to be taken by one invocation; with an `error` they are to be recorded as failed."""
+    """Requests to be taken by one invocation; with an `error` they are to be recorded as failed."""
 
-    looks: tuple[Look, ...]
+    requests: tuple[ReconcileRequest, ...]
     tries: int = 0
     alone: bool = False
     error: str = ""
@@ -34,12 +35,12 @@ class Batch:
 
 @dataclass
 class Function:
-    """One of the functions that may run at once: a process, and how it looks."""
+    """One of the functions that may run at once: a process, and how it requests."""
 
     process: Process
-    take: Callable[[Sequence[Look]], Taken]
-    record: Callable[[Look, str], Outcome]
-    take_shadows: Callable[[Sequence[Look]], Taken] | None = None
+    take: Callable[[Sequence[ReconcileRequest]], Taken]
+    record: Callable[[ReconcileRequest, str], Outcome]
+    take_shadows: Callable[[Sequence[ReconcileRequest]], Taken] | None = None
 
 
 class Queue:
@@ -48,9 +49,9 @@ class Queue:
     def __init__(self, scheduler: Scheduler, busy: Callable[[int], None]) -> None:
         self.functions: list[Function] = []
         self.waiting: dict[Key, int] = {}
-        """How many looks at a resource wait or run that no event asked for."""
+        """How many requests for a resource wait or run that no event asked for."""
         self.started: Counter[Key] = Counter()
-        """How often a look was started that no event asked for."""
+        """How often a request was started that no event asked for."""
         self._scheduler, self._busy = scheduler, busy
         self._ready: deque[Batch] = deque()
         self._idle: list[Function] = []
@@ -60,15 +61,15 @@ class Queue:
         self.functions.append(function)
         self._idle.append(function)
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
-        """Queue looks in batches of one kind; chance alone decides what is in a hurry."""
-        by_kind: dict[str, list[Look]] = {}
-        self.started.update(look.key for look in looks if not look.occurred_at)
-        for look in looks:
-            by_kind.setdefault("shadows" if look.key.kind in SHADOW_KINDS else look.key.kind, []).append(look)
+    def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
+        """Queue requests in batches of one kind; chance alone decides what is in a hurry."""
+        by_kind: dict[str, list[ReconcileRequest]] = {}
+        self.started.update(request.key for request in requests if not request.occurred_at)
+        for request in requests:
+            by_kind.setdefault("shadows" if request.key.kind in SHADOW_KINDS else request.key.kind, []).append(request)
         for same in by_kind.values():
-            for first in range(0, len(same), LOOKS_PER_BATCH):
-                self.put(Batch(tuple(same[first : first + LOOKS_PER_BATCH])))
+            for first in range(0, len(same), REQUESTS_PER_BATCH):
+                self.put(Batch(tuple(same[first : first + REQUESTS_PER_BATCH])))
 
     def put(self, batch: Batch, pause: int = 0) -> None:
         """Have a batch taken after so many milliseconds."""
@@ -77,14 +78,14 @@ class Queue:
 
     def _count(self, batch: Batch, by: int) -> None:
         self._busy(by)
-        for look in batch.looks:
-            if look.occurred_at:
+        for request in batch.requests:
+            if request.occurred_at:
                 continue
-            left = self.waiting.get(look.key, 0) + by
+            left = self.waiting.get(request.key, 0) + by
             if left:
-                self.waiting[look.key] = left
+                self.waiting[request.key] = left
             else:
-                del self.waiting[look.key]
+                del self.waiting[request.key]
 
     def _arrived(self, batch: Batch) -> None:
         self._ready.append(batch)
@@ -99,12 +100,12 @@ class Queue:
 
         def work() -> None:
             if batch.error:
-                for look in batch.looks:
-                    function.record(look, batch.error)
-            elif batch.looks[0].key.kind in SHADOW_KINDS and function.take_shadows is not None:
-                taken.append(function.take_shadows(batch.looks))
+                for request in batch.requests:
+                    function.record(request, batch.error)
+            elif batch.requests[0].key.kind in SHADOW_KINDS and function.take_shadows is not None:
+                taken.append(function.take_shadows(batch.requests))
             else:
-                taken.append(function.take(batch.looks))
+                taken.append(function.take(batch.requests))
 
         def ended(error: BaseException | None) -> None:
             if error is not None:
@@ -117,22 +118,22 @@ class Queue:
 
         function.process.start(work, ended)
 
-    def _come_again(self, looks: Sequence[Look], *, alone: bool) -> None:
-        """Have looks taken each when it is due."""
-        for due in dict.fromkeys(look.due for look in looks):
-            together = tuple(look for look in looks if look.due == due)
+    def _come_again(self, requests: Sequence[ReconcileRequest], *, alone: bool) -> None:
+        """Have requests taken each when it is due."""
+        for due in dict.fromkeys(request.due for request in requests):
+            together = tuple(request for request in requests if request.due == due)
             self.put(Batch(together, alone=alone), max(due - self._scheduler.now, 0))
 
     def _failed(self, batch: Batch, error: str) -> None:
         tries = batch.tries + 1
         if batch.error or tries < TRIES:
             pause = PAUSES[min(tries, len(PAUSES)) - 1]
-            self.put(Batch(batch.looks, tries, batch.alone, batch.error), pause)
+            self.put(Batch(batch.requests, tries, batch.alone, batch.error), pause)
         elif batch.alone:
-            self.put(Batch(batch.looks, 0, True, error))
+            self.put(Batch(batch.requests, 0, True, error))
         else:
-            for look in batch.looks:
-                self.put(Batch((look,), 0, True))
+            for request in batch.requests:
+                self.put(Batch((request,), 0, True))
 
 
 def retried(process: Process, work: Callable[[], object], ended: Callable[[], None], scheduler: Scheduler) -> None:

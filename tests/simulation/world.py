@@ -17,7 +17,7 @@ from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.entities import Thing, ThingGroup, ThingType
 from iot_dr.model.registry.keys import Key, Kind, policy_key, thing_group_key, thing_key, thing_type_key
 from iot_dr.model.replication.outcomes import State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowEvent
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryLister, RegistryReader
@@ -25,7 +25,7 @@ from iot_dr.ports.replication import Workflow
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.services.events.start_replication import start_replication
-from iot_dr.services.replication.batch import Taken, take_looks
+from iot_dr.services.replication.batch import Taken, handle_batch
 from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
@@ -54,14 +54,15 @@ FOR_EVER = 30 * 60 * MINUTE
 """Longer than any pause of the schedule."""
 
 MOST_TRIES = 130
-"""Looks that the schedule may start at one resource in that time: what is pending is looked at each quarter of an hour.
+"""Requests that the schedule may start at one resource in that time: what is pending is checked each quarter of an
+hour.
 """
 
 _MOST_OF_A_KIND = 3
 """Things, certificates and groups in a run."""
 
 MOST_STARTS = 3
-"""Looks at one resource that may wait in the queue at once."""
+"""Checks one resource that may wait in the queue at once."""
 
 
 @dataclass(frozen=True)
@@ -209,9 +210,9 @@ class Run:
         replication = self._replication(process, ledger)
         clock = self.scheduler.clock
 
-        def take(looks: Sequence[Look]) -> Taken:
-            left = without_superseded(looks, last_reads(looks, ledger, clock()))
-            return take_looks(left, replication.replicate, ledger=ledger, clock=clock, together=process.together)
+        def take(requests: Sequence[ReconcileRequest]) -> Taken:
+            left = without_superseded(requests, last_reads(requests, ledger, clock()))
+            return handle_batch(left, replication.replicate, ledger=ledger, clock=clock, together=process.together)
 
         record = partial(record_failure, cause="", ledger=ledger, clock=clock)
         return Function(process, take, record, self.shadows.looker(process) if self.scenario.shadows else None)
@@ -274,7 +275,7 @@ class Run:
         )
         for key in sorted(self.primary.entities):
             if key.kind in _ARRANGED:
-                plain.replicate(Look(key))
+                plain.replicate(ReconcileRequest(key))
         self.fleet.calls = 0
         self.scheduler.now += 10 * MINUTE
 
@@ -426,7 +427,7 @@ class Run:
     def _check_storm(self) -> None:
         most = max(self.queue.waiting.items(), key=lambda item: item[1], default=None)
         if most and most[1] > MOST_STARTS:
-            self._break("storm", [most[0]], f"{most[1]} looks at {most[0]} wait at once")
+            self._break("storm", [most[0]], f"{most[1]} checks {most[0]} wait at once")
 
     # What is always checked
 
@@ -468,7 +469,7 @@ class Run:
                 self._break("evidence", [key], f"{key} is deleted, which nobody owns")
             present = self.primary.entities.get(key)
             anew = present is not None and fixed_fields(present) != fixed_fields(self.secondary.entities[key])
-            # Made since it looked, it is another one than the one that it found.
+            # Made since it checked, it is another one than the one that it found.
             anew = anew or self._made.get(key, -1) >= began
             if not anew and not self.fleet.lacked_since(key, began):
                 self._break("evidence", [key], f"{key} is deleted, which the primary has had all the time")
@@ -480,7 +481,7 @@ class Run:
             self._gone.add(key)
         if operation == "create" and not there:
             self._made[key] = self.scheduler.now
-            # If it was there before, what hung on it is a reason to look at more, though no event told of that.
+            # If it was there before, what hung on it is a reason to check more, though no event told of that.
             self._far |= {one for one in checks.hung_on(key, self._untold) if self._untold[one].at < began and gone}
         return answer
 
@@ -491,7 +492,7 @@ class Run:
             raise Broken(violation)
 
     def _idle(self) -> None:
-        """Check what must hold when no event, look or function is under way."""
+        """Check what must hold when no event, request or function is under way."""
         primary, secondary = self.primary.entities, self.secondary.entities
         differing = checks.differing(primary, secondary)
         self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is Kind.SHADOW}
@@ -540,7 +541,7 @@ class Run:
     def _calm(self) -> None:
         """Let all come to its end, and check that it did."""
         if self._careful:
-            # An alarm tells of the sweep that was refused; it takes the operator a while to look and to allow it.
+            # An alarm tells of the sweep that was refused; it takes the operator a while to request and to allow it.
             self._go_on(lambda: False, self.scheduler.now + 3 * SWEEP_EVERY)
             self._careful = False
         self._go_on(
@@ -557,9 +558,7 @@ class Run:
             return
         self._go_on(lambda: self._restless() is not None, self.scheduler.now + FOR_EVER)
         if key := self._restless():
-            self._break(
-                "restless", [key], f"{key} was looked at {MOST_TRIES} times within {FOR_EVER // 60 // MINUTE} h"
-            )
+            self._break("restless", [key], f"{key} was checked {MOST_TRIES} times within {FOR_EVER // 60 // MINUTE} h")
         pending = [
             key
             for key, note in self.ledger.notes.items()

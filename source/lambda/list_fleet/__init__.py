@@ -1,1 +1,1 @@
-"""Listing of what a sync in the account looks at."""
+"""Listing of what a sync in the account checks."""

@@ -1,4 +1,4 @@
-"""List a leg of what a sync in the account looks at."""
+"""List a leg of what a sync in the account checks."""
 
 from iot_dr.runtime.functions.list_fleet import list_fleet_handler
 

@@ -1,1 +1,1 @@
-"""Runs the replication workflow for queued looks."""
+"""Runs the replication workflow for queued requests."""

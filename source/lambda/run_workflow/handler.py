@@ -1,4 +1,4 @@
-"""Run the replication workflow for the looks of a message of their queues."""
+"""Run the replication workflow for the requests of a message of their queues."""
 
 from iot_dr.runtime.functions.run_workflow import run_workflow_handler
 

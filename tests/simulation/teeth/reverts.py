@@ -59,7 +59,7 @@ _SWEEP = "services/sweep.py"
 
 REVERTS: tuple[Revert, ...] = (
     Revert(
-        "what hangs on a policy or group that comes is not looked at",
+        "what hangs on a policy or group that comes is not checked",
         (
             Edit(
                 _REPLICATE,
@@ -79,14 +79,14 @@ REVERTS: tuple[Revert, ...] = (
         CALM,
     ),
     Revert(
-        "a write may rest on a reading that another look has overtaken",
+        "a write may rest on a reading that another request has overtaken",
         (Edit(_REPLICATE, "            began=work.began,\n            unless_gone=", "            unless_gone="),),
         ("lie", "different", "orphan", "evidence"),
         ("flip", "set attributes", "retire", "provision"),
         CALM,
     ),
     Revert(
-        "a look that finds another's mark concludes all the same",
+        "a request that finds another's mark concludes all the same",
         (
             Edit(
                 _MARKS,

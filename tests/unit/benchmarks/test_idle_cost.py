@@ -26,15 +26,15 @@ def test_a_fleet_of_another_size_calls_what_is_reckoned(devices: int) -> None:
     assert counted(devices) == reckoned(devices, sample())
 
 
-def test_a_fleet_twice_as_big_costs_twice_the_lists_and_not_one_look_more() -> None:
+def test_a_fleet_twice_as_big_costs_twice_the_lists_and_not_one_request_more() -> None:
     small, big = reckoned(100_000, sample()), reckoned(200_000, sample())
 
     assert (big.lists - small.lists) == Counter({"ListThings": 800, "ListCertificates": 800})
-    assert big.look_calls == small.look_calls
+    assert big.request_calls == small.request_calls
 
 
 def test_nothing_is_written_to_a_registry_while_nothing_differs() -> None:
-    calls = {*sample().lists, *sample().look_calls}
+    calls = {*sample().lists, *sample().request_calls}
 
     assert {call for call in calls if not call.startswith(("Describe", "Get", "List"))} == {"UpdateItem", "DeleteItem"}
 

@@ -18,7 +18,7 @@ from iot_dr.model.registry.keys import (
     thing_group_key,
     thing_key,
 )
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from lab.registry import Difference
 
 CERTIFICATE = "a1b2c3d4e5f6" + "0" * 52
@@ -42,13 +42,13 @@ def differing(kind: str, name: str) -> Difference:
         ("attachments", "group g - p", {thing_group_key("g"), policy_key("p")}),
     ],
 )
-def test_a_difference_is_mended_by_a_look_at_the_resource_or_at_either_end_of_the_relation(
+def test_a_difference_is_mended_by_a_check_the_resource_or_at_either_end_of_the_relation(
     kind: str, name: str, roots: set[Key]
 ) -> None:
     assert roots_of(differing(kind, name), CERTIFICATES) == roots
 
 
-def test_a_thing_in_another_billing_group_is_mended_by_a_look_at_the_group_too() -> None:
+def test_a_thing_in_another_billing_group_is_mended_by_a_check_the_group_too() -> None:
     how = "differs: {'type': 't', 'billing group': None} / {'type': 't', 'billing group': 'b'}"
     same = "differs: {'type': 't', 'billing group': 'b'} / {'type': 'u', 'billing group': 'b'}"
 
@@ -68,12 +68,12 @@ def test_a_thing_in_another_billing_group_is_mended_by_a_look_at_the_group_too()
         ({"state": "in_sync", "retry_state": "waiting"}, True),
     ],
 )
-def test_the_ledger_knows_of_what_is_not_in_sync_or_will_be_looked_at_again(item: dict[str, str], noted: bool) -> None:
+def test_the_ledger_knows_of_what_is_not_in_sync_or_will_be_checked_again(item: dict[str, str], noted: bool) -> None:
     assert bool(noted_keys([{"resource": "thing#pump", **item}])) is noted
 
 
-def test_what_an_execution_or_a_message_is_to_look_at_is_on_its_way() -> None:
-    one, other = (Look(thing_key(name)).to_json() for name in ("one", "other"))
+def test_what_an_execution_or_a_message_is_to_check_is_on_its_way() -> None:
+    one, other = (ReconcileRequest(thing_key(name)).to_json() for name in ("one", "other"))
     running = json.dumps({"batches": [{"looks": [one]}]})
     message = json.dumps({"body": json.dumps({"looks": [other]})})
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.sync_at_scale import FLEETS, Estimate, counted, estimates_table, quotas_table
 from docs import prices
-from iot_dr.model.sync.fleet_runs import CALLS_PER_LOOK
+from iot_dr.model.sync.fleet_runs import CALLS_PER_REQUEST
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = DOCS / "sync-at-scale.md"
@@ -21,10 +21,10 @@ def test_the_page_has_the_tables_that_are_reckoned() -> None:
 
 
 def test_the_command_estimates_with_the_calls_that_are_counted() -> None:
-    assert counted().registry == CALLS_PER_LOOK
+    assert counted().registry == CALLS_PER_REQUEST
 
 
-def test_a_look_at_a_new_device_marks_each_of_its_four_resources_and_takes_the_mark_off() -> None:
+def test_a_check_a_new_device_marks_each_of_its_four_resources_and_takes_the_mark_off() -> None:
     assert counted().ledger["TransactWriteItems"] == 8
 
 

@@ -13,7 +13,7 @@ from tests.builders import ACCOUNT, PRIMARY, SECONDARY
 from tests.endpoint import Endpoint
 
 QUEUES = f"https://sqs.{SECONDARY}.amazonaws.com/{ACCOUNT}"
-LOOK_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS = (f"{QUEUES}/{name}" for name in ("looks", "background", "dead"))
+REQUEST_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS = (f"{QUEUES}/{name}" for name in ("looks", "background", "dead"))
 STATE_MACHINE = f"arn:aws:states:{SECONDARY}:{ACCOUNT}:stateMachine:replication"
 Function = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -34,11 +34,11 @@ def load(folder: str, endpoint: Endpoint, patch: pytest.MonkeyPatch, variables: 
     return handler
 
 
-def queued_looks(endpoint: Endpoint, queue: str) -> list[dict[str, Any]]:
-    """Return the looks that were sent to a queue."""
+def queued_requests(endpoint: Endpoint, queue: str) -> list[dict[str, Any]]:
+    """Return the requests that were sent to a queue."""
     sent = [request.body for request in endpoint.requests if request.operation == "SendMessageBatch"]
     bodies = [entry["MessageBody"] for one in sent if one["QueueUrl"] == queue for entry in one["Entries"]]
-    return [look for body in bodies for look in json.loads(body)["looks"]]
+    return [request for body in bodies for request in json.loads(body)["looks"]]
 
 
 WORKER_VARIABLES = {"PRIMARY_REGION": PRIMARY, "ACCOUNT_ID": ACCOUNT, "LEDGER_TABLE": "ledger"}

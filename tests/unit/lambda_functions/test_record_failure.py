@@ -10,7 +10,7 @@ from iot_dr.runtime.functions.record_failure import record_failure_handler
 from tests.endpoint import Answer, Endpoint
 from tests.unit.lambda_functions.functions import Function, load
 
-LOOK = {"kind": "thing", "name": "pump-17", "event_id": "e-1"}
+REQUEST = {"kind": "thing", "name": "pump-17", "event_id": "e-1"}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def recorder(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
     ],
 )
 def test_the_reason_is_the_functions_own_message(cause: str, wanted: str, aws: Endpoint, recorder: Function) -> None:
-    answer = recorder({"looks": [LOOK], "error": {"Error": "AccessDenied", "Cause": cause}}, None)
+    answer = recorder({"looks": [REQUEST], "error": {"Error": "AccessDenied", "Cause": cause}}, None)
 
     assert answer == {"recorded": 1}
     assert set(aws.operations()) == {"UpdateItem"}
@@ -45,7 +45,7 @@ def test_the_reason_is_the_functions_own_message(cause: str, wanted: str, aws: E
 def test_a_failure_is_an_error_in_the_log_and_counted(
     recorder: Function, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recorder({"looks": [LOOK], "error": {"Error": "AccessDenied"}}, None)
+    recorder({"looks": [REQUEST], "error": {"Error": "AccessDenied"}}, None)
 
     errors = [vars(record)["resource"] for record in caplog.records if record.levelname == "ERROR"]
     (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]

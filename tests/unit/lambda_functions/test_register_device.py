@@ -1,4 +1,4 @@
-"""The registrar: messages of just-in-time registration in, a look at each certificate out."""
+"""The registrar: messages of just-in-time registration in, a request for each certificate out."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from iot_dr.errors import AccessDenied, ConfigurationError
 from iot_dr.runtime.functions.register_device import register_device_handler
 from tests.builders import SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
-from tests.unit.lambda_functions.functions import LOOK_QUEUE, Function, load, queued_looks
+from tests.unit.lambda_functions.functions import REQUEST_QUEUE, Function, load, queued_requests
 
 SENT = Answer({"Successful": [], "Failed": []})
 CERTIFICATE = a_certificate_id("pump-17")
@@ -25,7 +25,7 @@ def aws() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def registrar(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
-    return load("register_device", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE})
+    return load("register_device", aws, monkeypatch, {"LOOK_QUEUE_URL": REQUEST_QUEUE})
 
 
 def a_batch(*bodies: str) -> dict[str, Any]:
@@ -46,11 +46,11 @@ def a_batch(*bodies: str) -> dict[str, Any]:
     }
 
 
-def test_a_device_that_keeps_trying_is_looked_at_once(aws: Endpoint, registrar: Function) -> None:
+def test_a_device_that_keeps_trying_is_checked_once(aws: Endpoint, registrar: Function) -> None:
     assert registrar(a_batch(REGISTERED, REGISTERED), None) == {"batchItemFailures": []}
 
-    (look,) = queued_looks(aws, LOOK_QUEUE)
-    assert (look["kind"], look["name"], look["depth"]) == ("certificate", CERTIFICATE, "everything")
+    (request,) = queued_requests(aws, REQUEST_QUEUE)
+    assert (request["kind"], request["name"], request["depth"]) == ("certificate", CERTIFICATE, "everything")
 
 
 def test_an_unreadable_message_is_reported_alone_and_logged_without_traceback(
@@ -69,7 +69,7 @@ def test_a_queue_that_cannot_be_sent_to_fails_the_batch(monkeypatch: pytest.Monk
         return Answer({"__type": "AccessDeniedException", "message": "no"}, 400)
 
     with Endpoint(denies) as aws:
-        registrar = load("register_device", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE})
+        registrar = load("register_device", aws, monkeypatch, {"LOOK_QUEUE_URL": REQUEST_QUEUE})
 
         with pytest.raises(AccessDenied):
             registrar(a_batch(REGISTERED), None)

@@ -1,4 +1,4 @@
-"""The worker: a batch of looks in; the looks to come and the pause before them out."""
+"""The worker: a batch of requests in; the requests to come and the pause before them out."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.endpoint import MISSING, Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import WORKER_VARIABLES, Function, load
 
 PUMP = {"thingName": "pump-17", "attributes": {"site": "north"}, "version": 1}
-LOOK = {"kind": "thing", "name": "pump-17", "created": True, "occurred_at": 1, "event_id": "e-1"}
+REQUEST = {"kind": "thing", "name": "pump-17", "created": True, "occurred_at": 1, "event_id": "e-1"}
 
 
 def a_thing_in_the_primary(request: Request) -> Answer:
@@ -45,7 +45,7 @@ def worker(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
 
 
 def test_a_thing_is_read_in_both_regions_and_written_in_its_own_alone(aws: Endpoint, worker: Function) -> None:
-    worker({"looks": [LOOK]}, None)
+    worker({"looks": [REQUEST]}, None)
 
     calls = Counter((request.operation.partition("?")[0], request.region) for request in aws.requests)
     assert calls[("GET /things/pump-17", PRIMARY)] == calls[("GET /things/pump-17", SECONDARY)] == 1
@@ -55,21 +55,21 @@ def test_a_thing_is_read_in_both_regions_and_written_in_its_own_alone(aws: Endpo
     assert made.body == {"attributePayload": {"attributes": {"site": "north"}}}
 
 
-def test_the_answer_is_what_the_workflow_needs_to_look_again(worker: Function) -> None:
-    answer = worker({"looks": [LOOK | {"occurred_at": 10**13}]}, None)
+def test_the_answer_is_what_the_workflow_needs_to_check_again(worker: Function) -> None:
+    answer = worker({"looks": [REQUEST | {"occurred_at": 10**13}]}, None)
 
     assert answer["pause"] == 1
-    (look,) = answer["looks"]
-    assert (look["name"], look["looks"]) == ("pump-17", 1)
+    (request,) = answer["looks"]
+    assert (request["name"], request["looks"]) == ("pump-17", 1)
     assert json.loads(json.dumps(answer)) == answer
 
 
-def test_a_look_leaves_one_log_line_and_one_line_of_metrics(
+def test_a_request_leaves_one_log_line_and_one_line_of_metrics(
     worker: Function, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("INFO")
 
-    worker({"looks": [LOOK]}, None)
+    worker({"looks": [REQUEST]}, None)
 
     (log,) = [vars(record) for record in caplog.records if record.name == "replicate_resource"]
     (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
@@ -80,15 +80,15 @@ def test_a_look_leaves_one_log_line_and_one_line_of_metrics(
     assert metrics["ReplicationLag"]
 
 
-def test_the_looks_of_a_batch_are_taken_by_one_invocation(aws: Endpoint, worker: Function) -> None:
-    answer = worker({"looks": [LOOK | {"occurred_at": 10**13}, LOOK | {"occurred_at": 10**13}]}, None)
+def test_the_requests_of_a_batch_are_taken_by_one_invocation(aws: Endpoint, worker: Function) -> None:
+    answer = worker({"looks": [REQUEST | {"occurred_at": 10**13}, REQUEST | {"occurred_at": 10**13}]}, None)
 
     reads = [request for request in aws.requests if request.operation == "GET /things/pump-17"]
     assert len(reads) == 4
     assert len(answer["looks"]) == 2
 
 
-def test_a_look_that_meets_a_fault_comes_again_and_its_neighbour_goes_on(
+def test_a_request_that_meets_a_fault_comes_again_and_its_neighbour_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def answered(request: Request) -> Answer:
@@ -99,15 +99,15 @@ def test_a_look_that_meets_a_fault_comes_again_and_its_neighbour_goes_on(
     with Endpoint(answered) as aws:
         worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
 
-        answer = worker({"looks": [LOOK | {"name": "valve-1"}, LOOK | {"occurred_at": 10**13}]}, None)
+        answer = worker({"looks": [REQUEST | {"name": "valve-1"}, REQUEST | {"occurred_at": 10**13}]}, None)
 
-    assert [(look["name"], look["tries"]) for look in answer["looks"]] == [("pump-17", 0), ("valve-1", 1)]
+    assert [(request["name"], request["tries"]) for request in answer["looks"]] == [("pump-17", 0), ("valve-1", 1)]
     assert any(request.operation == "POST /things/pump-17" for request in aws.requests)
     (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert (metrics["Retries"], metrics["kind"]) == ([1.0], "thing")
 
 
-def test_a_look_that_nothing_mends_is_recorded_as_failed_and_logged(
+def test_a_request_that_nothing_mends_is_recorded_as_failed_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answered(request: Request) -> Answer:
@@ -118,7 +118,7 @@ def test_a_look_that_nothing_mends_is_recorded_as_failed_and_logged(
     with Endpoint(answered) as aws:
         worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
 
-        answer = worker({"looks": [LOOK]}, None)
+        answer = worker({"looks": [REQUEST]}, None)
 
     assert answer == {"looks": [], "pause": 0}
     (update,) = [request.body for request in aws.requests if request.operation == "UpdateItem"]
@@ -138,11 +138,11 @@ def test_a_failure_that_the_ledger_cannot_be_told_leaves_by_the_name_that_the_wo
         worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
 
         with pytest.raises(Throttled):
-            worker({"looks": [LOOK]}, None)
+            worker({"looks": [REQUEST]}, None)
 
 
 @pytest.mark.parametrize("resource", [{}, {"kind": "job", "name": "x"}, {"kind": "thing"}])
-def test_what_cannot_be_looked_at_is_refused(worker: Function, resource: dict) -> None:
+def test_what_cannot_be_checked_is_refused(worker: Function, resource: dict) -> None:
     with pytest.raises(EventError):
         worker({"looks": [resource]}, None)
 
@@ -170,7 +170,7 @@ def test_background_work_asks_once_for_the_quotas_of_each_region_and_events_neve
         worker = load("replicate_resource", aws, monkeypatch, WORKER_VARIABLES)
 
         for _ in range(2):
-            worker({"looks": [LOOK], "background": background}, None)
+            worker({"looks": [REQUEST], "background": background}, None)
 
     regions = [request.region for request in aws.requests if request.operation == "ListServiceQuotas"]
     assert (len(regions), len(set(regions))) == (asked, asked)

@@ -1,4 +1,6 @@
-"""The function of shadows: a batch of their stream in, the secondary's shadows written; and looks of the workflow."""
+"""The function of shadows: a batch of their stream in, the secondary's shadows written; and requests of the
+workflow.
+"""
 
 import base64
 import json
@@ -9,7 +11,7 @@ import pytest
 
 from iot_dr.errors import ConfigurationError, RegionUnavailable
 from iot_dr.model.registry.keys import shadow_key, thing_shadows_key
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.runtime.functions.replicate_shadows import replicate_shadows_handler
 from tests.builders import PRIMARY, SECONDARY, a_stream_record
 from tests.endpoint import MISSING, Answer, Answering, Endpoint, Request
@@ -145,10 +147,10 @@ def test_while_the_secondary_serves_nothing_is_written_and_what_waits_is_counted
     assert (metrics["HeldBack"], metrics["kind"]) == ([2.0], "shadow")
 
 
-def test_a_look_compares_both_regions_and_nothing_of_it_comes_again(aws: Endpoint, loaded: Loading) -> None:
+def test_a_request_compares_both_regions_and_nothing_of_it_comes_again(aws: Endpoint, loaded: Loading) -> None:
     keys = (shadow_key("pump", "status"), thing_shadows_key("valve"))
 
-    answer = loaded(aws)({"looks": [Look(key).to_json() for key in keys]}, None)
+    answer = loaded(aws)({"looks": [ReconcileRequest(key).to_json() for key in keys]}, None)
 
     assert answer == {"looks": [], "pause": 0}
     read = {
@@ -160,12 +162,12 @@ def test_a_look_compares_both_regions_and_nothing_of_it_comes_again(aws: Endpoin
     assert read == {(region, f"GET {path}") for region in (PRIMARY, SECONDARY) for path in paths}
 
 
-def test_a_look_that_not_even_the_ledger_can_be_told_of_fails_as_the_workflow_repeats(loaded: Loading) -> None:
+def test_a_request_that_not_even_the_ledger_can_be_told_of_fails_as_the_workflow_repeats(loaded: Loading) -> None:
     with Endpoint(aws_with(refused="#bad")) as aws:
         function = loaded(aws)
 
         with pytest.raises(RegionUnavailable, match="shadow#bad"):
-            function({"looks": [Look(shadow_key("bad")).to_json()]}, None)
+            function({"looks": [ReconcileRequest(shadow_key("bad")).to_json()]}, None)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,10 @@ def test_no_state_of_a_shadow_is_logged(
 def test_a_shadow_that_is_gone_from_both_regions_is_no_failure(loaded: Loading) -> None:
     usual = aws_with()
     with Endpoint(lambda one: MISSING if one.operation.startswith("GET /things") else usual(one)) as aws:
-        assert loaded(aws)({"looks": [Look(shadow_key("pump")).to_json()]}, None) == {"looks": [], "pause": 0}
+        assert loaded(aws)({"looks": [ReconcileRequest(shadow_key("pump")).to_json()]}, None) == {
+            "looks": [],
+            "pause": 0,
+        }
         assert written(aws) == []
 
 

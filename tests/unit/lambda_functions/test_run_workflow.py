@@ -14,15 +14,15 @@ from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import (
     BACKGROUND_QUEUE,
     DEAD_LETTERS,
-    LOOK_QUEUE,
+    REQUEST_QUEUE,
     STATE_MACHINE,
     Function,
     load,
-    queued_looks,
+    queued_requests,
 )
 
 VARIABLES = {
-    "LOOK_QUEUE_URL": LOOK_QUEUE,
+    "LOOK_QUEUE_URL": REQUEST_QUEUE,
     "BACKGROUND_QUEUE_URL": BACKGROUND_QUEUE,
     "LOOK_DEAD_LETTER_QUEUE_URL": DEAD_LETTERS,
     "STATE_MACHINE_ARN": STATE_MACHINE,
@@ -44,7 +44,7 @@ def a_body(*names: str, kind: str = "thing", **fields: Any) -> str:
     return json.dumps({"looks": [{"kind": kind, "name": name, **fields} for name in names]})
 
 
-def a_batch(*bodies: str, queue: str = LOOK_QUEUE, receives: int = 1) -> dict[str, Any]:
+def a_batch(*bodies: str, queue: str = REQUEST_QUEUE, receives: int = 1) -> dict[str, Any]:
     return {
         "Records": [
             {
@@ -106,16 +106,16 @@ def test_small_messages_are_one_run_and_what_comes_again_is_queued(monkeypatch: 
         assert runner(a_batch(a_body("a"), a_body("b")), Context()) == {"batchItemFailures": []}
 
     (given,) = runs(aws)
-    assert ([look["name"] for look in given["looks"]], given["background"]) == (["a", "b"], False)
-    assert [look["name"] for look in queued_looks(aws, LOOK_QUEUE)] == ["a"]
+    assert ([request["name"] for request in given["looks"]], given["background"]) == (["a", "b"], False)
+    assert [request["name"] for request in queued_requests(aws, REQUEST_QUEUE)] == ["a"]
 
 
-def test_what_an_operator_leaves_out_of_a_look_the_workflow_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_operator_leaves_out_of_a_request_the_workflow_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     with running(monkeypatch, lambda _given: ended({"looks": []})) as (aws, runner):
         runner(a_batch(a_body("a")), Context())
 
-    ((look,),) = (given["looks"] for given in runs(aws))
-    assert (look["tries"], look["depth"]) == (0, "everything")
+    ((request,),) = (given["looks"] for given in runs(aws))
+    assert (request["tries"], request["depth"]) == (0, "everything")
 
 
 def test_background_work_is_told_to_the_worker_and_goes_back_to_its_own_queue(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_background_work_is_told_to_the_worker_and_goes_back_to_its_own_queue(mo
         runner(a_batch(a_body("a"), queue=BACKGROUND_QUEUE), Context())
 
     assert [given["background"] for given in runs(aws)] == [True]
-    assert [look["name"] for look in queued_looks(aws, BACKGROUND_QUEUE)] == ["a"]
+    assert [request["name"] for request in queued_requests(aws, BACKGROUND_QUEUE)] == ["a"]
 
 
 def test_background_work_is_not_run_while_events_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_background_work_is_not_run_while_events_wait(monkeypatch: pytest.Monkey
         assert runner(a_batch(a_body("a"), queue=BACKGROUND_QUEUE), Context()) == {"batchItemFailures": []}
 
     assert runs(aws) == []
-    assert len(queued_looks(aws, BACKGROUND_QUEUE)) == 1
+    assert len(queued_requests(aws, BACKGROUND_QUEUE)) == 1
 
 
 def test_a_run_that_fails_is_handed_out_again_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,13 +176,13 @@ def _read_at(**times: int) -> Answer:
     return Answer({"Responses": {"ledger": items}, "UnprocessedKeys": {}})
 
 
-def test_late_looks_whose_change_was_seen_by_another_take_no_worker(
+def test_late_requests_whose_change_was_seen_by_another_take_no_worker(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running(monkeypatch, lambda _given: ended({"looks": []}), ledger=_read_at(a=3000, b=1500)) as (aws, runner):
         assert runner(a_batch(_late("a"), _late("b"), _late("c")), Context()) == {"batchItemFailures": []}
 
-    assert [[look["name"] for look in given["looks"]] for given in runs(aws)] == [["b", "c"]]
+    assert [[request["name"] for request in given["looks"]] for given in runs(aws)] == [["b", "c"]]
     assert len([one for one in aws.requests if one.operation == "BatchGetItem"]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert [line["Superseded"] for line in lines] == [[1.0]]
@@ -195,7 +195,7 @@ def test_a_message_of_which_nothing_is_left_is_done_with(monkeypatch: pytest.Mon
     assert runs(aws) == []
 
 
-def test_where_the_ledger_cannot_be_asked_every_look_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_ledger_cannot_be_asked_every_request_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = Answer({"message": "no"}, 400, "AccessDeniedException")
     with running(monkeypatch, lambda _given: ended({"looks": []}), ledger=refusal) as (aws, runner):
         assert runner(a_batch(_late("a")), Context()) == {"batchItemFailures": []}
@@ -209,7 +209,7 @@ def test_what_there_is_no_time_to_begin_with_goes_back_to_the_queue(monkeypatch:
 
     assert answer == {"batchItemFailures": []}
     assert [given["looks"][0]["kind"] for given in runs(aws)] == ["thing"]
-    assert [look["kind"] for look in queued_looks(aws, LOOK_QUEUE)] == ["policy"]
+    assert [request["kind"] for request in queued_requests(aws, REQUEST_QUEUE)] == ["policy"]
 
 
 def test_what_was_handed_out_too_often_is_recorded_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_what_cannot_be_read_is_kept_in_the_dead_letter_queue_and_logged_without
     assert line.exc_info is None
 
 
-def test_busy_looks_are_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_busy_requests_are_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with running(monkeypatch, lambda _given: ended({"busy": True})) as (_, runner):
         runner(a_batch(a_body("a", "b")), Context())
 

@@ -179,18 +179,18 @@ def test_a_delete_names_the_boundary_last(world: World, answers: Answers, caplog
     assert record.__dict__["boundary"] == command
 
 
-def test_a_delete_succeeds_although_nothing_can_be_looked_at(world: World, answers: Answers) -> None:
+def test_a_delete_succeeds_although_nothing_can_be_checked(world: World, answers: Answers) -> None:
     world.error = AccessDenied("no right")
 
     lambda_handler(answers.request("Delete", PROPERTIES, "launch-20261124120000"), Invocation())
 
     assert answers.only["Status"] == "SUCCESS"
-    assert "could not look: AccessDenied" in answers.only["Reason"]
+    assert "could not request: AccessDenied" in answers.only["Reason"]
     assert answers.sizes[0] <= 4096
 
 
-def test_a_delete_of_a_launch_that_never_started_looks_for_nothing(world: World, answers: Answers) -> None:
-    world.error = AssertionError("looked")
+def test_a_delete_of_a_launch_that_never_started_requests_for_nothing(world: World, answers: Answers) -> None:
+    world.error = AssertionError("checked")
 
     lambda_handler(answers.request("Delete", PROPERTIES, "not-created"), Invocation())
 

@@ -1,4 +1,4 @@
-"""The trigger: a batch of the table's stream in, looks to their queue out, and what is unreadable kept aside."""
+"""The trigger: a batch of the table's stream in, requests to their queue out, and what is unreadable kept aside."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from iot_dr.errors import AccessDenied, ConfigurationError, RegionUnavailable
 from iot_dr.runtime.functions.start_replication import start_replication_handler
 from tests.builders import a_membership_payload, a_stream_record, a_thing_payload, a_type_payload, an_item
 from tests.endpoint import Answer, Endpoint, Request
-from tests.unit.lambda_functions.functions import LOOK_QUEUE, Function, load, queued_looks
+from tests.unit.lambda_functions.functions import REQUEST_QUEUE, Function, load, queued_requests
 
 SENT = Answer({"Successful": [], "Failed": []})
 GOOD, TYPE, UNREADABLE = an_item(a_thing_payload("pump-17")), an_item(a_type_payload("pump")), an_item("no base64!")
@@ -22,7 +22,7 @@ def aws() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def trigger(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
-    return load("start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"})
+    return load("start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"})
 
 
 def a_batch(*items: dict) -> dict:
@@ -30,7 +30,7 @@ def a_batch(*items: dict) -> dict:
 
 
 def started(aws: Endpoint) -> list[tuple[str, str]]:
-    return [(look["kind"], look["name"]) for look in queued_looks(aws, LOOK_QUEUE)]
+    return [(request["kind"], request["name"]) for request in queued_requests(aws, REQUEST_QUEUE)]
 
 
 def kept_aside(aws: Endpoint) -> dict[str, dict]:
@@ -81,7 +81,7 @@ def test_what_cannot_be_kept_aside_is_handed_in_again(monkeypatch: pytest.Monkey
         return Answer(status=403) if request.operation.startswith("PUT") else SENT
 
     with Endpoint(no_bucket) as aws:
-        variables = {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"}
+        variables = {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"}
         trigger = load("start_replication", aws, monkeypatch, variables)
 
         answer = trigger(a_batch(GOOD, UNREADABLE), None)
@@ -114,7 +114,7 @@ def test_a_queue_that_cannot_be_sent_to_fails_the_batch(monkeypatch: pytest.Monk
 
     with Endpoint(denies) as aws:
         trigger = load(
-            "start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"}
+            "start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"}
         )
 
         with pytest.raises(AccessDenied):
@@ -129,7 +129,7 @@ def test_without_its_variables_the_function_does_not_start() -> None:
 def test_messages_that_sqs_did_not_take_fail_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = {"Id": "0", "Code": "InternalError", "SenderFault": False}
     with Endpoint(lambda _request: Answer({"Successful": [], "Failed": [kept]})) as aws:
-        variables = {"LOOK_QUEUE_URL": LOOK_QUEUE, "WORK_BUCKET": "iot-dr-work"}
+        variables = {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"}
         trigger = load("start_replication", aws, monkeypatch, variables)
 
         with pytest.raises(RegionUnavailable, match="InternalError"):

@@ -13,7 +13,7 @@ from iot_dr.errors import ConfigurationError, TerminalError, UnsafePlan
 from iot_dr.runtime.functions.sweep_registry import SECONDS_TO_START, sweep_registry_handler
 from tests.builders import PRIMARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
-from tests.unit.lambda_functions.functions import BACKGROUND_QUEUE, WORKER_VARIABLES, Function, load, queued_looks
+from tests.unit.lambda_functions.functions import BACKGROUND_QUEUE, WORKER_VARIABLES, Function, load, queued_requests
 
 SENT = Answer({"Successful": [], "Failed": []})
 EMPTY_LISTS: dict[str, list[str]] = {
@@ -76,12 +76,12 @@ def sweeping(
         yield aws, load("sweep_registry", aws, patch, given)
 
 
-def _looks(aws: Endpoint) -> list[dict[str, Any]]:
-    return queued_looks(aws, BACKGROUND_QUEUE)
+def _requests(aws: Endpoint) -> list[dict[str, Any]]:
+    return queued_requests(aws, BACKGROUND_QUEUE)
 
 
 def _started(aws: Endpoint) -> list[str]:
-    return [look["name"] for look in _looks(aws)]
+    return [request["name"] for request in _requests(aws)]
 
 
 def test_a_sweep_queues_what_differs_as_background_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,13 +101,13 @@ def test_a_sweep_queues_what_differs_as_background_work(monkeypatch: pytest.Monk
         ("none", {"thing"}),
     ],
 )
-def test_a_sweep_has_shadows_looked_at_if_any_are_replicated(
+def test_a_sweep_has_shadows_checked_if_any_are_replicated(
     mode: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with sweeping(monkeypatch, lambda _region: ["a"], REPLICATE_SHADOWS=mode) as (aws, sweep):
         sweep({"task": "sweep"}, Invocation())
 
-    assert {look["kind"] for look in _looks(aws)} == kinds
+    assert {request["kind"] for request in _requests(aws)} == kinds
 
 
 def test_a_retry_queues_what_is_due_as_background_work_and_tells_of_what_it_does_not_know(

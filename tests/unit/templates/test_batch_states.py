@@ -15,7 +15,7 @@ TASKS = {name: state for name, state in (TOGETHER | ALONE).items() if state["Typ
 
 
 @pytest.mark.parametrize("place", BY_PLACE)
-def test_every_kind_that_can_be_looked_at_has_a_branch(place: str) -> None:
+def test_every_kind_that_can_be_checked_has_a_branch(place: str) -> None:
     assert BRANCHES.keys() == {str(kind) for kind in Kind}
     conditions = {rule["Condition"]: rule["Next"] for rule in BY_PLACE[place][f"Which kind{place}"]["Choices"]}
     assert conditions == {
@@ -55,7 +55,7 @@ def test_no_task_retries_what_no_repetition_mends(task: str) -> None:
 
 
 @pytest.mark.parametrize("kind", BRANCHES.values())
-def test_when_the_function_fails_each_look_is_taken_alone_but_not_because_lambda_has_no_room(kind: str) -> None:
+def test_when_the_function_fails_each_request_is_taken_alone_but_not_because_lambda_has_no_room(kind: str) -> None:
     no_room, catcher = TOGETHER[kind]["Catch"]
 
     assert no_room["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
@@ -67,7 +67,7 @@ def test_when_the_function_fails_each_look_is_taken_alone_but_not_because_lambda
 
 
 @pytest.mark.parametrize("kind", BRANCHES.values())
-def test_the_look_that_fails_alone_is_recorded_with_its_error(kind: str) -> None:
+def test_the_request_that_fails_alone_is_recorded_with_its_error(kind: str) -> None:
     (catcher,) = ALONE[f"{kind} alone"]["Catch"]
 
     assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "Record failure")
@@ -96,7 +96,7 @@ def test_what_times_out_is_recorded_before_aws_ends_the_execution() -> None:
 
 
 @pytest.mark.parametrize("place", BY_PLACE)
-def test_what_is_not_settled_is_looked_at_again_after_a_pause_without_a_worker(place: str) -> None:
+def test_what_is_not_settled_is_checked_again_after_a_pause_without_a_worker(place: str) -> None:
     states = BY_PLACE[place]
 
     assert states[f"Settled{place}"]["Choices"] == [
@@ -114,7 +114,7 @@ def test_no_two_states_have_one_name() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("states", [TOGETHER, ALONE], ids=["batch", "one look of a failed batch"])
+@pytest.mark.parametrize("states", [TOGETHER, ALONE], ids=["batch", "one request of a failed batch"])
 def test_every_state_is_reached_and_leads_to_one_that_exists(states: dict[str, dict[str, Any]]) -> None:
     first = next(iter(states))
     led_to = {first} | {name for state in states.values() for name in _next(state)}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
 from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, FleetRun, folder, results_folder
 from templates import batch_states, fleet_sync
 from tests.unit.templates.resolving import ACCOUNT, PRIMARY, SECONDARY
@@ -15,7 +15,7 @@ from tests.unit.templates.stacks import Stack
 
 DEFINITION = fleet_sync.definition("bucket", "arn:list", "arn:replicate", "arn:shadows", "arn:record")
 STATES = DEFINITION["States"]
-MAP = STATES["Look at all"]
+MAP = STATES["Check all"]
 BATCH = MAP["ItemProcessor"]["States"]
 ALONE = BATCH["One by one"]["ItemProcessor"]["States"]
 CARRIED = FleetRun("r", apply=True, at_once=4).next_stage().to_json()
@@ -26,14 +26,14 @@ def secondary_stack(stacks: dict[str, Stack]) -> Stack:
     return stacks["secondary"]
 
 
-def test_a_list_is_read_to_its_end_before_any_of_it_is_looked_at() -> None:
+def test_a_list_is_read_to_its_end_before_any_of_it_is_checked() -> None:
     first, second = STATES["Listed"]["Choices"]
 
     assert DEFINITION["StartAt"] == "List"
     assert (first["Condition"], first["Next"]) == ("{% $states.input.more %}", "List")
     assert (second["Condition"], second["Next"]) == (
         "{% $states.input.apply and $states.input.rows > 0 %}",
-        "Look at all",
+        "Check all",
     )
     assert STATES["Listed"]["Default"] == "Kind done"
 
@@ -58,7 +58,7 @@ def test_what_the_choices_and_the_map_ask_for_is_what_the_function_answers() -> 
 
 def test_the_inventory_is_read_in_batches_as_large_as_the_worker_takes() -> None:
     assert MAP["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
-    assert MAP["ItemBatcher"] == {"MaxItemsPerBatch": LOOKS_PER_BATCH}
+    assert MAP["ItemBatcher"] == {"MaxItemsPerBatch": REQUESTS_PER_BATCH}
     assert BATCH["Take batch"]["Output"] == {"looks": "{% $states.input.Items %}"}
     assert MAP["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
 
@@ -67,13 +67,13 @@ def test_the_run_goes_on_whatever_the_map_returns() -> None:
     assert MAP["Output"] == "{% $states.input %}"
 
 
-def test_a_batch_is_looked_at_until_none_of_it_is_to_come_again() -> None:
+def test_a_batch_is_checked_until_none_of_it_is_to_come_again() -> None:
     states = batch_states.batch_states("arn:replicate", "arn:shadows", "arn:record")
 
     assert {name: BATCH[name] for name in states} == states
 
 
-def test_every_kind_that_is_listed_is_looked_at() -> None:
+def test_every_kind_that_is_listed_is_checked() -> None:
     kinds = {rule["Condition"].split("'")[1] for rule in BATCH["Which kind"]["Choices"]}
 
     assert {str(kind) for kind in AGAIN_STAGES} == kinds

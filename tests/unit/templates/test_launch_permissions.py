@@ -304,7 +304,7 @@ def test_stacks_are_made_only_from_the_published_templates_of_the_release(call: 
 
 
 @pytest.mark.parametrize("region", [one for one in generate.iot_regions() if one.startswith("cn-")])
-def test_every_region_of_china_looks_as_the_templates_addresses_have_it(region: str) -> None:
+def test_every_region_of_china_requests_as_the_templates_addresses_have_it(region: str) -> None:
     assert any(fnmatch.fnmatchcase(region, pattern) for pattern in REGION_PATTERNS)
 
 

@@ -7,7 +7,7 @@ import pytest
 from iot_dr import errors
 from iot_dr.aws.workflow import workflow
 from iot_dr.model.registry.keys import SHADOW_KINDS, Kind
-from templates import look_queues, replication_workflow
+from templates import replication_workflow, request_queues
 from tests.unit.templates.stacks import Stack
 
 DEFINITION = replication_workflow.definition("arn:replicate", "arn:shadows", "arn:record")
@@ -15,7 +15,7 @@ STATES = DEFINITION["States"]
 BRANCHES = {**replication_workflow.KINDS, **replication_workflow.SHADOW_KINDS}
 
 
-def test_every_kind_that_can_be_looked_at_has_a_branch() -> None:
+def test_every_kind_that_can_be_checked_has_a_branch() -> None:
     assert BRANCHES.keys() == {str(kind) for kind in Kind}
     conditions = {rule["Condition"]: rule["Next"] for rule in STATES["Which kind"]["Choices"]}
     assert conditions == {f"{{% $states.input.looks[0].kind = '{kind}' %}}": state for kind, state in BRANCHES.items()}
@@ -40,7 +40,7 @@ def test_a_worker_is_asked_once_and_told_whether_it_is_background_work(branch: s
 
 
 @pytest.mark.parametrize("branch", [*BRANCHES.values(), "Record failure"])
-def test_where_lambda_has_no_room_the_looks_come_later_and_are_not_taken_apart(branch: str) -> None:
+def test_where_lambda_has_no_room_the_requests_come_later_and_are_not_taken_apart(branch: str) -> None:
     no_room, _ = STATES[branch]["Catch"]
 
     assert no_room["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
@@ -48,7 +48,7 @@ def test_where_lambda_has_no_room_the_looks_come_later_and_are_not_taken_apart(b
 
 
 @pytest.mark.parametrize("branch", BRANCHES.values())
-def test_when_the_function_fails_its_looks_are_taken_alone_and_the_one_that_keeps_failing_is_recorded(
+def test_when_the_function_fails_its_requests_are_taken_alone_and_the_one_that_keeps_failing_is_recorded(
     branch: str,
 ) -> None:
     _, failed = STATES[branch]["Catch"]
@@ -108,7 +108,7 @@ def test_whoever_runs_it_waits_for_its_end_and_the_message_is_hidden_until_then(
 
     assert workflow.LONGEST_RUN == DEFINITION["TimeoutSeconds"] < runner
     for queue in ("LookQueue", "BackgroundQueue"):
-        assert secondary.properties(queue)["VisibilityTimeout"] > runner == look_queues.RUNNER_SECONDS
+        assert secondary.properties(queue)["VisibilityTimeout"] > runner == request_queues.RUNNER_SECONDS
 
 
 def test_every_state_is_reached_and_leads_to_one_that_exists() -> None:

@@ -6,7 +6,7 @@ import pytest
 import generate
 from iot_dr.runtime import budgets
 from iot_dr.services.replication.settling import PAUSES, Settling
-from templates.look_queues import BACKGROUND_WORKERS
+from templates.request_queues import BACKGROUND_WORKERS
 from tests.unit.templates.resolving import PARAMETERS, PRIMARY
 from tests.unit.templates.stacks import Stack
 
@@ -74,7 +74,7 @@ def test_the_mappings_bound_how_many_workers_there_are(secondary: Stack) -> None
     assert budgets.BACKGROUND_WORKERS == BACKGROUND_WORKERS
 
 
-def test_no_number_of_tries_takes_a_message_out_of_the_queues_of_looks(secondary: Stack) -> None:
+def test_no_number_of_tries_takes_a_message_out_of_the_queues_of_requests(secondary: Stack) -> None:
     for queue in ("LookQueue", "BackgroundQueue"):
         properties = secondary.properties(queue)
         assert "RedrivePolicy" not in properties
@@ -88,11 +88,11 @@ def test_the_runner_may_do_what_its_mappings_and_its_work_need(secondary: Stack)
         for statement in secondary.statements("RunWorkflowRole")
         for action in statement["Action"]
     }
-    looks, background = secondary.resolve.arn("LookQueue"), secondary.resolve.arn("BackgroundQueue")
+    requests, background = secondary.resolve.arn("LookQueue"), secondary.resolve.arn("BackgroundQueue")
 
     for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
-        assert resources_of[action] == {looks, background}
-    assert resources_of["sqs:SendMessage"] == {looks, background, secondary.resolve.arn("LookDeadLetterQueue")}
+        assert resources_of[action] == {requests, background}
+    assert resources_of["sqs:SendMessage"] == {requests, background, secondary.resolve.arn("LookDeadLetterQueue")}
     assert resources_of["states:StartSyncExecution"] == {secondary.resolve.arn("ReplicationStateMachine")}
     assert resources_of["dynamodb:UpdateItem"] == {secondary.resolve.arn("LedgerTable")}
 
@@ -142,7 +142,7 @@ def test_each_schedule_names_its_task(schedule: str, task: str, secondary: Stack
     assert json.loads(secondary.properties(schedule)["Target"]["Input"]) == {"task": task}
 
 
-def test_the_longest_wait_for_a_device_ends_before_its_looks_do(secondary: Stack) -> None:
+def test_the_longest_wait_for_a_device_ends_before_its_requests_do(secondary: Stack) -> None:
     longest = secondary.template["Parameters"]["IncompleteSeconds"]["MaxValue"]
 
     assert longest + max(PAUSES) < Settling.longest
@@ -175,7 +175,7 @@ def test_no_role_writes_to_the_primarys_registry(secondary: Stack) -> None:
                 assert statement["Resource"] != ["*"] or held == [secondary.resolve.region]
 
 
-def test_registrations_by_connecting_are_queued_and_looked_at(secondary: Stack) -> None:
+def test_registrations_by_connecting_are_queued_and_checked(secondary: Stack) -> None:
     rule = secondary.properties("JitrRule")["TopicRulePayload"]
     mapping = secondary.properties("JitrMapping")
     (action,) = rule["Actions"]
@@ -231,10 +231,10 @@ def test_the_sweeps_period_says_what_the_page_on_cost_says(secondary: Stack) -> 
         devices: round(int(calls.replace(",", "")) / sweeps_an_hour / int(devices.replace(",", "")) * 1000)
         for devices, calls, _, _ in rows
     }
-    looks = {round(int(calls.replace(",", "")) / sweeps_an_hour, -2) for _, _, calls, _ in rows}
+    requests = {round(int(calls.replace(",", "")) / sweeps_an_hour, -2) for _, _, calls, _ in rows}
 
     assert f"{lists['1,000,000']} list calls per 1,000 devices" in description
-    assert {f"{calls:,.0f} other calls" in description for calls in looks} == {True}
+    assert {f"{calls:,.0f} other calls" in description for calls in requests} == {True}
     for devices, *_, usd in rows:
         assert re.search(rf"\b{float(usd):.0f} USD (a month )?for {devices}\b", description), devices
 

@@ -79,15 +79,15 @@ class CountingSession:
         return made
 
 
-def test_threads_share_one_client_for_each_region_and_one_look_up_of_the_account() -> None:
+def test_threads_share_one_client_for_each_region_and_one_request_up_of_the_account() -> None:
     session = CountingSession()
     shared = Shared(session)
 
-    def look(number: int) -> None:
+    def request(number: int) -> None:
         shared("s3", ("us-east-1", "us-west-2")[number % 2]).head_object(Bucket="b", Key="k")
 
     with ThreadPoolExecutor(8) as executor:
-        list(executor.map(look, range(32)))
+        list(executor.map(request, range(32)))
 
     assert sorted(region for service, region in session.made if service == "s3") == ["us-east-1", "us-west-2"]
     assert [service for service, _ in session.made].count("sts") == 1

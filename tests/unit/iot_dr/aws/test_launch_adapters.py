@@ -92,18 +92,18 @@ def test_waiting_ends_with_the_mend_when_the_time_is_over() -> None:
         wait_until("stack x", lambda: False, delay=0.001, seconds=0.003)
 
 
-def test_a_look_that_fails_for_a_passing_reason_is_repeated() -> None:
-    looks = iter([Throttled("slow down"), False, True])
+def test_a_request_that_fails_for_a_passing_reason_is_repeated() -> None:
+    requests = iter([Throttled("slow down"), False, True])
 
-    def look() -> bool:
-        answer = next(looks)
+    def request() -> bool:
+        answer = next(requests)
         if isinstance(answer, Throttled):
             raise answer
         return answer
 
-    wait_until("stack x", look, delay=0)
+    wait_until("stack x", request, delay=0)
 
-    assert list(looks) == []
+    assert list(requests) == []
 
 
 @pytest.mark.parametrize("protected", [True, False])

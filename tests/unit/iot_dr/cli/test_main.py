@@ -43,7 +43,7 @@ def test_an_error_is_one_line_on_stderr_and_an_exit_code(
     assert (result.exit_code, result.stderr, result.stdout) == (code, "error: stack x failed: why\n", "")
 
 
-def test_a_region_that_does_not_answer_is_told_with_what_to_look_at(
+def test_a_region_that_does_not_answer_is_told_with_what_to_check(
     failing: Callable[[BaseException], None],
 ) -> None:
     failing(RegionUnavailable('Could not connect to the endpoint URL: "https://sts.us-wst-2.amazonaws.com/"'))

@@ -23,7 +23,7 @@ LAUNCH = {
     "RULE_ERROR_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/errors",
     "SHADOW_RULE_ERROR_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/shadow-errors",
     "SECONDARY_BUCKET": "iot-dr-secondary-5f0c2a",
-    "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/looks",
+    "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/requests",
     "IOT_ENDPOINT_PRIMARY": "a.iot.us-east-1.amazonaws.com",
     "IOT_ENDPOINT_SECONDARY": "a.iot.us-west-2.amazonaws.com",
 }

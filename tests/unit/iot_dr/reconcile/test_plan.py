@@ -164,13 +164,13 @@ def test_what_the_secondary_could_not_read_is_left_alone(mode: Mode, desired: ob
     assert changes == (Skip(THING.key, "secondary unreadable: Throttled"),)
 
 
-def test_what_was_not_looked_at_in_the_primary_is_not_absent_there() -> None:
+def test_what_was_not_checked_in_the_primary_is_not_absent_there() -> None:
     changes = tuple(plan(a_snapshot(), a_snapshot(THING), owned={THING.key}))
 
     assert changes == (Skip(THING.key, "primary unreadable: not read"),)
 
 
-def test_what_was_not_looked_at_in_the_secondary_is_not_created_there() -> None:
+def test_what_was_not_checked_in_the_secondary_is_not_created_there() -> None:
     changes = tuple(plan(a_snapshot(THING), a_snapshot()))
 
     assert changes == (Skip(THING.key, "secondary unreadable: not read"),)

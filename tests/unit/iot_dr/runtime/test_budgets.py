@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from iot_dr.aws.quotas import DEFAULTS
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
 from iot_dr.runtime.budgets import (
     BACKGROUND_WORKERS,
     LEAST_OF_EVENTS,
@@ -47,7 +47,7 @@ def test_the_workers_together_begin_at_half_of_the_accounts_quota_and_never_rise
 
 
 def test_a_worker_for_events_keeps_a_share_with_which_its_batch_ends_in_time() -> None:
-    assert LOOKS_PER_BATCH / (DEFAULTS["GetPolicy"] * LEAST_OF_EVENTS) < WORKER_SECONDS / 2
+    assert REQUESTS_PER_BATCH / (DEFAULTS["GetPolicy"] * LEAST_OF_EVENTS) < WORKER_SECONDS / 2
 
 
 def test_a_worker_for_events_begins_at_the_default_quotas() -> None:

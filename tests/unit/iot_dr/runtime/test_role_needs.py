@@ -22,7 +22,7 @@ def launched(stack: Stack, region: str) -> LaunchedStack:
     outputs = {
         "LedgerTableName": "ledger",
         "ReplicationStateMachineArn": "machine",
-        "LookQueueUrl": "https://q/1/looks",
+        "LookQueueUrl": "https://q/1/requests",
         "BackgroundQueueUrl": "https://q/1/background",
         "RuleErrorQueueUrl": "https://q/1/e",
     }

@@ -23,7 +23,7 @@ from iot_dr.model.registry.keys import (
     thing_type_key,
 )
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.replication.requests import Depth, Look
+from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.reconcile.safety import Limits
 from iot_dr.services.concurrency import on
 from iot_dr.services.sweep import LISTS_AT_ONCE, RETRIES, Sweep
@@ -55,16 +55,16 @@ def _sweep_of(world: World, **parts: Any) -> Sweep:
     return Sweep(regions=REGIONS, **given | parts)
 
 
-def _names(looks: Sequence[Look], kind: Kind = Kind.THING) -> list[str]:
-    return [look.key.name for look in looks if look.key.kind is kind]
+def _names(requests: Sequence[ReconcileRequest], kind: Kind = Kind.THING) -> list[str]:
+    return [request.key.name for request in requests if request.key.kind is kind]
 
 
 def _drift(world: World) -> set[Key]:
-    """What the next sweep has looked at beyond its round, whose turn is put off to its end."""
+    """What the next sweep has checked beyond its round, whose turn is put off to its end."""
     for kind in Kind:
         world.ledger.move_cursor(kind, "~")
     swept = world.sweep.sweep()
-    found = {look.key for look in world.workflow.take()}
+    found = {request.key for request in world.workflow.take()}
     assert swept.drift == len(found)
     return found
 
@@ -73,7 +73,7 @@ def test_equal_registries_show_no_drift() -> None:
     assert _drift(_in_sync("pump-1", "pump-2")) == set()
 
 
-def test_what_the_primary_has_alone_is_looked_at() -> None:
+def test_what_the_primary_has_alone_is_checked() -> None:
     world = _in_sync("pump-1")
     world.primary.put(a_thing("new"), a_thing_type("new"), a_policy("new"), a_certificate("new"))
 
@@ -81,7 +81,7 @@ def test_what_the_primary_has_alone_is_looked_at() -> None:
     assert _drift(world) == {thing_key("new"), thing_type_key("new"), policy_key("new"), certificate}
 
 
-def test_a_revoked_certificate_is_looked_at() -> None:
+def test_a_revoked_certificate_is_checked() -> None:
     world = _in_sync("pump-1")
     world.primary.put(a_certificate("pump-1", CertificateStatus.REVOKED))
 
@@ -91,19 +91,19 @@ def test_a_revoked_certificate_is_looked_at() -> None:
 def test_a_status_that_only_aws_sets_is_no_drift() -> None:
     world = _in_sync("pump-1")
     world.primary.put(a_certificate("pump-1", CertificateStatus.PENDING_TRANSFER))
-    world.look(a_certificate("pump-1").key)
+    world.request(a_certificate("pump-1").key)
 
     assert _drift(world) == set()
 
 
-def test_a_thing_that_differs_is_looked_at() -> None:
+def test_a_thing_that_differs_is_checked() -> None:
     world = _in_sync("pump-1")
     world.primary.put(replace(a_thing("pump-1", type_name="pump"), attributes={"site": "south"}))
 
     assert _drift(world) == {thing_key("pump-1")}
 
 
-def test_what_replication_made_and_the_primary_lost_is_looked_at() -> None:
+def test_what_replication_made_and_the_primary_lost_is_checked() -> None:
     world = _in_sync("pump-1", "pump-2")
     world.primary.remove(thing_key("pump-1"), certificate_key(a_certificate("pump-1").certificate_id))
 
@@ -160,21 +160,23 @@ def test_of_a_refused_plan_only_the_deletions_wait() -> None:
 
     assert "deletes 10 of" in swept.refused
     assert (swept.drift, swept.left) == (13, 10)
-    looks = world.workflow.take()
+    requests = world.workflow.take()
     # Three are differences, the others have their turn in the round.
-    assert {a_certificate("pump-11").key, thing_key("new"), thing_key("pump-11")} <= {look.key for look in looks}
-    assert _names(looks, Kind.POLICY) == ["pumps"]
-    assert not {look.key for look in looks} & set(gone)
+    assert {a_certificate("pump-11").key, thing_key("new"), thing_key("pump-11")} <= {
+        request.key for request in requests
+    }
+    assert _names(requests, Kind.POLICY) == ["pumps"]
+    assert not {request.key for request in requests} & set(gone)
 
 
-def test_every_deletion_counts_however_few_are_looked_at_in_one_sweep() -> None:
+def test_every_deletion_counts_however_few_are_checked_in_one_sweep() -> None:
     world = _in_sync(*(f"pump-{n}" for n in range(12)))
     world.primary.remove(*(thing_key(f"pump-{n}") for n in range(10)))
 
     assert "deletes 10 of" in _sweep_of(world, at_most=1).sweep().refused
 
 
-def test_deletions_that_waited_are_looked_at_once_they_are_allowed() -> None:
+def test_deletions_that_waited_are_checked_once_they_are_allowed() -> None:
     world = _in_sync(*(f"pump-{n}" for n in range(12)))
     world.primary.remove(*(thing_key(f"pump-{n}") for n in range(10)))
     assert world.sweep.sweep().refused
@@ -186,14 +188,14 @@ def test_deletions_that_waited_are_looked_at_once_they_are_allowed() -> None:
     assert set(_names(world.workflow.take())) >= {f"pump-{n}" for n in range(10)}
 
 
-def test_a_revocation_is_looked_at_first_and_a_deletion_last() -> None:
+def test_a_revocation_is_checked_first_and_a_deletion_last() -> None:
     world = _in_sync(*(f"pump-{n}" for n in range(12)))
     world.primary.remove(thing_key("pump-1"))
     world.primary.put(a_thing("new"), a_certificate("pump-11", CertificateStatus.REVOKED))
 
     world.sweep.sweep()
 
-    keys = [look.key for look in world.workflow.take()]
+    keys = [request.key for request in world.workflow.take()]
     assert keys[:2] == [a_certificate("pump-11").key, thing_key("new")]
     assert keys[-1] == thing_key("pump-1")
 
@@ -224,9 +226,9 @@ def test_what_is_most_urgent_leaves_a_share_to_what_is_less_so() -> None:
 
     swept = world.sweep.sweep()
 
-    looks = world.workflow.take()
-    assert len(_names(looks, Kind.CERTIFICATE)) == 20
-    assert len(_names(looks)) == 2
+    requests = world.workflow.take()
+    assert len(_names(requests, Kind.CERTIFICATE)) == 20
+    assert len(_names(requests)) == 2
     assert swept.left == 60 - 22
 
 
@@ -250,10 +252,10 @@ def test_so_many_deletions_can_be_allowed_in_words() -> None:
 
     swept = world.sweep.sweep(Limits(deletes=1.0))
 
-    assert swept.drift == len({look.key for look in world.workflow.started}) > 10
+    assert swept.drift == len({request.key for request in world.workflow.started}) > 10
 
 
-def test_of_many_differences_no_more_are_looked_at_in_one_sweep_than_stated() -> None:
+def test_of_many_differences_no_more_are_checked_in_one_sweep_than_stated() -> None:
     world = World(at_most=3, slice_size=1)
     world.primary.put(*(a_thing(f"pump-{n}") for n in range(7)))
 
@@ -270,15 +272,15 @@ def test_a_difference_that_stays_does_not_keep_the_others_waiting() -> None:
     world = World(at_most=1)
     world.primary.put(a_thing("a-fails-always"), a_thing("b-waits"))
 
-    looked_at = []
+    checked = []
     for _ in range(2):
         world.sweep.sweep()
-        looked_at.append(world.workflow.take()[0].key.name)
+        checked.append(world.workflow.take()[0].key.name)
 
-    assert looked_at == ["a-fails-always", "b-waits"]
+    assert checked == ["a-fails-always", "b-waits"]
 
 
-def test_a_round_looks_at_everything_whole_one_slice_after_the_other() -> None:
+def test_a_round_checks_everything_whole_one_slice_after_the_other() -> None:
     world = _in_sync(*(f"pump-{n}" for n in range(5)), slice_size=2)
     for kind in Kind:
         world.ledger.move_cursor(kind, "")
@@ -286,8 +288,8 @@ def test_a_round_looks_at_everything_whole_one_slice_after_the_other() -> None:
     turns = []
     for _ in range(3):
         assert world.sweep.sweep().drift == 0
-        turns.append([look.key for look in world.workflow.take() if look.key.kind is Kind.THING])
-        assert all(look.depth is Depth.EVERYTHING for look in world.workflow.started)
+        turns.append([request.key for request in world.workflow.take() if request.key.kind is Kind.THING])
+        assert all(request.depth is Depth.EVERYTHING for request in world.workflow.started)
 
     assert [len(turn) for turn in turns] == [2, 2, 1]
     assert [key.name for turn in turns for key in turn] == [f"pump-{n}" for n in range(5)]
@@ -330,7 +332,7 @@ def test_what_differs_does_not_have_its_turn_in_the_round_too() -> None:
 
     world.sweep.sweep()
 
-    keys = [look.key for look in world.workflow.take()]
+    keys = [request.key for request in world.workflow.take()]
     assert len(keys) == len(set(keys))
     assert thing_key("pump-1") in keys
 
@@ -349,21 +351,21 @@ def test_what_failed_is_retried_when_its_time_has_come() -> None:
     key = thing_key("pump-17")
     world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
 
-    assert world.sweep.retry().looks == 0
+    assert world.sweep.retry().requests == 0
     world.clock.advance(61)
-    assert world.sweep.retry().looks == 1
+    assert world.sweep.retry().requests == 1
 
-    assert world.workflow.take() == [Look(key, created=True)]
+    assert world.workflow.take() == [ReconcileRequest(key, created=True)]
 
 
-def test_what_a_retry_started_is_not_started_again_while_its_look_may_still_be_under_way() -> None:
+def test_what_a_retry_started_is_not_started_again_while_its_request_may_still_be_under_way() -> None:
     world = World()
     world.ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
     world.clock.advance(61)
 
     started = []
     for _ in range(8):
-        started.append(world.sweep.retry().looks)
+        started.append(world.sweep.retry().requests)
         world.clock.advance(60)
 
     assert started == [1, 0, 0, 0, 0, 0, 1, 0]
@@ -376,7 +378,7 @@ def test_a_retry_starts_no_more_than_so_many_and_what_waited_longest_first() -> 
         world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
     world.clock.advance(61)
 
-    assert [world.sweep.retry().looks for _ in range(3)] == [RETRIES, 3, 0]
+    assert [world.sweep.retry().requests for _ in range(3)] == [RETRIES, 3, 0]
     assert _names(world.workflow.take()) == [f"t-{number}" for number in range(RETRIES + 3)]
 
 
@@ -392,7 +394,7 @@ def test_what_has_ended_meanwhile_is_not_started() -> None:
     ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
     world.clock.advance(61)
 
-    assert _sweep_of(world, ledger=ledger).retry().looks == 0
+    assert _sweep_of(world, ledger=ledger).retry().requests == 0
     assert world.workflow.started == []
 
 
@@ -410,14 +412,14 @@ def test_an_entry_of_an_unknown_kind_is_told_and_keeps_nothing_from_being_retrie
 
     retried = _sweep_of(world, ledger=ledger).retry()
 
-    assert (retried.looks, retried.unknown) == (1, ("role_alias#x",))
+    assert (retried.requests, retried.unknown) == (1, ("role_alias#x",))
 
 
 def test_what_the_schedule_asks_for_is_in_no_hurry() -> None:
     class Hurried(RecordingWorkflow):
-        def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+        def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
             if not background:
-                super().start(looks)
+                super().start(requests)
 
     world = World()
     hurried = Hurried()
@@ -426,7 +428,7 @@ def test_what_the_schedule_asks_for_is_in_no_hurry() -> None:
     world.ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
     world.clock.advance(61)
 
-    assert (sweep.retry().looks, sweep.sweep().drift) == (1, 1)
+    assert (sweep.retry().requests, sweep.sweep().drift) == (1, 1)
     assert hurried.started == []
 
 
@@ -438,7 +440,7 @@ def test_with_a_thing_go_its_shadows_whichever_region_lacks_the_thing() -> None:
 
     world.sweep.sweep()
 
-    shadows = [look.key.name for look in world.workflow.take() if look.key.kind is Kind.THING_SHADOWS]
+    shadows = [request.key.name for request in world.workflow.take() if request.key.kind is Kind.THING_SHADOWS]
     assert sorted(shadows) == ["gone", "new", "pump-1"]
 
 
@@ -499,8 +501,8 @@ def test_the_round_goes_past_the_health_checkers_certificate() -> None:
 @pytest.mark.parametrize("differs", [True, False])
 def test_what_could_not_be_started_has_its_turn_in_the_next_sweep(differs: bool) -> None:
     class Refusing(RecordingWorkflow):
-        def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
-            if looks:
+        def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
+            if requests:
                 raise Throttled("StartExecution")
 
     world = World(at_most=1, slice_size=0 if differs else 1)
@@ -532,7 +534,7 @@ def test_lists_that_take_too_long_still_have_what_both_regions_showed_compared()
     swept = world.sweep.sweep(until=_too_slow(world))
 
     assert (swept.complete, swept.drift) == (False, 1)
-    assert [look.key for look in world.workflow.take()] == [a_certificate("pump-1").key]
+    assert [request.key for request in world.workflow.take()] == [a_certificate("pump-1").key]
 
 
 def test_lists_that_take_too_long_still_have_the_round_go_on_but_for_certificates_that_may_be_probes() -> None:
@@ -590,16 +592,16 @@ def test_an_entry_that_cannot_be_read_is_told_and_keeps_no_other_from_being_comp
 
     swept = _sweep_of(world, **{side: listing}).sweep()
 
-    assert [look.key for look in world.workflow.take()] == [a_certificate("pump-2").key]
+    assert [request.key for request in world.workflow.take()] == [a_certificate("pump-2").key]
     assert (swept.drift, swept.unreadable) == (1, 1)
     assert swept.why_unreadable.startswith(f"{a_certificate('pump-1').key}: {side} unreadable: the status 'NEW'")
 
 
-def test_what_the_primary_lists_unreadably_is_looked_at_in_its_turn_so_that_the_ledger_tells_of_it() -> None:
+def test_what_the_primary_lists_unreadably_is_checked_in_its_turn_so_that_the_ledger_tells_of_it() -> None:
     world = World()
     listing = _Listing(world.clock)
     listing.put(a_certificate("pump-1"))
     listing.unreadable = (a_certificate("pump-1").key,)
 
     assert _sweep_of(world, primary=listing).sweep().round == 1
-    assert [look.key for look in world.workflow.take()] == [a_certificate("pump-1").key]
+    assert [request.key for request in world.workflow.take()] == [a_certificate("pump-1").key]

@@ -64,7 +64,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(store)
 
 
-def test_equal_regions_have_no_difference_and_need_no_second_look(world: World) -> None:
+def test_equal_regions_have_no_difference_and_need_no_second_request(world: World) -> None:
     world.both(*a_device("pump-1"), a_group("site"), GroupMembership("site", "pump-1"))
     world.read()
 

@@ -43,7 +43,7 @@ class Conflict(RetryableError):
 
 
 class TerminalError(IotDrError):
-    """No repetition helps; somebody must look."""
+    """No repetition helps; somebody must request."""
 
 
 class AccessDenied(TerminalError):

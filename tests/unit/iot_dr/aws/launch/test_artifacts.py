@@ -21,7 +21,7 @@ ACCOUNT = "123456789012"
 NAME = "acme-iot-dr-eu-west-1"
 OWNED = {"Bucket": NAME, "ExpectedBucketOwner": ACCOUNT}
 EXISTS = {"ResponseMetadata": {"HTTPStatusCode": 200}}
-"""What ends the waiter, which looks at the status alone."""
+"""What ends the waiter, which checks the status alone."""
 BUCKET = Bucket(NAME, "eu-west-1", made=False)
 TLS_ONLY = {
     "Sid": "TlsOnly",
@@ -156,7 +156,7 @@ def test_where_a_bucket_lies_is_what_s3_says_not_where_it_was_asked_for(account:
         ("503", 503, RegionUnavailable, "503"),
     ],
 )
-def test_a_bucket_that_cannot_be_looked_at_is_explained(
+def test_a_bucket_that_cannot_be_checked_is_explained(
     account: Account, code: str, status: int, kind: type[IotDrError], mend: str
 ) -> None:
     account.refuses("head_bucket", code, status)

@@ -92,7 +92,7 @@ def test_an_item_is_read_with_all_that_is_noted(table: Service) -> None:
     )
 
 
-def test_an_item_that_no_look_has_ended_for_has_no_state(table: Service) -> None:
+def test_an_item_that_no_request_has_ended_for_has_no_state(table: Service) -> None:
     assert holds(table, {"resource": {"S": "thing#pump-17"}, "owned_at": {"N": "1"}}) == LedgerItem(
         THING, None, owned=True
     )

@@ -60,7 +60,7 @@ def test_it_covers_what_it_was_told_to_index(
 
 
 @pytest.mark.parametrize("mode", ["OFF", "REGISTRY"])
-def test_without_shadows_in_it_it_is_not_looked_at(iot: Any, stubber: Stubber, mode: str) -> None:
+def test_without_shadows_in_it_it_is_not_checked(iot: Any, stubber: Stubber, mode: str) -> None:
     configured(stubber, mode)
 
     assert IotShadowIndex(iot, PRIMARY).coverage() == IndexCoverage()

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from iot_dr.aws.workflow.fleet_runs import LOOKED_THROUGH, NEWEST, FleetRuns
 from iot_dr.errors import ConfigurationError, Throttled
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.fleet_runs import FleetRun, LooksDone
+from iot_dr.model.sync.fleet_runs import FleetRun, RequestsDone
 
 MACHINE = "arn:aws:states:us-west-2:123456789012:stateMachine:IoTDRSecondary-fleet-sync"
 ARN = MACHINE.replace("stateMachine", "execution") + ":r"
@@ -93,7 +93,7 @@ def test_a_run_is_started_under_its_own_name(states: StepFunctions) -> None:
     assert states.runs.start(RUN) == ARN
 
 
-def test_the_looks_of_each_kind_are_those_of_its_map_run(states: StepFunctions) -> None:
+def test_the_requests_of_each_kind_are_those_of_its_map_run(states: StepFunctions) -> None:
     states.execution("RUNNING")
     states.history({"mapRunStartedEventDetails": {"mapRunArn": "m"}}, {"stateEnteredEventDetails": _carries(LISTED)})
     states.map_runs(
@@ -106,8 +106,8 @@ def test_the_looks_of_each_kind_are_those_of_its_map_run(states: StepFunctions) 
     assert (state.status, state.ended, state.began) == ("RUNNING", False, int(BEGAN.timestamp() * 1000))
     assert state.run == LISTED
     assert state.done == {
-        Kind.THING_TYPE: LooksDone(2, succeeded=2),
-        Kind.THING: LooksDone(30, pending=5, running=10, succeeded=12, failed=3),
+        Kind.THING_TYPE: RequestsDone(2, succeeded=2),
+        Kind.THING: RequestsDone(30, pending=5, running=10, succeeded=12, failed=3),
     }
 
 
@@ -132,7 +132,7 @@ def test_a_run_that_failed_tells_why_and_whether_it_can_be_taken_up(states: Step
     assert state.reason == "States.ExceedToleratedFailureThreshold: too many"
 
 
-def test_a_run_that_counts_only_has_no_looks_to_ask_for(states: StepFunctions) -> None:
+def test_a_run_that_counts_only_has_no_requests_to_ask_for(states: StepFunctions) -> None:
     counted = FleetRun("r", apply=False, at_once=4, listed={Kind.THING: 30})
     states.execution("SUCCEEDED", output=json.dumps(counted.to_json()))
 
@@ -167,7 +167,7 @@ def test_a_run_that_nobody_started_is_named_with_the_mend(states: StepFunctions,
     "other",
     [
         "arn:aws:states:us-west-2:123456789012:stateMachine:IoTDRSecondary-replication",
-        f"{MACHINE}/looks",  # a batch of a sync is no sync
+        f"{MACHINE}/requests",  # a batch of a sync is no sync
     ],
 )
 def test_an_execution_of_another_state_machine_is_no_sync(states: StepFunctions, other: str) -> None:
@@ -177,7 +177,7 @@ def test_an_execution_of_another_state_machine_is_no_sync(states: StepFunctions,
         states.runs.state(ARN)
 
 
-def test_a_look_that_is_throttled_may_be_repeated(states: StepFunctions) -> None:
+def test_a_request_that_is_throttled_may_be_repeated(states: StepFunctions) -> None:
     # The command goes on watching then: a sync takes hours.
     states.stub.add_client_error("describe_execution", "ThrottlingException")
 
@@ -197,7 +197,7 @@ def test_the_newest_run_is_the_newest_that_was_no_dry_run(states: StepFunctions)
     assert states.runs.newest_applied() == arns[1]
 
 
-def test_the_last_run_that_can_be_looked_at_is_found(states: StepFunctions) -> None:
+def test_the_last_run_that_can_be_checked_is_found(states: StepFunctions) -> None:
     arns = _listed(states, LOOKED_THROUGH + 1)
     for number, arn in enumerate(arns[:LOOKED_THROUGH], 1):
         _described(states, arn, apply=number == LOOKED_THROUGH)

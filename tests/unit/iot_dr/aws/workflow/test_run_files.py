@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from iot_dr.aws.workflow.run_files import Inventories, Results
 from iot_dr.errors import AccessDenied
 from iot_dr.model.registry.keys import thing_key
-from iot_dr.model.sync.fleet_runs import FailedLook
+from iot_dr.model.sync.fleet_runs import FailedRequest
 
 BUCKET, NAME = "iot-dr-secondary-5f0c2a", "sync/r/inventory/thing.jsonl"
 UPLOAD = {"Bucket": BUCKET, "Key": NAME, "UploadId": "u"}
@@ -52,7 +52,7 @@ def test_an_inventory_is_uploaded_part_by_part(s3: Stubber) -> None:
     inventories.complete(NAME, "u", ["one", "two"])
 
 
-def test_looks_of_batches_that_ended_badly_or_never_began_are_told_with_their_reason(s3: Stubber) -> None:
+def test_requests_of_batches_that_ended_badly_or_never_began_are_told_with_their_reason(s3: Stubber) -> None:
     folder = "sync/r/results/thing/5"
     contents = [{"Key": f"{folder}/FAILED_0.json"}, {"Key": f"{folder}/manifest.json"}]
     s3.add_response("list_objects_v2", {"Contents": contents}, {"Bucket": BUCKET, "Prefix": "sync/r/results/"})
@@ -63,10 +63,10 @@ def test_looks_of_batches_that_ended_badly_or_never_began_are_told_with_their_re
     holds(s3, f"{folder}/PENDING_0.json", [{"Status": "PENDING", "Input": batch("d")}])
 
     assert list(Results(s3.client, BUCKET).failed("r")) == [
-        FailedLook(thing_key("a"), "FailureLost: no ledger"),
-        FailedLook(thing_key("b"), "FailureLost: no ledger"),
-        FailedLook(thing_key("c"), "TIMED_OUT"),
-        FailedLook(thing_key("d"), "PENDING"),
+        FailedRequest(thing_key("a"), "FailureLost: no ledger"),
+        FailedRequest(thing_key("b"), "FailureLost: no ledger"),
+        FailedRequest(thing_key("c"), "TIMED_OUT"),
+        FailedRequest(thing_key("d"), "PENDING"),
     ]
 
 

@@ -38,7 +38,7 @@ class World:
             raise LaunchFailed("first to fail was WorkBucket")
         return {
             "LedgerTableName": "ledger-1",
-            "LookQueueUrl": "https://q/looks",
+            "LookQueueUrl": "https://q/requests",
             "RuleErrorQueueUrl": "q",
             "ShadowRuleErrorQueueUrl": "q",
         }

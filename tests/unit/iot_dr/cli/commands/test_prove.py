@@ -18,7 +18,7 @@ TOOLSRC = {
     "SECONDARY_REGION": "us-west-2",
     "STACK_POSTFIX": "20261124120000",
     "UUID": "5f0c2a",
-    "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/looks",
+    "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/requests",
     "IOT_ENDPOINT_PRIMARY": "one.iot.us-east-1.amazonaws.com",
     "IOT_ENDPOINT_SECONDARY": "two.iot.us-west-2.amazonaws.com",
 }

@@ -21,7 +21,7 @@ TOOLSRC = {
     "SHADOW_RULE_ERROR_QUEUE_URL": "https://shadow-queue",
     "SECONDARY_REGION": "us-west-2",
     "SECONDARY_BUCKET": "iot-dr-secondary-1",
-    "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/looks",
+    "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/requests",
 }
 GOOD = Letter(Source.RULE_ERRORS, "m-1", "thing#pump-17", "CREATED", "throttled")
 BAD = Letter(

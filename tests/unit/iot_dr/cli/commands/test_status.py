@@ -48,7 +48,7 @@ def overview(backlog: Backlog = NOTHING, **parts: Any) -> Overview:
         stacks=(LaunchedStack("us-west-2", "IoTDRSecondary1", "CREATE_COMPLETE", {"SolutionVersion": "v1.0.0"}),),
         lags=(Lag("thing", 3, 412.0, 600.0, 700.0, 90, 1200.0, 1500.0),),
         streams=(StreamAge("StartReplicationFunction", 250.0), StreamAge("ReplicateShadowsFunction", None)),
-        looks={"LookQueue": 0, "BackgroundQueue": 1200},
+        requests={"LookQueue": 0, "BackgroundQueue": 1200},
         queues={"RuleErrorQueue": 0},
         drift=Drift(NOW - 5 * MINUTE, 0),
     )
@@ -212,7 +212,7 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
     assert (lines["Serving"], lines["Replication"]) == ("automatic", "active")
     assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
     assert lines["Streams"] == "StartReplicationFunction 0.250 s behind"
-    assert lines["Looks waiting"] == "LookQueue 0, BackgroundQueue 1,200"
+    assert lines["Requests waiting"] == "LookQueue 0, BackgroundQueue 1,200"
     assert lines["Dead letters"] == "RuleErrorQueue 2"
     assert lines["Last verify"] == "5 min ago: 1,200 differ"
     assert [line.split() for line in result.stdout.splitlines() if line.startswith("thing ")] == [
@@ -223,7 +223,7 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
 
 def test_a_part_that_cannot_be_told_says_why_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     unread = dict.fromkeys(
-        ("control", "stacks", "lags", "streams", "looks", "queues", "drift"), Unread("you lack a right")
+        ("control", "stacks", "lags", "streams", "requests", "queues", "drift"), Unread("you lack a right")
     )
 
     result = run(monkeypatch, overview(**unread))
@@ -261,9 +261,9 @@ def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer["last_verify"] == {"at": "2025-11-24T15:55:00.000Z", "differing": 0}
 
 
-@pytest.mark.parametrize(("arguments", "looks"), [((), 3), (("--format", "json"), 3)])
+@pytest.mark.parametrize(("arguments", "requests"), [((), 3), (("--format", "json"), 3)])
 def test_it_is_watched_until_ctrl_c_and_then_says_how_it_stood_last(
-    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], looks: int
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], requests: int
 ) -> None:
     answers = [overview(), overview(), many(), KeyboardInterrupt()]
 
@@ -284,7 +284,7 @@ def test_it_is_watched_until_ctrl_c_and_then_says_how_it_stood_last(
     assert result.exit_code == 1
     assert "31" in result.stdout
     if arguments:
-        assert [json.loads(line)["waiting"] for line in result.stdout.splitlines()] == [0] * (looks - 1) + [31]
+        assert [json.loads(line)["waiting"] for line in result.stdout.splitlines()] == [0] * (requests - 1) + [31]
 
 
 def test_one_device_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from iot_dr.cli.commands import sync_in_cloud as in_cloud
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError, RegionUnavailable
 from iot_dr.model.registry.keys import Kind, thing_key
-from iot_dr.model.sync.fleet_runs import FailedLook, FleetRun, LooksDone, RunState
+from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import Pace
 
@@ -28,7 +28,7 @@ ARN = "arn:aws:states:us-west-2:123456789012:execution:IoTDRSecondary20261124-fl
 LISTING = FleetRun("r", apply=True, at_once=4, kind=Kind.THING, listed={Kind.POLICY: 2})
 LISTED = FleetRun("r", apply=True, at_once=4, kind=Kind.THING, listed={Kind.POLICY: 2, Kind.THING: 36_000})
 COUNTED = FleetRun("r", apply=False, at_once=4, kind=Kind.THING, listed=LISTED.listed)
-DONE = {Kind.POLICY: LooksDone(2, succeeded=2), Kind.THING: LooksDone(36_000, succeeded=36_000)}
+DONE = {Kind.POLICY: RequestsDone(2, succeeded=2), Kind.THING: RequestsDone(36_000, succeeded=36_000)}
 ENDED = RunState(ARN, "SUCCEEDED", 0, LISTED, DONE)
 PACE = Pace(10, (("us-east-1", "GetPolicy"), ("us-west-2", "RegisterCertificateWithoutCA")))
 
@@ -38,7 +38,7 @@ class ArrangedSync:
     """A sync in the account that stands as a test says, one look after the other, and remembers what it was asked."""
 
     states: list[RunState | BaseException]
-    failed: tuple[FailedLook, ...] = ()
+    failed: tuple[FailedRequest, ...] = ()
     limit: Pace = PACE
     asked: list[object] = field(default_factory=list)
     settings: SyncSettings | None = None
@@ -68,7 +68,7 @@ class ArrangedSync:
         self.asked.append(("ended", arn))
         return self.state(arn)
 
-    def failures(self, state: RunState) -> Iterator[FailedLook]:
+    def failures(self, state: RunState) -> Iterator[FailedRequest]:
         assert state.ended
         return iter(self.failed)
 
@@ -126,7 +126,7 @@ def test_a_dry_run_is_told_to_scripts_too(arranged: Arrange) -> None:
 
 def test_a_run_is_watched_to_its_end(arranged: Arrange) -> None:
     under_way = RunState(
-        ARN, "RUNNING", 0, LISTED, {Kind.THING: LooksDone(36_000, running=40, succeeded=90, failed=10)}
+        ARN, "RUNNING", 0, LISTED, {Kind.THING: RequestsDone(36_000, running=40, succeeded=90, failed=10)}
     )
     sync = arranged(ArrangedSync([RunState(ARN, "RUNNING", 0, LISTING), under_way, ENDED]))
 
@@ -137,12 +137,12 @@ def test_a_run_is_watched_to_its_end(arranged: Arrange) -> None:
     assert sync.settings.select == "thingName:a*"
     assert f"Following {ARN}" in result.stderr
     assert "Listing things: 0" in result.stderr
-    assert "Looking at things: 100 of 36000, 40 under way, 10 failed" in result.stderr
+    assert "Checking things: 100 of 36000, 40 under way, 10 failed" in result.stderr
     assert "nothing failed" in result.stdout
 
 
 def test_what_failed_is_told_with_its_reason_and_how_to_run_it_again(arranged: Arrange) -> None:
-    failed = tuple(FailedLook(thing_key(f"pump-{number}"), "not [today]") for number in range(25))
+    failed = tuple(FailedRequest(thing_key(f"pump-{number}"), "not [today]") for number in range(25))
     arranged(ArrangedSync([ENDED], failed))
 
     result = run("--in-cloud", "--apply")
@@ -155,7 +155,7 @@ def test_what_failed_is_told_with_its_reason_and_how_to_run_it_again(arranged: A
 
 
 def test_every_failure_is_told_to_scripts(arranged: Arrange) -> None:
-    failed = tuple(FailedLook(thing_key(f"pump-{number}"), "not today") for number in range(25))
+    failed = tuple(FailedRequest(thing_key(f"pump-{number}"), "not today") for number in range(25))
     arranged(ArrangedSync([ENDED], failed))
 
     result = run("--in-cloud", "--apply", "--format", "json")
@@ -226,7 +226,7 @@ def test_a_redrive_is_of_the_last_run_or_of_the_one_that_is_named(
 def test_a_redrive_without_apply_runs_nothing_again_and_says_what_would_be(
     given: tuple[str, ...], arranged: Arrange
 ) -> None:
-    sync = arranged(ArrangedSync([ENDED], (FailedLook(thing_key("pump-1"), "not today"),)))
+    sync = arranged(ArrangedSync([ENDED], (FailedRequest(thing_key("pump-1"), "not today"),)))
 
     result = run(*given, "--profile", "ops")
 
@@ -245,7 +245,7 @@ def test_a_redrive_of_a_run_of_which_nothing_failed_has_nothing_to_do(arranged: 
 
 
 def test_what_a_redrive_would_run_again_is_told_to_scripts(arranged: Arrange) -> None:
-    arranged(ArrangedSync([ENDED], (FailedLook(thing_key("pump-1"), "not today"),)))
+    arranged(ArrangedSync([ENDED], (FailedRequest(thing_key("pump-1"), "not today"),)))
 
     told = json.loads(run("--redrive", "--format", "json").stdout)
 

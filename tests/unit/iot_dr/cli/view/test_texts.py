@@ -33,7 +33,7 @@ from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.status.checks import failure, warning
 from iot_dr.model.status.overview import Unread
-from iot_dr.model.sync.fleet_runs import FailedLook, FleetRun, LooksDone, RunState
+from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState
 from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
 from iot_dr.runtime.commands.prove import Proved
 from iot_dr.runtime.commands.snapshot import Taken
@@ -65,7 +65,7 @@ SETTINGS = {
 }
 CHECKS = (failure(ILL, ILL, ILL, [ILL]), warning(ILL, ILL, ILL))
 RUN = FleetRun(ILL, apply=True, at_once=1, kind=Kind.THING, listed={Kind.THING: 1})
-STATE = RunState(ILL, "FAILED", 0, RUN, {Kind.THING: LooksDone(1, failed=1)}, ILL)
+STATE = RunState(ILL, "FAILED", 0, RUN, {Kind.THING: RequestsDone(1, failed=1)}, ILL)
 DRY = RunState(ILL, "SUCCEEDED", 0, FleetRun(ILL, apply=False, at_once=1, listed={Kind.THING: 1}))
 
 
@@ -122,8 +122,8 @@ class Cloud:
     def newest(self) -> str:
         return ILL
 
-    def failures(self, _: RunState) -> Iterator[FailedLook]:
-        yield FailedLook(thing_key(ILL), ILL)
+    def failures(self, _: RunState) -> Iterator[FailedRequest]:
+        yield FailedRequest(thing_key(ILL), ILL)
 
     def pace(self) -> Pace:
         return Pace(10, ((ILL, ILL),), ILL)
@@ -137,7 +137,7 @@ OVERVIEW = Overview(
     stacks=(LaunchedStack(ILL, ILL, ILL, {"SolutionVersion": ILL}),),
     lags=Unread(ILL),
     streams=Unread(ILL),
-    looks={ILL: 1},
+    requests={ILL: 1},
     queues={ILL: 1},
     drift=Unread(ILL),
 )

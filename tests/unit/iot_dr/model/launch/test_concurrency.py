@@ -1,12 +1,12 @@
 """How many functions must run at once, by what the templates let run."""
 
 from iot_dr.model.launch import concurrency
-from templates import look_queues
+from templates import request_queues
 
 
 def test_the_numbers_are_those_of_the_templates() -> None:
-    assert look_queues.workers_at_once().parameter.Default == concurrency.WORKERS_AT_ONCE
-    assert look_queues.BACKGROUND_WORKERS == concurrency.BACKGROUND_WORKERS
+    assert request_queues.workers_at_once().parameter.Default == concurrency.WORKERS_AT_ONCE
+    assert request_queues.BACKGROUND_WORKERS == concurrency.BACKGROUND_WORKERS
 
 
 def test_each_worker_needs_the_function_that_waits_for_it() -> None:

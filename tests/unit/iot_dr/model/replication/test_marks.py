@@ -1,4 +1,4 @@
-"""Marks tell who may be writing, and what a look may conclude from what it read."""
+"""Marks tell who may be writing, and what a request may conclude from what it read."""
 
 import pytest
 
@@ -42,5 +42,5 @@ def test_what_others_did_since_a_reading_began_says_what_follows_from_it(
     assert standing.certainty(BEGAN, own) is certainty
 
 
-def test_a_look_at_less_than_everything_says_nothing_of_what_one_at_everything_noted() -> None:
+def test_a_check_less_than_everything_says_nothing_of_what_one_at_everything_noted() -> None:
     assert Standing(noted_at=1, noted_whole=True).certainty(BEGAN, whole=False) is Certainty.OVERTAKEN

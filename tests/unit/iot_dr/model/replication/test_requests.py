@@ -1,4 +1,4 @@
-"""Many events about one resource make one look at it."""
+"""Many events about one resource make one request for it."""
 
 import json
 from dataclasses import replace
@@ -8,29 +8,29 @@ import pytest
 from iot_dr.errors import EventError
 from iot_dr.model.registry.entities import Thing
 from iot_dr.model.registry.keys import Key, Kind, group_membership_key, thing_key
-from iot_dr.model.replication.requests import Depth, Look, coalesce
+from iot_dr.model.replication.requests import Depth, ReconcileRequest, coalesce
 from tests.builders import an_event
 
 
-def test_a_look_survives_the_workflow() -> None:
+def test_a_request_survives_the_workflow() -> None:
     carried = Thing("pump-17", {"site": "north"}, "pump", version=4, thing_id="id-1")
-    look = Look(thing_key("pump-17"), 1, True, Depth.OWN, "e-1", 2, 3, "f", carried, 4, 5)
-    read = Look.from_json(json.loads(json.dumps(look.to_json())))
+    request = ReconcileRequest(thing_key("pump-17"), 1, True, Depth.OWN, "e-1", 2, 3, "f", carried, 4, 5)
+    read = ReconcileRequest.from_json(json.loads(json.dumps(request.to_json())))
 
-    assert read == look
+    assert read == request
     assert read.carried is not None
     assert (read.carried.version, read.carried.thing_id) == (4, "id-1")
 
 
-def test_a_look_at_a_membership_survives_the_workflow() -> None:
-    look = Look(group_membership_key("site", "pump-17"))
+def test_a_check_a_membership_survives_the_workflow() -> None:
+    request = ReconcileRequest(group_membership_key("site", "pump-17"))
 
-    assert Look.from_json(json.loads(json.dumps(look.to_json()))) == look
+    assert ReconcileRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
 
 
 @pytest.mark.parametrize("kind", sorted(Kind))
 def test_a_kind_and_a_name_are_enough(kind: Kind) -> None:
-    assert Look.from_json({"kind": str(kind), "name": "x"}) == Look(Key(kind, "x"))
+    assert ReconcileRequest.from_json({"kind": str(kind), "name": "x"}) == ReconcileRequest(Key(kind, "x"))
 
 
 @pytest.mark.parametrize(
@@ -38,67 +38,70 @@ def test_a_kind_and_a_name_are_enough(kind: Kind) -> None:
     [{}, {"kind": "thing"}, {"kind": "thing", "name": ""}, {"kind": "thing", "name": 7}]
     + [{"kind": kind, "name": "x"} for kind in (None, "group", "role_alias")],
 )
-def test_what_cannot_be_looked_at_is_refused(value: dict) -> None:
-    with pytest.raises(EventError, match="cannot look at"):
-        Look.from_json(value)
+def test_what_cannot_be_checked_is_refused(value: dict) -> None:
+    with pytest.raises(EventError, match="cannot check"):
+        ReconcileRequest.from_json(value)
 
 
-def test_events_of_one_resource_become_one_look_with_the_newest_time() -> None:
+def test_events_of_one_resource_become_one_request_with_the_newest_time() -> None:
     events = [
         an_event("a", "CREATED", 10, "e1"),
         an_event("b", "CREATED", 11, "e2"),
         an_event("a", "UPDATED", 12, "e3"),
     ]
 
-    looks = coalesce(events)
+    requests = coalesce(events)
 
-    assert [(look.key.name, look.occurred_at, look.event_id) for look in looks] == [("a", 12, "e3"), ("b", 11, "e2")]
+    assert [(request.key.name, request.occurred_at, request.event_id) for request in requests] == [
+        ("a", 12, "e3"),
+        ("b", 11, "e2"),
+    ]
 
 
 def test_the_newest_time_wins_in_any_order() -> None:
     events = [an_event("a", "UPDATED", 12, "e3"), an_event("a", "CREATED", 10, "e1")]
 
-    (look,) = coalesce(events)
+    (request,) = coalesce(events)
 
-    assert (look.occurred_at, look.event_id) == (12, "e3")
+    assert (request.occurred_at, request.event_id) == (12, "e3")
 
 
 @pytest.mark.parametrize("operations", [("CREATED", "UPDATED"), ("UPDATED", "CREATED")])
 def test_once_called_new_it_stays_new(operations: tuple[str, str]) -> None:
-    (look,) = coalesce(an_event("a", operation, time) for time, operation in enumerate(operations))
+    (request,) = coalesce(an_event("a", operation, time) for time, operation in enumerate(operations))
 
-    assert look.created
-    assert look.depth is Depth.ATTACHMENTS
+    assert request.created
+    assert request.depth is Depth.ATTACHMENTS
 
 
 def test_updates_alone_tell_of_the_resource_alone() -> None:
-    (look,) = coalesce([an_event("a", "UPDATED", 1), an_event("a", "UPDATED", 2)])
+    (request,) = coalesce([an_event("a", "UPDATED", 1), an_event("a", "UPDATED", 2)])
 
-    assert look.depth is Depth.OWN
-    assert not look.created
+    assert request.depth is Depth.OWN
+    assert not request.created
 
 
 def test_a_deletion_goes_on_to_all_that_hung_on_it_for_it_may_be_there_again() -> None:
-    (look,) = coalesce([an_event("a", "DELETED"), an_event("a", "CREATED")])
+    (request,) = coalesce([an_event("a", "DELETED"), an_event("a", "CREATED")])
 
-    assert look.depth is Depth.EVERYTHING
+    assert request.depth is Depth.EVERYTHING
 
 
-def test_no_events_make_no_looks() -> None:
+def test_no_events_make_no_requests() -> None:
     assert coalesce([]) == ()
 
 
 def test_who_asks_without_an_event_is_shown_everything() -> None:
-    assert Look(thing_key("pump-17")).depth is Depth.EVERYTHING
+    assert ReconcileRequest(thing_key("pump-17")).depth is Depth.EVERYTHING
 
 
-def test_a_look_carries_the_thing_as_its_newest_event_had_it() -> None:
+def test_a_request_carries_the_thing_as_its_newest_event_had_it() -> None:
     older, newer = (Thing("a", {"at": at}, version=int(at)) for at in "12")
     events = [
         replace(an_event("a", "UPDATED", 12), carried=newer),
         replace(an_event("a", "CREATED", 10), carried=older),
     ]
 
-    (look,) = coalesce(events)
+    (request,) = coalesce(events)
 
-    assert look.carried is newer
+    assert request.carried is newer

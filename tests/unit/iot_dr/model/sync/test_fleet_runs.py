@@ -5,13 +5,13 @@ import json
 import pytest
 
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind, group_membership_key, thing_key
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.sync.fleet_runs import (
     AGAIN_STAGES,
-    CALLS_PER_LOOK,
+    CALLS_PER_REQUEST,
     STAGES,
     FleetRun,
-    LooksDone,
+    RequestsDone,
     RunState,
     batches_at_once,
     row,
@@ -29,7 +29,7 @@ def test_what_others_need_comes_first_and_certificates_after_the_things_that_bri
     assert place[Kind.THING] < place[Kind.CERTIFICATE]
 
 
-def test_whatever_can_be_looked_at_can_be_looked_at_again() -> None:
+def test_whatever_can_be_checked_can_be_checked_again() -> None:
     assert set(AGAIN_STAGES) == set(Kind)
     assert [kind for kind in AGAIN_STAGES if kind in STAGES] == list(STAGES)
     assert set(AGAIN_STAGES) - set(STAGES) == RELATIONS | (SHADOW_KINDS - {Kind.THING_SHADOWS})
@@ -73,13 +73,13 @@ def test_inventory_and_results_of_a_stage_lie_apart() -> None:
 
 
 @pytest.mark.parametrize("key", [thing_key("pump-17"), group_membership_key("hall", "pump-17")], ids=str)
-def test_a_line_of_an_inventory_is_a_look(key: Key) -> None:
-    assert Look.from_json(json.loads(row(key))) == Look(key)
+def test_a_line_of_an_inventory_is_a_request(key: Key) -> None:
+    assert ReconcileRequest.from_json(json.loads(row(key))) == ReconcileRequest(key)
     assert row(key).count("\n") == 1
 
 
-def test_what_waits_for_its_certificate_is_looked_at_as_new_so_that_it_goes_on_waiting() -> None:
-    assert Look.from_json(json.loads(row(thing_key("pump-17"), again=True))).created
+def test_what_waits_for_its_certificate_is_checked_as_new_so_that_it_goes_on_waiting() -> None:
+    assert ReconcileRequest.from_json(json.loads(row(thing_key("pump-17"), again=True))).created
 
 
 @pytest.mark.parametrize(("per_second", "batches"), [(0.5, 1), (10, 4), (100, 40)])
@@ -87,8 +87,8 @@ def test_as_many_batches_run_as_the_quotas_feed(per_second: float, batches: int)
     assert batches_at_once(per_second) == batches
 
 
-def test_the_stage_under_way_is_known_once_its_looks_have_begun() -> None:
-    run, done = RUN.next_stage(), LooksDone(10, running=4, succeeded=5, failed=1)
+def test_the_stage_under_way_is_known_once_its_requests_have_begun() -> None:
+    run, done = RUN.next_stage(), RequestsDone(10, running=4, succeeded=5, failed=1)
 
     assert RunState("arn", "RUNNING", 0, run).under_way is None
     assert RunState("arn", "RUNNING", 0, run, {Kind.THING_TYPE: done}).under_way == done
@@ -106,4 +106,4 @@ def test_a_run_is_over_unless_step_functions_goes_on_with_it(status: str, ended:
 
 
 def test_every_region_reads_the_things_that_it_is_asked_for() -> None:
-    assert all("DescribeThing" in calls for calls in CALLS_PER_LOOK.values())
+    assert all("DescribeThing" in calls for calls in CALLS_PER_REQUEST.values())

@@ -25,7 +25,7 @@ def test_a_verification_that_was_cut_off_or_never_made_is_none(tmp_path: Path) -
     assert last_verification(tmp_path / "comparison.sqlite") is None
     assert last_verification(tmp_path / "elsewhere" / "comparison.sqlite") is None
     assert last_verification(None) is None
-    assert not (tmp_path / "elsewhere").exists(), "looking makes nothing"
+    assert not (tmp_path / "elsewhere").exists(), "checking makes nothing"
 
 
 def test_what_is_slow_is_read_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

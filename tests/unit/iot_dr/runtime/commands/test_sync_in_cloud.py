@@ -15,7 +15,7 @@ from iot_dr.model.registry.keys import Kind, policy_key, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.status.quotas import ApiQuota
-from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, STAGES, THING_STAGES, FailedLook, FleetRun, RunState
+from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, STAGES, THING_STAGES, FailedRequest, FleetRun, RunState
 from iot_dr.runtime.commands import sync_in_cloud as syncing_in_cloud
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import CloudSync
@@ -40,7 +40,7 @@ class Account:
     started: list[FleetRun] = field(default_factory=list)
     redriven: list[str] = field(default_factory=list)
     waiting: tuple[LedgerItem, ...] = ()
-    results: tuple[FailedLook, ...] = ()
+    results: tuple[FailedRequest, ...] = ()
     queries: list[str] = field(default_factory=list)
     things: tuple[str, ...] = ("a1",)
 
@@ -76,7 +76,7 @@ class Account:
     def ledger(self) -> Iterator[LedgerItem]:
         return iter(self.waiting)
 
-    def failed(self, run: str) -> Iterator[FailedLook]:
+    def failed(self, run: str) -> Iterator[FailedRequest]:
         assert run == self.run.run.run
         return iter(self.results)
 
@@ -213,12 +213,15 @@ def test_failures_are_those_of_the_run_each_told_once(account: Account) -> None:
         LedgerItem(thing_key("incomplete"), State.PENDING, NO_CERTIFICATE, checked_at=1500),
         LedgerItem(thing_key("earlier"), State.FAILED, "not yesterday", checked_at=500),
     )
-    account.results = (FailedLook(thing_key("refused"), "TIMED_OUT"), FailedLook(policy_key("lost"), "FailureLost"))
+    account.results = (
+        FailedRequest(thing_key("refused"), "TIMED_OUT"),
+        FailedRequest(policy_key("lost"), "FailureLost"),
+    )
 
     assert list(CloudSync(SETTINGS).failures(ENDED)) == [
-        FailedLook(thing_key("refused"), "not today"),
-        FailedLook(thing_key("throttled"), "Throttled: slow down"),
-        FailedLook(policy_key("lost"), "FailureLost"),
+        FailedRequest(thing_key("refused"), "not today"),
+        FailedRequest(thing_key("throttled"), "Throttled: slow down"),
+        FailedRequest(policy_key("lost"), "FailureLost"),
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_certificate_that_may_not_connect_anyway_may_end() -> None:
     assert device_certificates(ending_in(1, active=False)).level is Level.OK
 
 
-def test_only_so_many_are_looked_at_and_that_is_said() -> None:
+def test_only_so_many_are_checked_and_that_is_said() -> None:
     check = device_certificates(ending_in(100), ending_in(100), ending_in(1), number=2)
 
     assert (check.level, check.found) == (Level.OK, "none of the oldest 2 in us-east-1 ends within 30 days")

@@ -68,15 +68,15 @@ class Parts:
         return self.alarms
 
 
-def looked_at(**found: Any) -> stack_checks.Stacks:
+def checked(**found: Any) -> stack_checks.Stacks:
     names = {"primary": (PRIMARY, LAUNCH.primary_stack), "secondary": (SECONDARY, LAUNCH.secondary_stack)}
     stacks = stack_checks.Stacks(LAUNCH, Stacks({names[name]: one for name, one in found.items()}))
-    stacks.look()
+    stacks.request()
     return stacks
 
 
 def told_of(found: LaunchedStack) -> Check:
-    (check,) = stack_checks.stack(looked_at(primary=found), PRIMARY, LAUNCH.primary_stack, "1.0.0")
+    (check,) = stack_checks.stack(checked(primary=found), PRIMARY, LAUNCH.primary_stack, "1.0.0")
     return check
 
 
@@ -108,7 +108,7 @@ def test_a_stack_of_another_release_is_a_warning_that_names_both() -> None:
 
 
 def test_a_stack_that_is_not_there_is_a_failure_but_for_a_health_checker() -> None:
-    stacks = looked_at()
+    stacks = checked()
 
     (check,) = stack_checks.stack(stacks, PRIMARY, LAUNCH.primary_stack, "1.0.0")
 
@@ -119,7 +119,7 @@ def test_a_stack_that_is_not_there_is_a_failure_but_for_a_health_checker() -> No
 def test_a_stack_that_cannot_be_read_says_why_to_whoever_asks_and_is_read_once() -> None:
     reader = Stacks({(PRIMARY, LAUNCH.primary_stack): AccessDenied("no right")})
     stacks = stack_checks.Stacks(LAUNCH, reader)
-    stacks.look()
+    stacks.request()
 
     for _ in range(2):
         with pytest.raises(AccessDenied):

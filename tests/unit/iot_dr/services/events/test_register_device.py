@@ -1,4 +1,4 @@
-"""Certificates that came by connecting are looked at in the primary, each once a batch."""
+"""Certificates that came by connecting are checked in the primary, each once a batch."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ def test_what_tells_of_no_certificate_is_refused(text: str) -> None:
         read_registration(text)
 
 
-def test_each_certificate_is_looked_at_whole_and_once_since_its_first_refusal() -> None:
+def test_each_certificate_is_checked_whole_and_once_since_its_first_refusal() -> None:
     workflow = RecordingWorkflow()
     told = [Registration(ONE, 2_000), Registration(OTHER, 2_500), Registration(ONE, 1_000), Registration(ONE, 3_000)]
 
-    looks = register_devices(told, workflow)
+    requests = register_devices(told, workflow)
 
-    assert [(look.key, look.occurred_at) for look in looks] == [
+    assert [(request.key, request.occurred_at) for request in requests] == [
         (certificate_key(ONE), 1_000),
         (certificate_key(OTHER), 2_500),
     ]
-    assert tuple(workflow.started) == looks
-    assert {str(look.depth) for look in looks} == {"everything"}
+    assert tuple(workflow.started) == requests
+    assert {str(request.depth) for request in requests} == {"everything"}

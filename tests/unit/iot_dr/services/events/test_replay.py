@@ -10,7 +10,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, EventError, InvalidResource, IotDrError, RegionUnavailable
 from iot_dr.model.events.dead_letters import FailedBatch, Message, Source
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.services.events.replay import OBJECTS_AT_ONCE, Letter, Replay, problems
 
 NOW = 1_700_000_000_000
@@ -101,10 +101,10 @@ class Workflow:
     started: list[list[str]] = field(default_factory=list)
     refusing: bool = False
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
+    def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
         if self.refusing:
             raise RegionUnavailable("Step Functions does not answer")
-        self.started.append([str(look.key) for look in looks])
+        self.started.append([str(request.key) for request in requests])
 
 
 @dataclass
@@ -261,7 +261,7 @@ def test_the_workflow_is_started_for_what_is_kept_and_the_object_goes() -> None:
     assert letters[0] == Letter(Source.STREAM_RECORDS, "one", "thing#a", "CREATED", "RetryAttemptsExhausted")
 
 
-def test_shadows_are_looked_at_once_each_beside_what_the_registry_tells() -> None:
+def test_shadows_are_checked_once_each_beside_what_the_registry_tells() -> None:
     shadow = {"resource": "pump", "event_id": "1", "eventType": "SHADOW_EVENT", "operation": "DELETED", "version": "1"}
     probe = {**shadow, "resource": "iot-dr-probe-1"}
     bucket = Bucket({"one": FailedBatch((shadow, probe, {**shadow, "version": "2"}, *an_object("a").items), "why")})
@@ -323,7 +323,7 @@ def test_the_health_checkers_own_are_not_replicated_and_do_not_stay() -> None:
     assert (bucket.objects, workflow.started) == ({}, [[]])
 
 
-def test_many_objects_are_replayed_in_groups_whose_looks_share_executions() -> None:
+def test_many_objects_are_replayed_in_groups_whose_requests_share_executions() -> None:
     bucket = Bucket({f"k-{number}": an_object(f"p-{number}") for number in range(OBJECTS_AT_ONCE + 1)})
     workflow = Workflow()
 

@@ -6,14 +6,14 @@ from tests.builders import an_event
 from tests.fakes import RecordingWorkflow
 
 
-def test_each_distinct_resource_is_looked_at_once() -> None:
+def test_each_distinct_resource_is_checked_once() -> None:
     workflow = RecordingWorkflow()
     events = [an_event("a"), an_event(thing_type_key("a")), an_event("a", "UPDATED", 2_000_000), an_event("b")]
 
-    looks = start_replication(events, workflow)
+    requests = start_replication(events, workflow)
 
-    assert [look.key for look in workflow.started] == [thing_key("a"), thing_type_key("a"), thing_key("b")]
-    assert tuple(workflow.started) == looks
+    assert [request.key for request in workflow.started] == [thing_key("a"), thing_type_key("a"), thing_key("b")]
+    assert tuple(workflow.started) == requests
 
 
 def test_the_health_checkers_own_things_are_left_alone() -> None:
@@ -21,7 +21,7 @@ def test_the_health_checkers_own_things_are_left_alone() -> None:
 
     start_replication([an_event(f"{RESERVED_PREFIX}1"), an_event("pump-17")], workflow)
 
-    assert [look.key.name for look in workflow.started] == ["pump-17"]
+    assert [request.key.name for request in workflow.started] == ["pump-17"]
 
 
 def test_a_batch_without_events_starts_nothing() -> None:

@@ -31,7 +31,7 @@ class Files:
         return self.others.get(place, ONE)
 
 
-def test_every_file_is_looked_at_in_every_bucket_that_a_launch_reads() -> None:
+def test_every_file_is_checked_in_every_bucket_that_a_launch_reads() -> None:
     files = Files()
 
     check_release(RELEASE, PAIR, files)
@@ -74,7 +74,7 @@ def test_a_bucket_that_lacks_everything_is_told_once() -> None:
     assert str(caught.value).count("s3://") == 1
 
 
-def test_the_files_are_looked_at_together_and_what_is_wrong_is_told_in_their_order() -> None:
+def test_the_files_are_checked_together_and_what_is_wrong_is_told_in_their_order() -> None:
     asked: list[int] = []
 
     def together(function: Callable[[Given], Result], items: Iterable[Given]) -> list[Result]:

@@ -16,7 +16,7 @@ RELEASE = Release(Distribution("my-dr", "drs", "v1.0.0"), {"a.zip": "1" * 64, "b
 STREAMS = "arn:aws:dynamodb:us-west-2:111122223333:table"
 OUTPUTS = {
     "LedgerTableName": "ledger-1",
-    "LookQueueUrl": "https://q/looks",
+    "LookQueueUrl": "https://q/requests",
     "RuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/errors",
     "ShadowRuleErrorQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/shadow-errors",
 }

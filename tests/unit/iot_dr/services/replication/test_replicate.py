@@ -1,4 +1,4 @@
-"""One look at a resource: what is read, what is written, and what happens when something comes between."""
+"""One check a resource: what is read, what is written, and what happens when something comes between."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +19,7 @@ from iot_dr.model.registry.keys import (
 )
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import State
-from iot_dr.model.replication.requests import Depth, Look
+from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.services.replication.replicate import NO_CERTIFICATE, Replicated
 from tests.builders import (
     a_certificate,
@@ -40,7 +40,7 @@ CERTIFICATE_ID = a_certificate_id("pump-17")
 
 
 def _with_device(type_name: str = "") -> World:
-    """A world whose primary has a complete device, which is about to be looked at for the first time."""
+    """A world whose primary has a complete device, which is about to be checked for the first time."""
     world = World()
     world.primary.put(
         *a_device(type_name=type_name) if not type_name else (a_thing_type(), *a_device(type_name="pump"))
@@ -57,8 +57,8 @@ def _replicated() -> World:
 
 
 def _new(world: World, key: Key = THING) -> Replicated:
-    """Look as the first event of a new resource asks for it."""
-    return world.look(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=world.clock(), event_id="e-1")
+    """Request as the first event of a new resource asks for it."""
+    return world.request(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=world.clock(), event_id="e-1")
 
 
 # A new device
@@ -93,13 +93,13 @@ def test_a_complete_new_device_costs_eight_reads_five_writes_and_two_calls_of_th
     assert world.calls.to("ledger") == ["ledger.begin", "ledger.record"]
 
 
-def test_its_settle_look_costs_two_reads() -> None:
+def test_its_settle_request_costs_two_reads() -> None:
     world = _with_device()
     first = _new(world)
     world.calls.made.clear()
     world.clock.advance(first.pause)
 
-    second = world.replication.replicate(first.next_look)
+    second = world.replication.replicate(first.next_request)
 
     assert world.calls.made == ["primary.principals_of_thing", "primary.policies_of"]
     assert second.pause == 0
@@ -110,17 +110,17 @@ def test_the_lag_is_the_time_from_the_event_to_the_device_being_there() -> None:
     happened = world.clock()
     world.clock.advance(0.7)
 
-    outcome = world.look(THING, created=True, occurred_at=happened).outcome
+    outcome = world.request(THING, created=True, occurred_at=happened).outcome
 
     assert outcome.lag == outcome.at - happened
     assert outcome.lag >= 700
 
 
-def test_a_look_without_event_or_without_change_has_no_lag() -> None:
+def test_a_request_without_event_or_without_change_has_no_lag() -> None:
     world = _with_device()
 
-    assert world.look(THING).outcome.lag is None
-    assert world.look(THING, occurred_at=world.clock()).outcome.lag is None
+    assert world.request(THING).outcome.lag is None
+    assert world.request(THING, occurred_at=world.clock()).outcome.lag is None
 
 
 def test_a_device_with_a_type_that_is_not_there_yet_is_read_again_with_its_type() -> None:
@@ -135,7 +135,7 @@ def test_a_device_with_a_type_that_is_not_there_yet_is_read_again_with_its_type(
 
 def test_a_type_that_is_there_is_not_read() -> None:
     world = _with_device(type_name="pump")
-    world.look(thing_type_key("pump"))
+    world.request(thing_type_key("pump"))
     world.calls.made.clear()
 
     _new(world)
@@ -168,14 +168,14 @@ def test_policies_reach_the_secondary_with_their_arns_moved() -> None:
 # Settling
 
 
-def test_a_certificate_attached_later_is_found_by_a_later_look() -> None:
+def test_a_certificate_attached_later_is_found_by_a_later_request() -> None:
     world = World()
     world.primary.put(a_thing())
     first = _new(world)
     world.clock.advance(first.pause)
     world.primary.put(*a_device())
 
-    second = world.replication.replicate(first.next_look)
+    second = world.replication.replicate(first.next_request)
 
     assert first.pause == 1
     assert world.secondary.entities == world.wanted
@@ -192,13 +192,13 @@ def test_a_certificate_attached_two_seconds_after_its_thing_is_there_within_thre
         if not attached and world.clock() >= made + 2000:
             world.primary.put(*a_device())
             attached = True
-        result = world.replication.replicate(result.next_look)
+        result = world.replication.replicate(result.next_request)
 
     assert world.secondary.entities == world.wanted
     assert world.clock() - (made + 2000) < 3000
 
 
-def test_a_policy_attached_later_is_found_by_a_later_look() -> None:
+def test_a_policy_attached_later_is_found_by_a_later_request() -> None:
     world = World()
     *device, attachment, _ = a_device()
     world.primary.put(*device, ThingPrincipal("pump-17", CERTIFICATE_ID))
@@ -206,7 +206,7 @@ def test_a_policy_attached_later_is_found_by_a_later_look() -> None:
     world.primary.put(attachment)
     world.clock.advance(first.pause)
 
-    world.replication.replicate(first.next_look)
+    world.replication.replicate(first.next_request)
 
     assert world.secondary.entities == world.wanted
 
@@ -214,18 +214,18 @@ def test_a_policy_attached_later_is_found_by_a_later_look() -> None:
 def test_a_device_that_never_gets_a_certificate_is_left_to_the_schedule() -> None:
     world = World()
     world.primary.put(a_thing())
-    result, looks = _new(world), 1
+    result, requests = _new(world), 1
     while result.pause:
         world.clock.advance(result.pause)
-        result, looks = world.replication.replicate(result.next_look), looks + 1
+        result, requests = world.replication.replicate(result.next_request), requests + 1
 
     assert (result.outcome.again, result.outcome.reason) == (True, NO_CERTIFICATE)
-    assert looks < 12
+    assert requests < 12
     world.clock.advance(121)
     assert list(world.ledger.due(world.clock())) == [THING]
 
 
-def test_a_device_that_waits_for_its_certificate_is_pending_from_the_first_look() -> None:
+def test_a_device_that_waits_for_its_certificate_is_pending_from_the_first_request() -> None:
     world = World()
     world.primary.put(a_thing())
 
@@ -241,7 +241,7 @@ def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting(
     _new(world)
     world.primary.put(a_thing(attributes={"site": "south"}))
 
-    result = world.look(THING, depth=Depth.OWN)
+    result = world.request(THING, depth=Depth.OWN)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.partial
@@ -251,11 +251,11 @@ def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting(
 def test_a_device_that_gets_its_certificate_at_last_leaves_the_schedule() -> None:
     world = World()
     world.primary.put(a_thing())
-    world.look(THING, created=True)
+    world.request(THING, created=True)
     assert world.ledger.notes[THING].next_attempt is not None
     world.primary.put(*a_device())
 
-    world.look(THING, created=True)
+    world.request(THING, created=True)
 
     assert world.secondary.entities == world.wanted
     assert world.ledger.notes[THING].next_attempt is None
@@ -267,10 +267,10 @@ def test_the_change_of_a_device_starts_its_rest_anew() -> None:
     world.clock.advance(first.pause)
     world.primary.put(a_certificate("second"), ThingPrincipal("pump-17", a_certificate_id("second")))
 
-    second = world.replication.replicate(first.next_look)
+    second = world.replication.replicate(first.next_request)
 
     assert second.pause > 0
-    assert second.next_look.fingerprint != first.next_look.fingerprint
+    assert second.next_request.fingerprint != first.next_request.fingerprint
     assert second.outcome.lag is None
 
 
@@ -281,7 +281,7 @@ def test_an_update_of_a_thing_reads_two_things_and_writes_one() -> None:
     world = _replicated()
     world.primary.put(a_thing(attributes={"site": "south"}))
 
-    world.look(THING, depth=Depth.OWN)
+    world.request(THING, depth=Depth.OWN)
 
     assert world.calls.made == ["secondary.thing", "primary.thing", "ledger.begin", "writer.update", "ledger.record"]
     assert world.secondary.entities == world.wanted
@@ -292,7 +292,7 @@ def test_a_certificates_status_follows(status: CertificateStatus) -> None:
     world = _replicated()
     world.primary.put(a_certificate(status=status))
 
-    world.look(certificate_key(CERTIFICATE_ID))
+    world.request(certificate_key(CERTIFICATE_ID))
 
     assert world.secondary.entities == world.wanted
 
@@ -301,7 +301,7 @@ def test_a_thing_deleted_in_the_primary_is_deleted_in_the_secondary() -> None:
     world = _replicated()
     world.primary.remove(THING)
 
-    result = world.look(THING)
+    result = world.request(THING)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.ABSENT
@@ -312,7 +312,7 @@ def test_a_device_deleted_with_its_certificate_and_policy_is_deleted_whole() -> 
     world = _replicated()
     world.primary.remove(*world.primary.entities)
 
-    world.look(THING)
+    world.request(THING)
 
     assert world.secondary.entities == {}
     assert not world.ledger.remembered
@@ -323,7 +323,7 @@ def test_a_thing_deleted_and_made_anew_ends_as_the_primary_is() -> None:
     world.primary.remove(THING)
     world.primary.put(a_thing(attributes={"made": "anew"}))
 
-    world.look(THING)
+    world.request(THING)
 
     assert world.secondary.entities == world.wanted
 
@@ -334,7 +334,7 @@ def test_a_thing_made_anew_between_reading_and_deleting_is_there_in_the_end(call
     world.primary.remove(THING)
     world.calls.before = once(call, lambda: world.primary.put(a_thing(attributes={"made": "anew"})))
 
-    result = world.look(THING)
+    result = world.request(THING)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.IN_SYNC
@@ -345,7 +345,7 @@ def test_a_detached_certificate_is_detached_and_kept_as_the_primary_keeps_it() -
     world = _replicated()
     world.primary.remove(ThingPrincipal("pump-17", CERTIFICATE_ID).key)
 
-    world.look(THING)
+    world.request(THING)
 
     assert world.secondary.entities == world.wanted
     assert world.secondary.certificate(CERTIFICATE_ID) is not None
@@ -354,13 +354,13 @@ def test_a_detached_certificate_is_detached_and_kept_as_the_primary_keeps_it() -
 def test_a_thing_type_is_deleted_when_aws_lets_it() -> None:
     world = World()
     world.primary.put(a_thing_type())
-    world.look(thing_type_key("pump"))
+    world.request(thing_type_key("pump"))
     world.primary.remove(thing_type_key("pump"))
 
     with pytest.raises(NotReadyYet):
-        world.look(thing_type_key("pump"))
+        world.request(thing_type_key("pump"))
     world.clock.advance(301)
-    world.look(thing_type_key("pump"))
+    world.request(thing_type_key("pump"))
 
     assert world.secondary.entities == {}
 
@@ -368,29 +368,29 @@ def test_a_thing_type_is_deleted_when_aws_lets_it() -> None:
 def test_what_aws_refused_to_delete_leaves_nothing_in_the_ledger_as_soon_as_it_is_deleted() -> None:
     world = World()
     world.primary.put(a_thing_type())
-    world.look(thing_type_key("pump"))
+    world.request(thing_type_key("pump"))
     world.primary.remove(thing_type_key("pump"))
     for _ in range(3):
         world.clock.advance(95)
         with pytest.raises(NotReadyYet):
-            world.look(thing_type_key("pump"))
+            world.request(thing_type_key("pump"))
 
     world.clock.advance(120)
-    world.look(thing_type_key("pump"))
+    world.request(thing_type_key("pump"))
 
     assert world.ledger.outcome(thing_type_key("pump")) is None
     assert not list(world.ledger.due(world.clock() + 10 * FENCE))
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_a_look_that_fails_takes_its_mark_off_where_aws_has_answered(answered: bool) -> None:
+def test_a_request_that_fails_takes_its_mark_off_where_aws_has_answered(answered: bool) -> None:
     world = _replicated()
     world.primary.put(a_certificate(status="INACTIVE"))
     error = Throttled("slow down") if answered else RegionUnavailable("no answer")
     world.calls.before = raising(error, on=["writer.update"])
 
     with pytest.raises(type(error)):
-        world.look(certificate_key(CERTIFICATE_ID))
+        world.request(certificate_key(CERTIFICATE_ID))
 
     assert bool(list(world.ledger.due(world.clock() + 10 * FENCE))) is not answered
 
@@ -410,7 +410,7 @@ def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> 
     world.secondary.put(ThingType("pump", "another"))
     world.primary.put(a_thing_type())
 
-    outcome = world.look(thing_type_key("pump")).outcome
+    outcome = world.request(thing_type_key("pump")).outcome
 
     assert outcome.state is State.UNSUPPORTED
     assert outcome.reason == (
@@ -426,7 +426,7 @@ def test_what_replication_did_not_make_is_never_deleted() -> None:
     world = World()
     world.secondary.put(*a_device())
 
-    result = world.look(THING)
+    result = world.request(THING)
 
     assert world.secondary.entities.keys() == {entity.key for entity in a_device()}
     assert result.outcome.state is State.UNSUPPORTED
@@ -438,14 +438,14 @@ def test_a_policy_that_others_attached_in_the_secondary_is_unsupported_until_the
     world.secondary.put(a_certificate("test"), an_attachment(of="test"))
     world.primary.remove(*world.primary.entities)
 
-    outcome = world.look(policy_key("pumps")).outcome
+    outcome = world.request(policy_key("pumps")).outcome
 
     assert (outcome.state, outcome.again) == (State.UNSUPPORTED, False)
     assert str(an_attachment(of="test").key) in outcome.reason
     assert world.secondary.policies_of(certificate_target(CERTIFICATE_ID)) == frozenset()
 
     world.secondary.remove(an_attachment(of="test").key)
-    assert world.look(policy_key("pumps")).outcome.state is State.ABSENT
+    assert world.request(policy_key("pumps")).outcome.state is State.ABSENT
     assert world.secondary.policy("pumps") is None
 
 
@@ -454,7 +454,7 @@ def test_a_certificate_that_others_gave_a_policy_connects_no_device_after_the_pr
     world.secondary.put(a_policy("test"), an_attachment("test"))
     world.primary.remove(*world.primary.entities)
 
-    outcome = world.look(certificate_key(CERTIFICATE_ID)).outcome
+    outcome = world.request(certificate_key(CERTIFICATE_ID)).outcome
 
     assert outcome.state is State.UNSUPPORTED
     assert world.secondary.certificate(CERTIFICATE_ID) == a_certificate(status=CertificateStatus.INACTIVE)
@@ -464,10 +464,10 @@ def test_what_the_secondary_had_before_stays_when_the_primary_deletes_its_own() 
     world = World()
     world.secondary.put(a_thing())
     world.primary.put(a_thing())
-    world.look(THING)
+    world.request(THING)
     world.primary.remove(THING)
 
-    world.look(THING)
+    world.request(THING)
 
     assert world.secondary.thing("pump-17") is not None
 
@@ -486,7 +486,7 @@ def test_a_note_made_anew_by_another_worker_is_kept() -> None:
     world.primary.remove(THING)
     world.calls.before = once("ledger.forget", lambda: world.ledger.begin([THING], world.clock()))
 
-    world.look(THING)
+    world.request(THING)
 
     assert world.ledger.owned([THING]) == {THING}
 
@@ -494,7 +494,7 @@ def test_a_note_made_anew_by_another_worker_is_kept() -> None:
 def test_a_certificate_that_goes_after_it_was_detached_is_noticed_in_a_minute_though_no_event_tells() -> None:
     world, certificate = _replicated(), certificate_key(CERTIFICATE_ID)
     world.primary.remove(thing_principal_key("pump-17", CERTIFICATE_ID))
-    world.look(THING)
+    world.request(THING)
     assert certificate in world.secondary.entities
     world.primary.remove(certificate)
 
@@ -510,7 +510,7 @@ def test_what_goes_with_its_thing_leaves_no_note() -> None:
     world = _replicated()
     world.primary.remove(*world.primary.entities)
 
-    world.look(THING)
+    world.request(THING)
 
     assert not list(world.ledger.due(10**15))
 
@@ -523,7 +523,7 @@ def test_what_somebody_else_changed_in_between_is_read_again() -> None:
     world.primary.put(a_thing(attributes={"site": "south"}))
     world.calls.before = once("writer.update", lambda: world.secondary.put(a_thing(attributes={"site": "elsewhere"})))
 
-    world.look(THING)
+    world.request(THING)
 
     assert world.secondary.entities == world.wanted
     assert world.calls.made.count("writer.update") == 2
@@ -558,7 +558,7 @@ def test_a_primary_that_cannot_be_read_deletes_nothing(error: IotDrError) -> Non
         before = dict(world.secondary.entities)
 
         try:
-            world.look(THING)
+            world.request(THING)
         except type(error):
             assert not world.calls.to("writer") or world.secondary.entities == world.wanted
             continue
@@ -578,7 +578,7 @@ def test_a_primary_of_which_nothing_can_be_read_is_no_reason_to_write_anything()
     world.calls.before = _failing_reads_of_the_primary(RegionUnavailable("down"), 1)
 
     with pytest.raises(RegionUnavailable):
-        world.look(THING)
+        world.request(THING)
 
     assert not world.calls.to("writer", "ledger")
 
@@ -613,15 +613,15 @@ def test_a_worker_that_dies_between_any_two_calls_is_made_good_by_the_next(story
     while True:
         number += 1
         world, key = _stories()[story]
-        made_by_one_look = key in world.primary.entities and story != "made anew"
+        made_by_one_request = key in world.primary.entities and story != "made anew"
         world.calls.made.clear()
         setattr(world.calls, moment, raising(Killed(), at=[number]))
         try:
-            world.look(key, created=True)
+            world.request(key, created=True)
         except Killed:
-            world.look(key, created=True)
-            if not made_by_one_look:
-                # With its thing gone, nothing leads from a look to the certificate that hung on it, but a note.
+            world.request(key, created=True)
+            if not made_by_one_request:
+                # With its thing gone, nothing leads from a request to the certificate that hung on it, but a note.
                 world.clock.advance(61)
                 world.sweep.retry()
                 world.run_workflow()
@@ -642,7 +642,7 @@ def test_a_fault_at_any_call_is_made_good_by_the_workflow_and_the_schedule(story
         world, key = _stories()[story]
         world.calls.made.clear()
         world.calls.before = raising(Throttled("slow down"), at=[number])
-        world.workflow.start([Look(key)])
+        world.workflow.start([ReconcileRequest(key)])
         world.run_workflow()
         if len(world.calls.made) < number:
             break
@@ -650,10 +650,10 @@ def test_a_fault_at_any_call_is_made_good_by_the_workflow_and_the_schedule(story
         assert world.secondary.entities == world.wanted, f"fault at call {number}"
 
 
-def test_a_repeated_look_changes_nothing_more() -> None:
+def test_a_repeated_request_changes_nothing_more() -> None:
     world = _replicated()
 
-    result = world.look(THING)
+    result = world.request(THING)
 
     assert result.plan.actions == ()
     assert not world.calls.to("writer")
@@ -665,7 +665,7 @@ def test_a_repeated_look_changes_nothing_more() -> None:
 def test_a_failure_of_what_is_gone_by_now_is_not_tried_again_for_ever() -> None:
     world = _with_device()
     world.calls.before = raising(AccessDenied("no"), on=["primary.thing"])
-    world.workflow.start([Look(THING)])
+    world.workflow.start([ReconcileRequest(THING)])
     world.run_workflow()
     world.calls.before = raising(AccessDenied("no"))
     world.primary.remove(THING)
@@ -683,10 +683,10 @@ def test_a_thing_that_goes_while_its_certificate_is_awaited_is_forgotten_in_the_
     world.primary.put(a_thing())
     result = _new(world)
     world.primary.remove(THING)
-    world.look(THING)
+    world.request(THING)
     while result.pause:
         world.clock.advance(result.pause)
-        result = world.replication.replicate(result.next_look)
+        result = world.replication.replicate(result.next_request)
 
     world.clock.advance(61)
     world.sweep.retry()
@@ -699,25 +699,25 @@ def test_the_plan_that_was_carried_out_is_handed_back() -> None:
     world = _replicated()
     world.primary.remove(THING)
 
-    result = world.look(THING)
+    result = world.request(THING)
 
     assert [type(change) for change in result.plan.actions] == [Delete, Delete]
 
 
-def test_the_next_look_carries_what_the_workflow_needs_and_no_more() -> None:
+def test_the_next_request_carries_what_the_workflow_needs_and_no_more() -> None:
     world = _with_device()
 
-    look = _new(world).next_look
+    request = _new(world).next_request
 
-    assert (look.looks, look.created, look.event_id) == (1, True, "e-1")
-    assert replace(look, fingerprint="") == Look(
+    assert (request.checks, request.created, request.event_id) == (1, True, "e-1")
+    assert replace(request, fingerprint="") == ReconcileRequest(
         THING,
-        occurred_at=look.occurred_at,
+        occurred_at=request.occurred_at,
         created=True,
         depth=Depth.ATTACHMENTS,
         event_id="e-1",
-        looks=1,
-        changed_at=look.occurred_at,
+        checks=1,
+        changed_at=request.occurred_at,
     )
 
 
@@ -725,7 +725,7 @@ def test_a_policy_that_is_gone_is_detached_first() -> None:
     world = _replicated()
     world.primary.remove(policy_key("pumps"))
 
-    world.look(policy_key("pumps"))
+    world.request(policy_key("pumps"))
 
     assert world.secondary.entities == world.wanted
 
@@ -740,12 +740,12 @@ def test_an_answer_that_is_older_than_the_event_is_not_concluded_from() -> None:
     told = replace(found, attributes={"site": "south"}, version=found.version + 1)
 
     with pytest.raises(NotReadyYet, match="answered with version 1"):
-        world.look(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+        world.request(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
 
     assert world.calls.to("writer") == []
     world.primary.put(replace(found, attributes={"site": "south"}))
-    look = world.look(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
-    assert look.outcome.state is State.IN_SYNC
+    request = world.request(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+    assert request.outcome.state is State.IN_SYNC
     assert world.secondary.entities == world.wanted
 
 
@@ -758,16 +758,16 @@ def test_an_event_of_another_thing_or_of_no_version_of_this_one_is_no_measure_of
     assert found is not None
     told = replace(found, version=version, thing_id=thing_id or found.thing_id)
 
-    assert world.look(THING, depth=Depth.OWN, carried=told).outcome.state is State.IN_SYNC
+    assert world.request(THING, depth=Depth.OWN, carried=told).outcome.state is State.IN_SYNC
 
 
 def test_comparing_an_answer_with_its_event_takes_no_call() -> None:
     world = _replicated()
-    world.look(THING, depth=Depth.OWN)
+    world.request(THING, depth=Depth.OWN)
     without = list(world.calls.made)
     world.calls.made.clear()
 
-    world.look(THING, depth=Depth.OWN, carried=world.primary.thing("pump-17"))
+    world.request(THING, depth=Depth.OWN, carried=world.primary.thing("pump-17"))
 
     assert world.calls.made == without
 

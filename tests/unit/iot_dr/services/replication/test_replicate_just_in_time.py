@@ -1,4 +1,4 @@
-"""In the mode of just-in-time registration certificates come with their first connection, and the rest by a look."""
+"""In the mode of just-in-time registration certificates come with their first connection, and the rest by a request."""
 
 import pytest
 
@@ -27,20 +27,20 @@ def _connect(world: World) -> None:
 def test_a_new_device_comes_without_its_certificate() -> None:
     world = _world()
 
-    result = world.look(THING, created=True, depth=Depth.ATTACHMENTS)
+    result = world.request(THING, created=True, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities.keys() == {THING, policy_key("pumps")}
     assert result.outcome.state is State.IN_SYNC
 
 
 @pytest.mark.parametrize("first", [THING, None])
-def test_after_its_first_connection_a_look_at_the_certificate_brings_all_of_it(first: object) -> None:
+def test_after_its_first_connection_a_check_the_certificate_brings_all_of_it(first: object) -> None:
     world = _world()
     if first:
-        world.look(THING, depth=Depth.ATTACHMENTS)
+        world.request(THING, depth=Depth.ATTACHMENTS)
     _connect(world)
 
-    result = world.look(CERTIFICATE)
+    result = world.request(CERTIFICATE)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.IN_SYNC
@@ -51,7 +51,7 @@ def test_a_certificate_that_the_primary_revoked_is_not_let_in() -> None:
     world.primary.put(a_certificate(status=CertificateStatus.REVOKED))
     _connect(world)
 
-    world.look(CERTIFICATE)
+    world.request(CERTIFICATE)
 
     certificate = world.secondary.certificate(CERTIFICATE.name)
     assert certificate is not None
@@ -62,7 +62,7 @@ def test_a_certificate_that_the_primary_does_not_know_is_left_to_the_customer() 
     world = World(just_in_time=True)
     _connect(world)
 
-    outcome = world.look(CERTIFICATE).outcome
+    outcome = world.request(CERTIFICATE).outcome
 
     assert outcome.state is State.UNSUPPORTED
     assert world.secondary.entities.keys() == {CERTIFICATE}
@@ -81,10 +81,10 @@ def test_the_schedule_registers_no_certificate_either() -> None:
 def test_a_registered_certificate_follows_the_primary() -> None:
     world = _world()
     _connect(world)
-    world.look(CERTIFICATE)
+    world.request(CERTIFICATE)
     world.primary.put(a_certificate(status=CertificateStatus.INACTIVE))
 
-    world.look(CERTIFICATE)
+    world.request(CERTIFICATE)
 
     assert world.secondary.entities == world.wanted
 
@@ -92,9 +92,9 @@ def test_a_registered_certificate_follows_the_primary() -> None:
 def test_what_registered_itself_is_not_deleted_with_the_primarys() -> None:
     world = _world()
     _connect(world)
-    world.look(CERTIFICATE)
+    world.request(CERTIFICATE)
     world.primary.remove(CERTIFICATE)
 
-    world.look(CERTIFICATE)
+    world.request(CERTIFICATE)
 
     assert world.secondary.certificate(CERTIFICATE.name) is not None

@@ -1,7 +1,8 @@
-"""A look that is overtaken: at any call of it the primary changes and another look at the change is taken, to its end.
+"""A request that is overtaken: at any call of it the primary changes and another request for the change is taken, to
+its end.
 
-Then the first look goes on, or its worker dies at any later call. No sweep comes: what the ledger has noted is all that
-may make the Regions equal again.
+Then the first request goes on, or its worker dies at any later call. No sweep comes: what the ledger has noted is all
+that may make the Regions equal again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from iot_dr.model.registry.keys import (
     thing_key,
     thing_type_key,
 )
-from iot_dr.model.replication.requests import Depth, Look
+from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from tests.builders import (
     a_certificate,
     a_device,
@@ -54,14 +55,14 @@ OTHER_DOCUMENT = a_document(iot_arn("topic/pumps"), action="iot:Publish")
 
 @dataclass(frozen=True)
 class Story:
-    """What is in both Regions, what the first look is about, and what comes between."""
+    """What is in both Regions, what the first request is about, and what comes between."""
 
     name: str
     standing: tuple[Entity, ...]
     first: Callable[[Customer], object]
-    look: Look
+    request: ReconcileRequest
     then: Callable[[Customer], object]
-    others: tuple[Look, ...]
+    others: tuple[ReconcileRequest, ...]
 
 
 def _delete_device(customer: Customer) -> None:
@@ -89,20 +90,20 @@ def _change_and_make_anew(customer: Customer) -> None:
     customer.put(a_thing(attributes={"site": "north"}))
 
 
-def _new(key: Key) -> Look:
-    return Look(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=1_000_000)
+def _new(key: Key) -> ReconcileRequest:
+    return ReconcileRequest(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=1_000_000)
 
 
-def _changed(key: Key) -> Look:
-    return Look(key, depth=Depth.ATTACHMENTS, occurred_at=1_000_000)
+def _changed(key: Key) -> ReconcileRequest:
+    return ReconcileRequest(key, depth=Depth.ATTACHMENTS, occurred_at=1_000_000)
 
 
-def _updated(key: Key) -> Look:
-    return Look(key, depth=Depth.OWN, occurred_at=1_000_000)
+def _updated(key: Key) -> ReconcileRequest:
+    return ReconcileRequest(key, depth=Depth.OWN, occurred_at=1_000_000)
 
 
-def _deleted(key: Key) -> Look:
-    return Look(key, depth=Depth.EVERYTHING, occurred_at=1_000_000)
+def _deleted(key: Key) -> ReconcileRequest:
+    return ReconcileRequest(key, depth=Depth.EVERYTHING, occurred_at=1_000_000)
 
 
 def _put(*entities: Entity) -> Callable[[Customer], object]:
@@ -306,7 +307,7 @@ def _a_world(story: Story) -> World:
     world = World()
     world.customer.put(*story.standing)
     for key in sorted(world.primary.entities):
-        world.look(key)
+        world.request(key)
     world.clock.advance(600)
     _retries(world)
     assert world.secondary.entities == world.wanted
@@ -314,9 +315,9 @@ def _a_world(story: Story) -> World:
     return world
 
 
-def _take(world: World, look: Look) -> None:
-    """Take a look as its workflow does: whatever it met is tried again, and noted in the end."""
-    world.workflow.start([look])
+def _take(world: World, request: ReconcileRequest) -> None:
+    """Take a request as its workflow does: whatever it met is tried again, and noted in the end."""
+    world.workflow.start([request])
     world.run_workflow()
 
 
@@ -329,16 +330,16 @@ def _retries(world: World) -> None:
 
 
 def _calls(story: Story) -> int:
-    """Count the calls of the first look, if nothing comes between."""
+    """Count the calls of the first request, if nothing comes between."""
     world = _a_world(story)
     world.calls.made.clear()
     with suppress(IotDrError):
-        world.replication.replicate(story.look)
+        world.replication.replicate(story.request)
     return len(world.calls.made)
 
 
 def _between(world: World, story: Story, at: int, dies_at: int | None) -> None:
-    """Take the first look; before its call number `at` all the others come, and at `dies_at` its worker dies.
+    """Take the first request; before its call number `at` all the others come, and at `dies_at` its worker dies.
 
     One that dies before it has noted anything is taken again, as the workflow does.
     """
@@ -351,19 +352,19 @@ def _between(world: World, story: Story, at: int, dies_at: int | None) -> None:
         if number == at:
             world.calls.before = Calls.before
             story.then(world.customer)
-            for look in story.others:
-                _take(world, look)
+            for request in story.others:
+                _take(world, request)
             world.calls.before = before
         if number == dies_at:
             raise Killed
 
     world.calls.before = before
     try:
-        world.replication.replicate(story.look)
+        world.replication.replicate(story.request)
     except (IotDrError, Killed):
         world.calls.before = Calls.before
         if not noted:
-            _take(world, story.look)
+            _take(world, story.request)
     world.calls.before = Calls.before
 
 

@@ -1,4 +1,4 @@
-"""Two workers look at one resource at the same time: versions decide, the loser reads again, and no lock is left."""
+"""Two workers check one resource at the same time: versions decide, the loser reads again, and no lock is left."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from iot_dr.errors import RetryableError
 from iot_dr.model.registry.entities import BillingGroup, CertificateStatus, Entity, GroupMembership
 from iot_dr.model.registry.keys import Key, certificate_key, policy_key, thing_group_key, thing_key
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from tests.builders import (
     a_certificate,
     a_certificate_id,
@@ -104,10 +104,10 @@ def test_a_second_worker_at_any_moment_does_no_harm(story: Callable[[World], Non
 
 
 def _run(world: World, key: Key) -> None:
-    """One look with the workflow's retries; what still fails is left to the schedule."""
+    """One request with the workflow's retries; what still fails is left to the schedule."""
     for _ in range(3):
         try:
-            world.replication.replicate(Look(key))
+            world.replication.replicate(ReconcileRequest(key))
         except RetryableError:
             continue
         return
@@ -156,7 +156,7 @@ def test_a_type_that_another_worker_deprecates_meanwhile_is_taken_back_once_more
     world.secondary.put(a_thing_type(deprecated=True))
     world.calls.after = once("writer.update", lambda: world.secondary.put(a_thing_type(deprecated=True)))
 
-    world.workflow.start([Look(THING)])
+    world.workflow.start([ReconcileRequest(THING)])
     world.run_workflow()
 
     assert world.secondary.entities == world.wanted

@@ -41,16 +41,18 @@ def _cut(world: World, *sides: str) -> None:
 
 
 def _mend(world: World) -> None:
-    """The Region is back: what waits is looked at again."""
+    """The Region is back: what waits is checked again."""
     world.calls.before = Calls.before
     world.clock.advance(3600)
     world.sweep.retry()
     world.run_workflow()
 
 
-def _look(world: World, event: RegistryEvent, depth: Depth = Depth.ATTACHMENTS) -> None:
+def _request(world: World, event: RegistryEvent, depth: Depth = Depth.ATTACHMENTS) -> None:
     with pytest.raises(RegionUnavailable):
-        world.look(event.key, depth=depth, occurred_at=event.timestamp, event_id=event.event_id, carried=event.carried)
+        world.request(
+            event.key, depth=depth, occurred_at=event.timestamp, event_id=event.event_id, carried=event.carried
+        )
 
 
 def test_a_new_thing_is_made_from_its_event() -> None:
@@ -59,7 +61,7 @@ def test_a_new_thing_is_made_from_its_event() -> None:
     (event,) = world.customer.take_events()
     _cut(world, "primary")
 
-    _look(world, event)
+    _request(world, event)
 
     assert world.secondary.entities == {THING: a_thing(attributes={"site": "north"})}
     assert world.calls.to("secondary", "writer", "ledger") == [
@@ -94,7 +96,7 @@ def test_a_newer_state_of_a_thing_is_applied() -> None:
     (event,) = world.customer.take_events()
     _cut(world, "primary")
 
-    _look(world, event, Depth.OWN)
+    _request(world, event, Depth.OWN)
 
     assert world.secondary.entities == world.wanted
     assert world.ledger.source_version(THING) == (event.carried.thing_id, 2)  # type: ignore[union-attr]  # looser than the type on purpose
@@ -108,7 +110,7 @@ def test_the_newest_of_several_states_stays_whatever_order_they_come_in() -> Non
     _cut(world, "primary")
 
     for event in (second, third, first, second):
-        _look(world, event, Depth.OWN)
+        _request(world, event, Depth.OWN)
 
     assert world.secondary.entities == world.wanted
     assert world.calls.to("writer") == ["writer.update"] * 2
@@ -122,7 +124,7 @@ def test_a_state_that_was_applied_is_not_applied_again() -> None:
     world.secondary.put(a_thing(attributes={"by": "hand"}))
     _cut(world, "primary")
 
-    _look(world, event, Depth.OWN)
+    _request(world, event, Depth.OWN)
 
     assert not world.calls.to("writer")
     assert "ledger.record" not in world.calls.made
@@ -135,7 +137,7 @@ def test_what_is_equal_already_is_neither_written_nor_noted() -> None:
     world.secondary.put(a_thing(attributes={"site": "south"}))
     _cut(world, "primary")
 
-    _look(world, event, Depth.OWN)
+    _request(world, event, Depth.OWN)
 
     assert not world.calls.to("writer")
     assert "ledger.record" not in world.calls.made
@@ -149,7 +151,7 @@ def test_a_state_of_another_thing_of_the_name_is_left_until_the_primary_can_be_a
     newest = replace(events[-1].carried, version=99)  # type: ignore[type-var]  # looser than the type on purpose
     _cut(world, "primary")
 
-    _look(world, replace(events[-1], carried=newest))
+    _request(world, replace(events[-1], carried=newest))
 
     assert world.secondary.thing("pump-17") == a_thing(attributes={"of": "the first"})
     _mend(world)
@@ -164,7 +166,7 @@ def test_a_thing_of_unknown_origin_is_left_until_the_primary_can_be_asked() -> N
     (event,) = world.customer.take_events()
     _cut(world, "primary")
 
-    _look(world, event)
+    _request(world, event)
 
     assert not world.calls.to("writer")
 
@@ -204,7 +206,7 @@ def test_the_billing_group_that_no_event_carries_is_kept() -> None:
     (event,) = world.customer.take_events()
     _cut(world, "primary")
 
-    _look(world, event, Depth.OWN)
+    _request(world, event, Depth.OWN)
 
     assert world.secondary.thing("pump-17") == Thing("pump-17", {"site": "south"}, billing_group="costs")
 
@@ -227,7 +229,7 @@ def test_what_carries_nothing_waits() -> None:
     _cut(world, "primary")
 
     with pytest.raises(RegionUnavailable):
-        world.look(THING)
+        world.request(THING)
 
     assert not world.calls.to("writer", "ledger")
 
@@ -259,7 +261,7 @@ def test_the_wait_for_the_primary_does_not_grow_with_the_workflows_own_retries()
     _cut(world, "primary")
 
     for _ in range(7):
-        _look(world, event)
+        _request(world, event)
 
     assert world.ledger.notes[THING].attempts == 1
 
@@ -272,9 +274,9 @@ def test_a_version_that_is_far_ahead_waits_for_the_primary() -> None:
     assert event.carried is not None
     _cut(world, "primary")
 
-    _look(world, replace(event, carried=replace(event.carried, version=10**12)))
+    _request(world, replace(event, carried=replace(event.carried, version=10**12)))
 
     assert world.secondary.entities == before
     world.calls.before = Calls.before
-    world.look(event.key, depth=Depth.OWN)
+    world.request(event.key, depth=Depth.OWN)
     assert world.secondary.entities == world.wanted

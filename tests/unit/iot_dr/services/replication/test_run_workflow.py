@@ -7,24 +7,24 @@ import pytest
 
 from iot_dr.errors import RegionUnavailable, Throttled
 from iot_dr.model.registry.keys import thing_key
-from iot_dr.model.replication.messages import LookMessage, Run
+from iot_dr.model.replication.messages import RequestMessage, Run
 from iot_dr.model.replication.outcomes import State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.services.replication.run_workflow import LATE, MOST_RECEIVES, PATIENCE, STEP_BACK, Ended, WorkflowRunner
-from tests.fakes import FakeClock, InMemoryLedger, InMemoryLookQueues
+from tests.fakes import FakeClock, InMemoryLedger, InMemoryRequestQueues
 
-PUMP, VALVE = Look(thing_key("pump")), Look(thing_key("valve"))
-BOTH = LookMessage((PUMP, VALVE))
+PUMP, VALVE = ReconcileRequest(thing_key("pump")), ReconcileRequest(thing_key("valve"))
+BOTH = RequestMessage((PUMP, VALVE))
 
 
 class Workflow:
     """Ends each run as a test says, and remembers what it was given."""
 
-    def __init__(self, ends: Callable[[LookMessage], Run]) -> None:
-        self.given: list[LookMessage] = []
+    def __init__(self, ends: Callable[[RequestMessage], Run]) -> None:
+        self.given: list[RequestMessage] = []
         self._ends = ends
 
-    def run(self, message: LookMessage) -> Run:
+    def run(self, message: RequestMessage) -> Run:
         self.given.append(message)
         return self._ends(message)
 
@@ -32,17 +32,17 @@ class Workflow:
 class Bench:
     """The service over fakes."""
 
-    def __init__(self, ends: Callable[[LookMessage], Run] = lambda _message: Run()) -> None:
-        self.workflow, self.queues = Workflow(ends), InMemoryLookQueues()
+    def __init__(self, ends: Callable[[RequestMessage], Run] = lambda _message: Run()) -> None:
+        self.workflow, self.queues = Workflow(ends), InMemoryRequestQueues()
         self.ledger, self.clock = InMemoryLedger(), FakeClock()
         self.runner = WorkflowRunner(self.workflow, self.queues, self.ledger, self.clock)
 
-    def handle(self, message: LookMessage, receives: int = 1) -> Ended:
+    def handle(self, message: RequestMessage, receives: int = 1) -> Ended:
         return self.runner.handle(message, receives)
 
 
-def raising(error: Exception) -> Callable[[LookMessage], Run]:
-    def run(_message: LookMessage) -> Run:
+def raising(error: Exception) -> Callable[[RequestMessage], Run]:
+    def run(_message: RequestMessage) -> Run:
         raise error
 
     return run
@@ -61,7 +61,7 @@ def test_what_is_to_come_again_goes_back_to_its_own_queue_and_comes_when_it_is_d
 
     bench.handle(replace(BOTH, background=background))
 
-    assert [(one.looks[0].key, one.delay, one.background) for one in bench.queues.sent] == [
+    assert [(one.requests[0].key, one.delay, one.background) for one in bench.queues.sent] == [
         (PUMP.key, 3, background),
         (VALVE.key, 0, background),
     ]
@@ -69,24 +69,24 @@ def test_what_is_to_come_again_goes_back_to_its_own_queue_and_comes_when_it_is_d
 
 @pytest.mark.parametrize("ends", [raising(Throttled("slow down")), lambda _message: Run(busy=True)])
 def test_where_aws_has_no_room_the_message_comes_later_whole_and_without_end(
-    ends: Callable[[LookMessage], Run],
+    ends: Callable[[RequestMessage], Run],
 ) -> None:
     bench, message = Bench(ends), BOTH
 
     for number in range(1, 50):
         assert bench.handle(message) is Ended.BUSY
         (message,) = bench.queues.take()
-        assert (message.looks, message.returned) == (BOTH.looks, number)
+        assert (message.requests, message.returned) == (BOTH.requests, number)
         assert message.delay >= 1
 
     assert bench.ledger.notes == {}
 
 
-def test_a_worker_that_failed_has_its_looks_taken_one_by_one() -> None:
+def test_a_worker_that_failed_has_its_requests_taken_one_by_one() -> None:
     bench = Bench(lambda _message: Run(failed=True, error="Sandbox.Timedout"))
 
     assert bench.handle(BOTH) is Ended.TAKEN_APART
-    assert [[(look.key, look.tries) for look in one.looks] for one in bench.queues.sent] == [
+    assert [[(request.key, request.tries) for request in one.requests] for one in bench.queues.sent] == [
         [(PUMP.key, 1)],
         [(VALVE.key, 1)],
     ]
@@ -109,8 +109,8 @@ def test_the_ledger_has_what_was_never_handled_to_its_end() -> None:
     assert bench.handle(BOTH, receives=MOST_RECEIVES + 1) is Ended.GIVEN_UP
 
     assert len(bench.workflow.given) == 1
-    for look in BOTH.looks:
-        outcome = bench.ledger.outcome(look.key)
+    for request in BOTH.requests:
+        outcome = bench.ledger.outcome(request.key)
         assert outcome is not None
         assert (outcome.state, outcome.again) == (State.FAILED, True)
 
@@ -122,7 +122,7 @@ def test_background_work_steps_back_while_events_wait() -> None:
     assert bench.handle(message) is Ended.STEPPED_BACK
     (later,) = bench.queues.take()
     assert bench.workflow.given == []
-    assert ([look.key for look in later.looks], later.background) == ([PUMP.key, VALVE.key], True)
+    assert ([request.key for request in later.requests], later.background) == ([PUMP.key, VALVE.key], True)
     assert 1 <= later.delay <= STEP_BACK
 
     bench.queues.backlog = 0
@@ -136,9 +136,9 @@ def test_events_never_step_back() -> None:
     assert bench.handle(BOTH) is Ended.RUN
 
 
-def test_a_look_that_only_confirms_steps_back_when_it_comes_so_late_that_others_must_wait() -> None:
+def test_a_request_that_only_confirms_steps_back_when_it_comes_so_late_that_others_must_wait() -> None:
     bench = Bench()
-    confirming = LookMessage((replace(PUMP, due=bench.clock(), occurred_at=bench.clock(), can_wait=True),))
+    confirming = RequestMessage((replace(PUMP, due=bench.clock(), occurred_at=bench.clock(), can_wait=True),))
 
     assert bench.handle(confirming) is Ended.RUN
     bench.clock.advance(LATE / 1000 + 1)
@@ -147,8 +147,8 @@ def test_a_look_that_only_confirms_steps_back_when_it_comes_so_late_that_others_
     assert bench.handle(confirming) is Ended.RUN
 
 
-def test_a_look_that_must_not_wait_is_taken_however_late() -> None:
+def test_a_request_that_must_not_wait_is_taken_however_late() -> None:
     bench = Bench()
     bench.clock.advance(3600)
 
-    assert bench.handle(LookMessage((replace(PUMP, due=1, occurred_at=bench.clock()),))) is Ended.RUN
+    assert bench.handle(RequestMessage((replace(PUMP, due=1, occurred_at=bench.clock()),))) is Ended.RUN

@@ -137,7 +137,7 @@ def test_a_policy_or_type_that_both_have_is_its_own_scope(key: Key) -> None:
     assert len(regions.calls.made) == 2
 
 
-def test_of_a_relation_that_is_looked_at_by_itself_one_list_is_read_in_each_region() -> None:
+def test_of_a_relation_that_is_checked_by_itself_one_list_is_read_in_each_region() -> None:
     regions = Regions()
     regions.primary.put(*a_device())
 

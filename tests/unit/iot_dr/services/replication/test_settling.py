@@ -1,11 +1,11 @@
-"""A new device is looked at with growing pauses until what hangs on it has stood still."""
+"""A new device is checked with growing pauses until what hangs on it has stood still."""
 
 import pytest
 
 from iot_dr.model.registry.entities import GroupMembership, PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import Key, certificate_target, policy_key, thing_group_target, thing_key
 from iot_dr.model.replication.outcomes import State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.services.replication.settling import (
     NO_CERTIFICATE,
     NO_POLICY_IN_PRIMARY_EITHER,
@@ -30,14 +30,14 @@ COMPLETE = {"certificate": ["policy"]}
 
 
 def _pause(
-    seen: Attachments, seconds_still: float, *, looks: int = 0, key: Key = THING, created: bool = True, beside: int = 1
+    seen: Attachments, seconds_still: float, *, checks: int = 0, key: Key = THING, created: bool = True, beside: int = 1
 ) -> int:
-    look = Look(key, occurred_at=1_000_000, created=created, looks=looks, changed_at=1_000_000)
-    return pause(look, seen, 1_000_000 + int(seconds_still * 1000), SETTLING, beside)
+    request = ReconcileRequest(key, occurred_at=1_000_000, created=created, checks=checks, changed_at=1_000_000)
+    return pause(request, seen, 1_000_000 + int(seconds_still * 1000), SETTLING, beside)
 
 
 @pytest.mark.parametrize(("seconds", "wanted"), [(0, 3), (2.9, 3), (3, 0), (100, 0)])
-def test_a_complete_device_is_looked_at_again_until_it_stood_still(seconds: float, wanted: int) -> None:
+def test_a_complete_device_is_checked_again_until_it_stood_still(seconds: float, wanted: int) -> None:
     assert _pause(COMPLETE, seconds) == wanted
 
 
@@ -48,29 +48,29 @@ def test_an_incomplete_device_is_waited_for_longer(seen: Attachments) -> None:
 
 
 def test_what_never_stands_still_is_left_to_the_sweep_before_the_workflow_ends() -> None:
-    restless = Look(THING, occurred_at=1_000_000, created=True, looks=9, changed_at=1_239_000)
+    restless = ReconcileRequest(THING, occurred_at=1_000_000, created=True, checks=9, changed_at=1_239_000)
 
     assert pause(restless, COMPLETE, 1_239_999, SETTLING) == 3
     assert pause(restless, COMPLETE, 1_240_000, SETTLING) == 0
 
 
 def test_pauses_grow_and_then_stay() -> None:
-    pauses = [_pause({}, 0, looks=looks) for looks in range(len(PAUSES) + 3)]
+    pauses = [_pause({}, 0, checks=checks) for checks in range(len(PAUSES) + 3)]
 
     assert pauses == sorted(pauses)
     assert pauses[0] == 1
     assert pauses[-1] == PAUSES[-1]
 
 
-def test_many_that_wait_beside_each_other_are_looked_at_more_rarely_after_a_first_quick_look() -> None:
-    def looks_until_settled(beside: int) -> list[int]:
+def test_many_that_wait_beside_each_other_are_checked_more_rarely_after_a_first_quick_request() -> None:
+    def requests_until_settled(beside: int) -> list[int]:
         seconds, at = 0, []
-        while wait := _pause({}, seconds, looks=len(at), beside=beside):
+        while wait := _pause({}, seconds, checks=len(at), beside=beside):
             seconds += wait
             at.append(seconds)
         return at
 
-    alone, many = looks_until_settled(1), looks_until_settled(10)
+    alone, many = requests_until_settled(1), requests_until_settled(10)
 
     assert many[0] == alone[0] == 1
     assert len(many) < len(alone) / 2
@@ -87,9 +87,9 @@ def test_only_things_are_waited_for() -> None:
 
 
 def test_the_waits_for_an_incomplete_device_fit_into_an_express_workflow() -> None:
-    seconds, looks = 0, 0
-    while wait := _pause({}, seconds, looks=looks):
-        seconds, looks = seconds + wait, looks + 1
+    seconds, checks = 0, 0
+    while wait := _pause({}, seconds, checks=checks):
+        seconds, checks = seconds + wait, checks + 1
 
     assert 60 <= seconds < 300
 
@@ -143,10 +143,10 @@ def test_no_policies_are_asked_for_where_a_thing_is_in_no_group() -> None:
 
 
 def test_a_device_with_rights_by_a_group_is_waited_for_no_longer_than_a_complete_one() -> None:
-    look = Look(THING, occurred_at=1_000_000, created=True, looks=1, changed_at=1_000_000)
+    request = ReconcileRequest(THING, occurred_at=1_000_000, created=True, checks=1, changed_at=1_000_000)
 
-    assert pause(look, {"c": []}, 1_003_000, SETTLING, by_groups={"fleet"}) == 0
-    assert standing(look, {"c": []}, 1_000_001, SETTLING, {"fleet"}) == (State.IN_SYNC, "", False)
+    assert pause(request, {"c": []}, 1_003_000, SETTLING, by_groups={"fleet"}) == 0
+    assert standing(request, {"c": []}, 1_000_001, SETTLING, {"fleet"}) == (State.IN_SYNC, "", False)
 
 
 INCOMPLETE = (
@@ -159,36 +159,40 @@ INCOMPLETE = (
 def test_an_incomplete_device_is_pending_until_it_stood_still_and_then_in_sync_with_its_reason(
     seen: Attachments, reason: str
 ) -> None:
-    look = Look(THING, occurred_at=1_000_000, created=True, changed_at=1_020_000)
+    request = ReconcileRequest(THING, occurred_at=1_000_000, created=True, changed_at=1_020_000)
 
-    assert standing(look, seen, 1_079_999, SETTLING) == (State.PENDING, NO_CERTIFICATE, True)
-    assert standing(look, seen, 1_080_000, SETTLING) == (State.IN_SYNC, reason, True)
+    assert standing(request, seen, 1_079_999, SETTLING) == (State.PENDING, NO_CERTIFICATE, True)
+    assert standing(request, seen, 1_080_000, SETTLING) == (State.IN_SYNC, reason, True)
 
 
 @pytest.mark.parametrize("seconds_still", [0, 30, 59, 60, 61])
 def test_a_device_that_stood_still_is_waiting_only_as_long_as_it_is_pending(seconds_still: int) -> None:
-    look = Look(THING, occurred_at=1_000_000, created=True, looks=3, changed_at=1_000_000)
+    request = ReconcileRequest(THING, occurred_at=1_000_000, created=True, checks=3, changed_at=1_000_000)
     now = 1_000_000 + seconds_still * 1000
 
-    pending = standing(look, {}, now, SETTLING)[0] is State.PENDING
+    pending = standing(request, {}, now, SETTLING)[0] is State.PENDING
 
-    assert pending is bool(pause(look, {}, now, SETTLING))
+    assert pending is bool(pause(request, {}, now, SETTLING))
 
 
 def test_a_restless_device_is_pending_no_longer_than_the_workflow_waits_for_it() -> None:
-    restless = Look(THING, occurred_at=1_000_000, created=True, looks=9, changed_at=1_239_000)
+    restless = ReconcileRequest(THING, occurred_at=1_000_000, created=True, checks=9, changed_at=1_239_000)
 
     assert standing(restless, {}, 1_239_999, SETTLING)[0] is State.PENDING
     assert standing(restless, {}, 1_240_000, SETTLING)[0] is State.IN_SYNC
 
 
-def test_the_schedules_look_at_an_incomplete_device_awaits_nothing_and_comes_again() -> None:
-    assert standing(Look(THING, created=True), {}, 1_000_000, SETTLING) == (State.IN_SYNC, NONE_IN_PRIMARY_EITHER, True)
+def test_the_schedules_check_an_incomplete_device_awaits_nothing_and_comes_again() -> None:
+    assert standing(ReconcileRequest(THING, created=True), {}, 1_000_000, SETTLING) == (
+        State.IN_SYNC,
+        NONE_IN_PRIMARY_EITHER,
+        True,
+    )
 
 
-@pytest.mark.parametrize("look", [Look(THING), Look(policy_key("pumps"), created=True)])
-def test_what_is_not_a_new_thing_is_in_sync_with_nothing_to_say(look: Look) -> None:
-    assert standing(look, {}, 1_000_000, SETTLING) == (State.IN_SYNC, "", False)
+@pytest.mark.parametrize("asked", [ReconcileRequest(THING), ReconcileRequest(policy_key("pumps"), created=True)])
+def test_what_is_not_a_new_thing_is_in_sync_with_nothing_to_say(asked: ReconcileRequest) -> None:
+    assert standing(asked, {}, 1_000_000, SETTLING) == (State.IN_SYNC, "", False)
 
 
 @pytest.mark.parametrize(

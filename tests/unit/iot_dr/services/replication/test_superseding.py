@@ -1,4 +1,4 @@
-"""A look is left out only if a reading that began after its event has taken in as much as it would."""
+"""A request is left out only if a reading that began after its event has taken in as much as it would."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -7,27 +7,29 @@ import pytest
 
 from iot_dr.model.registry.keys import Key, group_membership_key, policy_key, thing_key
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
-from iot_dr.model.replication.requests import Depth, Look
+from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.services.replication.superseding import BACKLOG, MARGIN, last_reads, without_superseded
 from tests.fakes import FakeClock, InMemoryLedger
 
-PUMP = Look(thing_key("pump"), depth=Depth.OWN)
+PUMP = ReconcileRequest(thing_key("pump"), depth=Depth.OWN)
 
 
-def left(look: Look, ledger: InMemoryLedger, clock: FakeClock) -> bool:
-    return without_superseded([look], last_reads([look], ledger, clock())) == (look,)
+def left(request: ReconcileRequest, ledger: InMemoryLedger, clock: FakeClock) -> bool:
+    return without_superseded([request], last_reads([request], ledger, clock())) == (request,)
 
 
-def a_late(look: Look, clock: FakeClock) -> Look:
+def a_late(request: ReconcileRequest, clock: FakeClock) -> ReconcileRequest:
     """Return a look for an event of now, handed out when it is late."""
-    late = replace(look, occurred_at=clock())
+    late = replace(request, occurred_at=clock())
     clock.advance(2 * BACKLOG / 1000)
     return late
 
 
-def read_after(ledger: InMemoryLedger, look: Look, milliseconds: int, *, whole: bool = True, **fields: object) -> None:
-    at = look.occurred_at + milliseconds
-    outcome = Outcome(look.key, State.IN_SYNC, "", at=at, read_at=at, whole=whole)
+def read_after(
+    ledger: InMemoryLedger, request: ReconcileRequest, milliseconds: int, *, whole: bool = True, **fields: object
+) -> None:
+    at = request.occurred_at + milliseconds
+    outcome = Outcome(request.key, State.IN_SYNC, "", at=at, read_at=at, whole=whole)
     ledger.record(replace(outcome, **fields))  # type: ignore[arg-type]
 
 
@@ -42,23 +44,23 @@ def ledger() -> InMemoryLedger:
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_a_late_look_is_left_out_if_its_change_was_seen_by_another(
+def test_a_late_request_is_left_out_if_its_change_was_seen_by_another(
     clock: FakeClock, ledger: InMemoryLedger, whole: bool
 ) -> None:
-    look = a_late(PUMP, clock)
-    read_after(ledger, look, 2 * MARGIN, whole=whole)
+    request = a_late(PUMP, clock)
+    read_after(ledger, request, 2 * MARGIN, whole=whole)
 
-    assert not left(look, ledger, clock)
+    assert not left(request, ledger, clock)
 
 
 @pytest.mark.parametrize("milliseconds", [-5000, MARGIN])
 def test_a_reading_before_the_change_or_too_near_to_it_proves_nothing(
     clock: FakeClock, ledger: InMemoryLedger, milliseconds: int
 ) -> None:
-    look = a_late(PUMP, clock)
-    read_after(ledger, look, milliseconds)
+    request = a_late(PUMP, clock)
+    read_after(ledger, request, milliseconds)
 
-    assert left(look, ledger, clock)
+    assert left(request, ledger, clock)
 
 
 @pytest.mark.parametrize("depth", [Depth.ATTACHMENTS, Depth.EVERYTHING])
@@ -66,37 +68,39 @@ def test_a_reading_before_the_change_or_too_near_to_it_proves_nothing(
 def test_what_hangs_on_a_resource_is_left_out_only_if_it_was_read_too(
     clock: FakeClock, ledger: InMemoryLedger, depth: Depth, whole: bool
 ) -> None:
-    look = a_late(replace(PUMP, depth=depth), clock)
-    read_after(ledger, look, 2 * MARGIN, whole=whole)
+    request = a_late(replace(PUMP, depth=depth), clock)
+    read_after(ledger, request, 2 * MARGIN, whole=whole)
 
-    assert left(look, ledger, clock) is not whole
+    assert left(request, ledger, clock) is not whole
 
 
 def test_a_later_reading_of_less_does_not_hide_one_of_everything(clock: FakeClock, ledger: InMemoryLedger) -> None:
-    look = a_late(replace(PUMP, depth=Depth.EVERYTHING), clock)
-    read_after(ledger, look, 2 * MARGIN)
-    read_after(ledger, look, 3 * MARGIN, whole=False)
+    request = a_late(replace(PUMP, depth=Depth.EVERYTHING), clock)
+    read_after(ledger, request, 2 * MARGIN)
+    read_after(ledger, request, 3 * MARGIN, whole=False)
 
-    assert not left(look, ledger, clock)
+    assert not left(request, ledger, clock)
 
 
-def test_what_was_seen_to_be_gone_is_not_looked_at_once_more(clock: FakeClock, ledger: InMemoryLedger) -> None:
-    look = a_late(replace(PUMP, depth=Depth.EVERYTHING), clock)
-    read_after(ledger, look, 2 * MARGIN, state=State.ABSENT)
+def test_what_was_seen_to_be_gone_is_not_checked_once_more(clock: FakeClock, ledger: InMemoryLedger) -> None:
+    request = a_late(replace(PUMP, depth=Depth.EVERYTHING), clock)
+    read_after(ledger, request, 2 * MARGIN, state=State.ABSENT)
 
-    assert not left(look, ledger, clock)
+    assert not left(request, ledger, clock)
 
 
 @pytest.mark.parametrize(
-    "look",
+    "asked",
     [
         pytest.param(replace(PUMP, created=True, depth=Depth.ATTACHMENTS), id="a new thing waits for attachments"),
-        pytest.param(replace(PUMP, looks=1), id="a second look"),
+        pytest.param(replace(PUMP, checks=1), id="a second request"),
         pytest.param(replace(PUMP, tries=1), id="one that met a fault"),
     ],
 )
-def test_what_no_event_alone_asked_for_is_always_taken(clock: FakeClock, ledger: InMemoryLedger, look: Look) -> None:
-    late = a_late(look, clock)
+def test_what_no_event_alone_asked_for_is_always_taken(
+    clock: FakeClock, ledger: InMemoryLedger, asked: ReconcileRequest
+) -> None:
+    late = a_late(asked, clock)
     read_after(ledger, late, 2 * MARGIN)
 
     assert left(late, ledger, clock)
@@ -110,10 +114,10 @@ def test_what_the_schedule_or_an_operator_asks_for_is_always_taken(clock: FakeCl
 
 @pytest.mark.parametrize("key", [policy_key("pumps"), group_membership_key("site", "pump")])
 def test_kinds_without_depth_are_read_whole_each_time(clock: FakeClock, ledger: InMemoryLedger, key: Key) -> None:
-    look = a_late(Look(key, created=True, depth=Depth.ATTACHMENTS), clock)
-    read_after(ledger, look, 2 * MARGIN)
+    request = a_late(ReconcileRequest(key, created=True, depth=Depth.ATTACHMENTS), clock)
+    read_after(ledger, request, 2 * MARGIN)
 
-    assert not left(look, ledger, clock)
+    assert not left(request, ledger, clock)
 
 
 def test_while_nothing_is_late_the_ledger_is_not_asked(clock: FakeClock) -> None:

@@ -1,4 +1,4 @@
-"""One worker on shadows: from what events carry, and by looking at both Regions."""
+"""One worker on shadows: from what events carry, and by checking both Regions."""
 
 from __future__ import annotations
 
@@ -179,12 +179,12 @@ def test_a_copy_that_replication_did_not_make_is_not_deleted(world: ShadowWorld)
 
     assert (outcome.state, outcome.reason) == (State.UNSUPPORTED, NOT_OWNED)
     assert held(world) == {"reported": {"on": False}}
-    assert calls_of_look(world) == ["control.control", "notes.read", "secondary.shadow", "primary.shadow"]
+    assert calls_of_request(world) == ["control.control", "notes.read", "secondary.shadow", "primary.shadow"]
 
 
-def calls_of_look(world: ShadowWorld) -> list[str]:
+def calls_of_request(world: ShadowWorld) -> list[str]:
     world.calls.made.clear()
-    world.replication.look([KEY])
+    world.replication.request([KEY])
     return list(world.calls.made)
 
 
@@ -310,7 +310,7 @@ def test_what_a_deletion_hits_that_dies_comes_back_within_minutes(world: ShadowW
 
     def made_anew() -> None:
         world.primary.put(KEY, OFF)
-        assert states(world.worker(Calls()).look([KEY])) == [State.IN_SYNC]
+        assert states(world.worker(Calls()).request([KEY])) == [State.IN_SYNC]
 
     world.calls.before = once("secondary.delete", made_anew)
     world.calls.after = raising(Killed(), on=["secondary.delete"])
@@ -363,26 +363,26 @@ def test_a_worker_that_was_held_up_after_its_claim_reads_again_before_it_writes_
     assert world.calls.made[: made[0]].count("notes.claim") - (write == "delete") * 2 == 2
 
 
-# Looking
+# Checking
 
 
-def test_a_lost_last_update_is_found_by_a_look(world: ShadowWorld) -> None:
+def test_a_lost_last_update_is_found_by_a_request(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON))
     world.primary.put(KEY, OFF)
 
-    world.replication.look([KEY])
+    world.replication.request([KEY])
 
     assert held(world) == {"reported": {"on": False}}
 
 
-def test_a_look_at_what_is_equal_writes_nothing(world: ShadowWorld) -> None:
+def test_a_check_what_is_equal_writes_nothing(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON))
 
-    assert calls_of_look(world) == ["control.control", "notes.read", "secondary.shadow", "primary.shadow"]
+    assert calls_of_request(world) == ["control.control", "notes.read", "secondary.shadow", "primary.shadow"]
 
 
-def test_a_look_at_what_is_in_neither_region_notes_nothing(world: ShadowWorld) -> None:
-    assert states(world.replication.look([KEY])) == [State.ABSENT]
+def test_a_check_what_is_in_neither_region_notes_nothing(world: ShadowWorld) -> None:
+    assert states(world.replication.request([KEY])) == [State.ABSENT]
     assert not world.notes.notes
 
 
@@ -390,18 +390,18 @@ def test_what_a_device_wrote_in_the_secondary_is_brought_back_to_the_primarys_st
     apply(world, world.primary.put(KEY, ON))
     world.secondary.put(KEY, OFF)
 
-    world.replication.look([KEY])
+    world.replication.request([KEY])
 
     assert held(world) == {"reported": {"on": True}}
 
 
-def test_a_look_at_a_thing_takes_in_all_shadows_of_either_region(world: ShadowWorld) -> None:
+def test_a_check_a_thing_takes_in_all_shadows_of_either_region(world: ShadowWorld) -> None:
     apply(world, world.primary.put(shadow_key("pump-17", "gone"), ON))
     world.primary.remove(shadow_key("pump-17", "gone"))
     world.primary.put(KEY, ON)
     world.primary.put(CONFIG, OFF)
 
-    world.replication.look([thing_shadows_key("pump-17")])
+    world.replication.request([thing_shadows_key("pump-17")])
 
     assert world.secondary.documents == world.primary.documents
 
@@ -410,7 +410,7 @@ def test_a_failure_to_list_shadows_is_noted_until_they_are_listed(world: ShadowW
     key = thing_shadows_key("pump-17")
     world.primary.put(CONFIG, ON)
     world.calls.before = raising(Throttled("slower"), on=["primary.shadow_names"])
-    assert states(world.replication.look([key])) == [State.PENDING]
+    assert states(world.replication.request([key])) == [State.PENDING]
 
     world.calls.before = raising(Throttled("slower"))
     world.retry()
@@ -575,10 +575,10 @@ def test_what_a_region_keeps_otherwise_is_written_twice_and_no_more(world: Shado
     world.secondary.keeps = lambda document: document and {"reported": {"rounded": Number("1")}}
     apply(world, world.primary.put(KEY, '{"reported":{"rounded":1.25}}'))
 
-    (outcome,) = world.replication.look([KEY]).outcomes
+    (outcome,) = world.replication.request([KEY]).outcomes
     assert (outcome.state, outcome.reason) == (State.UNSUPPORTED, KEPT_OTHERWISE)
 
-    assert not WRITES & set(calls_of_look(world))
+    assert not WRITES & set(calls_of_request(world))
 
 
 # Failover
@@ -598,7 +598,7 @@ def test_what_devices_write_in_the_serving_secondary_is_not_overwritten(world: S
     assert outcome.state is State.PENDING
     assert outcome.reason.startswith(HELD_BACK)
 
-    world.replication.look([KEY, thing_shadows_key("pump-17")])
+    world.replication.request([KEY, thing_shadows_key("pump-17")])
     assert held(world) == {"reported": {"on": False}}
 
 
@@ -634,12 +634,12 @@ def test_an_event_that_is_held_back_costs_one_write(world: ShadowWorld) -> None:
     assert calls_of(world, world.primary.put(KEY, ON)) == ["control.control", "notes.hold"]
 
 
-def test_a_look_at_a_thing_that_is_held_back_lists_nothing_and_waits_as_a_whole(world: ShadowWorld) -> None:
+def test_a_check_a_thing_that_is_held_back_lists_nothing_and_waits_as_a_whole(world: ShadowWorld) -> None:
     thing = thing_shadows_key("pump-17")
     world.primary.put(KEY, ON)
     world.primary.put(CONFIG, ON)
     world.control.now = Control(replication=Replication.SUSPENDED)
-    world.replication.look([thing])
+    world.replication.request([thing])
     assert world.calls.made == ["control.control", "notes.hold"]
 
     world.control.now = Control()
@@ -653,10 +653,10 @@ def test_that_a_thing_waits_is_not_forgotten_before_its_shadows_are_noted(world:
     thing = thing_shadows_key("pump-17")
     world.primary.put(KEY, ON)
     world.calls.before = raising(Throttled("slower"), on=["primary.shadow_names"])
-    world.replication.look([thing])
+    world.replication.request([thing])
     world.calls.before = raising(Throttled("slower"), on=["primary.shadow", "notes.announce"])
 
-    assert world.replication.look([thing]).unrecorded == {KEY}
+    assert world.replication.request([thing]).unrecorded == {KEY}
 
     assert list(world.ledger.due(10**15)) == [thing]
 

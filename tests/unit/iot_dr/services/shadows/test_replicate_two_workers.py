@@ -32,7 +32,7 @@ def _applying(world: ShadowWorld, *items: dict[str, Any]) -> Work:
 
 
 def _looking(world: ShadowWorld) -> Work:
-    return lambda calls: world.worker(calls).look([KEY])
+    return lambda calls: world.worker(calls).request([KEY])
 
 
 def _meanwhile(world: ShadowWorld, happens: Callable[[], dict[str, Any]]) -> Work:
@@ -108,18 +108,18 @@ def _first_of_several_updates_and_deletion(world: ShadowWorld) -> tuple[Work, Wo
     return _applying(world, first), _applying(world, world.primary.remove(KEY))
 
 
-def _deletion_and_look_at_what_is_made_anew_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
+def _deletion_and_check_what_is_made_anew_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
     _replicated(world)
     deletion = world.primary.remove(KEY)
 
-    def look(calls: Calls) -> None:
+    def request(calls: Calls) -> None:
         replication = world.worker(calls)
         calls.through("a", world.control).control()
         if KEY not in world.primary.documents:
             world.primary.put(KEY, OFF)
-        replication.look([KEY])
+        replication.request([KEY])
 
-    return _applying(world, deletion), look
+    return _applying(world, deletion), request
 
 
 def _the_same_event_twice(world: ShadowWorld) -> tuple[Work, Work]:
@@ -128,30 +128,30 @@ def _the_same_event_twice(world: ShadowWorld) -> tuple[Work, Work]:
     return _applying(world, item), _applying(world, item)
 
 
-def _look_and_update_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
+def _request_and_update_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
     _replicated(world)
     world.primary.put(KEY, OFF)
     return _looking(world), _meanwhile(world, lambda: world.primary.put(KEY, BACK))
 
 
-def _look_at_a_new_shadow_and_update_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
+def _check_a_new_shadow_and_update_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
     world.primary.put(KEY, ON)
     return _looking(world), _meanwhile(world, lambda: world.primary.put(KEY, OFF))
 
 
-def _look_and_deletion_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
+def _request_and_deletion_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
     _replicated(world)
     world.primary.put(KEY, OFF)
     return _looking(world), _meanwhile(world, lambda: world.primary.remove(KEY))
 
 
-def _look_at_what_is_deleted_and_made_anew_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
+def _check_what_is_deleted_and_made_anew_meanwhile(world: ShadowWorld) -> tuple[Work, Work]:
     _replicated(world)
     world.primary.remove(KEY)
     return _looking(world), _meanwhile(world, lambda: world.primary.put(KEY, OFF))
 
 
-def _two_looks(world: ShadowWorld) -> tuple[Work, Work]:
+def _two_requests(world: ShadowWorld) -> tuple[Work, Work]:
     _replicated(world)
     world.primary.put(KEY, OFF)
     return _looking(world), _looking(world)
@@ -165,15 +165,15 @@ STORIES: tuple[Story, ...] = (
     _new_shadow_and_its_deletion,
     _deletion_and_what_is_made_anew,
     _deletion_and_what_is_made_anew_meanwhile,
-    _deletion_and_look_at_what_is_made_anew_meanwhile,
+    _deletion_and_check_what_is_made_anew_meanwhile,
     _deletion_told_twice_and_what_is_made_anew,
     _first_of_several_updates_and_deletion,
     _the_same_event_twice,
-    _look_and_update_meanwhile,
-    _look_at_a_new_shadow_and_update_meanwhile,
-    _look_and_deletion_meanwhile,
-    _look_at_what_is_deleted_and_made_anew_meanwhile,
-    _two_looks,
+    _request_and_update_meanwhile,
+    _check_a_new_shadow_and_update_meanwhile,
+    _request_and_deletion_meanwhile,
+    _check_what_is_deleted_and_made_anew_meanwhile,
+    _two_requests,
 )
 
 
@@ -217,4 +217,4 @@ def test_whenever_each_is_stopped_the_newest_state_stays(story: Story, begins: b
         # Only what a worker gave up for the other's haste is due, and says so.
         world.retry(after=FENCE / 1000)
         assert world.secondary.documents == world.primary.documents, (one, other)
-        assert set(states(world.replication.look([KEY]))) <= {State.IN_SYNC, State.ABSENT}, (one, other)
+        assert set(states(world.replication.request([KEY]))) <= {State.IN_SYNC, State.ABSENT}, (one, other)

@@ -93,7 +93,7 @@ def test_every_part_is_told() -> None:
     assert found.stacks == (STACK,)
     assert found.lags == (LAG,)
     assert found.streams == (StreamAge("StartReplicationFunction", 5.0),)
-    assert found.looks == {"LookQueue": 7, "BackgroundQueue": 8}
+    assert found.requests == {"LookQueue": 7, "BackgroundQueue": 8}
     assert found.queues == {"JitrDeadLetterQueue": 4}
     assert found.drift == Drift(1, 0)
 
@@ -104,14 +104,14 @@ def test_every_part_is_told() -> None:
         ({"control": failing(AccessDenied("no right"))}, {"control"}),
         ({"metrics": Metrics(AccessDenied("no right"))}, {"lags", "streams"}),
         ({"drift": failing(ConfigurationError("no right"))}, {"drift"}),
-        ({"waiting": failing(AccessDenied("no right"))}, {"looks", "queues"}),
-        ({"stacks": failing(AccessDenied("no right"))}, {"stacks", "looks", "queues"}),
+        ({"waiting": failing(AccessDenied("no right"))}, {"requests", "queues"}),
+        ({"stacks": failing(AccessDenied("no right"))}, {"stacks", "requests", "queues"}),
     ],
 )
 def test_a_part_that_cannot_be_read_says_why_and_spoils_no_other(changed: dict[str, Any], unread: set[str]) -> None:
     found = overview(replace(WELL, **changed), FakeClock())
 
-    parts = ("control", "stacks", "lags", "streams", "looks", "queues", "drift")
+    parts = ("control", "stacks", "lags", "streams", "requests", "queues", "drift")
     assert {part for part in parts if getattr(found, part) == Unread("no right")} == unread
 
 

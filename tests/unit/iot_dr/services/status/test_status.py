@@ -10,7 +10,7 @@ from iot_dr.model.registry.keys import Key, policy_key, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.services.status.status import (
-    NOT_LOOKED_AT,
+    NOT_CHECKED,
     OLDEST,
     UNKNOWN,
     Group,
@@ -74,10 +74,10 @@ def test_a_device_that_the_ledger_does_not_know_is_unknown_and_the_registry_is_n
     assert (found.in_sync, found.state, found.reason, found.certificates) == (False, "unknown", UNKNOWN, None)
 
 
-def test_what_was_copied_along_with_another_says_that_it_was_not_looked_at() -> None:
+def test_what_was_copied_along_with_another_says_that_it_was_not_checked() -> None:
     found = standing(THING, Ledger().note(LedgerItem(THING, None, owned=True)), certificates)
 
-    assert (found.in_sync, found.state, found.reason) == (False, "unknown", NOT_LOOKED_AT)
+    assert (found.in_sync, found.state, found.reason) == (False, "unknown", NOT_CHECKED)
 
 
 def test_only_things_have_certificates() -> None:
@@ -136,7 +136,7 @@ def test_what_has_waited_longest_is_told_first_and_not_all_of_it() -> None:
     assert [item.since for item in oldest] == list(range(1, OLDEST + 1))
 
 
-def test_without_since_the_last_look_tells_the_age() -> None:
+def test_without_since_the_last_request_tells_the_age() -> None:
     older = LedgerItem(thing_key("older"), State.FAILED, checked_at=1, next_attempt=1)
 
     assert [item.key.name for item in backlog(Ledger().note(waiting("new", since=2), older)).oldest] == ["older", "new"]

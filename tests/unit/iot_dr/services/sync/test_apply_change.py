@@ -151,7 +151,7 @@ def test_a_relation_is_made_as_the_primary_has_it_now(applying: Applying) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "looked_at"),
+    ("change", "checked"),
     [
         (a_device()[1], a_certificate().key),
         (a_device()[3], a_certificate().key),
@@ -161,7 +161,7 @@ def test_a_relation_is_made_as_the_primary_has_it_now(applying: Applying) -> Non
         (MEMBERSHIP, thing_key("pump-17")),
     ],
 )
-def test_whoever_looks_between_reading_and_writing_has_it_looked_at_again(change: Entity, looked_at: Key) -> None:
+def test_whoever_requests_between_reading_and_writing_has_it_checked_again(change: Entity, checked: Key) -> None:
     world = World(limits=ANY_SHARE)
     everything = (*a_device(), a_group("site"), MEMBERSHIP)
     world.primary.put(*everything)
@@ -170,7 +170,7 @@ def test_whoever_looks_between_reading_and_writing_has_it_looked_at_again(change
 
     def meanwhile() -> None:
         world.primary.remove(change.key)
-        world.look(looked_at)
+        world.request(checked)
 
     calls.before = once("writer.create", meanwhile)
     applier = ChangeApplier(
@@ -187,7 +187,7 @@ def test_whoever_looks_between_reading_and_writing_has_it_looked_at_again(change
 
     assert change.key in world.secondary.entities
     world.clock.advance(FENCE / 1000)
-    assert looked_at in set(world.ledger.due(world.clock()))
+    assert checked in set(world.ledger.due(world.clock()))
     world.run_schedule()
     assert change.key not in world.secondary.entities
 

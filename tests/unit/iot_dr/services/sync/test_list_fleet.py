@@ -1,4 +1,4 @@
-"""Listing what a sync in the account looks at: in legs, with the memory of one part."""
+"""Listing what a sync in the account checks: in legs, with the memory of one part."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_certificates_that_replication_made_are_left_out(world: World) -> None:
     assert names(world.objects.rows(run.inventory)) == ["b"]
 
 
-def test_shadows_are_looked_at_thing_by_thing(world: World) -> None:
+def test_shadows_are_checked_thing_by_thing(world: World) -> None:
     run = world.service().leg(replace(THINGS, kinds=(Kind.THING_SHADOWS,)))
 
     rows = world.objects.rows(run.inventory)

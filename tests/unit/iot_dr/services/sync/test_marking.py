@@ -175,5 +175,5 @@ def test_only_a_versions_update_is_guarded(change: Action, expected: bool) -> No
         (a_policy(), set()),
     ],
 )
-def test_a_mark_stands_at_all_whose_look_would_conclude_about_it(relation: Entity, expected: set[Key]) -> None:
+def test_a_mark_stands_at_all_whose_request_would_conclude_about_it(relation: Entity, expected: set[Key]) -> None:
     assert marked(relation.key) == {relation.key} | expected

@@ -29,7 +29,7 @@ class Arranged:
     def __init__(self, applied: Applied) -> None:
         self.applied = applied
 
-    def look(self, _keys: Iterable[Key]) -> Applied:
+    def request(self, _keys: Iterable[Key]) -> Applied:
         return self.applied
 
 
@@ -94,7 +94,7 @@ def test_a_shadow_of_which_not_even_the_ledger_could_be_told_is_left(store: Comp
 
 def test_shadows_that_may_not_be_written_for_the_moment_are_left(store: ComparisonStore, journal: Journal) -> None:
     class Unable:
-        def look(self, _keys: Iterable[Key]) -> Applied:
+        def request(self, _keys: Iterable[Key]) -> Applied:
             raise RegionUnavailable("the control item cannot be read")
 
     settled = PendingShadows(store, journal, Unable()).settle(KEY)

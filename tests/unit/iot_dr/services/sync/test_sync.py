@@ -119,14 +119,14 @@ class Regions:
         self.comparison = "first"
         self.standings: list[Standing] = []
         self.with_shadows = False
-        self.looked: list[Key] = []
+        self.checked: list[Key] = []
         self.outcomes: dict[str, State] = {}
         self.before_asking: Callable[[Call], None] = lambda _call: None
 
-    def look(self, keys: Iterable[Key]) -> Applied:
-        """Look at shadows, as the replication of shadows does."""
+    def request(self, keys: Iterable[Key]) -> Applied:
+        """Check shadows, as the replication of shadows does."""
         names = [key.name for key in keys]
-        self.looked.extend(map(thing_shadows_key, names))
+        self.checked.extend(map(thing_shadows_key, names))
         states = [(name, self.outcomes.get(name, State.IN_SYNC)) for name in names]
         return Applied(tuple(Outcome(shadow_key(name), state, "why", at=1) for name, state in states))
 
@@ -688,14 +688,14 @@ def test_a_synced_thing_is_in_sync_for_whoever_asks_the_ledger(regions: Regions)
     assert outcome.source_version == cast(Thing, regions.primary.thing("pump-17")).version
 
 
-def test_the_shadows_of_every_thing_of_the_primary_are_looked_at_once(regions: Regions) -> None:
+def test_the_shadows_of_every_thing_of_the_primary_are_checked_once(regions: Regions) -> None:
     regions.primary.put(*a_device("pump-1"), a_thing("pump-2"))
     regions.secondary.put(a_thing("stranger"))
     regions.with_shadows = True
 
     standing = regions.sync()
 
-    assert sorted(regions.looked) == [thing_shadows_key("pump-1"), thing_shadows_key("pump-2")]
+    assert sorted(regions.checked) == [thing_shadows_key("pump-1"), thing_shadows_key("pump-2")]
     assert standing.planned[Kind.THING_SHADOWS] == standing.ended[Kind.THING_SHADOWS] == 2
 
 
@@ -706,11 +706,11 @@ def test_shadows_that_wait_have_another_chance_and_are_told(regions: Regions) ->
 
     standing = regions.sync()
 
-    assert regions.looked.count(thing_shadows_key("waits")) == 2
+    assert regions.checked.count(thing_shadows_key("waits")) == 2
     assert (standing.failed, standing.left) == (1, 1)
     regions.outcomes = {}
     assert regions.sync(anew=False).complete
-    assert regions.looked.count(thing_shadows_key("fails")) == 2
+    assert regions.checked.count(thing_shadows_key("fails")) == 2
 
 
 def test_progress_tells_what_is_planned_and_what_has_ended(regions: Regions) -> None:

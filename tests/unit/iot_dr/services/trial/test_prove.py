@@ -204,7 +204,7 @@ def test_what_raises_no_event_is_asked_for_as_the_sweep_does() -> None:
 
     assert failed(checks) == set()
     assert {key.kind for key in world.asked} == {Kind.CERTIFICATE}
-    assert "looks at 2 of them were asked for" in named(checks)["gone from us-west-2"].found
+    assert "checks 2 of them were asked for" in named(checks)["gone from us-west-2"].found
     assert world.left == set()
 
 

@@ -11,17 +11,17 @@ from iot_dr.errors import LaunchFailed, RetryableError
 
 ONE_HOUR = 3600.0
 DELAY = 2.0
-"""Seconds between two looks; a launch is one caller, so this stays far below any API's rate."""
+"""Seconds between two requests; a launch is one caller, so this stays far below any API's rate."""
 
 
 def wait_until(what: str, done: Callable[[], bool], *, delay: float = DELAY, seconds: float = ONE_HOUR) -> None:
-    """Look until `done` says so; a look that fails for a passing reason says nothing and is repeated.
+    """Request until `done` says so; a request that fails for a passing reason says nothing and is repeated.
 
     Raises:
         LaunchFailed: it was not done in time; a further launch goes on waiting.
     """
 
-    def look(**_: object) -> dict[str, bool]:
+    def request(**_: object) -> dict[str, bool]:
         try:
             return {"Done": done()}
         except RetryableError:
@@ -29,14 +29,14 @@ def wait_until(what: str, done: Callable[[], bool], *, delay: float = DELAY, sec
 
     config = SingleWaiterConfig(
         {
-            "operation": "Look",
+            "operation": "Request",
             "delay": delay,
             "maxAttempts": max(1, round(seconds / max(delay, 0.001))),
             "acceptors": [{"matcher": "path", "argument": "Done", "expected": True, "state": "success"}],
         }
     )
     try:
-        Waiter(what, config, look).wait()
+        Waiter(what, config, request).wait()
     except WaiterError as error:
         raise LaunchFailed(
             f"{what} was not done after {seconds / 60:.0f} minutes; launch again with the same STACK_POSTFIX to go on"

@@ -33,10 +33,10 @@ class Ledger(Protocol):
         Args:
             made: what is about to be created.
             at: the time, epoch milliseconds.
-            below: what else a look might draw a conclusion about that the write will make wrong.
+            below: what else a request might draw a conclusion about that the write will make wrong.
             taken: those of them that are about to be deleted and that much may hang on: `gone` tells of them later.
             began: when the reading began that the write rests on; None if it is read again after this.
-            due: have each looked at by itself if the mark is not taken off in time.
+            due: have each checked by itself if the mark is not taken off in time.
             unless_gone: refuse to make what `gone` would tell of.
             mark: the same writer's mark of before, which is to stand at these as well.
 
@@ -53,17 +53,17 @@ class Ledger(Protocol):
     def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
         """Take back that replication will own these, which was noted at `at` with a mark: AWS refused to make them.
 
-        What another was about since the reading `began` is looked at by itself later instead.
+        What another was about since the reading `began` is checked by itself later instead.
         """
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone.
 
-        What another is writing, or what was noted since `before`, is looked at by itself later instead.
+        What another is writing, or what was noted since `before`, is checked by itself later instead.
         """
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
-        """Have each looked at by itself some time after `at`, if it is not forgotten before."""
+        """Have each checked by itself some time after `at`, if it is not forgotten before."""
 
     def postpone(self, key: Key, now: int) -> bool:
         """Count a try of what is due, and have it due again only when the try must have ended.
@@ -73,10 +73,10 @@ class Ledger(Protocol):
         """
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
-        """Note how a look ended, and take its mark off.
+        """Note how a request ended, and take its mark off.
 
-        Where somebody else is writing, or has written since the reading began, another look stays noted. What was noted
-        to wait since then stays waiting.
+        Where somebody else is writing, or has written since the reading began, another request stays noted. What was
+        noted to wait since then stays waiting.
         """
 
     def note_applied(self, outcome: Outcome) -> None:

@@ -1,29 +1,29 @@
-"""Who is asked to have resources looked at."""
+"""Who is asked to have resources checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from iot_dr.model.replication.messages import LookMessage, Run
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.messages import RequestMessage, Run
+from iot_dr.model.replication.requests import ReconcileRequest
 
 
 class Workflow(Protocol):
-    """Has the state machine look at resources."""
+    """Has the state machine check resources."""
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
-        """Have these looks taken, soon; or beside what events tell, if they are background work.
+    def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
+        """Have these requests taken, soon; or beside what events tell, if they are background work.
 
         Raises:
             RetryableError: some or all are not asked for; asking for all again does no harm.
         """
 
 
-class LookQueues(Workflow, Protocol):
-    """The queues of looks: one for what events tell, one for background work."""
+class RequestQueues(Workflow, Protocol):
+    """The queues of requests: one for what events tell, one for background work."""
 
-    def send(self, messages: Iterable[LookMessage]) -> None:
+    def send(self, messages: Iterable[RequestMessage]) -> None:
         """Send messages, each to its queue and after its delay.
 
         Raises:
@@ -34,13 +34,13 @@ class LookQueues(Workflow, Protocol):
         """Return roughly how many messages of events could be taken now and wait for a free worker."""
 
     def set_aside(self, body: str) -> None:
-        """Keep a message that cannot be read where somebody looks at it."""
+        """Keep a message that cannot be read where somebody checks it."""
 
 
 class ReplicationRun(Protocol):
-    """Runs the state machine for the looks of one message, and waits for its end."""
+    """Runs the state machine for the requests of one message, and waits for its end."""
 
-    def run(self, message: LookMessage) -> Run:
+    def run(self, message: RequestMessage) -> Run:
         """Run it.
 
         Raises:

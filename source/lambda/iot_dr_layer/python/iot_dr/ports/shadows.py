@@ -64,7 +64,7 @@ class ShadowNotes(Protocol):
     ) -> ShadowNote:
         """Note that this state is about to be written, and from `owned_at` on that replication owns the copy.
 
-        If no version guards the write, it may land until `unsure_until`; then the shadow is to be looked at again.
+        If no version guards the write, it may land until `unsure_until`; then the shadow is to be checked again.
 
         Returns:
             `over` with this claim.
@@ -74,12 +74,12 @@ class ShadowNotes(Protocol):
         """
 
     def settle(
-        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, look_at: int = 0
+        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, check: int = 0
     ) -> bool:
         """Note how the write of a claim ended, and what the secondary then held; None if it holds nothing.
 
-        An outcome takes back that the shadow is to be looked at again, unless it was noted to wait since `claimed` was
-        read; it is not noted then. Without an outcome the shadow stands as before, and is looked at then, if told when.
+        An outcome takes back that the shadow is to be checked again, unless it was noted to wait since `claimed` was
+        read; it is not noted then. Without an outcome the shadow stands as before, and is checked then, if told when.
 
         Returns:
             Whether it was noted that the write ended: not if somebody has claimed since.
@@ -89,4 +89,4 @@ class ShadowNotes(Protocol):
         """Tell, before it is recorded, that a shadow waits: who read its note before takes nothing of it back."""
 
     def hold(self, outcome: Outcome, until: int) -> None:
-        """Note that a shadow waits, to be looked at then, however often this was noted before."""
+        """Note that a shadow waits, to be checked then, however often this was noted before."""

@@ -43,12 +43,12 @@ class Order(enum.Enum):
 def order(event: ShadowEvent, note: ShadowNote) -> Order:
     """Tell whether an event is newer than what the ledger notes.
 
-    A deletion is always looked at, since it needs the primary's word. So is whatever follows one: an update that comes
+    A deletion is always checked, since it needs the primary's word. So is whatever follows one: an update that comes
     late and one that made the shadow anew look alike. The same version again is a repetition of a write that may not
     have ended. Versions of two counts tell nothing: the one that is much younger need not be the higher one.
 
     Whoever may publish to the rules can tell any version, time and state, but not when a rule accepts it. So a version
-    that is far ahead is looked at, and so is one that comes to the rule after what is noted and is not higher: one of
+    that is far ahead is checked, and so is one that comes to the rule after what is noted and is not higher: one of
     the two is not AWS's.
     """
     if not is_believable(event, note):

@@ -22,8 +22,9 @@ BACKGROUND_WORKERS = 2
 
 
 LEAST_OF_EVENTS = 0.05
-"""Of every default quota, what one worker for events keeps however often it is refused: ten looks then take a third of
-its time. With more than twenty workers some calls are refused, and their looks come later."""
+"""Of every default quota, what one worker for events keeps however often it is refused: ten requests then take a third
+of
+its time. With more than twenty workers some calls are refused, and their requests come later."""
 
 
 CATCH_UP_OF_EVENTS = 4.0

@@ -10,7 +10,7 @@ from iot_dr.aws.registry import reader as registry_reader
 from iot_dr.aws.registry import writer as registry_writer
 from iot_dr.aws.shadows import shadow_store as shadows
 from iot_dr.aws.workflow import queues, workflow
-from iot_dr.model.launch.launched_stacks import LOOK_QUEUES, LaunchedStack, Need
+from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack, Need
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.arns import Arn, iot_arn, partition_of
 from iot_dr.model.registry.keys import RESERVED_PREFIX
@@ -47,7 +47,8 @@ def needs_of_secondary(stack: LaunchedStack, regions: RegionPair) -> Iterator[Ne
     index = f"{table}/index/{ledger.INDEX}"
     executions = (regions.secondary, workflow.REQUIRED_ACTIONS, (stack.outputs.get(_MACHINE, ""),))
     for_events, for_background = (
-        _arn("sqs", stack.region, account, stack.outputs.get(output, "").rpartition("/")[2]) for output in LOOK_QUEUES
+        _arn("sqs", stack.region, account, stack.outputs.get(output, "").rpartition("/")[2])
+        for output in REQUEST_QUEUES
     )
     in_primary, in_secondary = (_samples(region, account) for region in (regions.primary, regions.secondary))
     removing = registry_reader.REQUIRED_ACTIONS | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING

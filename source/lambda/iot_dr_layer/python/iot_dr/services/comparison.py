@@ -1,7 +1,7 @@
 """Compares what was read of two Regions, key by key, by the same plan as everything else; memory stays the same.
 
 What a plan decides across keys (which changes wait for others, types that are taken back) is the business of whoever
-applies it; here each key is looked at by itself.
+applies it; here each key is checked by itself.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ class Budgets:
 
 
 def most_waited_for(before: Iterable[Use], after: Iterable[Use]) -> Use | None:
-    """Return the budget that callers waited longest for between two looks; None if they hardly waited at all."""
+    """Return the budget that callers waited longest for between two requests; None if they hardly waited at all."""
     earlier = {use.operation: use for use in before}
 
     def waited(use: Use) -> float:

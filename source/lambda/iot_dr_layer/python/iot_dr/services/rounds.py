@@ -1,4 +1,4 @@
-"""Looks at many resources again and again until all are as they should be, or the time is over."""
+"""Checks many resources again and again until all are as they should be, or the time is over."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Rounds:
         """Begin with a stage."""
         self.progress.begin(stage, total)
 
-    def each(self, look: Callable[[Given], Result], items: Collection[Given]) -> list[Result]:
-        """Look at each once; raises what `look` does."""
+    def each(self, request: Callable[[Given], Result], items: Collection[Given]) -> list[Result]:
+        """Check each once; raises what `request` does."""
 
         def counted(item: Given) -> Result:
-            found = look(item)
+            found = request(item)
             self.progress.advance(1)
             return found
 
@@ -54,30 +54,30 @@ class Rounds:
     def until_all(
         self,
         keys: Iterable[Key],
-        look: Callable[[Key], str],
+        request: Callable[[Key], str],
         seconds: float,
         hopeless: tuple[type[IotDrError], ...] = (),
     ) -> dict[Key, str]:
-        """Look at each until all are as they should be, at least once.
+        """Check each until all are as they should be, at least once.
 
         Args:
-            keys: what is looked at.
-            look: returns why one is not as it should be, or nothing; what a Region does not answer is looked at again.
+            keys: what is checked.
+            request: returns why one is not as it should be, or nothing; what a Region does not answer is checked again.
             seconds: after these no new round begins.
-            hopeless: errors after which one is not looked at again, but the others are.
+            hopeless: errors after which one is not checked again, but the others are.
 
         Returns:
             What is left, with the last reason.
 
         Raises:
-            TerminalError: `look` raised one that is not `hopeless`.
+            TerminalError: `request` raised one that is not `hopeless`.
         """
         deadline, pause = self.clock() + seconds, FIRST_PAUSE
         left, given_up = dict.fromkeys(keys, ""), dict[Key, str]()
 
         def reason(key: Key) -> str:
             try:
-                found = look(key)
+                found = request(key)
             except hopeless as error:
                 given_up[key] = short(error)
                 return ""

@@ -1,7 +1,7 @@
-"""Finds what no event told: compares both Regions by their lists, and has every difference looked at.
+"""Finds what no event told: compares both Regions by their lists, and has every difference checked.
 
 The lists cost one call per 250 resources. What they do not show (documents, attachments) is covered by a round: every
-sweep has the next slice of things, policies and certificates looked at whole, whatever the lists say, until all have
+sweep has the next slice of things, policies and certificates checked whole, whatever the lists say, until all have
 had their turn. With a thing go its shadows, and those of a thing that only one Region has.
 
 A sweep applies nothing itself. It finds, with the same `plan` as everybody, and starts the workflow: certificates whose
@@ -21,7 +21,7 @@ from iot_dr.model.registry.changes import Change, Delete, Skip, Update
 from iot_dr.model.registry.differences import Sigil, Unreadable
 from iot_dr.model.registry.entities import BillingGroup, Certificate, Entity, Policy, ThingGroup
 from iot_dr.model.registry.keys import Key, Kind, key_of_target, thing_shadows_key
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryLister
@@ -52,7 +52,7 @@ ROUND_KINDS = (Kind.THING, Kind.POLICY, Kind.CERTIFICATE, Kind.THING_GROUP, Kind
 """What the round covers: documents, descriptions and attachments; a certificate without thing has some too."""
 
 RETRIES = 500
-"""Looks that one retry starts at most; what has waited longest comes first."""
+"""Requests that one retry starts at most; what has waited longest comes first."""
 
 _STATUSES, _OTHERS, _DELETIONS = "drift-statuses", "drift", "drift-deletions"
 """Differences, the most urgent first, by the names of their rounds in the ledger."""
@@ -63,9 +63,9 @@ _LEAST_SHARE = 10
 
 @dataclass(frozen=True)
 class Retried:
-    """What a retry did: looks that it started, and entries that wait whose kind this release does not know."""
+    """What a retry did: requests that it started, and entries that wait whose kind this release does not know."""
 
-    looks: int
+    requests: int
     unknown: tuple[str, ...]
 
 
@@ -122,21 +122,21 @@ class Sweep:
         self._together = together
 
     def retry(self) -> Retried:
-        """Have what failed or was left unfinished looked at again, if its time has come; return what was started."""
+        """Have what failed or was left unfinished checked again, if its time has come; return what was started."""
         now = self._clock()
         unknown: list[str] = []
         due = list(islice(self._ledger.due(now, unknown.append), RETRIES))
         # Put off first: what is started and not yet ended, or started for nothing, is not started again each minute.
         put_off = self._together(lambda key: self._ledger.postpone(key, now), due)
         # New, as far as settling goes: what was left without its certificate stays on the list until it has one.
-        looks = [Look(key, created=True) for key, waits in zip(due, put_off, strict=True) if waits]
-        self._workflow.start(looks, background=True)
-        return Retried(len(looks), tuple(unknown))
+        requests = [ReconcileRequest(key, created=True) for key, waits in zip(due, put_off, strict=True) if waits]
+        self._workflow.start(requests, background=True)
+        return Retried(len(requests), tuple(unknown))
 
     def sweep(self, limits: Limits = DEFAULT_LIMITS, until: int | None = None) -> Swept:
-        """Compare both Regions by their lists and have every difference, and the round's next slice, looked at.
+        """Compare both Regions by their lists and have every difference, and the round's next slice, checked.
 
-        Deletions of too large a share of the secondary are refused, and all else is looked at.
+        Deletions of too large a share of the secondary are refused, and all else is checked.
 
         Args:
             limits: what share may be deleted.
@@ -161,32 +161,32 @@ class Sweep:
         except UnsafePlan as error:
             refused = str(error)
         begun: set[Key] = set()
-        looked = self._start([found[_STATUSES]], self._at_most, begun)
-        looked += self._start([found[_OTHERS]], self._room(looked), begun)
+        checked = self._start([found[_STATUSES]], self._at_most, begun)
+        checked += self._start([found[_OTHERS]], self._room(checked), begun)
         in_turn = self._start(turns.values(), self._slice_size, begun)
         if not refused:
-            looked += self._start([found[_DELETIONS]], self._room(looked), begun)
+            checked += self._start([found[_DELETIONS]], self._room(checked), begun)
         drift = sum(turn.number for turn in found.values())
         return Swept(
-            drift, drift - looked, in_turn, len(unreadable), next(iter(unreadable), ""), refused, complete=complete
+            drift, drift - checked, in_turn, len(unreadable), next(iter(unreadable), ""), refused, complete=complete
         )
 
     def _wanted(self, change: Change) -> bool:
         return not isinstance(change, Skip) and not (self._just_in_time and waits_for_its_device(change))
 
-    def _room(self, looked: int) -> int:
-        """Return how many differences may still be looked at, after those that were more urgent."""
-        return max(self._at_most - looked, self._at_most // _LEAST_SHARE, 1)
+    def _room(self, checked: int) -> int:
+        """Return how many differences may still be checked, after those that were more urgent."""
+        return max(self._at_most - checked, self._at_most // _LEAST_SHARE, 1)
 
     def _start(self, turns: Collection[_Turn], most: int, begun: set[Key]) -> int:
-        """Have the next of each turn looked at, unless their looks were begun, and return how many these are.
+        """Have the next of each turn checked, unless their requests were begun, and return how many these are.
 
-        A turn moves on once its looks are started, and not before: what was not started has its turn again.
+        A turn moves on once its requests are started, and not before: what was not started has its turn again.
         """
         keys = [key for turn in turns for key in turn.take(most)]
         new = [key for key in keys if key not in begun]
         begun.update(new)
-        self._workflow.start([Look(key) for key in (*new, *self._shadows_of(new))], background=True)
+        self._workflow.start([ReconcileRequest(key) for key in (*new, *self._shadows_of(new))], background=True)
         for turn in turns:
             turn.move_on()
         return len(keys)
@@ -238,7 +238,7 @@ class Sweep:
         return [key for key in keys if key.kind is Kind.CERTIFICATE]
 
     def _shadows_of(self, keys: Iterable[Key]) -> list[Key]:
-        """Return what has all shadows of the things among these looked at; no list shows a shadow's version."""
+        """Return what has all shadows of the things among these checked; no list shows a shadow's version."""
         return [thing_shadows_key(key.name) for key in keys if key.kind is Kind.THING] if self._shadows else []
 
 

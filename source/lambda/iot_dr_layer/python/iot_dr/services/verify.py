@@ -27,7 +27,7 @@ from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.reading.single_reads import read_one
 
 CONFIRMED = 1000
-"""Differences that are read once more; a fleet that was never copied differs in everything, whoever looks again."""
+"""Differences that are read once more; a fleet that was never copied differs in everything, whoever requests again."""
 
 BATCH = 32
 """Differences that are read once more at the same time."""

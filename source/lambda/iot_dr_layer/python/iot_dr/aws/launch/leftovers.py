@@ -1,4 +1,4 @@
-"""Looks for stacks, tables and buckets of a launch in both Regions."""
+"""Requests for stacks, tables and buckets of a launch in both Regions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Brings a CloudFormation stack to its template, from whatever state an earlier launch left it in.
 
     nothing there, or deleted                               -> create
-    *_IN_PROGRESS                                           -> wait, then look again
+    *_IN_PROGRESS                                           -> wait, then check again
     ROLLBACK_COMPLETE and other creations that failed       -> delete, then create
     *_COMPLETE                                              -> update; "no updates" is success
     UPDATE_ROLLBACK_FAILED                                  -> only the operator can go on
@@ -208,7 +208,7 @@ class _Events:
         self.failure = None
 
     def show(self, stack_id: str) -> None:
-        """Report what happened since the last look; a stack just deleted is still known by its ID."""
+        """Report what happened since the last request; a stack just deleted is still known by its ID."""
         self._stack_id = stack_id or self._stack_id
         if not self._stack_id:
             return

@@ -6,9 +6,9 @@ Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_
 the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present state is there,
 which keeps the time of a change of state without reading the item first.
 
-Items that are looked at again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
-`by_state`, and `noted_at` (with `noted_whole`, if only a look at everything can tell that it is over); those that wait
-for another try also `attempts`, and `trying` while one is under way. `marks` holds the marks of those who are
+Items that are checked again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
+`by_state`, and `noted_at` (with `noted_whole`, if only a request for everything can tell that it is over); those that
+wait for another try also `attempts`, and `trying` while one is under way. `marks` holds the marks of those who are
 writing (`model.marks`), `closed_at` tells when one was taken off last. Of what is gone from both Regions `checked_at`,
 `closed_at` and the times of readings stay for a while; `expires` has DynamoDB drop them.
 """
@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import call, code_of, converted
 from iot_dr.aws.ledger.updates import (
-    LOOK_AGAIN,
+    CHECK_AGAIN,
     OF_OUTCOMES,
     WAITING,
     Update,
@@ -67,12 +67,12 @@ LONGEST_WHILE_PENDING = 15 * 60_000
 """The same where a Region or the quotas stand in the way: that passes by itself, and nothing should wait long after."""
 
 LEASE = 360_000
-"""Milliseconds that a look which the schedule has started may take, waiting in line included, before it is started
+"""Milliseconds that a request which the schedule has started may take, waiting in line included, before it is started
 again.
 """
 
 KEPT_AFTER_DELETION = 24 * 3600
-"""Seconds that the ledger knows when it last saw that a resource was gone: far longer than any look takes."""
+"""Seconds that the ledger knows when it last saw that a resource was gone: far longer than any request takes."""
 
 HOLDING_KEPT_AFTER_DELETION = 30 * 24 * 3600
 """Seconds that it knows so of what much may hang on: if that is made anew, what hung on it may have to be, too."""
@@ -84,7 +84,7 @@ _VERDICT = ("state", "reason")
 _BATCH = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
 _ROUNDS = 5
-"""Times that an item is looked at again because somebody else changed it between two calls."""
+"""Times that an item is checked again because somebody else changed it between two calls."""
 
 
 class DynamoDbLedger:
@@ -141,7 +141,7 @@ class DynamoDbLedger:
         """Mark what is about to be written, and note that replication will own what it makes; else nothing changes.
 
         Raises:
-            Conflict: a look at one was recorded since `began`, one was gone, or another worker notes one right now.
+            Conflict: a request for one was recorded since `began`, one was gone, or another worker notes one right now.
         """
         token = mark.token if mark else new_token(at, secrets.token_hex(4))
         keys = sorted({*made, *below})
@@ -163,7 +163,7 @@ class DynamoDbLedger:
         removed = ("expires", "gone") if "owned_at" in facts else ("expires",)
         update = Update(facts=facts, added={"marks": {token}}, removed=removed)
         if due:
-            update.wait(LOOK_AGAIN, made_at(token) + FENCE)
+            update.wait(CHECK_AGAIN, made_at(token) + FENCE)
         conditions = ["attribute_not_exists(#gone)"] if unless_gone and key.kind in HOLDING_KINDS else []
         if began is None:
             return self._item(key) | update.where(" AND ".join(conditions))
@@ -175,13 +175,13 @@ class DynamoDbLedger:
         return frozenset(self._times("gone", keys))
 
     def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
-        """Take a mark off; with the last one goes the look that it asked for, unless somebody else needs it too."""
+        """Take a mark off; with the last one goes the request that it asked for, unless somebody else needs it too."""
         for batch in _batched(sorted(keys), _BATCH):
             if due or not self._ended_together(mark, batch, at):
                 self._end_each(mark, batch, at)
 
     def _ended_together(self, mark: Mark, keys: Sequence[Key], at: int) -> bool:
-        """Take a mark off that asked for no look, in one call; or tell that one is gone, or is being written to."""
+        """Take a mark off that asked for no request, in one call; or tell that one is gone, or is being written to."""
         update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}}).where("attribute_exists(#resource)")
         try:
             call(
@@ -200,7 +200,7 @@ class DynamoDbLedger:
 
     def _ending(self, key: Key, mark: Mark, at: int) -> dict[str, Any]:
         update = Update(facts={"closed_at": at}, removed=("marks", *_OF_RETRIES))
-        # Only the look that this mark asked for goes with it: another has been asked for by somebody else.
+        # Only the request that this mark asked for goes with it: another has been asked for by somebody else.
         condition = (
             "#marks = :own AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
             "AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
@@ -216,7 +216,7 @@ class DynamoDbLedger:
                 self._keep_for_later(key, at)
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
-        """Drop the notes of resources that are gone; what somebody else is about is looked at by itself later."""
+        """Drop the notes of resources that are gone; what somebody else is about is checked by itself later."""
         for key in sorted(keys):
             condition, values = unchanged(before, mark.token if mark else "")
             condition += " AND (attribute_not_exists(#owned_at) OR #owned_at < :began)"
@@ -247,18 +247,18 @@ class DynamoDbLedger:
 
     def _keep_for_later(self, key: Key, at: int) -> None:
         update = Update(facts={"noted_at": at, "noted_whole": True})
-        update.wait(LOOK_AGAIN, at + FENCE)
+        update.wait(CHECK_AGAIN, at + FENCE)
         _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
-        """Have each looked at by itself a minute after `at`, or sooner; what else is noted of them stays.
+        """Have each checked by itself a minute after `at`, or sooner; what else is noted of them stays.
 
         One write each: many workers may note the same policy at once, which a transaction would refuse.
         """
         until = at + pause(1)
         for key in sorted(keys):
             update = Update(facts={"noted_at": at, "noted_whole": True}, removed=("expires",))
-            update.wait(LOOK_AGAIN, until)
+            update.wait(CHECK_AGAIN, until)
             parameters = self._item(key) | update.where(
                 "attribute_not_exists(#next_attempt) OR #next_attempt <= :until", until=until
             )
@@ -276,7 +276,7 @@ class DynamoDbLedger:
         return _held(self._client.update_item, **self._item(key), **update.where("#next_attempt <= :now", now=now))
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
-        """Note how a look ended, and take its mark off; what others are about keeps another look coming."""
+        """Note how a request ended, and take its mark off; what others are about keeps another request coming."""
         others = frozenset[Key]() if mark is None else mark.keys - {outcome.key}
         if outcome.again:
             self._record_waiting(outcome, mark)
@@ -311,7 +311,7 @@ class DynamoDbLedger:
     def _record_waiting(self, outcome: Outcome, mark: Mark | None) -> None:
         """Note that it waits; the pause grows with the tries that `postpone` counts, whatever comes in between."""
         noted = {"noted_at": outcome.at} | ({"noted_whole": True} if outcome.whole else {})
-        retry_state = LOOK_AGAIN if outcome.state is State.IN_SYNC else WAITING
+        retry_state = CHECK_AGAIN if outcome.state is State.IN_SYNC else WAITING
         facts = dated(outcome) | noted | {"retry_state": retry_state}
         closed: dict[str, Any] = {"closed_at": outcome.at} if mark else {}
         deleted = {"marks": {mark.token}} if mark else {}
@@ -351,8 +351,8 @@ class DynamoDbLedger:
         return {"TableName": self._table, "Key": _dynamo({"resource": str(key)})}
 
     def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
-        """Yield what is to be looked at by now, longest waiting first; what names no resource goes to `unknown`."""
-        for _, text in heapq.merge(*(self._due(state, now) for state in (WAITING, LOOK_AGAIN))):
+        """Yield what is to be checked by now, longest waiting first; what names no resource goes to `unknown`."""
+        for _, text in heapq.merge(*(self._due(state, now) for state in (WAITING, CHECK_AGAIN))):
             try:
                 key = Key.parse(text)
             except EventError:
@@ -439,11 +439,11 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
         update.facts |= {"noted_at": outcome.at, "noted_whole": True}
         again = outcome.at + (FENCE if standing.open - gone else 0)
         if outcome.partial or outcome.state is State.ABSENT:
-            update.wait(LOOK_AGAIN, again)
+            update.wait(CHECK_AGAIN, again)
         else:
-            # What waited for another try has had it: only the look that makes sure is still to come.
+            # What waited for another try has had it: only the request that makes sure is still to come.
             due = min(again, int(item.get("next_attempt", again)))
-            update.facts |= {"retry_state": LOOK_AGAIN, "next_attempt": due}
+            update.facts |= {"retry_state": CHECK_AGAIN, "next_attempt": due}
             update.removed = (*update.removed, "attempts", "trying")
     return update
 

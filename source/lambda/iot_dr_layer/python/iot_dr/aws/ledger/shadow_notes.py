@@ -70,7 +70,7 @@ class DynamoDbShadowNotes:
             "source_at": source.at,
             "source_deleted": source.document is None,
             **({} if owned_at is None else {"owned_at": owned_at}),
-            **(_looked_at(unsure_until) | {"unsure_until": unsure_until} if unsure_until else {}),
+            **(_checked(unsure_until) | {"unsure_until": unsure_until} if unsure_until else {}),
         }
         call(
             self._client.update_item,
@@ -82,7 +82,7 @@ class DynamoDbShadowNotes:
         return over.claimed(source, owned=owned_at is not None, unsure_until=unsure_until)
 
     def settle(
-        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, look_at: int = 0
+        self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, check: int = 0
     ) -> bool:
         """Note how the write of a claim ended; false if somebody has claimed since."""
         facts: dict[str, Any] = {
@@ -97,7 +97,7 @@ class DynamoDbShadowNotes:
             if self._held(key, change, known | {"waits": claimed.waits, "checked_at": claimed.checked_at}):
                 return True
             # It may have been noted to wait meanwhile, which stays.
-        return self._held(key, _setting(facts | (_looked_at(look_at) if look_at else {})), known)
+        return self._held(key, _setting(facts | (_checked(check) if check else {})), known)
 
     def _held(self, key: Key, change: dict[str, Any], known: Mapping[str, int]) -> bool:
         """Change the item if it still is as it is known, 0 standing for what is not there; tell whether it was."""
@@ -118,13 +118,13 @@ class DynamoDbShadowNotes:
         call(self._client.update_item, **self._item(key), **change)
 
     def hold(self, outcome: Outcome, until: int) -> None:
-        """Note that a shadow waits, to be looked at then; no number of events makes that later than this."""
+        """Note that a shadow waits, to be checked then; no number of events makes that later than this."""
         facts = {
             "state": str(outcome.state),
             "reason": outcome.reason,
             "checked_at": outcome.at,
             "event_id": outcome.event_id,
-            **_looked_at(until),
+            **_checked(until),
         }
         since = f"since_{outcome.state}"
         ended = ["attempts", *(f"since_{state}" for state in State if state is not outcome.state)]
@@ -142,7 +142,7 @@ class DynamoDbShadowNotes:
         return {"TableName": self._table, "Key": {"resource": {"S": str(key)}}}
 
 
-def _looked_at(at: int) -> dict[str, Any]:
+def _checked(at: int) -> dict[str, Any]:
     return {"retry_state": WAITING, "next_attempt": at}
 
 

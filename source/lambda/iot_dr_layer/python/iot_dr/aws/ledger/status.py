@@ -50,7 +50,7 @@ class LedgerStatus:
         return None if gone or not item else _ledger_item(item)
 
     def waiting(self) -> Iterator[LedgerItem]:
-        """Yield what waits for another look, soonest first, read page by page.
+        """Yield what waits for another request, soonest first, read page by page.
 
         Raises:
             ConfigurationError: there is no such table.

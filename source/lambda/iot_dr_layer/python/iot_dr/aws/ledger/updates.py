@@ -14,8 +14,8 @@ from iot_dr.model.replication.outcomes import Outcome, State
 WAITING = "waiting"
 """The value of `retry_state` of what waits for another try."""
 
-LOOK_AGAIN = "look_again"
-"""The value of `retry_state` of what is looked at again though nothing is known to be wrong with it."""
+CHECK_AGAIN = "look_again"
+"""The value of `retry_state` of what is checked again though nothing is known to be wrong with it."""
 
 OF_OUTCOMES = (
     "state",
@@ -61,7 +61,7 @@ class Update:
     _first: dict[str, Any] = field(default_factory=dict)
 
     def wait(self, state: str, until: int) -> None:
-        """Have it looked at then, unless it is looked at at another time already."""
+        """Have it checked then, unless it is checked at another time already."""
         self._first |= {"retry_state": state, "next_attempt": until}
 
     def where(self, condition: str = "", **values: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def names(attributes: Iterable[str], condition: str) -> dict[str, str]:
 def unchanged(began: int, own: str, *, whole: bool = True) -> tuple[str, dict[str, Any]]:
     """Return the condition that nobody else wrote or noted anything since a reading began, and its values.
 
-    If the look did not take in everything, nothing may wait that was noted by one that did.
+    If the request did not take in everything, nothing may wait that was noted by one that did.
     """
     values: dict[str, Any] = {"began": began} | ({"own": {own}} if own else {})
     marks = "(attribute_not_exists(#marks) OR #marks = :own)" if own else "attribute_not_exists(#marks)"

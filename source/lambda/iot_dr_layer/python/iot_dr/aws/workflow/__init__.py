@@ -1,1 +1,1 @@
-"""Queues and state machines that have resources looked at."""
+"""Queues and state machines that have resources checked."""

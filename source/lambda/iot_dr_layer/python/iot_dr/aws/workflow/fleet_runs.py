@@ -9,7 +9,7 @@ from typing import Any
 from iot_dr.aws.errors import call, converted
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, FleetRun, LooksDone, RunState
+from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, FleetRun, RequestsDone, RunState
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -116,18 +116,18 @@ class FleetRuns:
         carried = (_object(text) for text in texts if text)
         return next((one for one in carried if "run" in one), _object(execution["input"]))
 
-    def _done(self, arn: str, run: FleetRun) -> Mapping[Kind, LooksDone]:
+    def _done(self, arn: str, run: FleetRun) -> Mapping[Kind, RequestsDone]:
         if not run.apply:
             return {}
         with converted():
             pages = self._client.get_paginator("list_map_runs").paginate(executionArn=arn)
             found = sorted((one for page in pages for one in page["mapRuns"]), key=lambda one: one["startDate"])
-        looked_at = (kind for kind in AGAIN_STAGES if run.listed.get(kind))
-        return {kind: self._looks_done(one["mapRunArn"]) for kind, one in zip(looked_at, found, strict=False)}
+        checked = (kind for kind in AGAIN_STAGES if run.listed.get(kind))
+        return {kind: self._requests_done(one["mapRunArn"]) for kind, one in zip(checked, found, strict=False)}
 
-    def _looks_done(self, map_run: str) -> LooksDone:
+    def _requests_done(self, map_run: str) -> RequestsDone:
         counts = call(self._client.describe_map_run, mapRunArn=map_run)["itemCounts"]
-        return LooksDone(
+        return RequestsDone(
             total=counts["total"],
             pending=counts["pending"] + counts.get("pendingRedrive", 0),
             running=counts["running"],

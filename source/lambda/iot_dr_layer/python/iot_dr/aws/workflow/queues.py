@@ -1,7 +1,7 @@
-"""The queues of looks: what events tell, what background work asks for, and what cannot be read.
+"""The queues of requests: what events tell, what background work asks for, and what cannot be read.
 
-A message stays until its looks were taken and what is to follow was sent, so nothing is lost between the two; it may be
-handed out twice, and looks bear that.
+A message stays until its requests were taken and what is to follow was sent, so nothing is lost between the two; it may
+be handed out twice, and requests bear that.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html
 """
 
@@ -12,11 +12,11 @@ from typing import Any
 
 from iot_dr.aws.errors import call
 from iot_dr.errors import ConfigurationError, RegionUnavailable
-from iot_dr.model.replication.messages import Delivery, LookMessage, messages
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.messages import Delivery, RequestMessage, messages
+from iot_dr.model.replication.requests import ReconcileRequest
 
 REQUIRED_ACTIONS = frozenset({"sqs:SendMessage"})
-"""What whoever asks for looks needs on the queue; SendMessageBatch has no right of its own."""
+"""What whoever asks for requests needs on the queue; SendMessageBatch has no right of its own."""
 
 RUNNER_REQUIRED_ACTIONS = frozenset({"sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:SendMessage"})
 """What the function that takes messages from the queues needs beside what its mappings need."""
@@ -29,8 +29,10 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 """
 
 
-class SqsLookQueues:
-    """`ports.LookQueues` over an `sqs` client; whoever asks only for looks that events tell of needs the one URL."""
+class SqsRequestQueues:
+    """`ports.RequestQueues` over an `sqs` client; whoever asks only for requests that events tell of needs the one
+    URL.
+    """
 
     def __init__(self, client: Any, url: str, background_url: str = "", dead_letters_url: str = "") -> None:
         self._client = client
@@ -38,21 +40,21 @@ class SqsLookQueues:
         self._background_url = background_url
         self._dead_letters_url = dead_letters_url
 
-    def start(self, looks: Sequence[Look], *, background: bool = False) -> None:
-        """Queue the looks, in as few messages as take them.
+    def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
+        """Queue the requests, in as few messages as take them.
 
         Raises:
             RegionUnavailable: some were not taken.
         """
-        self.send(messages(looks, background=background))
+        self.send(messages(requests, background=background))
 
-    def send(self, messages: Iterable[LookMessage]) -> None:
+    def send(self, messages: Iterable[RequestMessage]) -> None:
         """Send messages, each to its queue.
 
         Raises:
             RegionUnavailable: some were not taken.
         """
-        by_url: dict[str, list[LookMessage]] = {}
+        by_url: dict[str, list[RequestMessage]] = {}
         for message in messages:
             by_url.setdefault(self._url_of(message), []).append(message)
         for url, of_queue in by_url.items():
@@ -79,7 +81,7 @@ class SqsLookQueues:
         ]
         call(self._client.change_message_visibility_batch, QueueUrl=self._url_of(delivery.message), Entries=entries)
 
-    def _url_of(self, message: LookMessage) -> str:
+    def _url_of(self, message: RequestMessage) -> str:
         if not message.background:
             return self._url
         if not self._background_url:
@@ -87,7 +89,7 @@ class SqsLookQueues:
         return self._background_url
 
 
-def _batches(messages: Iterable[LookMessage]) -> Iterator[list[dict[str, Any]]]:
+def _batches(messages: Iterable[RequestMessage]) -> Iterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     size = 0
     for message in messages:

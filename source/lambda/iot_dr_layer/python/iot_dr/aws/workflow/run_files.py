@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from iot_dr.aws.errors import call, converted
-from iot_dr.model.replication.requests import Look
-from iot_dr.model.sync.fleet_runs import FailedLook, results_folder
+from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.model.sync.fleet_runs import FailedRequest, results_folder
 
 REQUIRED_ACTIONS_TO_LIST = frozenset({"s3:PutObject"})
 """What writing an inventory needs: parts of an upload are put with the same right as objects."""
@@ -64,13 +64,13 @@ class Results:
         self._client = client
         self._bucket = bucket
 
-    def failed(self, run: str) -> Iterator[FailedLook]:
-        """Yield the looks of batches that ended badly or never began: the function died, or ran out of time."""
+    def failed(self, run: str) -> Iterator[FailedRequest]:
+        """Yield the requests of batches that ended badly or never began: the function died, or ran out of time."""
         for manifest in self._manifests(run):
             files = json.loads(self._read(manifest))["ResultFiles"]
             for entry in (entry for status in _UNSUCCESSFUL for entry in files.get(status, ())):
                 for execution in json.loads(self._read(entry["Key"])):
-                    yield from _looks_of(execution)
+                    yield from _requests_of(execution)
 
     def _manifests(self, run: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=results_folder(run))
@@ -84,8 +84,8 @@ class Results:
             return answer
 
 
-def _looks_of(execution: dict[str, Any]) -> Iterator[FailedLook]:
+def _requests_of(execution: dict[str, Any]) -> Iterator[FailedRequest]:
     status, error, cause = (str(execution.get(name) or "") for name in ("Status", "Error", "Cause"))
     reason = ": ".join(part for part in (error or status, cause) if part)
     for item in json.loads(execution["Input"])["Items"]:
-        yield FailedLook(Look.from_json(item).key, reason)
+        yield FailedRequest(ReconcileRequest.from_json(item).key, reason)

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import code_of, converted
 from iot_dr.errors import RegionUnavailable, Throttled
-from iot_dr.model.replication.messages import LookMessage, Run
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.messages import RequestMessage, Run
+from iot_dr.model.replication.requests import ReconcileRequest
 
 REQUIRED_ACTIONS = frozenset({"states:StartSyncExecution"})
 """What the function that runs the workflow needs on the state machine."""
@@ -29,14 +29,14 @@ class StepFunctionsWorkflow:
         self._client = client
         self._arn = state_machine_arn
 
-    def run(self, message: LookMessage) -> Run:
+    def run(self, message: RequestMessage) -> Run:
         """Run it once.
 
         Raises:
             Throttled: AWS admits no more executions at this time.
-            RegionUnavailable: it failed or was ended, so its looks are to be taken again.
+            RegionUnavailable: it failed or was ended, so its requests are to be taken again.
         """
-        given = {"looks": [look.to_json() for look in message.looks], "background": message.background}
+        given = {"looks": [request.to_json() for request in message.requests], "background": message.background}
         with converted():
             try:
                 answer = self._client.start_sync_execution(stateMachineArn=self._arn, input=json.dumps(given))
@@ -48,7 +48,7 @@ class StepFunctionsWorkflow:
             raise RegionUnavailable(f"the execution {answer['status']}: {answer.get('error', 'it took too long')}")
         ended = json.loads(answer["output"])
         return Run(
-            tuple(Look.from_json(look) for look in ended.get("looks", ())),
+            tuple(ReconcileRequest.from_json(request) for request in ended.get("looks", ())),
             busy=bool(ended.get("busy", False)),
             failed=bool(ended.get("failed", False)),
             error=str(ended.get("error", "")),

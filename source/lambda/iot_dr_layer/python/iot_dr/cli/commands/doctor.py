@@ -25,7 +25,7 @@ Examples:
     iot-dr doctor --primary us-east-1 --secondary us-west-2
   After it, with the settings of the launch:
     . ./toolsrc && iot-dr doctor
-  Look at the end of 1,000 certificates instead of 100:
+  Check the end of 1,000 certificates instead of 100:
     iot-dr doctor --certificates 1000
   What fails, and its mend, for a script:
     iot-dr doctor --format json | jq '.checks[] | select(.level == "failure")'

@@ -63,7 +63,7 @@ Examples:
         from_toolsrc("secondary-region", "Region to which they cross."),
         from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),
         from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
-        from_toolsrc("look-queue-url", "Queue of looks in the secondary Region."),
+        from_toolsrc("look-queue-url", "Queue of requests in the secondary Region."),
         from_toolsrc("iot-endpoint-primary", "Where devices connect in the primary Region."),
         from_toolsrc("iot-endpoint-secondary", "Where devices connect in the secondary Region."),
         profile_option(),

@@ -67,7 +67,7 @@ Examples:
         from_toolsrc("dynamodb-shadow-table", "Table that carries shadow events to the secondary Region."),
         from_toolsrc("secondary-region", "Region of the bucket and the workflow."),
         from_toolsrc("secondary-bucket", "Bucket of what the functions of the streams could not handle."),
-        from_toolsrc("look-queue-url", "Queue of looks in the secondary Region."),
+        from_toolsrc("look-queue-url", "Queue of requests in the secondary Region."),
         profile_option(),
         output_format(),
     ],

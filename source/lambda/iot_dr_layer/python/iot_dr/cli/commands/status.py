@@ -65,7 +65,7 @@ class _ResourceKey(click.ParamType[Key]):
             type=click.FloatRange(min=1),
             default=EVERY,
             show_default=True,
-            help="Seconds between two looks of --watch; metrics and stacks are read once a minute.",
+            help="Seconds between two requests of --watch; metrics and stacks are read once a minute.",
         ),
         from_toolsrc("primary-region", "Region whose registry is replicated."),
         from_toolsrc("secondary-region", "Region of the ledger."),
@@ -161,7 +161,7 @@ def _lines(standing: Standing, at: int) -> list[tuple[str, Text]]:
     if item is not None:
         facts += [
             ("Since", moment(item.since, at)),
-            ("Looked at", moment(item.checked_at, at)),
+            ("Checked", moment(item.checked_at, at)),
             ("Last change applied", moment(item.applied_at, at) if item.applied_at else ""),
             ("Lag of that change", f"{item.lag / 1000:.3f} s" if item.lag is not None else ""),
             ("Attempts", str(item.attempts or "")),

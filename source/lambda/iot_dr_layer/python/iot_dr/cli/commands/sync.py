@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     otherwise, is taken up by the next. Exits 0 if nothing differs or all was done, 1 if something differs, failed or
     was left, 2 if it cannot run.
 
-    With --in-cloud a state machine in the account looks at all that the primary has, and deletes nothing that the
+    With --in-cloud a state machine in the account checks all that the primary has, and deletes nothing that the
     primary has no more: that is the sweep's. Ctrl-C leaves it running.
     """
     cloud = {name: given.pop(name) for name in ("in_cloud", "follow", "redrive", "at_once")}

@@ -21,12 +21,12 @@ from iot_dr.cli.view.tables import Screen, console, distance, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import RetryableError
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.fleet_runs import FailedLook, LooksDone, RunState
+from iot_dr.model.sync.fleet_runs import FailedRequest, RequestsDone, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import CloudSync, Pace
 
 POLL = 2.0
-"""Seconds between two looks at a run."""
+"""Seconds between two requests for a run."""
 
 WINDOW = 60.0
 """Seconds over which the pace is taken."""
@@ -51,7 +51,7 @@ def options() -> list[click.Option]:
         click.Option(
             ["--at-once"],
             type=click.IntRange(1, 1000),
-            help="Batches of ten looks that the account takes side by side.  [default: what the quotas feed]",
+            help="Batches of ten requests that the account takes side by side.  [default: what the quotas feed]",
         ),
     ]
 
@@ -155,14 +155,14 @@ class _Watch:
             line, pace = f"Listing {kind}", ""
             self._bar.update(self._task, description=line, completed=state.run.rows, total=None, pace=pace)
         else:
-            line, pace = f"Looking at {kind}", self._pace(done, now)
+            line, pace = f"Checking {kind}", self._pace(done, now)
             self._bar.update(self._task, description=line, completed=done.ended, total=done.total, pace=pace)
         if self._bar.disable and now >= self._line_due:
             self._line_due = now + LINE_EVERY
             number = f"{state.run.rows}" if done is None else f"{done.ended} of {done.total}"
             say(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)
 
-    def _pace(self, done: LooksDone, now: float) -> str:
+    def _pace(self, done: RequestsDone, now: float) -> str:
         self._past.append((now, done.ended))
         while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
             self._past.popleft()
@@ -203,16 +203,16 @@ def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> N
     screen.print(f"To do it, run `{command}`.", soft_wrap=True)
 
 
-def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str, again: str) -> None:
+def _print_result(state: RunState, failures: tuple[FailedRequest, ...], output: str, again: str) -> None:
     if output == "json":
         facts: dict[str, Any] = {"arn": state.arn, "run": state.run.run, "status": state.status, "applied": True}
-        looks = {str(kind): {"total": done.total, "failed": done.failed} for kind, done in state.done.items()}
+        requests = {str(kind): {"total": done.total, "failed": done.failed} for kind, done in state.done.items()}
         told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
         more = {"reason": state.reason} if state.reason else {}
-        say(json.dumps({**facts, **more, "listed": _listed(state), "looks": looks, "failures": told}, indent=2))
+        say(json.dumps({**facts, **more, "listed": _listed(state), "looks": requests, "failures": told}, indent=2))
         return
     screen = console()
-    shown = table("Kind", "Listed", "Looked at", numbers=frozenset({"Listed", "Looked at"}))
+    shown = table("Kind", "Listed", "Checked", numbers=frozenset({"Listed", "Checked"}))
     for kind, number in state.run.listed.items():
         done = state.done.get(kind)
         shown.add_row(_plural(kind), str(number), str(done.succeeded) if done else "")
@@ -224,10 +224,10 @@ def _print_result(state: RunState, failures: tuple[FailedLook, ...], output: str
         # Not by the screen, which would break the line that is to be copied.
         say(f"\nMend what failed, and run that again:\n  {again}")
     else:
-        screen.print("\nAll of it was looked at, and nothing failed.")
+        screen.print("\nAll of it was checked, and nothing failed.")
 
 
-def _print_failures(failures: Sequence[FailedLook]) -> None:
+def _print_failures(failures: Sequence[FailedRequest]) -> None:
     if not failures:
         return
     screen = console()
@@ -237,7 +237,7 @@ def _print_failures(failures: Sequence[FailedLook]) -> None:
         screen.print(f"... and {len(failures) - SHOWN} more; --format json has all of them")
 
 
-def _failures(failures: Iterable[FailedLook]) -> Any:
+def _failures(failures: Iterable[FailedRequest]) -> Any:
     shown = table("Resource", "Reason")
     for one in islice(failures, SHOWN):
         shown.add_row(Text(str(one.key)), Text(one.reason))

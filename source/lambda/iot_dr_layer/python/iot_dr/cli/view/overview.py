@@ -49,7 +49,7 @@ def _facts(found: Overview) -> Iterator[tuple[str, Text]]:
         yield "Replication", Text(found.control.replication, style="green" if _is_active(found) else "bold yellow")
     yield "Stacks", _lines(found.stacks, _stack)
     yield "Streams", _lines(found.streams, _stream)
-    yield "Looks waiting", _looks(found)
+    yield "Requests waiting", _requests(found)
     yield "Dead letters", _queues(found)
     yield "Last verify", _drift(found.drift, found.at)
 
@@ -74,10 +74,10 @@ def _lines(part: Sequence[Any] | Unread, told: Any) -> Text:
     return Text("\n".join(map(told, part)) or "none")
 
 
-def _looks(found: Overview) -> Text:
-    if isinstance(found.looks, Unread):
-        return _unread(found.looks)
-    return Text(", ".join(f"{name} {number:,}" for name, number in found.looks.items()) or "none")
+def _requests(found: Overview) -> Text:
+    if isinstance(found.requests, Unread):
+        return _unread(found.requests)
+    return Text(", ".join(f"{name} {number:,}" for name, number in found.requests.items()) or "none")
 
 
 def _queues(found: Overview) -> Text:
@@ -151,7 +151,9 @@ def overview_as_json(found: Overview) -> dict[str, Any]:
         ),
         "lag_ms": _json(found.lags, dataclasses.asdict),
         "streams": _json(found.streams, dataclasses.asdict),
-        "looks_waiting": {"unread": found.looks.reason} if isinstance(found.looks, Unread) else dict(found.looks),
+        "looks_waiting": {"unread": found.requests.reason}
+        if isinstance(found.requests, Unread)
+        else dict(found.requests),
         "dead_letters": {"unread": found.queues.reason} if isinstance(found.queues, Unread) else dict(found.queues),
         "last_verify": _drift_as_json(found.drift),
         "waiting": found.backlog.total,

@@ -1,7 +1,7 @@
 """Events, decoded from the table items that topic rules and the recorder of management events write.
 
 Registry events: https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html. They may be doubled, lost
-and out of order, so what is taken from them is which resource to look at, when it changed, and whether it is new.
+and out of order, so what is taken from them is which resource to check, when it changed, and whether it is new.
 Only what they carry of a thing is kept besides, for the time when the primary cannot be asked.
 """
 
@@ -34,7 +34,7 @@ REPLICATED_EVENT_FAMILIES = ("THING", "THING_TYPE", "THING_GROUP", "THING_GROUP_
 """Keys of UpdateEventConfigurations that must be on in the primary Region.
 
 A type put on or taken off a thing is an update of the thing, whose event comes anyway: the association's own family
-would have every typed device looked at twice. A group's parent is fixed when the group is made, so the hierarchy's
+would have every typed device checked twice. A group's parent is fixed when the group is made, so the hierarchy's
 family tells nothing that the group's own does not.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LOOK_QUEUES = ("LookQueueUrl", "BackgroundQueueUrl")
+REQUEST_QUEUES = ("LookQueueUrl", "BackgroundQueueUrl")
 """Outputs of the secondary's stack that name where resources wait for a worker: for events, and for background work."""
 
 

@@ -65,7 +65,7 @@ Change = Action | Skip
 class Snapshot:
     """What is known of one registry: what is there, what is known to be absent, and what could not be read.
 
-    A key that stands in none of the three was not looked at; a plan treats it like an unreadable one.
+    A key that stands in none of the three was not checked; a plan treats it like an unreadable one.
     """
 
     entities: Mapping[Key, Entity] = field(default_factory=dict)

@@ -27,7 +27,7 @@ class Kind(enum.StrEnum):
 
 
 HOLDING_KINDS = frozenset({Kind.POLICY, Kind.THING_GROUP, Kind.BILLING_GROUP})
-"""Kinds that much may hang on, which goes when they go and is no part of a look at anything else."""
+"""Kinds that much may hang on, which goes when they go and is no part of a request for anything else."""
 
 SHADOW_KINDS = frozenset({Kind.SHADOW, Kind.THING_SHADOWS})
 """Kinds that AWS keeps beside the registry; a shadow needs no thing."""

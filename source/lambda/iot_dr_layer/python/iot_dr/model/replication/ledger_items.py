@@ -14,14 +14,14 @@ class LedgerItem:
 
     Attributes:
         key: the resource.
-        state: how it stands; None if no look at itself has ended yet, as where it was copied along with another.
+        state: how it stands; None if it was not checked by itself yet, as where it was copied along with another.
         reason: why, if there is more to say.
         since: when it came to this state.
-        checked_at: when it was looked at last.
+        checked_at: when it was checked last.
         applied_at: when a change of the primary was applied last.
         lag: milliseconds from that change to the moment it was applied.
-        attempts: how many looks in a row left it waiting.
-        next_attempt: when the schedule looks at it again; None if it does not wait.
+        attempts: how many requests in a row left it waiting.
+        next_attempt: when the schedule checks it again; None if it does not wait.
         event_id: the newest event's ID, which ties the log lines together.
         owned: replication created it in the secondary, so it may delete it there.
     """

@@ -51,26 +51,26 @@ def dead(tokens: Collection[str], began: int) -> frozenset[str]:
 
 
 class Certainty(enum.Enum):
-    """How far a look may conclude from what it read, seen what the ledger says when it is about to record."""
+    """How far a request may conclude from what it read, seen what the ledger says when it is about to record."""
 
     SURE = "sure"
     """Nobody else wrote since the reading began."""
     UNSURE = "unsure"
-    """Somebody else was writing, or may be: what was read need not stay so, so another look has to come."""
+    """Somebody else was writing, or may be: what was read need not stay so, so another request has to come."""
     OVERTAKEN = "overtaken"
-    """Something waits that this look cannot have seen: it was noted since, or is more than the look took in."""
+    """Something waits that this request cannot have seen: it was noted since, or is more than the request took in."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What the ledger says of other writers and looks at one resource. Times are epoch milliseconds, 0 for never.
+    """What the ledger says of other writers and checks one resource. Times are epoch milliseconds, 0 for never.
 
     Attributes:
         open: tokens of the marks that stand there.
         noted_at: when it was last noted that something waits.
         closed_at: when a mark was last taken off.
-        checked_at: when a look was last recorded.
-        noted_whole: what waits was noted by a look at everything, so only another such can tell that it is over.
+        checked_at: when a request was last recorded.
+        noted_whole: what waits was noted by a request for everything, so only another such can tell that it is over.
     """
 
     open: frozenset[str] = frozenset()
@@ -80,7 +80,7 @@ class Standing:
     noted_whole: bool = False
 
     def certainty(self, began: int, own: str = "", *, whole: bool = True) -> Certainty:
-        """Tell how far a look may conclude whose reading began then, and whose own mark is `own`."""
+        """Tell how far a request may conclude whose reading began then, and whose own mark is `own`."""
         if self.noted_at >= began or (self.noted_whole and not whole):
             return Certainty.OVERTAKEN
         others = self.open - {own} - dead(self.open, began)

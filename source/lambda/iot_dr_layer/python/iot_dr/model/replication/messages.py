@@ -1,7 +1,8 @@
-"""Messages of the queues of looks: the looks that one worker takes together, and what the queue has to know of them.
+"""Messages of the queues of requests: the requests that one worker takes together, and what the queue has to know of
+them.
 
-Body: `{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...]}`, of looks of one kind, and `"returned"` if the
-message came back because AWS was busy. An operator may send one by hand; kind and name are enough for a look.
+Body: `{"looks": [{"kind": "thing", "name": "pump-17", ...}, ...]}`, of requests of one kind, and `"returned"` if the
+message came back because AWS was busy. An operator may send one by hand; kind and name are enough for a request.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 from iot_dr.errors import EventError
 from iot_dr.model.exact_json import loads
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 
 MESSAGE_BYTES = 200_000
 """Step Functions takes 256 KiB as input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
@@ -30,68 +31,68 @@ UNFINISHED_PAUSES = (4, 8, 16, 32, 60)
 
 
 @dataclass(frozen=True)
-class LookMessage:
-    """Looks of one kind for one worker.
+class RequestMessage:
+    """Requests of one kind for one worker.
 
     Attributes:
-        looks: at most `LOOKS_PER_BATCH`.
+        requests: at most `REQUESTS_PER_BATCH`.
         background: which queue it belongs to: that of background work, or that of events.
         delay: seconds for which it is hidden at first.
         returned: how often it came back because AWS was busy.
     """
 
-    looks: tuple[Look, ...]
+    requests: tuple[ReconcileRequest, ...]
     background: bool = False
     delay: int = 0
     returned: int = 0
 
     def body(self) -> str:
         """Return what the queue carries."""
-        return json.dumps({"looks": [look.to_json() for look in self.looks], "returned": self.returned})
+        return json.dumps({"looks": [request.to_json() for request in self.requests], "returned": self.returned})
 
     @classmethod
     def read(cls, body: str, *, background: bool) -> Self:
         """Read a body.
 
         Raises:
-            EventError: it is none, or names what cannot be looked at.
+            EventError: it is none, or names what cannot be checked.
         """
         try:
             value: Any = loads(body)
         except ValueError as error:
             raise EventError(f"the message is not JSON: {error}") from error
-        looks = value.get("looks") if isinstance(value, dict) else None
-        if not isinstance(looks, list) or not looks or not all(isinstance(look, dict) for look in looks):
+        requests = value.get("looks") if isinstance(value, dict) else None
+        if not isinstance(requests, list) or not requests or not all(isinstance(request, dict) for request in requests):
             raise EventError('the message names no looks: {"looks": [{"kind": ..., "name": ...}]} is the form')
         try:
-            read = tuple(Look.from_json(look) for look in looks)
+            read = tuple(ReconcileRequest.from_json(request) for request in requests)
             returned = int(value.get("returned", 0))
         except (TypeError, ValueError, OverflowError, KeyError) as error:
-            raise EventError(f"a look of the message has a field that cannot be read: {error}") from error
+            raise EventError(f"a request of the message has a field that cannot be read: {error}") from error
         return cls(read, background, returned=returned)
 
-    def put_off(self) -> LookMessage:
+    def put_off(self) -> RequestMessage:
         """Return it as it comes again when AWS was busy: later each time, and not all at the same time."""
         longest = BUSY_PAUSES[min(self.returned, len(BUSY_PAUSES) - 1)]
         return replace(self, delay=self.spread(longest), returned=self.returned + 1)
 
     def spread(self, longest: int) -> int:
         """Return a delay of one to so many seconds, which differs from message to message."""
-        return 1 + zlib.crc32(f"{self.looks[0].key} {self.returned} {self.looks[0].due}".encode()) % longest
+        return 1 + zlib.crc32(f"{self.requests[0].key} {self.returned} {self.requests[0].due}".encode()) % longest
 
 
 @dataclass(frozen=True)
 class Run:
-    """The looks that are to come again.
+    """The requests that are to come again.
 
     Attributes:
         again: each when it is due.
-        busy: Lambda had no room for the worker, so nothing was looked at.
-        failed: the worker failed as a whole, by its time-out for example; any of its looks may be to blame.
+        busy: Lambda had no room for the worker, so nothing was checked.
+        failed: the worker failed as a whole, by its time-out for example; any of its requests may be to blame.
         error: what it failed with.
     """
 
-    again: tuple[Look, ...] = ()
+    again: tuple[ReconcileRequest, ...] = ()
     busy: bool = False
     failed: bool = False
     error: str = ""
@@ -110,12 +111,12 @@ class Delivery:
     """A message that was handed out, or several that one worker takes together.
 
     Attributes:
-        message: their looks.
+        message: their requests.
         receipts: one for each of the messages.
         receives: how often it was handed out, this time included.
     """
 
-    message: LookMessage
+    message: RequestMessage
     receipts: tuple[Receipt, ...]
     receives: int = 1
 
@@ -127,7 +128,7 @@ class Delivery:
     @property
     def mixes(self) -> bool:
         """Tell whether others may be taken with it: not if any of it may be what a worker failed of."""
-        return self.receives == 1 and not any(look.tries for look in self.message.looks)
+        return self.receives == 1 and not any(request.tries for request in self.message.requests)
 
 
 def merged(deliveries: Iterable[Delivery]) -> list[Delivery]:
@@ -139,7 +140,7 @@ def merged(deliveries: Iterable[Delivery]) -> list[Delivery]:
     open_at: dict[tuple[str, bool, bool], int] = {}
     for one in deliveries:
         message = one.message
-        key = (str(message.looks[0].key.kind), message.looks[0].can_wait, message.background)
+        key = (str(message.requests[0].key.kind), message.requests[0].can_wait, message.background)
         at = open_at.get(key)
         if one.mixes and at is not None and _fit(ready[at].message, message):
             ready[at] = _joined(ready[at], one)
@@ -150,39 +151,41 @@ def merged(deliveries: Iterable[Delivery]) -> list[Delivery]:
     return ready
 
 
-def _fit(first: LookMessage, second: LookMessage) -> bool:
-    number = len(first.looks) + len(second.looks)
-    return number <= LOOKS_PER_BATCH and sum(map(_size, (*first.looks, *second.looks))) <= MESSAGE_BYTES
+def _fit(first: RequestMessage, second: RequestMessage) -> bool:
+    number = len(first.requests) + len(second.requests)
+    return number <= REQUESTS_PER_BATCH and sum(map(_size, (*first.requests, *second.requests))) <= MESSAGE_BYTES
 
 
 def _joined(first: Delivery, second: Delivery) -> Delivery:
-    looks = (*first.message.looks, *second.message.looks)
+    requests = (*first.message.requests, *second.message.requests)
     returned = max(first.message.returned, second.message.returned)
-    return Delivery(replace(first.message, looks=looks, returned=returned), (*first.receipts, *second.receipts))
+    return Delivery(replace(first.message, requests=requests, returned=returned), (*first.receipts, *second.receipts))
 
 
-def messages(looks: Iterable[Look], now: int = 0, *, background: bool = False) -> Iterator[LookMessage]:
-    """Group looks into messages: of one kind and time, bounded in number and size.
+def messages(
+    requests: Iterable[ReconcileRequest], now: int = 0, *, background: bool = False
+) -> Iterator[RequestMessage]:
+    """Group requests into messages: of one kind and time, bounded in number and size.
 
-    A look that is too big by itself goes without what its event carried, which the primary can tell again.
+    A request that is too big by itself goes without what its event carried, which the primary can tell again.
     """
-    groups: dict[tuple[str, int, bool], list[Look]] = {}
-    for look in looks:
-        fitting = look if _size(look) <= MESSAGE_BYTES else replace(look, carried=None)
-        key = (str(look.key.kind), _delay(look, now), look.can_wait)
+    groups: dict[tuple[str, int, bool], list[ReconcileRequest]] = {}
+    for request in requests:
+        fitting = request if _size(request) <= MESSAGE_BYTES else replace(request, carried=None)
+        key = (str(request.key.kind), _delay(request, now), request.can_wait)
         group = groups.setdefault(key, [])
-        if len(group) == LOOKS_PER_BATCH or (group and sum(map(_size, group)) + _size(fitting) > MESSAGE_BYTES):
-            yield LookMessage(tuple(group), background, key[1])
+        if len(group) == REQUESTS_PER_BATCH or (group and sum(map(_size, group)) + _size(fitting) > MESSAGE_BYTES):
+            yield RequestMessage(tuple(group), background, key[1])
             group = groups[key] = []
         group.append(fitting)
     for (_, delay, _), group in groups.items():
-        yield LookMessage(tuple(group), background, delay)
+        yield RequestMessage(tuple(group), background, delay)
 
 
-def _delay(look: Look, now: int) -> int:
+def _delay(request: ReconcileRequest, now: int) -> int:
     """Return the whole seconds after which it is due."""
-    return min(max(0, -((now - look.due) // 1000)), LONGEST_DELAY) if look.due else 0
+    return min(max(0, -((now - request.due) // 1000)), LONGEST_DELAY) if request.due else 0
 
 
-def _size(look: Look) -> int:
-    return len(json.dumps(look.to_json()))
+def _size(request: ReconcileRequest) -> int:
+    return len(json.dumps(request.to_json()))

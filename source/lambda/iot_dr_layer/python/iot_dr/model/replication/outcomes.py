@@ -1,4 +1,4 @@
-"""What became of a look: the state that the ledger keeps and the operator reads."""
+"""What became of a request: the state that the ledger keeps and the operator reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class State(enum.StrEnum):
     PENDING = "pending"
     """A Region, a dependency or AWS's own waiting time stands in the way; the schedule tries again."""
     FAILED = "failed"
-    """AWS refuses it; somebody must look. The schedule tries again, ever more rarely."""
+    """AWS refuses it; somebody must request. The schedule tries again, ever more rarely."""
     UNSUPPORTED = "unsupported"
     """A difference stays that replication may not or cannot remove."""
     ABSENT = "absent"
@@ -37,11 +37,11 @@ class LastRead:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one look. Times are epoch milliseconds; `lag` is None where no event told when it changed.
+    """The result of one request. Times are epoch milliseconds; `lag` is None where no event told when it changed.
 
-    `again` asks the schedule for another look, after a pause that grows with every try. A `partial` outcome is of the
-    resource's own fields alone, so it says nothing about what stood in the way of the rest. One that is not `whole` is
-    of the resource and what is attached to it, so it says nothing about what has events of its own. `source_id` and
+    `again` asks the schedule for another request, after a pause that grows with every try. A `partial` outcome is of
+    the resource's own fields alone, so it says nothing about what stood in the way of the rest. One that is not `whole`
+    is of the resource and what is attached to it, so it says nothing about what has events of its own. `source_id` and
     `source_version` are the primary's of the thing that was applied. `read_at` is when the reading began that found
     nothing more to do, 0 if there was none.
     """

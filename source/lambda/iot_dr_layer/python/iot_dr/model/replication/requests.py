@@ -1,4 +1,4 @@
-"""A look: the request to compare one resource, whoever asks for it (an event, the schedule, an operator).
+"""A request: the request to compare one resource, whoever asks for it (an event, the schedule, an operator).
 
 It is what the workflow carries from state to state, so it is small and holds no certificate and no policy.
 """
@@ -16,12 +16,12 @@ from iot_dr.model.events.registry_events import RegistryEvent
 from iot_dr.model.registry.entities import Thing
 from iot_dr.model.registry.keys import Key, Kind
 
-LOOKS_PER_BATCH = 10
+REQUESTS_PER_BATCH = 10
 """What one invocation of the worker takes side by side."""
 
 
 class Depth(enum.StrEnum):
-    """How much of what hangs on a resource a look compares.
+    """How much of what hangs on a resource a request compares.
 
     `own` is content with the resource itself, if both Regions have it: all that an update event tells of. `attachments`
     goes on to certificates and policies, which raise no event. `everything` takes in what has events of its own as
@@ -34,12 +34,12 @@ class Depth(enum.StrEnum):
 
 
 _OF_DEPTH = frozenset({Kind.THING, Kind.CERTIFICATE, Kind.THING_GROUP})
-"""Kinds of which a look may take in more or less."""
+"""Kinds of which a request may take in more or less."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """One resource to look at.
+class ReconcileRequest:
+    """One resource to check.
 
     Attributes:
         key: the resource.
@@ -47,9 +47,9 @@ class Look:
         created: the resource is new, so what raises no event (attachments) may still be on its way.
         depth: how much of what hangs on it to compare.
         event_id: the newest event's ID, which ties log lines together.
-        looks: how many looks there have been.
+        checks: how many times it has been checked since the event.
         changed_at: when the last change was seen, epoch milliseconds.
-        fingerprint: of the attachments that the last look saw.
+        fingerprint: of the attachments that the last request saw.
         due: when it is to be taken, epoch milliseconds; 0 at once.
         tries: how often in a row it met a fault that a repetition may mend.
         carried: the thing as the newest event had it, for the time when the primary cannot be asked.
@@ -61,7 +61,7 @@ class Look:
     created: bool = False
     depth: Depth = Depth.EVERYTHING
     event_id: str = ""
-    looks: int = 0
+    checks: int = 0
     changed_at: int = 0
     fingerprint: str = ""
     carried: Thing | None = None
@@ -84,7 +84,7 @@ class Look:
             "created": self.created,
             "depth": str(self.depth),
             "event_id": self.event_id,
-            "looks": self.looks,
+            "looks": self.checks,
             "changed_at": self.changed_at,
             "fingerprint": self.fingerprint,
             "due": self.due,
@@ -98,11 +98,11 @@ class Look:
         """Read it back.
 
         Raises:
-            EventError: kind or name is missing or not one that can be looked at.
+            EventError: kind or name is missing or not one that can be checked.
         """
         kind, name = value.get("kind"), value.get("name")
         if kind not in set(Kind) or not isinstance(name, str) or not name:
-            raise EventError(f"cannot look at {kind!r} {name!r}: the kind must be one of {sorted(Kind)}")
+            raise EventError(f"cannot check {kind!r} {name!r}: the kind must be one of {sorted(Kind)}")
         carried = value.get("carried")
         return cls(
             key=Key(Kind(kind), name, str(value.get("other", ""))),
@@ -110,7 +110,7 @@ class Look:
             created=bool(value.get("created", False)),
             depth=Depth(value.get("depth", Depth.EVERYTHING)),
             event_id=str(value.get("event_id", "")),
-            looks=int(value.get("looks", 0)),
+            checks=int(value.get("looks", 0)),
             changed_at=int(value.get("changed_at", 0)),
             fingerprint=str(value.get("fingerprint", "")),
             carried=None if carried is None else _thing_from_json(name, carried),
@@ -120,8 +120,8 @@ class Look:
         )
 
 
-def coalesce(events: Iterable[RegistryEvent]) -> tuple[Look, ...]:
-    """Return one look per distinct resource, in the order of first mention, each with its newest event's facts."""
+def coalesce(events: Iterable[RegistryEvent]) -> tuple[ReconcileRequest, ...]:
+    """Return one request per distinct resource, in the order of first mention, each with its newest event's facts."""
     newest: dict[Key, RegistryEvent] = {}
     created: set[Key] = set()
     depths: dict[Key, Depth] = {}
@@ -134,7 +134,7 @@ def coalesce(events: Iterable[RegistryEvent]) -> tuple[Look, ...]:
         if key not in newest or event.timestamp >= newest[key].timestamp:
             newest[key] = event
     return tuple(
-        Look(
+        ReconcileRequest(
             key=key,
             occurred_at=event.timestamp,
             created=key in created,

@@ -127,7 +127,7 @@ class ShadowNote:
         owned: replication made the copy.
         state: how it stands; None if nothing has ended yet.
         checked_at: when the state was noted last; 0 if there is none.
-        due: it is noted to be looked at again.
+        due: it is noted to be checked again.
         waits: how many times a shadow that is not as the primary's was noted, or about to be noted, to wait.
         unsure_until: a write that no version guards, a creation or deletion, may land until then; 0 if none may.
     """
@@ -157,7 +157,7 @@ class ShadowNote:
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether it is to be looked at again for something else than a write that no version guards."""
+        """Tell whether it is to be checked again for something else than a write that no version guards."""
         return self.due and (self.state in (State.PENDING, State.FAILED) or not self.unsure_until)
 
     def is_sure(self, since: int, own: int) -> bool:

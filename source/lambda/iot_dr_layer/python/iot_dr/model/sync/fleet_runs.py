@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
 
 STAGES = (
     Kind.THING_TYPE,
@@ -30,12 +30,12 @@ THING_STAGES = (Kind.THING, Kind.THING_SHADOWS)
 
 _RELATIONS = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP)
 AGAIN_STAGES = (*STAGES[:5], *_RELATIONS, *STAGES[5:], Kind.SHADOW)
-"""Whatever can have failed: some kinds are looked at by themselves that come along with others here."""
+"""Whatever can have failed: some kinds are checked by themselves that come along with others here."""
 
 BATCH_SECONDS = 4
 """What a batch is taken to last at most, to reckon how many are needed at once for a rate."""
 
-CALLS_PER_LOOK: Mapping[Side, Mapping[str, float]] = MappingProxyType(
+CALLS_PER_REQUEST: Mapping[Side, Mapping[str, float]] = MappingProxyType(
     {
         Side.PRIMARY: MappingProxyType(
             {
@@ -60,16 +60,18 @@ CALLS_PER_LOOK: Mapping[Side, Mapping[str, float]] = MappingProxyType(
         ),
     }
 )
-"""What the look at one complete device costs that the secondary lacks; `benchmarks/sync_at_scale.py` counts them."""
+"""What the request for one complete device costs that the secondary lacks; `benchmarks/sync_at_scale.py` counts
+them.
+"""
 
 
 def batches_at_once(per_second: float) -> int:
-    """Return how many batches keep up with the looks that the quotas allow; more would only be refused.
+    """Return how many batches keep up with the requests that the quotas allow; more would only be refused.
 
     >>> batches_at_once(10)
     4
     """
-    return max(1, math.ceil(per_second * BATCH_SECONDS / LOOKS_PER_BATCH))
+    return max(1, math.ceil(per_second * BATCH_SECONDS / REQUESTS_PER_BATCH))
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,10 @@ class FleetRun:
 
     Attributes:
         run: its ID, which is the name of its execution and of its folder.
-        apply: look at what is listed; else it is only counted.
-        at_once: batches that are looked at side by side.
+        apply: check what is listed; else it is only counted.
+        at_once: batches that are checked side by side.
         select: a query for things; empty for the whole fleet.
-        again: ID of an earlier run; what failed is looked at again, instead of what the primary lists.
+        again: ID of an earlier run; what failed is checked again, instead of what the primary lists.
         kinds: stages to come.
         kind: the stage under way.
         token: where the primary's list goes on.
@@ -171,21 +173,21 @@ def results_folder(run: str) -> str:
 
 
 def row(key: Key, *, again: bool = False) -> str:
-    """Return a key as a line of an inventory: the look that the worker takes.
+    """Return a key as a line of an inventory: the request that the worker takes.
 
-    A device that waits for its certificate stays waiting for it only if it is looked at as a new one.
+    A device that waits for its certificate stays waiting for it only if it is checked as a new one.
 
     >>> row(Key(Kind.THING, "pump-17"))
     '{"kind":"thing","name":"pump-17"}\\n'
     """
-    look = {"kind": str(key.kind), "name": key.name}
+    request = {"kind": str(key.kind), "name": key.name}
     more = {"other": key.other} if key.other else {}
-    return json.dumps(look | more | ({"created": True} if again else {}), separators=(",", ":")) + "\n"
+    return json.dumps(request | more | ({"created": True} if again else {}), separators=(",", ":")) + "\n"
 
 
 @dataclass(frozen=True)
-class LooksDone:
-    """Looks of one stage by where they stand."""
+class RequestsDone:
+    """Requests of one stage by where they stand."""
 
     total: int
     pending: int = 0
@@ -195,7 +197,7 @@ class LooksDone:
 
     @property
     def ended(self) -> int:
-        """Return the looks that are over, whatever came of them."""
+        """Return the requests that are over, whatever came of them."""
         return self.succeeded + self.failed
 
 
@@ -210,7 +212,7 @@ class RunState:
     status: str
     began: int
     run: FleetRun
-    done: Mapping[Kind, LooksDone] = field(default_factory=dict)
+    done: Mapping[Kind, RequestsDone] = field(default_factory=dict)
     reason: str = ""
     redrivable: bool = False
 
@@ -225,13 +227,13 @@ class RunState:
         return self.status == "SUCCEEDED"
 
     @property
-    def under_way(self) -> LooksDone | None:
+    def under_way(self) -> RequestsDone | None:
         """Return where the stage under way stands; None while it is listed."""
         return self.done.get(self.run.kind) if self.run.kind else None
 
 
 @dataclass(frozen=True)
-class FailedLook:
+class FailedRequest:
     """A resource that could not be brought across, and why."""
 
     key: Key

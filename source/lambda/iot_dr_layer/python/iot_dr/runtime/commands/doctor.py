@@ -49,12 +49,12 @@ JITR = "jitr"
 
 ClientOf = Callable[[str, str], Any]
 
-_NO_LAUNCH = "no launch is named, so its stacks, table, roles, alarms and dead letters are not looked at"
+_NO_LAUNCH = "no launch is named, so its stacks, table, roles, alarms and dead letters are not checked"
 
 
 @dataclass(frozen=True)
 class DoctorEnvironment:
-    """The variables of `toolsrc` that name a launch; before a launch the Regions alone are looked at."""
+    """The variables of `toolsrc` that name a launch; before a launch the Regions alone are checked."""
 
     primary_region: str
     secondary_region: str
@@ -82,7 +82,7 @@ def consult(environment: DoctorEnvironment, certificates: int, profile: str = ""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="doctor") as executor:
         together = on(executor)
         if stacks:
-            stacks.look(together)
+            stacks.request(together)
         answers = examine([*doctor.examinations(stacks, certificates)], together)
     unnamed = () if stacks else (warning("launch", _NO_LAUNCH, "read its settings: . ./toolsrc"),)
     return (*clock, *answers, *unnamed)
@@ -142,8 +142,8 @@ class _Doctor:
     def _of_launch(self, stacks: stack_checks.Stacks) -> Iterator[Examination]:
         rights = tuple(sorted(launched_stacks.REQUIRED_ACTIONS))
         for region, name in stacks.launch.stacks:
-            look = partial(stack_checks.stack, stacks, region, name, __version__)
-            yield Examination("stack", region, rights, look)
+            request = partial(stack_checks.stack, stacks, region, name, __version__)
+            yield Examination("stack", region, rights, request)
         # Of what hangs on a stack that is not there, nothing more can be said.
         if primary := stacks.found(*stacks.primary):
             yield from self._of_primary(primary)

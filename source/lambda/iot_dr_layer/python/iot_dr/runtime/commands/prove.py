@@ -24,7 +24,7 @@ from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.shadows.shadow_store import IotDataShadows
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.launch.probes import ProbeCredentials
@@ -53,7 +53,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ProvingEnvironment:
-    """The variables of `toolsrc` that name a launch, its queue of looks, and where devices connect."""
+    """The variables of `toolsrc` that name a launch, its queue of requests, and where devices connect."""
 
     primary_region: str
     secondary_region: str
@@ -137,7 +137,7 @@ def prove(
         regions=regions,
         primary=primary,
         secondary=place(regions.secondary, environment.iot_endpoint_secondary),
-        workflow=SqsLookQueues(client_of("sqs", regions.secondary), environment.look_queue_url),
+        workflow=SqsRequestQueues(client_of("sqs", regions.secondary), environment.look_queue_url),
         rounds=rounds,
         seconds=order.seconds,
         new_nonce=partial(secrets.token_hex, 16),
@@ -161,7 +161,7 @@ def clean(region: str, name: str, progress: Progress, profile: str = "") -> int:
     iot = paced(client_of("iot", region), budgets_of(client_of, region))
     reader = IotRegistryReader(iot, region, account)
     rounds = Rounds(time.monotonic, threading.Event().wait, progress, together)
-    rounds.begin(f"Looking for what begins with {name} in {region}", 0)
+    rounds.begin(f"Checking for what begins with {name} in {region}", 0)
     trial = remains(name, reader, tuple(certificates_of(iot, name, since)), together)
     writer = IotRegistryWriter(iot, region, account)
     if trial.entities:

@@ -1,4 +1,4 @@
-"""Wires the replay: error queues and tables of the primary Region, bucket and queue of looks of the secondary."""
+"""Wires the replay: error queues and tables of the primary Region, bucket and queue of requests of the secondary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iot_dr.aws.clients import client, session
 from iot_dr.aws.events.error_queue import ErrorQueue
 from iot_dr.aws.events.event_table import DynamoDbEventTable
 from iot_dr.aws.events.failed_records import FailedRecords
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.model.events.dead_letters import Source
 from iot_dr.runtime.clock import now
@@ -42,7 +42,7 @@ class ShadowRuleErrorsEnvironment:
 
 @dataclass(frozen=True)
 class StreamRecordsEnvironment:
-    """The variables of `toolsrc` that tell where stream records are kept and where looks are asked for."""
+    """The variables of `toolsrc` that tell where stream records are kept and where requests are asked for."""
 
     secondary_region: str
     secondary_bucket: str
@@ -103,6 +103,6 @@ def replay_stream_records(
     """Replay what the functions of the streams could not handle."""
     region, credentials = environment.secondary_region, session(profile)
     records = FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
-    workflow = SqsLookQueues(client("sqs", region, session=credentials), environment.look_queue_url)
+    workflow = SqsRequestQueues(client("sqs", region, session=credentials), environment.look_queue_url)
     with ThreadPoolExecutor(THREADS) as executor:
         return Replay(apply, progress, on(executor)).stream_records(records, workflow)

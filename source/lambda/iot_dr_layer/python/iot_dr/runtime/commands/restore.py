@@ -52,7 +52,7 @@ class Progress(reading.Progress, sync.Progress, Protocol):
     """Is told how far the reading and the applying are, and first what becomes of policies."""
 
     def policies(self, changes: Iterable[Difference]) -> None:
-        """Show which policies are created or changed: who may do what is worth a look before it is done."""
+        """Show which policies are created or changed: who may do what is worth a request before it is done."""
         ...
 
 

@@ -135,7 +135,7 @@ class Syncing:
         return {regions[side]: budgets.uses() for side, budgets in self._comparison.budgets.items()}
 
     def _read_registry(self) -> bool:
-        # Of shadows nothing: all of them are looked at as they are applied.
+        # Of shadows nothing: all of them are checked as they are applied.
         self._comparison.read(kinds=sync.ALL_KINDS)
         return not self._stop.is_set()
 

@@ -22,10 +22,10 @@ from iot_dr.model.registry.keys import SHADOW_KINDS
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.sync.fleet_runs import (
     AGAIN_STAGES,
-    CALLS_PER_LOOK,
+    CALLS_PER_REQUEST,
     STAGES,
     THING_STAGES,
-    FailedLook,
+    FailedRequest,
     FleetRun,
     RunState,
     batches_at_once,
@@ -69,7 +69,7 @@ class CloudSync:
         reasons = []
         for side, region in ((Side.PRIMARY, self._regions.primary), (Side.SECONDARY, self._regions.secondary)):
             quotas, reason = ApiQuotas(self._client("service-quotas", region)).read_or_defaults()
-            rates |= {(region, name): quotas[name].applied / calls for name, calls in CALLS_PER_LOOK[side].items()}
+            rates |= {(region, name): quotas[name].applied / calls for name, calls in CALLS_PER_REQUEST[side].items()}
             reasons += [reason] if reason else []
         least = min(rates.values())
         return Pace(least, tuple(limit for limit, rate in rates.items() if rate == least), "; ".join(reasons))
@@ -138,7 +138,7 @@ class CloudSync:
         """Return how a run stands."""
         return self._runs.state(arn)
 
-    def failures(self, state: RunState) -> Iterator[FailedLook]:
+    def failures(self, state: RunState) -> Iterator[FailedRequest]:
         """Yield what could not be brought across since the run began, by the ledger and by the run's results."""
         dynamodb = self._client("dynamodb", self._regions.secondary)
         told = set()
@@ -147,7 +147,7 @@ class CloudSync:
             incomplete = item.state is State.PENDING and item.reason == NO_CERTIFICATE
             if (item.checked_at or 0) >= state.began and not incomplete:
                 told.add(item.key)
-                yield FailedLook(item.key, item.reason)
+                yield FailedRequest(item.key, item.reason)
         results = Results(self._client("s3", self._regions.secondary), self._outputs["WorkBucketName"])
         yield from (one for one in results.failed(state.run.run) if one.key not in told)
 

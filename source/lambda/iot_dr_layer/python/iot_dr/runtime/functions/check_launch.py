@@ -19,7 +19,7 @@ from iot_dr.services.concurrency import on
 from iot_dr.services.launch import check_launch, check_release
 
 THREADS = 8
-"""Files of the release that are looked at at the same time; there are over thirty in three buckets."""
+"""Files of the release that are checked at the same time; there are over thirty in three buckets."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Wires the function that lists what a sync in the account looks at."""
+"""Wires the function that lists what a sync in the account checks."""
 
 from __future__ import annotations
 

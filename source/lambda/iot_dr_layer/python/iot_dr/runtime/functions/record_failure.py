@@ -10,7 +10,7 @@ from typing import Any
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.model.exact_json import loads
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.runtime.clock import now
@@ -29,7 +29,7 @@ class FailureEnvironment:
 
 
 def record_failure_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the failure recorder: `{"looks": [look, ...], "error": {"Error", "Cause"}}` in."""
+    """Return the failure recorder: `{"looks": [request, ...], "error": {"Error", "Cause"}}` in."""
     dynamodb = client("dynamodb", read_timeout=READ_TIMEOUT, attempts=ATTEMPTS)
     ledger = DynamoDbLedger(dynamodb, read(FailureEnvironment, environ).ledger_table)
     log, metrics = logger(), ReplicationMetrics()
@@ -37,9 +37,9 @@ def record_failure_handler(environ: Mapping[str, str] = os.environ) -> Callable[
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         error = event["error"]
         for value in event["looks"]:
-            look = Look.from_json(value)
-            outcome = record_failure(look, error["Error"], _cause(error.get("Cause", "")), ledger=ledger, clock=now)
-            log.error("look failed after all retries", extra=outcome.facts())
+            request = ReconcileRequest.from_json(value)
+            outcome = record_failure(request, error["Error"], _cause(error.get("Cause", "")), ledger=ledger, clock=now)
+            log.error("request failed after all retries", extra=outcome.facts())
             metrics.outcome(outcome.key.kind, outcome.state, None)
         metrics.flush()
         return {"recorded": len(event["looks"])}

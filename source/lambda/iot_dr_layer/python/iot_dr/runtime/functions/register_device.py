@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from iot_dr.aws.clients import client
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import EventError
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.runtime.environment import read
@@ -28,7 +28,7 @@ class RegistrarEnvironment:
 def register_device_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the registrar: a batch of the queue in, the IDs of unreadable messages out."""
     environment = read(RegistrarEnvironment, environ)
-    workflow = SqsLookQueues(client("sqs"), environment.look_queue_url)
+    workflow = SqsRequestQueues(client("sqs"), environment.look_queue_url)
     log = logger()
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -36,8 +36,10 @@ def register_device_handler(environ: Mapping[str, str] = os.environ) -> Callable
         with processor(event["Records"], handler=_read(log)):
             processed = processor.process()
         registrations = [result for status, result, _ in processed if status == "success"]
-        looks = register_devices(registrations, workflow)
-        log.info("looks queued", extra={"messages": len(processed), "looks": [str(look.key) for look in looks]})
+        requests = register_devices(registrations, workflow)
+        log.info(
+            "requests queued", extra={"messages": len(processed), "looks": [str(request.key) for request in requests]}
+        )
         answer: dict[str, Any] = dict(processor.response())
         return answer
 

@@ -1,4 +1,4 @@
-"""Wires the worker that the workflow asks to look at resources."""
+"""Wires the worker that the workflow asks to check resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.request_ids import note_requests_of, noting_requests
 from iot_dr.model.regions import RegionPair
-from iot_dr.model.replication.requests import LOOKS_PER_BATCH, Look
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.ports.ledger import Ledger
@@ -24,13 +24,13 @@ from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.concurrency import on
-from iot_dr.services.replication.batch import take_looks
+from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.replicate import Replicated, Replication
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import Settling
 
 THREADS = 16
-"""Calls that run at the same time, over all looks of a batch."""
+"""Calls that run at the same time, over all requests of a batch."""
 
 READ_TIMEOUT = 5
 """Seconds; a call that is repeated as often as it may leaves the worker time to apply what an event carried."""
@@ -52,7 +52,7 @@ class WorkerEnvironment:
 def replicate_resource_handler(
     environ: Mapping[str, str] = os.environ,
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the worker: `{"looks": [look, ...]}` in; the looks to come, and the seconds until the first, out.
+    """Return the worker: `{"looks": [request, ...]}` in; the requests to come, and the seconds until the first, out.
 
     With `"background": true` its calls of AWS IoT keep to a part of the quotas, for others come first.
     """
@@ -61,30 +61,30 @@ def replicate_resource_handler(
     for_events = _replication(environment, ledger, lambda region: paced(_client(region), event_budgets()))
     # Made when it is first asked for: most workers are never asked for background work.
     in_background = functools.cache(lambda: _replication(environment, ledger, _slow_client))
-    # Not the pool of the calls: a look waits for its calls, and a pool full of those that wait would never go on.
-    together = on(ThreadPoolExecutor(LOOKS_PER_BATCH))
+    # Not the pool of the calls: a request waits for its calls, and a pool full of those that wait would never go on.
+    together = on(ThreadPoolExecutor(REQUESTS_PER_BATCH))
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        looks = [Look.from_json(value) for value in event["looks"]]
+        requests = [ReconcileRequest.from_json(value) for value in event["looks"]]
         replication = in_background() if event.get("background") else for_events
 
-        def replicate(look: Look, beside: int) -> Replicated:
+        def replicate(request: ReconcileRequest, beside: int) -> Replicated:
             with noting_requests() as requests:
-                result = replication.replicate(look, beside)
-            log.info("looked at", extra=_facts(result) | {"requests": requests})
+                result = replication.replicate(request, beside)
+            log.info("checked", extra=_facts(result) | {"requests": requests})
             return result
 
-        taken = take_looks(looks, replicate, ledger=ledger, clock=now, together=together)
-        for result in taken.looked:
+        taken = handle_batch(requests, replicate, ledger=ledger, clock=now, together=together)
+        for result in taken.checked:
             metrics.outcome(result.outcome.key.kind, result.outcome.state, result.outcome.lag)
         for outcome in taken.failed:
-            log.error("look failed after all retries", extra=outcome.facts())
+            log.error("request failed after all retries", extra=outcome.facts())
             metrics.outcome(outcome.key.kind, outcome.state, None)
         if taken.repeated:
-            metrics.count("Retries", taken.repeated, looks[0].key.kind)
+            metrics.count("Retries", taken.repeated, requests[0].key.kind)
         metrics.flush()
-        return {"looks": [look.to_json() for look in taken.again], "pause": taken.pause}
+        return {"looks": [request.to_json() for request in taken.again], "pause": taken.pause}
 
     return handle
 
@@ -92,7 +92,7 @@ def replicate_resource_handler(
 def _facts(result: Replicated) -> dict[str, Any]:
     return result.outcome.facts() | {
         "changes": [f"{type(change).__name__} {change.key}" for change in result.plan.actions],
-        "looks": result.next_look.looks,
+        "looks": result.next_request.checks,
         "pause": result.pause,
     }
 

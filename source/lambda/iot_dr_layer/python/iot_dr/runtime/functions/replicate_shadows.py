@@ -1,4 +1,4 @@
-"""Wires the function of shadows: events from their stream, and looks from the workflow.
+"""Wires the function of shadows: events from their stream, and requests from the workflow.
 
 Of each invocation one line says where it brought how many shadows. One that waits or differs has a line of its own.
 """
@@ -23,7 +23,7 @@ from iot_dr.errors import RegionUnavailable
 from iot_dr.model.control import HELD_BACK
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.replication.outcomes import State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowSelection, decode_shadow_event
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -56,9 +56,9 @@ def replicate_shadows_handler(
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the function.
 
-    A batch of the shadows' stream in, the sequence numbers of records to hand in again out; or `{"looks": [look, ...]}`
-    in, and `{"looks": [], "pause": 0}` out, for what is to come again is in the ledger. With `"background": true` its
-    calls keep to a part of the quota.
+    A batch of the shadows' stream in, the sequence numbers of records to hand in again out; or `{"looks": [request,
+    ...]}` in, and `{"looks": [], "pause": 0}` out, for what is to come again is in the ledger. With `"background":
+    true` its calls keep to a part of the quota.
     """
     environment = read(ShadowsEnvironment, environ)
     for_events = _replication(environment, _client)
@@ -69,7 +69,7 @@ def replicate_shadows_handler(
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         if "looks" in event:
             replication = in_background() if event.get("background") else for_events
-            applied = replication.look(Look.from_json(value).key for value in event["looks"])
+            applied = replication.request(ReconcileRequest.from_json(value).key for value in event["looks"])
             _tell(applied, len(event["looks"]), log, metrics)
             if applied.unrecorded:
                 raise RegionUnavailable(f"the ledger could not be told of {', '.join(map(str, applied.unrecorded))}")

@@ -1,4 +1,4 @@
-"""Wires the function that takes messages from the queues of looks and runs the workflow for each."""
+"""Wires the function that takes messages from the queues of requests and runs the workflow for each."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.aws.workflow.workflow import LONGEST_RUN, StepFunctionsWorkflow
 from iot_dr.errors import EventError, IotDrError
-from iot_dr.model.replication.messages import Delivery, LookMessage, Receipt, merged
+from iot_dr.model.replication.messages import Delivery, Receipt, RequestMessage, merged
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.runtime.clock import now
@@ -44,7 +44,7 @@ class RunnerEnvironment:
 def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the function: messages of one of the queues in, the IDs of those to be handed out again out."""
     environment = read(RunnerEnvironment, environ)
-    queues = SqsLookQueues(
+    queues = SqsRequestQueues(
         client("sqs"),
         environment.look_queue_url,
         environment.background_queue_url,
@@ -65,7 +65,7 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
         """Read a message; one that cannot be read is set aside."""
         of_background = record.event_source_arn.rpartition(":")[2] == background
         try:
-            message = LookMessage.read(record.body, background=of_background)
+            message = RequestMessage.read(record.body, background=of_background)
         except EventError as error:
             queues.set_aside(record.body)
             facts = {"message_id": record.message_id, "reason": str(error)}
@@ -85,7 +85,7 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
             _show_again(queues, delivery, log)
             return False
         if ended in _METRICS:
-            metrics.count(_METRICS[ended], len(delivery.message.looks))
+            metrics.count(_METRICS[ended], len(delivery.message.requests))
         if ended is not Ended.RUN:
             _tell(log, delivery.message, str(ended))
         return True
@@ -112,19 +112,19 @@ def _left(
     try:
         left = runner.without_superseded(deliveries)
     except IotDrError as error:
-        log.warning("superseded looks are taken too", extra={"reason": f"{type(error).__name__}: {error}"})
+        log.warning("superseded requests are taken too", extra={"reason": f"{type(error).__name__}: {error}"})
         yield from deliveries
         return
-    if superseded := _looks(deliveries) - _looks(left):
+    if superseded := _requests(deliveries) - _requests(left):
         metrics.count("Superseded", superseded)
-    yield from (one for one in left if one.message.looks)
+    yield from (one for one in left if one.message.requests)
 
 
-def _looks(deliveries: Iterable[Delivery]) -> int:
-    return sum(len(one.message.looks) for one in deliveries)
+def _requests(deliveries: Iterable[Delivery]) -> int:
+    return sum(len(one.message.requests) for one in deliveries)
 
 
-def _show_again(queues: SqsLookQueues, delivery: Delivery, log: Logger) -> None:
+def _show_again(queues: SqsRequestQueues, delivery: Delivery, log: Logger) -> None:
     try:
         queues.show_again(delivery)
     except IotDrError as error:
@@ -132,6 +132,8 @@ def _show_again(queues: SqsLookQueues, delivery: Delivery, log: Logger) -> None:
         log.warning("messages stay hidden", extra={"reason": f"{type(error).__name__}: {error}"})
 
 
-def _tell(log: Logger, message: LookMessage, reason: str) -> None:
-    looks = [str(look.key) for look in message.looks]
-    log.warning("looks are to come again", extra={"looks": looks, "reason": reason, "background": message.background})
+def _tell(log: Logger, message: RequestMessage, reason: str) -> None:
+    requests = [str(request.key) for request in message.requests]
+    log.warning(
+        "requests are to come again", extra={"looks": requests, "reason": reason, "background": message.background}
+    )

@@ -1,4 +1,4 @@
-"""Wires the trigger: a batch of the table's stream in, looks at the distinct resources out, to their queue."""
+"""Wires the trigger: a batch of the table's stream in, checks the distinct resources out, to their queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.clients import client
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.model.events.registry_events import decode
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -30,14 +30,14 @@ def start_replication_handler(
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the trigger: a batch of the table's stream in, the sequence numbers of records to hand in again out."""
     environment = read(TriggerEnvironment, environ)
-    workflow = SqsLookQueues(client("sqs"), environment.look_queue_url)
+    workflow = SqsRequestQueues(client("sqs"), environment.look_queue_url)
     log = logger()
     reader = StreamReader(decode, environment.work_bucket, log, ReplicationMetrics())
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         batch = reader.read(event)
-        looks = start_replication(batch.events.values(), workflow)
-        log.info("looks queued", extra={"events": len(batch.events), "looks": [str(one.key) for one in looks]})
+        requests = start_replication(batch.events.values(), workflow)
+        log.info("requests queued", extra={"events": len(batch.events), "looks": [str(one.key) for one in requests]})
         return batch.answer()
 
     return handle

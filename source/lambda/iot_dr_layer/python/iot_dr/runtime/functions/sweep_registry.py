@@ -12,7 +12,7 @@ from iot_dr.aws.clients import client
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
-from iot_dr.aws.workflow.queues import SqsLookQueues
+from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import TerminalError, UnsafePlan
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
@@ -55,13 +55,13 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
         if event.get("task") == "retry":
             retried = sweep.retry()
             unknown = len(retried.unknown)
-            log.info("retried", extra={"looks": retried.looks, "unknown": unknown})
+            log.info("retried", extra={"looks": retried.requests, "unknown": unknown})
             if unknown:
                 first = {"unknown": unknown, "first": retried.unknown[0]}
                 log.warning("the ledger has entries of a kind that this release does not know; they wait", extra=first)
-            metrics.count("Retried", retried.looks)
+            metrics.count("Retried", retried.requests)
             metrics.flush()
-            return {"retried": retried.looks, "unknown": unknown}
+            return {"retried": retried.requests, "unknown": unknown}
         limits = Limits(deletes=float(event.get("delete_share", Limits.deletes)))
         seconds = context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_START
         swept = sweep.sweep(limits, until=now() + int(1000 * seconds))
@@ -88,7 +88,7 @@ def _ensure_whole(swept: Swept, seconds: float) -> None:
             f"then was compared ({outcome}); raise the quotas of AWS IoT's list calls"
         )
     if swept.refused:
-        raise UnsafePlan(f"{swept.refused}. Only the deletions wait, all else is looked at ({outcome})")
+        raise UnsafePlan(f"{swept.refused}. Only the deletions wait, all else is checked ({outcome})")
 
 
 def _lister(region: str, account: str) -> IotRegistryReader:
@@ -106,7 +106,7 @@ def _sweep(environment: SweepEnvironment) -> Sweep:
         regions=regions,
         ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
         # All that it asks for is background work, whoever of the two tasks asks.
-        workflow=SqsLookQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
+        workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
         clock=now,
         slice_size=environment.sweep_slice,
         shadows=selection.classic or selection.named,

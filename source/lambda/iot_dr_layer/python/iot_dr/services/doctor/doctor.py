@@ -56,14 +56,14 @@ def _unanswered(examination: Examination, error: IotDrError) -> Check:
             rights = named["right"] if named else " or ".join(examination.rights)
             return warning(name, f"cannot tell of {region}: you lack {rights}", f"allow {rights} to whoever runs this")
         case RegionUnavailable():
-            mend = "look at https://health.aws.amazon.com and at your own network, then ask again"
+            mend = "check https://health.aws.amazon.com and at your own network, then ask again"
             return failure(name, f"{region} does not answer: {short(error)}", mend)
         case Throttled():
             return warning(name, f"cannot tell of {region}: {short(error)}", "ask again when fewer calls are made")
         case ConfigurationError():
             return failure(name, str(error), "give the settings of a launch that is there: . ./toolsrc")
         case _:
-            return warning(name, f"cannot tell of {region}: {short(error)}", "look at it in the console")
+            return warning(name, f"cannot tell of {region}: {short(error)}", "check it in the console")
 
 
 def short(error: Exception | str) -> str:

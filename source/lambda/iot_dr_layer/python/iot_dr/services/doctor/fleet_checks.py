@@ -63,7 +63,7 @@ class Policies(Protocol):
 
 
 class Tagged(Protocol):
-    """Looks for tags in the primary Region."""
+    """Requests for tags in the primary Region."""
 
     def first_tagged(self, number: int) -> Iterable[str]:
         """Return a name of each kind of which one has tags, among the first so many."""
@@ -82,7 +82,7 @@ def quotas(regions: RegionPair, readers: Mapping[Side, Quotas], fleet: Fleet) ->
     mend = f"request a higher quota for {tightest.operation} in {region}, in Service Quotas, AWS IoT Core"
     if unread:
         found = f"by AWS's defaults, {told}; cannot tell the account's own: {short(unread)}"
-        yield warning(name, found, "look at AWS IoT Core in Service Quotas; servicequotas:ListServiceQuotas is needed")
+        yield warning(name, found, "check AWS IoT Core in Service Quotas; servicequotas:ListServiceQuotas is needed")
     elif hours > LONG:
         yield warning(name, f"{told}; {_raised(known)}", mend)
     else:
@@ -119,7 +119,7 @@ def device_certificates(region: str, reader: Certificates, number: int, now: int
     which = f"the oldest {number}" if len(read) == number else f"all {len(read)}"
     ending = [one for one in read if one.active and _ends_soon(one, now)]
     if any(one.not_after is None for one in read):
-        yield warning(name, f"cannot tell: {region} does not tell the end of every one", "look at their PEM")
+        yield warning(name, f"cannot tell: {region} does not tell the end of every one", "check their PEM")
     elif ending:
         over = sum(1 for one in ending if one.not_after is not None and one.not_after <= now)
         names = [one.certificate_id for one in ending]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from iot_dr.errors import IotDrError
-from iot_dr.model.launch.launched_stacks import LOOK_QUEUES, LaunchedStack, MappingState, Need, TableState
+from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack, MappingState, Need, TableState
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.checks import Check, failure, ok, some, warning
@@ -79,11 +79,11 @@ class Stacks:
     reader: StackReader
     _read: dict[tuple[str, str], LaunchedStack | IotDrError | None] = field(default_factory=dict)
 
-    def look(self, together: Together = one_by_one) -> None:
+    def request(self, together: Together = one_by_one) -> None:
         """Read all of them."""
-        self._read.update(together(self._looked_at, self.launch.stacks))
+        self._read.update(together(self._checked, self.launch.stacks))
 
-    def _looked_at(self, stack: tuple[str, str]) -> tuple[tuple[str, str], LaunchedStack | IotDrError | None]:
+    def _checked(self, stack: tuple[str, str]) -> tuple[tuple[str, str], LaunchedStack | IotDrError | None]:
         try:
             return stack, self.reader.read(*stack)
         except IotDrError as error:
@@ -179,7 +179,7 @@ def _mapping(title: str, region: str, uuid: str, found: MappingState | None) -> 
     if found.state != "Enabled":
         return warning(name, told, "ask again when it is settled")
     if found.last_result.startswith("PROBLEM"):
-        return failure(name, f"{told}, last result: {found.last_result}", f"look at its function's log in {region}")
+        return failure(name, f"{told}, last result: {found.last_result}", f"check its function's log in {region}")
     return ok(name, told)
 
 
@@ -206,7 +206,7 @@ def _mend_of(reason: str) -> str:
 def dead_letter_queues(found: LaunchedStack, parts: RunningParts) -> Iterator[Check]:
     """Tell what waits in the queues of a stack that keep what could not be handled."""
     for output, url in found.outputs.items():
-        if output.endswith(_QUEUE_URL) and output not in LOOK_QUEUES:
+        if output.endswith(_QUEUE_URL) and output not in REQUEST_QUEUES:
             title, number = output.removesuffix("Url"), parts.waiting(found.region, url)
             yield _letters(title, output, url, found.region, number)
 

@@ -1,8 +1,8 @@
-"""Has the certificates looked at that just-in-time registration met in the secondary Region.
+"""Has the certificates checked that just-in-time registration met in the secondary Region.
 
 A device whose CA is registered there registers its own certificate by connecting. AWS IoT refuses that connection,
 leaves the certificate in PENDING_ACTIVATION, and tells of it with every further try. What is to become of it stands in
-the primary: the look finds the certificate's status, policies and things there and brings the secondary to them.
+the primary: the request finds the certificate's status, policies and things there and brings the secondary to them.
 https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
 """
 
@@ -18,7 +18,7 @@ from iot_dr.errors import EventError
 from iot_dr.model.events.counts import count
 from iot_dr.model.exact_json import loads
 from iot_dr.model.registry.keys import certificate_key
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.replication import Workflow
 
 
@@ -45,16 +45,18 @@ def read_registration(text: str) -> Registration:
         raise EventError(f"the registration of a certificate lacks or garbles {error}") from error
 
 
-def register_devices(registrations: Iterable[Registration], workflow: Workflow) -> tuple[Look, ...]:
+def register_devices(registrations: Iterable[Registration], workflow: Workflow) -> tuple[ReconcileRequest, ...]:
     """Start the workflow for the distinct certificates; a device that keeps trying tells of its own several times."""
     first: dict[str, Registration] = {}
     for registration in registrations:
         known = first.get(registration.certificate_id, registration)
         # The lag counts from the first refusal that is known of.
         first[registration.certificate_id] = min(known, registration, key=lambda one: one.timestamp)
-    looks = tuple(Look(certificate_key(one.certificate_id), occurred_at=one.timestamp) for one in first.values())
-    workflow.start(looks)
-    return looks
+    requests = tuple(
+        ReconcileRequest(certificate_key(one.certificate_id), occurred_at=one.timestamp) for one in first.values()
+    )
+    workflow.start(requests)
+    return requests
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:

@@ -5,8 +5,8 @@ the function of a stream could not handle is decoded by today's code, and the wo
 been brought in is removed from where it waited; what cannot be read stays there and is told with its reason. A shadow's
 state in an old message is nobody's truth any more: of shadows the event is brought in, and the primary is asked.
 
-Every step may be repeated: a message has one place in the table however often it is written, and a look that is asked
-for twice finds nothing to do.
+Every step may be repeated: a message has one place in the table however often it is written, and a request that is
+asked for twice finds nothing to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from iot_dr.errors import EventError, InvalidResource
 from iot_dr.model.events.dead_letters import FailedBatch, Message, Source, event_item, read_rule_error
 from iot_dr.model.events.registry_events import RegistryEvent, decode
 from iot_dr.model.registry.keys import Key
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import SHADOW_EVENT, ShadowEvent, decode_shadow_event
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.replication import Workflow
@@ -30,7 +30,7 @@ from iot_dr.services.events.start_replication import start_replication
 Event = RegistryEvent | ShadowEvent
 
 OBJECTS_AT_ONCE = 40
-"""Objects read together, whose looks share executions."""
+"""Objects read together, whose requests share executions."""
 
 
 class ErrorQueue(Protocol):
@@ -166,7 +166,7 @@ class Replay:
                 events = [event for one in opened for event in one.events]
                 start_replication([event for event in events if isinstance(event, RegistryEvent)], workflow)
                 if shadows := _shadows(events):
-                    workflow.start([Look(key) for key in shadows])
+                    workflow.start([ReconcileRequest(key) for key in shadows])
                 records.delete([key for key, one in zip(group, opened, strict=True) if one.readable])
             letters += [letter for one in opened for letter in one.letters]
             self.progress.done(len(group))

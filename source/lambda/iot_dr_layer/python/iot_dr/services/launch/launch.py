@@ -1,6 +1,6 @@
 """Bring a whole launch up: primary stack, replicas of its tables, secondary stack, health checkers, operator's tools.
 
-Every step begins by looking, so a launch that was cut off is run again with the same names: what is there is kept or
+Every step begins by checking, so a launch that was cut off is run again with the same names: what is there is kept or
 brought to the template, what is missing is made, and the end is the same.
 """
 

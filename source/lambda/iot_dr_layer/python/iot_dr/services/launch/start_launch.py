@@ -34,7 +34,7 @@ class Source(Protocol):
 
 
 class Remains(Protocol):
-    """Looks for what a launch made."""
+    """Requests for what a launch made."""
 
     def exists(self, remainder: Remainder) -> bool:
         """Tell whether it is there in any state but deleted."""
@@ -43,14 +43,14 @@ class Remains(Protocol):
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that outlives the main stack (or may, where it could not be looked at), and how to remove it."""
+    """Something that outlives the main stack (or may, where it could not be checked), and how to remove it."""
 
     remainder: Remainder
     removal: str
     unreadable: str = ""
 
     def __str__(self) -> str:
-        doubt = f" (could not look: {self.unreadable})" if self.unreadable else ""
+        doubt = f" (could not request: {self.unreadable})" if self.unreadable else ""
         return f"{self.remainder}{doubt}: {self.removal}"
 
 
@@ -96,8 +96,8 @@ def start_launch(  # noqa: PLR0913, PLR0917  # what one build differs by
 
 def leftovers(launch: Launch, remains: Remains) -> tuple[Leftover, ...]:
     """Return what is left of a launch, in the order in which it can be removed."""
-    looked = (_look(remainder, _removal(remainder, launch), remains) for remainder in launch.remainders)
-    found = tuple(leftover for leftover in looked if leftover is not None)
+    checked = (_request(remainder, _removal(remainder, launch), remains) for remainder in launch.remainders)
+    found = tuple(leftover for leftover in checked if leftover is not None)
     owner = Remainder(RemainderKind.STACK, launch.regions.primary, launch.primary_stack)
     stack = next((leftover for leftover in found if leftover.remainder == owner), None)
     if stack is None:
@@ -125,11 +125,11 @@ def boundary_removal(boundary: str) -> str:
     return f"the roles' boundary: aws iam delete-policy --policy-arn {boundary}"
 
 
-def _look(remainder: Remainder, removal: str, remains: Remains) -> Leftover | None:
+def _request(remainder: Remainder, removal: str, remains: Remains) -> Leftover | None:
     try:
         return Leftover(remainder, removal) if remains.exists(remainder) else None
     except IotDrError as error:
-        # The main stack's deletion must not fail for a look that failed; unreadable is told, never taken as gone.
+        # The main stack's deletion must not fail for a request that failed; unreadable is told, never taken as gone.
         return Leftover(remainder, removal, unreadable=type(error).__name__)
 
 

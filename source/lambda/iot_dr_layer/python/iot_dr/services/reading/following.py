@@ -9,7 +9,7 @@ from iot_dr.model.registry.keys import Kind
 from iot_dr.services.reading.reading import Reading
 
 PAUSE = 0.25
-"""Seconds between two looks at how far the reading is."""
+"""Seconds between two requests for how far the reading is."""
 
 
 class RelationsBeingRead:

@@ -1,6 +1,6 @@
 """Reads some things alone, each with all that hangs on it, in both Regions; for a query that selects a part of a fleet.
 
-What a thing needs and has attached is the scope that replication looks at too, so a part is compared as the whole is.
+What a thing needs and has attached is the scope that replication checks too, so a part is compared as the whole is.
 """
 
 from __future__ import annotations

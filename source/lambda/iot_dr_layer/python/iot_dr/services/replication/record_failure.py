@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iot_dr.errors import RetryableError
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
 
@@ -15,13 +15,15 @@ LONGEST_REASON = 500
 """Characters; a reason is for reading, the log has the rest."""
 
 
-def record_failure(look: Look, error: str, cause: str, *, ledger: Ledger, clock: Clock) -> Outcome:
-    """Record a look that failed after all of the workflow's retries, to be tried again by the schedule.
+def record_failure(request: ReconcileRequest, error: str, cause: str, *, ledger: Ledger, clock: Clock) -> Outcome:
+    """Record a request that failed after all of the workflow's retries, to be tried again by the schedule.
 
-    What a retry can mend is pending; what somebody must look at has failed.
+    What a retry can mend is pending; what somebody must check has failed.
     """
     reason = f"{error}: {cause}"[:LONGEST_REASON]
     state = State.PENDING if error in _RETRYABLE else State.FAILED
-    outcome = Outcome(look.key, state, reason, at=clock(), event_id=look.event_id, again=True, whole=look.whole)
+    outcome = Outcome(
+        request.key, state, reason, at=clock(), event_id=request.event_id, again=True, whole=request.whole
+    )
     ledger.record(outcome)
     return outcome

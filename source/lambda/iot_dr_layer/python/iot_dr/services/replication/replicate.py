@@ -1,14 +1,14 @@
 """Brings one resource of the secondary to the primary's state: read, plan, mark, apply, record.
 
-Whoever asks for a look (an event, the schedule, an operator), the same steps follow, and they may be repeated, doubled
-and interrupted between any two calls: what is done is found done, what is missing is found missing.
+Whoever asks for a request (an event, the schedule, an operator), the same steps follow, and they may be repeated,
+doubled and interrupted between any two calls: what is done is found done, what is missing is found missing.
 
 A write rests on a reading, and much may happen between the two. So before anything is written a mark is noted in the
-ledger, at all that the write is about, unless somebody has concluded about it since the reading began; and a look that
-finds another's mark, or finds that one was taken off since its own reading began, leaves another look noted.
+ledger, at all that the write is about, unless somebody has concluded about it since the reading began; and a request
+that finds another's mark, or finds that one was taken off since its own reading began, leaves another request noted.
 docs/adr/0015-marks-before-writes.md says why nothing is lost then.
 
-The pause before another look at a new device is returned, never slept: it waits in the queue, no function does.
+The pause before another request for a new device is returned, never slept: it waits in the queue, no function does.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from iot_dr.model.registry.keys import (
 )
 from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.replication.requests import Depth, Look
+from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
@@ -77,27 +77,29 @@ from iot_dr.services.replication.settling import (
 from iot_dr.services.sync.single_writes import write_one
 
 ROUNDS = 4
-"""Times that one look reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
+"""Times that one request reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
 
 PRIMARY_UNREACHABLE = "the primary cannot be asked; what the event told is applied"
 
 
 @dataclass(frozen=True)
 class Replicated:
-    """The result of a look: the outcome, what was changed, and the look to come after `pause` seconds (0: none)."""
+    """The result of a request: the outcome, what was changed, and the request to come after `pause` seconds (0:
+    none).
+    """
 
     outcome: Outcome
     plan: Plan
-    next_look: Look
+    next_request: ReconcileRequest
     pause: int = 0
 
 
 @dataclass
 class _Work:
-    """What one look has done so far.
+    """What one request has done so far.
 
     Attributes:
-        key: the resource that is looked at.
+        key: the resource that is checked.
         depth: how much is read; everything once the resource itself was deleted, for what hung on it went along.
         needs: what it needs in order to exist is read too.
         began: when the last reading began.
@@ -172,91 +174,94 @@ class Replication:
         self._just_in_time = just_in_time
         self._together = together
 
-    def replicate(self, look: Look, beside: int = 1) -> Replicated:
-        """Look at one resource, make the secondary equal, and record it.
+    def replicate(self, request: ReconcileRequest, beside: int = 1) -> Replicated:
+        """Check one resource, make the secondary equal, and record it.
 
-        `beside` is how many new resources are looked at beside each other; the more, the longer the pauses.
+        `beside` is how many new resources are checked beside each other; the more, the longer the pauses.
 
         Raises:
-            RetryableError: the same look may succeed later.
-            TerminalError: somebody must look.
+            RetryableError: the same request may succeed later.
+            TerminalError: somebody must request.
         """
         try:
-            return self._look(look, beside)
+            return self._request(request, beside)
         except RegionUnavailable:
-            self._apply_carried(look)
+            self._apply_carried(request)
             raise
 
-    def _look(self, look: Look, beside: int) -> Replicated:
-        if look.looks and look.fingerprint:
-            seen = self._attachments(look.key)
-            if fingerprint(seen) == look.fingerprint:
-                return self._stood_still(look, seen, beside)
-        return self._changed(look, self._reconcile(look), beside)
+    def _request(self, request: ReconcileRequest, beside: int) -> Replicated:
+        if request.checks and request.fingerprint:
+            seen = self._attachments(request.key)
+            if fingerprint(seen) == request.fingerprint:
+                return self._stood_still(request, seen, beside)
+        return self._changed(request, self._reconcile(request), beside)
 
-    def _stood_still(self, look: Look, seen: Attachments, beside: int) -> Replicated:
-        now, by_groups = self._clock(), self._rights_by_groups(look, seen)
-        wait = pause(look, seen, now, self._settling, beside, by_groups)
-        outcome = Outcome(look.key, State.IN_SYNC, "", at=now, event_id=look.event_id)
+    def _stood_still(self, request: ReconcileRequest, seen: Attachments, beside: int) -> Replicated:
+        now, by_groups = self._clock(), self._rights_by_groups(request, seen)
+        wait = pause(request, seen, now, self._settling, beside, by_groups)
+        outcome = Outcome(request.key, State.IN_SYNC, "", at=now, event_id=request.event_id)
         if not complete(seen, by_groups):
-            # Not recorded: the ledger has had it since the look that saw the same, and the schedule goes on from there.
+            # Not recorded: the ledger has had it since the request that saw the same, and the schedule goes on from
+            # there.
             outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
-        return Replicated(outcome, Plan(), replace(look, looks=look.looks + 1), wait)
+        return Replicated(outcome, Plan(), replace(request, checks=request.checks + 1), wait)
 
-    def _changed(self, look: Look, work: _Work, beside: int) -> Replicated:
+    def _changed(self, request: ReconcileRequest, work: _Work, beside: int) -> Replicated:
         now, scope, done = self._clock(), work.scope, Plan((*work.done, *work.skips))
-        seen = attachments(scope.desired, look.key)
-        source = scope.desired.entities.get(look.key)
+        seen = attachments(scope.desired, request.key)
+        source = scope.desired.entities.get(request.key)
         there = source is not None
-        first = look.looks == 0
-        look = replace(look, changed_at=look.occurred_at if first else now)
-        by_groups = self._rights_by_groups(look, seen) if there else frozenset[str]()
-        state, reason, again = _verdict(done, standing(look, seen, now, self._settling, by_groups), there=there)
+        first = request.checks == 0
+        request = replace(request, changed_at=request.occurred_at if first else now)
+        by_groups = self._rights_by_groups(request, seen) if there else frozenset[str]()
+        state, reason, again = _verdict(done, standing(request, seen, now, self._settling, by_groups), there=there)
         outcome = Outcome(
-            look.key,
+            request.key,
             state,
             reason,
             at=now,
-            lag=now - look.occurred_at if first and look.occurred_at and done.actions else None,
-            event_id=look.event_id,
+            lag=now - request.occurred_at if first and request.occurred_at and done.actions else None,
+            event_id=request.event_id,
             # Kept by the schedule too, should the workflow that waits for it end early.
             again=again,
             partial=not scope.whole and state is State.IN_SYNC,
-            whole=replace(look, depth=work.depth).whole,
+            whole=replace(request, depth=work.depth).whole,
             source_id=source.thing_id if isinstance(source, Thing) else "",
             source_version=source.version if isinstance(source, Thing) else 0,
             read_at=work.began,
         )
         self._forget(work)
         self._ledger.record(outcome, work.mark)
-        wait = pause(look, seen, now, self._settling, beside, by_groups) if there else 0
-        return Replicated(outcome, done, replace(look, looks=look.looks + 1, fingerprint=fingerprint(seen)), wait)
+        wait = pause(request, seen, now, self._settling, beside, by_groups) if there else 0
+        return Replicated(
+            outcome, done, replace(request, checks=request.checks + 1, fingerprint=fingerprint(seen)), wait
+        )
 
-    def _rights_by_groups(self, look: Look, seen: Attachments) -> frozenset[str]:
+    def _rights_by_groups(self, request: ReconcileRequest, seen: Attachments) -> frozenset[str]:
         """Return the policies that a new device's certificates have by its groups, if they lack any of their own."""
-        if look.key.kind is not Kind.THING or not look.created or not seen or not lacks_own_policy(seen):
+        if request.key.kind is not Kind.THING or not request.created or not seen or not lacks_own_policy(seen):
             return frozenset()
-        return policies_by_groups(self._primary, look.key.name)
+        return policies_by_groups(self._primary, request.key.name)
 
-    def _reconcile(self, look: Look) -> _Work:
+    def _reconcile(self, request: ReconcileRequest) -> _Work:
         """Read, plan and apply until a reading confirms what no version guards; raise what AWS refused, at the end."""
-        work = _Work(look.key, look.depth)
+        work = _Work(request.key, request.depth)
         try:
-            self._reconcile_in_rounds(look, work)
+            self._reconcile_in_rounds(request, work)
         except (Conflict, NotReadyYet, Throttled):
             self._lay_down(work)
             raise
         self._raise_refusal(work)
         return work
 
-    def _reconcile_in_rounds(self, look: Look, work: _Work) -> None:
+    def _reconcile_in_rounds(self, request: ReconcileRequest, work: _Work) -> None:
         for _ in range(ROUNDS):
             work.began = self._clock()
-            scope = self._scopes.read(look.key, work.depth, needs=work.needs, also=work.touched)
-            _refuse_old_answer(look, scope.desired)
+            scope = self._scopes.read(request.key, work.depth, needs=work.needs, also=work.touched)
+            _refuse_old_answer(request, scope.desired)
             todo = self._plan(scope, work.refused)
-            if look.key.kind is Kind.BILLING_GROUP and work.depth is Depth.EVERYTHING:
-                self._note_strays(look.key.name)
+            if request.key.kind is Kind.BILLING_GROUP and work.depth is Depth.EVERYTHING:
+                self._note_strays(request.key.name)
             try:
                 self._apply(todo, work, _taken_along(todo, scope))
             except Conflict:
@@ -272,7 +277,7 @@ class Replication:
                 work.scope, work.skips = scope, todo.skips
                 return
             # The primary may have changed it between the reading and the write: only another reading tells.
-        raise Conflict(f"{look.key} kept changing while it was looked at")
+        raise Conflict(f"{request.key} kept changing while it was checked")
 
     def _plan(self, scope: Scope, refused: Mapping[Key, IotDrError]) -> Plan:
         desired, actual = scope.desired, scope.actual
@@ -334,15 +339,15 @@ class Replication:
             if isinstance(error, InvalidResource) and not work.needs:
                 raise error
             if isinstance(error, InvalidResource) and any(isinstance(one.desired, ThingType) for one in todo.updates):
-                # Another look deprecated the type between the two writes.
+                # Another request deprecated the type between the two writes.
                 raise Conflict(str(error)) from error
             work.refused[key] = error
 
     def _note_far_ends(self, todo: Plan, work: _Work, gone: frozenset[Key]) -> None:
-        """Have what hangs on a policy or group looked at by itself, where that comes or goes without it.
+        """Have what hangs on a policy or group checked by itself, where that comes or goes without it.
 
-        One that is made by a look of its own was missing, and so may be all that hangs on it, which no list shows. The
-        same is so of one that was `gone`, whatever makes it anew.
+        One that is made by a request of its own was missing, and so may be all that hangs on it, which no list shows.
+        The same is so of one that was `gone`, whatever makes it anew.
         """
         far = frozenset[Key]()
         for change in todo.actions:
@@ -350,7 +355,7 @@ class Replication:
                 continue
             match change:
                 case Create(desired=Policy(name=name)):
-                    # As many as there are: each costs one write here, and a short look later.
+                    # As many as there are: each costs one write here, and a short request later.
                     far |= frozenset(policy_attachment_key(name, one) for one in self._primary.targets_of(name))
                 case Create(desired=ThingGroup(name=name, query="")):
                     far |= frozenset(group_membership_key(name, one) for one in self._primary.things_of_group(name))
@@ -362,7 +367,7 @@ class Replication:
             self._ledger.revisit(far, self._clock())
 
     def _note_strays(self, billing_group: str) -> None:
-        """Have things looked at that only one Region has in a billing group: they say so themselves, if asked."""
+        """Have things checked that only one Region has in a billing group: they say so themselves, if asked."""
         primary, secondary = self._together(
             lambda reader: reader.things_of_billing_group(billing_group), (self._primary, self._secondary)
         )
@@ -381,9 +386,9 @@ class Replication:
         raise next(iter(work.refused.values()))
 
     def _lay_down(self, work: _Work) -> None:
-        """Take the mark off what stands as it stood, for the look comes again.
+        """Take the mark off what stands as it stood, for the request comes again.
 
-        What was made, or was to be, may be gone when it does: then nobody but a look of its own drops what is noted.
+        What was made, or was to be, may be gone when it does: then nobody but a request of its own drops what is noted.
         """
         if work.mark and not work.unanswered:
             self._ledger.end(work.mark, work.mark.keys - (work.touched - work.denied), self._clock())
@@ -402,17 +407,17 @@ class Replication:
         policies = self._together(self._primary.policies_of, map(certificate_target, certificates))
         return dict(zip(certificates, policies, strict=True))
 
-    def _apply_carried(self, look: Look) -> None:
+    def _apply_carried(self, request: ReconcileRequest) -> None:
         """Apply what the event told of a thing, if it is surely newer than what the secondary has; delete nothing."""
-        carried = look.carried
+        carried = request.carried
         if carried is None:
             return
-        work = _Work(look.key, look.depth, needs=True, began=self._clock())
+        work = _Work(request.key, request.depth, needs=True, began=self._clock())
         found = self._secondary.thing(carried.name)
         if found is None:
             self._apply(Plan((Create(carried, PRIMARY_UNREACHABLE),)), work)
         else:
-            known_id, known_version = self._ledger.source_version(look.key)
+            known_id, known_version = self._ledger.source_version(request.key)
             wanted = replace(carried, billing_group=found.billing_group)
             newer = known_id == carried.thing_id and 0 < carried.version - known_version <= FAR_AHEAD
             if not newer or wanted == found:
@@ -421,12 +426,12 @@ class Replication:
         self._raise_refusal(work)
         now = self._clock()
         outcome = Outcome(
-            look.key,
+            request.key,
             State.PENDING,
             PRIMARY_UNREACHABLE,
             at=now,
-            lag=now - look.occurred_at,
-            event_id=look.event_id,
+            lag=now - request.occurred_at,
+            event_id=request.event_id,
             again=True,
             source_id=carried.thing_id,
             source_version=carried.version,
@@ -442,8 +447,8 @@ def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:
     return Plan(tuple(left))
 
 
-def _refuse_old_answer(look: Look, desired: Snapshot) -> None:
-    """Refuse an answer of the primary that is older than the event that asks for the look.
+def _refuse_old_answer(request: ReconcileRequest, desired: Snapshot) -> None:
+    """Refuse an answer of the primary that is older than the event that asks for the request.
 
     AWS does not say that a reading after an event shows what the event tells of. A version that is far ahead of the
     answer is no measure of it: AWS counts by one.
@@ -451,11 +456,11 @@ def _refuse_old_answer(look: Look, desired: Snapshot) -> None:
     Raises:
         NotReadyYet: the same thing had a higher version already.
     """
-    told, found = look.carried, desired.entities.get(look.key)
+    told, found = request.carried, desired.entities.get(request.key)
     if told is None or not isinstance(found, Thing) or found.thing_id != told.thing_id:
         return
     if 0 < told.version - found.version <= FAR_AHEAD:
-        raise NotReadyYet(f"the primary answered with version {found.version} of {look.key}, not {told.version} yet")
+        raise NotReadyYet(f"the primary answered with version {found.version} of {request.key}, not {told.version} yet")
 
 
 def _taken_along(todo: Plan, scope: Scope) -> frozenset[Key]:
@@ -470,9 +475,9 @@ def _taken_along(todo: Plan, scope: Scope) -> frozenset[Key]:
 
 
 def _below(todo: Plan) -> frozenset[Key]:
-    """Return all that a look at it might draw a wrong conclusion about while a plan is applied.
+    """Return all that a request for it might draw a wrong conclusion about while a plan is applied.
 
-    Who looks at a device or a certificate concludes about what is attached to it too. Of a policy nobody concludes what
+    Who checks a device or a certificate concludes about what is attached to it too. Of a policy nobody concludes what
     it is attached to, unless it is about to go.
     """
     found = set[Key]()
@@ -515,7 +520,7 @@ def _needs_confirmation(change: Action) -> bool:
 
 
 def _verdict(done: Plan, stands: tuple[State, str, bool], *, there: bool) -> tuple[State, str, bool]:
-    """Return how the resource stands now, why if there is more to say, and whether it is to be looked at again."""
+    """Return how the resource stands now, why if there is more to say, and whether it is to be checked again."""
     if done.skips:
         _, _, again = stands
         return State.UNSUPPORTED, "; ".join(f"{skip.key}: {skip.reason}" for skip in done.skips), there and again

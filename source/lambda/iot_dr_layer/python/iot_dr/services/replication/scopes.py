@@ -1,6 +1,6 @@
 """Reads a resource and what hangs on it in both Regions, as two snapshots that can be planned.
 
-The scope of a thing: its certificates on either side, their policies, and the attachments between them; looked at for
+The scope of a thing: its certificates on either side, their policies, and the attachments between them; checked for
 everything, its group memberships too. The scope of a certificate: its policies and their attachments; for everything,
 its things. The scope of a group: its policies. What is gone from the primary but still in the secondary brings in all
 that hangs on it there, since AWS deletes nothing that something hangs on.
@@ -55,9 +55,9 @@ copies a newer state meanwhile raises that version, and the older one is refused
 Result = TypeVar("Result")
 
 MOST_RELATIONS = 500
-"""Things of a group or of a certificate that one look takes in; at AWS's quotas that is five seconds of writes.
+"""Things of a group or of a certificate that one request takes in; at AWS's quotas that is five seconds of writes.
 
-Of more nothing is read: each membership and principal is looked at with its thing.
+Of more nothing is read: each membership and principal is checked with its thing.
 """
 
 
@@ -248,7 +248,7 @@ class _Reading:
     def _members(self, group: str, holders: list[Side]) -> None:
         """Read which things are in a group of the secondary, and which of them in the primary's, if they are few.
 
-        A member that the secondary lacks is left to its own look: the thing may be missing too.
+        A member that the secondary lacks is left to its own request: the thing may be missing too.
         """
         if Side.SECONDARY not in holders or any(self._dynamic(side, group) for side in holders):
             return
@@ -390,7 +390,9 @@ class _Reading:
             self.billing_groups(filter(None, [thing.billing_group]))
 
     def _keep_usable(self, thing_type: Key) -> None:
-        """Say nothing about a type that is to be made anew but takes things meanwhile: its own look waits for that."""
+        """Say nothing about a type that is to be made anew but takes things meanwhile: its own request waits for
+        that.
+        """
         wanted, found = (self._found(side).get(thing_type) for side in (Side.PRIMARY, Side.SECONDARY))
         usable = isinstance(found, ThingType) and not found.deprecated
         if wanted is not None and found is not None and usable and fixed_fields(wanted) != fixed_fields(found):

@@ -1,8 +1,8 @@
 """When a new device may be left alone.
 
 Attaching a certificate or a policy raises no event, and provisioning does it just before or just after the thing is
-made. So a new device is looked at again until what is attached to it has stood still for a stated time. A thing that
-has no certificate by then may never get one: it is as in the primary, so in sync, and looked at again now and then.
+made. So a new device is checked again until what is attached to it has stood still for a stated time. A thing that
+has no certificate by then may never get one: it is as in the primary, so in sync, and checked again now and then.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from iot_dr.model.registry.changes import Snapshot
 from iot_dr.model.registry.entities import PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
 from iot_dr.model.replication.outcomes import State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.registry import RegistryReader
 
 PAUSES = (1, 1, 2, 3, 5, 8, 13, 21, 34)
-"""Seconds between the looks at an incomplete device: growing, so that a burst leaves room for others.
+"""Seconds between the requests for an incomplete device: growing, so that a burst leaves room for others.
 
 After the first, quick one they are as many times longer as new devices wait beside each other, up to the last of them:
-a burst is looked at about as often as one device, instead of taking the calls that its own events need.
+a burst is checked about as often as one device, instead of taking the calls that its own events need.
 """
 
 NO_CERTIFICATE = "no certificate with a policy is attached yet"
@@ -88,15 +88,15 @@ def complete(seen: Attachments, by_groups: Collection[str] = ()) -> bool:
 
 
 def standing(
-    look: Look, seen: Attachments, now: int, settling: Settling, by_groups: Collection[str] = ()
+    request: ReconcileRequest, seen: Attachments, now: int, settling: Settling, by_groups: Collection[str] = ()
 ) -> tuple[State, str, bool]:
-    """Return how a thing that is equal in both Regions stands, why, and whether it is to be looked at again.
+    """Return how a thing that is equal in both Regions stands, why, and whether it is to be checked again.
 
-    A look without the time of an event, such as the schedule's, finds that nothing is awaited any more.
+    A request without the time of an event, such as the schedule's, finds that nothing is awaited any more.
     """
-    if look.key.kind is not Kind.THING or not look.created or complete(seen, by_groups):
+    if request.key.kind is not Kind.THING or not request.created or complete(seen, by_groups):
         return State.IN_SYNC, "", False
-    if now - look.changed_at < settling.incomplete * 1000 and now - look.occurred_at < settling.longest * 1000:
+    if now - request.changed_at < settling.incomplete * 1000 and now - request.occurred_at < settling.longest * 1000:
         return State.PENDING, NO_CERTIFICATE, True
     # Both Regions are equal. Attaching raises no event, so the ledger's pauses find what comes late.
     return State.IN_SYNC, NO_POLICY_IN_PRIMARY_EITHER if seen else NONE_IN_PRIMARY_EITHER, True
@@ -109,26 +109,26 @@ def fingerprint(seen: Attachments) -> str:
 
 
 def pause(  # noqa: PLR0913, PLR0917  # what is seen of a device, and how long to wait for more of it
-    look: Look,
+    request: ReconcileRequest,
     seen: Attachments,
     now: int,
     settling: Settling,
     beside: int = 1,
     by_groups: Collection[str] = (),
 ) -> int:
-    """Return the seconds to wait before the next look, 0 if the device may be left alone.
+    """Return the seconds to wait before the next request, 0 if the device may be left alone.
 
-    Only what an event called new is waited for: the sweep has the rest. `beside` is how many new devices are looked
+    Only what an event called new is waited for: the sweep has the rest. `beside` is how many new devices are checked
     at in this batch, this one included; `by_groups` the policies that its certificates have by its groups.
     """
-    if look.key.kind is not Kind.THING or not look.created:
+    if request.key.kind is not Kind.THING or not request.created:
         return 0
-    if now - look.occurred_at >= settling.longest * 1000:
+    if now - request.occurred_at >= settling.longest * 1000:
         return 0
-    stood_still = (now - look.changed_at) / 1000
+    stood_still = (now - request.changed_at) / 1000
     if complete(seen, by_groups):
         return 0 if stood_still >= settling.complete else settling.complete
     if stood_still >= settling.incomplete:
         return 0
-    alone = PAUSES[min(look.looks, len(PAUSES) - 1)]
-    return alone if look.looks == 0 else min(alone * max(beside, 1), PAUSES[-1])
+    alone = PAUSES[min(request.checks, len(PAUSES) - 1)]
+    return alone if request.checks == 0 else min(alone * max(beside, 1), PAUSES[-1])

@@ -1,7 +1,8 @@
-"""Leaves out late looks whose change a later reading has seen: under a backlog the next change comes before the look.
+"""Leaves out late requests whose change a later reading has seen: under a backlog the next change comes before the
+request.
 
-It needs a reading that began after the event and took in as much as the look would. What that reading came to is in the
-ledger, with another look noted wherever it was not sure, so nothing is owed to the older look.
+It needs a reading that began after the event and took in as much as the request would. What that reading came to is in
+the ledger, with another request noted wherever it was not sure, so nothing is owed to the older request.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.replication.outcomes import LastRead
-from iot_dr.model.replication.requests import Depth, Look
+from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.ports.ledger import Ledger
 
 BACKLOG = 5000
-"""Milliseconds after its event from which a look is late: then another may well have seen its change, and asking the
+"""Milliseconds after its event from which a request is late: then another may well have seen its change, and asking the
 ledger, which costs one call for all that are handed out together, is worth it.
 """
 
@@ -24,27 +25,29 @@ MARGIN = 1000
 _NEVER = LastRead()
 
 
-def last_reads(looks: Iterable[Look], ledger: Ledger, now: int) -> Mapping[Key, LastRead]:
-    """Ask the ledger when what late looks are for was read last; nothing is asked where none is late."""
-    keys = sorted({look.key for look in looks if _is_late(look, now)})
+def last_reads(requests: Iterable[ReconcileRequest], ledger: Ledger, now: int) -> Mapping[Key, LastRead]:
+    """Ask the ledger when what late requests are for was read last; nothing is asked where none is late."""
+    keys = sorted({request.key for request in requests if _is_late(request, now)})
     return ledger.last_reads(keys) if keys else {}
 
 
-def without_superseded(looks: Sequence[Look], read: Mapping[Key, LastRead]) -> tuple[Look, ...]:
-    """Return the looks that are still to be taken, by what `last_reads` returned for them."""
-    return tuple(look for look in looks if not _has_been_seen(look, read.get(look.key, _NEVER)))
+def without_superseded(
+    requests: Sequence[ReconcileRequest], read: Mapping[Key, LastRead]
+) -> tuple[ReconcileRequest, ...]:
+    """Return the requests that are still to be taken, by what `last_reads` returned for them."""
+    return tuple(request for request in requests if not _has_been_seen(request, read.get(request.key, _NEVER)))
 
 
-def _is_late(look: Look, now: int) -> bool:
-    return _is_first(look) and now - look.occurred_at > BACKLOG
+def _is_late(request: ReconcileRequest, now: int) -> bool:
+    return _is_first(request) and now - request.occurred_at > BACKLOG
 
 
-def _is_first(look: Look) -> bool:
-    """Tell whether it is an event's first look, and not one that waits for attachments, of which no event tells."""
-    awaits_attachments = look.created and look.key.kind is Kind.THING
-    return look.occurred_at > 0 and look.looks == look.tries == 0 and not awaits_attachments
+def _is_first(request: ReconcileRequest) -> bool:
+    """Tell whether it is an event's first request, and not one that waits for attachments, of which no event tells."""
+    awaits_attachments = request.created and request.key.kind is Kind.THING
+    return request.occurred_at > 0 and request.checks == request.tries == 0 and not awaits_attachments
 
 
-def _has_been_seen(look: Look, read: LastRead) -> bool:
-    began = read.began if look.depth is Depth.OWN else read.whole_began
-    return _is_first(look) and began > look.occurred_at + MARGIN
+def _has_been_seen(request: ReconcileRequest, read: LastRead) -> bool:
+    began = read.began if request.depth is Depth.OWN else read.whole_began
+    return _is_first(request) and began > request.occurred_at + MARGIN

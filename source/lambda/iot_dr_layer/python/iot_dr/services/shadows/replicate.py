@@ -1,4 +1,4 @@
-"""Brings shadows of the secondary to the primary's state: from what an event carries, or by looking at both Regions.
+"""Brings shadows of the secondary to the primary's state: from what an event carries, or by checking both Regions.
 
 Events are doubled, lost and out of order, and several workers may be about one shadow. Every write follows the same
 steps, so that the newest state stays whatever happens between any two calls:
@@ -22,7 +22,7 @@ comes after it, lest it hit what was made anew.
 
 Why what no version guards cannot stay either. It may land after another worker has read, written and settled, and its
 own worker may die before it reads again. So the claim of a creation or deletion also notes, in the same write, that the
-shadow is to be looked at again once nothing of it can land any more. Only two may take that back: the worker itself, by
+shadow is to be checked again once nothing of it can land any more. Only two may take that back: the worker itself, by
 a reading after its write, if nobody else's stood there when it claimed; and who begins to read after that time.
 
 Why a lie does not last. Who may publish to the topic rules can tell any version, time and state, and the next versions
@@ -47,7 +47,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, Shadow, ShadowEvent, ShadowNote, ShadowSelection, Source, digest
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.control import ControlReader
@@ -71,7 +71,7 @@ ROUNDS = 6
 """Times that one shadow is read again, since another worker was faster or a reading is to confirm a write."""
 
 HELD_FOR = 5 * 60_000
-"""Milliseconds after which what is held back is looked at again, so that it comes soon once nothing holds it back."""
+"""Milliseconds after which what is held back is checked again, so that it comes soon once nothing holds it back."""
 
 BEGUN_WITHIN = 60_000
 """Milliseconds after its claim in which a write that no version guards must begin.
@@ -129,7 +129,7 @@ class _Task:
 
     Attributes:
         key: the shadow.
-        event: what asks for it; None if a look does.
+        event: what asks for it; None if a request does.
         by_event: the event may decide; once something was deleted only the primary may.
         unsure_until: what it has noted itself before a write that no version guards, to be taken back by it; 0 if
             nothing, or if another worker's stood there.
@@ -190,7 +190,7 @@ class ShadowReplication:
         held_back = self._reason_to_hold_back()
         return _applied(self._together(self._held_back(held_back) if held_back else self._one, tasks))
 
-    def look(self, keys: Iterable[Key]) -> Applied:
+    def request(self, keys: Iterable[Key]) -> Applied:
         """Compare shadows, or all shadows of things, in both Regions and make the secondary's equal.
 
         Raises:
@@ -265,10 +265,10 @@ class ShadowReplication:
             return self._failed(task, error)
 
     def _failed(self, task: _Task, error: IotDrError) -> Outcome | _Unrecorded:
-        look, name = Look(task.key, event_id=task.event_id), type(error).__name__
+        request, name = ReconcileRequest(task.key, event_id=task.event_id), type(error).__name__
         try:
             self._notes.announce(task.key)
-            return record_failure(look, name, str(error), ledger=self._ledger, clock=self._clock)
+            return record_failure(request, name, str(error), ledger=self._ledger, clock=self._clock)
         except IotDrError:
             return _Unrecorded(task.key)
 
@@ -283,7 +283,7 @@ class ShadowReplication:
             if isinstance(result, Outcome):
                 return result
             task = result
-        raise Conflict(f"{task.key} kept changing while it was looked at{met}")
+        raise Conflict(f"{task.key} kept changing while it was checked{met}")
 
     def _round(self, task: _Task) -> Outcome | _Task:
         """Go through the steps once; return how it ended, or what is left to do by another reading."""
@@ -325,7 +325,7 @@ class ShadowReplication:
         return found.source
 
     def _claimed_unguarded(self, task: _Task, known: _Known, owned_at: int | None = None) -> _Task:
-        """Claim, before a write that no version guards, that the shadow is looked at again after it."""
+        """Claim, before a write that no version guards, that the shadow is checked again after it."""
         note = known.note
         unsure_until = max(self._clock() + FENCE, note.unsure_until + 1)
         self._notes.claim(task.key, note, known.source, owned_at=owned_at, unsure_until=unsure_until)
@@ -412,12 +412,12 @@ class ShadowReplication:
     def _settled(
         self, task: _Task, known: _Known, claimed: ShadowNote, outcome: Outcome, copy: Shadow | None
     ) -> Outcome:
-        """Note that a write has ended, and how the shadow stands, unless it must be looked at again."""
+        """Note that a write has ended, and how the shadow stands, unless it must be checked again."""
         note = known.note
         sure = note.is_sure(known.begun, task.unsure_until)
         stands_so = sure and (known.asked or not note.is_waiting)
         noted = self._notes.settle(
-            task.key, claimed, outcome if stands_so else None, copy, look_at=0 if sure else note.unsure_until
+            task.key, claimed, outcome if stands_so else None, copy, check=0 if sure else note.unsure_until
         )
         return outcome if noted else self._outcome(task, State.SUPERSEDED)
 

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from iot_dr.errors import IotDrError
 from iot_dr.model.control import Control
-from iot_dr.model.launch.launched_stacks import LOOK_QUEUES, LaunchedStack
+from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack
 from iot_dr.model.status.overview import Drift, Lag, StreamAge, Unread
 from iot_dr.ports.clock import Clock
 from iot_dr.services.concurrency import Together, one_by_one
@@ -34,8 +34,8 @@ NO_LAUNCH = Unread("no launch is named; read its settings: . ./toolsrc")
 class Overview:
     """All of it at one moment, epoch milliseconds; `drift` is None where nothing was ever verified.
 
-    `looks` are the messages, each of up to ten resources, in the queues that resources wait in for a worker, those that
-    are worked on or are to come again included.
+    `requests` are the messages, each of up to ten resources, in the queues that resources wait in for a worker, those
+    that are worked on or are to come again included.
     """
 
     at: int
@@ -44,7 +44,7 @@ class Overview:
     stacks: Sequence[LaunchedStack] | Unread
     lags: Sequence[Lag] | Unread
     streams: Sequence[StreamAge] | Unread
-    looks: Mapping[str, int] | Unread
+    requests: Mapping[str, int] | Unread
     queues: Mapping[str, int] | Unread
     drift: Drift | Unread | None
 
@@ -86,12 +86,14 @@ def overview(
         lambda: told(sources.control) if sources.control else NO_LAUNCH,
         lambda: told(lambda: sources.metrics.lags(at)),
         lambda: told(lambda: sources.metrics.stream_ages(stream_functions(found), at)),
-        lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_looks)),
+        lambda: (
+            stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_requests))
+        ),
         lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_letters)),
         lambda: told(sources.drift),
     )
-    waiting, control, lags, streams, looks, queues, drift = together(lambda part: part(), parts)
-    return Overview(at, waiting, control, stacks, lags, streams, looks, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
+    waiting, control, lags, streams, requests, queues, drift = together(lambda part: part(), parts)
+    return Overview(at, waiting, control, stacks, lags, streams, requests, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
 
 
 def told(read: Callable[[], Part]) -> Part | Unread:
@@ -108,12 +110,12 @@ def stream_functions(stacks: Iterable[LaunchedStack]) -> Mapping[str, str]:
     return {title: functions[title] for title in STREAM_FUNCTIONS if title in functions}
 
 
-def _is_of_looks(output: str) -> bool:
-    return output in LOOK_QUEUES
+def _is_of_requests(output: str) -> bool:
+    return output in REQUEST_QUEUES
 
 
 def _is_of_letters(output: str) -> bool:
-    return output.endswith(_QUEUE_URL) and output not in LOOK_QUEUES
+    return output.endswith(_QUEUE_URL) and output not in REQUEST_QUEUES
 
 
 def _queues(

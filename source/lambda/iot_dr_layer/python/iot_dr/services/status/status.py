@@ -18,7 +18,7 @@ OLDEST = 20
 """How many of what waits are told one by one."""
 
 UNKNOWN = "the ledger does not know it: it never was in the primary since the launch, or it is deleted"
-NOT_LOOKED_AT = "replication made it along with another resource; no look at itself has ended yet"
+NOT_CHECKED = "replication made it along with another resource; it was not checked by itself yet"
 
 _AWS = re.compile(r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation")
 _NAMING = re.compile(r"\S*[#/\d]\S*")
@@ -33,7 +33,7 @@ class LedgerReader(Protocol):
         ...
 
     def waiting(self) -> Iterator[LedgerItem]:
-        """Yield what waits for another look."""
+        """Yield what waits for another request."""
         ...
 
 
@@ -68,7 +68,7 @@ class Standing:
         """Return why it stands so, as far as there is more to say."""
         if self.item is None:
             return UNKNOWN
-        return self.item.reason if self.item.state else NOT_LOOKED_AT
+        return self.item.reason if self.item.state else NOT_CHECKED
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def standing(key: Key, ledger: LedgerReader, certificates_of: CertificatesOf) ->
 
 
 def backlog(ledger: LedgerReader, progress: Progress = lambda _read: None) -> Backlog:
-    """Return what waits for another look; memory grows with the kinds of reason, not with what waits."""
+    """Return what waits for another request; memory grows with the kinds of reason, not with what waits."""
     numbers: Counter[tuple[str, str]] = Counter()
 
     def counted() -> Iterator[LedgerItem]:

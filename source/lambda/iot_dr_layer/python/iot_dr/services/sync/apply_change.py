@@ -2,7 +2,7 @@
 
 A comparison may be hours old. So what is made is read once more in the primary, and what changes or removes something
 that is there is compared again in both Regions. What no version guards is read and written under a mark in the ledger
-(`marking`), so that whoever looks at it meanwhile has it looked at again. Where AWS puts the last write over whatever
+(`marking`), so that whoever checks it meanwhile has it checked again. Where AWS puts the last write over whatever
 is there (a policy's version, a certificate's status) and after a removal, the primary is read after the write too: only
 that tells soon whether it was changed in between.
 """
@@ -80,7 +80,7 @@ class ChangeApplier:
 
         Raises:
             RetryableError: it may succeed later.
-            TerminalError: somebody must look.
+            TerminalError: somebody must request.
         """
         with self._marks.writing(change.key):
             self._apply(change)
@@ -97,7 +97,7 @@ class ChangeApplier:
             self._writer.update(change)
 
     def note_failure(self, key: Key, error: IotDrError) -> None:
-        """Have the schedule look at what it belongs to again, and the operator see why it is not in sync."""
+        """Have the schedule check what it belongs to again, and the operator see why it is not in sync."""
         state, root, now = (
             State.PENDING if isinstance(error, RetryableError) else State.FAILED,
             _root(key),

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 TICK = 0.5
-"""Seconds between two looks at how far the lanes are."""
+"""Seconds between two requests for how far the lanes are."""
 
 
 class Claims(Generic[Item]):

@@ -1,4 +1,4 @@
-"""Lists what a sync in the account looks at, a kind after the other, into an inventory in the work bucket.
+"""Lists what a sync in the account checks, a kind after the other, into an inventory in the work bucket.
 
 A leg of it takes what one invocation of a function may take. What it knows is in the run that it returns, which the
 next leg goes on with: where the list stands, and which parts of the inventory are uploaded. Its memory is one part.

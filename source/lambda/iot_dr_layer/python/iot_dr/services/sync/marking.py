@@ -1,8 +1,8 @@
 """Marks in the ledger for what a sync is about to write, a batch at once.
 
-What no version guards may land after somebody else looked and found all equal. So nothing of that sort is written, nor
-read to be written, before a mark stands at the resource that it hangs on: whoever looks at that meanwhile finds the
-mark, and has it looked at once more. A run that dies leaves marks that run out by themselves.
+What no version guards may land after somebody else checked and found all equal. So nothing of that sort is written, nor
+read to be written, before a mark stands at the resource that it hangs on: whoever checks that meanwhile finds the
+mark, and has it checked once more. A run that dies leaves marks that run out by themselves.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Marking:
         with self._lock:
             held = self._held.get(key)
         if unmade and held is not None and key in held.made:
-            # If that cannot be noted, whoever looks at it by itself finds that it is in neither Region.
+            # If that cannot be noted, whoever checks it by itself finds that it is in neither Region.
             with suppress(RetryableError):
                 self._ledger.disown({key}, held.mark.at, held.mark, held.mark.at)
         self._leave(key, whole=True)
@@ -157,7 +157,7 @@ def unguarded(change: Action) -> bool:
 
 
 def marked(key: Key) -> frozenset[Key]:
-    """Return where a mark stands: at all that a look at it might draw a wrong conclusion about meanwhile."""
+    """Return where a mark stands: at all that a request for it might draw a wrong conclusion about meanwhile."""
     match key.kind:
         case Kind.POLICY_ATTACHMENT:
             return frozenset({key, key_of_target(key.other)})

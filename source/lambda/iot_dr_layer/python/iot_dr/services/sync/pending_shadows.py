@@ -22,10 +22,10 @@ from iot_dr.services.sync.pending_changes import BATCH, Comparison, Journal, Pen
 _PROBLEMS = {State.FAILED: Ending.FAILED, State.PENDING: Ending.LEFT}
 
 
-class Looking(Protocol):
+class Checking(Protocol):
     """Brings shadows of the secondary to the primary's state; `replicate_shadows.ShadowReplication` does."""
 
-    def look(self, keys: Iterable[Key]) -> Applied:
+    def request(self, keys: Iterable[Key]) -> Applied:
         """Compare all shadows of things in both Regions and make the secondary's equal."""
         ...
 
@@ -40,7 +40,7 @@ class PendingShadows:
         self,
         comparison: Comparison,
         journal: Journal,
-        replication: Looking | None,
+        replication: Checking | None,
         compared: PendingChanges | None = None,
     ) -> None:
         self._comparison, self._journal = comparison, journal
@@ -48,7 +48,7 @@ class PendingShadows:
 
     @property
     def things(self) -> int:
-        """Return of how many things all shadows are looked at, settled or not."""
+        """Return of how many things all shadows are checked, settled or not."""
         return self._comparison.number(Side.PRIMARY, Kind.THING) if self._replication and not self._compared else 0
 
     def unsettled(self) -> Iterator[Key]:
@@ -69,12 +69,12 @@ class PendingShadows:
     def settle(self, key: Key) -> Settled:
         """Bring a shadow, or all shadows of a thing, to the primary's state; the ledger is told of each."""
         try:
-            looked = self._replication.look((key,)) if self._replication else Applied()
+            checked = self._replication.request((key,)) if self._replication else Applied()
         except RetryableError as error:
             return Settled(key, Ending.LEFT, str(error))
-        for outcome in looked.outcomes:
+        for outcome in checked.outcomes:
             if outcome.state in _PROBLEMS:
                 return Settled(key, _PROBLEMS[outcome.state], f"{outcome.key}: {outcome.reason}")
-        for unrecorded in looked.unrecorded:
+        for unrecorded in checked.unrecorded:
             return Settled(key, Ending.LEFT, f"{unrecorded}: neither it nor the ledger could be written")
         return Settled(key, Ending.DONE)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from iot_dr.errors import AccessDenied
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind
-from iot_dr.model.replication.requests import Look
+from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.status.checks import Check, Level, failure, ok
 from iot_dr.model.trials import TrialDevice
 from iot_dr.ports.health import MqttProbe
@@ -36,10 +36,10 @@ MQTT_PATIENCE = 60
 """How long a device is tried that is refused: AWS caches certificates and policies for a while."""
 
 ASKED_AFTER = 20
-"""Seconds after which this run asks for looks at what is left in the secondary.
+"""Seconds after which this run asks for checks what is left in the secondary.
 
-A deleted certificate or policy raises no event. Mostly its thing's event has it deleted; else it is looked at a minute
-or two later, or the sweep finds it within `SweepMinutes`: the same looks.
+A deleted certificate or policy raises no event. Mostly its thing's event has it deleted; else it is checked a minute
+or two later, or the sweep finds it within `SweepMinutes`: the same requests.
 """
 
 TYPE_SECONDS = 600
@@ -124,7 +124,7 @@ class Proof:
         began = self._rounds.clock()
         times: list[float] = []
 
-        def look(key: Key) -> str:
+        def request(key: Key) -> str:
             # One call, until there is anything to compare.
             if not self._secondary.registry.principals_of_thing(key.name):
                 return f"{self._secondary.region} has no such thing with a certificate"
@@ -133,7 +133,7 @@ class Proof:
                 times.append(self._rounds.clock() - began)
             return "; ".join(f"{other}: {reason}" for other, reason in found.items())
 
-        left = self._rounds.until_all(devices, look, self._seconds)
+        left = self._rounds.until_all(devices, request, self._seconds)
         crossed = tuple(device for key, device in devices.items() if key not in left)
         if left:
             found = f"{len(crossed)} of {len(devices)} after {self._seconds:.0f} s; {told(left)}"
@@ -190,7 +190,7 @@ class Proof:
         if not credentials:
             return failure(name, "not tried: no device is there", "see to the devices that did not cross")
 
-        def look(key: Key) -> str:
+        def request(key: Key) -> str:
             nonce = self._new_nonce()
             try:
                 received = place.mqtt.round_trip(credentials[key], nonce, MQTT_SECONDS)
@@ -200,7 +200,7 @@ class Proof:
             return "" if received == nonce else "another message came back than was sent"
 
         self._rounds.begin(f"Publishing and subscribing in {place.region}", number)
-        left = self._rounds.until_all(credentials, look, MQTT_PATIENCE)
+        left = self._rounds.until_all(credentials, request, MQTT_PATIENCE)
         if left:
             mend = "compare certificate and policy, then this machine's way to the endpoint (port 8883)"
             return failure(name, f"{number - len(left)} of {wanted}; {told(left)}", mend, map(str, left))
@@ -228,7 +228,7 @@ class Proof:
         began = self._rounds.clock()
         seconds = self._seconds + (TYPE_SECONDS if any(key.kind is Kind.THING_TYPE for key in keys) else 0)
         left = self._rounds.until_all(keys, self._gone, min(ASKED_AFTER, seconds))
-        asked = [Look(key) for key in left if key.kind not in SHADOW_KINDS]
+        asked = [ReconcileRequest(key) for key in left if key.kind not in SHADOW_KINDS]
         if asked:
             self._workflow.start(asked)
         if left:
@@ -237,7 +237,7 @@ class Proof:
         if left:
             found = f"{len(left)} of {len(keys)} stay after {spent:.0f} s: {told(left)}"
             return failure(name, found, "see `iot-dr status`; the sweep takes away what is left", map(str, left))
-        helped = f"; looks at {len(asked)} of them were asked for, as the sweep does" if asked else ""
+        helped = f"; checks {len(asked)} of them were asked for, as the sweep does" if asked else ""
         return ok(name, f"nothing is left of {len(keys)} resources after {spent:.1f} s{helped}")
 
     def _gone(self, key: Key) -> str:

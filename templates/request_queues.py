@@ -1,4 +1,4 @@
-"""The queues of looks, and the function that takes their messages and runs the workflow for each.
+"""The queues of requests, and the function that takes their messages and runs the workflow for each.
 
     events (trigger, just-in-time registration, replay) ──> queue ───────────────┐
                                                                                  ├─> function ──> workflow ──> worker
@@ -9,7 +9,7 @@
 The function runs the workflow for one batch of looks after the other, each of which is one worker, and waits for its
 end. So the mappings' greatest concurrency is how many workers there are at once, whatever the burst, and all else waits
 where nothing is lost.
-docs/adr/0014-looks-wait-in-a-queue.md
+docs/adr/0014-requests-wait-in-a-queue.md
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ BACKGROUND_WORKERS = 2
 
 BEHIND_SECONDS = 300
 BACKGROUND_BEHIND_SECONDS = 4 * 3600
-"""Ages of the oldest message at which somebody should look; a settling look may be hidden for half a minute."""
+"""Ages of the oldest message at which somebody should request; a settling request may be hidden for half a minute."""
 
 
 @dataclass(frozen=True)
-class LookQueues:
-    """The queues that looks wait in."""
+class RequestQueues:
+    """The queues that requests wait in."""
 
     events: queues.Queue
     background: queues.Queue
@@ -67,9 +67,9 @@ def workers_at_once() -> Field:
     )
 
 
-def add_look_queues(template: Template) -> LookQueues:
+def add_request_queues(template: Template) -> RequestQueues:
     """Add the queues with their alarms, and name them in the outputs."""
-    made = LookQueues(
+    made = RequestQueues(
         events=add_work_queue(template, "LookQueue", hidden_seconds=HIDDEN_SECONDS),
         background=add_work_queue(template, "BackgroundQueue", hidden_seconds=HIDDEN_SECONDS),
         dead_letters=add_dead_letter_queue(template, "LookDeadLetterQueue"),
@@ -93,12 +93,12 @@ def add_look_queues(template: Template) -> LookQueues:
     add_queue_alarm(
         template,
         "UnreadableLooksAlarm",
-        "Messages of the queues of looks cannot be read; the dead-letter queue holds them",
+        "Messages of the queues of requests cannot be read; the dead-letter queue holds them",
         made.dead_letters,
     )
     template.add_output(
         [
-            Output("LookQueueUrl", Description="Resources to look at wait here", Value=Ref(made.events)),
+            Output("LookQueueUrl", Description="Resources to check wait here", Value=Ref(made.events)),
             Output("BackgroundQueueUrl", Description="The same of background work", Value=Ref(made.background)),
             Output("LookDeadLetterQueueUrl", Description="Messages that cannot be read", Value=Ref(made.dead_letters)),
         ]
@@ -108,7 +108,7 @@ def add_look_queues(template: Template) -> LookQueues:
 
 def add_runner(
     template: Template,
-    made: LookQueues,
+    made: RequestQueues,
     workflow: stepfunctions.StateMachine,
     ledger: tables.Table,
     layer: awslambda.LayerVersion,
@@ -132,11 +132,11 @@ def add_runner(
     return function
 
 
-def _run_workflow(made: LookQueues, workflow: stepfunctions.StateMachine, ledger: tables.Table) -> LambdaSpec:
+def _run_workflow(made: RequestQueues, workflow: stepfunctions.StateMachine, ledger: tables.Table) -> LambdaSpec:
     both = (made.events, made.background)
     return LambdaSpec(
         folder="run_workflow",
-        description="Runs the workflow for the looks of a message, and queues what is to come again",
+        description="Runs the workflow for the requests of a message, and queues what is to come again",
         statements=(
             permissions.allow(
                 "ReadQueues",
