@@ -136,7 +136,22 @@ class Pair:
                 "deployment/publish.sh", it.bucket_prefix, it.solution_name, it.version, self.primary, self.secondary
             )
 
-    def create_main_stack(self, *, health_check: bool = True) -> None:
+    def make_own_stores(self) -> dict[str, str]:
+        """A key and log buckets of the customer's own, and the main stack's parameters that name them."""
+        with step(self.progress, "Make a multi-Region key, and a bucket for access logs in each Region"):
+            kms = self.client("kms", self.primary)
+            key: str = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+            kms.replicate_key(KeyId=key, ReplicaRegion=self.secondary)
+            buckets = {}
+            for side, region in (("Primary", self.primary), ("Secondary", self.secondary)):
+                buckets[f"{side}AccessLogBucket"] = bucket = f"{self.distribution.bucket_prefix}-logs-{region}"
+                elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+                self.client("s3", region).create_bucket(
+                    Bucket=bucket, **({} if region == PRIMARY_REGION else elsewhere)
+                )
+        return {"KmsKeyId": key, **buckets}
+
+    def create_main_stack(self, *, health_check: bool = True, choices: Mapping[str, str] | None = None) -> None:
         """Create the main stack from the published template, as the quick-create link does."""
         with step(self.progress, "Create the main stack"):
             it = self.distribution
@@ -150,6 +165,7 @@ class Pair:
                     {"ParameterKey": "PrimaryRegion", "ParameterValue": self.primary},
                     {"ParameterKey": "SecondaryRegion", "ParameterValue": self.secondary},
                     {"ParameterKey": "CreateHealthCheck", "ParameterValue": "yes" if health_check else "no"},
+                    *({"ParameterKey": name, "ParameterValue": value} for name, value in (choices or {}).items()),
                 ],
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
             )
@@ -177,13 +193,15 @@ class Pair:
                 message = f"the buildspec ended with status {status}; its output stands above"
                 raise LabError(message)
 
-    def launch(self, *, build: bool = True, health_check: bool = True) -> None:
+    def launch(
+        self, *, build: bool = True, health_check: bool = True, choices: Mapping[str, str] | None = None
+    ) -> None:
         """Everything from an empty account to a product that replicates."""
         if build:
             self.build()
         self.prepare_account()
         self.publish()
-        self.create_main_stack(health_check=health_check)
+        self.create_main_stack(health_check=health_check, choices=choices)
         self.run_launch()
 
     def rested_stack(self, name: str, region: str = PRIMARY_REGION) -> dict[str, Any]:
@@ -261,9 +279,18 @@ class Pair:
 
 @contextmanager
 def launched(
-    folder: Path, progress: Progress, *, build: bool = True, environ: Mapping[str, str] | None = None
+    folder: Path,
+    progress: Progress,
+    *,
+    build: bool = True,
+    environ: Mapping[str, str] | None = None,
+    own_stores: bool = False,
 ) -> Iterator[Pair]:
-    """A pair with the product launched, for the length of a `with` block; `environ` is added to the emulator's."""
+    """A pair with the product launched, for the length of a `with` block; `environ` is added to the emulator's.
+
+    With `own_stores` the form names a key and log buckets of the customer's own, and reserves executions.
+    """
     with Pair(folder, progress, environ=environ) as pair:
-        pair.launch(build=build)
+        choices = {**pair.make_own_stores(), "HealthCheckConcurrency": "5"} if own_stores else {}
+        pair.launch(build=build, choices=choices)
         yield pair

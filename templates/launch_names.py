@@ -21,8 +21,15 @@ def both_regions() -> Any:
 
 def named(service: str, kind: str, region: str = "*") -> list[Sub]:  # either Region; a condition holds the two
     """Return the ARNs of what is named after the launch's stacks or tables."""
-    postfix = GetAtt(_CHECK, "StackPostfix")
-    return [arn(service, f"{kind}{stack}${{Postfix}}*", region, Postfix=postfix) for stack in _STACKS]  # an ID follows
+    return [
+        arn(service, f"{kind}{stack}${{Postfix}}*", region, Postfix=postfix())  # an ID follows
+        for stack in _STACKS
+    ]
+
+
+def postfix() -> GetAtt:
+    """Return what the names of the launch's stacks end with."""
+    return GetAtt(_CHECK, "StackPostfix")
 
 
 def named_by_day(service: str, kind: str, region: str = "*") -> list[Sub]:  # as above

@@ -37,7 +37,7 @@ from templates.blocks import keys
 from templates.blocks.permissions import allow, arn, in_own_account, read_release, write_log
 from templates.blocks.solution import LAUNCHER, asset_key, code_bucket, reference_bucket, source
 from templates.launch_names import both_regions as _both
-from templates.launch_names import functions_of_custom_resources, named_by_day, roles, work_buckets
+from templates.launch_names import functions_of_custom_resources, named_by_day, postfix, roles, work_buckets
 from templates.launch_names import named as _named
 
 DELIVER_LOGS = (
@@ -94,6 +94,20 @@ def areas(boundary: Any) -> tuple[Area, ...]:
             "Lets the launch manage tables, buckets, queues, topic rules, secrets and the health check",
             (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_health_check()),
         ),
+    )
+
+
+def log_requests(bucket: str, stack: str) -> Statement:
+    """Return what CloudFormation needs for a bucket's access log below a stack's name in the bucket of a parameter.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-loggingconfiguration.html
+    """
+    logs_of_stack = Sub(
+        f"arn:${{AWS::Partition}}:s3:::${{{bucket}}}/{stack}${{Postfix}}/*",  # S3 chooses the key
+        Postfix=postfix(),
+    )
+    return allow(
+        "LogRequests", [s3.PutObject, s3.PutObjectAcl], [logs_of_stack], [in_own_account(), _through_cloudformation()]
     )
 
 
@@ -342,6 +356,9 @@ def _logs() -> list[Statement]:
         allow(
             "ManageLogGroups",
             [
+                # A key of the customer's own is put on groups that are there, and taken off when that is rolled back.
+                Action("logs", "AssociateKmsKey"),
+                Action("logs", "DisassociateKmsKey"),
                 logs.CreateLogGroup,
                 logs.DeleteLogGroup,
                 logs.DeleteRetentionPolicy,
@@ -441,6 +458,7 @@ def _buckets() -> list[Statement]:
                 s3.DeleteBucketPolicy,
                 s3.GetBucketAcl,
                 s3.GetBucketLocation,
+                s3.GetBucketLogging,
                 s3.GetBucketOwnershipControls,
                 s3.GetBucketPolicy,
                 s3.GetBucketPublicAccessBlock,
@@ -449,6 +467,7 @@ def _buckets() -> list[Statement]:
                 s3.GetEncryptionConfiguration,
                 s3.GetLifecycleConfiguration,
                 s3.ListBucket,
+                s3.PutBucketLogging,
                 s3.PutBucketOwnershipControls,
                 s3.PutBucketPolicy,
                 s3.PutBucketPublicAccessBlock,
@@ -556,7 +575,7 @@ def _key() -> list[Statement]:
         allow(
             "UseKey",
             [kms.CreateGrant, *keys.USES, kms.RevokeGrant],
-            [arn("kms", "key/mrk-*", "*")],  # which one is known to the launched stacks alone
+            [arn("kms", "key/mrk-*", "*")],  # a launched stack may have one that the form does not name
             StringLike({"kms:ViaService": [f"{store}.*" for store in keys.STORES]}),  # in either Region
         )
     ]

@@ -10,8 +10,11 @@ from troposphere import (
     AWSObject,
     Equals,
     GetAtt,
+    If,
     Not,
+    NoValue,
     Output,
+    Parameter,
     Ref,
     Sub,
     Template,
@@ -21,11 +24,14 @@ from troposphere import codebuild as build_projects
 
 from templates import primary_region, r53_health_checker, secondary_region
 from templates.blocks import parameters, permissions
+from templates.blocks.buckets import log_bucket
 from templates.blocks.console import add_console_domains, link
 from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
+from templates.blocks.keys import KEY, own_key
 from templates.blocks.log_groups import add_log_group
-from templates.blocks.roles import add_managed_policy, add_role
+from templates.blocks.parameters import Field
+from templates.blocks.roles import add_managed_policy, add_role, document
 from templates.blocks.solution import (
     LAUNCHER,
     add_digests,
@@ -37,7 +43,7 @@ from templates.blocks.solution import (
 )
 from templates.config import Config
 from templates.launch_names import both_regions, named, work_buckets
-from templates.launch_permissions import areas, run_build
+from templates.launch_permissions import areas, log_requests, run_build
 from templates.launched_boundary import add_boundary
 
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
@@ -62,6 +68,10 @@ was called by an older version, `GetAtt` would find what that version answered, 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requesttypes-update.html
 """
 LAUNCHED = (primary_region, secondary_region, r53_health_checker)
+LOG_BUCKETS = {"PrimaryAccessLogBucket": "IoTDRPrimary", "SecondaryAccessLogBucket": "IoTDRSecondary"}
+"""The parameter with the bucket of a stack's access log, and how that stack's name begins."""
+KEPT = "the launched stacks keep what they have"
+"""What an empty input means to a launch that is there; a new one has nothing to keep."""
 
 
 def build(config: Config) -> Template:
@@ -100,8 +110,11 @@ def build(config: Config) -> Template:
         CertificateMode=Ref("CertificateMode"),
         ReplicateShadows=Ref("ReplicateShadows"),
         ShadowNamePattern=Ref("ShadowNamePattern"),
+        **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency")},
         StackPostfix=GetAtt(check, "StackPostfix"),
         Uuid=GetAtt(check, "Uuid"),
+        # No build starts before its role has these; what a condition makes cannot stand in DependsOn.
+        LogPolicies=[If(_given(bucket), Ref(_policy_of(bucket)), NoValue) for bucket in LOG_BUCKETS],
     )
     _add_outputs(template, check, project)
     return template
@@ -134,6 +147,19 @@ def _add_form(template: Template, config: Config) -> None:
                     "Makes a health check of AWS IoT Core in each Region, which your DNS can fail over by.",
                     ("yes", "no"),
                 ),
+                _health_check_concurrency(),
+            ),
+            "Security": (
+                own_key(f"Empty: AWS's keys in a new launch; later {KEPT}."),
+                *(
+                    log_bucket(
+                        f"{side}AccessLogBucket",
+                        f"Bucket for access logs in the {side.lower()} Region",
+                        f"the {side.lower()} Region",
+                        f"Empty: requests are not logged in a new launch; later {KEPT}.",
+                    )
+                    for side in ("Primary", "Secondary")
+                ),
             ),
         },
     )
@@ -149,6 +175,24 @@ def _add_form(template: Template, config: Config) -> None:
         },
     )
     template.add_condition("CreatesHealthCheck", Equals(Ref("CreateHealthCheck"), "yes"))
+
+
+def _health_check_concurrency() -> Field:
+    """Ask for the health checks' executions; as text, for only that can be empty."""
+    most = r53_health_checker.MOST_RESERVED
+    return Field(
+        Parameter(
+            "HealthCheckConcurrency",
+            Type="String",
+            Description="Executions of Lambda that are reserved for the health check in each Region, so that other "
+            "functions of the account cannot make it fail; 5 are enough. AWS wants 100 to remain for the others, so an "
+            f"account with a small quota cannot reserve any. Empty: none in a new launch; later {KEPT}.",
+            Default="",
+            AllowedPattern=f"([1-9]?[0-9]|{most})?",
+            ConstraintDescription=f"must be a whole number from 0 to {most}, or empty",
+        ),
+        "Concurrent executions reserved for the health check",
+    )
 
 
 def _check_launch(digests: Any) -> LambdaSpec:
@@ -216,6 +260,17 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
         {"RunBuild": run_build(log_group)},
         *(add_managed_policy(template, area.title, area.description, area.statements) for area in areas(boundary)),
     )
+    for bucket, stack in LOG_BUCKETS.items():
+        template.add_condition(_given(bucket), Not(Equals(Ref(bucket), "")))
+        template.add_resource(
+            iam.PolicyType(
+                _policy_of(bucket),
+                Condition=_given(bucket),
+                PolicyName="LogRequests",
+                PolicyDocument=document(log_requests(bucket, stack)),
+                Roles=[Ref(role)],
+            )
+        )
     variables: dict[str, Any] = {
         "BUCKET_RESOURCES": reference_bucket(),
         "SOLUTION_NAME": source("Name"),
@@ -224,6 +279,10 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
         "CERTIFICATE_MODE": Ref("CertificateMode"),
         "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
         "SHADOW_NAME_PATTERN": Ref("ShadowNamePattern"),
+        "KMS_KEY_ID": Ref(KEY),
+        "PRIMARY_ACCESS_LOG_BUCKET": Ref("PrimaryAccessLogBucket"),
+        "SECONDARY_ACCESS_LOG_BUCKET": Ref("SecondaryAccessLogBucket"),
+        "HEALTH_CHECK_CONCURRENCY": Ref("HealthCheckConcurrency"),
         "PRIMARY_REGION": Ref("PrimaryRegion"),
         "SECONDARY_REGION": Ref("SecondaryRegion"),
         "STACK_POSTFIX": GetAtt("LaunchCheck", "StackPostfix"),
@@ -257,6 +316,14 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
             TimeoutInMinutes=BUILD_MINUTES,
         )
     )
+
+
+def _given(bucket: str) -> str:
+    return f"Has{bucket}"
+
+
+def _policy_of(bucket: str) -> str:
+    return f"{bucket}Policy"
 
 
 def _add_outputs(template: Template, check: AWSObject, project: build_projects.Project) -> None:

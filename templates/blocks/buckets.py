@@ -20,19 +20,24 @@ HAS_LOG_BUCKET = "HasAccessLogBucket"
 """The parameter, and the template's condition that it is given."""
 
 
-def log_bucket() -> Field:
-    """Ask for the bucket that S3 logs requests to."""
+def log_bucket(
+    title: str = LOG_BUCKET,
+    label: str = "Bucket for access logs",
+    region: str = "this Region",
+    without: str = "Empty: requests are not logged.",
+) -> Field:
+    """Ask for the bucket that S3 logs requests to; `without` says what an empty input means."""
     return Field(
         Parameter(
-            LOG_BUCKET,
+            title,
             Type="String",
-            Description="Bucket of your own in this Region where S3 logs the requests to the work bucket; its policy "
-            "must let logging.s3.amazonaws.com write below the stack's name. Empty: requests are not logged.",
+            Description=f"Bucket of your own in {region} where S3 logs the requests to the work bucket; its policy "
+            f"must let logging.s3.amazonaws.com write below the stack's name. {without}",
             Default="",
             AllowedPattern="([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?",
             ConstraintDescription="must be the name of a bucket",
         ),
-        "Bucket for access logs",
+        label,
     )
 
 

@@ -28,14 +28,14 @@ USES = (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey, kms.ReEn
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html"""
 
 
-def own_key() -> Field:
-    """Ask for the key."""
+def own_key(without: str = "Empty: AWS's keys.") -> Field:
+    """Ask for the key; `without` says what an empty input means."""
     return Field(
         Parameter(
             KEY,
             Type="String",
             Description="ID of a multi-Region key of AWS KMS with a replica in both Regions, for tables, queues, "
-            "buckets, secrets and logs. Its policy must let CloudWatch Logs and EventBridge use it. Empty: AWS's keys.",
+            f"buckets, secrets and logs. Its policy must let CloudWatch Logs and EventBridge use it. {without}",
             Default="",
             AllowedPattern="(mrk-[0-9a-f]{32})?",
             ConstraintDescription="must be the ID of a multi-Region key: mrk- and 32 hexadecimal digits",
@@ -45,13 +45,13 @@ def own_key() -> Field:
 
 
 def add_key(template: Template) -> None:
-    """Add the condition that a key is given, to a template whose form asks for one."""
+    """Have what a template stores take the key, if one is given in its form."""
     template.add_condition(HAS_KEY, Not(Equals(Ref(KEY), "")))
 
 
 def takes_key(template: Template) -> bool:
-    """Tell whether the template's form asks for a key."""
-    return KEY in template.parameters
+    """Tell whether what the template stores takes the key; the main stack's form asks for it on behalf of others."""
+    return HAS_KEY in template.conditions
 
 
 def with_key(value: Any, otherwise: Any = NoValue) -> If:

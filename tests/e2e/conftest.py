@@ -29,9 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Both Regions with the whole product launched from a build of this checkout."""
+    """Both Regions with the whole product launched from a build of this checkout, with a key of the customer's own."""
     environ = {"LAB_TYPE_DELETION_SECONDS": TYPE_DELETION_SECONDS}
-    with launched(tmp_path_factory.mktemp("pair"), QuietProgress(), environ=environ) as launched_pair:
+    folder = tmp_path_factory.mktemp("pair")
+    with launched(folder, QuietProgress(), environ=environ, own_stores=True) as launched_pair:
         yield launched_pair
 
 

@@ -14,7 +14,7 @@ from lab.waiting import until
 from tests.e2e.commands import asked
 from tests.e2e.observing import SECONDS, drop_kept_records
 
-FEW = ("--certificates", "5")
+FEW = ("--certificates", "5", "--unpaced")
 NOT_IN_THE_LAB = {"quotas", "role aliases", "authorizers"}
 """What the emulator has no calls for; docs/lab.md says so."""
 

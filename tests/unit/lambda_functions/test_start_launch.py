@@ -19,6 +19,10 @@ PROPERTIES = {
     "CertificateMode": "jitr",
     "ReplicateShadows": "named",
     "ShadowNamePattern": "config|status",
+    "KmsKeyId": "mrk-0123456789abcdef0123456789abcdef",
+    "PrimaryAccessLogBucket": "logs-of-us-east-1",
+    "SecondaryAccessLogBucket": "logs-of-us-west-2",
+    "HealthCheckConcurrency": "5",
     "StackPostfix": "20261124120000",
     "Uuid": "5f0c2a12-0000-0000-0000-000000000000",
 }
@@ -84,6 +88,10 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
                 "CERTIFICATE_MODE": "jitr",
                 "REPLICATE_SHADOWS": "named",
                 "SHADOW_NAME_PATTERN": "config|status",
+                "KMS_KEY_ID": "mrk-0123456789abcdef0123456789abcdef",
+                "PRIMARY_ACCESS_LOG_BUCKET": "logs-of-us-east-1",
+                "SECONDARY_ACCESS_LOG_BUCKET": "logs-of-us-west-2",
+                "HEALTH_CHECK_CONCURRENCY": "5",
                 "STACK_POSTFIX": "20261124120000",
                 "UUID": "5f0c2a12-0000-0000-0000-000000000000",
             },
@@ -140,9 +148,13 @@ def test_an_update_starts_another_build_of_the_same_launch(world: World, answers
         ("CertificateMode", "CERTIFICATE_MODE", "copy"),
         ("ReplicateShadows", "REPLICATE_SHADOWS", "all"),
         ("ShadowNamePattern", "SHADOW_NAME_PATTERN", ".*"),
+        ("KmsKeyId", "KMS_KEY_ID", ""),
+        ("PrimaryAccessLogBucket", "PRIMARY_ACCESS_LOG_BUCKET", ""),
+        ("SecondaryAccessLogBucket", "SECONDARY_ACCESS_LOG_BUCKET", ""),
+        ("HealthCheckConcurrency", "HEALTH_CHECK_CONCURRENCY", ""),
     ],
 )
-def test_an_update_rolled_back_to_a_stack_without_a_parameter_takes_its_default(
+def test_an_update_rolled_back_to_a_stack_without_a_parameter_takes_what_that_stack_did(
     parameter: str, variable: str, value: str, world: World, answers: Answers
 ) -> None:
     old = {name: value for name, value in PROPERTIES.items() if name != parameter}

@@ -20,7 +20,7 @@ from templates.launch_permissions import REGION_PATTERNS
 from templates.launched_boundary import TITLE, add_boundary
 from tests.unit.templates.policy_linter import findings
 from tests.unit.templates.resolving import ACCOUNT, PARAMETERS, POSTFIX, PRIMARY, SECONDARY, UUID
-from tests.unit.templates.stacks import Stack
+from tests.unit.templates.stacks import Stack, make_stacks
 
 NOT_NEEDED = {
     "AWS::ApiGatewayV2::Api": r"s3:.*",  # an API from a definition in S3
@@ -49,12 +49,12 @@ NOT_NEEDED = {
     ),  # networks, file systems, own keys, signing, fixed runtimes, versions
     "AWS::Logs::LogGroup": (
         r"s3:.*|firehose:.*|logs:(Put|Delete)(DataProtection|Index|Resource)Policy|logs:CreateLogDelivery"
-        r"|logs:(Disa|A)ssociateKmsKey|logs:PutLogGroupDeletionProtection|logs:PutBearerTokenAuthentication"
-    ),  # data protection, indexes, a key that is changed
+        r"|logs:PutLogGroupDeletionProtection|logs:PutBearerTokenAuthentication"
+    ),  # data protection, indexes
     "AWS::Route53::HealthCheck": r"cloudwatch:DescribeAlarms|route53-recovery.*",  # checks of alarms, routing controls
     "AWS::S3::Bucket": (
         r"s3tables:.*|iam:.*|s3:(Get|Put|Delete)?.*(Analytics|CORS|Cors|Inventory|Metrics|Notification|Replication"
-        r"|Website|Accelerate|ObjectLock|ObjectAcl|Logging|IntelligentTiering|MetadataTable|Journal|Annotation|Abac).*"
+        r"|Website|Accelerate|ObjectLock|ObjectAcl|IntelligentTiering|MetadataTable|Journal|Annotation|Abac).*"
         r"|s3:(Unt|T)agResource|s3:ListTagsForResource|s3:DeleteObject|s3:PutBucketAcl"
         r"|s3:DeleteBucketEncryption|s3:DeleteBucketLifecycle|s3:.*InventoryTable.*"
     ),  # what our buckets do not have
@@ -98,6 +98,38 @@ def test_the_launch_may_have_the_access_log_of_the_health_check_delivered(stacks
     granted = {action for statement in stacks["main"].statements("LaunchRole") for action in statement["Action"]}
 
     assert granted >= ACCESS_LOG
+
+
+@pytest.mark.parametrize(
+    ("parameter", "name"), [("PrimaryAccessLogBucket", "primary"), ("SecondaryAccessLogBucket", "secondary")]
+)
+def test_the_launch_may_have_requests_logged_below_the_stacks_name_in_the_bucket_that_was_chosen(
+    parameter: str, name: str
+) -> None:
+    stacks = make_stacks({parameter: "logs-of-mine", "AccessLogBucket": "logs-of-mine"})
+    main, launched = stacks["main"], stacks[name]
+    logging = launched.properties("WorkBucket")["LoggingConfiguration"]
+
+    attached = [one for one in _attached(main, "LaunchRole") if "s3:PutObjectAcl" in one["Action"]]
+    in_use = [title for title in main.of_type("AWS::IAM::Policy") if main.resolve.holds(f"Has{title[:-6]}")]
+
+    place = f"arn:aws:s3:::{logging['DestinationBucketName']}/{logging['LogFilePrefix']}*"
+    (statement,) = [one for one in attached if one["Resource"] == [place]]
+    assert in_use == [f"{parameter}Policy"]
+    assert set(statement["Action"]) == {"s3:PutObject", "s3:PutObjectAcl"}
+    assert _through_cloudformation(statement)
+    assert statement["Condition"]["StringEquals"] == {"s3:ResourceAccount": ACCOUNT}
+
+
+def test_the_launch_starts_when_it_has_the_rights_to_log_requests(stacks: dict[str, Stack]) -> None:
+    main = stacks["main"]
+
+    named = main.template["Resources"]["SolutionLaunch"]["Properties"]["LogPolicies"]
+
+    assert named == [
+        {"Fn::If": [policy["Condition"], {"Ref": title}, {"Ref": "AWS::NoValue"}]}
+        for title, policy in main.of_type("AWS::IAM::Policy").items()
+    ]
 
 
 @pytest.mark.parametrize("kind", NOT_NEEDED)

@@ -6,9 +6,10 @@ import pytest
 
 import generate
 from iot_dr.model.launch.distribution import digests_of
+from iot_dr.runtime.functions.start_launch import CHOICES
 from templates.main_stack import build
 from tests.unit.templates.resolving import POSTFIX, PRIMARY, Resolver
-from tests.unit.templates.stacks import Stack, golden_config
+from tests.unit.templates.stacks import Stack, golden_config, make_stacks
 
 OUTPUTS = {
     "CFNIoTDRPrimaryStack",
@@ -29,15 +30,27 @@ BUILD_VARIABLES = {
     "VERSION",
     "CERTIFICATE_MODE",
     "CREATE_HEALTH_CHECK",
+    "HEALTH_CHECK_CONCURRENCY",
+    "KMS_KEY_ID",
     "PERMISSIONS_BOUNDARY",
+    "PRIMARY_ACCESS_LOG_BUCKET",
     "PRIMARY_REGION",
     "RELEASE_SHA256",
     "REPLICATE_SHADOWS",
+    "SECONDARY_ACCESS_LOG_BUCKET",
     "SECONDARY_REGION",
     "SHADOW_NAME_PATTERN",
     "STACK_POSTFIX",
     "UUID",
 }
+
+
+TUNING = {"IncompleteSeconds", "SettleSeconds", "SweepMinutes", "SweepSlice", "WorkersAtOnce"}
+"""What an operator changes on a launched stack itself, if ever."""
+
+
+def parameters_of(stack: Stack) -> set[str]:
+    return set(stack.template["Parameters"])
 
 
 @pytest.fixture(name="main")
@@ -51,9 +64,72 @@ def test_parameters_are_those_that_the_documentation_names(main: Stack) -> None:
         "SecondaryRegion",
         "CertificateMode",
         "CreateHealthCheck",
+        "HealthCheckConcurrency",
+        "KmsKeyId",
+        "PrimaryAccessLogBucket",
+        "SecondaryAccessLogBucket",
         "ReplicateShadows",
         "ShadowNamePattern",
     }
+
+
+def test_every_choice_of_the_form_reaches_the_build_and_has_another_started(main: Stack) -> None:
+    chosen = main.template["Parameters"].keys() - {"PrimaryRegion", "SecondaryRegion"}
+    launch = main.template["Resources"]["SolutionLaunch"]["Properties"]
+    project = main.template["Resources"]["LaunchProject"]["Properties"]
+    variables = {one["Name"]: one["Value"] for one in project["Environment"]["EnvironmentVariables"]}
+
+    assert CHOICES.keys() == chosen
+    for parameter, variable in CHOICES.items():
+        assert launch[parameter] == variables[variable] == {"Ref": parameter}
+
+
+def test_the_form_asks_for_all_that_the_launched_stacks_ask_for_but_names_and_tuning(stacks: dict[str, Stack]) -> None:
+    launched = {name for stack in ("primary", "secondary", "health checker") for name in parameters_of(stacks[stack])}
+
+    assert launched - parameters_of(stacks["main"]) == {
+        "AccessLogBucket",  # one for each Region in the form
+        *("GlobalTableName", "GlobalTableStreamArn", "ShadowTableName", "ShadowTableStreamArn"),
+        *("PermissionsBoundary", "StackPostfix", "Uuid"),
+        *TUNING,
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["KmsKeyId", "PrimaryAccessLogBucket", "SecondaryAccessLogBucket", "HealthCheckConcurrency"]
+)
+def test_what_may_be_left_empty_is_empty_at_first_and_says_what_that_means(name: str, main: Stack) -> None:
+    asked = main.template["Parameters"][name]
+
+    assert (asked["Type"], asked["Default"]) == ("String", "")
+    assert re.fullmatch(asked["AllowedPattern"], "")
+    assert asked["Description"].endswith("in a new launch; later the launched stacks keep what they have.")
+
+
+def test_the_form_takes_the_executions_that_the_health_checkers_stack_takes(stacks: dict[str, Stack]) -> None:
+    pattern = stacks["main"].template["Parameters"]["HealthCheckConcurrency"]["AllowedPattern"]
+    bounds = stacks["health checker"].template["Parameters"]["HealthCheckConcurrency"]
+
+    for number in range(150):
+        admitted = bounds["MinValue"] <= number <= bounds["MaxValue"]
+        assert bool(re.fullmatch(pattern, str(number))) is admitted, number
+    assert not re.fullmatch(pattern, "-1")
+
+
+@pytest.mark.parametrize(("asked", "taken"), [("KmsKeyId", "KmsKeyId"), ("PrimaryAccessLogBucket", "AccessLogBucket")])
+def test_the_form_takes_what_the_launched_stacks_take(asked: str, taken: str, stacks: dict[str, Stack]) -> None:
+    patterns = [
+        stacks[stack].template["Parameters"][name]["AllowedPattern"]
+        for stack, name in (("main", asked), ("primary", taken))
+    ]
+
+    assert patterns[0] == patterns[1]
+
+
+def test_the_main_stacks_own_logs_are_not_encrypted_with_the_launchs_key() -> None:
+    main = make_stacks({"KmsKeyId": "mrk-0123456789abcdef0123456789abcdef"})["main"]
+
+    assert not [title for title in main.of_type("AWS::Logs::LogGroup") if "KmsKeyId" in main.properties(title)]
 
 
 def test_outputs_are_those_that_the_documentation_names(main: Stack) -> None:

@@ -1,6 +1,7 @@
 """A stack brought up from every state that an earlier launch can leave it in; CloudFormation is the SDK's stub."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,13 +45,23 @@ class Script:
         self.absent()
         self._history()
 
-    def is_in(self, status: str, *happened: tuple[str, str, str], outputs: dict[str, str] | None = None) -> None:
+    def is_in(
+        self,
+        status: str,
+        *happened: tuple[str, str, str],
+        outputs: dict[str, str] | None = None,
+        boundary: str | None = None,
+    ) -> None:
         description = {
             "StackName": "IoTDRPrimary1",
             "StackId": STACK_ID,
             "StackStatus": status,
             "CreationTime": datetime(2026, 11, 24, tzinfo=UTC),
-            "Parameters": [*GIVEN, {"ParameterKey": "Tuned", "ParameterValue": "9"}],
+            "Parameters": [
+                *GIVEN,
+                {"ParameterKey": "Tuned", "ParameterValue": "9"},
+                *([] if boundary is None else [{"ParameterKey": "PermissionsBoundary", "ParameterValue": boundary}]),
+            ],
             "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in (outputs or {}).items()],
         }
         self._stub.add_response("describe_stacks", {"Stacks": [description]}, NAME)
@@ -73,8 +84,9 @@ class Script:
             )
         self._stub.add_response("describe_stack_events", {"StackEvents": list(self._events)}, {"StackName": STACK_ID})
 
-    def created(self) -> None:
-        self._stub.add_response("create_stack", {"StackId": STACK_ID}, {**ORDER, "Parameters": GIVEN})
+    def created(self, *given: dict[str, str]) -> None:
+        parameters = list(given) or GIVEN
+        self._stub.add_response("create_stack", {"StackId": STACK_ID}, {**ORDER, "Parameters": parameters})
 
     def deleted(self) -> None:
         self._stub.add_response("delete_stack", {}, NAME)
@@ -97,9 +109,9 @@ class Script:
     def denied(self) -> None:
         self._stub.add_client_error("create_stack", "AccessDenied", "not authorized", 403)
 
-    def play(self) -> dict[str, str]:
+    def play(self, stack: Stack = STACK) -> dict[str, str]:
         stacks = CloudFormationStacks(lambda _service, _region: self.client, delay=0)
-        outputs = stacks.bring_up(STACK, self.shown.append)
+        outputs = stacks.bring_up(stack, self.shown.append)
         self._stub.assert_no_pending_responses()
         return dict(outputs)
 
@@ -170,6 +182,22 @@ def test_a_creation_that_failed_is_deleted_and_made_anew(script: Script, status:
     script.protected()
 
     script.play()
+
+
+@pytest.mark.parametrize(("given", "taken"), [("", "arn:before"), ("arn:other", "arn:other")])
+def test_a_stack_made_anew_keeps_the_boundary_of_the_one_that_failed_unless_another_is_given(
+    script: Script, given: str, taken: str
+) -> None:
+    script.is_in("ROLLBACK_COMPLETE", boundary="arn:before")
+    script.is_in("ROLLBACK_COMPLETE", boundary="arn:before")
+    script.deleted()
+    script.gone()
+    script.gone()
+    script.created({"ParameterKey": "PermissionsBoundary", "ParameterValue": taken}, *GIVEN)
+    script.is_in("CREATE_COMPLETE")
+    script.protected()
+
+    script.play(replace(STACK, parameters={**STACK.parameters, **({"PermissionsBoundary": given} if given else {})}))
 
 
 def test_a_stack_under_way_is_waited_for_then_brought_up_to_date(script: Script) -> None:

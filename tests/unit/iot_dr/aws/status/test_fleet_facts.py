@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from iot_dr.aws.status.fleet_facts import COUNTED_PAGES, PAGE_SIZE, FleetFacts
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.registry.entities import Policy
-from iot_dr.model.status.fleets import FleetSize, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
 
 END = datetime(2030, 1, 1, tzinfo=UTC)
 ID = "a" * 64
@@ -112,13 +112,31 @@ def test_no_dynamic_group_is_no_name(stub: Stubber, facts: FleetFacts) -> None:
 def test_the_first_policies_are_read_with_their_documents(stub: Stubber, facts: FleetFacts) -> None:
     first = {"policies": [{"policyName": "a"}, {"policyName": "gone"}], "nextMarker": "more"}
     stub.add_response("list_policies", first, {"pageSize": PAGE_SIZE})
-    stub.add_response("get_policy", {"policyName": "a", "policyDocument": "{}"}, {"policyName": "a"})
-    stub.add_client_error("get_policy", "ResourceNotFoundException", http_status_code=404)
     rest = {"policies": [{"policyName": "b"}, {"policyName": "c"}]}
     stub.add_response("list_policies", rest, {"pageSize": PAGE_SIZE, "marker": "more"})
+    stub.add_response("get_policy", {"policyName": "a", "policyDocument": "{}"}, {"policyName": "a"})
+    stub.add_client_error("get_policy", "ResourceNotFoundException", http_status_code=404)
     stub.add_response("get_policy", {"policyName": "b", "policyDocument": "{}"}, {"policyName": "b"})
 
-    assert list(facts.policies(3)) == [Policy("a", "{}"), Policy("b", "{}")]
+    assert facts.policies(3) == ([Policy("a", "{}"), Policy("b", "{}")], Sample(3, 4))
+
+
+def test_few_policies_are_all_read_over_all_pages(stub: Stubber, facts: FleetFacts) -> None:
+    stub.add_response("list_policies", {"policies": [{"policyName": "a"}], "nextMarker": "more"})
+    stub.add_response("list_policies", {"policies": [{"policyName": "b"}]})
+    for name in "ab":
+        stub.add_response("get_policy", {"policyName": name, "policyDocument": "{}"}, {"policyName": name})
+
+    assert facts.policies(2) == ([Policy("a", "{}"), Policy("b", "{}")], Sample(2, 2))
+
+
+def test_policies_without_end_are_counted_for_a_few_seconds_only(stub: Stubber, facts: FleetFacts) -> None:
+    policies = [{"policyName": "a"}] * PAGE_SIZE
+    for number in range(COUNTED_PAGES):
+        stub.add_response("list_policies", {"policies": policies, "nextMarker": f"page {number}"})
+    stub.add_response("get_policy", {"policyName": "a", "policyDocument": "{}"})
+
+    assert facts.policies(1) == ([Policy("a", "{}")], Sample(1, PAGE_SIZE * COUNTED_PAGES, exact=False))
 
 
 def test_of_each_kind_one_that_has_tags_is_looked_for(stub: Stubber, facts: FleetFacts) -> None:
@@ -139,4 +157,9 @@ def test_of_each_kind_one_that_has_tags_is_looked_for(stub: Stubber, facts: Flee
     stub.add_response("list_policies", {"policies": policies}, {"pageSize": PAGE_SIZE})
     tags("arn:pumps", "team")
 
-    assert list(facts.first_tagged(2)) == ["thing type pump", "policy pumps"]
+    assert list(facts.tagged(2)) == [
+        Tagged("thing type", "pump", Sample(2, 3)),
+        Tagged("thing group", "", Sample(2, 3)),
+        Tagged("billing group", "", Sample(0, 0)),
+        Tagged("policy", "pumps", Sample(1, 1)),
+    ]

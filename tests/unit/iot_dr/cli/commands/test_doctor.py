@@ -9,7 +9,7 @@ from iot_dr.cli.commands import doctor as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.status.checks import Check, failure, ok, warning
-from iot_dr.runtime.commands.doctor import DoctorEnvironment
+from iot_dr.runtime.commands.doctor import DoctorEnvironment, Reading
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -27,7 +27,7 @@ class Asked:
     """What the command asked of the doctor."""
 
     environment: DoctorEnvironment
-    certificates: int
+    reading: Reading
     profile: str
 
 
@@ -36,8 +36,8 @@ def run(
 ) -> tuple[Result, Asked]:
     asked = Asked()
 
-    def consult(environment: DoctorEnvironment, certificates: int, profile: str) -> tuple[Check, ...]:
-        asked.environment, asked.certificates, asked.profile = environment, certificates, profile
+    def consult(environment: DoctorEnvironment, reading: Reading, profile: str) -> tuple[Check, ...]:
+        asked.environment, asked.reading, asked.profile = environment, reading, profile
         if isinstance(answer, Exception):
             raise answer
         return tuple(answer)
@@ -88,10 +88,10 @@ def test_json_has_every_answer_with_all_names(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_launch_is_named_by_the_settings_and_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, asked = run(monkeypatch, [WELL], "--certificates", "7", "--profile", "ops")
+    _, asked = run(monkeypatch, [WELL], "--certificates", "7", "--policies", "8", "--unpaced", "--profile", "ops")
     assert asked.profile == "ops"
     assert asked.environment == DoctorEnvironment("us-east-1", "us-west-2", "20261124120000", "5f0c2a")
-    assert asked.certificates == 7
+    assert asked.reading == Reading(7, 8, paced=False)
 
     _, asked = run(monkeypatch, [WELL], STACK_POSTFIX="", UUID="")
     assert asked.environment == DoctorEnvironment("us-east-1", "us-west-2")

@@ -30,7 +30,11 @@ class World:
 
     fails = False
 
+    def __init__(self) -> None:
+        self.given: dict[str, str] = {}
+
     def bring_up(self, stack: Stack, report: Callable[[StackEvent], None]) -> Mapping[str, str]:
+        self.given |= stack.parameters
         report(
             StackEvent("12:00:00", stack.region, stack.name, "WorkBucket", "AWS::S3::Bucket", "CREATE_FAILED", REASON)
         )
@@ -83,6 +87,48 @@ def test_the_end_names_the_outputs_and_the_tools_settings(world: World) -> None:
 
     assert "IoTDRSecondary20261124120000  LedgerTableName = ledger-1" in result.stdout
     assert "aws s3 cp s3://iot-dr-primary-other/tools/toolsrc . && . ./toolsrc" in result.stdout
+
+
+CHOICES = {
+    "CERTIFICATE_MODE": "jitr",
+    "REPLICATE_SHADOWS": "named",
+    "SHADOW_NAME_PATTERN": "config",
+    "PERMISSIONS_BOUNDARY": "arn:aws:iam::111122223333:policy/boundary",
+    "KMS_KEY_ID": "mrk-0123456789abcdef0123456789abcdef",
+    "PRIMARY_ACCESS_LOG_BUCKET": "logs-of-mine",
+    "SECONDARY_ACCESS_LOG_BUCKET": "logs-of-mine",
+    "HEALTH_CHECK_CONCURRENCY": "5",
+}
+NAMES = {
+    *("SecondaryRegion", "PrimaryRegion", "StackPostfix", "Uuid"),
+    *("GlobalTableName", "GlobalTableStreamArn", "ShadowTableName", "ShadowTableStreamArn"),
+}
+
+
+def test_variables_that_are_set_reach_the_stacks(world: World) -> None:
+    result = CliRunner().invoke(main.cli, ["launch"], env={**ENVIRONMENT, **CHOICES, "CREATE_HEALTH_CHECK": "yes"})
+
+    assert result.exit_code == 0, result.stderr
+    chosen = {name: value for name, value in world.given.items() if name not in NAMES}
+    assert set(chosen.values()) == set(CHOICES.values())
+    assert "AccessLogBucket" in chosen
+
+
+@pytest.mark.parametrize("unset", [dict.fromkeys(CHOICES), dict.fromkeys(CHOICES, "")])
+def test_variables_that_are_empty_or_not_set_take_nothing_from_a_stack(
+    unset: dict[str, str | None], world: World
+) -> None:
+    result = CliRunner().invoke(main.cli, ["launch"], env={**ENVIRONMENT, **unset, "CREATE_HEALTH_CHECK": "yes"})
+
+    assert result.exit_code == 0, result.stderr
+    assert world.given.keys() == NAMES
+
+
+def test_names_that_are_missing_are_told_with_their_variables(world: World) -> None:
+    result = CliRunner().invoke(main.cli, ["launch"], env={**ENVIRONMENT, "UUID": "", "VERSION": ""})
+
+    assert (result.exit_code, world.given) == (2, {})
+    assert "missing: UUID (--uuid), VERSION (--version)" in result.stderr
 
 
 def test_a_failed_stack_ends_with_1_and_its_reason_last(world: World) -> None:

@@ -1,6 +1,6 @@
 """How long a first copy takes, and which certificates end."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.entities import Policy
 from iot_dr.model.status.checks import Check, Level
-from iot_dr.model.status.fleets import FleetSize, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
 from iot_dr.model.status.quotas import CALLS_PER_DEVICE, ApiQuota
 from iot_dr.services.doctor import fleet_checks
 from lab.fleet import device_policy
@@ -150,8 +150,9 @@ class Policies:
     def __init__(self, *policies: Policy) -> None:
         self._policies = policies
 
-    def policies(self, number: int) -> Iterable[Policy]:
-        return self._policies[:number]
+    def policies(self, number: int) -> tuple[Sequence[Policy], Sample]:
+        read = self._policies[:number]
+        return read, Sample(len(read), len(self._policies))
 
 
 LONGER = replace(REGIONS, secondary="ap-northeast-1")
@@ -163,15 +164,31 @@ def a_policy_of(characters: int, name: str = "long") -> Policy:
     return Policy(name, document.replace("topic/", "topic/" + "x" * (characters - len(document))))
 
 
-def checked(*policies: Policy, regions: RegionPair = LONGER) -> list[Check]:
-    return list(fleet_checks.policies(regions, Policies(*policies), 100))
+def checked(*policies: Policy, regions: RegionPair = LONGER, number: int = 100) -> list[Check]:
+    return list(fleet_checks.policies(regions, Policies(*policies), number))
 
 
 def test_policies_that_fit_and_keep_to_their_own_are_well() -> None:
     (check,) = checked(Policy("lab", device_policy(PRIMARY, "1")), a_policy_of(2048 - 5))
 
     assert check.level is Level.OK
-    assert check.found.startswith("of all 2 in us-east-1")
+    assert check.found == "all 2 of us-east-1 fit ap-northeast-1 and none speaks for others"
+
+
+@pytest.mark.parametrize(
+    ("document", "level"),
+    [
+        (device_policy(PRIMARY, "1"), Level.OK),
+        ('{"Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}', Level.WARNING),
+        (a_document(iot_arn("topic/" + "x" * 1950)), Level.FAILURE),
+    ],
+)
+def test_what_was_found_in_a_part_of_the_policies_says_how_large_the_part_was(document: str, level: Level) -> None:
+    (check,) = checked(*(Policy(name, document) for name in "abc"), number=2)
+
+    assert check.level is level
+    assert check.found.endswith("; 2 of 3 were read, --policies 3 reads them all")
+    assert not any(one.found.endswith("reads them all") for one in checked(Policy("a", document), number=1))
 
 
 def test_a_policy_that_grows_too_long_by_its_move_is_a_failure() -> None:
@@ -194,20 +211,22 @@ def test_a_policy_that_lets_a_device_speak_for_others_is_a_warning_that_names_it
     assert "$aws/things/+/shadow/... and $aws/rules/..." in check.found
 
 
-class Tagged:
+class Tags:
     """A registry of which some have tags."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
 
-    def first_tagged(self, number: int) -> Iterable[str]:
-        return self._names[:number]
+    def tagged(self, number: int) -> Iterable[Tagged]:
+        kinds = ("thing type", "policy")
+        return [Tagged(kind, self._names.get(kind, ""), Sample(number, number + 1)) for kind in kinds]
 
 
 def test_tags_are_named_as_not_copied() -> None:
-    (check,) = fleet_checks.tags(REGIONS, Tagged("thing type pump", "policy pumps"), 10)
+    (check,) = fleet_checks.tags(REGIONS, Tags({"thing type": "pump", "policy": "pumps"}), 10)
 
     assert (check.name, check.level) == ("tags", Level.WARNING)
     assert check.found == "of us-east-1 are not copied, those of policy pumps, thing type pump for example"
-    (none,) = fleet_checks.tags(REGIONS, Tagged(), 10)
+    (none,) = fleet_checks.tags(REGIONS, Tags({}), 10)
     assert none.level is Level.OK
+    assert none.found == "us-east-1 has none, as far as they were checked: thing type 10 of 11, policy 10 of 11"

@@ -1,7 +1,7 @@
 """A launch, step by step, against stacks in memory."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
@@ -104,9 +104,6 @@ def test_each_stack_gets_its_template_and_parameters() -> None:
         "GlobalTableName": "IoTDRGlobalTable20261124120000",
         "ShadowTableName": "IoTDRShadowTable20261124120000",
         "Uuid": "5f0c2a",
-        "ReplicateShadows": "all",
-        "ShadowNamePattern": ".*",
-        "PermissionsBoundary": "",
     }
     secondary = world.stacks["us-west-2", ORDER.secondary_stack]
     assert secondary.template_url.endswith("-secondary-region.template")
@@ -115,33 +112,61 @@ def test_each_stack_gets_its_template_and_parameters() -> None:
         "GlobalTableStreamArn": f"{STREAMS}/IoTDRGlobalTable20261124120000/stream/1",
         "ShadowTableStreamArn": f"{STREAMS}/IoTDRShadowTable20261124120000/stream/1",
         "Uuid": "5f0c2a",
-        "CertificateMode": "copy",
-        "ReplicateShadows": "all",
-        "ShadowNamePattern": ".*",
-        "PermissionsBoundary": "",
     }
-    assert world.stacks["us-west-2", ORDER.health_checker_stack].parameters == {
-        "StackPostfix": "20261124120000",
-        "PermissionsBoundary": "",
+    assert world.stacks["us-west-2", ORDER.health_checker_stack].parameters == {"StackPostfix": "20261124120000"}
+
+
+CHOSEN = Choices(
+    create_health_check=True,
+    certificate_mode="jitr",
+    replicate_shadows="named",
+    shadow_name_pattern="config",
+    permissions_boundary="arn:b",
+    kms_key_id="mrk-1",
+    primary_access_log_bucket="logs-p",
+    secondary_access_log_bucket="logs-s",
+    health_check_concurrency="0",
+)
+
+
+def launched_with(choices: Choices) -> dict[str, dict[str, str]]:
+    """Launch, and return the parameters of each stack beside those that every launch gives."""
+    world, plain = World(), World()
+    launch(ORDER, choices, RELEASE, world.launcher)
+    launch(ORDER, Choices(create_health_check=True), RELEASE, plain.launcher)
+    return {
+        f"{name.removesuffix(ORDER.postfix)} {region}": {
+            key: value for key, value in stack.parameters.items() if key not in plain.stacks[region, name].parameters
+        }
+        for (region, name), stack in world.stacks.items()
     }
 
 
-def test_the_secondary_gets_the_certificate_mode_that_was_chosen() -> None:
-    world = World()
+def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
+    everywhere = {"PermissionsBoundary": "arn:b", "KmsKeyId": "mrk-1"}
+    shadows = {"ReplicateShadows": "named", "ShadowNamePattern": "config"}
+    checker = {**everywhere, "HealthCheckConcurrency": "0"}
 
-    launch(ORDER, Choices(certificate_mode="jitr"), RELEASE, world.launcher)
+    assert launched_with(CHOSEN) == {
+        "IoTDRPrimary us-east-1": {**everywhere, **shadows, "AccessLogBucket": "logs-p"},
+        "IoTDRSecondary us-west-2": {
+            **everywhere,
+            **shadows,
+            "AccessLogBucket": "logs-s",
+            "CertificateMode": "jitr",
+        },
+        "R53HealthChecker us-east-1": checker,
+        "R53HealthChecker us-west-2": checker,
+    }
 
-    assert world.stacks["us-west-2", ORDER.secondary_stack].parameters["CertificateMode"] == "jitr"
 
+@pytest.mark.parametrize("choice", [one.name for one in fields(Choices) if one.name != "create_health_check"])
+def test_a_choice_that_is_empty_is_left_out_so_that_no_stack_loses_what_it_has(choice: str) -> None:
+    all_chosen, without = launched_with(CHOSEN), launched_with(replace(CHOSEN, **{choice: ""}))
 
-def test_both_regions_get_the_shadows_that_were_chosen() -> None:
-    world = World()
-
-    launch(ORDER, Choices(replicate_shadows="named", shadow_name_pattern="config"), RELEASE, world.launcher)
-
-    for stack in (("us-east-1", ORDER.primary_stack), ("us-west-2", ORDER.secondary_stack)):
-        parameters = world.stacks[stack].parameters
-        assert (parameters["ReplicateShadows"], parameters["ShadowNamePattern"]) == ("named", "config")
+    assert without != all_chosen
+    assert all(without[stack].items() <= given.items() for stack, given in all_chosen.items())
+    assert not any(value == "" for given in without.values() for value in given.values())
 
 
 def test_health_checkers_are_launched_only_when_asked_for() -> None:
@@ -172,14 +197,6 @@ def test_a_file_that_was_changed_since_the_build_stops_the_launch_before_the_fir
         launch(ORDER, Choices(), RELEASE, world.launcher)
 
     assert world.log == []
-
-
-def test_every_stack_gets_the_boundary_of_its_roles() -> None:
-    world = World()
-
-    launch(ORDER, Choices(create_health_check=True, permissions_boundary="arn:b"), RELEASE, world.launcher)
-
-    assert {stack.parameters["PermissionsBoundary"] for stack in world.stacks.values()} == {"arn:b"}
 
 
 def test_a_failed_stack_stops_the_launch_and_a_further_run_ends_like_an_undisturbed_one() -> None:

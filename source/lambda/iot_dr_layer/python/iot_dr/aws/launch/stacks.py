@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from iot_dr.aws import clients, errors
 from iot_dr.aws.waiting import DELAY, wait_until
 from iot_dr.errors import InvalidResource, LaunchFailed
-from iot_dr.model.launch.launches import Stack, StackEvent
+from iot_dr.model.launch.launches import BOUNDARY, Stack, StackEvent
 
 REQUIRED_ACTIONS = (
     "cloudformation:CreateStack",
@@ -94,6 +94,7 @@ class _Deployment:
         self._stack = stack
         self._events = _Events(client, stack, report)
         self._delay = delay
+        self._boundary: dict[str, str] = {}
 
     def run(self) -> Mapping[str, str]:
         self._events.skip_past()
@@ -101,11 +102,14 @@ class _Deployment:
             found = self._settle()
             match _STEP_OF_STATUS.get(_status(found), Step.UPDATE):
                 case Step.CREATE:
-                    self._call(self._client.create_stack, Parameters=_given(self._stack.parameters))
+                    parameters = {**self._boundary, **self._stack.parameters}
+                    self._call(self._client.create_stack, Parameters=_given(parameters))
                     return self._outcome("CREATE_COMPLETE")
                 case Step.UPDATE:
                     return self._update(found or {})
                 case Step.DELETE:
+                    # Nothing else of what failed is kept: it may be why it failed.
+                    self._boundary = _boundary_of(found or {})
                     self._delete()
                 case Step.GIVE_UP:
                     raise LaunchFailed(
@@ -242,6 +246,15 @@ class _Events:
 
 def _status(found: Mapping[str, Any] | None) -> str:
     return str(found["StackStatus"]) if found else ""
+
+
+def _boundary_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the boundary of a stack's roles; without it, those of a stack made in its place would go further."""
+    return {
+        parameter["ParameterKey"]: parameter["ParameterValue"]
+        for parameter in found.get("Parameters", [])
+        if parameter["ParameterKey"] == BOUNDARY
+    }
 
 
 def _given(parameters: Mapping[str, str]) -> list[dict[str, Any]]:

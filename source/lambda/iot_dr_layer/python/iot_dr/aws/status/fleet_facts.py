@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from iot_dr.aws import errors
 from iot_dr.errors import NotReadyYet, TerminalError
 from iot_dr.model.registry.entities import Policy
-from iot_dr.model.status.fleets import FleetSize, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -32,7 +32,7 @@ REQUIRED_ACTIONS = frozenset(
 
 PAGE_SIZE = 250
 COUNTED_PAGES = 40
-"""How far things are counted by their list where the index does not count them: 10,000."""
+"""How far things are counted by their list where the index does not count them, and all else: 10,000."""
 
 _CERTIFICATE = ":cert/"
 
@@ -98,25 +98,27 @@ class FleetFacts:
             names = (group["groupName"] for page in pages for group in page["thingGroups"])
             return next((name for name in names if self._is_dynamic(name)), "")
 
-    def policies(self, number: int) -> Iterator[Policy]:
-        """Yield the policies that are listed first, at most so many, one call each."""
-        with errors.converted():
-            pages = self._client.get_paginator("list_policies").paginate(PaginationConfig={"PageSize": PAGE_SIZE})
-            names = (policy["policyName"] for page in pages for policy in page["policies"])
-            for name in islice(names, number):
-                answer = errors.read(self._client.get_policy, policyName=name)
-                if answer is not None:  # deleted since the list was read
-                    yield Policy(answer["policyName"], answer["policyDocument"])
+    def policies(self, number: int) -> tuple[Sequence[Policy], Sample]:
+        """Return the policies that are listed first, at most so many, one call each, and of how many these are."""
+        listed, sample = self._listed("list_policies", "policies", number)
+        read = (errors.read(self._client.get_policy, policyName=one["policyName"]) for one in listed)
+        # None is one that was deleted since the list was read.
+        return [Policy(one["policyName"], one["policyDocument"]) for one in read if one is not None], sample
 
-    def first_tagged(self, number: int) -> Iterator[str]:
-        """Yield a name of each kind of which one has tags, among the first so many of its list."""
+    def tagged(self, number: int) -> Iterator[Tagged]:
+        """Request for one that has tags among the first so many of each kind, one call each."""
         for kind, operation, entries, name, arn in _TAGGED:
-            pages = self._client.get_paginator(operation).paginate(PaginationConfig={"PageSize": PAGE_SIZE})
-            with errors.converted():
-                listed = islice((entry for page in pages for entry in page[entries]), number)
-                tagged = next((entry[name] for entry in listed if self._has_tags(entry[arn])), "")
-            if tagged:
-                yield f"{kind} {tagged}"
+            listed, sample = self._listed(operation, entries, number)
+            yield Tagged(kind, next((one[name] for one in listed if self._has_tags(one[arn])), ""), sample)
+
+    def _listed(self, operation: str, entries: str, number: int) -> tuple[Sequence[dict[str, Any]], Sample]:
+        """Return the first so many of a list, and of how many these are, as far as they take no minute to count."""
+        paginator = self._client.get_paginator(operation)
+        pages = paginator.paginate(PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": PAGE_SIZE * COUNTED_PAGES})
+        with errors.converted():
+            listed = [one for page in pages for one in page[entries]]
+        first = listed[:number]
+        return first, Sample(len(first), len(listed), exact=pages.resume_token is None)
 
     def _has_tags(self, arn: str) -> bool:
         answer = errors.read(self._client.list_tags_for_resource, resourceArn=arn)

@@ -9,14 +9,18 @@ import click
 from iot_dr.cli.command import Command
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.view.checks import as_json, print_checks
 from iot_dr.cli.view.texts import say
 from iot_dr.model.status.checks import Level
-from iot_dr.runtime.commands.doctor import DoctorEnvironment, consult
+from iot_dr.runtime.commands.doctor import DoctorEnvironment, Reading, consult
 from iot_dr.services.doctor.doctor import worst
 
 CERTIFICATES = 100
 """About ten seconds at the default quota of DescribeCertificate, which the replication uses too."""
+
+POLICIES = 300
+"""Half a minute at the default quota of GetPolicy; most fleets have fewer, for devices share them."""
 
 _EPILOG = """
 \b
@@ -27,6 +31,8 @@ Examples:
     . ./toolsrc && iot-dr doctor
   Check the end of 1,000 certificates instead of 100:
     iot-dr doctor --certificates 1000
+  Read up to 5,000 policies:
+    iot-dr doctor --policies 5000
   What fails, and its mend, for a script:
     iot-dr doctor --format json | jq '.checks[] | select(.level == "failure")'
 """
@@ -48,12 +54,30 @@ Examples:
             show_default=True,
             help="How many of the oldest certificates are read for their end, at ten a second by default quotas.",
         ),
+        click.Option(
+            ["--policies"],
+            type=click.IntRange(min=0),
+            default=POLICIES,
+            show_default=True,
+            help="How many policies are read at most, at ten a second by default quotas.",
+        ),
         profile_option(),
+        unpaced_option(),
         output_format(),
     ],
 )
 @click.pass_context
-def command(context: click.Context, /, certificates: int, profile: str, output: str, **toolsrc: str) -> None:
+def command(  # noqa: PLR0913  # one argument an option
+    context: click.Context,
+    /,
+    certificates: int,
+    policies: int,
+    profile: str,
+    output: str,
+    *,
+    unpaced: bool,
+    **toolsrc: str,
+) -> None:
     """Check what replication and a failover rest on, and name the mend of what is not in order.
 
     Both Regions: events, indexing, endpoints, quotas with the time that a first copy takes, certificates that end, and
@@ -61,7 +85,8 @@ def command(context: click.Context, /, certificates: int, profile: str, output: 
     changed. What cannot be asked, for a right that is missing, is a warning. Exits 0 if nothing fails, 1 if something
     does, 2 if it cannot run.
     """
-    checks = consult(settings(DoctorEnvironment, toolsrc), certificates, profile)
+    reading = Reading(certificates, policies, paced=not unpaced)
+    checks = consult(settings(DoctorEnvironment, toolsrc), reading, profile)
     if output == "json":
         say(json.dumps(as_json(checks), indent=2))
     else:

@@ -9,13 +9,13 @@ from iot_dr.cli.view.progress import ConsoleProgress
 from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.launch.launches import Choices
 from iot_dr.runtime import environment
 from iot_dr.runtime.commands.launch import LaunchEnvironment, launcher
 from iot_dr.services.launch.launch import launch
 
 _EPILOG = """
-Every option may stand in the environment instead, by the name that stands beside it.
+Every option may stand in the environment instead, by the name that stands beside it. An option that is not given, or
+empty, leaves what a stack has as it is.
 
 \b
 Example, in the shell of a build:
@@ -27,7 +27,9 @@ Example, in the shell of a build:
 """
 
 
-def _option(name: str, text: str, kind: click.ParamType[str] = click.STRING, default: str = "") -> click.Option:
+def _option(
+    name: str, text: str, kind: click.ParamType[str] = click.STRING, default: str | None = None
+) -> click.Option:
     variable = name.replace("-", "_").upper()
     return click.Option([f"--{name}"], envvar=variable, show_envvar=True, type=kind, default=default, help=text)
 
@@ -42,27 +44,40 @@ _OPTIONS = (
     _option("bucket-resources", "Bucket of the published templates, PREFIX-reference."),
     _option("solution-name", "First part of the templates' keys."),
     _option("version", "Second part of the templates' keys, vX.Y.Z."),
-    _option("create-health-check", "Launch the Route 53 health checkers too.", click.Choice(["yes", "no"]), "no"),
     _option(
-        "certificate-mode",
-        "Copy certificates, or leave them to just-in-time registration.",
-        _MODES,
-        Choices.certificate_mode,
-    ),
-    _option("replicate-shadows", "Which shadows are replicated.", _SHADOWS, Choices.replicate_shadows),
-    _option(
-        "shadow-name-pattern",
-        "Regular expression for the whole name of a named shadow.",
-        default=Choices.shadow_name_pattern,
+        "create-health-check",
+        "Launch the Route 53 health checkers too; no leaves those that are there as they are.",
+        click.Choice(["yes", "no"]),
+        "no",
     ),
     _option("release-sha256", "SHA-256 of each published file, as sha256sum writes them; what differs is refused."),
+    # Without a default: what is not given must not change a stack that is there.
+    _option(
+        "certificate-mode",
+        "Copy certificates, or leave them to just-in-time registration; copy in a new stack.",
+        _MODES,
+    ),
+    _option("replicate-shadows", "Which shadows are replicated; all in a new stack.", _SHADOWS),
+    _option("shadow-name-pattern", "Regular expression for the whole name of a named shadow; .* in a new stack."),
     _option("permissions-boundary", "ARN of a policy that no role of the launch may go beyond."),
+    _option("kms-key-id", "ID of a multi-Region key for what the stacks store, mrk-...; AWS's keys in a new stack."),
+    _option("primary-access-log-bucket", "Bucket in the primary Region for the access log of its work bucket."),
+    _option("secondary-access-log-bucket", "Bucket in the secondary Region for the access log of its work bucket."),
+    _option("health-check-concurrency", "Executions reserved for the health check in each Region, 0 to 100."),
 )
-_OPTIONAL = {"release_sha256", "permissions_boundary"}
+_REQUIRED = (
+    "primary_region",
+    "secondary_region",
+    "stack_postfix",
+    "uuid",
+    "bucket_resources",
+    "solution_name",
+    "version",
+)
 
 
 @click.command(name="launch", cls=Command, epilog=_EPILOG, params=list(_OPTIONS))
-def command(**options: str) -> None:
+def command(**options: str | None) -> None:
     """Launch the regional stacks, or go on where a launch stopped.
 
     Brings up the primary Region's stack with the global tables, the secondary Region's stack on the tables' replicas
@@ -81,9 +96,9 @@ def command(**options: str) -> None:
     say(f"Settings for the tools: aws s3 cp {launched.toolsrc} . && . ./toolsrc")
 
 
-def _settings(options: dict[str, str]) -> LaunchEnvironment:
-    missing = [name for name, value in options.items() if not value and name not in _OPTIONAL]
+def _settings(options: dict[str, str | None]) -> LaunchEnvironment:
+    missing = [name for name in _REQUIRED if not options[name]]
     if missing:
         named = ", ".join(f"{name.upper()} (--{name.replace('_', '-')})" for name in missing)
         raise ConfigurationError(f"missing: {named}; set the variable or give the option")
-    return environment.read(LaunchEnvironment, {name.upper(): value for name, value in options.items()})
+    return environment.read(LaunchEnvironment, {name.upper(): value for name, value in options.items() if value})

@@ -15,6 +15,9 @@ POSTFIX = re.compile(r"[A-Za-z0-9]{1,32}")
 UUID = re.compile(r"[a-z0-9]([a-z0-9-]{0,44}[a-z0-9])?")
 """What S3 admits in a bucket name, short enough for `iot-dr-secondary-` and 63 characters in all."""
 
+BOUNDARY = "PermissionsBoundary"
+"""The parameter of every launched stack with the policy that no role of it may go beyond."""
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -104,31 +107,64 @@ class Launch:
 
 @dataclass(frozen=True)
 class Choices:
-    """What an operator chooses beside the Regions; the defaults are those of a launch that asks for nothing.
+    """What an operator chooses beside the Regions.
+
+    What is empty is not chosen, and its parameter is left out: a stack that is there keeps what it has, and a new one
+    takes the default of its template.
 
     Attributes:
-        create_health_check: launch the health checkers too.
+        create_health_check: launch the health checkers too; without it those that are there are left alone.
         certificate_mode: how certificates come to the secondary Region, `copy` or `jitr`.
         replicate_shadows: which shadows are replicated, `all`, `classic`, `named` or `none`.
         shadow_name_pattern: regular expression for the whole name of a named shadow.
-        permissions_boundary: ARN of the policy that no role of the launch may go beyond; empty for none.
+        permissions_boundary: ARN of the policy that no role of the launch may go beyond.
+        kms_key_id: ID of a multi-Region key for all that the stacks store.
+        primary_access_log_bucket: bucket in the primary Region for the access log of its work bucket.
+        secondary_access_log_bucket: the same in the secondary Region.
+        health_check_concurrency: executions that are reserved for the health check in each Region, 0 for none.
     """
 
     create_health_check: bool = False
-    certificate_mode: str = "copy"
-    replicate_shadows: str = "all"
-    shadow_name_pattern: str = ".*"
+    certificate_mode: str = ""
+    replicate_shadows: str = ""
+    shadow_name_pattern: str = ""
     permissions_boundary: str = ""
+    kms_key_id: str = ""
+    primary_access_log_bucket: str = ""
+    secondary_access_log_bucket: str = ""
+    health_check_concurrency: str = ""
 
     @property
-    def shadows(self) -> Mapping[str, str]:
-        """Return the parameters of shadows, which both regional stacks take alike."""
+    def of_primary(self) -> Mapping[str, str]:
+        """Return the parameters of the primary Region's stack."""
+        return _chosen(**self._of_shadows, **self._of_all, AccessLogBucket=self.primary_access_log_bucket)
+
+    @property
+    def of_secondary(self) -> Mapping[str, str]:
+        """Return the parameters of the secondary Region's stack."""
+        return _chosen(
+            **self._of_shadows,
+            **self._of_all,
+            AccessLogBucket=self.secondary_access_log_bucket,
+            CertificateMode=self.certificate_mode,
+        )
+
+    @property
+    def of_health_checker(self) -> Mapping[str, str]:
+        """Return the parameters of a health checker's stack, the same in both Regions."""
+        return _chosen(**self._of_all, HealthCheckConcurrency=self.health_check_concurrency)
+
+    @property
+    def _of_all(self) -> Mapping[str, str]:
+        return {BOUNDARY: self.permissions_boundary, "KmsKeyId": self.kms_key_id}
+
+    @property
+    def _of_shadows(self) -> Mapping[str, str]:
         return {"ReplicateShadows": self.replicate_shadows, "ShadowNamePattern": self.shadow_name_pattern}
 
-    @property
-    def boundary(self) -> Mapping[str, str]:
-        """Return the parameter that every stack takes."""
-        return {"PermissionsBoundary": self.permissions_boundary}
+
+def _chosen(**parameters: str) -> Mapping[str, str]:
+    return {name: value for name, value in parameters.items() if value}
 
 
 @dataclass(frozen=True)

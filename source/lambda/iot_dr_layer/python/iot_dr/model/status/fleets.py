@@ -18,6 +18,38 @@ class FleetSize:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """How many of a kind were checked, of how many there are; at least so many where the list is too long.
+
+    >>> str(Sample(2, 2)), str(Sample(300, 1250)), str(Sample(300, 10_000, exact=False))
+    ('all 2', '300 of 1,250', '300 of at least 10,000')
+    """
+
+    checked: int
+    there: int
+    exact: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether none was left out."""
+        return self.exact and self.checked == self.there
+
+    def __str__(self) -> str:
+        if self.whole:
+            return f"all {self.there:,}"
+        return f"{self.checked:,} of {'' if self.exact else 'at least '}{self.there:,}"
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Which of a kind was found to have tags, empty if none was, and how many were checked when none was."""
+
+    kind: str
+    name: str
+    sample: Sample
+
+
+@dataclass(frozen=True)
 class Validity:
     """Until when a certificate holds, in epoch milliseconds (None if AWS does not tell), and whether it may connect."""
 

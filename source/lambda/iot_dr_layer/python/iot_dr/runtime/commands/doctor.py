@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from iot_dr import __version__
+from iot_dr.aws import pacing
 from iot_dr.aws.caller import caller
 from iot_dr.aws.clients import client, session
 from iot_dr.aws.devices.network import Network
@@ -17,7 +18,7 @@ from iot_dr.aws.events.failed_records import FailedRecords
 from iot_dr.aws.launch import launched_stacks
 from iot_dr.aws.launch.checks import IotRegions
 from iot_dr.aws.launch.launched_stacks import LaunchedStacks
-from iot_dr.aws.quotas import ApiQuotas
+from iot_dr.aws.quotas import DEFAULTS, ApiQuotas
 from iot_dr.aws.status.fleet_facts import FleetFacts
 from iot_dr.aws.status.region_settings import RegionSettings, rights_to_read
 from iot_dr.aws.status.rights import SimulatedRights
@@ -34,15 +35,13 @@ from iot_dr.runtime.role_needs import needs_of_primary, needs_of_secondary
 from iot_dr.services.concurrency import on
 from iot_dr.services.doctor import fleet_checks, parity, region_checks, stack_checks
 from iot_dr.services.doctor.doctor import Examination, examine
+from iot_dr.services.pacing import Budgets
 
 THREADS = 8
 """Questions asked at the same time; most of them wait for a Region's answer."""
 
-POLICIES = 100
-"""Policies that are read, one call each: ten seconds by default quotas."""
-
-TAGGED = 10
-"""Resources of each kind whose tags are read, one call each."""
+TAGGED = 25
+"""Resources of each of four kinds whose tags are read, one call each: ten seconds by default quotas."""
 
 JITR = "jitr"
 """The certificate mode in which devices cannot come to the secondary without their CA."""
@@ -50,6 +49,15 @@ JITR = "jitr"
 ClientOf = Callable[[str, str], Any]
 
 _NO_LAUNCH = "no launch is named, so its stacks, table, roles, alarms and dead letters are not checked"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How many are read one by one, certificates and policies, and whether AWS's default quotas are kept to."""
+
+    certificates: int
+    policies: int
+    paced: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,8 +70,8 @@ class DoctorEnvironment:
     uuid: str = ""
 
 
-def consult(environment: DoctorEnvironment, certificates: int, profile: str = "") -> tuple[Check, ...]:
-    """Ask everything, as a named profile if one is given; of certificates the oldest are read one by one.
+def consult(environment: DoctorEnvironment, reading: Reading, profile: str = "") -> tuple[Check, ...]:
+    """Ask everything, as a named profile if one is given.
 
     Raises:
         ConfigurationError: AWS refuses the credentials, or the launch's names cannot be.
@@ -71,7 +79,9 @@ def consult(environment: DoctorEnvironment, certificates: int, profile: str = ""
     """
     regions = RegionPair(environment.primary_region, environment.secondary_region)
     # A client's making costs more than its call, and several questions use the same.
-    client_of = functools.cache(partial(client, session=session(profile)))
+    client_of = functools.cache(
+        partial(client_under_budgets, partial(client, session=session(profile)), paced=reading.paced)
+    )
     asked_by = caller((regions.primary, regions.secondary), client_of)
     clock = () if asked_by.answered_at is None else (region_checks.clock(asked_by.answered_at, now()),)
     doctor = _Doctor(replace(regions, primary_account=asked_by.account, secondary_account=asked_by.account), client_of)
@@ -83,9 +93,15 @@ def consult(environment: DoctorEnvironment, certificates: int, profile: str = ""
         together = on(executor)
         if stacks:
             stacks.request(together)
-        answers = examine([*doctor.examinations(stacks, certificates)], together)
+        answers = examine([*doctor.examinations(stacks, reading)], together)
     unnamed = () if stacks else (warning("launch", _NO_LAUNCH, "read its settings: . ./toolsrc"),)
     return (*clock, *answers, *unnamed)
+
+
+def client_under_budgets(client_of: ClientOf, service: str, region: str, *, paced: bool) -> Any:
+    """Make a client; calls of AWS IoT begin at the quotas that every account has, and leave room where AWS refuses."""
+    made = client_of(service, region)
+    return pacing.paced(made, Budgets(DEFAULTS)) if paced and service == "iot" else made
 
 
 class _Doctor:
@@ -98,10 +114,10 @@ class _Doctor:
         self._parts = RunningParts(client_of)
         self._facts = {region: FleetFacts(client_of("iot", region)) for region in (regions.primary, regions.secondary)}
 
-    def examinations(self, stacks: stack_checks.Stacks | None, certificates: int) -> Iterator[Examination]:
+    def examinations(self, stacks: stack_checks.Stacks | None, reading: Reading) -> Iterator[Examination]:
         """All questions, in the order in which they are answered."""
         yield from self._of_regions(_workers_of(stacks))
-        yield from self._of_fleet(certificates)
+        yield from self._of_fleet(reading)
         if stacks:
             yield from self._of_launch(stacks)
         yield from self._of_parity(stacks.found(*stacks.secondary) if stacks else None)
@@ -122,7 +138,7 @@ class _Doctor:
             executions = partial(region_checks.concurrency, region, settings, workers)
             yield Examination("concurrent executions", region, ("lambda:GetAccountSettings",), executions)
 
-    def _of_fleet(self, certificates: int) -> Iterator[Examination]:
+    def _of_fleet(self, reading: Reading) -> Iterator[Examination]:
         primary, secondary = self._regions.primary, self._regions.secondary
         readers = {
             side: ApiQuotas(self._client_of("service-quotas", region))
@@ -130,12 +146,14 @@ class _Doctor:
         }
         quotas = partial(fleet_checks.quotas, self._regions, readers, self._facts[primary])
         yield Examination("quotas", primary, ("iot:GetStatistics", "iot:ListThings"), quotas)
-        if certificates:
-            ends = partial(fleet_checks.device_certificates, primary, self._facts[primary], certificates, now())
+        if reading.certificates:
+            number = reading.certificates
+            ends = partial(fleet_checks.device_certificates, primary, self._facts[primary], number, now())
             rights = ("iot:ListCertificates", "iot:DescribeCertificate")
             yield Examination("device certificates", primary, rights, ends)
-        policies = partial(fleet_checks.policies, self._regions, self._facts[primary], POLICIES)
-        yield Examination("policies", primary, ("iot:ListPolicies", "iot:GetPolicy"), policies)
+        if reading.policies:
+            policies = partial(fleet_checks.policies, self._regions, self._facts[primary], reading.policies)
+            yield Examination("policies", primary, ("iot:ListPolicies", "iot:GetPolicy"), policies)
         tags = partial(fleet_checks.tags, self._regions, self._facts[primary], TAGGED)
         yield Examination("tags", primary, ("iot:ListTagsForResource",), tags)
 

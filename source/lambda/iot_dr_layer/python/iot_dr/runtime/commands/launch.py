@@ -23,7 +23,7 @@ from iot_dr.services.launch.launch import Launcher, Progress
 
 @dataclass(frozen=True)
 class LaunchEnvironment:
-    """The variables that CodeBuild sets, by the names that design and buildspec give them."""
+    """The variables that CodeBuild sets, by the names of design and buildspec; `Choices` has what empty ones mean."""
 
     primary_region: str
     secondary_region: str
@@ -33,11 +33,15 @@ class LaunchEnvironment:
     solution_name: str
     version: str
     create_health_check: str = "no"
-    certificate_mode: str = Choices.certificate_mode
-    replicate_shadows: str = Choices.replicate_shadows
-    shadow_name_pattern: str = Choices.shadow_name_pattern
+    certificate_mode: str = ""
+    replicate_shadows: str = ""
+    shadow_name_pattern: str = ""
     release_sha256: str = ""
     permissions_boundary: str = ""
+    kms_key_id: str = ""
+    primary_access_log_bucket: str = ""
+    secondary_access_log_bucket: str = ""
+    health_check_concurrency: str = ""
 
     @property
     def order(self) -> Launch:
@@ -75,6 +79,10 @@ class LaunchEnvironment:
             replicate_shadows=self.replicate_shadows,
             shadow_name_pattern=self.shadow_name_pattern,
             permissions_boundary=self.permissions_boundary,
+            kms_key_id=self.kms_key_id,
+            primary_access_log_bucket=self.primary_access_log_bucket,
+            secondary_access_log_bucket=self.secondary_access_log_bucket,
+            health_check_concurrency=self.health_check_concurrency,
         )
 
 

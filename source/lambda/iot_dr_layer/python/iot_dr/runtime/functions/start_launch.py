@@ -9,13 +9,29 @@ from iot_dr.aws import clients
 from iot_dr.aws.launch.builds import CodeBuild
 from iot_dr.aws.launch.files import BuildSource
 from iot_dr.aws.launch.leftovers import RegionalRemains
-from iot_dr.model.launch.launches import Choices, Launch
+from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability import logs
 from iot_dr.runtime.functions.custom_resources import NOT_CREATED, Answer, Request, answering
 from iot_dr.services.launch import start_launch
 
 logger = logs.logger()
+
+CHOICES = {
+    "CreateHealthCheck": "CREATE_HEALTH_CHECK",
+    "CertificateMode": "CERTIFICATE_MODE",
+    "ReplicateShadows": "REPLICATE_SHADOWS",
+    "ShadowNamePattern": "SHADOW_NAME_PATTERN",
+    "KmsKeyId": "KMS_KEY_ID",
+    "PrimaryAccessLogBucket": "PRIMARY_ACCESS_LOG_BUCKET",
+    "SecondaryAccessLogBucket": "SECONDARY_ACCESS_LOG_BUCKET",
+    "HealthCheckConcurrency": "HEALTH_CHECK_CONCURRENCY",
+}
+"""The build's variable of each choice in the main stack's form."""
+OF_OLDER_STACKS = {"CertificateMode": "copy", "ReplicateShadows": "all", "ShadowNamePattern": ".*"}
+"""What a main stack did whose form did not ask: an update may roll back to one. What is neither here nor asked for is
+left as it is.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,11 +57,8 @@ class SolutionLaunch:
             properties["ProjectName"],
             launch,
             {
-                "CREATE_HEALTH_CHECK": properties["CreateHealthCheck"],
-                # A main stack of a version that had no such parameter is what an update rolls back to.
-                "CERTIFICATE_MODE": properties.get("CertificateMode", Choices.certificate_mode),
-                "REPLICATE_SHADOWS": properties.get("ReplicateShadows", Choices.replicate_shadows),
-                "SHADOW_NAME_PATTERN": properties.get("ShadowNamePattern", Choices.shadow_name_pattern),
+                variable: properties.get(parameter, OF_OLDER_STACKS.get(parameter, ""))
+                for parameter, variable in CHOICES.items()
             },
             # CloudFormation may deliver a request twice; its ID, which both carry, makes one build of them.
             hashlib.sha256(request.request_id.encode()).hexdigest(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from iot_dr.errors import InvalidResource
@@ -10,7 +10,7 @@ from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.entities import Entity, Policy
 from iot_dr.model.registry.publishing import RULES, SHADOWS, ways_in
 from iot_dr.model.status.checks import Check, failure, ok, some, warning
-from iot_dr.model.status.fleets import FleetSize, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
 from iot_dr.model.status.quotas import CALLS_PER_DEVICE, ApiQuota, ceiling
 from iot_dr.reconcile.plan import too_long
 from iot_dr.reconcile.translate import translate
@@ -57,16 +57,16 @@ class Certificates(Protocol):
 class Policies(Protocol):
     """Reads policies of the primary Region."""
 
-    def policies(self, number: int) -> Iterable[Policy]:
-        """Return those that are listed first, at most so many."""
+    def policies(self, number: int) -> tuple[Sequence[Policy], Sample]:
+        """Return those that are listed first, at most so many, and of how many these are."""
         ...
 
 
-class Tagged(Protocol):
+class Tags(Protocol):
     """Requests for tags in the primary Region."""
 
-    def first_tagged(self, number: int) -> Iterable[str]:
-        """Return a name of each kind of which one has tags, among the first so many."""
+    def tagged(self, number: int) -> Iterable[Tagged]:
+        """Request for one that has tags among the first so many of each kind."""
         ...
 
 
@@ -144,23 +144,27 @@ def probe_certificate(region: str, policy: str, reader: Certificates, now: int) 
 
 def policies(regions: RegionPair, reader: Policies, number: int) -> Iterator[Check]:
     """Tell which policies the secondary would refuse, and which let a device speak for others; one call a policy."""
-    name, read = "policies", list(reader.policies(number))
-    which = f"{len(read)} that are listed first" if len(read) == number else f"all {len(read)}"
+    name = "policies"
+    read, sample = reader.policies(number)
+    part = "" if sample.whole else f"; {sample} were read, --policies {sample.there} reads them all"
     long = [one.name for one in read if _would_be_too_long(one, regions)]
     if long:
-        found = f"{some(long)} of {regions.primary} would be longer in {regions.secondary} than AWS admits"
+        found = f"{some(long)} of {regions.primary} would be longer in {regions.secondary} than AWS admits{part}"
         yield failure(name, found, "shorten each, for example by * in place of the Region in its ARNs", long)
     told = {one.name: ways_in(one.document) for one in read}
     open_ = [one for one, ways in told.items() if ways]
     if open_:
         ways = " and ".join(way for way in (SHADOWS, RULES) if any(way in those for those in told.values()))
         found = (
-            f"with {some(open_)} a device of {regions.primary} may publish on {ways} for things that are not its own"
+            f"with {some(open_)} a device of {regions.primary} may publish on {ways} for things that are not its "
+            f"own{part}"
         )
         mend = "allow each only its own thing's shadow, and of rules only those that it needs: docs/shadows.md"
         yield warning(name, found, mend, open_)
     if not long and not open_:
-        yield ok(name, f"of {which} in {regions.primary}, all fit {regions.secondary} and none speaks for others")
+        which = "all" if sample.whole else "those read"
+        found = f"{which} {len(read):,} of {regions.primary} fit {regions.secondary} and none speaks for others{part}"
+        yield ok(name, found)
 
 
 def _would_be_too_long(policy: Policy, regions: RegionPair) -> bool:
@@ -171,15 +175,17 @@ def _would_be_too_long(policy: Policy, regions: RegionPair) -> bool:
     return bool(too_long(moved))
 
 
-def tags(regions: RegionPair, reader: Tagged, number: int) -> Iterator[Check]:
+def tags(regions: RegionPair, reader: Tags, number: int) -> Iterator[Check]:
     """Tell whether something has tags, which are not copied: cost allocation and rights may rest on them."""
-    name, found = "tags", list(reader.first_tagged(number))
+    name, checked = "tags", list(reader.tagged(number))
+    found = [f"{one.kind} {one.name}" for one in checked if one.name]
     if found:
         told = f"of {regions.primary} are not copied, those of {some(found, len(found))} for example"
         mend = f"tag them in {regions.secondary} too, if costs or rights go by tags: aws iot tag-resource"
         yield warning(name, told, mend, found)
     else:
-        yield ok(name, f"the first {number} types, groups, billing groups and policies of {regions.primary} have none")
+        kinds = ", ".join(f"{one.kind} {one.sample}" for one in checked)
+        yield ok(name, f"{regions.primary} has none, as far as they were checked: {kinds}")
 
 
 def _ends_soon(one: Validity, now: int) -> bool:

@@ -116,8 +116,7 @@ def launch(order: Launch, choices: Choices, release: Release, launcher: Launcher
             "GlobalTableName": order.global_table,
             "ShadowTableName": order.shadow_table,
             "Uuid": order.uuid,
-            **choices.shadows,
-            **choices.boundary,
+            **choices.of_primary,
         },
     )
     outputs = _bring_up(launcher, primary)
@@ -131,16 +130,15 @@ def launch(order: Launch, choices: Choices, release: Release, launcher: Launcher
             "GlobalTableStreamArn": _replica_stream(order, order.global_table, launcher),
             "ShadowTableStreamArn": _replica_stream(order, order.shadow_table, launcher),
             "Uuid": order.uuid,
-            "CertificateMode": choices.certificate_mode,
-            **choices.shadows,
-            **choices.boundary,
+            **choices.of_secondary,
         },
     )
     outputs |= _bring_up(launcher, secondary)
 
     if choices.create_health_check:
+        parameters = {"StackPostfix": order.postfix, **choices.of_health_checker}
         checkers = [
-            Stack(region, order.health_checker_stack, checker_url, {"StackPostfix": order.postfix, **choices.boundary})
+            Stack(region, order.health_checker_stack, checker_url, parameters)
             for region in (regions.primary, regions.secondary)
         ]
         for made in launcher.together(lambda stack: _bring_up(launcher, stack), checkers):
