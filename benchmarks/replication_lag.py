@@ -181,7 +181,7 @@ def _complete(pair: Pair, device: Device) -> bool:
         document = secondary.get_policy(policyName=device.policy_name)["policyDocument"]
     except secondary.exceptions.ResourceNotFoundException:
         return False
-    regions = RegionPair(pair.primary, pair.secondary)
+    regions = RegionPair(pair.primary, pair.secondary).replication()
     return bool(
         thing["attributes"] == dict(device.attributes)
         and thing["thingTypeName"] == device.thing_type

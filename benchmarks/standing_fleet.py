@@ -30,7 +30,7 @@ from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.sweep import Sweep
 
 ACCOUNT = "123456789012"
-REGIONS = RegionPair("us-east-1", "us-west-2", ACCOUNT, ACCOUNT)
+REGIONS = RegionPair("us-east-1", "us-west-2").replication(ACCOUNT)
 NOW = 1_000_000
 SLICE = 200
 """The default of the secondary stack's parameter SweepSlice."""
@@ -201,9 +201,9 @@ def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, queu
     """Return the sweep of a standing fleet, wired as the runtime does it."""
     primary, secondary = _readers(devices, lists)
     return Sweep(
-        primary=primary,
-        secondary=secondary,
-        regions=REGIONS,
+        source=primary,
+        target=secondary,
+        direction=REGIONS,
         ledger=DynamoDbLedger(table, "ledger"),
         workflow=SqsRequestQueues(queue, "background", "background"),
         clock=lambda: NOW,
@@ -217,10 +217,10 @@ def standing_replication(devices: int, made: Counter[str]) -> Replication:
     primary, secondary = _readers(devices, made)
     return Replication(
         scopes=ScopeReader(primary, secondary, REGIONS),
-        primary=primary,
-        secondary=secondary,
+        source=primary,
+        target=secondary,
         # No method of it is there: nothing may be written while nothing differs.
-        writer=IotRegistryWriter(object(), REGIONS.secondary, ACCOUNT),
+        writer=IotRegistryWriter(object(), REGIONS.target.region, ACCOUNT),
         ledger=DynamoDbLedger(CountingTable(made), "ledger"),
         clock=lambda: NOW,
     )
@@ -230,12 +230,12 @@ def standing_shadows(made: Counter[str]) -> ShadowReplication:
     """Return the function of shadows for a standing fleet, which may write to the ledger alone."""
     shadows, table = IotDataShadows(StandingShadows(made)), StandingNotes(made)
     return ShadowReplication(
-        primary=shadows,
-        secondary=shadows,
+        source=shadows,
+        target=shadows,
         ledger=DynamoDbLedger(table, "ledger"),
         notes=DynamoDbShadowNotes(table, "ledger"),
         control=Active(made),
-        regions=REGIONS,
+        direction=REGIONS,
         clock=lambda: NOW,
     )
 
@@ -243,7 +243,7 @@ def standing_shadows(made: Counter[str]) -> ShadowReplication:
 def _readers(devices: int, made: Counter[str]) -> tuple[IotRegistryReader, IotRegistryReader]:
     primary, secondary = (
         IotRegistryReader(StandingFleet(region, devices, made), region, ACCOUNT)
-        for region in (REGIONS.primary, REGIONS.secondary)
+        for region in (REGIONS.source.region, REGIONS.target.region)
     )
     return primary, secondary
 

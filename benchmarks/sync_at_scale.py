@@ -27,9 +27,9 @@ from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.quotas import DEFAULTS
 from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
+from iot_dr.model.sites import Side
 from iot_dr.model.status.quotas import ApiQuota, Ceiling, ceiling
 from iot_dr.model.sync.fleet_runs import batches_at_once
 from iot_dr.services.replication.replicate import Replication
@@ -93,19 +93,24 @@ class RequestCalls:
     ledger: Counter[str]
 
 
+REGION = {Side.SOURCE: "primary", Side.TARGET: "secondary"}
+
+
 @cache
 def counted() -> RequestCalls:
     """Let the worker check a new device, and count its calls."""
     made: dict[Side, Counter[str]] = {side: Counter() for side in Side}
     ledger: Counter[str] = Counter()
-    empty = EmptyRegion(REGIONS.secondary, 1, made[Side.SECONDARY])
-    primary = IotRegistryReader(StandingFleet(REGIONS.primary, 1, made[Side.PRIMARY]), REGIONS.primary, ACCOUNT)
-    secondary = IotRegistryReader(empty, REGIONS.secondary, ACCOUNT)
+    empty = EmptyRegion(REGIONS.target.region, 1, made[Side.TARGET])
+    primary = IotRegistryReader(
+        StandingFleet(REGIONS.source.region, 1, made[Side.SOURCE]), REGIONS.source.region, ACCOUNT
+    )
+    secondary = IotRegistryReader(empty, REGIONS.target.region, ACCOUNT)
     replication = Replication(
         scopes=ScopeReader(primary, secondary, REGIONS),
-        primary=primary,
-        secondary=secondary,
-        writer=IotRegistryWriter(empty, REGIONS.secondary, ACCOUNT),
+        source=primary,
+        target=secondary,
+        writer=IotRegistryWriter(empty, REGIONS.target.region, ACCOUNT),
         ledger=DynamoDbLedger(WrittenTable(ledger), "ledger"),
         clock=lambda: NOW,
     )
@@ -211,7 +216,7 @@ def quotas_table() -> str:
         calls = counted().registry[side]
         for name in sorted(calls, key=lambda name: (quota(name) / calls[name], name)):
             per_device = quota(name) / calls[name]
-            rows.append(f"| {side} | `{name}` | {calls[name]} | {quota(name):.0f} | {per_device:.0f} |")
+            rows.append(f"| {REGION[side]} | `{name}` | {calls[name]} | {quota(name):.0f} | {per_device:.0f} |")
     return "\n".join(rows)
 
 

@@ -35,9 +35,10 @@ from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.shadows.index import IotShadowIndex
 from iot_dr.aws.shadows.shadow_store import IotDataShadows
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.services.comparison import differences
 from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, Reading, Sample
 from iot_dr.services.shadows.indexed import SAME_BY_INDEX, notes_of
@@ -45,8 +46,8 @@ from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator
 from lab.fleet import make_identity
 
 ACCOUNT = "000000000000"
-REGIONS = RegionPair(PRIMARY_REGION, SECONDARY_REGION, ACCOUNT, ACCOUNT)
-SIDES = {Side.PRIMARY: PRIMARY_REGION, Side.SECONDARY: SECONDARY_REGION}
+REGIONS = RegionPair(PRIMARY_REGION, SECONDARY_REGION).replication(ACCOUNT)
+SIDES = {Side.SOURCE: PRIMARY_REGION, Side.TARGET: SECONDARY_REGION}
 
 DESCRIBED = 1000
 """Things of a larger fleet that are described one by one: what each takes does not depend on how many there are."""
@@ -95,8 +96,8 @@ def engine(
         reading = Reading(store, readers, sample=sample, shadows=shadows, indexes=indexes if by_index else None)
         reading.read()
         found = sum(1 for _ in differences(store, REGIONS))
-        number = store.number(Side.PRIMARY, Kind.THING)
-        shadow_number = store.number(Side.SECONDARY, Kind.SHADOW)
+        number = store.number(Side.SOURCE, Kind.THING)
+        shadow_number = store.number(Side.TARGET, Kind.SHADOW)
         told_by_index = SAME_BY_INDEX in notes_of(store)
     assert number == things, f"{number} things were read"
     assert shadow_number == (0 if shadows is NO_SHADOWS else 2 * things), f"{shadow_number} shadows were read"

@@ -31,7 +31,8 @@ PRIMARY = "us-east-1"
 SECONDARY = "us-west-2"
 ACCOUNT = "123456789012"
 """The account that AWS's own documentation uses."""
-REGIONS = RegionPair(PRIMARY, SECONDARY, ACCOUNT, ACCOUNT)
+PAIR = RegionPair(PRIMARY, SECONDARY)
+REGIONS = PAIR.replication(ACCOUNT)
 
 
 def iot_arn(resource: str, region: str = PRIMARY) -> str:

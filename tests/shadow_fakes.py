@@ -27,7 +27,7 @@ VERSIONS_KEPT = 48 * 3_600_000
 """Milliseconds that AWS goes on counting after a deletion."""
 
 REGION = "us-west-2"
-REGIONS = RegionPair("us-east-1", REGION)
+REGIONS = RegionPair("us-east-1", REGION).replication()
 
 
 @dataclass
@@ -274,12 +274,12 @@ class ShadowWorld:
     def worker(self, calls: Calls, selection: ShadowSelection | None = None) -> ShadowReplication:
         """Return another worker, whose calls go through `calls`."""
         return ShadowReplication(
-            primary=calls.through("primary", self.primary),
-            secondary=calls.through("secondary", self.secondary),
+            source=calls.through("primary", self.primary),
+            target=calls.through("secondary", self.secondary),
             ledger=calls.through("ledger", self.ledger),
             notes=calls.through("notes", self.notes),
             control=calls.through("control", self.control),
-            regions=REGIONS,
+            direction=REGIONS,
             clock=self.clock,
             selection=selection,
         )

@@ -103,7 +103,7 @@ class World:
         """A run."""
         return Proof(
             fleet=self.fleet,
-            regions=REGIONS,
+            direction=REGIONS,
             primary=Place(PRIMARY, self.primary, self.primary_shadows, self.in_primary),
             secondary=Place(SECONDARY, self.secondary, self.secondary_shadows, self.in_secondary),
             workflow=self,

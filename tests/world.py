@@ -138,8 +138,8 @@ class World:
         self._asked = ledger = self.calls.through("ledger", self.ledger)
         self.replication = Replication(
             scopes=ScopeReader(primary, secondary, REGIONS),
-            primary=primary,
-            secondary=secondary,
+            source=primary,
+            target=secondary,
             writer=self.calls.through("writer", self.secondary),
             ledger=ledger,
             clock=self.clock,
@@ -147,9 +147,9 @@ class World:
             just_in_time=just_in_time,
         )
         self.sweep = Sweep(
-            primary=primary,
-            secondary=secondary,
-            regions=REGIONS,
+            source=primary,
+            target=secondary,
+            direction=REGIONS,
             ledger=ledger,
             workflow=self.workflow,
             clock=self.clock,

@@ -93,10 +93,10 @@ MUTATIONS = {
         "reconcile/safety.py", "deletes > existing * limits.deletes", "deletes > existing", RECONCILE
     ),
     "names that look like a region are moved": Mutation(
-        "reconcile/translate.py", "if not _admits(arn.region, regions.primary):", "if False:", RECONCILE
+        "reconcile/translate.py", "if not _admits(arn.region, direction.source.region):", "if False:", RECONCILE
     ),
     "patterns of both regions are moved": Mutation(
-        "reconcile/translate.py", " and not _admits(field, of_secondary)", "", RECONCILE
+        "reconcile/translate.py", " and not _admits(field, of_target)", "", RECONCILE
     ),
     "all conditions are moved": Mutation("reconcile/translate.py", '.startswith("Arn")', '.startswith("")', RECONCILE),
     "ownership is not noted": Mutation(
@@ -130,7 +130,7 @@ MUTATIONS = {
         "services/replication/replicate.py", "needs = True", "needs = False", GROUPS
     ),
     "the sweep does not ask whether it is safe": Mutation(
-        "services/sweep.py", "ensure_few(deletes, both.number[Side.SECONDARY], limits, SWEEP_OVERRIDE)", "pass", SWEEP
+        "services/sweep.py", "ensure_few(deletes, both.number[Side.TARGET], limits, SWEEP_OVERRIDE)", "pass", SWEEP
     ),
 }
 

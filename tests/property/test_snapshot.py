@@ -17,14 +17,14 @@ from iot_dr.files.html_report import Report, write_report
 from iot_dr.files.journal import Journal
 from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
 from iot_dr.model.exact_json import parse
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Difference, Numbers, Sigil
 from iot_dr.model.registry.entities import Certificate, Entity, Thing
 from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key
 from iot_dr.model.shadows.shadow import Shadow
+from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import Standing
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.snapshots.restore import REGISTRY_KINDS, engine, of_things, regions_of
+from iot_dr.services.snapshots.restore import REGISTRY_KINDS, engine, of_things
 from iot_dr.services.snapshots.snapshot import take
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
 from tests.fakes import FakeClock, InMemoryRegistry
@@ -46,7 +46,7 @@ class Kept:
         self._entities = registry.entities
 
     def entities(self, side: Side, kind: Kind) -> Iterator[Entity]:
-        assert side is Side.PRIMARY
+        assert side is Side.SOURCE
         return (entity for key, entity in sorted(self._entities.items()) if key.kind is kind)
 
 
@@ -66,7 +66,7 @@ def a_registry(entities: Registry) -> InMemoryRegistry:
 def written(registry: InMemoryRegistry, folder: Path) -> SnapshotFolder:
     files = SnapshotFolder(folder / "snapshot")
     files.begin()
-    numbers = take(Kept(registry), Side.PRIMARY, KINDS, registry.certificate, files)
+    numbers = take(Kept(registry), Side.SOURCE, KINDS, registry.certificate, files)
     files.complete(Manifest(PRIMARY, ACCOUNT, 1, 2, numbers))
     return files
 
@@ -77,13 +77,13 @@ def restored(
     """Bring entities of a snapshot into a Region's registry; how many changes that took."""
     with ComparisonStore(state / "c.sqlite") as store, Journal(state / "j.sqlite") as journal:
         journal.begin("restore")
-        store.put(Side.PRIMARY, entities)
-        store.put(Side.SECONDARY, into.entities.values())
+        store.put(Side.SOURCE, entities)
+        store.put(Side.TARGET, into.entities.values())
         target = OneAtATime(into)
         restore = engine(
             comparison=store,
             journal=journal,
-            regions=regions_of(PRIMARY, ACCOUNT, region, ACCOUNT),
+            direction=Direction(Site(PRIMARY, ACCOUNT), Site(region, ACCOUNT)),
             certificate_of=files.certificate,
             target=target,
             writer=target,
@@ -186,10 +186,10 @@ def test_a_shadow_is_written_and_read_back_whatever_characters_are_in_it(value: 
     document = parse(json.dumps({"reported": {"value": value, "\ud800": "\udc80"}}))
     shadow = Shadow(shadow_key("pump", "config"), document)
     with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "c.sqlite") as store:
-        store.put(Side.PRIMARY, [shadow])
+        store.put(Side.SOURCE, [shadow])
         files = SnapshotFolder(Path(folder) / "snapshot")
         files.begin()
-        take(store, Side.PRIMARY, KINDS, lambda _: None, files)
+        take(store, Side.SOURCE, KINDS, lambda _: None, files)
 
         assert list(files.entities(Kind.SHADOW)) == [shadow]
 

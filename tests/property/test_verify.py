@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.changes import Snapshot
 from iot_dr.model.registry.differences import Sigil
 from iot_dr.model.registry.entities import Entity, ThingType
 from iot_dr.model.registry.keys import Key
+from iot_dr.model.sites import Side
 from iot_dr.reconcile.plan import plan
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import differences
@@ -35,20 +35,20 @@ def filled(entities: Registry) -> InMemoryRegistry:
 
 
 def verified(primary: Registry, secondary: Registry, page_size: int, documents: Documents) -> dict[Key, Sigil]:
-    registries = {Side.PRIMARY: filled(primary), Side.SECONDARY: filled(secondary)}
+    registries = {Side.SOURCE: filled(primary), Side.TARGET: filled(secondary)}
     fleets = {side: InMemoryFleet(registry, page_size) for side, registry in registries.items()}
     with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "comparison.sqlite") as store:
         Reading(store, fleets, threads=1).read(documents=documents)
         by_lists = {one.key: one.sigil for one in differences(store, REGIONS)}
         verification = Verification(
-            findings=store, regions=REGIONS, primary=registries[Side.PRIMARY], secondary=registries[Side.SECONDARY]
+            findings=store, direction=REGIONS, source=registries[Side.SOURCE], target=registries[Side.TARGET]
         )
         again = {one.key: one.sigil for one in verification.differences()}
         numbers = verification.numbers()
     # A second check a registry that stands still finds the same as the lists.
     assert again == by_lists
     for kind, each in numbers.items():
-        assert each.primary == sum(key.kind is kind for key in primary)
+        assert each.source == sum(key.kind is kind for key in primary)
         assert each.sigils[Sigil.SAME] == sum(
             key.kind is kind and key in secondary and key not in by_lists for key in primary
         )

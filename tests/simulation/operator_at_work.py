@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import Ending, Settled, Standing
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader
@@ -30,6 +30,9 @@ from tests.builders import REGIONS
 from tests.fakes import InMemoryRegistry
 from tests.simulation.process import Process, SteppingWriter
 from tests.simulation.scheduler import Scheduler
+
+
+PLACES = {Side.SOURCE: "primary", Side.TARGET: "secondary"}
 
 
 class Compared:
@@ -51,7 +54,7 @@ class Compared:
 
     def number(self, side: Side, kind: Kind) -> int:
         """Return how many a Region has of a kind."""
-        held = self._primary if side is Side.PRIMARY else self._secondary
+        held = self._primary if side is Side.SOURCE else self._secondary
         return sum(key.kind is kind for key in held)
 
 
@@ -95,27 +98,27 @@ class Operator:
         self.process = process
         self._scheduler, self._registries = scheduler, registries
         self._ledger = process.port("ledger", ledger, Ledger)
-        self._primary = process.port("primary", registries[Side.PRIMARY], RegistryReader)
-        self._secondary = process.port("secondary", registries[Side.SECONDARY], RegistryReader)
-        self._writer = SteppingWriter(process, registries[Side.SECONDARY])
+        self._primary = process.port("primary", registries[Side.SOURCE], RegistryReader)
+        self._secondary = process.port("secondary", registries[Side.TARGET], RegistryReader)
+        self._writer = SteppingWriter(process, registries[Side.TARGET])
 
     def sync(self) -> None:
         """Read all, wait for the operator's yes, and apply."""
-        read = {side: self._read(side) for side in (Side.PRIMARY, Side.SECONDARY)}
+        read = {side: self._read(side) for side in (Side.SOURCE, Side.TARGET)}
         self._scheduler.wait(int(100 * 6_000 ** self._scheduler.chance.random()))
-        comparison, journal = Compared(read[Side.PRIMARY], read[Side.SECONDARY]), KeptJournal()
+        comparison, journal = Compared(read[Side.SOURCE], read[Side.TARGET]), KeptJournal()
         marks = Marking(self._ledger, self._scheduler.clock)
         pending = PendingChanges(
             comparison=comparison,
             journal=journal,
-            regions=REGIONS,
+            direction=REGIONS,
             ledger=self._ledger,
             marks=marks,
         )
         run = sync.Sync(
             comparison=comparison,
             journal=journal,
-            regions=REGIONS,
+            direction=REGIONS,
             pending=pending,
             shadows=PendingShadows(comparison, journal, None),
             applier=self._applier(marks),
@@ -127,9 +130,9 @@ class Operator:
 
     def _applier(self, marks: Marking) -> ChangeApplier:
         return ChangeApplier(
-            regions=REGIONS,
-            primary=Rereading(self._primary, self._scheduler.clock),
-            secondary=self._secondary,
+            direction=REGIONS,
+            source=Rereading(self._primary, self._scheduler.clock),
+            target=self._secondary,
             writer=self._writer,
             ledger=self._ledger,
             marks=marks,
@@ -139,7 +142,7 @@ class Operator:
     def _read(self, side: Side) -> dict[Key, Entity]:
         registry, found = self._registries[side], dict[Key, Entity]()
         for kind in sync.ALL_KINDS:
-            found |= self.process.call(str(side), f"all of {kind}", partial(_of, registry, kind))
+            found |= self.process.call(PLACES[side], f"all of {kind}", partial(_of, registry, kind))
         return found
 
 

@@ -60,12 +60,12 @@ class ShadowSide:
     def replication(self, process: Process) -> ShadowReplication:
         """Wire it as the runtime does."""
         return ShadowReplication(
-            primary=process.port("primary shadows", self.primary, ShadowReader),
-            secondary=process.port("shadow copies", self.secondary, ShadowStore),
+            source=process.port("primary shadows", self.primary, ShadowReader),
+            target=process.port("shadow copies", self.secondary, ShadowStore),
             ledger=process.port("ledger", self.ledger, Ledger),
             notes=process.port("notes", self.notes, ShadowNotes),
             control=process.port("control", self.control, ControlReader),
-            regions=REGIONS,
+            direction=REGIONS,
             clock=self.scheduler.clock,
             together=process.together,
         )

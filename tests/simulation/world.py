@@ -12,13 +12,13 @@ from typing import Any
 
 from iot_dr.errors import InvalidResource, IotDrError, UnsafePlan
 from iot_dr.model.events.registry_events import RegistryEvent
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.entities import Thing, ThingGroup, ThingType
 from iot_dr.model.registry.keys import Key, Kind, policy_key, thing_group_key, thing_key, thing_type_key
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowEvent
+from iot_dr.model.sites import Side
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryLister, RegistryReader
 from iot_dr.ports.replication import Workflow
@@ -189,9 +189,9 @@ class Run:
         self._trigger_runs = False
         self._schedule = self._process("schedule")
         self._sweep = Sweep(
-            primary=self._schedule.port("primary", self.primary, RegistryLister),
-            secondary=self._schedule.port("secondary", self.secondary, RegistryLister),
-            regions=REGIONS,
+            source=self._schedule.port("primary", self.primary, RegistryLister),
+            target=self._schedule.port("secondary", self.secondary, RegistryLister),
+            direction=REGIONS,
             ledger=self._schedule.port("ledger", self.ledger, Ledger),
             workflow=self._schedule.port("workflow", self.queue, Workflow),
             clock=scheduler.clock,
@@ -222,8 +222,8 @@ class Run:
         secondary = process.port("secondary", self.secondary, RegistryReader)
         return Replication(
             scopes=ScopeReader(primary, secondary, REGIONS, process.together),
-            primary=primary,
-            secondary=secondary,
+            source=primary,
+            target=secondary,
             writer=SteppingWriter(process, self.secondary),
             ledger=ledger,
             clock=self.scheduler.clock,
@@ -267,8 +267,8 @@ class Run:
                 arranged.do(Operation(0, verb, subject, chance.choice((1, 4, 7)), 0))
         plain = Replication(
             scopes=ScopeReader(self.primary, self.secondary, REGIONS),
-            primary=self.primary,
-            secondary=self.secondary,
+            source=self.primary,
+            target=self.secondary,
             writer=self.secondary,
             ledger=self.ledger,
             clock=self.scheduler.clock,
@@ -305,7 +305,7 @@ class Run:
         self.scheduler.spawn(work)
 
     def _begin_sync(self) -> None:
-        registries = {Side.PRIMARY: self.primary, Side.SECONDARY: self.secondary}
+        registries = {Side.SOURCE: self.primary, Side.TARGET: self.secondary}
         operator = Operator(self._process("operator"), self.scheduler, registries, self.ledger)
 
         def ended(error: BaseException | None) -> None:

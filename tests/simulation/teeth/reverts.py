@@ -144,7 +144,7 @@ REVERTS: tuple[Revert, ...] = (
         (
             Edit(
                 "services/replication/settling.py",
-                "    return State.IN_SYNC, NO_POLICY_IN_PRIMARY_EITHER if seen else NONE_IN_PRIMARY_EITHER, True\n",
+                "    return State.IN_SYNC, NO_POLICY_IN_SOURCE_EITHER if seen else NONE_IN_SOURCE_EITHER, True\n",
                 "    return State.PENDING, NO_CERTIFICATE, True\n",
             ),
         ),

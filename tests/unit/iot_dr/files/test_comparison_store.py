@@ -13,7 +13,6 @@ import pytest
 from iot_dr.errors import ConfigurationError
 from iot_dr.files import comparison_store
 from iot_dr.files.comparison_store import CACHE_KIB, WRITING_CACHE_KIB, ComparisonStore
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import (
     Certificate,
@@ -25,6 +24,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_key
 from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.sites import Side
 from iot_dr.runtime.commands.sync import CONNECTIONS
 from tests.builders import a_certificate, a_dynamic_group, a_group, a_policy, a_thing
 
@@ -48,20 +48,20 @@ def names(store: ComparisonStore, **wanted: bool) -> list[str]:
 
 def test_what_was_kept_is_there_for_the_next_process(path: Path) -> None:
     with ComparisonStore(path) as store:
-        store.keep(Side.PRIMARY, [(THINGS, Answer((a_thing("a"),), "next"))])
+        store.keep(Side.SOURCE, [(THINGS, Answer((a_thing("a"),), "next"))])
         store.set_fact("began", "17")
 
     with ComparisonStore(path) as store:
-        assert store.token(Side.PRIMARY, Question.THINGS) == "next"
-        assert store.token(Side.SECONDARY, Question.THINGS) == ""
+        assert store.token(Side.SOURCE, Question.THINGS) == "next"
+        assert store.token(Side.TARGET, Question.THINGS) == ""
         assert names(store) == ["a"]
         assert store.fact("began") == "17"
 
 
 def test_a_list_that_was_read_to_its_end_says_so(store: ComparisonStore) -> None:
-    store.keep(Side.PRIMARY, [(THINGS, Answer((), "next")), (Call(Question.THINGS, token="next"), Answer(()))])
+    store.keep(Side.SOURCE, [(THINGS, Answer((), "next")), (Call(Question.THINGS, token="next"), Answer(()))])
 
-    assert store.token(Side.PRIMARY, Question.THINGS) is None
+    assert store.token(Side.SOURCE, Question.THINGS) is None
 
 
 def test_nothing_of_a_batch_is_kept_if_the_process_ends_within_it(store: ComparisonStore) -> None:
@@ -70,9 +70,9 @@ def test_nothing_of_a_batch_is_kept_if_the_process_ends_within_it(store: Compari
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.keep(Side.PRIMARY, answers())
+        store.keep(Side.SOURCE, answers())
 
-    assert store.token(Side.PRIMARY, Question.THINGS) == ""
+    assert store.token(Side.SOURCE, Question.THINGS) == ""
     assert names(store) == []
 
 
@@ -80,13 +80,13 @@ def test_both_regions_come_side_by_side_in_order_of_names(
     store: ComparisonStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison_store, "CHUNK", 4)
-    store.put(Side.PRIMARY, [a_thing(f"thing-{number}") for number in range(7)])
-    store.put(Side.SECONDARY, [a_thing(f"thing-{number}", {"a": "b"}) for number in range(3, 9)])
+    store.put(Side.SOURCE, [a_thing(f"thing-{number}") for number in range(7)])
+    store.put(Side.TARGET, [a_thing(f"thing-{number}", {"a": "b"}) for number in range(3, 9)])
 
     pairs = list(store.pairs(Kind.THING))
 
     assert [pair.key.name for pair in pairs] == [f"thing-{number}" for number in range(9)]
-    assert [(pair.primary is None, pair.secondary is None) for pair in pairs] == [
+    assert [(pair.source is None, pair.target is None) for pair in pairs] == [
         *[(False, True)] * 3,
         *[(False, False)] * 4,
         *[(True, False)] * 2,
@@ -98,69 +98,69 @@ def test_both_regions_come_side_by_side_in_order_of_names(
 
 
 def test_what_reads_the_same_can_be_left_out(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [a_thing("same"), a_thing("other"), a_thing("one")])
-    store.put(Side.SECONDARY, [Thing("same", version=9), a_thing("other", {"a": "b"})])
+    store.put(Side.SOURCE, [a_thing("same"), a_thing("other"), a_thing("one")])
+    store.put(Side.TARGET, [Thing("same", version=9), a_thing("other", {"a": "b"})])
 
     assert names(store, differing=True) == ["one", "other"]
 
 
 def test_a_description_stays_whatever_the_list_says_later(store: ComparisonStore) -> None:
     policy = a_policy()
-    store.keep(Side.PRIMARY, [(Call(Question.POLICY, policy.name), Answer((policy,)))])
-    store.keep(Side.PRIMARY, [(Call(Question.POLICIES), Answer((Policy(policy.name, ""),)))])
+    store.keep(Side.SOURCE, [(Call(Question.POLICY, policy.name), Answer((policy,)))])
+    store.keep(Side.SOURCE, [(Call(Question.POLICIES), Answer((Policy(policy.name, ""),)))])
 
-    assert store.pair(policy.key).primary == policy
+    assert store.pair(policy.key).source == policy
 
 
 def test_a_subject_is_pending_until_it_is_answered_to_its_end(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [a_policy("a"), a_policy("b")])
+    store.put(Side.SOURCE, [a_policy("a"), a_policy("b")])
     targets = Call(Question.TARGETS_OF_POLICY, "a")
 
-    store.keep(Side.PRIMARY, [(targets, Answer((PolicyAttachment("a", "cert/1"),), "next"))])
-    assert list(store.pending(Side.PRIMARY, Question.TARGETS_OF_POLICY)) == ["a", "b"]
-    assert store.token(Side.PRIMARY, Question.TARGETS_OF_POLICY, "a") == "next"
+    store.keep(Side.SOURCE, [(targets, Answer((PolicyAttachment("a", "cert/1"),), "next"))])
+    assert list(store.pending(Side.SOURCE, Question.TARGETS_OF_POLICY)) == ["a", "b"]
+    assert store.token(Side.SOURCE, Question.TARGETS_OF_POLICY, "a") == "next"
 
-    store.keep(Side.PRIMARY, [(Call(Question.TARGETS_OF_POLICY, "a", "next"), Answer(()))])
-    assert list(store.pending(Side.PRIMARY, Question.TARGETS_OF_POLICY)) == ["b"]
-    assert store.left(Side.PRIMARY, Question.TARGETS_OF_POLICY) == 1
-    assert store.left(Side.SECONDARY, Question.TARGETS_OF_POLICY) == 0
+    store.keep(Side.SOURCE, [(Call(Question.TARGETS_OF_POLICY, "a", "next"), Answer(()))])
+    assert list(store.pending(Side.SOURCE, Question.TARGETS_OF_POLICY)) == ["b"]
+    assert store.left(Side.SOURCE, Question.TARGETS_OF_POLICY) == 1
+    assert store.left(Side.TARGET, Question.TARGETS_OF_POLICY) == 0
 
 
 def test_a_subject_that_only_one_region_has_can_be_left_out(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [a_policy("shared"), a_policy("one")])
-    store.put(Side.SECONDARY, [a_policy("shared"), a_policy("other")])
+    store.put(Side.SOURCE, [a_policy("shared"), a_policy("one")])
+    store.put(Side.TARGET, [a_policy("shared"), a_policy("other")])
 
-    assert list(store.pending(Side.PRIMARY, Question.POLICY, on_both_sides=True)) == ["shared"]
-    assert store.left(Side.SECONDARY, Question.POLICY, on_both_sides=True) == 1
+    assert list(store.pending(Side.SOURCE, Question.POLICY, on_both_sides=True)) == ["shared"]
+    assert store.left(Side.TARGET, Question.POLICY, on_both_sides=True) == 1
 
 
 def test_the_things_of_a_dynamic_group_are_never_asked_for(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [a_group("site"), a_dynamic_group("hot")])
+    store.put(Side.SOURCE, [a_group("site"), a_dynamic_group("hot")])
 
-    assert list(store.pending(Side.PRIMARY, Question.THINGS_OF_GROUP)) == ["site"]
+    assert list(store.pending(Side.SOURCE, Question.THINGS_OF_GROUP)) == ["site"]
 
 
 def test_a_subject_that_is_gone_is_gone(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [a_policy("gone")])
-    store.keep(Side.PRIMARY, [(Call(Question.POLICY, "gone"), Answer(missing=True))])
+    store.put(Side.SOURCE, [a_policy("gone")])
+    store.keep(Side.SOURCE, [(Call(Question.POLICY, "gone"), Answer(missing=True))])
 
     assert store.pair(policy_key("gone")) == Pair(policy_key("gone"))
 
 
 def test_an_unreadable_subject_keeps_the_reason_and_is_not_asked_again(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [a_policy("broken")])
-    store.keep(Side.PRIMARY, [(Call(Question.POLICY, "broken"), Answer(unreadable="no JSON"))])
+    store.put(Side.SOURCE, [a_policy("broken")])
+    store.keep(Side.SOURCE, [(Call(Question.POLICY, "broken"), Answer(unreadable="no JSON"))])
 
-    assert store.pair(policy_key("broken")) == Pair(policy_key("broken"), unreadable={Side.PRIMARY: "no JSON"})
-    assert not list(store.pending(Side.PRIMARY, Question.POLICY))
+    assert store.pair(policy_key("broken")) == Pair(policy_key("broken"), unreadable={Side.SOURCE: "no JSON"})
+    assert not list(store.pending(Side.SOURCE, Question.POLICY))
 
 
 def test_the_billing_group_becomes_a_field_of_its_things(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [a_thing("a", {"site": "north"}), a_thing("b")])
+    store.put(Side.SOURCE, [a_thing("a", {"site": "north"}), a_thing("b")])
     in_group = Answer((Thing("a", billing_group="costs"), Thing("never-listed", billing_group="costs")))
-    store.keep(Side.PRIMARY, [(Call(Question.THINGS_OF_BILLING_GROUP, "costs"), in_group)])
+    store.keep(Side.SOURCE, [(Call(Question.THINGS_OF_BILLING_GROUP, "costs"), in_group)])
 
-    assert list(store.entities(Side.PRIMARY, Kind.THING)) == [
+    assert list(store.entities(Side.SOURCE, Kind.THING)) == [
         Thing("a", {"site": "north"}, billing_group="costs"),
         Thing("b"),
     ]
@@ -174,18 +174,18 @@ def test_nothing_of_the_health_checker_comes_out(store: ComparisonStore) -> None
         for policy, one in zip(policies, (probe, device), strict=True)
     ]
     principals = [ThingPrincipal("iot-dr-probe-1", probe.certificate_id), ThingPrincipal("a", device.certificate_id)]
-    store.put(Side.PRIMARY, [*policies, probe, device, a_thing("iot-dr-probe-1"), a_thing("a"), *attachments])
-    store.put(Side.PRIMARY, principals)
+    store.put(Side.SOURCE, [*policies, probe, device, a_thing("iot-dr-probe-1"), a_thing("a"), *attachments])
+    store.put(Side.SOURCE, principals)
     store.forget_probes()
 
-    found = [entity.key for kind in Kind for entity in store.entities(Side.PRIMARY, kind)]
+    found = [entity.key for kind in Kind for entity in store.entities(Side.SOURCE, kind)]
 
     assert found == [policies[1].key, device.key, thing_key("a"), attachments[1].key, principals[1].key]
-    assert [store.number(Side.PRIMARY, kind) for kind in (Kind.CERTIFICATE, Kind.THING, Kind.POLICY)] == [1, 1, 1]
+    assert [store.number(Side.SOURCE, kind) for kind in (Kind.CERTIFICATE, Kind.THING, Kind.POLICY)] == [1, 1, 1]
 
 
 def test_relations_come_in_the_order_of_their_certificates(store: ComparisonStore) -> None:
-    store.put(Side.PRIMARY, [ThingPrincipal("a", "2"), ThingPrincipal("b", "1"), ThingPrincipal("a", "1")])
+    store.put(Side.SOURCE, [ThingPrincipal("a", "2"), ThingPrincipal("b", "1"), ThingPrincipal("a", "1")])
 
     found = [(pair.key.name, pair.key.other) for pair in store.pairs(Kind.THING_PRINCIPAL)]
     assert found == [("a", "1"), ("b", "1"), ("a", "2")]
@@ -206,7 +206,7 @@ def test_differences_come_in_the_order_of_their_places(store: ComparisonStore) -
 
 def test_threads_read_while_another_writes(store: ComparisonStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison_store, "CHUNK", 10)
-    store.put(Side.PRIMARY, [a_thing(f"{number:04}") for number in range(500)])
+    store.put(Side.SOURCE, [a_thing(f"{number:04}") for number in range(500)])
     found: list[int] = []
 
     def read() -> None:
@@ -216,7 +216,7 @@ def test_threads_read_while_another_writes(store: ComparisonStore, monkeypatch: 
     for reader in readers:
         reader.start()
     for number in range(50):
-        store.put(Side.SECONDARY, [Certificate(str(number), CertificateStatus.ACTIVE)])
+        store.put(Side.TARGET, [Certificate(str(number), CertificateStatus.ACTIVE)])
     for reader in readers:
         reader.join()
 
@@ -233,11 +233,11 @@ def test_a_file_that_is_none_of_these_is_refused_with_the_mend(path: Path) -> No
 
 def test_a_file_of_another_format_is_begun_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ComparisonStore(path) as store:
-        store.put(Side.PRIMARY, [a_thing()])
+        store.put(Side.SOURCE, [a_thing()])
     monkeypatch.setattr(comparison_store, "FORMAT", comparison_store.FORMAT + 1)
 
     with ComparisonStore(path) as store:
-        assert store.number(Side.PRIMARY, Kind.THING) == 0
+        assert store.number(Side.SOURCE, Kind.THING) == 0
 
 
 def test_the_many_threads_of_a_sync_keep_little_in_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ def test_the_many_threads_of_a_sync_keep_little_in_memory(path: Path, monkeypatc
 
     monkeypatch.setattr(sqlite3, "connect", remembering)
     with ComparisonStore(path) as store:
-        reader = threading.Thread(target=store.number, args=(Side.PRIMARY, Kind.THING))
+        reader = threading.Thread(target=store.number, args=(Side.SOURCE, Kind.THING))
         reader.start()
         reader.join()
         kept = [-connection.execute("PRAGMA cache_size").fetchone()[0] for connection in opened]

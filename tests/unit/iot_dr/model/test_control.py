@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from iot_dr.model.control import AUTOMATIC, HELD_BACK, Control, Replication
 from iot_dr.model.regions import RegionPair
 
-REGIONS = RegionPair("us-east-1", "us-west-2")
-RELEASING = (AUTOMATIC, REGIONS.primary)
+REGIONS = RegionPair("us-east-1", "us-west-2").replication()
+RELEASING = (AUTOMATIC, REGIONS.source.region)
 
 
 @pytest.mark.parametrize("serving", RELEASING)
@@ -16,7 +16,9 @@ def test_replication_goes_on_while_the_primary_serves(serving: str) -> None:
     assert Control(serving).holds_back(REGIONS) == ""
 
 
-@pytest.mark.parametrize("control", [Control(serving=REGIONS.secondary), Control(replication=Replication.SUSPENDED)])
+@pytest.mark.parametrize(
+    "control", [Control(serving=REGIONS.target.region), Control(replication=Replication.SUSPENDED)]
+)
 def test_nothing_is_written_while_the_secondary_serves_or_replication_is_suspended(control: Control) -> None:
     assert control.holds_back(REGIONS).startswith(HELD_BACK)
 

@@ -1,9 +1,10 @@
-"""Two Regions and a direction."""
+"""The Regions of a launch."""
 
 import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.regions import RegionPair
+from iot_dr.model.sites import Direction, Site
 
 
 def test_one_region_is_no_pair() -> None:
@@ -11,8 +12,7 @@ def test_one_region_is_no_pair() -> None:
         RegionPair("us-east-1", "us-east-1")
 
 
-def test_failback_goes_the_other_way() -> None:
-    pair = RegionPair("us-east-1", "us-west-2", "111111111111", "222222222222")
+def test_replication_goes_from_the_primary_to_the_secondary() -> None:
+    pair = RegionPair("us-east-1", "us-west-2")
 
-    assert pair.reversed() == RegionPair("us-west-2", "us-east-1", "222222222222", "111111111111")
-    assert pair.reversed().reversed() == pair
+    assert pair.replication("1") == Direction(Site("us-east-1", "1"), Site("us-west-2", "1"))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.entities import SETTABLE_STATUSES, CertificateStatus
+from iot_dr.model.sites import Direction, Site
 from iot_dr.reconcile.translate import translate, translate_document
 from tests.builders import (
     ACCOUNT,
@@ -23,8 +23,8 @@ from tests.builders import (
 )
 
 
-def _moved(document: str, regions: RegionPair = REGIONS) -> Any:
-    return json.loads(translate_document(document, regions))
+def _moved(document: str, direction: Direction = REGIONS) -> Any:
+    return json.loads(translate_document(document, direction))
 
 
 def _statement(**members: Any) -> str:
@@ -125,7 +125,7 @@ def test_what_the_grammar_does_not_know_stays_as_it_is(statement: Any) -> None:
 
 
 def test_the_primarys_account_becomes_the_secondarys_where_they_differ() -> None:
-    regions = RegionPair(PRIMARY, SECONDARY, ACCOUNT, "000000000000")
+    regions = Direction(Site(PRIMARY, ACCOUNT), Site(SECONDARY, "000000000000"))
     theirs, elsewhere, anywhere, anyone = (
         f"arn:aws:iot:{PRIMARY}:999999999999:client/a",
         iot_arn("client/a", "eu-west-1"),

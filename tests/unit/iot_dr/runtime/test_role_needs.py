@@ -5,7 +5,7 @@ import pytest
 from iot_dr.model.launch.launched_stacks import LaunchedStack, Need, StackResource
 from iot_dr.runtime.role_needs import needs_of_primary, needs_of_secondary
 from iot_dr.services.doctor.stack_checks import GLOBAL_TABLE, ROLE
-from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
+from tests.builders import ACCOUNT, PAIR, PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack, make_stacks
 
 
@@ -37,7 +37,7 @@ def all_needs(stacks: dict[str, Stack]) -> list[tuple[Stack, Need]]:
     primary, secondary = stacks["primary"], stacks["secondary"]
     return [
         *((primary, need) for need in needs_of_primary(launched(primary, PRIMARY), ACCOUNT)),
-        *((secondary, need) for need in needs_of_secondary(launched(secondary, SECONDARY), REGIONS)),
+        *((secondary, need) for need in needs_of_secondary(launched(secondary, SECONDARY), PAIR, ACCOUNT)),
     ]
 
 
@@ -63,4 +63,4 @@ def test_the_roles_that_replicate_and_that_store_events_are_asked_about(stacks: 
 def test_a_role_that_a_stack_has_not_is_not_asked_about() -> None:
     empty = LaunchedStack(SECONDARY, "stack", "CREATE_COMPLETE")
 
-    assert list(needs_of_secondary(empty, REGIONS)) == []
+    assert list(needs_of_secondary(empty, PAIR, ACCOUNT)) == []

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.changes import Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import CertificateStatus, Entity, Policy
 from iot_dr.model.registry.keys import Key, Kind, thing_key
+from iot_dr.model.sites import Side, Site
 from iot_dr.reconcile.modes import Mode
-from iot_dr.services.comparison import ONLY_IN_SECONDARY, compare, differences
+from iot_dr.services.comparison import ONLY_IN_TARGET, compare, differences
 from tests.builders import (
+    ACCOUNT,
     REGIONS,
     SECONDARY,
     a_certificate,
@@ -37,7 +38,7 @@ class InMemoryPairs:
     def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
         for key in sorted(self._primary.keys() | self._secondary.keys()):
             pair = Pair(key, self._primary.get(key), self._secondary.get(key))
-            wanted = not differing or pair.primary != pair.secondary
+            wanted = not differing or pair.source != pair.target
             if key.kind is kind and wanted and (after is None or key > after):
                 yield pair
 
@@ -62,7 +63,7 @@ def test_every_difference_has_its_change_and_its_reason() -> None:
     assert (missing.sigil, missing.reason) == (Sigil.MISSING, "missing in the secondary")
     assert missing.change == Create(a_thing("a"), "missing in the secondary")
     surplus = one(None, a_thing("a"))
-    assert (surplus.sigil, surplus.reason) == (Sigil.SURPLUS, ONLY_IN_SECONDARY)
+    assert (surplus.sigil, surplus.reason) == (Sigil.SURPLUS, ONLY_IN_TARGET)
     assert isinstance(surplus.change, Skip)
     changed = one(a_thing("a", {"x": "1"}), a_thing("a"))
     assert (changed.sigil, changed.reason) == (Sigil.DIFFERENT, "attributes differs")
@@ -90,11 +91,11 @@ def test_a_policy_that_cannot_be_understood_is_unreadable() -> None:
     assert "primary unreadable: a policy document is not JSON" in difference.reason
 
 
-@pytest.mark.parametrize("side", Side)
-def test_what_a_region_cannot_tell_is_neither_missing_nor_surplus(side: Side) -> None:
+@pytest.mark.parametrize(("side", "region"), [(Side.SOURCE, "primary"), (Side.TARGET, "secondary")])
+def test_what_a_region_cannot_tell_is_neither_missing_nor_surplus(side: Side, region: str) -> None:
     difference = compare(Pair(thing_key("a"), None, None, {side: "why"}), REGIONS)
 
-    assert (difference.sigil, difference.reason) == (Sigil.UNREADABLE, f"{side} unreadable: why")
+    assert (difference.sigil, difference.reason) == (Sigil.UNREADABLE, f"{region} unreadable: why")
 
 
 def test_a_certificate_that_waits_for_its_activation_keeps_the_device_out_as_an_inactive_one() -> None:
@@ -148,7 +149,7 @@ def test_a_policy_that_would_be_too_long_is_told_with_its_length(there: Policy |
     # Each move to the longer name adds a character.
     document = a_document(*(iot_arn(f"topic/{number}") for number in range(20)))
     document = document.replace("topic/0", "topic/" + "x" * (2048 - len(document) + 1))
-    regions = replace(REGIONS, secondary="eu-central-1")
+    regions = replace(REGIONS, target=Site("eu-central-1", ACCOUNT))
 
     told = compare(Pair(a_policy("long").key, a_policy("long", document), there), regions)
 

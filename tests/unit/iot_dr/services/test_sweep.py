@@ -43,16 +43,19 @@ def _in_sync(*names: str, slice_size: int = 200) -> World:
     return world
 
 
+SIDES = {"primary": "source", "secondary": "target"}
+
+
 def _sweep_of(world: World, **parts: Any) -> Sweep:
     """The sweep of a world, with some parts exchanged."""
     given = {
-        "primary": world.primary,
-        "secondary": world.secondary,
+        "source": world.primary,
+        "target": world.secondary,
         "ledger": world.ledger,
         "workflow": world.workflow,
         "clock": world.clock,
     }
-    return Sweep(regions=REGIONS, **given | parts)
+    return Sweep(direction=REGIONS, **given | parts)
 
 
 def _names(requests: Sequence[ReconcileRequest], kind: Kind = Kind.THING) -> list[str]:
@@ -560,7 +563,7 @@ def test_all_lists_are_read_at_the_same_time() -> None:
     world.calls.before = begin
     with ThreadPoolExecutor(LISTS_AT_ONCE) as threads:
         sides = {side: world.calls.through(side, getattr(world, side)) for side in ("primary", "secondary")}
-        _sweep_of(world, **sides, together=on(threads)).sweep()
+        _sweep_of(world, **{SIDES[side]: lister for side, lister in sides.items()}, together=on(threads)).sweep()
 
     assert sorted(world.calls.to("primary", "secondary")) == sorted(
         f"{side}.{listing}" for side in sides for listing in LISTS
@@ -590,7 +593,7 @@ def test_an_entry_that_cannot_be_read_is_told_and_keeps_no_other_from_being_comp
     else:
         world.primary.put(a_certificate("pump-2", CertificateStatus.REVOKED))
 
-    swept = _sweep_of(world, **{side: listing}).sweep()
+    swept = _sweep_of(world, **{SIDES[side]: listing}).sweep()
 
     assert [request.key for request in world.workflow.take()] == [a_certificate("pump-2").key]
     assert (swept.drift, swept.unreadable) == (1, 1)
@@ -603,5 +606,5 @@ def test_what_the_primary_lists_unreadably_is_checked_in_its_turn_so_that_the_le
     listing.put(a_certificate("pump-1"))
     listing.unreadable = (a_certificate("pump-1").key,)
 
-    assert _sweep_of(world, primary=listing).sweep().round == 1
+    assert _sweep_of(world, source=listing).sweep().round == 1
     assert [request.key for request in world.workflow.take()] == [a_certificate("pump-1").key]

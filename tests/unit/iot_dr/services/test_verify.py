@@ -10,11 +10,11 @@ import pytest
 
 from iot_dr.errors import InvalidResource, RegionUnavailable
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Sigil
 from iot_dr.model.registry.entities import BillingGroup, Entity, GroupMembership, Policy, Thing
 from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.reading.reading import Reading
 from iot_dr.services.verify import Verification
@@ -38,16 +38,16 @@ class World:
         self.secondary.put(*(translate(entity, REGIONS) for entity in entities))
 
     def read(self) -> None:
-        registries = {Side.PRIMARY: self.primary, Side.SECONDARY: self.secondary}
+        registries = {Side.SOURCE: self.primary, Side.TARGET: self.secondary}
         fleets = {side: InMemoryFleet(registry, shadows=self.shadows[side]) for side, registry in registries.items()}
         Reading(self.store, fleets, shadows=ShadowSelection()).read()
 
     def verification(self, *, just_in_time: bool = False, confirm: int = 1000) -> Verification:
         return Verification(
             findings=self.store,
-            regions=REGIONS,
-            primary=self.calls.through("primary", self.primary),
-            secondary=self.calls.through("secondary", self.secondary),
+            direction=REGIONS,
+            source=self.calls.through("primary", self.primary),
+            target=self.calls.through("secondary", self.secondary),
             shadows={side: self.calls.through(side, held) for side, held in self.shadows.items()},
             just_in_time=just_in_time,
             confirm=confirm,
@@ -138,7 +138,7 @@ def test_numbers_say_of_every_kind_how_it_stands(world: World) -> None:
         Kind.THING_PRINCIPAL,
     }
     things = numbers[Kind.THING]
-    assert (things.primary, things.secondary, things.differing) == (4, 3, 4)
+    assert (things.source, things.target, things.differing) == (4, 3, 4)
     assert things.sigils == {"=": 1, "-": 1, "+": 2, "*": 1, "!": 0}
 
 
@@ -191,7 +191,7 @@ def test_a_second_verification_forgets_what_the_first_found(world: World) -> Non
 
 def test_shadows_differ_by_what_they_hold(world: World) -> None:
     world.both(*(a_thing(f"pump-{number}") for number in range(4)))
-    primary, secondary = world.shadows[Side.PRIMARY], world.shadows[Side.SECONDARY]
+    primary, secondary = world.shadows[Side.SOURCE], world.shadows[Side.TARGET]
     for held in (primary, secondary):
         held.put(shadow_key("pump-0"), '{"desired": {"rate": 1e1}}')
     secondary.put(shadow_key("pump-0"), '{"desired": {"rate": 10}}')
@@ -212,8 +212,8 @@ def test_shadows_differ_by_what_they_hold(world: World) -> None:
 
 def test_a_shadow_that_arrived_meanwhile_is_no_difference(world: World) -> None:
     world.both(a_thing("pump-1"))
-    world.shadows[Side.PRIMARY].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
+    world.shadows[Side.SOURCE].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
     world.read()
-    world.shadows[Side.SECONDARY].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
+    world.shadows[Side.TARGET].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
 
     assert world.found() == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iot_dr.model.status.parity import parity
-from tests.builders import REGIONS
+from tests.builders import PAIR
 
 HOOK = "arn:aws:lambda:us-east-1:123456789012:function:hook"
 HOOK_THERE = "arn:aws:lambda:us-west-2:123456789012:function:hook"
@@ -16,7 +16,7 @@ def test_what_is_alike_missing_and_different_is_told_by_name() -> None:
     primary = {"a": {"sql": "1"}, "b": {"sql": "2"}, "c": {"sql": "3", "description": "x"}}
     secondary = {"a": {"sql": "1"}, "c": {"sql": "4"}, "only-there": {"sql": "5"}}
 
-    found = parity(primary, secondary, REGIONS)
+    found = parity(primary, secondary, PAIR)
 
     assert (found.alike, found.missing) == ({"a"}, {"b"})
     assert found.different == {"c": ("description", "sql")}
@@ -24,7 +24,7 @@ def test_what_is_alike_missing_and_different_is_told_by_name() -> None:
 
 
 def test_what_the_secondary_has_besides_is_its_own_business() -> None:
-    assert parity({}, {"only-there": {"sql": "5"}}, REGIONS).equal
+    assert parity({}, {"only-there": {"sql": "5"}}, PAIR).equal
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_the_secondary_has_besides_is_its_own_business() -> None:
     ],
 )
 def test_what_names_a_region_is_alike_when_it_names_its_own(wanted: Any, found: Any) -> None:
-    assert parity({"x": {"field": wanted}}, {"x": {"field": found}}, REGIONS).equal
+    assert parity({"x": {"field": wanted}}, {"x": {"field": found}}, PAIR).equal
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_what_names_a_region_is_alike_when_it_names_its_own(wanted: Any, found: 
     ],
 )
 def test_nothing_is_replaced_as_text_and_a_target_in_the_primary_is_different(wanted: Any, found: Any) -> None:
-    assert parity({"x": {"field": wanted}}, {"x": {"field": found}}, REGIONS).different == {"x": ("field",)}
+    assert parity({"x": {"field": wanted}}, {"x": {"field": found}}, PAIR).different == {"x": ("field",)}

@@ -1,6 +1,6 @@
 import pytest
 
-from iot_dr.model.regions import Side
+from iot_dr.model.sites import Side
 from iot_dr.model.status.quotas import CALLS_PER_DEVICE, ApiQuota, Ceiling, ceiling
 
 
@@ -14,14 +14,14 @@ def plenty(**less: float) -> dict[Side, dict[str, ApiQuota]]:
 
 @pytest.mark.parametrize(
     ("operation", "side"),
-    [("RegisterCertificateWithoutCA", Side.SECONDARY), ("DescribeCertificate", Side.PRIMARY)],
+    [("RegisterCertificateWithoutCA", Side.TARGET), ("DescribeCertificate", Side.SOURCE)],
 )
 def test_the_tightest_quota_of_either_region_is_the_ceiling(operation: str, side: Side) -> None:
     assert ceiling(plenty(**{operation: 10})) == Ceiling(10, side, operation)
 
 
 def test_a_fleet_takes_as_long_as_its_ceiling_says() -> None:
-    assert Ceiling(10, Side.SECONDARY, "RegisterCertificateWithoutCA").hours_for(36_000) == pytest.approx(1)
+    assert Ceiling(10, Side.TARGET, "RegisterCertificateWithoutCA").hours_for(36_000) == pytest.approx(1)
 
 
 def test_a_quota_is_raised_only_above_a_default_that_is_known() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from iot_dr.aws.caller import Caller
 from iot_dr.errors import ConfigurationError, IotDrError, RegionUnavailable
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sites import Side
 from iot_dr.runtime.commands import comparison as module
 from iot_dr.runtime.commands.comparison import KEPT_FOR, ComparisonSettings, open_comparison
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY
@@ -63,7 +63,7 @@ def resumed(settings: ComparisonSettings) -> bool:
     """Open, read and close; whether it went on where another had stopped."""
     with open_comparison(settings) as comparison:
         comparison.read()
-        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 1
+        assert comparison.store.number(Side.SOURCE, Kind.THING) == 1
         return comparison.resumed
 
 
@@ -77,7 +77,7 @@ def cut_off(aws: Aws, settings: ComparisonSettings) -> None:
 def test_what_was_read_before_it_was_cut_off_is_not_read_again(aws: Aws, settings: ComparisonSettings) -> None:
     cut_off(aws, settings)
     with open_comparison(settings) as comparison:
-        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 1
+        assert comparison.store.number(Side.SOURCE, Kind.THING) == 1
 
     assert resumed(settings)
 
@@ -107,7 +107,7 @@ def test_what_is_no_beginning_of_the_same_is_begun_anew(
 
     with open_comparison(wanted[other]) as comparison:
         assert not comparison.resumed
-        assert comparison.store.number(Side.PRIMARY, Kind.THING) == 0
+        assert comparison.store.number(Side.SOURCE, Kind.THING) == 0
 
 
 def test_a_selection_that_was_read_is_kept_where_it_may_be_and_one_that_was_cut_off_is_not(

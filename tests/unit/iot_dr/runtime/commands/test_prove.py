@@ -17,10 +17,10 @@ from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.runtime.commands import prove as proving
 from iot_dr.runtime.commands.prove import Order, key_maker, notes, replicated_shadows, together
 from iot_dr.services import concurrency
-from tests.builders import REGIONS
+from tests.builders import PAIR
 
 ROOT = Path(__file__).resolve().parents[5]
-LAUNCH = Launch(REGIONS, "20261124120000", "5f0c2a")
+LAUNCH = Launch(PAIR, "20261124120000", "5f0c2a")
 
 SECONDS = 30
 

@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.entities import Policy
+from iot_dr.model.sites import Side
 from iot_dr.model.status.checks import Check, Level
 from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
 from iot_dr.model.status.quotas import CALLS_PER_DEVICE, ApiQuota
 from iot_dr.services.doctor import fleet_checks
 from lab.fleet import device_policy
-from tests.builders import PRIMARY, REGIONS, a_document, iot_arn
+from tests.builders import ACCOUNT, PAIR, PRIMARY, a_document, iot_arn
 
 NOW = 1_764_000_000_000
 DAY = 24 * 3_600_000
@@ -42,7 +43,7 @@ class Fleet:
 
 def quotas(things: int, *, why: str = "", **applied: float) -> Check:
     readers = {side: Quotas(side, why, **applied) for side in Side}
-    (check,) = fleet_checks.quotas(REGIONS, readers, Fleet(things))
+    (check,) = fleet_checks.quotas(PAIR, readers, Fleet(things))
     return check
 
 
@@ -155,7 +156,7 @@ class Policies:
         return read, Sample(len(read), len(self._policies))
 
 
-LONGER = replace(REGIONS, secondary="ap-northeast-1")
+LONGER = replace(PAIR, secondary="ap-northeast-1")
 """A pair whose secondary has a longer name."""
 
 
@@ -192,9 +193,9 @@ def test_what_was_found_in_a_part_of_the_policies_says_how_large_the_part_was(do
 
 
 def test_a_policy_that_grows_too_long_by_its_move_is_a_failure() -> None:
-    document = device_policy(PRIMARY, REGIONS.primary_account)
+    document = device_policy(PRIMARY, ACCOUNT)
     at_limit = document.replace("devices/", "devices/" + "x" * (2048 - len("".join(document.split()))), 1)
-    assert checked(Policy("long", at_limit), regions=REGIONS)[0].level is Level.OK
+    assert checked(Policy("long", at_limit), regions=PAIR)[0].level is Level.OK
 
     (check,) = checked(Policy("long", at_limit), Policy("broken", "no document"))
 
@@ -223,10 +224,10 @@ class Tags:
 
 
 def test_tags_are_named_as_not_copied() -> None:
-    (check,) = fleet_checks.tags(REGIONS, Tags({"thing type": "pump", "policy": "pumps"}), 10)
+    (check,) = fleet_checks.tags(PAIR, Tags({"thing type": "pump", "policy": "pumps"}), 10)
 
     assert (check.name, check.level) == ("tags", Level.WARNING)
     assert check.found == "of us-east-1 are not copied, those of policy pumps, thing type pump for example"
-    (none,) = fleet_checks.tags(REGIONS, Tags({}), 10)
+    (none,) = fleet_checks.tags(PAIR, Tags({}), 10)
     assert none.level is Level.OK
     assert none.found == "us-east-1 has none, as far as they were checked: thing type 10 of 11, policy 10 of 11"

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from iot_dr.model.regions import Side
+from iot_dr.model.sites import Side
 from iot_dr.model.status.checks import Check, Level
 from iot_dr.model.status.parity import Family, Settings
 from iot_dr.services.doctor import parity
-from tests.builders import REGIONS
+from tests.builders import PAIR
 
 
 class Region:
@@ -23,8 +23,8 @@ class Region:
 
 
 def compared(primary: Settings, secondary: Settings, *, needed: bool = False) -> Check:
-    readers = {Side.PRIMARY: Region(primary), Side.SECONDARY: Region(secondary)}
-    (check,) = parity.compare(Family.TOPIC_RULES, REGIONS, readers, needed=needed)
+    readers = {Side.SOURCE: Region(primary), Side.TARGET: Region(secondary)}
+    (check,) = parity.compare(Family.TOPIC_RULES, PAIR, readers, needed=needed)
     return check
 
 

@@ -11,9 +11,9 @@ from iot_dr.model.launch.launched_stacks import LaunchedStack, MappingState, Nee
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.status.checks import Check, Level
 from iot_dr.services.doctor import stack_checks
-from tests.builders import PRIMARY, REGIONS, SECONDARY
+from tests.builders import PAIR, PRIMARY, SECONDARY
 
-LAUNCH = Launch(REGIONS, "20261124", "5f0c2a")
+LAUNCH = Launch(PAIR, "20261124", "5f0c2a")
 FOUND = LaunchedStack(
     PRIMARY,
     LAUNCH.primary_stack,
@@ -141,7 +141,7 @@ def test_a_stack_that_cannot_be_read_says_why_to_whoever_asks_and_is_read_once()
 def test_a_global_table_needs_the_current_version_and_an_active_replica(
     state: TableState | None, level: Level, words: str
 ) -> None:
-    (check,) = stack_checks.tables(FOUND, REGIONS, Parts(tables={"events": state} if state else {}))
+    (check,) = stack_checks.tables(FOUND, PAIR, Parts(tables={"events": state} if state else {}))
 
     assert check.level is level
     assert words in check.found

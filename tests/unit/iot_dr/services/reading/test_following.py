@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from iot_dr.errors import RegionUnavailable
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sites import Side
 from iot_dr.services.reading import following
 from iot_dr.services.reading.following import RelationsBeingRead
 from iot_dr.services.reading.reading import BEHIND_ALL, Reading
@@ -51,17 +51,17 @@ def follow(reading: ArrangedReading, ended: Future[bool]) -> Follower:
 
 
 def test_what_both_regions_have_been_read_before_is_ready() -> None:
-    reading = ArrangedReading({Side.PRIMARY: "0b", Side.SECONDARY: "0a"})
+    reading = ArrangedReading({Side.SOURCE: "0b", Side.TARGET: "0a"})
     being_read = follow(reading, Future())
 
     assert being_read.ready_before() == "0a"
-    reading.places[Side.SECONDARY] = BEHIND_ALL
+    reading.places[Side.TARGET] = BEHIND_ALL
     assert being_read.ready_before() == "0b"
 
 
 def test_all_is_ready_once_the_reading_has_ended() -> None:
     ended: Future[bool] = Future()
-    being_read = follow(ArrangedReading({Side.PRIMARY: BEHIND_ALL, Side.SECONDARY: BEHIND_ALL}), ended)
+    being_read = follow(ArrangedReading({Side.SOURCE: BEHIND_ALL, Side.TARGET: BEHIND_ALL}), ended)
     assert being_read.ready_before() == BEHIND_ALL
 
     ended.set_result(True)
@@ -73,7 +73,7 @@ def test_a_reading_that_was_stopped_is_never_taken_for_the_whole() -> None:
     ended: Future[bool] = Future()
     ended.set_result(False)
 
-    assert follow(ArrangedReading({Side.PRIMARY: "0b", Side.SECONDARY: "0a"}), ended).ready_before() == "0a"
+    assert follow(ArrangedReading({Side.SOURCE: "0b", Side.TARGET: "0a"}), ended).ready_before() == "0a"
 
 
 def test_what_ends_the_reading_ends_whoever_follows_it() -> None:
@@ -81,7 +81,7 @@ def test_what_ends_the_reading_ends_whoever_follows_it() -> None:
     ended.set_exception(RegionUnavailable("gone"))
 
     with pytest.raises(RegionUnavailable):
-        follow(ArrangedReading({Side.PRIMARY: "0b", Side.SECONDARY: "0a"}), ended).ready_before()
+        follow(ArrangedReading({Side.SOURCE: "0b", Side.TARGET: "0a"}), ended).ready_before()
 
 
 def test_a_reading_thing_by_thing_is_awaited() -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from iot_dr.errors import AccessDenied, InvalidResource, IotDrError, RegionUnavailable, Throttled
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.entities import (
     BillingGroup,
     GroupMembership,
@@ -24,13 +23,14 @@ from iot_dr.model.registry.entities import (
 from iot_dr.model.registry.keys import Kind, certificate_target, shadow_key, thing_group_target
 from iot_dr.model.registry.read_calls import Answer, Call, Question
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.services.reading.reading import BEHIND_ALL, EVERYTHING, Documents, Reading, Sample
 from iot_dr.services.reading.region_lane import PATIENCE
 from tests.builders import a_certificate, a_device, a_dynamic_group, a_group, a_policy, a_thing, a_thing_type
 from tests.fakes import InMemoryRegistry
 from tests.fleets import InMemoryFleet
 
-BOTH = (Side.PRIMARY, Side.SECONDARY)
+BOTH = (Side.SOURCE, Side.TARGET)
 Fault = Callable[[Call, int], IotDrError | None]
 
 
@@ -107,7 +107,7 @@ def test_a_device_takes_one_call_beside_its_share_of_the_lists(store: Comparison
     registry.put(*(GroupMembership("site", f"pump-{number}") for number in range(600)))
     fleet = InMemoryFleet(registry)
 
-    Reading(store, {Side.PRIMARY: fleet, Side.SECONDARY: InMemoryFleet(registry)}).read()
+    Reading(store, {Side.SOURCE: fleet, Side.TARGET: InMemoryFleet(registry)}).read()
 
     made = Counter(call.question for call in fleet.asked)
     assert made.pop(Question.THINGS_OF_CERTIFICATE) == 600
@@ -126,16 +126,16 @@ def test_no_call_is_made_twice(store: ComparisonStore, regions: dict[Side, Regio
 def test_certificates_are_asked_where_there_are_no_more_of_them_than_things(
     store: ComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    regions[Side.PRIMARY].fleet.registry.put(*(a_certificate(str(number)) for number in range(5)))
+    regions[Side.SOURCE].fleet.registry.put(*(a_certificate(str(number)) for number in range(5)))
 
     reading = Reading(store, regions)
     reading.read()
 
-    assert asked(regions[Side.PRIMARY])[Question.THINGS_OF_CERTIFICATE] == 0
-    assert asked(regions[Side.PRIMARY])[Question.CERTIFICATES_OF_THING] == 3
-    assert asked(regions[Side.SECONDARY])[Question.THINGS_OF_CERTIFICATE] == 3
+    assert asked(regions[Side.SOURCE])[Question.THINGS_OF_CERTIFICATE] == 0
+    assert asked(regions[Side.SOURCE])[Question.CERTIFICATES_OF_THING] == 3
+    assert asked(regions[Side.TARGET])[Question.THINGS_OF_CERTIFICATE] == 3
     assert [reading.follows(side, Kind.THING_PRINCIPAL) for side in BOTH] == [False, True]
-    assert store.number(Side.PRIMARY, Kind.THING_PRINCIPAL) == store.number(Side.SECONDARY, Kind.THING_PRINCIPAL) == 3
+    assert store.number(Side.SOURCE, Kind.THING_PRINCIPAL) == store.number(Side.TARGET, Kind.THING_PRINCIPAL) == 3
 
 
 def own_policies(region: Region, devices: int) -> None:
@@ -148,66 +148,66 @@ def own_policies(region: Region, devices: int) -> None:
 def test_certificates_are_asked_for_their_policies_where_few_share_one(
     store: ComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    own_policies(regions[Side.PRIMARY], 4)
-    regions[Side.SECONDARY].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
+    own_policies(regions[Side.SOURCE], 4)
+    regions[Side.TARGET].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
 
     reading = Reading(store, regions)
     reading.read(documents=Documents.ALL)
 
-    assert reading.attachments_by(Side.PRIMARY) is Question.POLICIES_OF_CERTIFICATE
-    made = asked(regions[Side.PRIMARY])
+    assert reading.attachments_by(Side.SOURCE) is Question.POLICIES_OF_CERTIFICATE
+    made = asked(regions[Side.SOURCE])
     assert made[Question.POLICIES_OF_CERTIFICATE] == 7
     assert made[Question.POLICIES_OF_GROUP] == 3
     assert made[Question.TARGETS_OF_POLICY] == 0
-    assert reading.attachments_by(Side.SECONDARY) is Question.TARGETS_OF_POLICY
+    assert reading.attachments_by(Side.TARGET) is Question.TARGETS_OF_POLICY
     # Four targets of one, by pages of two, and one of the other.
-    assert asked(regions[Side.SECONDARY])[Question.TARGETS_OF_POLICY] == 3
-    assert asked(regions[Side.SECONDARY])[Question.POLICIES_OF_CERTIFICATE] == 0
+    assert asked(regions[Side.TARGET])[Question.TARGETS_OF_POLICY] == 3
+    assert asked(regions[Side.TARGET])[Question.POLICIES_OF_CERTIFICATE] == 0
     for side, region in regions.items():
         assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.entities.items()}
 
 
 def test_what_is_attached_is_told_up_to_where_it_was_read(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    own_policies(regions[Side.PRIMARY], 4)
-    regions[Side.SECONDARY].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
+    own_policies(regions[Side.SOURCE], 4)
+    regions[Side.TARGET].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
     reading = Reading(store, regions, threads=1)
     kind = Kind.POLICY_ATTACHMENT
     reading.read(EVERYTHING - {kind})
 
-    first, second = sorted(one.other for one in regions[Side.PRIMARY].fleet.registry.entities if one.kind is kind)[:2]
-    assert reading.reached(Side.PRIMARY, kind) == first
+    first, second = sorted(one.other for one in regions[Side.SOURCE].fleet.registry.entities if one.kind is kind)[:2]
+    assert reading.reached(Side.SOURCE, kind) == first
     # Of no certificate all is known before every policy has told its targets.
-    assert reading.reached(Side.SECONDARY, kind) == ""
+    assert reading.reached(Side.TARGET, kind) == ""
     answered = Call(Question.POLICIES_OF_CERTIFICATE, first.removeprefix("cert/"))
-    store.keep(Side.PRIMARY, [(answered, Answer(()))])
-    assert reading.reached(Side.PRIMARY, kind) == second
+    store.keep(Side.SOURCE, [(answered, Answer(()))])
+    assert reading.reached(Side.SOURCE, kind) == second
 
     reading.read({kind})
     assert [reading.reached(side, kind) for side in BOTH] == [BEHIND_ALL, BEHIND_ALL]
 
 
 def test_groups_come_behind_the_certificates_as_targets(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    own_policies(regions[Side.PRIMARY], 4)
+    own_policies(regions[Side.SOURCE], 4)
     stop = threading.Event()
 
     def stopping(call: Call, _number: int) -> None:
         if call.question is Question.POLICIES_OF_GROUP:
             stop.set()
 
-    regions[Side.PRIMARY].fault = stopping
+    regions[Side.SOURCE].fault = stopping
     reading = Reading(store, regions, threads=1, stop=stop)
     assert not reading.read()
 
     # The one that was asked last is answered.
-    assert reading.reached(Side.PRIMARY, Kind.POLICY_ATTACHMENT) == thing_group_target("hot")
+    assert reading.reached(Side.SOURCE, Kind.POLICY_ATTACHMENT) == thing_group_target("hot")
 
 
 def test_attachments_and_principals_take_turns(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    own_policies(regions[Side.PRIMARY], 8)
+    own_policies(regions[Side.SOURCE], 8)
     Reading(store, regions, threads=1).read()
 
     each = (Question.POLICIES_OF_CERTIFICATE, Question.THINGS_OF_CERTIFICATE)
-    made = [call for call in regions[Side.PRIMARY].fleet.asked if call.question in each]
+    made = [call for call in regions[Side.SOURCE].fleet.asked if call.question in each]
     certificates = sorted({call.subject for call in made})
     assert [(call.question, call.subject) for call in made] == [(one, name) for name in certificates for one in each]
 
@@ -215,27 +215,27 @@ def test_attachments_and_principals_take_turns(store: ComparisonStore, regions: 
 def test_documents_are_read_of_the_policies_that_both_regions_have(
     store: ComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    regions[Side.PRIMARY].fleet.registry.put(a_policy("new"))
+    regions[Side.SOURCE].fleet.registry.put(a_policy("new"))
 
     Reading(store, regions).read()
-    assert asked(regions[Side.PRIMARY])[Question.POLICY] == 2
-    assert store.pair(a_policy("new").key).primary == Policy("new", "")
+    assert asked(regions[Side.SOURCE])[Question.POLICY] == 2
+    assert store.pair(a_policy("new").key).source == Policy("new", "")
 
     Reading(store, regions).read(documents=Documents.ALL)
-    assert store.pair(a_policy("new").key).primary == a_policy("new")
+    assert store.pair(a_policy("new").key).source == a_policy("new")
 
 
 def test_a_part_can_be_read_first_and_the_rest_later(store: ComparisonStore, regions: dict[Side, Region]) -> None:
     reading = Reading(store, regions)
 
     reading.read(EVERYTHING - {Kind.THING_PRINCIPAL})
-    assert store.number(Side.PRIMARY, Kind.THING_PRINCIPAL) == 0
+    assert store.number(Side.SOURCE, Kind.THING_PRINCIPAL) == 0
     first = min(a_certificate(f"pump-{one}").certificate_id for one in (1, 2, 3))
-    assert reading.reached(Side.PRIMARY, Kind.THING_PRINCIPAL) == first
+    assert reading.reached(Side.SOURCE, Kind.THING_PRINCIPAL) == first
 
     reading.read({Kind.THING_PRINCIPAL})
-    assert store.number(Side.PRIMARY, Kind.THING_PRINCIPAL) == 3
-    assert reading.reached(Side.PRIMARY, Kind.THING_PRINCIPAL) == BEHIND_ALL
+    assert store.number(Side.SOURCE, Kind.THING_PRINCIPAL) == 3
+    assert reading.reached(Side.SOURCE, Kind.THING_PRINCIPAL) == BEHIND_ALL
 
 
 @pytest.mark.parametrize("last", range(1, 25, 3))
@@ -248,7 +248,7 @@ def test_a_reading_that_was_cut_off_anywhere_goes_on(
         if number >= last:
             stop.set()
 
-    regions[Side.PRIMARY].fault = stopping
+    regions[Side.SOURCE].fault = stopping
     assert not Reading(store, regions, threads=1, stop=stop).read()
 
     assert Reading(store, regions, threads=1).read()
@@ -263,29 +263,29 @@ def test_an_interruption_keeps_what_was_read(store: ComparisonStore, regions: di
         if call.question is Question.THINGS_OF_CERTIFICATE:
             raise KeyboardInterrupt
 
-    regions[Side.PRIMARY].fault = interrupted
+    regions[Side.SOURCE].fault = interrupted
     with pytest.raises(KeyboardInterrupt):
         Reading(store, regions).read()
 
-    assert store.number(Side.PRIMARY, Kind.THING) == 3
-    assert store.token(Side.PRIMARY, Question.THINGS) is None
+    assert store.number(Side.SOURCE, Kind.THING) == 3
+    assert store.token(Side.SOURCE, Question.THINGS) is None
 
 
 def test_a_place_that_aws_has_forgotten_begins_the_list_anew(
     store: ComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    store.keep(Side.PRIMARY, [(Call(Question.THINGS), Answer((a_thing("pump-1"),), "long ago"))])
+    store.keep(Side.SOURCE, [(Call(Question.THINGS), Answer((a_thing("pump-1"),), "long ago"))])
 
     assert Reading(store, regions).read()
 
-    assert store.number(Side.PRIMARY, Kind.THING) == 3
+    assert store.number(Side.SOURCE, Kind.THING) == 3
 
 
 def test_a_call_that_fails_for_a_while_is_made_again(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    regions[Side.SECONDARY].fault = lambda _call, number: RegionUnavailable("503") if number % 3 == 0 else None
+    regions[Side.TARGET].fault = lambda _call, number: RegionUnavailable("503") if number % 3 == 0 else None
 
     assert Reading(store, regions).read()
-    assert held(store, Side.PRIMARY) == held(store, Side.SECONDARY)
+    assert held(store, Side.SOURCE) == held(store, Side.TARGET)
 
 
 def test_a_region_that_does_not_answer_ends_the_reading_and_what_was_read_is_kept(
@@ -294,33 +294,33 @@ def test_a_region_that_does_not_answer_ends_the_reading_and_what_was_read_is_kep
     def gone(call: Call, _number: int) -> IotDrError | None:
         return RegionUnavailable("gone") if call.question is Question.THINGS_OF_CERTIFICATE else None
 
-    regions[Side.SECONDARY].fault = gone
+    regions[Side.TARGET].fault = gone
     with pytest.raises(RegionUnavailable):
         Reading(store, regions).read()
 
-    assert store.number(Side.SECONDARY, Kind.THING) == 3
-    assert regions[Side.SECONDARY].made < 60
+    assert store.number(Side.TARGET, Kind.THING) == 3
+    assert regions[Side.TARGET].made < 60
 
 
 def test_throttling_narrows_the_lane_and_the_reading_ends_all_the_same(
     store: ComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    region = regions[Side.PRIMARY]
+    region = regions[Side.SOURCE]
 
     def refused(_call: Call, _number: int) -> IotDrError | None:
         return Throttled("slow down") if region.now > 2 else None
 
     region.fault = refused
     assert Reading(store, regions, threads=8).read()
-    assert held(store, Side.PRIMARY) == held(store, Side.SECONDARY)
+    assert held(store, Side.SOURCE) == held(store, Side.TARGET)
 
 
 def test_what_is_throttled_for_ever_is_given_up(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    regions[Side.PRIMARY].fault = lambda _call, _number: Throttled("no")
+    regions[Side.SOURCE].fault = lambda _call, _number: Throttled("no")
 
     with pytest.raises(Throttled):
         Reading(store, regions, threads=2).read()
-    assert regions[Side.PRIMARY].made <= 2 * PATIENCE + 4
+    assert regions[Side.SOURCE].made <= 2 * PATIENCE + 4
 
 
 def test_no_more_calls_are_made_at_once_than_was_asked_for(store: ComparisonStore, regions: dict[Side, Region]) -> None:
@@ -333,7 +333,7 @@ def test_a_missing_right_ends_the_reading(store: ComparisonStore, regions: dict[
     def denied(call: Call, _number: int) -> IotDrError | None:
         return AccessDenied("iot:GetPolicy") if call.question is Question.POLICY else None
 
-    regions[Side.PRIMARY].fault = denied
+    regions[Side.SOURCE].fault = denied
     with pytest.raises(AccessDenied, match="GetPolicy"):
         Reading(store, regions).read()
 
@@ -344,31 +344,31 @@ def test_one_resource_that_cannot_be_read_does_not_keep_the_others_from_it(
     def broken(call: Call, _number: int) -> IotDrError | None:
         return InvalidResource("no JSON") if (call.question, call.subject) == (Question.POLICY, "pumps") else None
 
-    regions[Side.PRIMARY].fault = broken
+    regions[Side.SOURCE].fault = broken
     assert Reading(store, regions).read()
 
     pair = store.pair(a_policy("pumps").key)
-    assert pair.unreadable == {Side.PRIMARY: "no JSON"}
-    assert pair.secondary == a_policy("pumps")
+    assert pair.unreadable == {Side.SOURCE: "no JSON"}
+    assert pair.target == a_policy("pumps")
 
 
 def test_what_vanishes_while_it_is_read_is_not_there(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    fleet = regions[Side.PRIMARY].fleet
+    fleet = regions[Side.SOURCE].fleet
 
     def vanishing(call: Call, _number: int) -> None:
         if call.question is Question.THINGS_OF_CERTIFICATE and a_device("pump-3")[1].key in fleet.registry.entities:
             fleet.registry.remove(a_certificate("pump-3").key)
 
-    regions[Side.PRIMARY].fault = vanishing
+    regions[Side.SOURCE].fault = vanishing
     assert Reading(store, regions, threads=1).read()
 
-    assert store.pair(a_certificate("pump-3").key).primary is None
+    assert store.pair(a_certificate("pump-3").key).source is None
 
 
 def test_a_sample_asks_about_the_same_certificates_in_both_regions(
     store: ComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    regions[Side.PRIMARY].fleet.registry.put(a_certificate("alone"))
+    regions[Side.SOURCE].fleet.registry.put(a_certificate("alone"))
     ids = sorted(a_certificate(f"pump-{one}").certificate_id for one in (1, 2, 3))
 
     Reading(store, regions, sample=Sample(2, ids[1])).read()
@@ -388,7 +388,7 @@ def test_the_health_checker_s_own_is_not_read(
     for region in regions.values():
         own_policies(region, devices)
     probe = a_certificate("probe")
-    regions[Side.PRIMARY].fleet.registry.put(
+    regions[Side.SOURCE].fleet.registry.put(
         probe,
         Policy("iot-dr-probe-1", a_policy().document),
         a_thing("iot-dr-probe-1"),
@@ -398,9 +398,9 @@ def test_the_health_checker_s_own_is_not_read(
 
     Reading(store, regions).read()
 
-    assert held(store, Side.PRIMARY) == held(store, Side.SECONDARY)
-    assert store.number(Side.PRIMARY, Kind.CERTIFICATE) == 3 + devices
-    assert probe.certificate_id not in {call.subject for call in regions[Side.PRIMARY].fleet.asked}
+    assert held(store, Side.SOURCE) == held(store, Side.TARGET)
+    assert store.number(Side.SOURCE, Kind.CERTIFICATE) == 3 + devices
+    assert probe.certificate_id not in {call.subject for call in regions[Side.SOURCE].fleet.asked}
 
 
 ALL_SHADOWS = ShadowSelection()
@@ -441,4 +441,4 @@ def test_those_shadows_are_read_that_are_wanted(
 
 
 def _principals(store: ComparisonStore) -> list[ThingPrincipal]:
-    return [one for one in store.entities(Side.PRIMARY, Kind.THING_PRINCIPAL) if isinstance(one, ThingPrincipal)]
+    return [one for one in store.entities(Side.SOURCE, Kind.THING_PRINCIPAL) if isinstance(one, ThingPrincipal)]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from iot_dr.errors import RegionUnavailable, Throttled
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.sites import Side
 from iot_dr.services.reading.region_lane import PATIENCE, Lane
 from tests.fakes import InMemoryRegistry
 from tests.fleets import InMemoryFleet
@@ -16,7 +16,7 @@ from tests.fleets import InMemoryFleet
 
 def a_lane(*subjects: str, most: int = 4) -> Lane:
     calls: Iterator[Call] = (Call(Question.POLICY, subject) for subject in subjects)
-    return Lane(Side.PRIMARY, InMemoryFleet(InMemoryRegistry()), calls, most)
+    return Lane(Side.SOURCE, InMemoryFleet(InMemoryRegistry()), calls, most)
 
 
 def subjects(lane: Lane) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.entities import GroupMembership
 from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import differences
 from iot_dr.services.reading.selected import SelectedShadows, read_selected
@@ -27,8 +27,8 @@ def test_a_selection_is_compared_like_the_whole(tmp_path: Path) -> None:
 
     with ComparisonStore(tmp_path / "comparison.sqlite") as store:
         shadows = {side: InMemoryShadows() for side in Side}
-        shadows[Side.PRIMARY].put(shadow_key("pump-1", "config"), '{"desired": {"on": true}}')
-        shadows[Side.SECONDARY].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
+        shadows[Side.SOURCE].put(shadow_key("pump-1", "config"), '{"desired": {"on": true}}')
+        shadows[Side.TARGET].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
         number = read_selected(
             ["pump-1", "pump-2", "pump-surplus"],
             ScopeReader(primary, secondary, REGIONS),

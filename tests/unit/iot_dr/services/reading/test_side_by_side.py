@@ -9,10 +9,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Pair, Unreadable
 from iot_dr.model.registry.entities import CertificateStatus, Entity, Thing
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sites import Side
 from iot_dr.services.reading.side_by_side import SideBySide
 from tests.builders import a_certificate, a_thing
 from tests.strategies import Registry, registries
@@ -24,7 +24,7 @@ RELATIONS = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP
 def test_what_differs_is_left_in_whatever_order_it_came(primary: Registry, secondary: Registry, random: Random) -> None:
     listed = [
         (side, entity)
-        for side, registry in ((Side.PRIMARY, primary), (Side.SECONDARY, secondary))
+        for side, registry in ((Side.SOURCE, primary), (Side.TARGET, secondary))
         for entity in registry.values()
         if entity.key.kind not in RELATIONS
     ]
@@ -33,18 +33,18 @@ def test_what_differs_is_left_in_whatever_order_it_came(primary: Registry, secon
     for side, entity in listed:
         both.add(side, entity)
 
-    found = {pair.key: (pair.primary, pair.secondary) for kind in Kind for pair in both.pairs(kind)}
+    found = {pair.key: (pair.source, pair.target) for kind in Kind for pair in both.pairs(kind)}
     assert found == {
         key: (primary.get(key), secondary.get(key))
         for key in primary.keys() | secondary.keys()
         if key.kind not in RELATIONS and primary.get(key) != secondary.get(key)
     }
-    assert both.number[Side.PRIMARY] == sum(side is Side.PRIMARY for side, _ in listed)
+    assert both.number[Side.SOURCE] == sum(side is Side.SOURCE for side, _ in listed)
 
 
 def test_what_was_drawn_is_let_go() -> None:
     both = SideBySide()
-    both.add(Side.PRIMARY, a_thing("a"))
+    both.add(Side.SOURCE, a_thing("a"))
 
     assert [pair.key.name for pair in both.pairs(Kind.THING)] == ["a"]
     assert not list(both.pairs(Kind.THING))
@@ -59,8 +59,8 @@ def test_a_fleet_that_is_the_same_takes_no_memory_while_the_lists_keep_pace() ->
     tracemalloc.start()
     try:
         for one, other in zip_longest(primary, secondary):
-            both.add(Side.PRIMARY, one)
-            both.add(Side.SECONDARY, other)
+            both.add(Side.SOURCE, one)
+            both.add(Side.TARGET, other)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -71,8 +71,8 @@ def test_a_fleet_that_is_the_same_takes_no_memory_while_the_lists_keep_pace() ->
 
 def test_a_pem_that_only_one_list_shows_is_no_difference() -> None:
     both = SideBySide()
-    both.add(Side.PRIMARY, a_certificate())
-    both.add(Side.SECONDARY, type(a_certificate())(a_certificate().certificate_id, a_certificate().status))
+    both.add(Side.SOURCE, a_certificate())
+    both.add(Side.TARGET, type(a_certificate())(a_certificate().certificate_id, a_certificate().status))
 
     assert not list(both.pairs(Kind.CERTIFICATE))
 
@@ -80,10 +80,10 @@ def test_a_pem_that_only_one_list_shows_is_no_difference() -> None:
 def _both() -> SideBySide:
     """A certificate that differs, a thing that only the primary has, and one that only the secondary has."""
     both = SideBySide()
-    both.add(Side.PRIMARY, a_certificate(status=CertificateStatus.REVOKED))
-    both.add(Side.SECONDARY, a_certificate())
-    both.add(Side.PRIMARY, a_thing("a"))
-    both.add(Side.SECONDARY, a_thing("b"))
+    both.add(Side.SOURCE, a_certificate(status=CertificateStatus.REVOKED))
+    both.add(Side.TARGET, a_certificate())
+    both.add(Side.SOURCE, a_thing("a"))
+    both.add(Side.TARGET, a_thing("b"))
     return both
 
 
@@ -108,12 +108,12 @@ def test_what_only_one_region_was_seen_to_have_can_be_forgotten_alone() -> None:
 
 def test_what_a_region_tells_unreadably_is_unreadable_whatever_the_other_has() -> None:
     both = _both()
-    both.add_unreadable(Side.SECONDARY, Unreadable(a_thing("a").key, "odd"))
-    both.add_unreadable(Side.PRIMARY, Unreadable(a_thing("c").key, "odd too"))
+    both.add_unreadable(Side.TARGET, Unreadable(a_thing("a").key, "odd"))
+    both.add_unreadable(Side.SOURCE, Unreadable(a_thing("c").key, "odd too"))
 
     found = {pair.key.name: pair for pair in both.pairs(Kind.THING)}
 
-    assert found["a"] == Pair(a_thing("a").key, unreadable={Side.SECONDARY: "odd"})
-    assert found["c"] == Pair(a_thing("c").key, unreadable={Side.PRIMARY: "odd too"})
+    assert found["a"] == Pair(a_thing("a").key, unreadable={Side.TARGET: "odd"})
+    assert found["c"] == Pair(a_thing("c").key, unreadable={Side.SOURCE: "odd too"})
     assert found.keys() == {"a", "b", "c"}
-    assert both.number == {Side.PRIMARY: 3, Side.SECONDARY: 3}
+    assert both.number == {Side.SOURCE: 3, Side.TARGET: 3}

@@ -10,7 +10,7 @@ from iot_dr.model.registry.entities import BillingGroup, Thing
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import Depth
-from iot_dr.services.replication.replicate import PRIMARY_UNREACHABLE
+from iot_dr.services.replication.replicate import SOURCE_UNREACHABLE
 from tests.builders import a_certificate, a_device, a_thing, a_thing_type
 from tests.fakes import Between, Calls
 from tests.world import World, sweep_until_quiet
@@ -73,7 +73,7 @@ def test_a_new_thing_is_made_from_its_event() -> None:
     ]
     outcome = world.ledger.outcome(THING)
     assert outcome is not None
-    assert (outcome.state, outcome.reason, outcome.again) == (State.PENDING, PRIMARY_UNREACHABLE, True)
+    assert (outcome.state, outcome.reason, outcome.again) == (State.PENDING, SOURCE_UNREACHABLE, True)
     assert outcome.lag == outcome.at - event.timestamp
     assert outcome.event_id == event.event_id
     assert world.ledger.owned([THING]) == {THING}

@@ -8,8 +8,8 @@ from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.services.replication.settling import (
     NO_CERTIFICATE,
-    NO_POLICY_IN_PRIMARY_EITHER,
-    NONE_IN_PRIMARY_EITHER,
+    NO_POLICY_IN_SOURCE_EITHER,
+    NONE_IN_SOURCE_EITHER,
     PAUSES,
     Attachments,
     Settling,
@@ -150,8 +150,8 @@ def test_a_device_with_rights_by_a_group_is_waited_for_no_longer_than_a_complete
 
 
 INCOMPLETE = (
-    pytest.param({}, NONE_IN_PRIMARY_EITHER, id="no certificate"),
-    pytest.param({"one": ["policy"], "two": []}, NO_POLICY_IN_PRIMARY_EITHER, id="no policy"),
+    pytest.param({}, NONE_IN_SOURCE_EITHER, id="no certificate"),
+    pytest.param({"one": ["policy"], "two": []}, NO_POLICY_IN_SOURCE_EITHER, id="no policy"),
 )
 
 
@@ -185,7 +185,7 @@ def test_a_restless_device_is_pending_no_longer_than_the_workflow_waits_for_it()
 def test_the_schedules_check_an_incomplete_device_awaits_nothing_and_comes_again() -> None:
     assert standing(ReconcileRequest(THING, created=True), {}, 1_000_000, SETTLING) == (
         State.IN_SYNC,
-        NONE_IN_PRIMARY_EITHER,
+        NONE_IN_SOURCE_EITHER,
         True,
     )
 

@@ -13,18 +13,18 @@ import pytest
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable, TerminalError
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.model.exact_json import parse
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
 from iot_dr.model.registry.read_calls import Answer, Call, Question
 from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Document, ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.services.reading.reading import Reading
 from iot_dr.services.shadows.indexed import INEXACT, SAME_BY_INDEX, notes_of, used_index
 from tests.builders import a_thing
 from tests.fakes import InMemoryRegistry
 from tests.fleets import InMemoryFleet
 
-BOTH = (Side.PRIMARY, Side.SECONDARY)
+BOTH = (Side.SOURCE, Side.TARGET)
 CLASSIC, CONFIG = IndexCoverage(True), IndexCoverage(True, frozenset({"config"}))
 ON: Document = {"desired": {"on": True}}
 NUMBER = 6
@@ -136,7 +136,7 @@ def test_a_named_shadow_that_the_index_does_not_hold_is_read_by_itself(world: Wo
 def test_a_shadow_that_is_not_wanted_is_not_taken_from_the_index(world: World) -> None:
     world.read(ShadowSelection("classic"))
 
-    assert {key.other for key in world.held(Side.PRIMARY)} == {""}
+    assert {key.other for key in world.held(Side.SOURCE)} == {""}
     assert world.made(Question.NAMED_SHADOWS) == [0, 0]
 
 
@@ -146,7 +146,7 @@ def test_what_the_indexes_show_differently_is_read_by_itself_in_both_regions(
 ) -> None:
     monkeypatch.setattr("iot_dr.services.shadows.indexed.DRAWN", 1)
     changed, behind, gone, new = (shadow_key(f"pump-{number}", name) for number in range(4))
-    secondary = world.region(Side.SECONDARY).fleet
+    secondary = world.region(Side.TARGET).fleet
     secondary.shadows.put(changed, '{"desired": {"on": false}}')
     secondary.index.behind[behind] = {"desired": {"on": False}}
     secondary.shadows.remove(gone)
@@ -216,13 +216,13 @@ def test_a_thing_that_an_index_does_not_have_is_never_taken_for_one_without_shad
 def test_a_thing_that_only_the_index_has_is_left_to_the_next_run(world: World) -> None:
     def made_meanwhile(call: Call) -> None:
         if call.question is Question.SHADOW_INDEX and not call.token:
-            world.region(Side.PRIMARY).fleet.registry.put(a_thing("pump-new"))
-            world.region(Side.PRIMARY).fleet.shadows.put(shadow_key("pump-new"), ON)
+            world.region(Side.SOURCE).fleet.registry.put(a_thing("pump-new"))
+            world.region(Side.SOURCE).fleet.shadows.put(shadow_key("pump-new"), ON)
 
-    world.region(Side.PRIMARY).fault = made_meanwhile
+    world.region(Side.SOURCE).fault = made_meanwhile
     world.read()
 
-    assert {key.name for key in world.held(Side.PRIMARY)} == {f"pump-{number}" for number in range(NUMBER)}
+    assert {key.name for key in world.held(Side.SOURCE)} == {f"pump-{number}" for number in range(NUMBER)}
 
 
 def test_an_index_that_does_not_hold_all_of_a_document_is_found_out(world: World) -> None:
@@ -235,7 +235,7 @@ def test_an_index_that_does_not_hold_all_of_a_document_is_found_out(world: World
     for region in world.regions.values():
         region.fleet.index.holds = without_lists
         region.fleet.shadows.put(shadow_key("pump-1"), document)
-    world.region(Side.SECONDARY).fleet.shadows.put(shadow_key("pump-1"), '{"desired": {"palette": [{"name": "blue"}]}}')
+    world.region(Side.TARGET).fleet.shadows.put(shadow_key("pump-1"), '{"desired": {"palette": [{"name": "blue"}]}}')
 
     world.read()
 
@@ -251,7 +251,7 @@ def test_a_fleet_that_changes_too_fast_to_tell_whether_the_index_holds_all_is_re
             for region in world.regions.values():
                 region.fleet.shadows.put(shadow_key(name, other), ON)
 
-    world.region(Side.PRIMARY).fault = changed
+    world.region(Side.SOURCE).fault = changed
     world.read()
 
     assert world.exact()
@@ -269,7 +269,7 @@ def test_a_fleet_that_changes_too_fast_to_tell_whether_the_index_holds_all_is_re
     ],
 )
 def test_without_both_indexes_all_are_read_one_by_one(world: World, covers: IndexCoverage, notes: list[str]) -> None:
-    world.region(Side.SECONDARY).fleet.index.covers = covers
+    world.region(Side.TARGET).fleet.index.covers = covers
 
     world.read()
 
@@ -295,7 +295,7 @@ def test_who_may_not_ask_for_the_index_reads_one_by_one_and_learns_why(
     def denied() -> IndexCoverage:
         raise AccessDenied("no right to DescribeIndex")
 
-    monkeypatch.setattr(world.region(Side.SECONDARY).fleet.index, "coverage", denied)
+    monkeypatch.setattr(world.region(Side.TARGET).fleet.index, "coverage", denied)
     world.read()
 
     assert world.exact()
@@ -305,7 +305,7 @@ def test_who_may_not_ask_for_the_index_reads_one_by_one_and_learns_why(
 
 @pytest.mark.parametrize("error", [TerminalError("IndexNotReady"), RegionUnavailable("503"), AccessDenied("no right")])
 def test_an_index_that_fails_on_the_way_leaves_the_rest_to_single_reads(world: World, error: IotDrError) -> None:
-    secondary = world.region(Side.SECONDARY)
+    secondary = world.region(Side.TARGET)
     secondary.fault = lambda call: error if call.question is Question.SHADOW_INDEX and call.token else None
 
     assert world.read(ShadowSelection("all", "config"))
@@ -334,7 +334,7 @@ def test_a_search_that_was_cut_off_begins_anew_and_what_it_told_counts_no_more(
     world.store.close()
     world.store = ComparisonStore(world.path)
     for name in ("pump-0", "pump-1"):
-        world.region(Side.SECONDARY).fleet.shadows.remove(shadow_key(name))
+        world.region(Side.TARGET).fleet.shadows.remove(shadow_key(name))
 
     assert world.read()
 
@@ -364,7 +364,7 @@ def test_a_check_that_was_cut_off_is_made_again(world: World) -> None:
 
 
 def test_where_no_shadow_is_compared_no_index_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(type(world.region(Side.PRIMARY).fleet.index), "coverage")
+    monkeypatch.delattr(type(world.region(Side.SOURCE).fleet.index), "coverage")
 
     assert world.read(ShadowSelection("none"))
 

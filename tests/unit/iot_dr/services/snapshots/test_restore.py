@@ -13,14 +13,14 @@ from iot_dr.errors import InvalidResource
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
 from iot_dr.model.exact_json import parse
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.changes import Create
 from iot_dr.model.registry.entities import Certificate, Entity, GroupMembership, PolicyAttachment
 from iot_dr.model.registry.keys import Key, Kind, policy_key, shadow_key, thing_key
 from iot_dr.model.shadows.shadow import Document, Shadow
+from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import Standing
 from iot_dr.reconcile.translate import translate_document
-from iot_dr.services.snapshots.restore import REGISTRY_KINDS, NoLedger, engine, of_things, put_back, regions_of
+from iot_dr.services.snapshots.restore import REGISTRY_KINDS, NoLedger, engine, of_things, put_back
 from tests.builders import ACCOUNT, a_device, a_document, a_group, a_policy, a_thing
 from tests.fakes import FakeClock, InMemoryRegistry
 from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
@@ -81,21 +81,11 @@ def test_a_dry_run_writes_no_shadow(text: str | None) -> None:
     assert (shadows.written, shadows.made) == ([], False)
 
 
-def test_into_its_own_region_nothing_is_translated() -> None:
-    own, other = (
-        regions_of("us-east-1", "123456789012", region, "123456789012") for region in ("us-east-1", "us-west-2")
-    )
-
-    assert own.secondary == "us-east-1"
-    assert own.primary not in ("us-east-1", "us-west-2")
-    assert (other.primary, other.secondary) == ("us-east-1", "us-west-2")
-
-
 @pytest.mark.parametrize("region", ["us-east-1", "us-east-*", "us-east-?", "us-*", "s*", "*", "*-1", "eu-west-1"])
 def test_into_its_own_region_no_pattern_of_regions_is_translated(region: str) -> None:
     document = a_document(f"arn:aws:iot:{region}:{ACCOUNT}:client/*")
 
-    assert translate_document(document, regions_of("us-east-1", ACCOUNT, "us-east-1", ACCOUNT)) == document
+    assert translate_document(document, Direction(Site("us-east-1", ACCOUNT), Site("us-east-1", ACCOUNT))) == document
 
 
 def test_who_restores_owns_nothing_so_a_plan_can_delete_nothing() -> None:
@@ -130,13 +120,13 @@ class Unwatched:
 def restored(folder: Path, snapshot: Held, into: InMemoryRegistry, meanwhile: Callable[[], None]) -> Standing:
     """Restore a whole snapshot; `meanwhile` happens between planning and applying."""
     with ComparisonStore(folder / "c.sqlite") as store, Journal(folder / "j.sqlite") as journal:
-        store.put(Side.PRIMARY, (one for kind in REGISTRY_KINDS for one in snapshot.entities(kind)))
-        store.put(Side.SECONDARY, into.entities.values())
+        store.put(Side.SOURCE, (one for kind in REGISTRY_KINDS for one in snapshot.entities(kind)))
+        store.put(Side.TARGET, into.entities.values())
         target = OneAtATime(into)
         restore = engine(
             comparison=store,
             journal=journal,
-            regions=regions_of("us-east-1", ACCOUNT, "us-east-1", ACCOUNT),
+            direction=Direction(Site("us-east-1", ACCOUNT), Site("us-east-1", ACCOUNT)),
             certificate_of=snapshot.certificate,
             target=target,
             writer=target,

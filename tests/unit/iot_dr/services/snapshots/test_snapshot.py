@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.entities import Certificate, Entity
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sites import Side
 from iot_dr.services.snapshots.snapshot import BATCH, take
 from tests.builders import a_certificate, a_thing
 
@@ -33,7 +33,7 @@ class Files:
 def test_every_kind_is_written_also_one_of_which_there_is_none() -> None:
     files = Files()
 
-    numbers = take(Registry(a_thing()), Side.PRIMARY, (Kind.THING_TYPE, Kind.THING), lambda _: None, files)
+    numbers = take(Registry(a_thing()), Side.SOURCE, (Kind.THING_TYPE, Kind.THING), lambda _: None, files)
 
     assert files.written == {Kind.THING_TYPE: [], Kind.THING: [a_thing()]}
     assert numbers == {"thing_type": 0, "thing": 1}
@@ -46,7 +46,7 @@ def test_a_certificate_that_is_gone_since_it_was_listed_is_left_out() -> None:
     def described(certificate_id: str) -> Certificate | None:
         return kept if certificate_id == kept.certificate_id else None
 
-    take(Registry(kept, gone), Side.PRIMARY, (Kind.CERTIFICATE,), described, files)
+    take(Registry(kept, gone), Side.SOURCE, (Kind.CERTIFICATE,), described, files)
 
     (written,) = files.written[Kind.CERTIFICATE]
     assert isinstance(written, Certificate)
@@ -57,8 +57,6 @@ def test_it_is_told_how_far_it_is() -> None:
     told: list[tuple[Kind, int]] = []
     things = [a_thing(str(number)) for number in range(2 * BATCH + 1)]
 
-    take(
-        Registry(*things), Side.PRIMARY, (Kind.THING,), lambda _: None, Files(), progress=lambda *one: told.append(one)
-    )
+    take(Registry(*things), Side.SOURCE, (Kind.THING,), lambda _: None, Files(), progress=lambda *one: told.append(one))
 
     assert told == [(Kind.THING, BATCH), (Kind.THING, 2 * BATCH)]

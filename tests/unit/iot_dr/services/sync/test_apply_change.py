@@ -56,9 +56,9 @@ class Applying:
         ledger = self.calls.through("ledger", self.ledger)
         self.marks = Marking(ledger, self.clock)
         self.applier = ChangeApplier(
-            regions=REGIONS,
-            primary=Rereading(self.calls.through("primary", self.primary), self.clock),
-            secondary=secondary,
+            direction=REGIONS,
+            source=Rereading(self.calls.through("primary", self.primary), self.clock),
+            target=secondary,
             writer=secondary,
             ledger=ledger,
             marks=self.marks,
@@ -174,9 +174,9 @@ def test_whoever_requests_between_reading_and_writing_has_it_checked_again(chang
 
     calls.before = once("writer.create", meanwhile)
     applier = ChangeApplier(
-        regions=REGIONS,
-        primary=Rereading(world.primary, world.clock),
-        secondary=world.secondary,
+        direction=REGIONS,
+        source=Rereading(world.primary, world.clock),
+        target=world.secondary,
         writer=calls.through("writer", world.secondary),
         ledger=world.ledger,
         marks=Marking(world.ledger, world.clock),

@@ -10,10 +10,10 @@ import pytest
 from iot_dr.errors import Conflict
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.entities import Certificate, Entity, PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_key
+from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import Ending, Settled
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import BATCH, AllRead, PendingChanges, is_deleted, is_made, makes_room
@@ -32,17 +32,17 @@ class Read:
         return PendingChanges(
             comparison=self.store,
             journal=self.journal,
-            regions=REGIONS,
+            direction=REGIONS,
             ledger=self.ledger,
             marks=Marking(self.ledger, FakeClock()),
             just_in_time=just_in_time,
         )
 
     def primary(self, *entities: Entity) -> None:
-        self.store.put(Side.PRIMARY, entities)
+        self.store.put(Side.SOURCE, entities)
 
     def secondary(self, *entities: Entity) -> None:
-        self.store.put(Side.SECONDARY, entities)
+        self.store.put(Side.TARGET, entities)
 
 
 class Arranged:

@@ -8,10 +8,10 @@ import pytest
 from iot_dr.errors import RegionUnavailable
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import Shadow
+from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import Ending, Settled
 from iot_dr.services.shadows.replicate import Applied
 from iot_dr.services.sync.marking import Marking
@@ -36,8 +36,8 @@ class Arranged:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[ComparisonStore]:
     with ComparisonStore(tmp_path / "c.sqlite") as store:
-        store.put(Side.PRIMARY, [a_thing("a"), a_thing("b")])
-        store.put(Side.SECONDARY, [a_thing("b"), a_thing("c")])
+        store.put(Side.SOURCE, [a_thing("a"), a_thing("b")])
+        store.put(Side.TARGET, [a_thing("b"), a_thing("c")])
         yield store
 
 
@@ -104,11 +104,11 @@ def test_shadows_that_may_not_be_written_for_the_moment_are_left(store: Comparis
 
 def test_shadows_that_have_been_compared_are_pending_if_they_differ(store: ComparisonStore, journal: Journal) -> None:
     shadow = Shadow(shadow_key("a"), {})
-    store.put(Side.PRIMARY, [shadow, Shadow(shadow_key("b", "config"), {})])
-    store.put(Side.SECONDARY, [shadow])
+    store.put(Side.SOURCE, [shadow, Shadow(shadow_key("b", "config"), {})])
+    store.put(Side.TARGET, [shadow])
     ledger = InMemoryLedger()
     marks = Marking(ledger, FakeClock())
-    compared = PendingChanges(comparison=store, journal=journal, regions=REGIONS, ledger=ledger, marks=marks)
+    compared = PendingChanges(comparison=store, journal=journal, direction=REGIONS, ledger=ledger, marks=marks)
 
     shadows = PendingShadows(store, journal, Arranged(Applied()), compared)
 

@@ -22,7 +22,6 @@ from iot_dr.errors import (
 )
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.entities import (
     BillingGroup,
     CertificateStatus,
@@ -47,6 +46,7 @@ from iot_dr.model.registry.keys import (
 from iot_dr.model.registry.read_calls import Answer, Call, Question
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import Ending, Standing, Step
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate
@@ -147,7 +147,7 @@ class Regions:
                 store.clear()
                 journal.begin("run")
             primary = AskedFleet(InMemoryFleet(self.primary, 3), self)
-            fleets = {Side.PRIMARY: primary, Side.SECONDARY: InMemoryFleet(self.secondary, 3)}
+            fleets = {Side.SOURCE: primary, Side.TARGET: InMemoryFleet(self.secondary, 3)}
             reading = Reading(store, fleets, threads=2)
             sync = self._sync(store, journal, stop, limits, width, just_in_time=just_in_time)
             if not follow:
@@ -174,9 +174,9 @@ class Regions:
         secondary = OneAtATime(through("secondary", self.secondary))
         marks = Marking(ledger, self.clock)
         applier = ChangeApplier(
-            regions=REGIONS,
-            primary=Rereading(OneAtATime(through("primary", self.primary)), self.clock),
-            secondary=secondary,
+            direction=REGIONS,
+            source=Rereading(OneAtATime(through("primary", self.primary)), self.clock),
+            target=secondary,
             writer=secondary,
             ledger=ledger,
             marks=marks,
@@ -185,7 +185,7 @@ class Regions:
         pending = PendingChanges(
             comparison=store,
             journal=journal,
-            regions=REGIONS,
+            direction=REGIONS,
             ledger=ledger,
             marks=marks,
             just_in_time=just_in_time,
@@ -193,7 +193,7 @@ class Regions:
         return Sync(
             comparison=store,
             journal=journal,
-            regions=REGIONS,
+            direction=REGIONS,
             pending=pending,
             shadows=PendingShadows(store, journal, self if self.with_shadows else None),
             applier=applier,

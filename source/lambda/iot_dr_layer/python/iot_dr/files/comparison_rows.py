@@ -11,12 +11,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import counted, from_json, to_json
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Question
+from iot_dr.model.sites import Side
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS entity (
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID
 NAMES = ("entity", "place", "difference", "fact")
 KINDS = tuple(Kind)
 RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
-SIDES = {Side.PRIMARY: 0, Side.SECONDARY: 1}
+SIDES = {Side.SOURCE: 0, Side.TARGET: 1}
 BITS = {question: 1 << bit for bit, question in enumerate((*SUBJECTS, *SEARCHES))}
 NAMES_ALONE = frozenset({Question.BILLING_GROUPS, Question.POLICIES, Question.THING_GROUPS, Question.NAMED_SHADOWS})
 """Lists that tell less of a resource than its description, which may have been read already."""
@@ -115,12 +115,12 @@ def _pair(key: Key, *rows: Row | None) -> Pair:
     found: dict[Side, Entity] = {}
     unreadable: dict[Side, str] = {}
     for row in (row for row in rows if row is not None):
-        side = Side.SECONDARY if row[2] else Side.PRIMARY
+        side = Side.TARGET if row[2] else Side.SOURCE
         if row[5]:
             unreadable[side] = row[5]
         else:
             found[side] = from_json(key, _value(row[3]), _value(row[4]))
-    return Pair(key, found.get(Side.PRIMARY), found.get(Side.SECONDARY), unreadable)
+    return Pair(key, found.get(Side.SOURCE), found.get(Side.TARGET), unreadable)
 
 
 def text_of(value: dict[str, Any]) -> str:

@@ -34,11 +34,11 @@ from iot_dr.files.comparison_rows import (
 )
 from iot_dr.files.faults import told, unusable
 from iot_dr.files.private import make_file, make_folder
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate_target
 from iot_dr.model.registry.read_calls import LISTS, SEARCHES, SUBJECTS, Answer, Call, Question
+from iot_dr.model.sites import Side
 
 FORMAT = 400 + len(KINDS)
 """Raised when the tables change, or the kinds and questions that are numbered in them; another is begun anew."""
@@ -186,7 +186,7 @@ class ComparisonStore:
     def entities(self, side: Side, kind: Kind) -> Iterator[Entity]:
         """Yield in order of their names what one Region has of a kind."""
         for pair in self.pairs(kind):
-            found = pair.primary if side is Side.PRIMARY else pair.secondary
+            found = pair.source if side is Side.SOURCE else pair.target
             if found is not None:
                 yield found
 

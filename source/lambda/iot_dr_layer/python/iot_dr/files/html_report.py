@@ -138,7 +138,7 @@ def _table_of_kinds(kinds: Mapping[Kind, Numbers]) -> str:
     heads = ("primary", "secondary", *(f"{sigil} {name}" for sigil, name in WORDS.items()))
     lines = ["<table><thead><tr><th>kind</th>", *(f'<th class="number">{head}</th>' for head in heads), "</tr></thead>"]
     for kind, numbers in kinds.items():
-        counts = (numbers.primary, numbers.secondary, *(numbers.sigils.get(sigil, 0) for sigil in WORDS))
+        counts = (numbers.source, numbers.target, *(numbers.sigils.get(sigil, 0) for sigil in WORDS))
         cells = "".join(f'<td class="number">{count:,}</td>' for count in counts)
         lines.append(f"<tr><td>{kind.replace('_', ' ')}</td>{cells}</tr>")
     return "".join(lines) + "</table>"

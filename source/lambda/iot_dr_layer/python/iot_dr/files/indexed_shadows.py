@@ -10,11 +10,11 @@ import sqlite3
 from types import MappingProxyType
 
 from iot_dr.files.comparison_rows import BITS, RANKS, SIDES, text_of
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import counted, to_json
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
 from iot_dr.model.registry.read_calls import Answer, Question
+from iot_dr.model.sites import Side
 
 _NUMBERS = MappingProxyType(
     {

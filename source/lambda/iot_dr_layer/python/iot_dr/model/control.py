@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from iot_dr.model.regions import RegionPair
+from iot_dr.model.sites import Direction
 
 AUTOMATIC = "automatic"
 """The health checks decide which Region serves."""
@@ -31,15 +31,15 @@ class Control:
     serving: str = AUTOMATIC
     replication: Replication = Replication.ACTIVE
 
-    def holds_back(self, regions: RegionPair) -> str:
+    def holds_back(self, direction: Direction) -> str:
         """Return why nothing may be written over what devices write in the secondary Region; empty if all may."""
-        if self.serving == regions.secondary:
-            return f"{HELD_BACK}: {regions.secondary} serves"
-        if self.serving not in (AUTOMATIC, regions.primary):
+        if self.serving == direction.target.region:
+            return f"{HELD_BACK}: {direction.target.region} serves"
+        if self.serving not in (AUTOMATIC, direction.source.region):
             # It may be meant for the secondary, and what devices write there would be lost.
             return (
                 f'{HELD_BACK}: the control item has "serving" = "{self.serving}"; set it to {AUTOMATIC}, '
-                f"{regions.primary} or {regions.secondary}"
+                f"{direction.source.region} or {direction.target.region}"
             )
         if self.replication is Replication.SUSPENDED:
             return f"{HELD_BACK}: replication is suspended"

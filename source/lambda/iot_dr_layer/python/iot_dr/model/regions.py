@@ -1,4 +1,4 @@
-"""The two Regions, seen from the direction of replication."""
+"""The two Regions of a launch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import enum
 from dataclasses import dataclass
 
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.sites import Direction, Site
 
 
-class Side(enum.StrEnum):
-    """Which end of the replication a read or a write concerns."""
+class Role(enum.StrEnum):
+    """What a Region is in a launch."""
 
     PRIMARY = "primary"
     SECONDARY = "secondary"
@@ -17,7 +18,7 @@ class Side(enum.StrEnum):
 
 @dataclass(frozen=True)
 class RegionPair:
-    """The Region that serves (primary), the one that follows (secondary), and whose account each belongs to.
+    """Where the stacks and tables of a launch stand, whichever of them is copied to the other.
 
     Raises:
         ConfigurationError: both are the same Region.
@@ -25,8 +26,6 @@ class RegionPair:
 
     primary: str
     secondary: str
-    primary_account: str = ""
-    secondary_account: str = ""
 
     def __post_init__(self) -> None:
         if self.primary == self.secondary:
@@ -34,6 +33,6 @@ class RegionPair:
                 f"the primary and the secondary Region are both {self.primary}; choose a different secondary Region"
             )
 
-    def reversed(self) -> RegionPair:
-        """Return the pair for failback, where the old secondary is the source."""
-        return RegionPair(self.secondary, self.primary, self.secondary_account, self.primary_account)
+    def replication(self, account: str = "") -> Direction:
+        """Return the direction of replication, from the primary to the secondary Region of an account."""
+        return Direction(Site(self.primary, account), Site(self.secondary, account))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.sites import Side
 
 
 class FleetReader(Protocol):

@@ -89,7 +89,7 @@ class Ledger(Protocol):
         """Return when the last readings of each began; without those that no reading is known of."""
 
     def source_version(self, key: Key) -> tuple[str, int]:
-        """Return the primary's thing ID and version that were applied last; empty and 0 if none is known."""
+        """Return the source's thing ID and version that were applied last; empty and 0 if none is known."""
 
     def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
         """Yield what failed or was left unfinished and is to be tried again by now, longest waiting first.

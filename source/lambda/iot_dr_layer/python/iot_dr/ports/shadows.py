@@ -54,7 +54,7 @@ class ShadowStore(ShadowReader, ShadowWriter, Protocol):
 
 
 class ShadowNotes(Protocol):
-    """Remembers which state of the primary's shadows is written in the secondary, or about to be."""
+    """Remembers which state of the source's shadows is written in the target, or about to be."""
 
     def read(self, key: Key) -> ShadowNote:
         """Return what is noted now; nothing is a note too."""
@@ -76,7 +76,7 @@ class ShadowNotes(Protocol):
     def settle(
         self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, check: int = 0
     ) -> bool:
-        """Note how the write of a claim ended, and what the secondary then held; None if it holds nothing.
+        """Note how the write of a claim ended, and what the target then held; None if it holds nothing.
 
         An outcome takes back that the shadow is to be checked again, unless it was noted to wait since `claimed` was
         read; it is not noted then. Without an outcome the shadow stands as before, and is checked then, if told when.

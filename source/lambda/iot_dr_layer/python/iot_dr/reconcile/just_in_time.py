@@ -1,4 +1,4 @@
-"""Just-in-time registration: certificates that the secondary does not have yet come with their first connection.
+"""Just-in-time registration: certificates that the target does not have yet come with their first connection.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
 """
@@ -19,7 +19,7 @@ def waits_for_its_device(change: Change) -> bool:
 
 
 def without_unregistered(desired: Snapshot, actual: Snapshot) -> tuple[Snapshot, Snapshot]:
-    """Leave out, on both sides, certificates that only the primary has, and what hangs on them."""
+    """Leave out, on both sides, certificates that only the source has, and what hangs on them."""
     unregistered = {key.name for key in desired.entities if key.kind is Kind.CERTIFICATE and key in actual.absent}
     return _without(desired, unregistered), _without(actual, unregistered)
 

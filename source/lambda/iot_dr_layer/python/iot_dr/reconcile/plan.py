@@ -1,6 +1,6 @@
 """The one function that decides what replication does.
 
-    primary      secondary    owned   mode             change
+    source      target    owned   mode             change
     present      absent               any              Create
     present      different            mirror, upsert   Update      (create_only: Skip)
     present      same                 any              none
@@ -13,7 +13,7 @@
 Absent means that AWS answered so; a key that a snapshot says nothing about counts as unreadable. Owned means that the
 ledger says replication created it.
 
-Different in a field that AWS lets nobody change (a group's parent, a type's description) means that the primary's was
+Different in a field that AWS lets nobody change (a group's parent, a type's description) means that the source's was
 made anew: what replication created goes, and the next reading has it created; what it did not create is a Skip. Nothing
 that needs what goes is made by the same plan: AWS would refuse it, or it would keep the other from going.
 
@@ -112,7 +112,7 @@ def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Ke
 
 
 def too_long(wanted: Entity) -> str:
-    """Say that AWS admits no policy as long as this, as it must stand in the secondary; empty if it does."""
+    """Say that AWS admits no policy as long as this, as it must stand in the target; empty if it does."""
     if not isinstance(wanted, Policy) or (found := length(wanted.document)) <= LONGEST:
         return ""
     return f"it would have {found} characters in the secondary, of which AWS admits {LONGEST}: shorten it"
@@ -222,7 +222,7 @@ def _possible(changes: Iterable[Change]) -> list[Change]:
 
 
 def _refused(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
-    """Return what the secondary lacks and would refuse, whatever is tried."""
+    """Return what the target lacks and would refuse, whatever is tried."""
     return frozenset(key for key, one in desired.entities.items() if key not in actual.entities and too_long(one))
 
 

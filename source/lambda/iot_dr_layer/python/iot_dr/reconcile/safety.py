@@ -1,4 +1,4 @@
-"""The refusal that stands between a half-read primary and an empty secondary."""
+"""The refusal that stands between a half-read source and an empty target."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ LATE = 2_000
 """Milliseconds from the second of an update to its acceptance by the rule, at most, but for a rare one."""
 
 STALE_FOR = 60_000
-"""Milliseconds: an answer of the primary is not older than this."""
+"""Milliseconds: an answer of the source is not older than this."""
 
 
 class Order(enum.Enum):
@@ -37,13 +37,13 @@ class Order(enum.Enum):
     OLDER = "older"
     """It, or what came after it, has been written or is being written."""
     DOUBTFUL = "doubtful"
-    """Only the primary can tell."""
+    """Only the source can tell."""
 
 
 def order(event: ShadowEvent, note: ShadowNote) -> Order:
     """Tell whether an event is newer than what the ledger notes.
 
-    A deletion is always checked, since it needs the primary's word. So is whatever follows one: an update that comes
+    A deletion is always checked, since it needs the source's word. So is whatever follows one: an update that comes
     late and one that made the shadow anew look alike. The same version again is a repetition of a write that may not
     have ended. Versions of two counts tell nothing: the one that is much younger need not be the higher one.
 
@@ -66,7 +66,7 @@ def order(event: ShadowEvent, note: ShadowNote) -> Order:
 
 
 def in_time(event: ShadowEvent, now: int) -> ShadowEvent:
-    """Return an event whose time is not later than its acceptance; what comes with a later one only the primary tells.
+    """Return an event whose time is not later than its acceptance; what comes with a later one only the source tells.
 
     `now` is the function's time, epoch milliseconds.
     """
@@ -95,10 +95,10 @@ def _of_two_counts(event: ShadowEvent, note: ShadowNote) -> bool:
 
 
 def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> bool:
-    """Tell whether the primary's answer is older than what the ledger or an event already tells.
+    """Tell whether the source's answer is older than what the ledger or an event already tells.
 
     A shadow made anew goes on from the version that was deleted, or begins anew after so long that it cannot be meant.
-    No answer is old for long: if the primary goes on to tell a lower version, what was known did not come from AWS.
+    No answer is old for long: if the source goes on to tell a lower version, what was known did not come from AWS.
     """
     known = [(note.version + note.deleted, note.source_at)]
     if event:
@@ -107,7 +107,7 @@ def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> b
 
 
 def gone(event: ShadowEvent | None, note: ShadowNote) -> Source:
-    """Return, as the state to bring about, that the primary has no such shadow: at the newest version that is known."""
+    """Return, as the state to bring about, that the source has no such shadow: at the newest version that is known."""
     if event is None or not note.claims:
         return Source(event.version, event.updated_at, None) if event else Source(note.version, note.source_at, None)
     younger = event.updated_at - note.source_at

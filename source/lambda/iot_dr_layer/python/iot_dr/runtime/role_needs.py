@@ -40,9 +40,8 @@ def needs_of_primary(stack: LaunchedStack, account: str) -> Iterator[Need]:
     return _of_roles(stack, wanted)
 
 
-def needs_of_secondary(stack: LaunchedStack, regions: RegionPair) -> Iterator[Need]:
+def needs_of_secondary(stack: LaunchedStack, regions: RegionPair, account: str) -> Iterator[Need]:
     """Return what replication must be able to do."""
-    account = regions.secondary_account
     table = _arn("dynamodb", stack.region, account, "table/" + stack.outputs.get("LedgerTableName", ""))
     index = f"{table}/index/{ledger.INDEX}"
     executions = (regions.secondary, workflow.REQUIRED_ACTIONS, (stack.outputs.get(_MACHINE, ""),))

@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Protocol
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.changes import Change, Create, Snapshot
 from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity, Policy
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sites import Direction, Side
 from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, plan
 from iot_dr.reconcile.translate import translate
@@ -23,7 +23,7 @@ from iot_dr.reconcile.translate import translate
 Owned = Callable[[Collection[Key]], frozenset[Key]]
 """Tells which of these replication made; `ports.Ledger.owned` is one."""
 
-ONLY_IN_SECONDARY = "only the secondary has it"
+ONLY_IN_TARGET = "only the secondary has it"
 
 BATCH = 200
 """Differences whose ownership is asked for at once."""
@@ -39,7 +39,7 @@ class Pairs(Protocol):
 
 def differences(  # noqa: PLR0913  # every caller wants a few of these, by keyword
     pairs: Pairs,
-    regions: RegionPair,
+    direction: Direction,
     *,
     kinds: Iterable[Kind] = tuple(Kind),
     after: Key | None = None,
@@ -63,27 +63,27 @@ def differences(  # noqa: PLR0913  # every caller wants a few of these, by keywo
         found = pairs.pairs(kind, after, differing=not same and kind is not Kind.POLICY)
         after = None
         while batch := list(islice(found, BATCH)):
-            candidates = frozenset(_deletable(batch, regions)) if owned else frozenset()
+            candidates = frozenset(_deletable(batch, direction)) if owned else frozenset()
             made = owned(candidates) if owned and candidates else frozenset()
             for pair in batch:
-                difference = compare(pair, regions, owned=made, mode=mode)
+                difference = compare(pair, direction, owned=made, mode=mode)
                 if same or difference.sigil is not Sigil.SAME:
                     yield difference
 
 
 def compare(
-    pair: Pair, regions: RegionPair, *, owned: Collection[Key] = frozenset(), mode: Mode = Mode.MIRROR
+    pair: Pair, direction: Direction, *, owned: Collection[Key] = frozenset(), mode: Mode = Mode.MIRROR
 ) -> Difference:
     """Return how the Regions differ in one key."""
-    desired, actual = _snapshots(pair, regions)
+    desired, actual = _snapshots(pair, direction)
     change = _change(plan(desired, actual, owned=owned, mode=mode).changes)
     if change is None:
         return Difference(pair.key, Sigil.SAME)
     if desired.unreadable or actual.unreadable:
         return Difference(pair.key, Sigil.UNREADABLE, change.reason, change)
-    if pair.primary is None:
-        return Difference(pair.key, Sigil.SURPLUS, ONLY_IN_SECONDARY, change)
-    if pair.secondary is None:
+    if pair.source is None:
+        return Difference(pair.key, Sigil.SURPLUS, ONLY_IN_TARGET, change)
+    if pair.target is None:
         return Difference(pair.key, Sigil.MISSING, change.reason, change)
     return Difference(pair.key, Sigil.DIFFERENT, change.reason, change)
 
@@ -93,23 +93,23 @@ def _change(changes: Collection[Change]) -> Change | None:
     return next((one for one in changes if isinstance(one, Create)), next(iter(changes), None))
 
 
-def _deletable(pairs: Iterable[Pair], regions: RegionPair) -> Iterator[Key]:
+def _deletable(pairs: Iterable[Pair], direction: Direction) -> Iterator[Key]:
     for pair in pairs:
-        yield from deletable(*_snapshots(pair, regions))
+        yield from deletable(*_snapshots(pair, direction))
 
 
-def _snapshots(pair: Pair, regions: RegionPair) -> tuple[Snapshot, Snapshot]:
+def _snapshots(pair: Pair, direction: Direction) -> tuple[Snapshot, Snapshot]:
     """Return both sides of a key as snapshots: both lists were read to their end, so what they lack is absent."""
-    primary, unreadable = pair.primary, dict(pair.unreadable)
-    if primary is not None:
+    source, unreadable = pair.source, dict(pair.unreadable)
+    if source is not None:
         try:
-            primary = _translated(primary, regions)
+            source = _translated(source, direction)
         except InvalidResource as error:
-            primary = None
-            unreadable[Side.PRIMARY] = str(error)
+            source = None
+            unreadable[Side.SOURCE] = str(error)
     return (
-        _snapshot(pair.key, primary, unreadable.get(Side.PRIMARY, "")),
-        _snapshot(pair.key, pair.secondary, unreadable.get(Side.SECONDARY, "")),
+        _snapshot(pair.key, source, unreadable.get(Side.SOURCE, "")),
+        _snapshot(pair.key, pair.target, unreadable.get(Side.TARGET, "")),
     )
 
 
@@ -119,6 +119,6 @@ def _snapshot(key: Key, entity: Entity | None, unreadable: str) -> Snapshot:
     return Snapshot(absent=frozenset({key})) if entity is None else Snapshot({key: entity})
 
 
-def _translated(entity: Entity, regions: RegionPair) -> Entity:
+def _translated(entity: Entity, direction: Direction) -> Entity:
     # Of a policy that only one Region has, the document need not have been read.
-    return entity if isinstance(entity, Policy) and not entity.document else translate(entity, regions)
+    return entity if isinstance(entity, Policy) and not entity.document else translate(entity, direction)

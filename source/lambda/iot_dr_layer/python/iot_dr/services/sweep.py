@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from iot_dr.errors import UnsafePlan
-from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.changes import Change, Delete, Skip, Update
 from iot_dr.model.registry.differences import Sigil, Unreadable
 from iot_dr.model.registry.entities import BillingGroup, Certificate, Entity, Policy, ThingGroup
 from iot_dr.model.registry.keys import Key, Kind, key_of_target, thing_shadows_key
 from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryLister
@@ -98,9 +98,9 @@ class Sweep:
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
         *,
-        primary: RegistryLister,
-        secondary: RegistryLister,
-        regions: RegionPair,
+        source: RegistryLister,
+        target: RegistryLister,
+        direction: Direction,
         ledger: Ledger,
         workflow: Workflow,
         clock: Clock,
@@ -110,8 +110,8 @@ class Sweep:
         just_in_time: bool = False,
         together: Together = one_by_one,
     ) -> None:
-        self._listers = {Side.PRIMARY: primary, Side.SECONDARY: secondary}
-        self._regions = regions
+        self._listers = {Side.SOURCE: source, Side.TARGET: target}
+        self._direction = direction
         self._ledger = ledger
         self._workflow = workflow
         self._clock = clock
@@ -136,7 +136,7 @@ class Sweep:
     def sweep(self, limits: Limits = DEFAULT_LIMITS, until: int | None = None) -> Swept:
         """Compare both Regions by their lists and have every difference, and the round's next slice, checked.
 
-        Deletions of too large a share of the secondary are refused, and all else is checked.
+        Deletions of too large a share of the target are refused, and all else is checked.
 
         Args:
             limits: what share may be deleted.
@@ -150,14 +150,14 @@ class Sweep:
         # A fleet that was never copied differs in everything; more workers at once than the quotas feed help nobody.
         found = {name: _Turn(self._ledger, name, self._at_most) for name in (_STATUSES, _OTHERS, _DELETIONS)}
         unreadable: list[str] = []
-        for difference in differences(both, self._regions, owned=self._ledger.owned):
+        for difference in differences(both, self._direction, owned=self._ledger.owned):
             if difference.sigil is Sigil.UNREADABLE:
                 unreadable.append(f"{difference.key}: {difference.reason}")
             elif difference.change and self._wanted(difference.change):
                 found[_sort(difference.change)].offer(difference.key)
         deletes, refused = found[_DELETIONS].number, ""
         try:
-            ensure_few(deletes, both.number[Side.SECONDARY], limits, SWEEP_OVERRIDE)
+            ensure_few(deletes, both.number[Side.TARGET], limits, SWEEP_OVERRIDE)
         except UnsafePlan as error:
             refused = str(error)
         begun: set[Key] = set()
@@ -210,7 +210,7 @@ class Sweep:
                 if isinstance(entry, Unreadable):
                     both.add_unreadable(side, entry)
                 else:
-                    both.add(side, translate(entry, self._regions) if side is Side.PRIMARY else entry)
+                    both.add(side, translate(entry, self._direction) if side is Side.SOURCE else entry)
                 if side is self._told_by(entry.key.kind) and entry.key.kind in turns:
                     turns[entry.key.kind].offer(entry.key)
             return _Read(probes, complete=True)
@@ -228,7 +228,7 @@ class Sweep:
 
     def _told_by(self, kind: Kind) -> Side:
         """Tell whose list makes the round of a kind; certificates that wait for their devices need no turn."""
-        return Side.SECONDARY if self._just_in_time and kind is Kind.CERTIFICATE else Side.PRIMARY
+        return Side.TARGET if self._just_in_time and kind is Kind.CERTIFICATE else Side.SOURCE
 
     def _certificates_of(self, side: Side, probe: Key) -> list[Key]:
         """Return the certificates of the health checker's policy, if this is one."""

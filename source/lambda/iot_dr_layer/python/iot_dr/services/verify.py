@@ -14,11 +14,11 @@ from itertools import islice
 from typing import Protocol
 
 from iot_dr.errors import InvalidResource, RetryableError
-from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.changes import Change
 from iot_dr.model.registry.differences import Difference, Numbers, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind, certificate_key, key_of_target
+from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.ports.shadows import ShadowReader
 from iot_dr.reconcile.order import place
@@ -77,9 +77,9 @@ class Verification:
         self,
         *,
         findings: Findings,
-        regions: RegionPair,
-        primary: RegistryReader,
-        secondary: RegistryReader,
+        direction: Direction,
+        source: RegistryReader,
+        target: RegistryReader,
         shadows: Mapping[Side, ShadowReader] | None = None,
         just_in_time: bool = False,
         together: Together = one_by_one,
@@ -87,8 +87,8 @@ class Verification:
     ) -> None:
         self.verified = Verified()
         self._findings = findings
-        self._regions = regions
-        self._readers = {Side.PRIMARY: primary, Side.SECONDARY: secondary}
+        self._direction = direction
+        self._readers = {Side.SOURCE: source, Side.TARGET: target}
         self._shadows = shadows or {}
         self._just_in_time = just_in_time
         self._together = together
@@ -97,7 +97,7 @@ class Verification:
     def differences(self, *, same: bool = False) -> Iterator[Difference]:
         """Yield every key in which the Regions differ, kinds in their order, and note it; perhaps all others too."""
         self._findings.forget_noted()
-        found = differences(self._findings, self._regions, same=same)
+        found = differences(self._findings, self._direction, same=same)
         while batch := list(islice(found, BATCH)):
             alike = [one for one in batch if one.sigil is Sigil.SAME]
             differing = [one for one in batch if one.sigil is not Sigil.SAME]
@@ -110,14 +110,14 @@ class Verification:
     def numbers(self) -> Mapping[Kind, Numbers]:
         """Return how every kind stands that either Region has, once all differences were drawn."""
         found = {kind: self._numbers(kind) for kind in Kind}
-        return {kind: numbers for kind, numbers in found.items() if numbers.primary or numbers.secondary}
+        return {kind: numbers for kind, numbers in found.items() if numbers.source or numbers.target}
 
     def _numbers(self, kind: Kind) -> Numbers:
         sigils = {sigil: self.verified.found[kind, sigil] for sigil in Sigil}
-        primary, secondary = (self._findings.number(side, kind) for side in (Side.PRIMARY, Side.SECONDARY))
+        source, target = (self._findings.number(side, kind) for side in (Side.SOURCE, Side.TARGET))
         # What only one Region has, or had when it was listed, has no like.
-        sigils[Sigil.SAME] = max(0, primary - sum(sigils.values()) + sigils[Sigil.SURPLUS])
-        return Numbers(primary, secondary, sigils)
+        sigils[Sigil.SAME] = max(0, source - sum(sigils.values()) + sigils[Sigil.SURPLUS])
+        return Numbers(source, target, sigils)
 
     def _confirmed(self, batch: list[Difference]) -> list[Difference]:
         if not batch:
@@ -142,14 +142,14 @@ class Verification:
                 return difference
             except InvalidResource as error:
                 unreadable[side] = str(error)
-        return compare(Pair(key, found[Side.PRIMARY], found[Side.SECONDARY], unreadable), self._regions)
+        return compare(Pair(key, found[Side.SOURCE], found[Side.TARGET], unreadable), self._direction)
 
     def _expected(self, difference: Difference) -> bool:
         """Tell whether a certificate, or what hangs on one, is missing because devices register themselves."""
         if not self._just_in_time or difference.sigil is not Sigil.MISSING:
             return False
         certificate = _certificate_of(difference.key)
-        return certificate is not None and self._findings.pair(certificate).secondary is None
+        return certificate is not None and self._findings.pair(certificate).target is None
 
 
 def _certificate_of(key: Key) -> Key | None:

@@ -8,7 +8,7 @@ from iot_dr.cli.command import Command
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.view.applying import run_opened
-from iot_dr.model.regions import Side
+from iot_dr.model.regions import Role
 from iot_dr.runtime.commands.restore import RestoreSettings, open_restore
 
 _EPILOG = """
@@ -32,8 +32,8 @@ Examples:
         applying("Bring it back."),
         click.Option(
             ["--into", "side"],
-            type=click.Choice(list(map(str, Side))),
-            default=str(Side.PRIMARY),
+            type=click.Choice(list(map(str, Role))),
+            default=str(Role.PRIMARY),
             show_default=True,
             help="Which Region is written; ARNs in policies are moved there.",
         ),

@@ -15,7 +15,7 @@ from iot_dr.cli.view.applying import Watch
 from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
-from iot_dr.model.regions import Side
+from iot_dr.model.regions import Role
 from iot_dr.runtime.commands.snapshot import SnapshotSettings, take_snapshot
 
 _EPILOG = """
@@ -37,8 +37,8 @@ Examples:
         click.Argument(["to"], metavar="FOLDER|s3://BUCKET/PREFIX"),
         click.Option(
             ["--of", "side"],
-            type=click.Choice(list(map(str, Side))),
-            default=str(Side.PRIMARY),
+            type=click.Choice(list(map(str, Role))),
+            default=str(Role.PRIMARY),
             show_default=True,
             help="Which Region is written down.",
         ),

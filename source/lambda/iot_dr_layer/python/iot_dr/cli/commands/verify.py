@@ -245,7 +245,7 @@ def _print_json(difference: Difference) -> None:
 
 def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
     numbers, calls = verifying.numbers(), verifying.calls
-    things = max(numbers[Kind.THING].primary, numbers[Kind.THING].secondary) if Kind.THING in numbers else 0
+    things = max(numbers[Kind.THING].source, numbers[Kind.THING].target) if Kind.THING in numbers else 0
     if output == "json":
         facts = {"differences": verifying.differing, "calls": calls, "seconds": round(seconds, 1)}
         kinds = {kind: _numbers_as_json(found) for kind, found in numbers.items()}
@@ -272,10 +272,10 @@ def _table(numbers: Mapping[Kind, Numbers]) -> Table:
     heads = ("Primary", "Secondary", *HEADS.values())
     made = table("Kind", *heads, numbers=frozenset(heads))
     for kind, found in numbers.items():
-        counts: Iterable[int] = (found.primary, found.secondary, *(found.sigils.get(sigil, 0) for sigil in HEADS))
+        counts: Iterable[int] = (found.source, found.target, *(found.sigils.get(sigil, 0) for sigil in HEADS))
         made.add_row(kind.replace("_", " "), *(f"{count:,}" if count else "" for count in counts))
     return made
 
 
 def _numbers_as_json(found: Numbers) -> dict[str, int]:
-    return {"primary": found.primary, "secondary": found.secondary, **{str(k): v for k, v in found.sigils.items()}}
+    return {"primary": found.source, "secondary": found.target, **{str(k): v for k, v in found.sigils.items()}}

@@ -11,7 +11,7 @@ from iot_dr.model.registry.keys import Key
 
 @dataclass(frozen=True)
 class Create:
-    """The secondary lacks what the primary has."""
+    """The target lacks what the source has."""
 
     desired: Entity
     reason: str
@@ -38,7 +38,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Delete:
-    """Replication made it in the secondary and the primary has answered that it is gone."""
+    """Replication made it in the target and the source has answered that it is gone."""
 
     actual: Entity
     reason: str

@@ -6,10 +6,10 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.changes import Change
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key
+from iot_dr.model.sites import Side
 
 
 class Sigil(enum.StrEnum):
@@ -17,9 +17,9 @@ class Sigil(enum.StrEnum):
 
     SAME = "="
     SURPLUS = "-"
-    """Only the secondary has it."""
+    """Only the target has it."""
     MISSING = "+"
-    """Only the primary has it."""
+    """Only the source has it."""
     DIFFERENT = "*"
     UNREADABLE = "!"
     """At least one Region could not tell."""
@@ -38,8 +38,8 @@ class Pair:
     """What both Regions hold under one key; None where the Region's lists, read to their end, do not have it."""
 
     key: Key
-    primary: Entity | None = None
-    secondary: Entity | None = None
+    source: Entity | None = None
+    target: Entity | None = None
     unreadable: Mapping[Side, str] = field(default_factory=dict)
 
 
@@ -57,8 +57,8 @@ class Difference:
 class Numbers:
     """How a kind stands: what each Region has of it, and of how many keys each sigil is said."""
 
-    primary: int = 0
-    secondary: int = 0
+    source: int = 0
+    target: int = 0
     sigils: Mapping[Sigil, int] = field(default_factory=dict)
 
     @property

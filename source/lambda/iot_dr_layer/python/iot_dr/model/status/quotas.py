@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from iot_dr.model.regions import Side
+from iot_dr.model.sites import Side
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class ApiQuota:
 
 CALLS_PER_DEVICE: Mapping[Side, Mapping[str, float]] = MappingProxyType(
     {
-        Side.PRIMARY: MappingProxyType({"DescribeCertificate": 1, "ListPrincipalThingsV2": 1}),
-        Side.SECONDARY: MappingProxyType(
+        Side.SOURCE: MappingProxyType({"DescribeCertificate": 1, "ListPrincipalThingsV2": 1}),
+        Side.TARGET: MappingProxyType(
             {"RegisterCertificateWithoutCA": 1, "CreateThing": 1, "AttachThingPrincipal": 1, "AttachPolicy": 1}
         ),
     }

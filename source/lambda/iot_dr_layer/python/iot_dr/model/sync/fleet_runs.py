@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
+from iot_dr.model.sites import Side
 
 STAGES = (
     Kind.THING_TYPE,
@@ -37,7 +37,7 @@ BATCH_SECONDS = 4
 
 CALLS_PER_REQUEST: Mapping[Side, Mapping[str, float]] = MappingProxyType(
     {
-        Side.PRIMARY: MappingProxyType(
+        Side.SOURCE: MappingProxyType(
             {
                 "DescribeThing": 1,
                 "ListThingPrincipalsV2": 1,
@@ -47,7 +47,7 @@ CALLS_PER_REQUEST: Mapping[Side, Mapping[str, float]] = MappingProxyType(
                 "ListThingGroupsForThing": 1,
             }
         ),
-        Side.SECONDARY: MappingProxyType(
+        Side.TARGET: MappingProxyType(
             {
                 "DescribeThing": 1,
                 "DescribeCertificate": 1,
@@ -60,7 +60,7 @@ CALLS_PER_REQUEST: Mapping[Side, Mapping[str, float]] = MappingProxyType(
         ),
     }
 )
-"""What the request for one complete device costs that the secondary lacks; `benchmarks/sync_at_scale.py` counts
+"""What the request for one complete device costs that the target lacks; `benchmarks/sync_at_scale.py` counts
 them.
 """
 
@@ -83,10 +83,10 @@ class FleetRun:
         apply: check what is listed; else it is only counted.
         at_once: batches that are checked side by side.
         select: a query for things; empty for the whole fleet.
-        again: ID of an earlier run; what failed is checked again, instead of what the primary lists.
+        again: ID of an earlier run; what failed is checked again, instead of what the source lists.
         kinds: stages to come.
         kind: the stage under way.
-        token: where the primary's list goes on.
+        token: where the source's list goes on.
         upload: ID of the inventory's upload while it is written, `parts` the tags of what is uploaded.
         rows: keys that the stage's inventory has so far.
         more: the stage's inventory goes on.

@@ -29,7 +29,7 @@ CHANGES = frozenset({Step.CREATE, Step.UPDATE, Step.DELETE})
 
 @dataclass
 class Planned:
-    """Differences by kind and by what is done about them; `existing` is how many resources the secondary has."""
+    """Differences by kind and by what is done about them; `existing` is how many resources the target has."""
 
     steps: Counter[tuple[Kind, Step]] = field(default_factory=Counter)
     existing: int = 0
@@ -75,7 +75,7 @@ class Ending(enum.StrEnum):
     LEFT = "left"
     """It needs something that failed, or that goes first and is made anew by the next run."""
     TAKEN_BACK = "taken_back"
-    """A thing type that is deprecated in the primary, and takes things until all of them are made."""
+    """A thing type that is deprecated in the source, and takes things until all of them are made."""
 
 
 @dataclass(frozen=True)

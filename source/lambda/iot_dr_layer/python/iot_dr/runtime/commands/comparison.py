@@ -23,8 +23,9 @@ from iot_dr.aws.shadows.index import IotShadowIndex
 from iot_dr.aws.shadows.shadow_store import IotDataShadows
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Direction, Side
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on
@@ -74,7 +75,7 @@ class ComparisonSettings:
 class Comparison:
     """A comparison that is open; `resumed` says that it goes on where an earlier one stopped."""
 
-    regions: RegionPair
+    direction: Direction
     folder: Path
     store: ComparisonStore
     reading: Reading
@@ -115,13 +116,13 @@ def open_comparison(
     client_of = partial(clients.client, session=session)
     names = RegionPair(settings.primary_region, settings.secondary_region)
     account = caller((names.secondary, names.primary), client_of).account
-    regions = RegionPair(names.primary, names.secondary, account, account)
-    folder = StateFolder(Path(settings.state) if settings.state else default_folder(regions))
+    direction = names.replication(account)
+    folder = StateFolder(Path(settings.state) if settings.state else default_folder(names))
     with ExitStack() as exits:
         exits.enter_context(folder)
         store = exits.enter_context(ComparisonStore(folder.comparison))
-        resumed = _begin(store, regions, settings)
-        sides = {Side.PRIMARY: regions.primary, Side.SECONDARY: regions.secondary}
+        resumed = _begin(store, direction, settings)
+        sides = {side: direction.site(side).region for side in Side}
         budgets = {side: budgets_of(client_of, region) for side, region in sides.items()} if settings.paced else {}
 
         def clients_of(service: str) -> dict[Side, Any]:
@@ -138,7 +139,7 @@ def open_comparison(
         selection = ShadowSelection(settings.replicate_shadows, settings.shadow_name_pattern)
         indexes = {side: IotShadowIndex(iot[side], region) for side, region in sides.items()}
         yield Comparison(
-            regions=regions,
+            direction=direction,
             folder=folder.path,
             store=store,
             reading=Reading(
@@ -157,9 +158,9 @@ def open_comparison(
             ),
             verification=Verification(
                 findings=store,
-                regions=regions,
-                primary=readers[Side.PRIMARY],
-                secondary=readers[Side.SECONDARY],
+                direction=direction,
+                source=readers[Side.SOURCE],
+                target=readers[Side.TARGET],
                 shadows=shadows,
                 just_in_time=settings.certificate_mode == "jitr",
                 together=together,
@@ -171,7 +172,7 @@ def open_comparison(
             selected=partial(
                 read_selected,
                 _selected(settings.select, iot, sides),
-                ScopeReader(readers[Side.PRIMARY], readers[Side.SECONDARY], regions),
+                ScopeReader(readers[Side.SOURCE], readers[Side.TARGET], direction),
                 store,
                 shadows=SelectedShadows(shadows, selection),
                 together=together,
@@ -192,11 +193,11 @@ def _selected(query: str, iot: Mapping[Side, Any], sides: Mapping[Side, str]) ->
     yield from selected
 
 
-def _begin(store: ComparisonStore, regions: RegionPair, settings: ComparisonSettings) -> bool:
+def _begin(store: ComparisonStore, direction: Direction, settings: ComparisonSettings) -> bool:
     """Go on with what has been read of the same Regions, or begin anew; return whether it goes on."""
     # What was read in part is no beginning of the whole, nor the other way round.
     part = f"select {settings.select}" if settings.select else "sample" if settings.sample else "all"
-    pair, at = f"{regions.primary} {regions.secondary} {regions.primary_account} {part}", now()
+    pair, at = f"{direction.source.region} {direction.target.region} {direction.source.account} {part}", now()
     is_kept = not store.fact("ended") or store.fact("began") == settings.being_applied
     kept_for = KEPT_FOR if is_kept else settings.keep_ended_for
     same = store.fact("regions") == pair and not store.fact("applied")

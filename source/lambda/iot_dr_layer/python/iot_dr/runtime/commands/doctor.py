@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,8 +26,9 @@ from iot_dr.aws.status.running_parts import RunningParts
 from iot_dr.model.launch.concurrency import WORKERS_AT_ONCE
 from iot_dr.model.launch.launched_stacks import LaunchedStack, Need
 from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import RESERVED_PREFIX
+from iot_dr.model.sites import Side
 from iot_dr.model.status.checks import Check, warning
 from iot_dr.model.status.parity import Family
 from iot_dr.runtime.clock import now
@@ -84,7 +85,7 @@ def consult(environment: DoctorEnvironment, reading: Reading, profile: str = "")
     )
     asked_by = caller((regions.primary, regions.secondary), client_of)
     clock = () if asked_by.answered_at is None else (region_checks.clock(asked_by.answered_at, now()),)
-    doctor = _Doctor(replace(regions, primary_account=asked_by.account, secondary_account=asked_by.account), client_of)
+    doctor = _Doctor(regions, asked_by.account, client_of)
     launch = None
     if environment.stack_postfix and environment.uuid:
         launch = Launch(regions, environment.stack_postfix, environment.uuid)
@@ -107,8 +108,9 @@ def client_under_budgets(client_of: ClientOf, service: str, region: str, *, pace
 class _Doctor:
     """The questions by what they are about, over clients of both Regions."""
 
-    def __init__(self, regions: RegionPair, client_of: ClientOf) -> None:
+    def __init__(self, regions: RegionPair, account: str, client_of: ClientOf) -> None:
         self._regions = regions
+        self._account = account
         self._client_of = client_of
         self._settings = IotRegions(client_of)
         self._parts = RunningParts(client_of)
@@ -142,7 +144,7 @@ class _Doctor:
         primary, secondary = self._regions.primary, self._regions.secondary
         readers = {
             side: ApiQuotas(self._client_of("service-quotas", region))
-            for side, region in ((Side.PRIMARY, primary), (Side.SECONDARY, secondary))
+            for side, region in ((Side.SOURCE, primary), (Side.TARGET, secondary))
         }
         quotas = partial(fleet_checks.quotas, self._regions, readers, self._facts[primary])
         yield Examination("quotas", primary, ("iot:GetStatistics", "iot:ListThings"), quotas)
@@ -175,20 +177,20 @@ class _Doctor:
                 yield Examination("health checker's certificate", region, rights, holds)
 
     def _of_primary(self, found: LaunchedStack) -> Iterator[Examination]:
-        yield self._of_roles(found, needs_of_primary(found, self._regions.primary_account))
+        yield self._of_roles(found, needs_of_primary(found, self._account))
         tables = partial(stack_checks.tables, found, self._regions, self._parts)
         yield Examination("global table", found.region, ("dynamodb:DescribeTable",), tables)
         yield from self._of_either(found)
 
     def _of_secondary(self, found: LaunchedStack) -> Iterator[Examination]:
-        yield self._of_roles(found, needs_of_secondary(found, self._regions))
+        yield self._of_roles(found, needs_of_secondary(found, self._regions, self._account))
         records = FailedRecords(self._client_of("s3", found.region), found.outputs["WorkBucketName"])
         kept = partial(stack_checks.kept_records, found.region, records)
         yield Examination("kept stream records", found.region, ("s3:ListBucket",), kept)
         yield from self._of_either(found)
 
     def _of_roles(self, found: LaunchedStack, needs: Iterable[Need]) -> Examination:
-        rights = SimulatedRights(self._client_of("iam", found.region), self._regions.secondary_account)
+        rights = SimulatedRights(self._client_of("iam", found.region), self._account)
         roles = partial(stack_checks.roles, found.region, tuple(needs), rights)
         return Examination("roles", found.region, ("iam:SimulatePrincipalPolicy",), roles)
 
@@ -204,7 +206,7 @@ class _Doctor:
         by_first_connection = secondary is not None and secondary.parameters.get("CertificateMode") == JITR
         readers = {
             side: RegionSettings(self._client_of("iot", region), self._client_of("iot-data", region))
-            for side, region in ((Side.PRIMARY, self._regions.primary), (Side.SECONDARY, self._regions.secondary))
+            for side, region in ((Side.SOURCE, self._regions.primary), (Side.TARGET, self._regions.secondary))
         }
         for family in Family:
             needed = family is Family.CA_CERTIFICATES and by_first_connection

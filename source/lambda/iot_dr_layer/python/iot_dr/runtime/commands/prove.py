@@ -97,9 +97,8 @@ def prove(
     """
     new_credentials = key_maker()
     client_of = partial(clients.client, session=clients.session(profile), connections=THREADS)
-    names = RegionPair(environment.primary_region, environment.secondary_region)
-    account = caller((names.primary, names.secondary), client_of).account
-    regions = RegionPair(names.primary, names.secondary, account, account)
+    regions = RegionPair(environment.primary_region, environment.secondary_region)
+    account = caller((regions.primary, regions.secondary), client_of).account
     selection = replicated_shadows(
         Launch(regions, environment.stack_postfix, environment.uuid), LaunchedStacks(client_of)
     )
@@ -134,7 +133,7 @@ def prove(
             IotDataShadows(client_of("iot-data", regions.primary)),
             rounds,
         ),
-        regions=regions,
+        direction=regions.replication(account),
         primary=primary,
         secondary=place(regions.secondary, environment.iot_endpoint_secondary),
         workflow=SqsRequestQueues(client_of("sqs", regions.secondary), environment.look_queue_url),

@@ -27,10 +27,10 @@ from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.journal import Journal
 from iot_dr.files.snapshot_folder import Manifest, SnapshotFolder
 from iot_dr.files.state_folder import ROOT, StateFolder
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Difference
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.shadows.shadow import Shadow
+from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
@@ -40,7 +40,7 @@ from iot_dr.services.pacing import Use
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.reading import Documents, Reading
 from iot_dr.services.reading.single_reads import read_one
-from iot_dr.services.snapshots.restore import REGISTRY_KINDS, engine, of_things, put_back, regions_of
+from iot_dr.services.snapshots.restore import REGISTRY_KINDS, engine, of_things, put_back
 from iot_dr.services.sync import sync
 
 CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
@@ -136,7 +136,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
         manifest = folder.manifest()
         folder.check(manifest, settings.sha256)
         account = caller((settings.region,), client_of).account
-        regions = regions_of(manifest.region, manifest.account, settings.region, account)
+        direction = Direction(Site(manifest.region, manifest.account), Site(settings.region, account))
         state = exits.enter_context(StateFolder(Path(settings.state or ROOT) / f"restore-{settings.region}"))
         store = exits.enter_context(ComparisonStore(state.comparison))
         journal = exits.enter_context(Journal(state.path / "journal.sqlite"))
@@ -156,7 +156,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
             engine=engine(
                 comparison=store,
                 journal=journal,
-                regions=regions,
+                direction=direction,
                 certificate_of=folder.certificate,
                 target=target,
                 writer=IotRegistryWriter(iot, settings.region, account),
@@ -168,7 +168,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
             read=partial(_read_things, store, target, executor)
             if settings.things
             else partial(_read_all, store, IotFleetReader(iot, settings.region, account), progress, stop),
-            tell=lambda: progress.policies(differences(store, regions, kinds=(Kind.POLICY,))),
+            tell=lambda: progress.policies(differences(store, direction, kinds=(Kind.POLICY,))),
             shadows=partial(_shadows, folder, settings, IotDataShadows(data)) if settings.shadows else lambda _: 0,
             uses=lambda: {settings.region: budgets.uses()} if budgets else {},
         )
@@ -182,14 +182,14 @@ def _load(folder: SnapshotFolder, store: ComparisonStore, settings: RestoreSetti
         else (entity for kind in REGISTRY_KINDS for entity in folder.entities(kind))
     )
     for batch in iter(lambda: list(islice(entities, BATCH)), []):
-        store.put(Side.PRIMARY, batch)
+        store.put(Side.SOURCE, batch)
     found = {pair.key.name for pair in store.pairs(Kind.THING)} if settings.things else frozenset()
     if missing := [name for name in settings.things if name not in found]:
         raise ConfigurationError(f"the snapshot has no thing {', '.join(missing)}; its thing.jsonl names all it has")
 
 
 def _read_all(store: ComparisonStore, reader: IotFleetReader, progress: Progress, stop: threading.Event) -> None:
-    Reading(store, {Side.SECONDARY: reader}, progress=progress, stop=stop, threads=reading.THREADS).read(
+    Reading(store, {Side.TARGET: reader}, progress=progress, stop=stop, threads=reading.THREADS).read(
         REGISTRY_KINDS, documents=Documents.ALL
     )
 
@@ -197,7 +197,7 @@ def _read_all(store: ComparisonStore, reader: IotFleetReader, progress: Progress
 def _read_things(store: ComparisonStore, target: IotRegistryReader, executor: ThreadPoolExecutor) -> None:
     keys = [pair.key for kind in REGISTRY_KINDS for pair in store.pairs(kind)]
     found = on(executor)(partial(read_one, target), keys)
-    store.put(Side.SECONDARY, [entity for entity in found if entity is not None])
+    store.put(Side.TARGET, [entity for entity in found if entity is not None])
 
 
 def _shadows(folder: SnapshotFolder, settings: RestoreSettings, shadows: IotDataShadows, apply: bool) -> int:

@@ -22,9 +22,9 @@ from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
 from iot_dr.files.comparison_store import ComparisonStore
 from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
 from iot_dr.files.state_folder import ROOT, StateFolder
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on
@@ -35,7 +35,7 @@ from iot_dr.services.snapshots.snapshot import BATCH, take
 KEPT_FOR = 24 * 3_600_000
 """Milliseconds after which a reading that was cut off is begun anew."""
 
-SIDE = Side.PRIMARY
+SIDE = Side.SOURCE
 """Under which a Region's registry is kept while it is read; a snapshot has one side only."""
 
 

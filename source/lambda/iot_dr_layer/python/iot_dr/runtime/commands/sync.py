@@ -22,10 +22,11 @@ from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.files.journal import Journal
 from iot_dr.files.state_folder import default_folder
 from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.read_calls import Question
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.clock import now
@@ -92,9 +93,9 @@ class Syncing:
         self._compared_first = compared_first
 
     @property
-    def regions(self) -> RegionPair:
+    def direction(self) -> Direction:
         """Return the Regions."""
-        return self._comparison.regions
+        return self._comparison.direction
 
     @property
     def read_at(self) -> int:
@@ -131,8 +132,7 @@ class Syncing:
 
     def uses(self) -> Mapping[str, tuple[Use, ...]]:
         """Return what was made of the APIs' budgets so far, by Region."""
-        regions = {Side.PRIMARY: self.regions.primary, Side.SECONDARY: self.regions.secondary}
-        return {regions[side]: budgets.uses() for side, budgets in self._comparison.budgets.items()}
+        return {self.direction.site(side).region: budgets.uses() for side, budgets in self._comparison.budgets.items()}
 
     def _read_registry(self) -> bool:
         # Of shadows nothing: all of them are checked as they are applied.
@@ -227,14 +227,14 @@ class _Wiring:
 
     def sync(self, progress: Progress, stop: threading.Event) -> sync.Sync:
         """Wire the sync of what is compared."""
-        comparison, regions, iot = self.comparison, self.comparison.regions, self.comparison.iot
-        dynamodb = comparison.client_of("dynamodb", regions.secondary, connections=CONNECTIONS)
+        comparison, direction, iot = self.comparison, self.comparison.direction, self.comparison.iot
+        dynamodb = comparison.client_of("dynamodb", direction.target.region, connections=CONNECTIONS)
         ledger = _checked(DynamoDbLedger(dynamodb, self.settings.ledger_table), self.settings)
         marks = Marking(ledger, now)
         pending = PendingChanges(
             comparison=comparison.store,
             journal=self.journal,
-            regions=regions,
+            direction=direction,
             ledger=ledger,
             marks=marks,
             just_in_time=self.launched.just_in_time,
@@ -242,7 +242,7 @@ class _Wiring:
         return sync.Sync(
             comparison=comparison.store,
             journal=self.journal,
-            regions=regions,
+            direction=direction,
             pending=pending,
             shadows=PendingShadows(
                 comparison.store,
@@ -251,10 +251,10 @@ class _Wiring:
                 compared=pending if self.settings.compared_first else None,
             ),
             applier=ChangeApplier(
-                regions=regions,
-                primary=self._primary(),
-                secondary=IotRegistryReader(iot[Side.SECONDARY], regions.secondary, regions.secondary_account),
-                writer=IotRegistryWriter(iot[Side.SECONDARY], regions.secondary, regions.secondary_account),
+                direction=direction,
+                source=self._primary(),
+                target=IotRegistryReader(iot[Side.TARGET], direction.target.region, direction.target.account),
+                writer=IotRegistryWriter(iot[Side.TARGET], direction.target.region, direction.target.account),
                 ledger=ledger,
                 marks=marks,
                 clock=now,
@@ -265,8 +265,8 @@ class _Wiring:
         )
 
     def _primary(self) -> Rereading:
-        comparison, regions = self.comparison, self.comparison.regions
-        reader = IotRegistryReader(comparison.iot[Side.PRIMARY], regions.primary, regions.primary_account)
+        comparison, source = self.comparison, self.comparison.direction.source
+        reader = IotRegistryReader(comparison.iot[Side.SOURCE], source.region, source.account)
 
         def asked_by(kind: Kind) -> Question:
             by = (
@@ -274,19 +274,19 @@ class _Wiring:
                 if kind is Kind.POLICY_ATTACHMENT
                 else comparison.reading.principals_by
             )
-            return by(Side.PRIMARY)
+            return by(Side.SOURCE)
 
         return Rereading(reader, now, few_targets=reader.few_targets_of, asked_by=asked_by)
 
     def _shadow_replication(self, dynamodb: Any, ledger: DynamoDbLedger) -> ShadowReplication:
         comparison = self.comparison
         return ShadowReplication(
-            primary=comparison.shadows[Side.PRIMARY],
-            secondary=comparison.shadows[Side.SECONDARY],
+            source=comparison.shadows[Side.SOURCE],
+            target=comparison.shadows[Side.TARGET],
             ledger=ledger,
             notes=DynamoDbShadowNotes(dynamodb, self.settings.ledger_table),
             control=DynamoDbControl(dynamodb, self.launched.control_table),
-            regions=comparison.regions,
+            direction=comparison.direction,
             clock=now,
             selection=self.launched.shadows,
         )

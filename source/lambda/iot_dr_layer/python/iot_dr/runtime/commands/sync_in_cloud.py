@@ -17,9 +17,10 @@ from iot_dr.aws.workflow.fleet_runs import FleetRuns
 from iot_dr.aws.workflow.run_files import Results
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import SHADOW_KINDS
 from iot_dr.model.replication.outcomes import State
+from iot_dr.model.sites import Side
 from iot_dr.model.sync.fleet_runs import (
     AGAIN_STAGES,
     CALLS_PER_REQUEST,
@@ -67,7 +68,7 @@ class CloudSync:
         """Return how fast the quotas let complete new devices be brought across."""
         rates: dict[tuple[str, str], float] = {}
         reasons = []
-        for side, region in ((Side.PRIMARY, self._regions.primary), (Side.SECONDARY, self._regions.secondary)):
+        for side, region in ((Side.SOURCE, self._regions.primary), (Side.TARGET, self._regions.secondary)):
             quotas, reason = ApiQuotas(self._client("service-quotas", region)).read_or_defaults()
             rates |= {(region, name): quotas[name].applied / calls for name, calls in CALLS_PER_REQUEST[side].items()}
             reasons += [reason] if reason else []

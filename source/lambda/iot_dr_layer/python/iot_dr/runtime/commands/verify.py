@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iot_dr.files.html_report import Report, write_report
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Difference, Numbers
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sites import Side
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import Comparison, ComparisonSettings, open_comparison
 from iot_dr.services.reading.reading import Progress
@@ -37,11 +37,10 @@ class Verifying:
     @property
     def calls(self) -> Mapping[str, Mapping[str, int]]:
         """Return how many calls of this run were answered, by Region and API."""
-        regions = {Side.PRIMARY: self.comparison.regions.primary, Side.SECONDARY: self.comparison.regions.secondary}
         made = self.comparison.reading.calls
         return {
             region: {str(question): number for (where, question), number in made.items() if where is side}
-            for side, region in regions.items()
+            for side, region in ((side, self.comparison.direction.site(side).region) for side in Side)
         }
 
     def read(self) -> None:
@@ -78,10 +77,10 @@ class Verifying:
 
     def write_report(self, path: Path) -> None:
         """Write the page; raises ConfigurationError if the file cannot be written."""
-        regions, store = self.comparison.regions, self.comparison.store
+        direction, store = self.comparison.direction, self.comparison.store
         report = Report(
-            primary=regions.primary,
-            secondary=regions.secondary,
+            primary=direction.source.region,
+            secondary=direction.target.region,
             began=_moment(self.comparison.began),
             ended=_moment(now()),
             numbers=self.numbers(),

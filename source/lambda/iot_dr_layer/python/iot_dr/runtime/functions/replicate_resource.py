@@ -109,16 +109,16 @@ def _slow_client(region: str) -> Any:
 
 def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Callable[[str], Any]) -> Replication:
     account = environment.account_id
-    regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
-    secondary_client = note_requests_of(client_of(regions.secondary))
-    primary = IotRegistryReader(client_of(regions.primary), regions.primary, account)
-    secondary = IotRegistryReader(secondary_client, regions.secondary, account)
+    direction = RegionPair(environment.primary_region, environment.aws_region).replication(account)
+    secondary_client = note_requests_of(client_of(direction.target.region))
+    primary = IotRegistryReader(client_of(direction.source.region), direction.source.region, account)
+    secondary = IotRegistryReader(secondary_client, direction.target.region, account)
     together = on(ThreadPoolExecutor(THREADS))
     return Replication(
-        scopes=ScopeReader(primary, secondary, regions, together),
-        primary=primary,
-        secondary=secondary,
-        writer=IotRegistryWriter(secondary_client, regions.secondary, account),
+        scopes=ScopeReader(primary, secondary, direction, together),
+        source=primary,
+        target=secondary,
+        writer=IotRegistryWriter(secondary_client, direction.target.region, account),
         ledger=ledger,
         clock=now,
         settling=Settling(environment.settle_seconds, environment.incomplete_seconds),

@@ -109,12 +109,12 @@ def _slow_client(region: str) -> Any:
 def _replication(environment: ShadowsEnvironment, client_of: Callable[[str], Any]) -> ShadowReplication:
     dynamodb = client("dynamodb")
     return ShadowReplication(
-        primary=IotDataShadows(client_of(environment.primary_region)),
-        secondary=IotDataShadows(client_of(environment.aws_region)),
+        source=IotDataShadows(client_of(environment.primary_region)),
+        target=IotDataShadows(client_of(environment.aws_region)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
         control=DynamoDbControl(dynamodb, environment.control_table),
-        regions=RegionPair(environment.primary_region, environment.aws_region),
+        direction=RegionPair(environment.primary_region, environment.aws_region).replication(),
         clock=now,
         selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
         together=on(ThreadPoolExecutor(THREADS)),

@@ -98,12 +98,12 @@ def _lister(region: str, account: str) -> IotRegistryReader:
 
 def _sweep(environment: SweepEnvironment) -> Sweep:
     account = environment.account_id
-    regions = RegionPair(environment.primary_region, environment.aws_region, account, account)
+    direction = RegionPair(environment.primary_region, environment.aws_region).replication(account)
     selection = ShadowSelection(environment.replicate_shadows)
     return Sweep(
-        primary=_lister(regions.primary, account),
-        secondary=_lister(regions.secondary, account),
-        regions=regions,
+        source=_lister(direction.source.region, account),
+        target=_lister(direction.target.region, account),
+        direction=direction,
         ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
         # All that it asks for is background work, whoever of the two tasks asks.
         workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),

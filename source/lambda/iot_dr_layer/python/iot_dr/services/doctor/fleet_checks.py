@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from iot_dr.errors import InvalidResource
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.entities import Entity, Policy
 from iot_dr.model.registry.publishing import RULES, SHADOWS, ways_in
+from iot_dr.model.sites import Side
 from iot_dr.model.status.checks import Check, failure, ok, some, warning
 from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
 from iot_dr.model.status.quotas import CALLS_PER_DEVICE, ApiQuota, ceiling
@@ -76,7 +77,7 @@ def quotas(regions: RegionPair, readers: Mapping[Side, Quotas], fleet: Fleet) ->
     known = {side: those for side, (those, _) in read.items()}
     unread = next((why for _, why in read.values() if why), "")
     tightest, size = ceiling(known), fleet.size()
-    region = regions.primary if tightest.side is Side.PRIMARY else regions.secondary
+    region = regions.primary if tightest.side is Side.SOURCE else regions.secondary
     hours = tightest.hours_for(size.things)
     told = f"{tightest.per_second:g} devices/s by {tightest.operation} in {region}: {size} in {duration(hours)} at best"
     mend = f"request a higher quota for {tightest.operation} in {region}, in Service Quotas, AWS IoT Core"
@@ -169,7 +170,7 @@ def policies(regions: RegionPair, reader: Policies, number: int) -> Iterator[Che
 
 def _would_be_too_long(policy: Policy, regions: RegionPair) -> bool:
     try:
-        moved: Entity = translate(policy, regions)
+        moved: Entity = translate(policy, regions.replication())
     except InvalidResource:
         return False
     return bool(too_long(moved))

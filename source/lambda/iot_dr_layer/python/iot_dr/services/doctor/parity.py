@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from iot_dr.model.regions import RegionPair, Side
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.sites import Side
 from iot_dr.model.status.checks import Check, Level, ok, some
 from iot_dr.model.status.parity import Family, Parity, Settings, parity
 
@@ -34,7 +35,7 @@ def compare(
     family: Family, regions: RegionPair, readers: Mapping[Side, RegionReader], *, needed: bool = False
 ) -> Iterator[Check]:
     """Compare one family in both Regions; what is `needed` to replicate at all is a failure where it lacks."""
-    found = parity(readers[Side.PRIMARY].read(family), readers[Side.SECONDARY].read(family), regions)
+    found = parity(readers[Side.SOURCE].read(family), readers[Side.TARGET].read(family), regions)
     if found.equal:
         yield ok(str(family), f"{len(found.alike)} alike in {regions.secondary}" if found.alike else "none")
         return

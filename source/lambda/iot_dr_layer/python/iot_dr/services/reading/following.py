@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import Future, wait
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sites import Side
 from iot_dr.services.reading.reading import Reading
 
 PAUSE = 0.25
@@ -34,7 +34,7 @@ class RelationsBeingRead:
         return before
 
     def _reached(self, kind: Kind) -> str:
-        sides = (Side.PRIMARY, Side.SECONDARY)
+        sides = (Side.SOURCE, Side.TARGET)
         if all(self._reading.follows(side, kind) for side in sides):
             return min(self._reading.reached(side, kind) for side in sides)
         # Read thing by thing, certificates come in no order that could be followed.

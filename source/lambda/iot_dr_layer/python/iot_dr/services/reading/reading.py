@@ -20,10 +20,10 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from iot_dr.errors import AccessDenied, InvalidResource, RetryableError, TerminalError
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import RESERVED_PREFIX, Kind, certificate_target, thing_group_target
 from iot_dr.model.registry.read_calls import LISTS, Answer, Call, Question
 from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.ports.fleet import FleetReader, FleetStore
 from iot_dr.ports.shadows import ShadowIndex
 from iot_dr.services.reading.region_lane import Lane
@@ -283,7 +283,7 @@ class Reading:
         """Ask about some certificates alone, the same ones in both Regions."""
 
         def behind(start: str) -> Iterator[str]:
-            return self._store.pending(Side.PRIMARY, Question.THINGS_OF_CERTIFICATE, start, on_both_sides=True)
+            return self._store.pending(Side.SOURCE, Question.THINGS_OF_CERTIFICATE, start, on_both_sides=True)
 
         names = tuple(dict.fromkeys(islice(chain(behind(sample.start), behind("")), sample.number)))
         self._store.set_fact("sampled", str(len(names)))

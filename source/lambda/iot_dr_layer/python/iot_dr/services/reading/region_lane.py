@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from iot_dr.errors import RetryableError, Throttled
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.read_calls import Answer, Call
+from iot_dr.model.sites import Side
 from iot_dr.ports.fleet import FleetReader
 
 PATIENCE = 5

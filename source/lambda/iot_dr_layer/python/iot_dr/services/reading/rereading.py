@@ -1,7 +1,7 @@
-"""Reads one resource or relation of the primary once more, right before it is written; relations share their lists.
+"""Reads one resource or relation of the source once more, right before it is written; relations share their lists.
 
 A relation is told by the lists of both its ends. One list is enough for all relations of one end, if it was asked for
-after the mark under which they are written: whoever changed the primary since then finds the mark. Of the two ends the
+after the mark under which they are written: whoever changed the source since then finds the mark. Of the two ends the
 first relation takes the one whose list the comparison has not asked for, since each of these APIs admits about as many
 calls a second as the tightest write; from the second on it takes the end that they have in common.
 """
@@ -30,10 +30,10 @@ FewTargets = Callable[[str], frozenset[str] | None]
 """Lists what a policy is attached to in one call; None if it is more than one call tells."""
 
 AskedBy = Callable[[Kind], Question]
-"""Tells by which question a comparison reads the attachments or principals of the primary."""
+"""Tells by which question a comparison reads the attachments or principals of the source."""
 
 
-class Primary(Protocol):
+class Source(Protocol):
     """The registry that is copied, one key at a time."""
 
     def now(self, key: Key, since: int) -> Entity | None:
@@ -42,7 +42,7 @@ class Primary(Protocol):
 
 
 class Rereading:
-    """`Primary` over a reader, for many threads.
+    """`Source` over a reader, for many threads.
 
     Without `few_targets` and `asked_by` nothing is known of what a comparison has spent: policies are asked for by
     their targets, and certificates by their things.
@@ -65,7 +65,7 @@ class Rereading:
         self._met, self._widely_attached = _Met(), _Met()
 
     def now(self, key: Key, since: int) -> Entity | None:
-        """Return what the primary has, asked for after `since`; raises what the reader does."""
+        """Return what the source has, asked for after `since`; raises what the reader does."""
         match key.kind:
             case Kind.POLICY_ATTACHMENT:
                 return PolicyAttachment(key.name, key.other) if self._attached(key.name, key.other, since) else None

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Protocol
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import shadow_key, thing_key
 from iot_dr.model.shadows.shadow import Shadow, ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.ports.shadows import ShadowReader
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.reading.reading import Progress, Unseen
@@ -74,8 +74,8 @@ def read_selected(  # noqa: PLR0913  # the composition root is the only caller, 
     while batch := list(islice(names, BATCH)):
         for scope, found in together(scope_of, batch):
             # Translated already, which changes nothing when it is done again.
-            store.put(Side.PRIMARY, chain(scope.desired.entities.values(), found[Side.PRIMARY]))
-            store.put(Side.SECONDARY, chain(scope.actual.entities.values(), found[Side.SECONDARY]))
+            store.put(Side.SOURCE, chain(scope.desired.entities.values(), found[Side.SOURCE]))
+            store.put(Side.TARGET, chain(scope.actual.entities.values(), found[Side.TARGET]))
         number += len(batch)
         seen.advance(len(batch), len(batch))
     return number

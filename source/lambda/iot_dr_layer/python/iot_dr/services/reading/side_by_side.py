@@ -13,15 +13,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TypeVar
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.differences import Pair, Unreadable
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import from_json, to_json
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sites import Side
 
 Value = TypeVar("Value")
 
-_OTHER = {Side.PRIMARY: Side.SECONDARY, Side.SECONDARY: Side.PRIMARY}
+_OTHER = {Side.SOURCE: Side.TARGET, Side.TARGET: Side.SOURCE}
 
 
 class SideBySide:
@@ -47,7 +47,7 @@ class SideBySide:
             if alike is None:
                 self._alone[side, key.kind][key.name] = text
             elif alike != text:
-                texts = (text, alike) if side is Side.PRIMARY else (alike, text)
+                texts = (text, alike) if side is Side.SOURCE else (alike, text)
                 self._unlike[key.kind][key.name] = texts
 
     def add_unreadable(self, side: Side, entry: Unreadable) -> None:
@@ -83,11 +83,11 @@ class SideBySide:
             for name, text in _drained(self._alone[side, kind]):
                 key = Key(kind, name)
                 found = from_json(key, json.loads(text))
-                yield Pair(key, found, None) if side is Side.PRIMARY else Pair(key, None, found)
+                yield Pair(key, found, None) if side is Side.SOURCE else Pair(key, None, found)
         for name, texts in _drained(self._unlike[kind]):
             key = Key(kind, name)
-            primary, secondary = (from_json(key, json.loads(text)) for text in texts)
-            yield Pair(key, primary, secondary)
+            source, target = (from_json(key, json.loads(text)) for text in texts)
+            yield Pair(key, source, target)
 
 
 def _drained(found: dict[str, Value]) -> Iterator[tuple[str, Value]]:

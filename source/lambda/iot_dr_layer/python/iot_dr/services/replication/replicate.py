@@ -1,4 +1,4 @@
-"""Brings one resource of the secondary to the primary's state: read, plan, mark, apply, record.
+"""Brings one resource of the target to the source's state: read, plan, mark, apply, record.
 
 Whoever asks for a request (an event, the schedule, an operator), the same steps follow, and they may be repeated,
 doubled and interrupted between any two calls: what is done is found done, what is missing is found missing.
@@ -79,7 +79,7 @@ from iot_dr.services.sync.single_writes import write_one
 ROUNDS = 4
 """Times that one request reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
 
-PRIMARY_UNREACHABLE = "the primary cannot be asked; what the event told is applied"
+SOURCE_UNREACHABLE = "the primary cannot be asked; what the event told is applied"
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ class Replication:
         self,
         *,
         scopes: ScopeReader,
-        primary: RegistryReader,
-        secondary: RegistryReader,
+        source: RegistryReader,
+        target: RegistryReader,
         writer: RegistryWriter,
         ledger: Ledger,
         clock: Clock,
@@ -165,8 +165,8 @@ class Replication:
         together: Together = one_by_one,
     ) -> None:
         self._scopes = scopes
-        self._primary = primary
-        self._secondary = secondary
+        self._source = source
+        self._target = target
         self._writer = writer
         self._ledger = ledger
         self._clock = clock
@@ -175,7 +175,7 @@ class Replication:
         self._together = together
 
     def replicate(self, request: ReconcileRequest, beside: int = 1) -> Replicated:
-        """Check one resource, make the secondary equal, and record it.
+        """Check one resource, make the target equal, and record it.
 
         `beside` is how many new resources are checked beside each other; the more, the longer the pauses.
 
@@ -241,7 +241,7 @@ class Replication:
         """Return the policies that a new device's certificates have by its groups, if they lack any of their own."""
         if request.key.kind is not Kind.THING or not request.created or not seen or not lacks_own_policy(seen):
             return frozenset()
-        return policies_by_groups(self._primary, request.key.name)
+        return policies_by_groups(self._source, request.key.name)
 
     def _reconcile(self, request: ReconcileRequest) -> _Work:
         """Read, plan and apply until a reading confirms what no version guards; raise what AWS refused, at the end."""
@@ -276,7 +276,7 @@ class Replication:
             if not any(_needs_confirmation(change) for change in todo.actions):
                 work.scope, work.skips = scope, todo.skips
                 return
-            # The primary may have changed it between the reading and the write: only another reading tells.
+            # The source may have changed it between the reading and the write: only another reading tells.
         raise Conflict(f"{request.key} kept changing while it was checked")
 
     def _plan(self, scope: Scope, refused: Mapping[Key, IotDrError]) -> Plan:
@@ -356,22 +356,22 @@ class Replication:
             match change:
                 case Create(desired=Policy(name=name)):
                     # As many as there are: each costs one write here, and a short request later.
-                    far |= frozenset(policy_attachment_key(name, one) for one in self._primary.targets_of(name))
+                    far |= frozenset(policy_attachment_key(name, one) for one in self._source.targets_of(name))
                 case Create(desired=ThingGroup(name=name, query="")):
-                    far |= frozenset(group_membership_key(name, one) for one in self._primary.things_of_group(name))
+                    far |= frozenset(group_membership_key(name, one) for one in self._source.things_of_group(name))
                 case Create(desired=BillingGroup(name=name)):
-                    far |= frozenset(map(thing_key, self._primary.things_of_billing_group(name)))
+                    far |= frozenset(map(thing_key, self._source.things_of_billing_group(name)))
                 case Delete(actual=BillingGroup(name=name)):
-                    far |= frozenset(map(thing_key, self._secondary.things_of_billing_group(name)))
+                    far |= frozenset(map(thing_key, self._target.things_of_billing_group(name)))
         if far := frozenset(one for one in far if not one.reserved) - work.touched:
             self._ledger.revisit(far, self._clock())
 
     def _note_strays(self, billing_group: str) -> None:
         """Have things checked that only one Region has in a billing group: they say so themselves, if asked."""
-        primary, secondary = self._together(
-            lambda reader: reader.things_of_billing_group(billing_group), (self._primary, self._secondary)
+        source, target = self._together(
+            lambda reader: reader.things_of_billing_group(billing_group), (self._source, self._target)
         )
-        if strays := frozenset(key for key in map(thing_key, primary ^ secondary) if not key.reserved):
+        if strays := frozenset(key for key in map(thing_key, source ^ target) if not key.reserved):
             self._ledger.revisit(strays, self._clock())
 
     def _raise_refusal(self, work: _Work) -> None:
@@ -403,32 +403,32 @@ class Replication:
                 work.mark = replace(work.mark, keys=work.mark.keys - gone)
 
     def _attachments(self, thing: Key) -> Attachments:
-        certificates = sorted(one.certificate_id for one in self._primary.principals_of_thing(thing.name))
-        policies = self._together(self._primary.policies_of, map(certificate_target, certificates))
+        certificates = sorted(one.certificate_id for one in self._source.principals_of_thing(thing.name))
+        policies = self._together(self._source.policies_of, map(certificate_target, certificates))
         return dict(zip(certificates, policies, strict=True))
 
     def _apply_carried(self, request: ReconcileRequest) -> None:
-        """Apply what the event told of a thing, if it is surely newer than what the secondary has; delete nothing."""
+        """Apply what the event told of a thing, if it is surely newer than what the target has; delete nothing."""
         carried = request.carried
         if carried is None:
             return
         work = _Work(request.key, request.depth, needs=True, began=self._clock())
-        found = self._secondary.thing(carried.name)
+        found = self._target.thing(carried.name)
         if found is None:
-            self._apply(Plan((Create(carried, PRIMARY_UNREACHABLE),)), work)
+            self._apply(Plan((Create(carried, SOURCE_UNREACHABLE),)), work)
         else:
             known_id, known_version = self._ledger.source_version(request.key)
             wanted = replace(carried, billing_group=found.billing_group)
             newer = known_id == carried.thing_id and 0 < carried.version - known_version <= FAR_AHEAD
             if not newer or wanted == found:
                 return
-            self._apply(Plan((Update(wanted, found, PRIMARY_UNREACHABLE),)), work)
+            self._apply(Plan((Update(wanted, found, SOURCE_UNREACHABLE),)), work)
         self._raise_refusal(work)
         now = self._clock()
         outcome = Outcome(
             request.key,
             State.PENDING,
-            PRIMARY_UNREACHABLE,
+            SOURCE_UNREACHABLE,
             at=now,
             lag=now - request.occurred_at,
             event_id=request.event_id,
@@ -448,7 +448,7 @@ def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:
 
 
 def _refuse_old_answer(request: ReconcileRequest, desired: Snapshot) -> None:
-    """Refuse an answer of the primary that is older than the event that asks for the request.
+    """Refuse an answer of the source that is older than the event that asks for the request.
 
     AWS does not say that a reading after an event shows what the event tells of. A version that is far ahead of the
     answer is no measure of it: AWS counts by one.
@@ -466,7 +466,7 @@ def _refuse_old_answer(request: ReconcileRequest, desired: Snapshot) -> None:
 def _taken_along(todo: Plan, scope: Scope) -> frozenset[Key]:
     """Return the memberships that AWS ends without a word as it deletes what a plan deletes.
 
-    The plan itself ends those that the primary lacks; where a group was made anew, the primary may have them again.
+    The plan itself ends those that the source lacks; where a group was made anew, the source may have them again.
     """
     gone = {change.key for change in todo.deletes}
     both = scope.actual.entities.keys() & scope.desired.entities.keys()

@@ -2,7 +2,7 @@
 
 The scope of a thing: its certificates on either side, their policies, and the attachments between them; checked for
 everything, its group memberships too. The scope of a certificate: its policies and their attachments; for everything,
-its things. The scope of a group: its policies. What is gone from the primary but still in the secondary brings in all
+its things. The scope of a group: its policies. What is gone from the source but still in the target brings in all
 that hangs on it there, since AWS deletes nothing that something hangs on.
 
 No more is read than a plan needs: what does not exist has nothing attached, and what something needs in order to exist
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.changes import Snapshot
 from iot_dr.model.registry.entities import (
     Entity,
@@ -44,13 +43,14 @@ from iot_dr.model.registry.keys import (
     thing_type_key,
 )
 from iot_dr.model.replication.requests import Depth
+from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.concurrency import Together, one_by_one
 
-SIDES = (Side.SECONDARY, Side.PRIMARY)
-"""In the order of reading. Read last, the primary's state is no older than the version that guards the write: whoever
+SIDES = (Side.TARGET, Side.SOURCE)
+"""In the order of reading. Read last, the source's state is no older than the version that guards the write: whoever
 copies a newer state meanwhile raises that version, and the older one is refused."""
 Result = TypeVar("Result")
 
@@ -63,7 +63,7 @@ Of more nothing is read: each membership and principal is checked with its thing
 
 @dataclass(frozen=True)
 class Scope:
-    """What both Regions hold in the scope of one resource; `desired` is translated for the secondary.
+    """What both Regions hold in the scope of one resource; `desired` is translated for the target.
 
     It is not `whole` if what hangs on the resource was left out, as was asked for.
     """
@@ -99,13 +99,13 @@ class ScopeReader:
 
     def __init__(
         self,
-        primary: RegistryReader,
-        secondary: RegistryReader,
-        regions: RegionPair,
+        source: RegistryReader,
+        target: RegistryReader,
+        direction: Direction,
         together: Together = one_by_one,
     ) -> None:
-        self._readers = {Side.PRIMARY: primary, Side.SECONDARY: secondary}
-        self._regions = regions
+        self._readers = {Side.SOURCE: source, Side.TARGET: target}
+        self._direction = direction
         self._together = together
 
     def read(
@@ -150,7 +150,7 @@ class ScopeReader:
             case _:
                 raise ValueError(f"{key} is not of the registry")
         reading.relations(also)
-        return reading.scope(self._regions)
+        return reading.scope(self._direction)
 
 
 class _Reading:
@@ -164,13 +164,13 @@ class _Reading:
         self._left: set[Key] = set()
         self._whole = True
 
-    def scope(self, regions: RegionPair) -> Scope:
+    def scope(self, direction: Direction) -> Scope:
         """Return what was read; a relation that no list mentioned is absent, since every list was read to its end."""
-        primary, secondary = self._sides[Side.PRIMARY], self._sides[Side.SECONDARY]
-        desired = {key: translate(entity, regions) for key, entity in primary.found.items()}
+        source, target = self._sides[Side.SOURCE], self._sides[Side.TARGET]
+        desired = {key: translate(entity, direction) for key, entity in source.found.items()}
         return Scope(
-            Snapshot(desired, frozenset(primary.absent | (self._relations - desired.keys()))),
-            Snapshot(secondary.found, frozenset(secondary.absent | (self._relations - secondary.found.keys()))),
+            Snapshot(desired, frozenset(source.absent | (self._relations - desired.keys()))),
+            Snapshot(target.found, frozenset(target.absent | (self._relations - target.found.keys()))),
             self._whole,
         )
 
@@ -191,7 +191,7 @@ class _Reading:
         self._certificates(certificates)
         if needs:
             self._strangers(certificates)
-        if self._depth is Depth.EVERYTHING or key in self._sides[Side.PRIMARY].absent:
+        if self._depth is Depth.EVERYTHING or key in self._sides[Side.SOURCE].absent:
             groups = self._memberships(name, holders)
             if needs:
                 self._groups(groups)
@@ -213,12 +213,12 @@ class _Reading:
             self._entities([thing_key(thing) for thing in sorted(things)], lambda reader, key: reader.thing(key.name))
 
     def policies(self, names: Iterable[str]) -> None:
-        """Read policies, and all that still use one in the secondary if the primary has it no more."""
+        """Read policies, and all that still use one in the target if the source has it no more."""
         wanted = frozenset(names)
         self._entities([policy_key(name) for name in sorted(wanted)], lambda reader, key: reader.policy(key.name))
-        for name in sorted(wanted & self._only_in_secondary(Kind.POLICY)):
-            targets = self._sides[Side.SECONDARY].reader.targets_of(name)
-            self._relate(Side.SECONDARY, (PolicyAttachment(name, target) for target in targets))
+        for name in sorted(wanted & self._only_in_target(Kind.POLICY)):
+            targets = self._sides[Side.TARGET].reader.targets_of(name)
+            self._relate(Side.TARGET, (PolicyAttachment(name, target) for target in targets))
 
     def thing_types(self, names: Iterable[str]) -> None:
         """Read thing types."""
@@ -236,27 +236,27 @@ class _Reading:
         if len(holders) == len(SIDES) and self._depth is Depth.OWN and not self._goes(key):
             self._whole = False
             return
-        if self._depth is Depth.EVERYTHING or (key in self._found(Side.SECONDARY) and self._goes(key)):
+        if self._depth is Depth.EVERYTHING or (key in self._found(Side.TARGET) and self._goes(key)):
             self._members(name, holders)
         static = [side for side in holders if not self._dynamic(side, name)]
         self.policies(self._attachments_of([(side, thing_group_target(name)) for side in static]))
 
     def _goes(self, group: Key) -> bool:
-        """Tell whether a group of the secondary has to go, which takes all things out of it without a word."""
-        return group in self._sides[Side.PRIMARY].absent or self._stands_elsewhere(group)
+        """Tell whether a group of the target has to go, which takes all things out of it without a word."""
+        return group in self._sides[Side.SOURCE].absent or self._stands_elsewhere(group)
 
     def _members(self, group: str, holders: list[Side]) -> None:
-        """Read which things are in a group of the secondary, and which of them in the primary's, if they are few.
+        """Read which things are in a group of the target, and which of them in the source's, if they are few.
 
-        A member that the secondary lacks is left to its own request: the thing may be missing too.
+        A member that the target lacks is left to its own request: the thing may be missing too.
         """
-        if Side.SECONDARY not in holders or any(self._dynamic(side, group) for side in holders):
+        if Side.TARGET not in holders or any(self._dynamic(side, group) for side in holders):
             return
         listed = self._lists(holders, lambda reader: reader.things_of_group(group, MOST_RELATIONS + 1))
         if any(len(things) > MOST_RELATIONS for things in listed.values()):
             return
         for side, things in listed.items():
-            found = (GroupMembership(group, thing) for thing in things & listed[Side.SECONDARY])
+            found = (GroupMembership(group, thing) for thing in things & listed[Side.TARGET])
             self._relate(side, (one for one in found if not one.key.reserved))
 
     def membership(self, group: str, thing: str, *, needs: bool) -> None:
@@ -267,11 +267,11 @@ class _Reading:
         for side, groups in listed.items():
             if group in groups:
                 self._relate(side, [GroupMembership(group, thing)])
-        if needs and group in listed[Side.PRIMARY]:
+        if needs and group in listed[Side.SOURCE]:
             # Of another group in its hierarchy the thing has to be taken out first.
-            left = listed[Side.SECONDARY] - listed[Side.PRIMARY]
-            self._relate(Side.SECONDARY, (GroupMembership(one, thing) for one in left))
-        surplus = {key.name for key in self._relations} & (listed[Side.SECONDARY] - listed[Side.PRIMARY])
+            left = listed[Side.TARGET] - listed[Side.SOURCE]
+            self._relate(Side.TARGET, (GroupMembership(one, thing) for one in left))
+        surplus = {key.name for key in self._relations} & (listed[Side.TARGET] - listed[Side.SOURCE])
         self._leave_to_queries(thing, surplus)
         if needs:
             self._entities([thing_key(thing)], lambda reader, _: reader.thing(thing))
@@ -316,8 +316,8 @@ class _Reading:
         self._entities(keys, lambda reader, key: reader.certificate(key.name))
         holdings = [(side, certificate_target(key.name)) for side in SIDES for key in keys if key in self._found(side)]
         policies = self._attachments_of(holdings)
-        for certificate in sorted(wanted & self._only_in_secondary(Kind.CERTIFICATE)):
-            self._relate(Side.SECONDARY, self._sides[Side.SECONDARY].reader.things_of_certificate(certificate))
+        for certificate in sorted(wanted & self._only_in_target(Kind.CERTIFICATE)):
+            self._relate(Side.TARGET, self._sides[Side.TARGET].reader.things_of_certificate(certificate))
         self._leave_probes()
         self.policies(name for name in policies if not policy_key(name).reserved)
 
@@ -342,35 +342,35 @@ class _Reading:
         for side, groups in listed.items():
             self._relate(side, (GroupMembership(group, thing) for group in groups))
         if len(listed) == len(SIDES):
-            self._leave_to_queries(thing, listed[Side.SECONDARY] - listed[Side.PRIMARY])
+            self._leave_to_queries(thing, listed[Side.TARGET] - listed[Side.SOURCE])
         return {group for groups in listed.values() for group in groups}
 
     def _leave_to_queries(self, thing: str, groups: Iterable[str]) -> None:
-        """Say nothing about memberships that the secondary has alone and keeps by a query: its index may be ahead."""
-        names, reader = sorted(groups), self._sides[Side.SECONDARY].reader
+        """Say nothing about memberships that the target has alone and keeps by a query: its index may be ahead."""
+        names, reader = sorted(groups), self._sides[Side.TARGET].reader
         for name, group in zip(names, self._together(reader.thing_group, names), strict=True):
             if group is not None and group.dynamic:
                 self._forget(group_membership_key(name, thing))
 
     def _strangers(self, certificate_ids: Iterable[str]) -> None:
-        """Read which things hold certificates in the secondary alone: an exclusive one has room for no other."""
+        """Read which things hold certificates in the target alone: an exclusive one has room for no other."""
         for certificate in sorted(certificate_ids):
             holders = self._holders(certificate_key(certificate))
             listed = self._lists(holders, _things_of(certificate))
             if len(listed) == len(SIDES):
-                held = {principal.thing for principal in listed[Side.PRIMARY]}
-                strangers = (one for one in listed[Side.SECONDARY] if one.thing not in held)
-                self._relate(Side.SECONDARY, (one for one in strangers if not one.key.reserved))
+                held = {principal.thing for principal in listed[Side.SOURCE]}
+                strangers = (one for one in listed[Side.TARGET] if one.thing not in held)
+                self._relate(Side.TARGET, (one for one in strangers if not one.key.reserved))
 
     def _groups(self, names: Iterable[str], *, parents: bool = True) -> None:
         """Read groups, perhaps with all their parents, and leave out memberships that AWS keeps by a query.
 
-        The parents of one that stands elsewhere in the secondary may be what has to go.
+        The parents of one that stands elsewhere in the target may be what has to go.
         """
         wanted = [thing_group_key(name) for name in sorted(set(names))]
         self._entities(wanted, lambda reader, key: reader.thing_group(key.name))
         if parents or any(self._stands_elsewhere(key) for key in wanted):
-            groups = [entity for entity in self._found(Side.PRIMARY).values() if isinstance(entity, ThingGroup)]
+            groups = [entity for entity in self._found(Side.SOURCE).values() if isinstance(entity, ThingGroup)]
             above = {thing_group_key(name) for group in groups for name in group.ancestors} - set(wanted)
             self._entities(sorted(above), lambda reader, key: reader.thing_group(key.name))
         for relation in [key for key in self._relations if key.kind is Kind.GROUP_MEMBERSHIP]:
@@ -383,7 +383,7 @@ class _Reading:
             self._forget(key)
 
     def _needs_of_thing(self, name: str) -> None:
-        thing = self._found(Side.PRIMARY).get(thing_key(name))
+        thing = self._found(Side.SOURCE).get(thing_key(name))
         if isinstance(thing, Thing):
             self.thing_types(filter(None, [thing.type_name]))
             self._keep_usable(thing_type_key(thing.type_name))
@@ -393,7 +393,7 @@ class _Reading:
         """Say nothing about a type that is to be made anew but takes things meanwhile: its own request waits for
         that.
         """
-        wanted, found = (self._found(side).get(thing_type) for side in (Side.PRIMARY, Side.SECONDARY))
+        wanted, found = (self._found(side).get(thing_type) for side in (Side.SOURCE, Side.TARGET))
         usable = isinstance(found, ThingType) and not found.deprecated
         if wanted is not None and found is not None and usable and fixed_fields(wanted) != fixed_fields(found):
             for side in self._sides.values():
@@ -412,8 +412,8 @@ class _Reading:
     def _holders(self, key: Key) -> list[Side]:
         return [side for side in SIDES if key in self._found(side)]
 
-    def _only_in_secondary(self, kind: Kind) -> frozenset[str]:
-        gone = self._sides[Side.PRIMARY].absent & self._found(Side.SECONDARY).keys()
+    def _only_in_target(self, kind: Kind) -> frozenset[str]:
+        gone = self._sides[Side.SOURCE].absent & self._found(Side.TARGET).keys()
         return frozenset(key.name for key in gone if key.kind is kind)
 
     def _policies_of(self, holding: tuple[Side, str]) -> frozenset[str]:

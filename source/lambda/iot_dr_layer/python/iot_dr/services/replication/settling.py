@@ -2,7 +2,7 @@
 
 Attaching a certificate or a policy raises no event, and provisioning does it just before or just after the thing is
 made. So a new device is checked again until what is attached to it has stood still for a stated time. A thing that
-has no certificate by then may never get one: it is as in the primary, so in sync, and checked again now and then.
+has no certificate by then may never get one: it is as in the source, so in sync, and checked again now and then.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ a burst is checked about as often as one device, instead of taking the calls tha
 """
 
 NO_CERTIFICATE = "no certificate with a policy is attached yet"
-NONE_IN_PRIMARY_EITHER = "no certificate is attached in the primary either"
-NO_POLICY_IN_PRIMARY_EITHER = "a certificate has no policy, neither its own nor by a group, in the primary either"
+NONE_IN_SOURCE_EITHER = "no certificate is attached in the primary either"
+NO_POLICY_IN_SOURCE_EITHER = "a certificate has no policy, neither its own nor by a group, in the primary either"
 """Why a new device is not complete: while more may be under way, and when it stood still so."""
 
 Attachments = Mapping[str, Collection[str]]
@@ -99,7 +99,7 @@ def standing(
     if now - request.changed_at < settling.incomplete * 1000 and now - request.occurred_at < settling.longest * 1000:
         return State.PENDING, NO_CERTIFICATE, True
     # Both Regions are equal. Attaching raises no event, so the ledger's pauses find what comes late.
-    return State.IN_SYNC, NO_POLICY_IN_PRIMARY_EITHER if seen else NONE_IN_PRIMARY_EITHER, True
+    return State.IN_SYNC, NO_POLICY_IN_SOURCE_EITHER if seen else NONE_IN_SOURCE_EITHER, True
 
 
 def fingerprint(seen: Attachments) -> str:

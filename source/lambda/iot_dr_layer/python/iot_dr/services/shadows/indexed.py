@@ -13,11 +13,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from iot_dr.errors import RetryableError, TerminalError
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.keys import SEPARATOR, Key
 from iot_dr.model.registry.read_calls import Call, Question
 from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Shadow, ShadowSelection
+from iot_dr.model.sites import Side
 from iot_dr.ports.fleet import FleetStore
 from iot_dr.ports.shadows import ShadowIndex
 
@@ -149,7 +149,7 @@ class IndexedShadows:
 
     def _held(self, side: Side, keys: Sequence[Key]) -> list[Shadow | None]:
         pairs = map(self._store.pair, keys)
-        found = (pair.primary if side is Side.PRIMARY else pair.secondary for pair in pairs)
+        found = (pair.source if side is Side.SOURCE else pair.target for pair in pairs)
         return [one if isinstance(one, Shadow) else None for one in found]
 
 

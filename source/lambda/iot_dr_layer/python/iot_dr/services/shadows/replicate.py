@@ -1,11 +1,11 @@
-"""Brings shadows of the secondary to the primary's state: from what an event carries, or by checking both Regions.
+"""Brings shadows of the target to the source's state: from what an event carries, or by checking both Regions.
 
 Events are doubled, lost and out of order, and several workers may be about one shadow. Every write follows the same
 steps, so that the newest state stays whatever happens between any two calls:
 
 1. read the ledger's note of the shadow,
 2. read the copy, with its version,
-3. know that the state to write is newer than the note: by the event's version, or by reading the primary now,
+3. know that the state to write is newer than the note: by the event's version, or by reading the source now,
 4. claim: replace the note, if nobody has since it was read,
 5. write, if the copy still has the version that was read,
 6. settle: note how it ended, if nobody has claimed since.
@@ -26,13 +26,13 @@ shadow is to be checked again once nothing of it can land any more. Only two may
 a reading after its write, if nobody else's stood there when it claimed; and who begins to read after that time.
 
 Why a lie does not last. Who may publish to the topic rules can tell any version, time and state, and the next versions
-of a shadow cannot be told from honest ones. What is far ahead or of the future is not written: the primary is asked.
+of a shadow cannot be told from honest ones. What is far ahead or of the future is not written: the source is asked.
 What was written for a lie stands until the rule accepts an honest event, which is then not higher than the note, or has
-another state under the same version: the primary is asked again, and its answer counts as soon as it cannot be an old
+another state under the same version: the source is asked again, and its answer counts as soon as it cannot be an old
 one any more.
 
-Why what waits is not forgotten. A shadow waits because something newer than the copy may be in the primary. Who writes
-what an event carries does not know what that is. So only who has asked the primary takes back that a shadow waits, and
+Why what waits is not forgotten. A shadow waits because something newer than the copy may be in the source. Who writes
+what an event carries does not know what that is. So only who has asked the source takes back that a shadow waits, and
 only if it was not noted to wait again since step 1.
 """
 
@@ -43,12 +43,12 @@ from dataclasses import dataclass, replace
 
 from iot_dr.errors import Conflict, IotDrError, LimitExceeded, RetryableError, TerminalError
 from iot_dr.model.control import HELD_BACK
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, Shadow, ShadowEvent, ShadowNote, ShadowSelection, Source, digest
+from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.control import ControlReader
 from iot_dr.ports.ledger import Ledger
@@ -97,7 +97,7 @@ class _Known:
 
     Attributes:
         begun: when the round began, epoch milliseconds.
-        asked: the state is the primary's own answer.
+        asked: the state is the source's own answer.
     """
 
     begun: int
@@ -125,12 +125,12 @@ class _Unrecorded:
 
 @dataclass(frozen=True)
 class _Task:
-    """A shadow to bring to the primary's state.
+    """A shadow to bring to the source's state.
 
     Attributes:
         key: the shadow.
         event: what asks for it; None if a request does.
-        by_event: the event may decide; once something was deleted only the primary may.
+        by_event: the event may decide; once something was deleted only the source may.
         unsure_until: what it has noted itself before a write that no version guards, to be taken back by it; 0 if
             nothing, or if another worker's stood there.
     """
@@ -146,7 +146,7 @@ class _Task:
 
     @property
     def told(self) -> Source:
-        """Return what its event tells of the primary; without one, nothing."""
+        """Return what its event tells of the source; without one, nothing."""
         return self.event.source if self.event else Source(0, 0, None)
 
 
@@ -156,22 +156,22 @@ class ShadowReplication:
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
         *,
-        primary: ShadowReader,
-        secondary: ShadowStore,
+        source: ShadowReader,
+        target: ShadowStore,
         ledger: Ledger,
         notes: ShadowNotes,
         control: ControlReader,
-        regions: RegionPair,
+        direction: Direction,
         clock: Clock,
         selection: ShadowSelection | None = None,
         together: Together = one_by_one,
     ) -> None:
-        self._primary = primary
-        self._secondary = secondary
+        self._source = source
+        self._target = target
         self._ledger = ledger
         self._notes = notes
         self._control = control
-        self._regions = regions
+        self._direction = direction
         self._clock = clock
         self._selection = selection or ShadowSelection()
         self._together = together
@@ -191,7 +191,7 @@ class ShadowReplication:
         return _applied(self._together(self._held_back(held_back) if held_back else self._one, tasks))
 
     def request(self, keys: Iterable[Key]) -> Applied:
-        """Compare shadows, or all shadows of things, in both Regions and make the secondary's equal.
+        """Compare shadows, or all shadows of things, in both Regions and make the target's equal.
 
         Raises:
             RetryableError: the control item cannot be read, so nothing may be written.
@@ -218,7 +218,7 @@ class ShadowReplication:
         names = {""}
         try:
             if self._selection.named:
-                names |= self._secondary.shadow_names(key.name) | self._primary.shadow_names(key.name)
+                names |= self._target.shadow_names(key.name) | self._source.shadow_names(key.name)
         except IotDrError as error:
             return self._failed(_Task(key), error)
         found = (shadow_key(key.name, name) for name in sorted(names))
@@ -241,7 +241,7 @@ class ShadowReplication:
 
     def _reason_to_hold_back(self) -> str:
         try:
-            return self._control.control().holds_back(self._regions)
+            return self._control.control().holds_back(self._direction)
         except TerminalError as error:
             # What devices wrote while this Region served must not be overwritten for a right or an item that is wrong.
             return f"{HELD_BACK}: {error}"
@@ -258,7 +258,7 @@ class ShadowReplication:
         return hold
 
     def _one(self, task: _Task) -> Outcome | _Unrecorded:
-        """Bring one shadow to the primary's state; what stands in the way is its own affair."""
+        """Bring one shadow to the source's state; what stands in the way is its own affair."""
         try:
             return self._brought(task)
         except IotDrError as error:
@@ -292,7 +292,7 @@ class ShadowReplication:
         judged = order(task.event, note) if task.event and task.by_event else Order.DOUBTFUL
         if judged is Order.OLDER and not task.unsure_until:
             return self._outcome(task, State.SUPERSEDED)
-        copy = self._secondary.shadow(task.key)
+        copy = self._target.shadow(task.key)
         # What a device wrote after it has failed over is not overwritten by an event of before.
         told = judged is Order.NEWER and not (copy and note.is_foreign(copy))
         answer = self._asked(task, note, needed=not told) if not told or note.is_waiting else None
@@ -305,13 +305,13 @@ class ShadowReplication:
         return self._written(task, known, copy, replace(copy, document=source.document))
 
     def _asked(self, task: _Task, note: ShadowNote, *, needed: bool) -> Source | None:
-        """Ask the primary what it holds now; None if it cannot tell and the answer is not needed.
+        """Ask the source what it holds now; None if it cannot tell and the answer is not needed.
 
         Raises:
             Conflict: it answered with an older state than is known of.
         """
         try:
-            found = self._primary.shadow(task.key)
+            found = self._source.shadow(task.key)
         except RetryableError:
             if needed:
                 raise
@@ -341,11 +341,11 @@ class ShadowReplication:
         claimed_at = self._clock()
         task = self._claimed_unguarded(task, known, owned_at=claimed_at)
         self._begin(task.key, claimed_at)
-        self._secondary.make(task.key)
+        self._target.make(task.key)
         return task
 
     def _removed(self, task: _Task, known: _Known) -> Outcome | _Task:
-        """Delete the copy of what is gone from the primary, if replication made it or it holds nothing."""
+        """Delete the copy of what is gone from the source, if replication made it or it holds nothing."""
         note, copy = known.note, known.copy
         if copy is None:
             # Noted, so that an update of before the deletion is not taken for a new shadow.
@@ -357,12 +357,12 @@ class ShadowReplication:
         claimed_at = self._clock()
         task = self._claimed_unguarded(task, known)
         try:
-            self._secondary.update(task.key, {}, copy.version)
+            self._target.update(task.key, {}, copy.version)
         except Conflict:
             return task
         self._begin(task.key, claimed_at)
-        self._secondary.delete(task.key)
-        # Made anew in the primary meanwhile, it may have been written already, and deleted with this.
+        self._target.delete(task.key)
+        # Made anew in the source meanwhile, it may have been written already, and deleted with this.
         return replace(task, by_event=False)
 
     def _written(self, task: _Task, known: _Known, copy: Shadow, wanted: Shadow) -> Outcome:
@@ -383,17 +383,17 @@ class ShadowReplication:
 
     def _differs(self, written: Shadow) -> bool:
         """Tell whether a document that was written twice is another one, though nobody else has written."""
-        found = self._secondary.shadow(written.key)
+        found = self._target.shadow(written.key)
         return found is not None and found.version == written.version and found != written
 
     def _update(self, key: Key, change: Document, version: int) -> int:
         try:
-            return self._secondary.update(key, change, version)
+            return self._target.update(key, change, version)
         except LimitExceeded:
             removals, additions = halves(change)
             if not removals or not additions:
                 raise
-        return self._secondary.update(key, additions, self._secondary.update(key, removals, version))
+        return self._target.update(key, additions, self._target.update(key, removals, version))
 
     def _outcome(self, task: _Task, state: State, reason: str = "") -> Outcome:
         now, event = self._clock(), task.event

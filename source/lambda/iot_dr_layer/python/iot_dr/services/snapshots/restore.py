@@ -1,4 +1,4 @@
-"""Bring what a snapshot holds back into a Region: it takes the place of the primary, and nothing is ever deleted.
+"""Bring what a snapshot holds back into a Region: it takes the place of the source, and nothing is ever deleted.
 
 What the Region has besides stays, for nothing says that it is not wanted: `NoLedger` owns nothing, so a plan can only
 leave it.
@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol, TypeVar
 
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.entities import (
     Certificate,
     Entity,
@@ -24,6 +23,7 @@ from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_grou
 from iot_dr.model.replication.marks import Mark, new_token
 from iot_dr.model.replication.outcomes import LastRead, Outcome
 from iot_dr.model.shadows.shadow import Document, Shadow
+from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.reconcile.shadows import patch
@@ -127,17 +127,11 @@ def put_back(wanted: Shadow, shadows: ShadowStore, *, apply: bool) -> bool:
     return True
 
 
-def regions_of(source: str, source_account: str, target: str, account: str) -> RegionPair:
-    """Return the pair by which a snapshot is translated into a Region; into its own nothing is."""
-    # No ARN names a Region so, and a pattern that admits this name admits the Region too: all stay as they are.
-    return RegionPair(source if source != target else f"{source} in a snapshot", target, source_account, account)
-
-
 def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyword
     *,
     comparison: Comparison,
     journal: Journal,
-    regions: RegionPair,
+    direction: Direction,
     certificate_of: CertificateOf,
     target: RegistryReader,
     writer: RegistryWriter,
@@ -145,19 +139,19 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
     progress: Progress,
     stop: threading.Event,
 ) -> Sync:
-    """Return the engine of a sync, in which the snapshot is the primary and nothing is owned."""
+    """Return the engine of a sync, in which the snapshot is the source and nothing is owned."""
     ledger = NoLedger()
     marks = Marking(ledger, clock)
     return Sync(
         comparison=comparison,
         journal=journal,
-        regions=regions,
-        pending=PendingChanges(comparison=comparison, journal=journal, regions=regions, ledger=ledger, marks=marks),
+        direction=direction,
+        pending=PendingChanges(comparison=comparison, journal=journal, direction=direction, ledger=ledger, marks=marks),
         shadows=PendingShadows(comparison, journal, None),
         applier=ChangeApplier(
-            regions=regions,
-            primary=SnapshotNow(comparison, certificate_of),
-            secondary=target,
+            direction=direction,
+            source=SnapshotNow(comparison, certificate_of),
+            target=target,
             writer=writer,
             ledger=ledger,
             marks=marks,
@@ -169,7 +163,7 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
 
 
 class SnapshotNow:
-    """`rereading.Primary`, the registry that is copied, over the snapshot: it never changes, so only PEMs are read."""
+    """`rereading.Source`, the registry that is copied, over the snapshot: it never changes, so only PEMs are read."""
 
     def __init__(self, kept: Comparison, certificate_of: CertificateOf) -> None:
         self._kept = kept
@@ -177,7 +171,7 @@ class SnapshotNow:
 
     def now(self, key: Key, since: int) -> Entity | None:  # noqa: ARG002  # the protocol's
         """Return what the snapshot has."""
-        found = self._kept.pair(key).primary
+        found = self._kept.pair(key).source
         return self._certificate_of(key.name) if isinstance(found, Certificate) else found
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.entities import Certificate, Entity
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sites import Side
 from iot_dr.services.concurrency import Together, one_by_one
 
 BATCH = 200

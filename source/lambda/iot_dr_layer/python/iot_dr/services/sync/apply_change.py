@@ -1,9 +1,9 @@
 """Applies one change that a comparison found, as both Regions stand right before it is written.
 
-A comparison may be hours old. So what is made is read once more in the primary, and what changes or removes something
+A comparison may be hours old. So what is made is read once more in the source, and what changes or removes something
 that is there is compared again in both Regions. What no version guards is read and written under a mark in the ledger
 (`marking`), so that whoever checks it meanwhile has it checked again. Where AWS puts the last write over whatever
-is there (a policy's version, a certificate's status) and after a removal, the primary is read after the write too: only
+is there (a policy's version, a certificate's status) and after a removal, the source is read after the write too: only
 that tells soon whether it was changed in between.
 """
 
@@ -21,31 +21,31 @@ from iot_dr.errors import (
     RetryableError,
     Throttled,
 )
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Pair, Sigil
 from iot_dr.model.registry.entities import Policy, Thing, ThingType
 from iot_dr.model.registry.keys import Key, Kind, key_of_target, thing_key
 from iot_dr.model.replication.outcomes import Outcome, State
+from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
-from iot_dr.services.reading.rereading import Primary
+from iot_dr.services.reading.rereading import Source
 from iot_dr.services.reading.single_reads import read_one
 from iot_dr.services.sync.marking import Held, Marking, suffices, unguarded
 from iot_dr.services.sync.single_writes import write_one
 
 ROUNDS = 5
-"""Times that a change is read and written again after AWS refused it, or after the primary was changed meanwhile."""
+"""Times that a change is read and written again after AWS refused it, or after the source was changed meanwhile."""
 
 
 @dataclass(frozen=True)
 class _Reading:
     """What is to be done as the Regions stand, read from `began` on under a mark.
 
-    `gone`: the primary has none. `missing`: the secondary has none.
+    `gone`: the source has none. `missing`: the target has none.
     """
 
     began: int
@@ -61,16 +61,16 @@ class ChangeApplier:
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
         *,
-        regions: RegionPair,
-        primary: Primary,
-        secondary: RegistryReader,
+        direction: Direction,
+        source: Source,
+        target: RegistryReader,
         writer: RegistryWriter,
         ledger: Ledger,
         marks: Marking,
         clock: Clock,
     ) -> None:
-        self._regions = regions
-        self._primary, self._secondary = primary, secondary
+        self._direction = direction
+        self._source, self._target = source, target
         self._writer = writer
         self._ledger, self._marks = ledger, marks
         self._clock = clock
@@ -154,12 +154,12 @@ class ChangeApplier:
         return None
 
     def _wanted(self, change: Action, held: Held | None, since: int) -> _Reading:
-        """Read what is to be made in the primary alone: AWS refuses it if somebody else was first."""
+        """Read what is to be made in the source alone: AWS refuses it if somebody else was first."""
         began = self._clock()
-        found = self._primary.now(change.key, since)
+        found = self._source.now(change.key, since)
         if found is None:
             return _Reading(began, held, None, gone=True)
-        made = translate(found, self._regions)
+        made = translate(found, self._direction)
         # A type is deprecated when the things that need it are there.
         made = replace(made, deprecated=False) if isinstance(made, ThingType) else made
         return _Reading(began, held, Create(made, change.reason))
@@ -168,30 +168,30 @@ class ChangeApplier:
         """Compare both Regions.
 
         Raises:
-            InvalidResource: what the primary has cannot be moved to the secondary.
+            InvalidResource: what the source has cannot be moved to the target.
         """
         began = self._clock()
-        # The primary last, so that what is written is no older than the version that guards the write.
-        secondary = read_one(self._secondary, key)
-        primary = self._primary.now(key, since)
-        found = compare(Pair(key, primary, secondary), self._regions, owned=owned)
-        if found.sigil is Sigil.UNREADABLE or (isinstance(found.change, Skip) and isinstance(primary, Policy)):
-            # Of a policy that the primary has, only one that is too long for the secondary is left.
+        # The source last, so that what is written is no older than the version that guards the write.
+        target = read_one(self._target, key)
+        source = self._source.now(key, since)
+        found = compare(Pair(key, source, target), self._direction, owned=owned)
+        if found.sigil is Sigil.UNREADABLE or (isinstance(found.change, Skip) and isinstance(source, Policy)):
+            # Of a policy that the source has, only one that is too long for the target is left.
             raise InvalidResource(found.reason)
         todo = None if isinstance(found.change, Skip) else found.change
-        return _Reading(began, held, todo, gone=primary is None, missing=secondary is None)
+        return _Reading(began, held, todo, gone=source is None, missing=target is None)
 
     def _is_current(self, written: Action, reading: _Reading) -> bool:
-        """Tell whether the primary still wants what was written, as far as a mark does not see to that."""
+        """Tell whether the source still wants what was written, as far as a mark does not see to that."""
         if reading.held is not None and reading.held.run_out(self._clock()):
             return False
         match written:
             case Delete():
-                # What was made anew in the primary comes with the next run, once all that is in its way has gone.
-                return not reading.gone or self._primary.now(written.key, self._clock()) is None
+                # What was made anew in the source comes with the next run, once all that is in its way has gone.
+                return not reading.gone or self._source.now(written.key, self._clock()) is None
             case Update(desired=desired) if unguarded(written):
-                found = self._primary.now(written.key, self._clock())
-                return found is not None and translate(found, self._regions) == desired
+                found = self._source.now(written.key, self._clock())
+                return found is not None and translate(found, self._direction) == desired
             case _:
                 return True
 

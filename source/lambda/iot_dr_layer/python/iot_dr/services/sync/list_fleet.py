@@ -87,7 +87,7 @@ class ListFleet:
 
         Raises:
             ConfigurationError: a query cannot be answered, or more is selected than one leg can list.
-            RetryableError: the primary or the ledger does not answer; the same leg may be taken again.
+            RetryableError: the source or the ledger does not answer; the same leg may be taken again.
         """
         begun = self._stopwatch()
         if not run.more:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Protocol, TypeVar
 
-from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Difference, Pair
 from iot_dr.model.registry.entities import ThingType
 from iot_dr.model.registry.keys import Key, Kind, certificate_key, key_of_target, policy_key
+from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.progress import Ending, Settled
 from iot_dr.ports.ledger import Ledger
 from iot_dr.reconcile.order import place
@@ -98,7 +98,7 @@ class AllRead:
 class PendingChanges:
     """The differences of a comparison that the journal does not know yet.
 
-    With `just_in_time`, certificates that the secondary lacks, and what hangs on them, are left to their devices.
+    With `just_in_time`, certificates that the target lacks, and what hangs on them, are left to their devices.
     """
 
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
@@ -106,18 +106,18 @@ class PendingChanges:
         *,
         comparison: Comparison,
         journal: Journal,
-        regions: RegionPair,
+        direction: Direction,
         ledger: Ledger,
         marks: Marking,
         just_in_time: bool = False,
     ) -> None:
-        self._comparison, self._journal, self._regions = comparison, journal, regions
+        self._comparison, self._journal, self._direction = comparison, journal, direction
         self._ledger, self._marks = ledger, marks
         self._just_in_time = just_in_time
 
     def differences(self, kind: Kind, after: Key | None = None) -> Iterator[Difference]:
         """Yield all differences of a kind, settled or not, behind a key."""
-        found = differences(self._comparison, self._regions, kinds=(kind,), after=after, owned=self._ledger.owned)
+        found = differences(self._comparison, self._direction, kinds=(kind,), after=after, owned=self._ledger.owned)
         return (one for one in found if not (self._just_in_time and self._comes_with_device(one.key)))
 
     def unsettled(self, kind: Kind, wanted: Wanted) -> Iterator[Action]:
@@ -138,7 +138,7 @@ class PendingChanges:
             yield from self._noted([one for one in batch if is_made(one)])
 
     def policies_in_turn(self, following: Following, stop: threading.Event) -> Iterator[Action]:
-        """Yield the policies that the secondary lacks in the order in which certificates, and then groups, need them.
+        """Yield the policies that the target lacks in the order in which certificates, and then groups, need them.
 
         In the order of their names, every other call would be spent on a policy that is needed much later. What is
         attached to nothing is not among them.
@@ -150,12 +150,12 @@ class PendingChanges:
             return _before(end, self._comparison.pairs(kind, after, differing=True))
 
         for batch in _followed(kind, following, stop, ready):
-            names = dict.fromkeys(pair.key.name for pair in batch if pair.primary is not None)
+            names = dict.fromkeys(pair.key.name for pair in batch if pair.source is not None)
             unseen = [name for name in names if name not in seen]
             if len(seen) > SEEN:
                 seen.clear()
             seen.update(unseen)
-            found = (compare(self._comparison.pair(policy_key(name)), self._regions).change for name in unseen)
+            found = (compare(self._comparison.pair(policy_key(name)), self._direction).change for name in unseen)
             yield from self._noted([change for change in found if isinstance(change, Create)])
 
     def _noted(self, batch: Sequence[Action]) -> list[Action]:
@@ -176,7 +176,7 @@ class PendingChanges:
                 certificate = certificate_key(key.other)
             case _:
                 return False
-        return certificate.kind is Kind.CERTIFICATE and self._comparison.pair(certificate).secondary is None
+        return certificate.kind is Kind.CERTIFICATE and self._comparison.pair(certificate).target is None
 
 
 def _before(end: str | None, found: Iterable[Keyed]) -> Iterator[Keyed]:

@@ -1,4 +1,4 @@
-"""The shadows that a sync brings to the primary's state, as its lane draws them.
+"""The shadows that a sync brings to the source's state, as its lane draws them.
 
 If they have been compared, those that differ. If not, which is faster where all is to be done anyhow, all shadows of
 one thing after the other.
@@ -11,10 +11,10 @@ from itertools import islice
 from typing import Protocol
 
 from iot_dr.errors import RetryableError
-from iot_dr.model.regions import Side
 from iot_dr.model.registry.changes import Skip
 from iot_dr.model.registry.keys import Key, Kind, thing_shadows_key
 from iot_dr.model.replication.outcomes import State
+from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import Ending, Settled
 from iot_dr.services.shadows.replicate import Applied
 from iot_dr.services.sync.pending_changes import BATCH, Comparison, Journal, PendingChanges
@@ -23,10 +23,10 @@ _PROBLEMS = {State.FAILED: Ending.FAILED, State.PENDING: Ending.LEFT}
 
 
 class Checking(Protocol):
-    """Brings shadows of the secondary to the primary's state; `replicate_shadows.ShadowReplication` does."""
+    """Brings shadows of the target to the source's state; `replicate_shadows.ShadowReplication` does."""
 
     def request(self, keys: Iterable[Key]) -> Applied:
-        """Compare all shadows of things in both Regions and make the secondary's equal."""
+        """Compare all shadows of things in both Regions and make the target's equal."""
         ...
 
 
@@ -49,7 +49,7 @@ class PendingShadows:
     @property
     def things(self) -> int:
         """Return of how many things all shadows are checked, settled or not."""
-        return self._comparison.number(Side.PRIMARY, Kind.THING) if self._replication and not self._compared else 0
+        return self._comparison.number(Side.SOURCE, Kind.THING) if self._replication and not self._compared else 0
 
     def unsettled(self) -> Iterator[Key]:
         """Yield keys of shadows, or of all shadows of a thing."""
@@ -61,13 +61,13 @@ class PendingShadows:
     def _keys(self) -> Iterator[Key]:
         if self._compared is None:
             pairs = self._comparison.pairs(Kind.THING)
-            yield from (thing_shadows_key(pair.key.name) for pair in pairs if pair.primary is not None)
+            yield from (thing_shadows_key(pair.key.name) for pair in pairs if pair.source is not None)
         else:
             found = self._compared.differences(Kind.SHADOW)
             yield from (one.key for one in found if not isinstance(one.change, Skip | None))
 
     def settle(self, key: Key) -> Settled:
-        """Bring a shadow, or all shadows of a thing, to the primary's state; the ledger is told of each."""
+        """Bring a shadow, or all shadows of a thing, to the source's state; the ledger is told of each."""
         try:
             checked = self._replication.request((key,)) if self._replication else Applied()
         except RetryableError as error:

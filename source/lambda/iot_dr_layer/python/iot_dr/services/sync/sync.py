@@ -1,4 +1,4 @@
-"""Makes the secondary equal to what a comparison found, as fast as the quotas of all APIs together allow.
+"""Makes the target equal to what a comparison found, as fast as the quotas of all APIs together allow.
 
 Every kind has a lane of its own, and all lanes go on at the same time: the budgets of the APIs are independent of each
 other, so what one waits for, another need not. Order follows from need alone: a change that needs another resource has
@@ -25,11 +25,11 @@ from itertools import chain
 from typing import Protocol
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable, RetryableError
-from iot_dr.model.regions import RegionPair, Side
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import ThingType
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind
+from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing
 from iot_dr.reconcile.dependencies import needs
 from iot_dr.reconcile.order import place
@@ -97,7 +97,7 @@ class Sync:
         *,
         comparison: Comparison,
         journal: Journal,
-        regions: RegionPair,
+        direction: Direction,
         pending: PendingChanges,
         shadows: PendingShadows,
         applier: ChangeApplier,
@@ -106,7 +106,7 @@ class Sync:
         limits: Limits = DEFAULT_LIMITS,
         width: int = WIDTH,
     ) -> None:
-        self._comparison, self._journal, self._regions = comparison, journal, regions
+        self._comparison, self._journal, self._direction = comparison, journal, direction
         self._pending, self._shadows, self._applier = pending, shadows, applier
         self._progress, self._stop = progress, stop
         self._limits = limits
@@ -123,10 +123,10 @@ class Sync:
         """Count what would be done about these kinds, of which all has been read; nothing is changed."""
         planned = Planned()
         for kind in kinds:
-            planned.existing += self._comparison.number(Side.SECONDARY, kind)
+            planned.existing += self._comparison.number(Side.TARGET, kind)
             for difference in self._pending.differences(kind):
                 planned.count(difference)
-                if isinstance(difference.change, Delete) and self._comparison.pair(difference.key).primary is not None:
+                if isinstance(difference.change, Delete) and self._comparison.pair(difference.key).source is not None:
                     self._made_anew.add(difference.key)
         return planned
 
@@ -208,7 +208,7 @@ class Sync:
         self._forget(Ending.LEFT)
         shadows = [key for key in left if key.kind in SHADOW_KINDS]
         registry = (key for key in left if key.kind not in SHADOW_KINDS)
-        found = (compare(self._comparison.pair(key), self._regions).change for key in registry)
+        found = (compare(self._comparison.pair(key), self._direction).change for key in registry)
         self._run(iter([change for change in found if isinstance(change, Create | Update)]), iter(shadows))
 
     def _forget(self, ending: Ending) -> None:
@@ -217,9 +217,9 @@ class Sync:
         self._journal.forget(ending)
 
     def _deprecate(self) -> None:
-        """Deprecate, now that no thing is made any more, the types that the primary has deprecated."""
+        """Deprecate, now that no thing is made any more, the types that the source has deprecated."""
         for pair in self._comparison.pairs(Kind.THING_TYPE):
-            wanted, found = pair.primary, pair.secondary
+            wanted, found = pair.source, pair.target
             if not isinstance(wanted, ThingType) or not wanted.deprecated or self._stop.is_set():
                 continue
             taken_back = self._journal.ending(pair.key) is Ending.TAKEN_BACK
@@ -296,21 +296,21 @@ class Sync:
             if need in self._made_anew:
                 return f"{need} goes first and is made anew by the next run"
             pair = self._comparison.pair(need)
-            if isinstance(pair.secondary, ThingType) and pair.secondary.deprecated:
+            if isinstance(pair.target, ThingType) and pair.target.deprecated:
                 try:
-                    self._take_back(pair.secondary)
+                    self._take_back(pair.target)
                 except AccessDenied:
                     raise
                 except IotDrError as error:
                     return f"{need} is deprecated, and could not be taken back: {error}"
-            if pair.secondary is None and pair.primary is not None:
+            if pair.target is None and pair.source is not None:
                 self._make(pair)
                 if self._journal.ending(need) in (Ending.FAILED, Ending.LEFT):
                     return f"it needs {need}, which could not be made"
         return ""
 
     def _make(self, pair: Pair) -> None:
-        found = compare(pair, self._regions).change
+        found = compare(pair, self._direction).change
         if isinstance(found, Create) and self._journal.ending(pair.key) is None:
             self._settle(found)
 

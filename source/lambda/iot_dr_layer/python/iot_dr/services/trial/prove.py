@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from iot_dr.errors import AccessDenied
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind
 from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.model.sites import Direction
 from iot_dr.model.status.checks import Check, Level, failure, ok
 from iot_dr.model.trials import TrialDevice
 from iot_dr.ports.health import MqttProbe
@@ -62,7 +62,7 @@ class Proof:
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
         *,
-        regions: RegionPair,
+        direction: Direction,
         primary: Place,
         secondary: Place,
         fleet: TrialFleet,
@@ -72,14 +72,14 @@ class Proof:
         new_nonce: Callable[[], str],
     ) -> None:
         self._trial = fleet.trial
-        self._regions = regions
+        self._direction = direction
         self._primary, self._secondary = primary, secondary
         self._fleet = fleet
         self._workflow = workflow
         self._rounds = rounds
         self._seconds = seconds
         self._new_nonce = new_nonce
-        self._scopes = ScopeReader(primary.registry, secondary.registry, regions)
+        self._scopes = ScopeReader(primary.registry, secondary.registry, direction)
 
     def run(self) -> tuple[Check, ...]:
         """Make the devices, check them, remove them, and return one check for each thing that was to be proved.
@@ -170,7 +170,7 @@ class Proof:
         scope = self._scopes.read(device.key, needs=True)
         found = {change.key: change.reason for change in plan(scope.desired, scope.actual)}
         for entity in device.entities:
-            if scope.desired.entities.get(entity.key) != translate(entity, self._regions):
+            if scope.desired.entities.get(entity.key) != translate(entity, self._direction):
                 found.setdefault(entity.key, f"not as it was made in {self._primary.region}")
         for key, document in device.shadows.items():
             for place in (self._primary, self._secondary):
