@@ -31,7 +31,6 @@ from tests.fakes import InMemoryRegistry
 from tests.simulation.process import Process, SteppingWriter
 from tests.simulation.scheduler import Scheduler
 
-
 PLACES = {Side.SOURCE: "primary", Side.TARGET: "secondary"}
 
 
