@@ -245,7 +245,8 @@ class InMemoryShadowNotes:
             self.ledger.notes.pop(outcome.key, None)
             return
         held = self.ledger.notes.setdefault(outcome.key, LedgerNote())
-        held.outcome, held.attempts, held.next_attempt = outcome, 0, None
+        held.outcome = outcome
+        held.rest()
 
 
 @dataclass

@@ -32,6 +32,8 @@ NAMES = {
     "valid": "a certificate is more valid in the secondary than in the primary for too long",
     "different": "the Regions differ though all had time to come to an end",
     "pending": "something waits for ever",
+    "lost": "a message was deleted whose request nobody has taken, sent again or recorded",
+    "waits": "what was found equal counts as what waits for another try, after a pause of up to a day",
     "leak": "the ledger owns what is gone in both Regions",
     "storm": "what waits is started again and again",
     "restless": "what cannot be done is tried again and again, with pauses that do not grow",

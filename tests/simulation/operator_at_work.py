@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
@@ -99,7 +100,7 @@ class Operator:
         self._ledger = process.port("ledger", ledger, Ledger)
         self._primary = process.port("primary", registries[Side.SOURCE], RegistryReader)
         self._secondary = process.port("secondary", registries[Side.TARGET], RegistryReader)
-        self._writer = SteppingWriter(process, registries[Side.TARGET])
+        self._writer = _Paced(SteppingWriter(process, registries[Side.TARGET]), scheduler)
 
     def sync(self) -> None:
         """Read all, wait for the operator's yes, and apply."""
@@ -147,6 +148,33 @@ class Operator:
 
 def _of(registry: InMemoryRegistry, kind: Kind) -> dict[Key, Entity]:
     return {key: entity for key, entity in registry.entities.items() if key.kind is kind}
+
+
+class _Paced:
+    """A writer whose calls wait for the budget of their API: in a large sync for seconds, after all has been read."""
+
+    def __init__(self, writer: SteppingWriter, scheduler: Scheduler) -> None:
+        self._writer, self._scheduler = writer, scheduler
+        self._longest = scheduler.chance.choice((0, 0, 3_000, 20_000))
+
+    def create(self, change: Create) -> None:
+        """Create something in its turn."""
+        self._wait()
+        self._writer.create(change)
+
+    def update(self, change: Update) -> None:
+        """Update something in its turn."""
+        self._wait()
+        self._writer.update(change)
+
+    def delete(self, change: Delete) -> None:
+        """Delete something in its turn."""
+        self._wait()
+        self._writer.delete(change)
+
+    def _wait(self) -> None:
+        if self._longest:
+            self._scheduler.wait(int(self._longest * self._scheduler.chance.random()))
 
 
 class _Nobody:

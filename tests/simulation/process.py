@@ -35,12 +35,13 @@ Call = Callable[[], Any]
 class Faults:
     """What may go wrong with a call, and how often; none once the trouble is over.
 
-    `late` has a write land after its caller was told that there is no answer.
+    `late` has a write land after its caller was told that there is no answer; `kinds` are the only faults, if named.
     """
 
     rate: float = 0.0
     kills: bool = True
     late: bool = True
+    kinds: tuple[str, ...] = ()
     over: bool = False
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class Faults:
         self.calls += 1
         if self.over or chance.random() >= self.rate:
             return ""
-        fault = chance.choices(KINDS_OF_FAULT, WEIGHTS)[0]
+        fault = chance.choice(self.kinds) if self.kinds else chance.choices(KINDS_OF_FAULT, WEIGHTS)[0]
         if fault == "killed" and not self.kills:
             return ""
         self.met += 1

@@ -12,6 +12,7 @@ from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.marks import Mark
+from iot_dr.model.replication.messages import Delivery, RequestMessage
 from iot_dr.model.replication.outcomes import Outcome
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.reconcile.plan import differing_fields
@@ -57,6 +58,10 @@ def _text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912  # one form a type
             return f"{value.key} {value.state}{' again' if value.again else ''} {value.reason[:60]}"
         case RegistryEvent():
             return f"{value.operation} {value.key}"
+        case RequestMessage():
+            return f"{'background ' if value.background else ''}message {_text(value.requests)}"
+        case Delivery():
+            return f"{_text(value.message)}, handed out {value.receives} times"
         case ReconcileRequest():
             return f"request {value.key} {value.depth}"
         case IotDrError():

@@ -79,5 +79,5 @@ def test_a_seed_decides_the_same_in_every_process(hash_seed: str) -> None:
 @pytest.mark.parametrize("revert", REVERTS, ids=lambda revert: revert.name)
 def test_every_revert_still_fits_the_code(revert: object) -> None:
     for edit in revert.edits:  # type: ignore[attr-defined]  # a Revert
-        text = (PACKAGE / edit.module).read_text(encoding="utf-8")
+        text = edit.path(PACKAGE, ROOT).read_text(encoding="utf-8")
         assert text.count(edit.text) == 1, f"{edit.module}: {edit.text}"

@@ -29,8 +29,8 @@ from iot_dr.services.replication.batch import Taken, handle_batch
 from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
-from iot_dr.services.replication.superseding import last_reads, without_superseded
 from iot_dr.services.sweep import Sweep
+from templates.request_queues import BACKGROUND_WORKERS
 from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
@@ -58,11 +58,22 @@ MOST_TRIES = 130
 hour.
 """
 
+TROUBLE_LASTS = 2 * 60 * MINUTE
+"""Milliseconds after the last change after which nothing fails any more, though another change comes days later: what
+has failed for long is tried once a day.
+"""
+
 _MOST_OF_A_KIND = 3
 """Things, certificates and groups in a run."""
 
 MOST_STARTS = 3
 """Checks one resource that may wait in the queue at once."""
+
+MOST_COPIES = 100
+"""The same where answers are lost: what was sent comes again with the message that it was sent for."""
+
+UNDOUBTED = frozenset({"throttled", "unavailable", "refused"})
+"""Faults of which the caller knows that nothing has been done."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class Scenario:
     fault_rate: float = 0.0
     kills: bool = True
     late: bool = True
+    kinds: tuple[str, ...] = ()
+    """The only faults; all if none is named."""
     trail: bool = True
     implicit: bool = True
     lost: float = 0.0
@@ -159,7 +172,7 @@ class Run:
         self.story: list[Line] = []
         self.violation: Violation | None = None
         self.busy = 0
-        self.faults = Faults(drawn.fault_rate, kills=drawn.kills, late=drawn.late)
+        self.faults = Faults(drawn.fault_rate, kills=drawn.kills, late=drawn.late, kinds=drawn.kinds)
         self.scheduler = Scheduler(Random(drawn.seed + 1))
         self._tell = tell
         self._changed = False
@@ -182,9 +195,15 @@ class Run:
         self.fleet = Fleet(self.primary, scheduler, trail=drawn.trail, implicit=drawn.implicit)
         self.shadows = ShadowSide(scheduler, self.ledger)
         self._shadow_stream = ShadowStream(self.shadows, self._process("shadows"), self._busy, self._tell_of)
-        self.queue = Queue(scheduler, self._busy)
-        for number in range(drawn.functions):
-            self.queue.add(self._function(f"function {number + 1}"))
+        self.queue = Queue(scheduler, self._busy, self._deleted_untaken, drawn.doubled / 10)
+        # One more than wait for them at the same time: now and then there is no room for background work.
+        for number in range(drawn.functions + 1):
+            self.queue.add_function(self._function(f"function {number + 1}"))
+        for background, runners in ((False, drawn.functions), (True, BACKGROUND_WORKERS)):
+            for number in range(runners):
+                process = self._process(f"{'background' if background else 'runner'} {number + 1}")
+                ledger = process.port("ledger", self.ledger, Ledger)
+                self.queue.add_runner(process, ledger, background=background)
         self._trigger = self._process("trigger")
         self._trigger_runs = False
         self._schedule = self._process("schedule")
@@ -211,8 +230,7 @@ class Run:
         clock = self.scheduler.clock
 
         def take(requests: Sequence[ReconcileRequest]) -> Taken:
-            left = without_superseded(requests, last_reads(requests, ledger, clock()))
-            return handle_batch(left, replication.replicate, ledger=ledger, clock=clock, together=process.together)
+            return handle_batch(requests, replication.replicate, ledger=ledger, clock=clock, together=process.together)
 
         record = partial(record_failure, cause="", ledger=ledger, clock=clock)
         return Function(process, take, record, self.shadows.looker(process) if self.scenario.shadows else None)
@@ -404,6 +422,7 @@ class Run:
 
     def _tick(self) -> None:
         self._ticked = now = self.scheduler.now
+        self.faults.over = self.faults.over or now - self._last_change > TROUBLE_LASTS
         if self._schedule_runs:
             return
         sweeping = self._sweeping and now % self._every == 0
@@ -425,9 +444,22 @@ class Run:
         self._schedule.start(work, ended)
 
     def _check_storm(self) -> None:
-        most = max(self.queue.waiting.items(), key=lambda item: item[1], default=None)
-        if most and most[1] > MOST_STARTS:
+        most = max(self.queue.waiting_requests.items(), key=lambda item: item[1], default=None)
+        drawn = self.scenario
+        copies = drawn.doubled or (drawn.fault_rate and not (drawn.kinds and {*drawn.kinds} <= UNDOUBTED))
+        if most and most[1] > (MOST_COPIES if copies else MOST_STARTS):
             self._break("storm", [most[0]], f"{most[1]} checks {most[0]} wait at once")
+
+    def _deleted_untaken(self, request: ReconcileRequest, since: int) -> None:
+        """Check that the change which a request was to see has been seen, as its message is deleted."""
+        note = self.ledger.notes.get(request.key)
+        if note is None:
+            # Seen to be gone, and forgotten since.
+            seen = request.key not in self.primary.entities and request.key not in self.secondary.entities
+        else:
+            seen = note.checked_at >= since or max(note.read.began, note.read.whole_began) > request.occurred_at
+        if not seen:
+            self._break("lost", [request.key], str(request.key))
 
     # What is always checked
 
@@ -510,6 +542,9 @@ class Run:
         for key in self._made.keys() - self.ledger.owned(self._made.keys()):
             self._break("orphan", [key], f"{key} was made by replication")
         self._check_validity(differing)
+        for key, note in self.ledger.notes.items():
+            if note.waiting and note.outcome is not None and note.outcome.state is State.IN_SYNC:
+                self._break("waits", [key], str(key))
 
     def _check_shadows(self) -> None:
         differing = self.shadows.differing()
@@ -525,12 +560,17 @@ class Run:
         since = self._untold.get(key)
         if since is not None and key.kind is Kind.SHADOW and thing_key(key.name) not in self.primary.entities:
             return True  # no list and no round comes to a shadow without a thing
+        if since is not None and self._careful and key not in self.primary.entities:
+            return True  # it is the operator's to allow
         rounds = 2 + _MOST_OF_A_KIND // self.scenario.slice_size
         return since is not None and self._sweeps <= since.sweeps + rounds
 
     def _check_validity(self, differing: Sequence[Key]) -> None:
         primary, secondary, now = self.primary.entities, self.secondary.entities, self.scheduler.now
         valid = [key for key in differing if checks.more_valid(key, primary, secondary)]
+        if self._careful:
+            # What is to be deleted stays until the operator allows it.
+            valid = [key for key in valid if key in primary]
         self._valid_since = {key: self._valid_since.get(key, now) for key in valid}
         long = [key for key, since in self._valid_since.items() if now - since > 2 * SWEEP_EVERY + 5 * MINUTE]
         if long and not self.scenario.fault_rate and self._sweeping:
@@ -542,7 +582,7 @@ class Run:
         """Let all come to its end, and check that it did."""
         if self._careful:
             # An alarm tells of the sweep that was refused; it takes the operator a while to request and to allow it.
-            self._go_on(lambda: False, self.scheduler.now + 3 * SWEEP_EVERY)
+            self._go_on(lambda: False, self.scheduler.now + 4 * SWEEP_EVERY)
             self._careful = False
         self._go_on(
             lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER)

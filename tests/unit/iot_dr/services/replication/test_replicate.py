@@ -7,7 +7,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, NotReadyYet, RegionUnavailable, Throttled
 from iot_dr.model.registry.changes import Delete
-from iot_dr.model.registry.entities import CertificateStatus, Policy, ThingPrincipal, ThingType
+from iot_dr.model.registry.entities import CertificateStatus, Policy, PolicyAttachment, ThingPrincipal, ThingType
 from iot_dr.model.registry.keys import (
     Key,
     certificate_key,
@@ -393,6 +393,32 @@ def test_a_request_that_fails_takes_its_mark_off_where_aws_has_answered(answered
         world.request(certificate_key(CERTIFICATE_ID))
 
     assert bool(list(world.ledger.due(world.clock() + 10 * FENCE))) is not answered
+
+
+def test_a_mark_stays_on_what_aws_did_not_answer_though_it_refused_another_write_of_the_request() -> None:
+    world = _replicated()
+    certificate = certificate_key(CERTIFICATE_ID)
+    attachments = [PolicyAttachment(name, certificate_target(CERTIFICATE_ID)) for name in ("one", "two")]
+    for name in ("one", "two"):
+        world.primary.put(a_policy(name))
+    for attachment in attachments:
+        world.primary.put(attachment)
+    world.request(certificate)
+    for attachment in attachments:
+        world.primary.remove(attachment.key)
+    answers: list[IotDrError] = [Throttled("slow down"), RegionUnavailable("no answer")]
+
+    def refuse(name: str, _number: int) -> None:
+        if name == "writer.delete":
+            raise answers.pop(0)
+
+    world.calls.before = refuse
+    world.clock.advance(600)
+    with pytest.raises(Throttled):
+        world.request(certificate)
+
+    assert not answers
+    assert attachments[1].key in set(world.ledger.due(world.clock() + 10 * FENCE))
 
 
 def test_what_was_to_be_made_stays_marked_for_it_may_have_been_made_after_all() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -17,6 +17,7 @@ from iot_dr.errors import EventError, IotDrError
 from iot_dr.model.replication.messages import Delivery, Receipt, RequestMessage, merged
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.ports.replication import RequestQueues
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.replication.run_workflow import Ended, WorkflowRunner
@@ -28,6 +29,13 @@ NEEDED = (ANSWER_SECONDS + 2) * 1000
 """Milliseconds that the function must have left to begin with another run."""
 
 _METRICS = {Ended.BUSY: "Busy", Ended.TAKEN_APART: "TakenApart", Ended.GIVEN_UP: "GivenUp"}
+
+
+class TakenQueues(RequestQueues, Protocol):
+    """The queues, for whoever was handed messages of them."""
+
+    def show_again(self, delivery: Delivery) -> None:
+        """Have messages that were not handled come again after their pause."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,13 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
         clock=now,
     )
     background = environment.background_queue_url.rpartition("/")[2]
-    log, metrics = logger(), ReplicationMetrics()
+    return messages_handler(runner, queues, background, logger(), ReplicationMetrics())
+
+
+def messages_handler(
+    runner: WorkflowRunner, queues: TakenQueues, background: str, log: Logger, metrics: ReplicationMetrics
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the function over what it is wired with; `background` is the name of the queue of background work."""
 
     def delivered(record: SQSRecord) -> Delivery | None:
         """Read a message; one that cannot be read is set aside."""
@@ -124,7 +138,7 @@ def _requests(deliveries: Iterable[Delivery]) -> int:
     return sum(len(one.message.requests) for one in deliveries)
 
 
-def _show_again(queues: SqsRequestQueues, delivery: Delivery, log: Logger) -> None:
+def _show_again(queues: TakenQueues, delivery: Delivery, log: Logger) -> None:
     try:
         queues.show_again(delivery)
     except IotDrError as error:
