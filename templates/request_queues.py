@@ -22,7 +22,7 @@ from troposphere import dynamodb as tables
 from troposphere import sqs as queues
 
 from templates import replication_workflow
-from templates.blocks import permissions
+from templates.blocks import permissions, registry_permissions
 from templates.blocks.alarms import add_age_alarm, add_queue_alarm
 from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.parameters import Field, number
@@ -145,6 +145,7 @@ def _run_workflow(made: RequestQueues, workflow: stepfunctions.StateMachine, led
             ),
             permissions.send_messages(*both, made.dead_letters),
             permissions.run_executions(workflow),
+            *registry_permissions.read_attachments("Primary", "${PrimaryRegion}", Ref("PrimaryRegion")),
             permissions.allow("AskAndRecord", [dynamodb.BatchGetItem, dynamodb.UpdateItem], [GetAtt(ledger, "Arn")]),
         ),
         environment={
@@ -153,6 +154,9 @@ def _run_workflow(made: RequestQueues, workflow: stepfunctions.StateMachine, led
             "LOOK_DEAD_LETTER_QUEUE_URL": Ref(made.dead_letters),
             "STATE_MACHINE_ARN": Ref(workflow),
             "LEDGER_TABLE": Ref(ledger),
+            "PRIMARY_REGION": Ref("PrimaryRegion"),
+            "ACCOUNT_ID": Ref("AWS::AccountId"),
+            "SETTLE_SECONDS": Ref("SettleSeconds"),
         },
         timeout=RUNNER_SECONDS,
     )

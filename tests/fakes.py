@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any, TypeVar, cast
 
-from iot_dr.aws.ledger.ledger import LEASE, pause
+from iot_dr.aws.ledger.ledger import LEASE, longest_pause, pause
 from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
 from iot_dr.model.registry.changes import Create, Delete, Plan, Update
 from iot_dr.model.registry.entities import (
@@ -459,6 +459,11 @@ class _Note:
         """What it says of other writers."""
         return Standing(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at, self.noted_whole)
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last request was not sure, or somebody has been writing since."""
+        return bool(self.marks) or self.noted_at == self.checked_at or self.closed_at > self.checked_at
+
     def check_again(self, at: int, *, waiting: bool = False) -> None:
         """Be due then, unless it is due at another time already."""
         self.waiting = self.waiting or waiting
@@ -475,8 +480,10 @@ class _Note:
 
 
 def _read(outcome: Outcome, before: LastRead) -> LastRead:
-    began = outcome.read_at or before.began
-    return LastRead(began, outcome.read_at or before.whole_began if outcome.whole else before.whole_began)
+    if not outcome.read_at:
+        return before
+    attached = outcome.read_at if outcome.attached else before.attached_began
+    return LastRead(outcome.read_at, attached, outcome.read_at if outcome.whole else before.whole_began)
 
 
 @dataclass
@@ -601,6 +608,8 @@ class InMemoryLedger:
             elif note.trying:
                 note.attempts = note.attempts if same else 1
                 note.next_attempt = outcome.at + pause(note.attempts, outcome.state)
+            elif note.next_attempt is not None:
+                note.next_attempt = min(note.next_attempt, outcome.at + longest_pause(outcome.state))
             note.trying = False
             note.waiting = outcome.state is not State.IN_SYNC
         elif certainty is Certainty.SURE:
@@ -660,7 +669,8 @@ class InMemoryLedger:
 
     def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:
         """Return when the last readings of each began."""
-        return {key: self.notes[key].read for key in keys if key in self.notes and self.notes[key].read.began}
+        found = {key: self.notes[key] for key in keys if key in self.notes and self.notes[key].read.began}
+        return {key: replace(note.read, doubt=note.in_doubt) for key, note in found.items()}
 
     def source_version(self, key: Key) -> tuple[str, int]:
         """Return the primary's thing ID and version that were applied last."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttled
@@ -21,6 +22,7 @@ from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replicated, Replication
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import DEFAULT_SETTLING, Settling
+from iot_dr.services.replication.shared_answers import SharedAnswers
 from iot_dr.services.replication.superseding import last_reads, without_superseded
 from iot_dr.services.sweep import Sweep
 from tests.builders import REGIONS
@@ -194,7 +196,8 @@ class World:
         while requests:
             try:
                 requests = without_superseded(requests, last_reads(requests, self._asked, self.clock()))
-                taken = handle_batch(requests, self.replication.replicate, ledger=self._asked, clock=self.clock)
+                replicate = partial(self.replication.replicate, shared=SharedAnswers(self.clock()))
+                taken = handle_batch(requests, replicate, ledger=self._asked, clock=self.clock)
             except (Killed, RetryableError) as error:
                 # Lambda reports an error of its own, which the workflow tries again as it does the foreseen ones.
                 tries += 1

@@ -72,6 +72,19 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
     ]
 
 
+def read_attachments(whose: str, region: str, region_value: Any) -> list[Statement]:
+    """Read which certificates are attached to a thing, and which policies to a certificate."""
+    return [
+        allow(f"Read{whose}Principals", LIST_THING_PRINCIPALS, [_things(region)]),
+        allow(
+            f"Read{whose}Attachments",
+            [iot.ListAttachedPolicies],
+            ["*"],  # ListAttachedPolicies knows no resource
+            in_regions(region_value),
+        ),
+    ]
+
+
 def read_dependents(whose: str, region: str, region_value: Any) -> list[Statement]:
     """Read what depends on a resource, as one must before deleting it."""
     return [

@@ -71,6 +71,8 @@ CALLED_BY = {
     | KEEP_FAILED_RECORDS,
     "RunWorkflowFunction": workflow.REQUIRED_ACTIONS
     | request_queues.RUNNER_REQUIRED_ACTIONS
+    | registry_reader.REQUIRED_ACTIONS_TO_CONFIRM
+    | {"iot:ListThingPrincipals"}
     | READ_QUEUE
     | {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
     "StartLaunchFunction": {

@@ -240,6 +240,21 @@ def test_noting_ownership_leaves_what_waits_waiting(ledger: Ledger) -> None:
     assert ledger.owned([THING]) == {THING}
 
 
+def test_what_had_failed_and_is_pending_now_waits_a_quarter_of_an_hour_at_most(ledger: Ledger) -> None:
+    for hours in (0, 10, 30):
+        ledger.postpone(THING, hours * 60 * MINUTE + 1_000_000)
+        ledger.record(an_outcome(at=hours * 60 * MINUTE + 1_000_000, again=True))
+    for number in range(12):
+        at = (40 + 30 * number) * 60 * MINUTE
+        ledger.postpone(THING, at)
+        ledger.record(an_outcome(at=at, again=True))
+
+    ledger.record(replace(an_outcome(at=at + MINUTE, again=True), state=State.PENDING))
+
+    assert list(ledger.due(at + 16 * MINUTE - 1)) == []
+    assert list(ledger.due(at + 16 * MINUTE)) == [THING]
+
+
 def test_what_is_to_be_checked_by_itself_is_due_after_a_minute(ledger: Ledger) -> None:
     ledger.end(ledger.begin(KEYS, 1), KEYS, 2)
 
@@ -319,15 +334,34 @@ def a_reading(key: Key = THING, *, began: int = BEGAN, at: int = BEGAN + 50, **f
     return Outcome(key, State.IN_SYNC, "", at=at, read_at=began, **fields)
 
 
-def test_when_it_was_read_last_and_when_last_with_everything_is_kept_even_of_what_is_gone(ledger: Ledger) -> None:
+def test_when_it_was_read_last_and_how_much_of_it_is_kept_even_of_what_is_gone(ledger: Ledger) -> None:
     assert ledger.last_reads([THING]) == {}
 
     ledger.record(a_reading(began=BEGAN))
     ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150, whole=False))
-    assert ledger.last_reads([THING, KEYS[1]]) == {THING: LastRead(BEGAN + 100, BEGAN)}
+    ledger.record(a_reading(began=BEGAN + 160, at=BEGAN + 170, whole=False, attached=False))
+    assert ledger.last_reads([THING, KEYS[1]]) == {THING: LastRead(BEGAN + 160, BEGAN + 100, BEGAN)}
 
     ledger.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 250, read_at=BEGAN + 200))
-    assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN + 200, BEGAN + 200)}
+    assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN + 200, BEGAN + 200, BEGAN + 200)}
+
+
+def test_a_reading_beside_another_writer_is_in_doubt_until_one_is_sure(ledger: Ledger) -> None:
+    def doubt() -> bool:
+        return ledger.last_reads([THING])[THING].doubt
+
+    ledger.record(a_reading(began=BEGAN))
+    assert not doubt()
+
+    mark = ledger.begin([], BEGAN + 60, below=[THING])
+    ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 150))
+    assert doubt()
+
+    ledger.end(mark, [THING], BEGAN + 200)
+    assert doubt()
+
+    ledger.record(a_reading(began=BEGAN + 300, at=BEGAN + 350))
+    assert not doubt()
 
 
 def test_a_failure_is_no_reading(ledger: Ledger) -> None:
@@ -335,7 +369,7 @@ def test_a_failure_is_no_reading(ledger: Ledger) -> None:
 
     ledger.record(Outcome(THING, State.FAILED, "no", at=BEGAN + 150, again=True))
 
-    assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN, BEGAN)}
+    assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN, BEGAN, BEGAN, doubt=True)}
 
 
 def test_what_is_marked_is_checked_once_its_writer_must_have_died(ledger: Ledger) -> None:
@@ -710,7 +744,8 @@ def test_what_is_known_of_what_is_gone_ends_by_itself_unless_it_is_made_anew(tab
 
     mark = table.begin([THING], BEGAN)
     table.record(Outcome(THING, State.ABSENT, "", at=BEGAN + 10, read_at=BEGAN + 5), mark)
-    assert item().keys() == {"resource", "checked_at", "closed_at", "expires", "read_at", "read_whole_at"}
+    read = {"read_at", "read_attached_at", "read_whole_at"}
+    assert item().keys() == {"resource", "checked_at", "closed_at", "expires", *read}
 
     table.begin([THING], BEGAN + 20)
     assert "expires" not in item()

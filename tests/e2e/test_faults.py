@@ -17,7 +17,7 @@ from tests.e2e.observing import Ledger, await_quiet, converges, is_whole, make_d
 
 DEVICES = 4
 PATIENCE = 90.0
-CALLS_PER_DEVICE = 21
+CALLS_PER_DEVICE = 20
 """What a device costs without faults; docs/performance.md derives it."""
 BOUND = 6
 """At a rate of 30 percent a device may cost so many times that: the SDK's four attempts a call and the workflow's."""

@@ -33,6 +33,8 @@ from tests.simulation.scheduler import Scheduler
 
 BACKGROUND = "background"
 
+Confirm = Callable[[Sequence[ReconcileRequest]], Sequence[ReconcileRequest]]
+
 _SILENT = Logger(service="simulation", level="CRITICAL")
 
 
@@ -145,10 +147,10 @@ class Queue:
         """Let one more worker run at the same time."""
         self._functions.append(function)
 
-    def add_runner(self, process: Process, ledger: Any, *, background: bool) -> None:
+    def add_runner(self, process: Process, ledger: Any, confirm: Confirm, *, background: bool) -> None:
         """Let one more message of a queue be worked on at the same time."""
         queues = process.port("workflow", self, TakenQueues)
-        runner = WorkflowRunner(_Executions(process, self), queues, ledger, self.scheduler.clock)
+        runner = WorkflowRunner(_Executions(process, self), queues, ledger, self.scheduler.clock, confirm)
         handle = messages_handler(runner, queues, BACKGROUND, _SILENT, _Uncounted())
         self._runners[background].append(_Runner(process, handle))
 

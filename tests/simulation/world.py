@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -26,9 +26,12 @@ from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.services.events.start_replication import start_replication
 from iot_dr.services.replication.batch import Taken, handle_batch
+from iot_dr.services.replication.confirm import Confirmation
 from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
+from iot_dr.services.replication.settling import DEFAULT_SETTLING
+from iot_dr.services.replication.shared_answers import SharedAnswers
 from iot_dr.services.sweep import Sweep
 from templates.request_queues import BACKGROUND_WORKERS
 from tests.builders import REGIONS
@@ -203,7 +206,9 @@ class Run:
             for number in range(runners):
                 process = self._process(f"{'background' if background else 'runner'} {number + 1}")
                 ledger = process.port("ledger", self.ledger, Ledger)
-                self.queue.add_runner(process, ledger, background=background)
+                primary = process.port("primary", self.primary, RegistryReader)
+                confirmation = Confirmation(primary, self.scheduler.clock, DEFAULT_SETTLING, process.together)
+                self.queue.add_runner(process, ledger, confirmation.confirm, background=background)
         self._trigger = self._process("trigger")
         self._trigger_runs = False
         self._schedule = self._process("schedule")
@@ -230,7 +235,9 @@ class Run:
         clock = self.scheduler.clock
 
         def take(requests: Sequence[ReconcileRequest]) -> Taken:
-            return handle_batch(requests, replication.replicate, ledger=ledger, clock=clock, together=process.together)
+            # A process goes on in one thread, so nobody may wait for a lock.
+            replicate = partial(replication.replicate, shared=SharedAnswers(clock(), nullcontext))
+            return handle_batch(requests, replicate, ledger=ledger, clock=clock, together=process.together)
 
         record = partial(record_failure, cause="", ledger=ledger, clock=clock)
         return Function(process, take, record, self.shadows.looker(process) if self.scenario.shadows else None)

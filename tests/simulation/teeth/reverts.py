@@ -207,7 +207,7 @@ REVERTS: tuple[Revert, ...] = (
         (
             Edit(
                 "aws/ledger/ledger.py",
-                "return min(FIRST_PAUSE << min(attempts - 1, 20), longest)",
+                "return min(FIRST_PAUSE << min(attempts - 1, 20), longest_pause(state))",
                 "return FIRST_PAUSE",
             ),
         ),
@@ -372,8 +372,8 @@ REVERTS: tuple[Revert, ...] = (
         (
             Edit(
                 _SUPERSEDING,
-                "    began = read.began if request.depth is Depth.OWN else read.whole_began\n",
-                "    began = read.began\n",
+                "            return read.whole_began\n",
+                "            return read.began\n",
             ),
         ),
         LIES,
@@ -382,7 +382,7 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "a late request is left out though the reading may have begun before its event",
-        (Edit(_SUPERSEDING, "began > request.occurred_at + MARGIN", "began > request.occurred_at"),),
+        (Edit(_SUPERSEDING, "read) > request.occurred_at + MARGIN", "read) > request.occurred_at"),),
         LIES,
         ("write policy", "attach policy", "set status"),
         LATE_EVENTS,

@@ -9,7 +9,7 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.runtime.functions.run_workflow import NEEDED, run_workflow_handler
-from tests.builders import ACCOUNT, SECONDARY
+from tests.builders import ACCOUNT, PRIMARY, SECONDARY
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import (
     BACKGROUND_QUEUE,
@@ -27,6 +27,8 @@ VARIABLES = {
     "LOOK_DEAD_LETTER_QUEUE_URL": DEAD_LETTERS,
     "STATE_MACHINE_ARN": STATE_MACHINE,
     "LEDGER_TABLE": "ledger",
+    "PRIMARY_REGION": PRIMARY,
+    "ACCOUNT_ID": ACCOUNT,
 }
 
 

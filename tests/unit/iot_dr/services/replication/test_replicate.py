@@ -235,6 +235,16 @@ def test_a_device_that_waits_for_its_certificate_is_pending_from_the_first_reque
     assert world.ledger.notes[THING].next_attempt is not None
 
 
+@pytest.mark.parametrize("depth", list(Depth))
+def test_an_outcome_says_how_much_was_read(depth: Depth) -> None:
+    world = _with_device()
+    _new(world)
+
+    outcome = world.request(THING, depth=depth).outcome
+
+    assert (outcome.attached, outcome.whole) == (depth is not Depth.OWN, depth is Depth.EVERYTHING)
+
+
 def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting() -> None:
     world = World()
     world.primary.put(a_thing())

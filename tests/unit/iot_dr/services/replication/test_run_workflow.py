@@ -1,6 +1,6 @@
 """A message is run once it can be, what is to come again is queued before it goes, and nothing is lost on the way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -35,7 +35,13 @@ class Bench:
     def __init__(self, ends: Callable[[RequestMessage], Run] = lambda _message: Run()) -> None:
         self.workflow, self.queues = Workflow(ends), InMemoryRequestQueues()
         self.ledger, self.clock = InMemoryLedger(), FakeClock()
-        self.runner = WorkflowRunner(self.workflow, self.queues, self.ledger, self.clock)
+        self.confirmed: list[ReconcileRequest] = []
+        self.to_come: tuple[ReconcileRequest, ...] = ()
+        self.runner = WorkflowRunner(self.workflow, self.queues, self.ledger, self.clock, self._confirm)
+
+    def _confirm(self, requests: Sequence[ReconcileRequest]) -> tuple[ReconcileRequest, ...]:
+        self.confirmed.extend(requests)
+        return self.to_come
 
     def handle(self, message: RequestMessage, receives: int = 1) -> Ended:
         return self.runner.handle(message, receives)
@@ -46,6 +52,42 @@ def raising(error: Exception) -> Callable[[RequestMessage], Run]:
         raise error
 
     return run
+
+
+def a_confirming(request: ReconcileRequest) -> ReconcileRequest:
+    return replace(request, checks=1, fingerprint="f", can_wait=True)
+
+
+def test_a_request_that_only_confirms_takes_no_worker() -> None:
+    bench = Bench()
+    message = RequestMessage((a_confirming(PUMP), a_confirming(VALVE)))
+
+    assert bench.handle(message) is Ended.CONFIRMED
+    assert (bench.confirmed, bench.workflow.given, bench.queues.sent) == (list(message.requests), [], [])
+
+
+def test_what_was_not_confirmed_is_queued_and_then_takes_a_worker() -> None:
+    bench = Bench()
+    bench.to_come = (replace(a_confirming(PUMP), can_wait=False),)
+    bench.handle(RequestMessage((a_confirming(PUMP),)))
+    (again,) = bench.queues.take()
+
+    assert bench.handle(again) is Ended.RUN
+    assert (again.requests, bench.workflow.given) == (bench.to_come, [again])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(RequestMessage((a_confirming(PUMP), VALVE)), id="with others"),
+        pytest.param(RequestMessage((a_confirming(PUMP),), background=True), id="of background work, which is slower"),
+    ],
+)
+def test_other_messages_take_a_worker(message: RequestMessage) -> None:
+    bench = Bench()
+
+    assert bench.handle(message) is Ended.RUN
+    assert (bench.confirmed, bench.workflow.given) == ([], [message])
 
 
 def test_what_ended_leaves_nothing() -> None:
@@ -112,7 +154,7 @@ def test_the_ledger_has_what_was_never_handled_to_its_end() -> None:
     for request in BOTH.requests:
         outcome = bench.ledger.outcome(request.key)
         assert outcome is not None
-        assert (outcome.state, outcome.again) == (State.FAILED, True)
+        assert (outcome.state, outcome.again) == (State.PENDING, True)
 
 
 def test_background_work_steps_back_while_events_wait() -> None:

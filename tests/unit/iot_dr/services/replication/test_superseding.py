@@ -19,7 +19,7 @@ def left(request: ReconcileRequest, ledger: InMemoryLedger, clock: FakeClock) ->
 
 
 def a_late(request: ReconcileRequest, clock: FakeClock) -> ReconcileRequest:
-    """Return a look for an event of now, handed out when it is late."""
+    """Return a request for an event of now, handed out when it is late."""
     late = replace(request, occurred_at=clock())
     clock.advance(2 * BACKLOG / 1000)
     return late
@@ -63,21 +63,44 @@ def test_a_reading_before_the_change_or_too_near_to_it_proves_nothing(
     assert left(request, ledger, clock)
 
 
-@pytest.mark.parametrize("depth", [Depth.ATTACHMENTS, Depth.EVERYTHING])
-@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("wanted", list(Depth))
+@pytest.mark.parametrize("read", list(Depth))
 def test_what_hangs_on_a_resource_is_left_out_only_if_it_was_read_too(
-    clock: FakeClock, ledger: InMemoryLedger, depth: Depth, whole: bool
+    clock: FakeClock, ledger: InMemoryLedger, wanted: Depth, read: Depth
 ) -> None:
-    request = a_late(replace(PUMP, depth=depth), clock)
-    read_after(ledger, request, 2 * MARGIN, whole=whole)
+    request, other = a_late(replace(PUMP, depth=wanted), clock), replace(PUMP, depth=read)
+    read_after(ledger, request, 2 * MARGIN, whole=other.whole, attached=other.attached)
 
-    assert left(request, ledger, clock) is not whole
+    as_much = tuple(Depth).index(read) >= tuple(Depth).index(wanted)
+    assert left(request, ledger, clock) is not as_much
+
+
+def test_a_reading_beside_another_writer_hides_no_request(clock: FakeClock, ledger: InMemoryLedger) -> None:
+    request = a_late(PUMP, clock)
+    mark = ledger.begin([request.key], request.occurred_at)
+    read_after(ledger, request, 2 * MARGIN)
+    beside = left(request, ledger, clock)
+    ledger.end(mark, [request.key], request.occurred_at + 3 * MARGIN)
+
+    assert beside
+    assert left(request, ledger, clock)
+
+    read_after(ledger, request, 4 * MARGIN)
+    assert not left(request, ledger, clock)
+
+
+def test_what_was_noted_to_wait_by_another_keeps_no_request(clock: FakeClock, ledger: InMemoryLedger) -> None:
+    request = a_late(PUMP, clock)
+    read_after(ledger, request, 2 * MARGIN)
+    ledger.revisit([request.key], request.occurred_at + 3 * MARGIN)
+
+    assert not left(request, ledger, clock)
 
 
 def test_a_later_reading_of_less_does_not_hide_one_of_everything(clock: FakeClock, ledger: InMemoryLedger) -> None:
     request = a_late(replace(PUMP, depth=Depth.EVERYTHING), clock)
     read_after(ledger, request, 2 * MARGIN)
-    read_after(ledger, request, 3 * MARGIN, whole=False)
+    read_after(ledger, request, 3 * MARGIN, whole=False, attached=False)
 
     assert not left(request, ledger, clock)
 

@@ -1,10 +1,11 @@
 """The ledger: one item per resource in a table of the secondary Region.
 
 Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`,
-`read_at` and `read_whole_at` (when the last reading began that was applied, and the last that took in everything),
-`source_id` and `source_version` (the primary's of the thing that was applied), and `owned_at` where replication created
-the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present state is there,
-which keeps the time of a change of state without reading the item first.
+`read_at`, `read_attached_at` and `read_whole_at` (when the last reading began that was applied, the last that took in
+what is attached too, and the last that took in everything), `source_id` and `source_version` (the primary's of the
+thing that was applied), and `owned_at` where replication created the resource. All times are epoch milliseconds. Of the
+`since_` attributes only that of the present state is there, which keeps the time of a change of state without reading
+the item first.
 
 Items that are checked again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
 `by_state`, and `noted_at` (with `noted_whole`, if only a request for everything can tell that it is over); those that
@@ -81,6 +82,8 @@ _CURSOR = "cursor#"
 _OF_RETRIES = ("retry_state", "next_attempt", "attempts", "trying")
 _OF_WAITING = (*_OF_RETRIES, "noted_at", "noted_whole")
 _VERDICT = ("state", "reason")
+_DOUBTS = ("marks", "noted_at", "closed_at", "checked_at")
+_READINGS = ("read_at", "read_attached_at", "read_whole_at")
 _BATCH = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
 _ROUNDS = 5
@@ -100,14 +103,14 @@ class DynamoDbLedger:
 
     def last_reads(self, keys: Collection[Key]) -> dict[Key, LastRead]:
         """Return when the last readings of each began; without those that no reading is known of."""
-        found = self._noted(("read_at", "read_whole_at"), keys)
-        return {key: LastRead(times.get("read_at", 0), times.get("read_whole_at", 0)) for key, times in found.items()}
+        found = self._noted((*_READINGS, *_DOUBTS), keys)
+        return {key: _last_read(times) for key, times in found.items() if "read_at" in times}
 
     def _times(self, attribute: str, keys: Collection[Key]) -> dict[Key, int]:
         return {key: times[attribute] for key, times in self._noted((attribute,), keys).items()}
 
     def _noted(self, attributes: Collection[str], keys: Collection[Key]) -> dict[Key, dict[str, int]]:
-        """Return those of these attributes that each has; without those that have none."""
+        """Return those of these attributes that each has, 1 for one that is no number; without those that have none."""
         found: dict[Key, dict[str, int]] = {}
         for batch in _batched(sorted(keys), _BATCH):
             request = {
@@ -122,7 +125,7 @@ class DynamoDbLedger:
             if answer.get("UnprocessedKeys"):
                 raise Throttled("DynamoDB left keys unread")
             for item in answer["Responses"].get(self._table, ()):
-                if times := {name: int(item[name]["N"]) for name in attributes if name in item}:
+                if times := {name: int(item[name].get("N", 1)) for name in attributes if name in item}:
                     found[Key.parse(item["resource"]["S"])] = times
         return found
 
@@ -331,6 +334,10 @@ class DynamoDbLedger:
             attempts = int(before["attempts"]["N"]) if same else 1
             later = Update(facts={"next_attempt": outcome.at + pause(attempts, outcome.state), "attempts": attempts})
             call(self._client.update_item, **self._item(outcome.key), **later.where())
+        elif int(before["next_attempt"]["N"]) > (latest := outcome.at + longest_pause(outcome.state)):
+            # What failed waits long for its next try; what passes by itself need not.
+            sooner = Update(facts={"next_attempt": latest}).where("#next_attempt > :latest", latest=latest)
+            _held(self._client.update_item, **self._item(outcome.key), **sooner)
 
     def note_applied(self, outcome: Outcome) -> None:
         """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
@@ -401,8 +408,12 @@ def pause(attempts: int, state: State = State.FAILED) -> int:
     >>> pause(1), pause(2), pause(40), pause(40, State.PENDING)
     (60000, 120000, 86400000, 900000)
     """
-    longest = LONGEST_WHILE_PENDING if state is State.PENDING else LONGEST_PAUSE
-    return min(FIRST_PAUSE << min(attempts - 1, 20), longest)
+    return min(FIRST_PAUSE << min(attempts - 1, 20), longest_pause(state))
+
+
+def longest_pause(state: State) -> int:
+    """Return the most milliseconds between two tries of what is in this state."""
+    return LONGEST_WHILE_PENDING if state is State.PENDING else LONGEST_PAUSE
 
 
 def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:
@@ -478,6 +489,14 @@ def _tombstone(key: Key, at: int) -> Update:
     """Return what is kept of what is gone, and for how long."""
     kept = HOLDING_KEPT_AFTER_DELETION if key.kind in HOLDING_KINDS else KEPT_AFTER_DELETION
     return Update(facts={"expires": at // 1000 + kept}, removed=OF_OUTCOMES)
+
+
+def _last_read(times: Mapping[str, int]) -> LastRead:
+    checked_at = times.get("checked_at", 0)
+    # A request that is not sure notes that something waits in the call that records it.
+    doubt = "marks" in times or times.get("noted_at") == checked_at or times.get("closed_at", 0) > checked_at
+    began, attached, whole = (times.get(name, 0) for name in _READINGS)
+    return LastRead(began, attached, whole, doubt)
 
 
 def _standing(item: Mapping[str, Any]) -> Standing:

@@ -117,7 +117,8 @@ def read_times(outcome: Outcome) -> dict[str, int]:
     """Return when the reading began that an outcome rests on."""
     if not outcome.read_at:
         return {}
-    return {"read_at": outcome.read_at} | ({"read_whole_at": outcome.read_at} if outcome.whole else {})
+    took_in = {"read_at": True, "read_attached_at": outcome.attached, "read_whole_at": outcome.whole}
+    return {name: outcome.read_at for name, as_much in took_in.items() if as_much}
 
 
 def facts_of(outcome: Outcome) -> dict[str, Any]:

@@ -48,6 +48,9 @@ REQUIRED_ACTIONS = frozenset(
 REQUIRED_ACTIONS_BEFORE_DELETING = frozenset({"iot:ListTargetsForPolicy"})
 """What is needed besides to find everything that hangs on a policy that is gone from the primary."""
 
+REQUIRED_ACTIONS_TO_CONFIRM = frozenset({"iot:ListAttachedPolicies", "iot:ListThingPrincipalsV2"})
+"""What is needed in the primary to see that nothing more was attached to a device."""
+
 LISTER_REQUIRED_ACTIONS = frozenset(
     {
         "iot:ListBillingGroups",

@@ -28,11 +28,15 @@ class State(enum.StrEnum):
 class LastRead:
     """When the last readings of a resource began that were applied, epoch milliseconds; 0 for never.
 
-    `began` is that of any, `whole_began` that of one which took in everything that hangs on the resource.
+    `began` is that of any, `attached_began` that of one which took in what is attached to the resource too, and
+    `whole_began` that of one which took in everything that hangs on it. In `doubt` the last one was not sure, or
+    somebody else has been writing since: another request is noted, but for later.
     """
 
     began: int = 0
+    attached_began: int = 0
     whole_began: int = 0
+    doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,9 @@ class Outcome:
 
     `again` asks the schedule for another request, after a pause that grows with every try. A `partial` outcome is of
     the resource's own fields alone, so it says nothing about what stood in the way of the rest. One that is not `whole`
-    is of the resource and what is attached to it, so it says nothing about what has events of its own. `source_id` and
-    `source_version` are the primary's of the thing that was applied. `read_at` is when the reading began that found
-    nothing more to do, 0 if there was none.
+    is of the resource and what is attached to it, so it says nothing about what has events of its own; one that is not
+    `attached` is of less than that. `source_id` and `source_version` are the primary's of the thing that was applied.
+    `read_at` is when the reading began that found nothing more to do, 0 if there was none.
     """
 
     key: Key
@@ -55,6 +59,7 @@ class Outcome:
     again: bool = False
     partial: bool = False
     whole: bool = True
+    attached: bool = True
     source_id: str = ""
     source_version: int = 0
     read_at: int = 0

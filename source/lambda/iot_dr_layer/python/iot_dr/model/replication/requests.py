@@ -74,6 +74,16 @@ class ReconcileRequest:
         """Tell whether it takes in everything that hangs on the resource, what has events of its own too."""
         return self.depth is Depth.EVERYTHING or self.key.kind not in _OF_DEPTH
 
+    @property
+    def confirms(self) -> bool:
+        """Tell whether it only confirms what was attached to a device that was complete when it was checked last."""
+        return self.can_wait and self.key.kind is Kind.THING and self.checks > 0 and bool(self.fingerprint)
+
+    @property
+    def attached(self) -> bool:
+        """Tell whether it takes in what is attached to the resource, which no registry event tells of."""
+        return self.depth is not Depth.OWN or self.key.kind not in _OF_DEPTH
+
     def to_json(self) -> dict[str, Any]:
         """Return the form in which the workflow carries it."""
         return {

@@ -28,6 +28,7 @@ from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.replicate import Replicated, Replication
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import Settling
+from iot_dr.services.replication.shared_answers import SharedAnswers
 
 THREADS = 16
 """Calls that run at the same time, over all requests of a batch."""
@@ -68,10 +69,11 @@ def replicate_resource_handler(
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         requests = [ReconcileRequest.from_json(value) for value in event["looks"]]
         replication = in_background() if event.get("background") else for_events
+        shared = SharedAnswers(now())
 
         def replicate(request: ReconcileRequest, beside: int) -> Replicated:
             with noting_requests() as requests:
-                result = replication.replicate(request, beside)
+                result = replication.replicate(request, beside, shared)
             log.info("checked", extra=_facts(result) | {"requests": requests})
             return result
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,19 +13,29 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.pacing import paced
+from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.aws.workflow.workflow import LONGEST_RUN, StepFunctionsWorkflow
 from iot_dr.errors import EventError, IotDrError
 from iot_dr.model.replication.messages import Delivery, Receipt, RequestMessage, merged
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.ports.replication import RequestQueues
+from iot_dr.runtime.budgets import event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
+from iot_dr.services.concurrency import on
+from iot_dr.services.replication.confirm import Confirmation
 from iot_dr.services.replication.run_workflow import Ended, WorkflowRunner
+from iot_dr.services.replication.settling import Settling
 
 ANSWER_SECONDS = LONGEST_RUN + 3
 """How long an execution is waited for: longer than it may take, shorter than the function lives."""
+
+READ_TIMEOUT = 5
+"""Seconds that a call of the primary may take, so that all its repetitions end well before the function."""
 
 NEEDED = (ANSWER_SECONDS + 2) * 1000
 """Milliseconds that the function must have left to begin with another run."""
@@ -47,6 +59,9 @@ class RunnerEnvironment:
     look_dead_letter_queue_url: str
     state_machine_arn: str
     ledger_table: str
+    primary_region: str
+    account_id: str
+    settle_seconds: int = Settling.complete
 
 
 def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -60,11 +75,14 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
     )
     # Once only: what was cut off may still be running, and the queue has it run again when that has ended.
     states = client("stepfunctions", read_timeout=ANSWER_SECONDS, attempts=1)
+    # Made when it is first asked for: a new device's first request waits for no client that only its second one needs.
+    confirmation = functools.cache(lambda: _confirmation(environment))
     runner = WorkflowRunner(
         workflow=StepFunctionsWorkflow(states, environment.state_machine_arn),
         queues=queues,
         ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
         clock=now,
+        confirm=lambda requests: confirmation().confirm(requests),
     )
     background = environment.background_queue_url.rpartition("/")[2]
     return messages_handler(runner, queues, background, logger(), ReplicationMetrics())
@@ -100,7 +118,7 @@ def messages_handler(
             return False
         if ended in _METRICS:
             metrics.count(_METRICS[ended], len(delivery.message.requests))
-        if ended is not Ended.RUN:
+        if ended not in (Ended.RUN, Ended.CONFIRMED):
             _tell(log, delivery.message, str(ended))
         return True
 
@@ -132,6 +150,17 @@ def _left(
     if superseded := _requests(deliveries) - _requests(left):
         metrics.count("Superseded", superseded)
     yield from (one for one in left if one.message.requests)
+
+
+def _confirmation(environment: RunnerEnvironment) -> Confirmation:
+    region = environment.primary_region
+    primary = paced(client("iot", region, read_timeout=READ_TIMEOUT), event_budgets())
+    return Confirmation(
+        source=IotRegistryReader(primary, region, environment.account_id),
+        clock=now,
+        settling=Settling(environment.settle_seconds),
+        together=on(ThreadPoolExecutor(REQUESTS_PER_BATCH)),
+    )
 
 
 def _requests(deliveries: Iterable[Delivery]) -> int:

@@ -42,7 +42,6 @@ from iot_dr.model.registry.keys import (
     Key,
     Kind,
     certificate_key,
-    certificate_target,
     group_membership_key,
     key_of_target,
     policy_attachment_key,
@@ -66,6 +65,7 @@ from iot_dr.services.replication.settling import (
     NO_CERTIFICATE,
     Attachments,
     Settling,
+    attached,
     attachments,
     complete,
     fingerprint,
@@ -74,6 +74,7 @@ from iot_dr.services.replication.settling import (
     policies_by_groups,
     standing,
 )
+from iot_dr.services.replication.shared_answers import SharedAnswers
 from iot_dr.services.sync.single_writes import write_one
 
 ROUNDS = 4
@@ -174,27 +175,28 @@ class Replication:
         self._just_in_time = just_in_time
         self._together = together
 
-    def replicate(self, request: ReconcileRequest, beside: int = 1) -> Replicated:
+    def replicate(self, request: ReconcileRequest, beside: int = 1, shared: SharedAnswers | None = None) -> Replicated:
         """Check one resource, make the target equal, and record it.
 
-        `beside` is how many new resources are checked beside each other; the more, the longer the pauses.
+        `beside` is how many new resources are checked beside each other; the more, the longer the pauses. `shared` is
+        what the requests of the same batch have read.
 
         Raises:
             RetryableError: the same request may succeed later.
             TerminalError: somebody must request.
         """
         try:
-            return self._request(request, beside)
+            return self._request(request, beside, shared)
         except RegionUnavailable:
             self._apply_carried(request)
             raise
 
-    def _request(self, request: ReconcileRequest, beside: int) -> Replicated:
+    def _request(self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None) -> Replicated:
         if request.checks and request.fingerprint:
-            seen = self._attachments(request.key)
+            seen = attached(self._source, request.key.name, self._together)
             if fingerprint(seen) == request.fingerprint:
                 return self._stood_still(request, seen, beside)
-        return self._changed(request, self._reconcile(request), beside)
+        return self._changed(request, self._reconcile(request, shared), beside)
 
     def _stood_still(self, request: ReconcileRequest, seen: Attachments, beside: int) -> Replicated:
         now, by_groups = self._clock(), self._rights_by_groups(request, seen)
@@ -226,6 +228,7 @@ class Replication:
             again=again,
             partial=not scope.whole and state is State.IN_SYNC,
             whole=replace(request, depth=work.depth).whole,
+            attached=replace(request, depth=work.depth).attached,
             source_id=source.thing_id if isinstance(source, Thing) else "",
             source_version=source.version if isinstance(source, Thing) else 0,
             read_at=work.began,
@@ -243,21 +246,23 @@ class Replication:
             return frozenset()
         return policies_by_groups(self._source, request.key.name)
 
-    def _reconcile(self, request: ReconcileRequest) -> _Work:
+    def _reconcile(self, request: ReconcileRequest, shared: SharedAnswers | None) -> _Work:
         """Read, plan and apply until a reading confirms what no version guards; raise what AWS refused, at the end."""
         work = _Work(request.key, request.depth)
         try:
-            self._reconcile_in_rounds(request, work)
+            self._reconcile_in_rounds(request, work, shared)
         except (Conflict, NotReadyYet, Throttled):
             self._lay_down(work)
             raise
         self._raise_refusal(work)
         return work
 
-    def _reconcile_in_rounds(self, request: ReconcileRequest, work: _Work) -> None:
+    def _reconcile_in_rounds(self, request: ReconcileRequest, work: _Work, shared: SharedAnswers | None) -> None:
         for _ in range(ROUNDS):
-            work.began = self._clock()
-            scope = self._scopes.read(request.key, work.depth, needs=work.needs, also=work.touched)
+            work.began = self._clock() if shared is None else shared.began
+            scope = self._scopes.read(request.key, work.depth, needs=work.needs, also=work.touched, shared=shared)
+            # What is read again has to be newer than what was written.
+            shared = None
             _refuse_old_answer(request, scope.desired)
             todo = self._plan(scope, work.refused)
             if request.key.kind is Kind.BILLING_GROUP and work.depth is Depth.EVERYTHING:
@@ -401,11 +406,6 @@ class Replication:
             self._ledger.forget(gone, work.began, work.mark)
             if work.mark:
                 work.mark = replace(work.mark, keys=work.mark.keys - gone)
-
-    def _attachments(self, thing: Key) -> Attachments:
-        certificates = sorted(one.certificate_id for one in self._source.principals_of_thing(thing.name))
-        policies = self._together(self._source.policies_of, map(certificate_target, certificates))
-        return dict(zip(certificates, policies, strict=True))
 
     def _apply_carried(self, request: ReconcileRequest) -> None:
         """Apply what the event told of a thing, if it is surely newer than what the target has; delete nothing."""

@@ -1,14 +1,14 @@
 """Has the workflow take the requests of one message, and sends on what is to come again.
 
 The message is deleted after this has ended well. Whatever cuts it off, the message comes again, and its requests are
-taken once more. Where AWS has no room, the requests go back to the queue and come later: a pause holds no worker, and
-nothing is asked for twice at the same time.
+taken once more. A request that only confirms a complete device takes no worker. Where AWS has no room, the requests go
+back to the queue and come later: a pause holds no worker, and nothing is asked for twice at the same time.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iot_dr.errors import Throttled
@@ -17,14 +17,11 @@ from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.replication import ReplicationRun, RequestQueues
-from iot_dr.services.replication.record_failure import record_failure
+from iot_dr.services.replication.record_failure import UNFINISHED, record_failure
 from iot_dr.services.replication.superseding import last_reads, without_superseded
 
 MOST_RECEIVES = 5
 """How often a message is handed out; then its requests are recorded as failed, and the ledger has them tried again."""
-
-UNFINISHED = "Unfinished"
-"""The error of requests whose message was never handled to its end."""
 
 STEP_BACK = 15
 """Seconds at most for which what can wait leaves the workers to others."""
@@ -48,6 +45,7 @@ class Ended(enum.StrEnum):
     STEPPED_BACK = "stepped back"
     GIVEN_UP = "given up"
     HANDED_BACK = "handed back"
+    CONFIRMED = "confirmed"
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class WorkflowRunner:
     queues: RequestQueues
     ledger: Ledger
     clock: Clock
+    confirm: Callable[[Sequence[ReconcileRequest]], Sequence[ReconcileRequest]]
+    """Confirms that devices have stood still, and returns the requests that are to come."""
 
     def handle(self, message: RequestMessage, receives: int) -> Ended:
         """Have the requests of a message taken; `receives` is how often it was handed out, this time included.
@@ -73,6 +73,12 @@ class WorkflowRunner:
         if self._others_first(message):
             self.queues.send([self._stepped_back(message)])
             return Ended.STEPPED_BACK
+        if not message.background and all(request.confirms for request in message.requests):
+            self.queues.send(messages(self.confirm(message.requests), self.clock()))
+            return Ended.CONFIRMED
+        return self._run(message)
+
+    def _run(self, message: RequestMessage) -> Ended:
         try:
             run = self.workflow.run(message)
         except Throttled:

@@ -48,6 +48,7 @@ from iot_dr.ports.registry import RegistryReader
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.replication.shared_answers import SharedAnswers
 
 SIDES = (Side.TARGET, Side.SOURCE)
 """In the order of reading. Read last, the source's state is no older than the version that guards the write: whoever
@@ -115,6 +116,7 @@ class ScopeReader:
         *,
         needs: bool = False,
         also: Collection[Key] = frozenset(),
+        shared: SharedAnswers | None = None,
     ) -> Scope:
         """Read the scope of a resource.
 
@@ -123,11 +125,12 @@ class ScopeReader:
             depth: how much of what hangs on it to read.
             needs: read too what it needs in order to exist: type, billing group, groups and their parents.
             also: relations to read whatever they hang on by now; what is no relation is left out.
+            shared: answers that others have had since this reading began.
 
         Raises:
             RetryableError: a Region could not be read; nothing is concluded from a part.
         """
-        reading = _Reading(self._readers, self._together, depth)
+        reading = _Reading(self._readers, self._together, depth, shared)
         match key.kind:
             case Kind.THING:
                 reading.thing(key.name, needs=needs)
@@ -156,7 +159,10 @@ class ScopeReader:
 class _Reading:
     """One reading of one scope."""
 
-    def __init__(self, readers: dict[Side, RegistryReader], together: Together, depth: Depth) -> None:
+    def __init__(
+        self, readers: dict[Side, RegistryReader], together: Together, depth: Depth, shared: SharedAnswers | None
+    ) -> None:
+        self._shared = shared
         self._sides = {side: _Side(reader) for side, reader in readers.items()}
         self._together = together
         self._depth = depth
@@ -418,7 +424,8 @@ class _Reading:
 
     def _policies_of(self, holding: tuple[Side, str]) -> frozenset[str]:
         side, target = holding
-        return self._sides[side].reader.policies_of(target)
+        reader = self._sides[side].reader
+        return self._asked((side, target), lambda: reader.policies_of(target))
 
     def _forget(self, relation: Key) -> None:
         self._left.add(relation)
@@ -433,9 +440,19 @@ class _Reading:
 
     def _entities(self, keys: Iterable[Key], read: Callable[[RegistryReader, Key], Entity | None]) -> None:
         listed = list(keys)
-        for side in map(self._sides.__getitem__, SIDES):
-            for key, entity in zip(listed, self._together(partial(read, side.reader), listed), strict=True):
+        for name in SIDES:
+            side = self._sides[name]
+            found = self._together(partial(self._entity, name, read), listed)
+            for key, entity in zip(listed, found, strict=True):
                 side.add(key, entity)
+
+    def _entity(self, side: Side, read: Callable[[RegistryReader, Key], Entity | None], key: Key) -> Entity | None:
+        """Read one; what a version guards is never shared, for the order of its two readings matters."""
+        reader = self._sides[side].reader
+        return self._asked((side, key), lambda: read(reader, key)) if key.kind in _SHARED else read(reader, key)
+
+    def _asked(self, question: tuple[Side, Key | str], ask: Callable[[], Result]) -> Result:
+        return ask() if self._shared is None else self._shared.of(question, ask)
 
     def _lists(self, sides: list[Side], read: Callable[[RegistryReader], Result]) -> dict[Side, Result]:
         answers = self._together(lambda side: read(self._sides[side].reader), sides)
@@ -447,6 +464,9 @@ def _is_dynamic(found: Entity | None) -> bool:
 
 
 Relation = PolicyAttachment | ThingPrincipal | GroupMembership
+
+_SHARED = frozenset({Kind.CERTIFICATE, Kind.POLICY})
+"""Kinds of which requests of one batch share answers: no version guards their writes."""
 
 _LISTS = frozenset({Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP})
 

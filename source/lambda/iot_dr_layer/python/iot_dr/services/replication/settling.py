@@ -19,6 +19,7 @@ from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_grou
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.registry import RegistryReader
+from iot_dr.services.concurrency import Together, one_by_one
 
 PAUSES = (1, 1, 2, 3, 5, 8, 13, 21, 34)
 """Seconds between the requests for an incomplete device: growing, so that a burst leaves room for others.
@@ -60,6 +61,13 @@ def attachments(snapshot: Snapshot, thing: Key) -> Attachments:
         if isinstance(relation, PolicyAttachment) and relation.target in targets:
             seen[targets[relation.target]].append(relation.policy)
     return seen
+
+
+def attached(reader: RegistryReader, thing: str, together: Together = one_by_one) -> Attachments:
+    """Read a thing's certificates and their policies, and nothing else."""
+    certificates = sorted(one.certificate_id for one in reader.principals_of_thing(thing))
+    policies = together(reader.policies_of, map(certificate_target, certificates))
+    return dict(zip(certificates, policies, strict=True))
 
 
 def lacks_own_policy(seen: Attachments) -> bool:

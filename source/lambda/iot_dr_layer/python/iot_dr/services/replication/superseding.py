@@ -49,5 +49,16 @@ def _is_first(request: ReconcileRequest) -> bool:
 
 
 def _has_been_seen(request: ReconcileRequest, read: LastRead) -> bool:
-    began = read.began if request.depth is Depth.OWN else read.whole_began
-    return _is_first(request) and began > request.occurred_at + MARGIN
+    # In doubt this request is as good as the one that is noted, and comes sooner.
+    return _is_first(request) and not read.doubt and _began(request.depth, read) > request.occurred_at + MARGIN
+
+
+def _began(depth: Depth, read: LastRead) -> int:
+    """Return when the last reading began that took in as much; kinds without depth are read whole each time."""
+    match depth:
+        case Depth.OWN:
+            return read.began
+        case Depth.ATTACHMENTS:
+            return read.attached_began
+        case Depth.EVERYTHING:
+            return read.whole_began
