@@ -94,7 +94,7 @@ def test_what_cannot_be_told_takes_a_worker_which_records_what_it_meets(error: I
 
 
 @pytest.mark.parametrize(
-    "request",
+    "asked",
     [
         pytest.param(ReconcileRequest(thing_key("pump"), created=True), id="a first request"),
         pytest.param(ReconcileRequest(thing_key("pump"), checks=1, fingerprint="f"), id="one at an incomplete device"),
@@ -103,5 +103,5 @@ def test_what_cannot_be_told_takes_a_worker_which_records_what_it_meets(error: I
         ),
     ],
 )
-def test_other_requests_confirm_nothing(request: ReconcileRequest) -> None:
-    assert not request.confirms
+def test_other_requests_confirm_nothing(asked: ReconcileRequest) -> None:
+    assert not asked.confirms
