@@ -27,7 +27,7 @@ import os
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from iot_dr.aws.clients import client
-from iot_dr.model.events import decode
+from iot_dr.model.events.registry_events import decode
 from iot_dr.model.replication.requests import coalesce
 
 STATES = client("stepfunctions")

@@ -116,7 +116,7 @@ def compare(processes: int, warm: int, scratch: Path) -> None:
     """Start the lab's emulator, give a device an identity there, and print one line per client."""
     from iot_dr.aws import clients  # noqa: PLC0415  # absent from the child's environment
     from iot_dr.aws.devices.probe_things import IotProbeThings  # noqa: PLC0415  # as above
-    from iot_dr.aws.secrets import SecretText  # noqa: PLC0415  # as above
+    from iot_dr.aws.secrets import SecretsManagerCredentialStore  # noqa: PLC0415  # as above
     from iot_dr.services.launch.provision_probe import ProvisionProbe  # noqa: PLC0415  # as above
     from lab.emulator import Emulator  # noqa: PLC0415  # as above
 
@@ -124,7 +124,7 @@ def compare(processes: int, warm: int, scratch: Path) -> None:
     with Emulator(scratch / "emulator") as emulator:
         os.environ.update(emulator.client_environ())
         secrets = clients.client("secretsmanager")
-        store = SecretText(secrets, secrets.create_secret(Name="probe", SecretString="{}")["ARN"])
+        store = SecretsManagerCredentialStore(secrets, secrets.create_secret(Name="probe", SecretString="{}")["ARN"])
         probe = ProvisionProbe(IotProbeThings(clients.client("iot")), store).provision("iot-dr-probe-benchmark")
         job = json.dumps({"endpoint": probe.endpoint, "credentials": json.loads(store.read() or "")})
         print(f"{'client':<10}{'size':>9}{'import':>9}{'first':>9}{'cold':>9}{'warm':>9}{'warm p95':>10}   (medians)")

@@ -18,7 +18,7 @@ from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.model.control import Control
 from iot_dr.model.regions import RegionPair
@@ -228,7 +228,7 @@ def standing_replication(devices: int, made: Counter[str]) -> Replication:
 
 def standing_shadows(made: Counter[str]) -> ShadowReplication:
     """Return the function of shadows for a standing fleet, which may write to the ledger alone."""
-    shadows, table = IotDataShadows(StandingShadows(made)), StandingNotes(made)
+    shadows, table = IotShadowStore(StandingShadows(made)), StandingNotes(made)
     return ShadowReplication(
         source=shadows,
         target=shadows,

@@ -33,14 +33,14 @@ from iot_dr.aws.clients import client
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.shadows.index import IotShadowIndex
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.services.comparison import differences
-from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, Reading, Sample
+from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, CertificateSample, Reading
 from iot_dr.services.shadows.indexed import SAME_BY_INDEX, notes_of
 from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator
 from lab.fleet import make_identity
@@ -79,15 +79,15 @@ class Measured:
 def engine(
     things: int,
     *,
-    sample: Sample | None = None,
+    sample: CertificateSample | None = None,
     shadows: ShadowSelection = ALL_SHADOWS,
     by_index: bool = True,
 ) -> Measured:
     """Read both Regions and compare them."""
     iot = _clients("iot")
-    data = {side: IotDataShadows(one) for side, one in _clients("iot-data").items()}
+    data = {side: IotShadowStore(one) for side, one in _clients("iot-data").items()}
     at_rest, begun = _peak(), time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "comparison.sqlite") as store:
+    with tempfile.TemporaryDirectory() as folder, SqliteComparisonStore(Path(folder) / "comparison.sqlite") as store:
         indexes = {side: IotShadowIndex(iot[side], region) for side, region in SIDES.items()}
         readers = {
             side: IotFleetReader(iot[side], region, ACCOUNT, data[side], indexes[side])
@@ -110,7 +110,7 @@ def engine(
 def describe(things: int, threads: int) -> Measured:
     """Describe each resource of both Regions by itself, and compare."""
     iot = _clients("iot")
-    data = {side: IotDataShadows(one) for side, one in _clients("iot-data").items()}
+    data = {side: IotShadowStore(one) for side, one in _clients("iot-data").items()}
     at_rest, begun = _peak(), time.perf_counter()
     made: Counter[str] = Counter()
     with ThreadPoolExecutor(threads) as executor:
@@ -123,7 +123,7 @@ def describe(things: int, threads: int) -> Measured:
 
 
 def _described(
-    reader: IotRegistryReader, shadows: IotDataShadows, things: int, executor: ThreadPoolExecutor, made: Counter[str]
+    reader: IotRegistryReader, shadows: IotShadowStore, things: int, executor: ThreadPoolExecutor, made: Counter[str]
 ) -> list[tuple[Any, ...]]:
     once: dict[tuple[str, str], Any] = {}
 
@@ -168,7 +168,7 @@ MEASURES: dict[str, Callable[[int], Measured]] = {
     "named": lambda things: engine(things, shadows=ShadowSelection("all", "config")),
     "no index": lambda things: engine(things, by_index=False),
     "no shadows": lambda things: engine(things, shadows=NO_SHADOWS),
-    "fast": lambda things: engine(things, sample=Sample(400), shadows=NO_SHADOWS),
+    "fast": lambda things: engine(things, sample=CertificateSample(400), shadows=NO_SHADOWS),
     "describe": lambda things: describe(things, 2 * THREADS),
     "one by one": lambda things: describe(things, 1),
 }

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from iot_dr.aws.ledger.ledger import LEASE, longest_pause, pause
 from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
 from iot_dr.model.registry.changes import Create, Delete, Plan, Update
+from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
@@ -23,8 +24,9 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.registry.keys import HOLDING_KINDS, Key, Kind, certificate_target
-from iot_dr.model.replication.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
+from iot_dr.model.registry.keys import Key, Kind, certificate_target
+from iot_dr.model.registry.kinds import HOLDING_KINDS
+from iot_dr.model.replication.marks import FENCE, Certainty, Mark, OtherWriters, dead, made_at, new_token
 from iot_dr.model.replication.messages import RequestMessage, messages
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
@@ -117,6 +119,10 @@ class InMemoryRegistry:
 
     # Reader
 
+    def resource(self, key: Key) -> Entity | None:
+        """Read a resource of any kind."""
+        return self._entities.get(key)
+
     def thing(self, name: str) -> Thing | None:
         """Read a thing."""
         return cast("Thing | None", self._entities.get(Key(Kind.THING, name)))
@@ -174,29 +180,13 @@ class InMemoryRegistry:
 
     # Lister
 
-    def things(self) -> Iterator[Thing]:
-        """List all things, without billing group as AWS does."""
-        return iter([replace(thing, billing_group="") for thing in self._all(Thing)])
+    def listed(self, kind: Kind) -> Iterator[Entity | Unreadable]:
+        """List all resources of a kind, as AWS does: things without billing group, certificates without PEM."""
+        return iter([_as_listed(one) for key, one in self._entities.items() if key.kind is kind])
 
-    def thing_types(self) -> Iterator[ThingType]:
-        """List all thing types."""
-        return iter(self._all(ThingType))
-
-    def certificates(self) -> Iterator[Certificate]:
-        """List all certificates, without PEM as AWS does."""
-        return iter([replace(certificate, pem="") for certificate in self._all(Certificate)])
-
-    def policy_names(self) -> Iterator[str]:
-        """List the names of all policies."""
-        return iter([policy.name for policy in self._all(Policy)])
-
-    def thing_group_names(self) -> Iterator[str]:
-        """List the names of all thing groups."""
-        return iter([group.name for group in self._all(ThingGroup)])
-
-    def billing_group_names(self) -> Iterator[str]:
-        """List the names of all billing groups."""
-        return iter([group.name for group in self._all(BillingGroup)])
+    def things(self) -> list[Thing]:
+        """Return all things as they are listed."""
+        return [replace(thing, billing_group="") for thing in self._all(Thing)]
 
     # Writer
 
@@ -396,6 +386,20 @@ class InMemoryRegistry:
             raise Conflict(f"{key} still has {relations}")
 
 
+def _as_listed(entity: Entity) -> Entity:
+    match entity:
+        case Thing():
+            return replace(entity, billing_group="")
+        case Certificate():
+            return replace(entity, pem="")
+        case Policy(name=name):
+            return Policy(name, "{}")
+        case ThingGroup(name=name) | BillingGroup(name=name):
+            return type(entity)(name)
+        case _:
+            return entity
+
+
 def _root(group: ThingGroup) -> str:
     return (*group.ancestors, group.name)[0]
 
@@ -455,9 +459,9 @@ class _Note:
     gone: bool = False
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> OtherWriters:
         """What it says of other writers."""
-        return Standing(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at, self.noted_whole)
+        return OtherWriters(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at, self.noted_whole)
 
     @property
     def in_doubt(self) -> bool:
@@ -782,6 +786,17 @@ class Calls:
         return [call for call in self.made if call.partition(".")[0] in sides]
 
 
+def _told(operation: str, *arguments: Any) -> str:
+    """Name a call; what serves every kind of resource is told apart by the kind."""
+    match operation:
+        case "resource":
+            return str(arguments[0].kind)
+        case "listed":
+            return f"listed {arguments[0]}"
+        case _:
+            return operation
+
+
 class _Intercepted:
     """A port whose calls are seen by `Calls`."""
 
@@ -792,7 +807,7 @@ class _Intercepted:
         method = getattr(self._port, operation)
 
         def intercepted(*arguments: Any, **named: Any) -> Any:
-            name = f"{self._side}.{operation}"
+            name = f"{self._side}.{_told(operation, *arguments)}"
             self._calls.made.append(name)
             number = len(self._calls.made)
             self._calls.before(name, number)

@@ -8,17 +8,16 @@ from itertools import islice
 from typing import cast
 
 from iot_dr.errors import InvalidResource
+from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
-    BillingGroup,
     Entity,
     GroupMembership,
     Policy,
     PolicyAttachment,
     Thing,
-    ThingGroup,
 )
-from iot_dr.model.registry.keys import SEPARATOR, Key, certificate_target, shadow_key, thing_group_target
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.keys import SEPARATOR, Key, Kind, certificate_target, shadow_key, thing_group_target
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Document, Shadow
 from tests.fakes import InMemoryRegistry
@@ -47,7 +46,7 @@ class InMemoryShadowIndex:
         """Tell what it holds."""
         return self.covers
 
-    def page(self, token: str) -> Answer:
+    def page(self, token: str) -> Page:
         """Answer with two things."""
         if token and not token.isdecimal():
             raise InvalidResource(f"not a place in a search: {token}")
@@ -55,7 +54,7 @@ class InMemoryShadowIndex:
         start = int(token or 0)
         told = tuple(names[start : start + 2])
         shadows = tuple(one for name in told for one in self._of(name))
-        return Answer(shadows, str(start + 2) if start + 2 < len(names) else "", told=told)
+        return Page(shadows, str(start + 2) if start + 2 < len(names) else "", told=told)
 
     def _of(self, thing: str) -> Iterator[Shadow]:
         for key in sorted({*self.shadows.documents, *self.behind}):
@@ -75,35 +74,35 @@ class InMemoryFleet:
         self.registry = registry
         self.shadows = shadows or InMemoryShadows()
         self.index = InMemoryShadowIndex(registry, self.shadows)
-        self.asked: list[Call] = []
+        self.asked: list[PageRequest] = []
         self._page_size = page_size
 
-    def ask(self, call: Call) -> Answer:
+    def ask(self, call: PageRequest) -> Page:
         """Answer one call."""
         self.asked.append(call)
-        if call.question in (Question.NAMED_SHADOWS, Question.SHADOW):
+        if call.question in (ReadCall.NAMED_SHADOWS, ReadCall.SHADOW):
             return self._shadow(call)
-        if call.question is Question.SHADOW_INDEX:
+        if call.question is ReadCall.SHADOW_INDEX:
             return self.index.page(call.token)
         found = _ANSWERS[call.question](self.registry, call.subject)
-        return Answer(missing=True) if found is None else self._page(found, call.token)
+        return Page(missing=True) if found is None else self._page(found, call.token)
 
-    def _shadow(self, call: Call) -> Answer:
+    def _shadow(self, call: PageRequest) -> Page:
         thing, _, name = call.subject.partition(SEPARATOR)
-        if call.question is Question.NAMED_SHADOWS:
+        if call.question is ReadCall.NAMED_SHADOWS:
             names = sorted(self.shadows.shadow_names(thing))
-            return Answer(tuple(Shadow(shadow_key(thing, one), {}) for one in names))
+            return Page(tuple(Shadow(shadow_key(thing, one), {}) for one in names))
         found = self.shadows.shadow(shadow_key(thing, name))
-        return Answer(missing=True) if found is None else Answer((found,))
+        return Page(missing=True) if found is None else Page((found,))
 
-    def _page(self, entities: Iterable[Entity], token: str) -> Answer:
+    def _page(self, entities: Iterable[Entity], token: str) -> Page:
         if token and not token.isdigit():
             raise InvalidResource(f"not a place in a list: {token}")
         start = int(token or 0)
         ordered = sorted(entities, key=lambda entity: entity.key)
         page = tuple(islice(ordered, start, start + self._page_size))
         end = start + self._page_size
-        return Answer(page, str(end) if end < len(ordered) else "")
+        return Page(page, str(end) if end < len(ordered) else "")
 
 
 Found = Iterable[Entity] | None
@@ -127,27 +126,31 @@ def _attached(registry: InMemoryRegistry, target: str) -> Found:
     return [PolicyAttachment(policy, target) for policy in registry.policies_of(target)]
 
 
-_ANSWERS: dict[Question, Callable[[InMemoryRegistry, str], Found]] = {
-    Question.THING_TYPES: lambda it, _: it.thing_types(),
-    Question.BILLING_GROUPS: lambda it, _: map(BillingGroup, it.billing_group_names()),
-    Question.POLICIES: lambda it, _: (Policy(name, "") for name in it.policy_names()),
-    Question.CERTIFICATES: lambda it, _: it.certificates(),
-    Question.THING_GROUPS: lambda it, _: map(ThingGroup, it.thing_group_names()),
-    Question.THINGS: lambda it, _: (replace(thing, thing_id="") for thing in it.things()),
-    Question.BILLING_GROUP: lambda it, name: _one(it.billing_group(name)),
-    Question.POLICY: lambda it, name: _one(it.policy(name)),
-    Question.THING_GROUP: lambda it, name: _one(it.thing_group(name)),
-    Question.THINGS_OF_BILLING_GROUP: lambda it, name: _billed(it, name) if it.billing_group(name) else None,
-    Question.TARGETS_OF_POLICY: lambda it, name: (
+def _listed(registry: InMemoryRegistry, kind: Kind) -> Found:
+    return [one for one in registry.listed(kind) if not isinstance(one, Unreadable)]
+
+
+_ANSWERS: dict[ReadCall, Callable[[InMemoryRegistry, str], Found]] = {
+    ReadCall.THING_TYPES: lambda it, _: _listed(it, Kind.THING_TYPE),
+    ReadCall.BILLING_GROUPS: lambda it, _: _listed(it, Kind.BILLING_GROUP),
+    ReadCall.POLICIES: lambda it, _: (Policy(one.key.name, "") for one in _listed(it, Kind.POLICY)),
+    ReadCall.CERTIFICATES: lambda it, _: _listed(it, Kind.CERTIFICATE),
+    ReadCall.THING_GROUPS: lambda it, _: _listed(it, Kind.THING_GROUP),
+    ReadCall.THINGS: lambda it, _: (replace(thing, thing_id="") for thing in it.things()),
+    ReadCall.BILLING_GROUP: lambda it, name: _one(it.billing_group(name)),
+    ReadCall.POLICY: lambda it, name: _one(it.policy(name)),
+    ReadCall.THING_GROUP: lambda it, name: _one(it.thing_group(name)),
+    ReadCall.THINGS_OF_BILLING_GROUP: lambda it, name: _billed(it, name) if it.billing_group(name) else None,
+    ReadCall.TARGETS_OF_POLICY: lambda it, name: (
         [PolicyAttachment(name, target) for target in it.targets_of(name)] if it.policy(name) else None
     ),
-    Question.THINGS_OF_GROUP: lambda it, name: _members(it, name) if it.thing_group(name) else None,
-    Question.THINGS_OF_CERTIFICATE: lambda it, name: it.things_of_certificate(name) if it.certificate(name) else None,
-    Question.CERTIFICATES_OF_THING: lambda it, name: it.principals_of_thing(name) if it.thing(name) else None,
-    Question.POLICIES_OF_CERTIFICATE: lambda it, name: (
+    ReadCall.THINGS_OF_GROUP: lambda it, name: _members(it, name) if it.thing_group(name) else None,
+    ReadCall.THINGS_OF_CERTIFICATE: lambda it, name: it.things_of_certificate(name) if it.certificate(name) else None,
+    ReadCall.CERTIFICATES_OF_THING: lambda it, name: it.principals_of_thing(name) if it.thing(name) else None,
+    ReadCall.POLICIES_OF_CERTIFICATE: lambda it, name: (
         _attached(it, certificate_target(name)) if it.certificate(name) else None
     ),
-    Question.POLICIES_OF_GROUP: lambda it, name: (
+    ReadCall.POLICIES_OF_GROUP: lambda it, name: (
         _attached(it, thing_group_target(name)) if it.thing_group(name) else None
     ),
 }

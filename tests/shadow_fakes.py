@@ -17,7 +17,7 @@ from iot_dr.model.exact_json import Json, Number, parse, to_bytes
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.shadows.shadow import Document, Shadow, ShadowNote, ShadowSelection, Source, digest, document_of
+from iot_dr.model.shadows.shadow import Document, Shadow, ShadowNote, ShadowSelection, ShadowState, digest, document_of
 from iot_dr.ports.clock import Clock
 from iot_dr.services.shadows.replicate import Applied, ShadowReplication
 from tests.fakes import Calls, FakeClock, InMemoryLedger, Killed
@@ -181,7 +181,7 @@ class InMemoryShadowNotes:
         )
 
     def claim(
-        self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None, unsure_until: int = 0
+        self, key: Key, over: ShadowNote, source: ShadowState, *, owned_at: int | None = None, unsure_until: int = 0
     ) -> ShadowNote:
         """Note that this state is about to be written, if nobody has claimed since."""
         with self.lock:

@@ -19,7 +19,7 @@ from iot_dr.reconcile.translate import translate
 from iot_dr.services.events.start_replication import start_replication
 from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.record_failure import record_failure
-from iot_dr.services.replication.replicate import Replicated, Replication
+from iot_dr.services.replication.replicate import Replication, ReplicationResult
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import DEFAULT_SETTLING, Settling
 from iot_dr.services.replication.shared_answers import SharedAnswers
@@ -165,7 +165,7 @@ class World:
         """What the secondary must hold for the primary's devices to connect there."""
         return {key: translate(entity, REGIONS) for key, entity in self.primary.entities.items() if not key.reserved}
 
-    def request(self, key: Key, **fields: object) -> Replicated:
+    def request(self, key: Key, **fields: object) -> ReplicationResult:
         """Request once at a resource."""
         return self.replication.replicate(ReconcileRequest(key, **fields))  # type: ignore[arg-type]  # looser than the type on purpose
 

@@ -20,7 +20,7 @@ from iot_dr.aws.registry import writer as registry_writer
 from iot_dr.aws.shadows import shadow_store as shadows
 from iot_dr.aws.workflow import queues as request_queues
 from iot_dr.aws.workflow import run_files, workflow
-from iot_dr.model.registry.read_calls import LISTS as LISTED
+from iot_dr.model.registry.kinds import LISTS as LISTED
 from tests.unit.templates.stacks import STACKS, Stack, make_stacks
 
 READ_STREAM = {
@@ -47,9 +47,9 @@ CALLED_BY = {
     | selected_things.REQUIRED_ACTIONS
     | run_files.REQUIRED_ACTIONS_TO_LIST
     | run_files.REQUIRED_ACTIONS_TO_READ
-    | {"dynamodb:BatchGetItem", "dynamodb:Query"},
+    | ledger.LIST_REQUIRED_ACTIONS,
     "ProvisionProbeFunction": probe_things.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_WRITE,
-    "RecordFailureFunction": {"dynamodb:UpdateItem"},
+    "RecordFailureFunction": ledger.RECORD_REQUIRED_ACTIONS,
     # What the function gives up on, Lambda queues with its role.
     "RecordManagementEventFunction": event_table.REQUIRED_ACTIONS | {"sqs:SendMessage"},
     # The queue's mapping reads with its function's role.
@@ -74,7 +74,7 @@ CALLED_BY = {
     | registry_reader.REQUIRED_ACTIONS_TO_CONFIRM
     | {"iot:ListThingPrincipals"}
     | READ_QUEUE
-    | {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
+    | ledger.RUNNER_REQUIRED_ACTIONS,
     "StartLaunchFunction": {
         *builds.REQUIRED_ACTIONS,
         *launch_files.REQUIRED_ACTIONS_TO_COMPARE,

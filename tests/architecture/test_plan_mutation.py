@@ -35,22 +35,15 @@ MUTATIONS = {
     "unreadable counts as absent": Mutation(
         "reconcile/plan.py", "if key not in snapshot.entities and key not in snapshot.absent:", "if False:", RECONCILE
     ),
-    "every mode deletes": Mutation(
-        "reconcile/plan.py",
-        "if mode is not Mode.MIRROR:\n        return Skip(found.key",
-        "if False:\n        return Skip(found.key",
-        RECONCILE,
-    ),
     "what something of others is attached to is deleted": Mutation(
         "reconcile/plan.py", "if not isinstance(change, Delete) or change.key not in holders:", "if True:", RECONCILE
     ),
-    "every mode updates": Mutation("reconcile/plan.py", "if mode is Mode.CREATE_ONLY:", "if False:", RECONCILE),
     "what is equal is written": Mutation("reconcile/plan.py", "elif wanted != found and ", "elif ", RECONCILE),
     "deletions come first": Mutation("reconcile/order.py", "(2 * _LAST_RANK - ", "(-2 * _LAST_RANK - ", RECONCILE),
     "nothing makes room": Mutation(
         "reconcile/order.py",
-        "case Delete(actual=PolicyAttachment() | ThingPrincipal() | GroupMembership()):\n            return (0, 0)",
-        "case Delete(actual=PolicyAttachment() | ThingPrincipal() | GroupMembership()):\n            return (9, 0)",
+        "case Delete() if change.key.kind in RELATIONS:\n            return (0, 0)",
+        "case Delete() if change.key.kind in RELATIONS:\n            return (9, 0)",
         RECONCILE,
     ),
     "things are made in what goes": Mutation(

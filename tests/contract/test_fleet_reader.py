@@ -11,7 +11,7 @@ import pytest
 
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import InvalidResource
 from iot_dr.model.registry.changes import Create
 from iot_dr.model.registry.entities import (
@@ -29,7 +29,7 @@ from iot_dr.model.registry.entities import (
     ThingType,
 )
 from iot_dr.model.registry.keys import certificate_target, thing_group_target
-from iot_dr.model.registry.read_calls import SUBJECTS, Answer, Call, Question
+from iot_dr.model.registry.read_calls import SUBJECTS, Page, PageRequest, ReadCall
 from iot_dr.ports.fleet import FleetReader
 from lab.emulator import PRIMARY_REGION
 from lab.fleet import make_identity
@@ -43,10 +43,10 @@ IDENTITY = make_identity("device")
 
 
 UNTOLD = (
-    Question.CERTIFICATES_OF_THING,
-    Question.NAMED_SHADOWS,
-    Question.POLICIES_OF_CERTIFICATE,
-    Question.POLICIES_OF_GROUP,
+    ReadCall.CERTIFICATES_OF_THING,
+    ReadCall.NAMED_SHADOWS,
+    ReadCall.POLICIES_OF_CERTIFICATE,
+    ReadCall.POLICIES_OF_GROUP,
 )
 """Lists about what does not exist, which not everybody refuses; an empty one does as well."""
 
@@ -66,13 +66,13 @@ class Fleet:
         for entity in entities:
             self.writer.create(Create(entity, ""))
 
-    def ask(self, question: Question, subject: str = "") -> tuple[Entity, ...]:
+    def ask(self, question: ReadCall, subject: str = "") -> tuple[Entity, ...]:
         """All pages of an answer, this test's own entries."""
         found: list[Entity] = []
-        answer = self.reader.ask(Call(question, subject))
+        answer = self.reader.ask(PageRequest(question, subject))
         found += answer.entities
         while answer.token:
-            answer = self.reader.ask(Call(question, subject, answer.token))
+            answer = self.reader.ask(PageRequest(question, subject, answer.token))
             found += answer.entities
         own = (self.suffix, IDENTITY.certificate_id)
         return tuple(one for one in found if any(part in str(one.key) for part in own))
@@ -88,7 +88,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     client: Client = request.getfixturevalue("client")
     iot, region = client("iot", PRIMARY_REGION), (PRIMARY_REGION, ACCOUNT)
     iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
-    shadows = IotDataShadows(client("iot-data", PRIMARY_REGION))
+    shadows = IotShadowStore(client("iot-data", PRIMARY_REGION))
     yield Fleet(IotFleetReader(iot, *region, shadows), IotRegistryWriter(iot, *region), suffix)
     forget_certificates(iot)
 
@@ -101,16 +101,16 @@ def test_lists_tell_all_of_types_certificates_and_things_but_a_billing_group(fle
     thing = Thing(fleet.name("thing"), {"site": "north", "empty": "x"}, thing_type.name, group.name)
     fleet.create(thing_type, group, certificate, thing)
 
-    assert fleet.ask(Question.THING_TYPES) == (thing_type,)
-    assert fleet.ask(Question.CERTIFICATES) == (certificate,)
-    assert fleet.ask(Question.THINGS) == (Thing(thing.name, thing.attributes, thing_type.name),)
-    assert fleet.ask(Question.THINGS_OF_BILLING_GROUP, group.name) == (Thing(thing.name, billing_group=group.name),)
+    assert fleet.ask(ReadCall.THING_TYPES) == (thing_type,)
+    assert fleet.ask(ReadCall.CERTIFICATES) == (certificate,)
+    assert fleet.ask(ReadCall.THINGS) == (Thing(thing.name, thing.attributes, thing_type.name),)
+    assert fleet.ask(ReadCall.THINGS_OF_BILLING_GROUP, group.name) == (Thing(thing.name, billing_group=group.name),)
 
 
 def test_the_versions_that_guard_writes_are_told_by_the_list_of_things(fleet: Fleet) -> None:
     fleet.create(Thing(fleet.name("thing")))
 
-    (found,) = fleet.ask(Question.THINGS)
+    (found,) = fleet.ask(ReadCall.THINGS)
     assert isinstance(found, Thing)
     assert found.version == 1
 
@@ -122,13 +122,13 @@ def test_of_policies_and_groups_lists_tell_the_names_and_descriptions_the_rest(f
     costs = BillingGroup(fleet.name("costs"), "all of them")
     fleet.create(policy, site, floor, costs)
 
-    assert fleet.ask(Question.POLICIES) == (Policy(policy.name, ""),)
-    assert set(map(str, (one.key for one in fleet.ask(Question.THING_GROUPS)))) == {str(site.key), str(floor.key)}
-    assert fleet.ask(Question.BILLING_GROUPS) == (BillingGroup(costs.name),)
-    assert fleet.ask(Question.POLICY, policy.name) == (policy,)
-    assert fleet.ask(Question.THING_GROUP, floor.name) == (floor,)
-    assert fleet.ask(Question.THING_GROUP, site.name) == (site,)
-    assert fleet.ask(Question.BILLING_GROUP, costs.name) == (costs,)
+    assert fleet.ask(ReadCall.POLICIES) == (Policy(policy.name, ""),)
+    assert set(map(str, (one.key for one in fleet.ask(ReadCall.THING_GROUPS)))) == {str(site.key), str(floor.key)}
+    assert fleet.ask(ReadCall.BILLING_GROUPS) == (BillingGroup(costs.name),)
+    assert fleet.ask(ReadCall.POLICY, policy.name) == (policy,)
+    assert fleet.ask(ReadCall.THING_GROUP, floor.name) == (floor,)
+    assert fleet.ask(ReadCall.THING_GROUP, site.name) == (site,)
+    assert fleet.ask(ReadCall.BILLING_GROUP, costs.name) == (costs,)
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
@@ -142,19 +142,19 @@ def test_relations_are_told_from_either_end(fleet: Fleet, exclusive: bool) -> No
     member = GroupMembership(group.name, thing.name)
     fleet.create(policy, certificate, thing, group, principal, *attachments, member)
 
-    assert set(fleet.ask(Question.TARGETS_OF_POLICY, policy.name)) == set(attachments)
-    assert fleet.ask(Question.POLICIES_OF_CERTIFICATE, certificate.certificate_id) == attachments[:1]
-    assert fleet.ask(Question.POLICIES_OF_GROUP, group.name) == attachments[1:]
-    assert fleet.ask(Question.THINGS_OF_CERTIFICATE, certificate.certificate_id) == (principal,)
-    assert fleet.ask(Question.CERTIFICATES_OF_THING, thing.name) == (principal,)
-    assert fleet.ask(Question.THINGS_OF_GROUP, group.name) == (member,)
+    assert set(fleet.ask(ReadCall.TARGETS_OF_POLICY, policy.name)) == set(attachments)
+    assert fleet.ask(ReadCall.POLICIES_OF_CERTIFICATE, certificate.certificate_id) == attachments[:1]
+    assert fleet.ask(ReadCall.POLICIES_OF_GROUP, group.name) == attachments[1:]
+    assert fleet.ask(ReadCall.THINGS_OF_CERTIFICATE, certificate.certificate_id) == (principal,)
+    assert fleet.ask(ReadCall.CERTIFICATES_OF_THING, thing.name) == (principal,)
+    assert fleet.ask(ReadCall.THINGS_OF_GROUP, group.name) == (member,)
 
 
 @pytest.mark.parametrize("question", SUBJECTS)
-def test_what_does_not_exist_is_missing(fleet: Fleet, question: Question) -> None:
-    answer = fleet.reader.ask(Call(question, "0" * 64))
+def test_what_does_not_exist_is_missing(fleet: Fleet, question: ReadCall) -> None:
+    answer = fleet.reader.ask(PageRequest(question, "0" * 64))
 
-    assert answer in (Answer(missing=True), Answer())
+    assert answer in (Page(missing=True), Page())
     if question not in UNTOLD:
         assert answer.missing
 
@@ -162,12 +162,12 @@ def test_what_does_not_exist_is_missing(fleet: Fleet, question: Question) -> Non
 def test_a_list_comes_in_pages_of_250(fleet: Fleet) -> None:
     fleet.create(*(Thing(fleet.name(f"thing-{number}")) for number in range(251)))
 
-    first = fleet.reader.ask(Call(Question.THINGS))
+    first = fleet.reader.ask(PageRequest(ReadCall.THINGS))
     assert len(first.entities) == 250
     assert first.token
-    assert len(fleet.ask(Question.THINGS)) == 251
+    assert len(fleet.ask(ReadCall.THINGS)) == 251
 
 
 def test_a_place_that_is_none_is_refused(fleet: Fleet) -> None:
     with pytest.raises(InvalidResource):
-        fleet.reader.ask(Call(Question.THINGS, token="bGFiIHBsYWNlIGluIGEgbGlzdDog99"))
+        fleet.reader.ask(PageRequest(ReadCall.THINGS, token="bGFiIHBsYWNlIGluIGEgbGlzdDog99"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
-from iot_dr.aws.ledger.status import LedgerStatus
+from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.errors import Conflict
 from iot_dr.model.registry.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
 from iot_dr.model.replication.marks import FENCE
@@ -700,7 +700,7 @@ def since(table: DynamoDbLedger) -> Callable[[], dict[str, int]]:
 def test_what_had_failed_and_is_equal_now_waits_no_more_though_it_is_checked_again(
     table: DynamoDbLedger, client: Client
 ) -> None:
-    status = LedgerStatus(client("dynamodb", SECONDARY_REGION), "ledger")
+    status = DynamoDbLedgerReader(client("dynamodb", SECONDARY_REGION), "ledger")
     table.record(an_outcome(at=BEGAN - 10, again=True))
     assert [item.key for item in status.waiting()] == [THING]
     table.begin([], BEGAN - 5, below=[THING], due=False)

@@ -160,10 +160,10 @@ def test_what_was_made_is_listed(registry: Registry) -> None:
     registry.create(thing_type)
     policy, certificate, thing = registry.device()
 
-    assert thing_type in set(registry.reader.thing_types())
-    assert thing in list(registry.reader.things())
-    assert certificate in set(registry.reader.certificates())
-    assert policy.name in set(registry.reader.policy_names())
+    assert thing_type in set(registry.reader.listed(Kind.THING_TYPE))
+    assert thing in list(registry.reader.listed(Kind.THING))
+    assert certificate in set(registry.reader.listed(Kind.CERTIFICATE))
+    assert Policy(policy.name, "{}") in set(registry.reader.listed(Kind.POLICY))
 
 
 # Relations
@@ -527,7 +527,7 @@ def test_a_tree_of_groups_is_read_as_it_was_made(registry: Registry) -> None:
     tree = a_tree(registry)
 
     assert tuple(registry.reader.thing_group(group.name) for group in tree) == tree
-    assert {group.name for group in tree} <= set(registry.reader.thing_group_names())
+    assert {group.key for group in tree} <= {one.key for one in registry.reader.listed(Kind.THING_GROUP)}
 
 
 def test_the_same_group_may_be_made_twice_and_another_of_its_name_is_a_conflict(registry: Registry) -> None:
@@ -702,7 +702,7 @@ def test_a_billing_group_is_made_changed_listed_and_deleted(registry: Registry) 
     registry.create(group, group)
     read = registry.reader.billing_group(group.name)
     assert read == group
-    assert group.name in set(registry.reader.billing_group_names())
+    assert group.key in {one.key for one in registry.reader.listed(Kind.BILLING_GROUP)}
 
     registry.update(replace(group, description=""), read)
     assert registry.reader.billing_group(group.name) == BillingGroup(group.name)

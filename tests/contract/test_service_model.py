@@ -22,7 +22,7 @@ from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.workflow import queues as request_queues
 from iot_dr.aws.workflow import workflow as workflows
 from iot_dr.aws.workflow.queues import SqsRequestQueues
-from iot_dr.aws.workflow.workflow import StepFunctionsWorkflow
+from iot_dr.aws.workflow.workflow import StepFunctionsReplicationRun
 from iot_dr.errors import (
     AccessDenied,
     ConfigurationError,
@@ -51,6 +51,7 @@ from iot_dr.model.registry.entities import (
     ThingType,
 )
 from iot_dr.model.registry.keys import (
+    Kind,
     certificate_key,
     certificate_target,
     policy_key,
@@ -346,12 +347,12 @@ def test_the_whole_registry_is_listed_page_by_page(iot: Stubbed, reader: IotRegi
         iot.answers(operation, {member: [{"groupName": "a"}], "nextToken": "2"}, **expected)
         iot.answers(operation, {member: [{"groupName": "b"}]}, nextToken="2", **expected)
 
-    assert list(reader.things()) == [THING, Thing("bare")]
-    assert list(reader.thing_types()) == [ThingType("a")]
-    assert list(reader.certificates()) == [Certificate(ID, CertificateStatus.ACTIVE)]
-    assert list(reader.policy_names()) == ["a"]
-    assert list(reader.thing_group_names()) == ["a", "b"]
-    assert list(reader.billing_group_names()) == ["a", "b"]
+    assert list(reader.listed(Kind.THING)) == [THING, Thing("bare")]
+    assert list(reader.listed(Kind.THING_TYPE)) == [ThingType("a")]
+    assert list(reader.listed(Kind.CERTIFICATE)) == [Certificate(ID, CertificateStatus.ACTIVE)]
+    assert list(reader.listed(Kind.POLICY)) == [Policy("a", "{}")]
+    assert list(reader.listed(Kind.THING_GROUP)) == [ThingGroup("a"), ThingGroup("b")]
+    assert list(reader.listed(Kind.BILLING_GROUP)) == [BillingGroup("a"), BillingGroup("b")]
 
 
 def test_an_entry_that_cannot_be_read_does_not_end_the_list(iot: Stubbed, reader: IotRegistryReader) -> None:
@@ -364,14 +365,14 @@ def test_an_entry_that_cannot_be_read_does_not_end_the_list(iot: Stubbed, reader
     ]
     iot.answers("list_thing_types", {"thingTypes": types}, maxResults=PAGE_SIZE)
 
-    assert list(reader.certificates()) == [
+    assert list(reader.listed(Kind.CERTIFICATE)) == [
         Unreadable(
             certificate_key(OTHER_ID),
             "InvalidResource: this release does not know the certificate status 'QUARANTINED'",
         ),
         Certificate(ID, CertificateStatus.ACTIVE),
     ]
-    assert list(reader.thing_types()) == [
+    assert list(reader.listed(Kind.THING_TYPE)) == [
         Unreadable(thing_type_key("odd"), "KeyError: 'userPropertyKey'"),
         ThingType("a"),
     ]
@@ -390,7 +391,7 @@ def test_a_page_that_fails_ends_the_list_with_an_error(iot: Stubbed, reader: Iot
     iot.fails("list_things", "ThrottlingException")
 
     with pytest.raises(Throttled):
-        list(reader.things())
+        list(reader.listed(Kind.THING))
 
 
 def test_what_mqtt_messages_carry_is_read_in_order(iot: Stubbed, reader: IotRegistryReader) -> None:
@@ -1141,7 +1142,7 @@ def test_the_workflow_is_run_for_a_message_and_tells_how_it_ended(
     answer = _ended("SUCCEEDED", output=json.dumps(output))
     states.answers("start_sync_execution", answer, stateMachineArn=STATE_MACHINE, input=given)
 
-    assert StepFunctionsWorkflow(states.client, STATE_MACHINE).run(MESSAGE) == run
+    assert StepFunctionsReplicationRun(states.client, STATE_MACHINE).run(MESSAGE) == run
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT"])
@@ -1150,7 +1151,7 @@ def test_an_execution_that_did_not_end_well_is_to_be_run_again(status: str, stub
     states.answers("start_sync_execution", _ended(status), stateMachineArn=STATE_MACHINE, input=ANY)
 
     with pytest.raises(RegionUnavailable, match=status):
-        StepFunctionsWorkflow(states.client, STATE_MACHINE).run(MESSAGE)
+        StepFunctionsReplicationRun(states.client, STATE_MACHINE).run(MESSAGE)
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "ExecutionLimitExceeded"])
@@ -1159,7 +1160,7 @@ def test_executions_that_aws_admits_no_more_of_are_throttled(code: str, stubbed:
     states.stubber.add_client_error("start_sync_execution", code)
 
     with pytest.raises(Throttled):
-        StepFunctionsWorkflow(states.client, STATE_MACHINE).run(MESSAGE)
+        StepFunctionsReplicationRun(states.client, STATE_MACHINE).run(MESSAGE)
 
 
 # Rights

@@ -11,7 +11,7 @@ import pytest
 
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.shadows.index import IotShadowIndex
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import InvalidResource
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.changes import Create
@@ -90,7 +90,7 @@ def region(request: pytest.FixtureRequest) -> Iterator[Region]:
     )
     writer = IotRegistryWriter(iot, PRIMARY_REGION, ACCOUNT)
     yield Region(
-        IotShadowIndex(iot, PRIMARY_REGION), writer, IotDataShadows(client("iot-data", PRIMARY_REGION)), suffix
+        IotShadowIndex(iot, PRIMARY_REGION), writer, IotShadowStore(client("iot-data", PRIMARY_REGION)), suffix
     )
     kept = {key: before[key] for key in ("thingIndexingMode", "namedShadowIndexingMode", "filter") if key in before}
     iot.update_indexing_configuration(thingIndexingConfiguration=kept)

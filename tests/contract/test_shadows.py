@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from iot_dr.aws.control import EVENT_ID, RESOURCE, DynamoDbControl
+from iot_dr.aws.control import EVENT_ID, RESOURCE, DynamoDbControlReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import KEPT_AFTER_DELETION, DynamoDbShadowNotes
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import Conflict, InvalidResource, LimitExceeded
-from iot_dr.model.control import Control, Replication
+from iot_dr.model.control import Control, ReplicationState
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.keys import Key, shadow_key
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.shadows.shadow import Shadow, ShadowNote, Source, digest
+from iot_dr.model.shadows.shadow import Shadow, ShadowNote, ShadowState, digest
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.shadows import ShadowNotes, ShadowStore
 from lab.emulator import SECONDARY_REGION
@@ -66,7 +66,7 @@ def shadows(request: pytest.FixtureRequest) -> Iterator[Shadows]:
         yield Shadows(InMemoryShadows(longest=8192), suffix)
         return
     client: Client = request.getfixturevalue("client")
-    yield Shadows(IotDataShadows(client("iot-data", SECONDARY_REGION)), suffix)
+    yield Shadows(IotShadowStore(client("iot-data", SECONDARY_REGION)), suffix)
 
 
 def test_what_does_not_exist_is_none_and_deleting_it_is_done(shadows: Shadows) -> None:
@@ -194,39 +194,39 @@ def test_nothing_is_a_note_too(held: Notes) -> None:
 
 
 def test_a_claim_notes_what_it_brings_about(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
 
     assert claimed == held.notes.read(KEY) == ShadowNote(claims=1, version=7, source_at=AT)
     assert held.notes.read(NAMED) == ShadowNote()
 
 
 def test_a_claim_may_note_that_replication_owns_the_copy(held: Notes) -> None:
-    first = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}), owned_at=AT)
+    first = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}), owned_at=AT)
     assert first.owned
 
-    assert held.notes.claim(KEY, first, Source(8, AT, {})).owned
+    assert held.notes.claim(KEY, first, ShadowState(8, AT, {})).owned
     assert held.ledger.owned([KEY]) == {KEY}
 
 
 def test_of_two_that_claim_over_the_same_note_one_is_refused(held: Notes) -> None:
-    for over in (ShadowNote(), held.notes.claim(NAMED, ShadowNote(), Source(1, AT, {}))):
+    for over in (ShadowNote(), held.notes.claim(NAMED, ShadowNote(), ShadowState(1, AT, {}))):
         key = NAMED if over.claims else KEY
-        claimed = held.notes.claim(key, over, Source(9, AT, {}))
+        claimed = held.notes.claim(key, over, ShadowState(9, AT, {}))
 
         with pytest.raises(Conflict):
-            held.notes.claim(key, over, Source(8, AT, {}))
+            held.notes.claim(key, over, ShadowState(8, AT, {}))
 
         assert held.notes.read(key) == claimed
 
 
 def test_a_lower_version_may_be_claimed_over_the_note_that_was_read(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(9, AT, {}))
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(9, AT, {}))
 
-    assert held.notes.claim(KEY, claimed, Source(1, AT, {})).version == 1
+    assert held.notes.claim(KEY, claimed, ShadowState(1, AT, {})).version == 1
 
 
 def test_a_settled_claim_notes_what_was_written_and_how_it_stands(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
     assert not claimed.is_settled
 
     assert held.notes.settle(KEY, claimed, an_outcome(), COPY)
@@ -237,8 +237,8 @@ def test_a_settled_claim_notes_what_was_written_and_how_it_stands(held: Notes) -
 
 
 def test_a_claim_that_was_claimed_over_is_not_settled(held: Notes) -> None:
-    first = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
-    second = held.notes.claim(KEY, first, Source(8, AT, {}))
+    first = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
+    second = held.notes.claim(KEY, first, ShadowState(8, AT, {}))
 
     assert not held.notes.settle(KEY, first, an_outcome(), COPY)
 
@@ -249,7 +249,7 @@ def test_what_waited_waits_no_more_once_it_is_settled(held: Notes) -> None:
     held.ledger.record(an_outcome(State.PENDING, again=True))
     assert list(held.ledger.due(AT + 60_000)) == [KEY]
 
-    claimed = held.notes.claim(KEY, held.notes.read(KEY), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, held.notes.read(KEY), ShadowState(7, AT, {}))
     held.notes.settle(KEY, claimed, an_outcome(), COPY)
 
     assert list(held.ledger.due(AT + 60_000)) == []
@@ -260,7 +260,7 @@ def _due(held: Notes, at: int) -> list[Key]:
 
 
 def test_what_no_version_guards_is_checked_again_once_it_cannot_land_any_more(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, None), unsure_until=AT + 150_000)
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, None), unsure_until=AT + 150_000)
 
     assert claimed == held.notes.read(KEY)
     assert (claimed.unsure_until, claimed.due) == (AT + 150_000, True)
@@ -268,7 +268,7 @@ def test_what_no_version_guards_is_checked_again_once_it_cannot_land_any_more(he
 
 
 def test_an_outcome_takes_back_that_it_is_checked_again(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, None), unsure_until=AT + 150_000)
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, None), unsure_until=AT + 150_000)
 
     assert held.notes.settle(KEY, claimed, an_outcome(State.UNSUPPORTED), None)
 
@@ -279,7 +279,7 @@ def test_an_outcome_takes_back_that_it_is_checked_again(held: Notes) -> None:
 
 def test_a_claim_that_settles_without_an_outcome_leaves_how_it_stands_and_when_it_is_checked(held: Notes) -> None:
     held.ledger.record(an_outcome(State.PENDING, again=True))
-    claimed = held.notes.claim(KEY, held.notes.read(KEY), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, held.notes.read(KEY), ShadowState(7, AT, {}))
 
     assert held.notes.settle(KEY, claimed, None, COPY)
 
@@ -290,7 +290,7 @@ def test_a_claim_that_settles_without_an_outcome_leaves_how_it_stands_and_when_i
 
 
 def test_a_claim_that_settles_without_an_outcome_may_tell_when_it_is_checked(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
 
     assert held.notes.settle(KEY, claimed, None, COPY, check=AT + 5)
 
@@ -299,7 +299,7 @@ def test_a_claim_that_settles_without_an_outcome_may_tell_when_it_is_checked(hel
 
 @pytest.mark.parametrize("told", ["announced", "recorded", "both"])
 def test_what_was_noted_to_wait_since_it_was_read_is_not_taken_back(held: Notes, told: str) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
     if told != "recorded":
         held.notes.announce(KEY)
     if told != "announced":
@@ -324,7 +324,7 @@ def test_what_is_held_back_is_checked_at_its_time_however_often_that_is_noted(he
 
 
 def test_what_is_held_back_meanwhile_is_not_taken_back(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
     held.notes.hold(an_outcome(State.PENDING, again=True), AT + 5)
 
     assert held.notes.settle(KEY, claimed, an_outcome(), COPY)
@@ -333,7 +333,7 @@ def test_what_is_held_back_meanwhile_is_not_taken_back(held: Notes) -> None:
 
 
 def test_an_outcome_that_is_recorded_leaves_the_claims(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}))
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
 
     held.ledger.record(an_outcome(State.PENDING, again=True))
 
@@ -342,9 +342,9 @@ def test_an_outcome_that_is_recorded_leaves_the_claims(held: Notes) -> None:
 
 
 def test_of_a_deleted_shadow_only_its_version_is_kept(held: Notes) -> None:
-    claimed = held.notes.claim(KEY, ShadowNote(), Source(7, AT, {}), owned_at=AT)
+    claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}), owned_at=AT)
     held.notes.settle(KEY, claimed, an_outcome(), COPY)
-    claimed = held.notes.claim(KEY, held.notes.read(KEY), Source(7, AT, None))
+    claimed = held.notes.claim(KEY, held.notes.read(KEY), ShadowState(7, AT, None))
 
     assert held.notes.settle(KEY, claimed, an_outcome(State.ABSENT), None)
 
@@ -362,11 +362,11 @@ def test_a_deleted_shadows_note_expires_and_one_of_what_was_made_anew_does_not(
     table: Any, attributes: Callable[[], dict[str, Any]]
 ) -> None:
     notes = DynamoDbShadowNotes(table, "notes")
-    claimed = notes.claim(KEY, ShadowNote(), Source(7, AT, None))
+    claimed = notes.claim(KEY, ShadowNote(), ShadowState(7, AT, None))
     notes.settle(KEY, claimed, an_outcome(State.ABSENT), None)
     assert attributes()["expires"] == {"N": str(AT // 1000 + KEPT_AFTER_DELETION)}
 
-    notes.claim(KEY, notes.read(KEY), Source(8, AT, {}))
+    notes.claim(KEY, notes.read(KEY), ShadowState(8, AT, {}))
 
     assert "expires" not in attributes()
 
@@ -375,7 +375,7 @@ def test_a_deleted_shadows_note_expires_and_one_of_what_was_made_anew_does_not(
 
 
 @pytest.fixture
-def control(client: Client) -> Iterator[tuple[DynamoDbControl, Callable[..., Any]]]:
+def control(client: Client) -> Iterator[tuple[DynamoDbControlReader, Callable[..., Any]]]:
     dynamodb = client("dynamodb", SECONDARY_REGION)
     names = {"resource": "HASH", "event_id": "RANGE"}
     dynamodb.create_table(
@@ -389,13 +389,13 @@ def control(client: Client) -> Iterator[tuple[DynamoDbControl, Callable[..., Any
         key = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
         dynamodb.put_item(TableName="events", Item=key | attributes)
 
-    yield DynamoDbControl(dynamodb, "events"), write
+    yield DynamoDbControlReader(dynamodb, "events"), write
     dynamodb.delete_table(TableName="events")
 
 
 @pytest.mark.lab
 def test_without_an_item_the_health_checks_decide_and_replication_is_active(
-    control: tuple[DynamoDbControl, Callable[..., Any]],
+    control: tuple[DynamoDbControlReader, Callable[..., Any]],
 ) -> None:
     reader, write = control
 
@@ -405,12 +405,12 @@ def test_without_an_item_the_health_checks_decide_and_replication_is_active(
 
 
 @pytest.mark.lab
-def test_the_item_is_read_as_it_was_written(control: tuple[DynamoDbControl, Callable[..., Any]]) -> None:
+def test_the_item_is_read_as_it_was_written(control: tuple[DynamoDbControlReader, Callable[..., Any]]) -> None:
     reader, write = control
 
     write(serving={"S": "us-west-2"}, replication={"S": "suspended"})
 
-    assert reader.control() == Control("us-west-2", Replication.SUSPENDED)
+    assert reader.control() == Control("us-west-2", ReplicationState.SUSPENDED)
 
 
 @pytest.mark.lab
@@ -418,7 +418,7 @@ def test_the_item_is_read_as_it_was_written(control: tuple[DynamoDbControl, Call
     "garbled", [{"replication": {"S": "paused"}}, {"serving": {"N": "1"}}, {"Serving": {"S": "us-west-2"}}]
 )
 def test_a_garbled_item_is_not_guessed_at(
-    control: tuple[DynamoDbControl, Callable[..., Any]], garbled: dict[str, Any]
+    control: tuple[DynamoDbControlReader, Callable[..., Any]], garbled: dict[str, Any]
 ) -> None:
     reader, write = control
     write(**garbled)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.cli.view.texts import visible
 from iot_dr.errors import ConfigurationError, EventError, InvalidResource
-from iot_dr.files.snapshot_folder import KINDS, SnapshotFolder
+from iot_dr.files.snapshot_folder import KINDS, FolderSnapshotStore
 from iot_dr.model.events.dead_letters import event_item, read_invocation, read_rule_error
 from iot_dr.model.events.registry_events import decode
 from iot_dr.model.launch.toolsrc import parse
@@ -276,7 +276,7 @@ def test_whatever_a_line_of_a_snapshot_is_it_is_read_or_named(data: st.DataObjec
     kind = data.draw(st.sampled_from(sorted(LINES)))
     line = data.draw(texts_of(garbled(LINES[kind])))
     with tempfile.TemporaryDirectory() as folder:
-        files = SnapshotFolder(Path(folder))
+        files = FolderSnapshotStore(Path(folder))
         files.files[KINDS.index(kind)].write_bytes(line.encode("utf-8", "surrogatepass"))
 
         _read_or(InvalidResource, lambda: list(files.entities(kind)))
@@ -288,7 +288,7 @@ MANIFEST = {"region": "a", "account": "b", "began": 1, "ended": 2, "numbers": {"
 @given(texts_of(garbled(MANIFEST)))
 def test_whatever_the_manifest_of_a_snapshot_is_it_is_read_or_refused(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        files = SnapshotFolder(Path(folder))
+        files = FolderSnapshotStore(Path(folder))
         files.files[-1].write_bytes(text.encode("utf-8", "surrogatepass"))
 
         _read_or(ConfigurationError, lambda: files.check(files.manifest()))

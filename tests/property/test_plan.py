@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from iot_dr.errors import InvalidResource, IotDrError
 from iot_dr.model.registry.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, fixed_fields, plan
 from tests.fakes import InMemoryRegistry
 from tests.strategies import Registry, registries
@@ -119,10 +118,8 @@ def _apply_if_aws_lets(action: Action, registry: InMemoryRegistry) -> None:
 
 
 @pytest.mark.row("C5")
-@given(registries(), registries(), registries(), st.sampled_from(Mode))
-def test_nothing_is_deleted_that_the_primary_did_not_say_is_absent(
-    b: Registry, a: Registry, hidden: Registry, mode: Mode
-) -> None:
+@given(registries(), registries(), registries())
+def test_nothing_is_deleted_that_the_primary_did_not_say_is_absent(b: Registry, a: Registry, hidden: Registry) -> None:
     desired, actual = _snapshots(b, a)
     unreadable = dict.fromkeys(hidden, "denied")
     desired = Snapshot(
@@ -131,7 +128,7 @@ def test_nothing_is_deleted_that_the_primary_did_not_say_is_absent(
         unreadable,
     )
 
-    changes = plan(desired, actual, owned=a.keys(), mode=mode)
+    changes = plan(desired, actual, owned=a.keys())
 
     assert all(change.key in desired.absent | _made_anew(b, a) for change in changes.deletes)
     assert {change.key for change in changes.deletes} <= deletable(desired, actual)
@@ -150,28 +147,11 @@ def test_a_primary_of_which_nothing_was_read_deletes_nothing(a: Registry) -> Non
 
 
 @pytest.mark.row("R3")
-@given(registries(), registries(), registries(), st.sampled_from(Mode))
-def test_nothing_is_deleted_that_replication_does_not_own(
-    b: Registry, a: Registry, owned: Registry, mode: Mode
-) -> None:
-    changes = plan(*_snapshots(b, a), owned=owned.keys(), mode=mode)
+@given(registries(), registries(), registries())
+def test_nothing_is_deleted_that_replication_does_not_own(b: Registry, a: Registry, owned: Registry) -> None:
+    changes = plan(*_snapshots(b, a), owned=owned.keys())
 
     assert all(change.key in owned for change in changes.deletes)
-
-
-@given(registries(), registries())
-def test_a_mode_only_ever_takes_away(b: Registry, a: Registry) -> None:
-    mirror, upsert, create_only = (
-        plan(*_snapshots(b, a), owned=a.keys(), mode=mode).actions
-        for mode in (Mode.MIRROR, Mode.UPSERT, Mode.CREATE_ONLY)
-    )
-
-    assert not any(isinstance(action, Delete) for action in (*upsert, *create_only))
-    if not _made_anew(b, a):
-        assert upsert == tuple(action for action in mirror if not isinstance(action, Delete))
-    assert [one for one in upsert if isinstance(one, Create)] == [one for one in create_only if isinstance(one, Create)]
-    # What deprecates a type that is created, or taken back for a thing that is, belongs to the creation.
-    assert {action.reason for action in create_only if isinstance(action, Update)} <= {DEPRECATED, TAKEN_BACK}
 
 
 @given(registries(), registries())

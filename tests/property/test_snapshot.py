@@ -12,19 +12,20 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.html_report import Report, write_report
-from iot_dr.files.journal import Journal
-from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
+from iot_dr.files.journal import SqliteJournal
+from iot_dr.files.snapshot_folder import KINDS, FolderSnapshotStore, Manifest
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.differences import Difference, Numbers, Sigil
 from iot_dr.model.registry.entities import Certificate, Entity, Thing
 from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key
+from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side, Site
-from iot_dr.model.sync.progress import Standing
+from iot_dr.model.sync.progress import SyncProgress
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.snapshots.restore import REGISTRY_KINDS, engine, of_things
+from iot_dr.services.snapshots.restore import engine, of_things
 from iot_dr.services.snapshots.snapshot import take
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
 from tests.fakes import FakeClock, InMemoryRegistry
@@ -53,7 +54,7 @@ class Kept:
 class Unwatched:
     """A progress that nobody sees."""
 
-    def reached(self, standing: Standing) -> None:
+    def reached(self, standing: SyncProgress) -> None:
         """Show nothing."""
 
 
@@ -63,8 +64,8 @@ def a_registry(entities: Registry) -> InMemoryRegistry:
     return registry
 
 
-def written(registry: InMemoryRegistry, folder: Path) -> SnapshotFolder:
-    files = SnapshotFolder(folder / "snapshot")
+def written(registry: InMemoryRegistry, folder: Path) -> FolderSnapshotStore:
+    files = FolderSnapshotStore(folder / "snapshot")
     files.begin()
     numbers = take(Kept(registry), Side.SOURCE, KINDS, registry.certificate, files)
     files.complete(Manifest(PRIMARY, ACCOUNT, 1, 2, numbers))
@@ -72,10 +73,10 @@ def written(registry: InMemoryRegistry, folder: Path) -> SnapshotFolder:
 
 
 def restored(
-    files: SnapshotFolder, entities: Iterable[Entity], into: InMemoryRegistry, region: str, state: Path
+    files: FolderSnapshotStore, entities: Iterable[Entity], into: InMemoryRegistry, region: str, state: Path
 ) -> int:
     """Bring entities of a snapshot into a Region's registry; how many changes that took."""
-    with ComparisonStore(state / "c.sqlite") as store, Journal(state / "j.sqlite") as journal:
+    with SqliteComparisonStore(state / "c.sqlite") as store, SqliteJournal(state / "j.sqlite") as journal:
         journal.begin("restore")
         store.put(Side.SOURCE, entities)
         store.put(Side.TARGET, into.entities.values())
@@ -97,7 +98,7 @@ def restored(
         return planned.changes().total()
 
 
-def whole(files: SnapshotFolder) -> Iterator[Entity]:
+def whole(files: FolderSnapshotStore) -> Iterator[Entity]:
     return (entity for kind in REGISTRY_KINDS for entity in files.entities(kind))
 
 
@@ -185,9 +186,9 @@ def test_one_thing_comes_back_with_all_that_it_needs_and_nothing_else(found: Reg
 def test_a_shadow_is_written_and_read_back_whatever_characters_are_in_it(value: Any) -> None:
     document = parse(json.dumps({"reported": {"value": value, "\ud800": "\udc80"}}))
     shadow = Shadow(shadow_key("pump", "config"), document)
-    with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "c.sqlite") as store:
+    with tempfile.TemporaryDirectory() as folder, SqliteComparisonStore(Path(folder) / "c.sqlite") as store:
         store.put(Side.SOURCE, [shadow])
-        files = SnapshotFolder(Path(folder) / "snapshot")
+        files = FolderSnapshotStore(Path(folder) / "snapshot")
         files.begin()
         take(store, Side.SOURCE, KINDS, lambda _: None, files)
 
@@ -212,7 +213,7 @@ def test_a_report_is_written_whatever_characters_are_in_a_name_and_a_reason(text
 @given(st.text(ANY_CHARACTER))
 @example("a \ud800 b")
 def test_a_comparison_keeps_a_reason_whatever_characters_are_in_it(text: str) -> None:
-    with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "c.sqlite") as store:
+    with tempfile.TemporaryDirectory() as folder, SqliteComparisonStore(Path(folder) / "c.sqlite") as store:
         store.note([(Difference(thing_key("pump"), Sigil.DIFFERENT, text), (0, 0))])
 
         assert [reason for _, _, reason in store.noted()] == [text.encode("utf-8", "backslashreplace").decode()]

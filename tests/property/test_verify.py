@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.registry.changes import Snapshot
 from iot_dr.model.registry.differences import Sigil
 from iot_dr.model.registry.entities import Entity, ThingType
@@ -37,7 +37,7 @@ def filled(entities: Registry) -> InMemoryRegistry:
 def verified(primary: Registry, secondary: Registry, page_size: int, documents: Documents) -> dict[Key, Sigil]:
     registries = {Side.SOURCE: filled(primary), Side.TARGET: filled(secondary)}
     fleets = {side: InMemoryFleet(registry, page_size) for side, registry in registries.items()}
-    with tempfile.TemporaryDirectory() as folder, ComparisonStore(Path(folder) / "comparison.sqlite") as store:
+    with tempfile.TemporaryDirectory() as folder, SqliteComparisonStore(Path(folder) / "comparison.sqlite") as store:
         Reading(store, fleets, threads=1).read(documents=documents)
         by_lists = {one.key: one.sigil for one in differences(store, REGIONS)}
         verification = Verification(

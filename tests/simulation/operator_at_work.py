@@ -17,11 +17,11 @@ from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.sites import Side
-from iot_dr.model.sync.progress import Ending, Settled, Standing
+from iot_dr.model.sync.progress import ChangeResult, Ending, SyncProgress
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.reconcile.safety import Limits
-from iot_dr.services.reading.rereading import Rereading
+from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.sync import sync
 from iot_dr.services.sync.apply_change import ChangeApplier
 from iot_dr.services.sync.marking import Marking
@@ -62,9 +62,9 @@ class KeptJournal:
     """What has been settled of this comparison."""
 
     def __init__(self) -> None:
-        self._settled: dict[Key, Settled] = {}
+        self._settled: dict[Key, ChangeResult] = {}
 
-    def settle(self, settled: Settled) -> None:
+    def settle(self, settled: ChangeResult) -> None:
         """Write how a change ended."""
         self._settled[settled.key] = settled
 
@@ -76,7 +76,7 @@ class KeptJournal:
         """Return how those ended that have."""
         return {key: self._settled[key].ending for key in keys if key in self._settled}
 
-    def with_ending(self, ending: Ending) -> Iterator[Settled]:
+    def with_ending(self, ending: Ending) -> Iterator[ChangeResult]:
         """Yield what ended so."""
         return iter([one for one in self._settled.values() if one.ending is ending])
 
@@ -131,7 +131,7 @@ class Operator:
     def _applier(self, marks: Marking) -> ChangeApplier:
         return ChangeApplier(
             direction=REGIONS,
-            source=Rereading(self._primary, self._scheduler.clock),
+            source=RegistrySourceReader(self._primary, self._scheduler.clock),
             target=self._secondary,
             writer=self._writer,
             ledger=self._ledger,
@@ -178,7 +178,7 @@ class _Paced:
 
 
 class _Nobody:
-    def reached(self, standing: Standing) -> None:
+    def reached(self, standing: SyncProgress) -> None:
         """Watch nothing."""
 
 

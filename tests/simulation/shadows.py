@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 from iot_dr.errors import RegionUnavailable
-from iot_dr.model.control import Control, Replication
+from iot_dr.model.control import Control, ReplicationState
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, ShadowEvent, decode_shadow_event
 from iot_dr.ports.control import ControlReader
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.shadows import ShadowNotes, ShadowReader, ShadowStore
-from iot_dr.services.replication.batch import Taken
+from iot_dr.services.replication.batch import BatchResult
 from iot_dr.services.shadows.replicate import ShadowReplication
 from tests.builders import REGIONS
 from tests.fakes import InMemoryLedger
@@ -70,15 +70,15 @@ class ShadowSide:
             together=process.together,
         )
 
-    def looker(self, process: Process) -> Callable[[Sequence[ReconcileRequest]], Taken]:
+    def looker(self, process: Process) -> Callable[[Sequence[ReconcileRequest]], BatchResult]:
         """Return what takes checks shadows, as the function's handler does."""
         replication = self.replication(process)
 
-        def take(requests: Sequence[ReconcileRequest]) -> Taken:
+        def take(requests: Sequence[ReconcileRequest]) -> BatchResult:
             applied = replication.request([request.key for request in requests])
             if applied.unrecorded:
                 raise RegionUnavailable("the ledger could not be told")
-            return Taken()
+            return BatchResult()
 
         return take
 
@@ -109,7 +109,7 @@ class ShadowSide:
 
     def hold(self, *, back: bool) -> None:
         """Suspend replication, or let it go on."""
-        self.control.now = Control(replication=Replication.SUSPENDED if back else Replication.ACTIVE)
+        self.control.now = Control(replication=ReplicationState.SUSPENDED if back else ReplicationState.ACTIVE)
 
 
 class ShadowStream:

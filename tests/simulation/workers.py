@@ -24,7 +24,7 @@ from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.observability.logs import Logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.runtime.functions.run_workflow import TakenQueues, messages_handler
-from iot_dr.services.replication.batch import Taken
+from iot_dr.services.replication.batch import BatchResult
 from iot_dr.services.replication.run_workflow import WorkflowRunner
 from templates.replication_workflow import LAST_TRY, RECORDER_SECONDS, WORKER_SECONDS
 from templates.request_queues import HIDDEN_SECONDS, MESSAGES, RUNNER_SECONDS
@@ -56,9 +56,9 @@ class Function:
     """One of the workers that may run at once: a process, and how it requests."""
 
     process: Process
-    take: Callable[[Sequence[ReconcileRequest]], Taken]
+    take: Callable[[Sequence[ReconcileRequest]], BatchResult]
     record: Callable[[ReconcileRequest, str], Outcome]
-    take_shadows: Callable[[Sequence[ReconcileRequest]], Taken] | None = None
+    take_shadows: Callable[[Sequence[ReconcileRequest]], BatchResult] | None = None
 
 
 @dataclass(eq=False)
@@ -267,7 +267,7 @@ class Queue:
         if not functions:
             execution.ended = Run((), busy=True)
             return execution
-        function, taken = functions.pop(self.scheduler.chance.randrange(len(functions))), list[Taken]()
+        function, taken = functions.pop(self.scheduler.chance.randrange(len(functions))), list[BatchResult]()
         shadows = message.requests[0].key.kind in SHADOW_KINDS
         take = function.take_shadows if shadows and function.take_shadows is not None else function.take
         self.busy(1)

@@ -25,7 +25,7 @@ from iot_dr.ports.replication import Workflow
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.services.events.start_replication import start_replication
-from iot_dr.services.replication.batch import Taken, handle_batch
+from iot_dr.services.replication.batch import BatchResult, handle_batch
 from iot_dr.services.replication.confirm import Confirmation
 from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replication
@@ -234,7 +234,7 @@ class Run:
         replication = self._replication(process, ledger)
         clock = self.scheduler.clock
 
-        def take(requests: Sequence[ReconcileRequest]) -> Taken:
+        def take(requests: Sequence[ReconcileRequest]) -> BatchResult:
             # A process goes on in one thread, so nobody may wait for a lock.
             replicate = partial(replication.replicate, shared=SharedAnswers(clock(), nullcontext))
             return handle_batch(requests, replicate, ledger=ledger, clock=clock, together=process.together)

@@ -6,7 +6,7 @@ import pytest
 
 from check_launch.handler import lambda_handler
 from iot_dr.model.events.registry_events import REPLICATED_EVENT_FAMILIES
-from iot_dr.model.launch.launches import IotRegion, Unreadable
+from iot_dr.model.launch.launches import IotRegion, UnreadableValue
 from iot_dr.runtime.functions import check_launch
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 
@@ -37,8 +37,8 @@ def regions(monkeypatch: pytest.MonkeyPatch) -> Regions:
     fake = Regions()
     fake.states = dict(Regions.states)
     fake.digests = dict(Regions.digests)
-    monkeypatch.setattr(check_launch, "IotRegions", lambda _clients: fake)
-    monkeypatch.setattr(check_launch, "PublishedFiles", lambda _clients: fake)
+    monkeypatch.setattr(check_launch, "IotRegionSettings", lambda _clients: fake)
+    monkeypatch.setattr(check_launch, "S3PublishedFiles", lambda _clients: fake)
     return fake
 
 
@@ -76,7 +76,7 @@ def test_a_launch_that_can_work_gets_its_names_and_endpoints(regions: Regions, a
 
 
 def test_a_launch_that_cannot_work_fails_with_every_missing_thing(regions: Regions, answers: Answers) -> None:
-    denied = Unreadable("an error of AWS " + "x" * 200)
+    denied = UnreadableValue("an error of AWS " + "x" * 200)
     regions.states |= {
         "us-east-1": IotRegion(denied, frozenset(), "OFF", denied),
         "us-west-2": IotRegion(denied, denied, denied, denied),

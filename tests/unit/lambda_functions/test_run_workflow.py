@@ -220,7 +220,7 @@ def test_what_was_handed_out_too_often_is_recorded_in_the_ledger(monkeypatch: py
 
     assert runs(aws) == []
     (update, *_) = [one.body for one in aws.requests if one.operation == "UpdateItem"]
-    assert update["ExpressionAttributeValues"][":state"] == {"S": "failed"}
+    assert update["ExpressionAttributeValues"][":state"] == {"S": "pending"}
 
 
 def test_what_cannot_be_read_is_kept_in_the_dead_letter_queue_and_logged_without_traceback(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from iot_dr.errors import AccessDenied, IotDrError
-from iot_dr.model.launch.launches import Remainder
+from iot_dr.model.launch.launches import LaunchResource
 from iot_dr.runtime.functions import start_launch
 from start_launch.handler import lambda_handler
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
@@ -52,18 +52,18 @@ class World:
             self.tokens[token] = f"{project}:{len(self.started)}"
         return self.tokens[token]
 
-    def exists(self, remainder: Remainder) -> bool:
+    def exists(self, resource: LaunchResource) -> bool:
         if self.error:
             raise self.error
-        return str(remainder) in self.there
+        return str(resource) in self.there
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     fake = World()
-    monkeypatch.setattr(start_launch, "CodeBuild", lambda _client: fake)
-    monkeypatch.setattr(start_launch, "BuildSource", lambda _client: fake)
-    monkeypatch.setattr(start_launch, "RegionalRemains", lambda: fake)
+    monkeypatch.setattr(start_launch, "CodeBuildStarter", lambda _client: fake)
+    monkeypatch.setattr(start_launch, "S3BuildSource", lambda _client: fake)
+    monkeypatch.setattr(start_launch, "RegionalLeftovers", lambda: fake)
     return fake
 
 

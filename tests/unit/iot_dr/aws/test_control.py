@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.control import DynamoDbControl
+from iot_dr.aws.control import DynamoDbControlReader
 from iot_dr.errors import InvalidResource
-from iot_dr.model.control import Control, Replication
+from iot_dr.model.control import Control, ReplicationState
 
 KEY = {"resource": {"S": "iot-dr#control"}, "event_id": {"S": "control"}}
 
@@ -28,12 +28,12 @@ def the_item(stub: Stubber, **attributes: Any) -> Control:
         {"Item": KEY | attributes} if attributes else {},
         {"TableName": "events", "Key": KEY, "ConsistentRead": True},
     )
-    return DynamoDbControl(stub.client, "events").control()
+    return DynamoDbControlReader(stub.client, "events").control()
 
 
 def test_what_was_written_last_is_read(stub: Stubber) -> None:
     assert the_item(stub, serving={"S": "us-west-2"}, replication={"S": "suspended"}) == Control(
-        "us-west-2", Replication.SUSPENDED
+        "us-west-2", ReplicationState.SUSPENDED
     )
 
 

@@ -8,14 +8,14 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.launch.builds import CodeBuild
-from iot_dr.aws.launch.checks import IotRegions
-from iot_dr.aws.launch.files import BuildSource, PublishedFiles, PublishedTemplates, WorkBucket
-from iot_dr.aws.launch.leftovers import RegionalRemains
-from iot_dr.aws.launch.tables import GlobalTables
+from iot_dr.aws.launch.builds import CodeBuildStarter
+from iot_dr.aws.launch.checks import IotRegionSettings
+from iot_dr.aws.launch.files import S3BuildSource, S3PublishedFiles, S3PublishedTemplates, S3ToolsBucket
+from iot_dr.aws.launch.leftovers import RegionalLeftovers
+from iot_dr.aws.launch.tables import DynamoDbGlobalTables
 from iot_dr.aws.waiting import wait_until
 from iot_dr.errors import AccessDenied, ConfigurationError, LaunchFailed, LimitExceeded, Throttled
-from iot_dr.model.launch.launches import Remainder, RemainderKind, Unreadable
+from iot_dr.model.launch.launches import LaunchResource, LaunchResourceKind, UnreadableValue
 
 ROOT = Path(__file__).resolve().parents[4]
 STREAM = "arn:aws:dynamodb:us-west-2:111122223333:table/t/stream/1"
@@ -55,7 +55,7 @@ class Tables:
 
     def stream(self) -> str:
         clients = {"us-east-1": self.here, "us-west-2": self.there}
-        return GlobalTables(lambda _service, region: clients[region], delay=0).replica_stream(
+        return DynamoDbGlobalTables(lambda _service, region: clients[region], delay=0).replica_stream(
             "t", "us-east-1", "us-west-2"
         )
 
@@ -114,7 +114,7 @@ def test_a_table_is_protected_once(protected: bool) -> None:
     if not protected:
         stub.add_response("update_table", {}, {"TableName": "table", "DeletionProtectionEnabled": True})
 
-    GlobalTables(lambda _service, _region: client).protect("table", "us-east-1")
+    DynamoDbGlobalTables(lambda _service, _region: client).protect("table", "us-east-1")
 
     stub.assert_no_pending_responses()
 
@@ -124,13 +124,15 @@ def test_a_table_that_is_not_there_is_not_taken_for_protected() -> None:
     stub.add_client_error("describe_table", "ResourceNotFoundException", "no")
 
     with pytest.raises(LaunchFailed, match="table table does not exist in us-east-1"):
-        GlobalTables(lambda _service, _region: client).protect("table", "us-east-1")
+        DynamoDbGlobalTables(lambda _service, _region: client).protect("table", "us-east-1")
 
 
 def published(stub: Callable[[Stubber], None]) -> str:
     client, stubber = stubbed("s3")
     stub(stubber)
-    return PublishedTemplates("p-reference", "drs/v1.0.0", "us-east-1", lambda _service, _region: client).url("a.json")
+    return S3PublishedTemplates("p-reference", "drs/v1.0.0", "us-east-1", lambda _service, _region: client).url(
+        "a.json"
+    )
 
 
 def test_a_published_template_is_given_by_its_virtual_hosted_url() -> None:
@@ -171,17 +173,17 @@ def test_a_published_file_has_the_digest_that_s3_made_of_it_as_a_whole(answer: d
     client, stub = stubbed("s3")
     stub.add_response("head_object", answer, {"Bucket": "b", "Key": "k", "ChecksumMode": "ENABLED"})
 
-    assert PublishedFiles(lambda _service, _region: client).sha256("us-east-1", "b", "k") == found
+    assert S3PublishedFiles(lambda _service, _region: client).sha256("us-east-1", "b", "k") == found
 
 
 def test_a_published_file_that_is_not_there_and_one_that_is_closed_are_told_apart() -> None:
     client, stub = stubbed("s3")
     stub.add_client_error("head_object", "404", http_status_code=404)
     stub.add_client_error("head_object", "403", http_status_code=403)
-    files = PublishedFiles(lambda _service, _region: client)
+    files = S3PublishedFiles(lambda _service, _region: client)
 
     assert files.sha256("us-east-1", "b", "k") is None
-    assert isinstance(files.sha256("us-east-1", "b", "k"), Unreadable)
+    assert isinstance(files.sha256("us-east-1", "b", "k"), UnreadableValue)
 
 
 def test_the_newest_version_of_the_builds_source_is_told_with_its_digest() -> None:
@@ -191,8 +193,8 @@ def test_the_newest_version_of_the_builds_source_is_told_with_its_digest() -> No
     stub.add_response("head_object", {"ChecksumSHA256": digest, "VersionId": "7"}, asked)
     stub.add_client_error("head_object", "404", http_status_code=404)
 
-    assert BuildSource(client).newest("b", "k") == ("aa" * 32, "7")
-    assert BuildSource(client).newest("b", "k") == ("", "")
+    assert S3BuildSource(client).newest("b", "k") == ("aa" * 32, "7")
+    assert S3BuildSource(client).newest("b", "k") == ("", "")
 
 
 def test_the_tools_settings_are_written_as_text() -> None:
@@ -200,7 +202,7 @@ def test_the_tools_settings_are_written_as_text() -> None:
     expected = {"Bucket": "b", "Key": "k", "Body": b"x", "ContentType": "text/plain; charset=utf-8"}
     stub.add_response("put_object", {}, expected)
 
-    WorkBucket(lambda _service, _region: client).put("us-east-1", "b", "k", "x")
+    S3ToolsBucket(lambda _service, _region: client).put("us-east-1", "b", "k", "x")
 
     stub.assert_no_pending_responses()
 
@@ -218,7 +220,7 @@ def test_a_build_gets_its_variables_and_a_token_that_starts_none_twice() -> None
         },
     )
 
-    assert CodeBuild(client).start("p", {"UUID": "5f0c2a"}, "t", "version-7") == "p:1"
+    assert CodeBuildStarter(client).start("p", {"UUID": "5f0c2a"}, "t", "version-7") == "p:1"
 
 
 def test_an_account_without_builds_is_told_both_ways_out() -> None:
@@ -227,7 +229,7 @@ def test_an_account_without_builds_is_told_both_ways_out() -> None:
     stub.add_client_error("start_build", "AccountLimitExceededException", answer)
 
     with pytest.raises(LimitExceeded) as caught:
-        CodeBuild(client).start("p", {}, "t", "")
+        CodeBuildStarter(client).start("p", {}, "t", "")
 
     for part in (answer, "AWS Support", "docs/operations.md, Launch from a shell"):
         assert part in str(caught.value)
@@ -239,7 +241,7 @@ def test_another_refusal_of_a_build_keeps_awss_words() -> None:
     stub.add_client_error("start_build", "AccessDeniedException", "not authorized")
 
     with pytest.raises(AccessDenied, match="not authorized"):
-        CodeBuild(client).start("p", {}, "t", "")
+        CodeBuildStarter(client).start("p", {}, "t", "")
 
 
 def test_a_region_is_read_with_what_it_refuses_beside_what_it_tells() -> None:
@@ -254,29 +256,31 @@ def test_a_region_is_read_with_what_it_refuses_beside_what_it_tells() -> None:
     )
     stub.add_client_error("get_indexing_configuration", "UnauthorizedException", "no", 401)
 
-    state = IotRegions(lambda service, _region: {"iot": client, "lambda": functions}[service]).read("us-east-1")
+    state = IotRegionSettings(lambda service, _region: {"iot": client, "lambda": functions}[service]).read("us-east-1")
 
     assert (state.endpoint, state.enabled_events) == ("a-ats.iot", frozenset({"THING"}))
-    assert isinstance(state.indexing_mode, Unreadable)
+    assert isinstance(state.indexing_mode, UnreadableValue)
     assert state.concurrency == 900
 
 
 def test_the_sdk_knows_regions_with_iot_core_in_every_partition() -> None:
-    assert {"us-east-1", "cn-north-1", "us-gov-west-1"} <= IotRegions().supported()
+    assert {"us-east-1", "cn-north-1", "us-gov-west-1"} <= IotRegionSettings().supported()
 
 
 @pytest.mark.parametrize(
     ("kind", "service", "operation", "code"),
     [
-        (RemainderKind.TABLE, "dynamodb", "describe_table", "ResourceNotFoundException"),
-        (RemainderKind.BUCKET, "s3", "head_bucket", "404"),
+        (LaunchResourceKind.TABLE, "dynamodb", "describe_table", "ResourceNotFoundException"),
+        (LaunchResourceKind.BUCKET, "s3", "head_bucket", "404"),
     ],
 )
-def test_only_awss_word_makes_a_remainder_gone(kind: RemainderKind, service: str, operation: str, code: str) -> None:
+def test_only_awss_word_makes_a_remainder_gone(
+    kind: LaunchResourceKind, service: str, operation: str, code: str
+) -> None:
     client, stub = stubbed(service)
     stub.add_response(operation, {})
     stub.add_client_error(operation, code, http_status_code=404)
-    remains = RegionalRemains(lambda _service, _region: client)
+    remains = RegionalLeftovers(lambda _service, _region: client)
 
-    assert remains.exists(Remainder(kind, "us-east-1", "x-1"))
-    assert not remains.exists(Remainder(kind, "us-east-1", "x-1"))
+    assert remains.exists(LaunchResource(kind, "us-east-1", "x-1"))
+    assert not remains.exists(LaunchResource(kind, "us-east-1", "x-1"))

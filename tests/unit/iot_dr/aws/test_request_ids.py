@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from iot_dr.aws.request_ids import note_requests_of, noting_requests
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_what_threads_write_for_a_piece_of_work_is_noted_with_it(iot: Any) -> No
     _scripted(iot, "delete_thing", "delete_thing")
 
     with ThreadPoolExecutor(1) as executor, noting_requests() as requests:
-        on(executor)(lambda name: iot.delete_thing(thingName=name), ["a", "b"])
+        on_threads(executor)(lambda name: iot.delete_thing(thingName=name), ["a", "b"])
 
     assert requests == ["DeleteThing r-0", "DeleteThing r-1"]
 

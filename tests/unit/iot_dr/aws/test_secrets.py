@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.secrets import RememberedSecrets, SecretText, impatient_client
+from iot_dr.aws.secrets import CachedSecretReader, SecretsManagerCredentialStore, impatient_client
 from iot_dr.errors import AccessDenied, NotReadyYet, RegionUnavailable
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:probe-AbCdEf"
@@ -42,7 +42,7 @@ def fails(stub: Stubber, code: str, status: int = 400) -> None:
 
 def test_a_secret_is_read_once_as_long_as_its_age_is_accepted(client: Any, stub: Stubber) -> None:
     clock = Clock()
-    secrets = RememberedSecrets(client, clock)
+    secrets = CachedSecretReader(client, clock)
     says(stub, "one")
     assert secrets.read(ARN, 300) == "one"
 
@@ -53,7 +53,7 @@ def test_a_secret_is_read_once_as_long_as_its_age_is_accepted(client: Any, stub:
 
 def test_a_secret_older_than_accepted_is_read_anew(client: Any, stub: Stubber) -> None:
     clock = Clock()
-    secrets = RememberedSecrets(client, clock)
+    secrets = CachedSecretReader(client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 6
@@ -68,7 +68,7 @@ def test_a_secret_that_cannot_be_renewed_is_used_beyond_its_age(
     client: Any, stub: Stubber, code: str, status: int
 ) -> None:
     clock = Clock()
-    secrets = RememberedSecrets(client, clock)
+    secrets = CachedSecretReader(client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 1000
@@ -81,12 +81,12 @@ def test_a_secret_that_was_never_read_and_cannot_be_is_an_error(client: Any, stu
     fails(stub, "InternalServiceError", 500)
 
     with pytest.raises(RegionUnavailable):
-        RememberedSecrets(client, Clock()).read(ARN, 300)
+        CachedSecretReader(client, Clock()).read(ARN, 300)
 
 
 def test_a_right_that_was_taken_away_is_not_bridged_by_memory(client: Any, stub: Stubber) -> None:
     clock = Clock()
-    secrets = RememberedSecrets(client, clock)
+    secrets = CachedSecretReader(client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 1000
@@ -100,12 +100,12 @@ def test_a_secret_that_is_missing_is_not_ready(client: Any, stub: Stubber) -> No
     fails(stub, "ResourceNotFoundException")
 
     with pytest.raises(NotReadyYet):
-        RememberedSecrets(client, Clock()).read(ARN, 300)
+        CachedSecretReader(client, Clock()).read(ARN, 300)
 
 
 def test_a_deleted_secret_is_not_served_from_memory(client: Any, stub: Stubber) -> None:
     clock = Clock()
-    secrets = RememberedSecrets(client, clock)
+    secrets = CachedSecretReader(client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 1000
@@ -116,7 +116,7 @@ def test_a_deleted_secret_is_not_served_from_memory(client: Any, stub: Stubber) 
 
 
 def test_the_probes_secret_is_read_written_and_emptied(client: Any, stub: Stubber) -> None:
-    secret = SecretText(client, ARN)
+    secret = SecretsManagerCredentialStore(client, ARN)
     says(stub, "one")
     stub.add_response("put_secret_value", {}, {"SecretId": ARN, "SecretString": "two"})
     # Two versions, so that the old value is neither AWSCURRENT nor AWSPREVIOUS.
@@ -129,7 +129,7 @@ def test_the_probes_secret_is_read_written_and_emptied(client: Any, stub: Stubbe
 
 
 def test_a_probes_secret_that_is_gone_reads_as_none_and_needs_no_emptying(client: Any, stub: Stubber) -> None:
-    secret = SecretText(client, ARN)
+    secret = SecretsManagerCredentialStore(client, ARN)
     fails(stub, "ResourceNotFoundException")
     for _ in range(2):
         stub.add_client_error("put_secret_value", "ResourceNotFoundException")

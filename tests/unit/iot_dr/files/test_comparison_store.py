@@ -12,7 +12,7 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.files import comparison_store
-from iot_dr.files.comparison_store import CACHE_KIB, WRITING_CACHE_KIB, ComparisonStore
+from iot_dr.files.comparison_store import CACHE_KIB, WRITING_CACHE_KIB, SqliteComparisonStore
 from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import (
     Certificate,
@@ -23,12 +23,12 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_key
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.sites import Side
 from iot_dr.runtime.commands.sync import CONNECTIONS
 from tests.builders import a_certificate, a_dynamic_group, a_group, a_policy, a_thing
 
-THINGS = Call(Question.THINGS)
+THINGS = PageRequest(ReadCall.THINGS)
 
 
 @pytest.fixture
@@ -37,47 +37,47 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[ComparisonStore]:
-    with ComparisonStore(path) as opened:
+def store(path: Path) -> Iterator[SqliteComparisonStore]:
+    with SqliteComparisonStore(path) as opened:
         yield opened
 
 
-def names(store: ComparisonStore, **wanted: bool) -> list[str]:
+def names(store: SqliteComparisonStore, **wanted: bool) -> list[str]:
     return [pair.key.name for pair in store.pairs(Kind.THING, **wanted)]
 
 
 def test_what_was_kept_is_there_for_the_next_process(path: Path) -> None:
-    with ComparisonStore(path) as store:
-        store.keep(Side.SOURCE, [(THINGS, Answer((a_thing("a"),), "next"))])
+    with SqliteComparisonStore(path) as store:
+        store.keep(Side.SOURCE, [(THINGS, Page((a_thing("a"),), "next"))])
         store.set_fact("began", "17")
 
-    with ComparisonStore(path) as store:
-        assert store.token(Side.SOURCE, Question.THINGS) == "next"
-        assert store.token(Side.TARGET, Question.THINGS) == ""
+    with SqliteComparisonStore(path) as store:
+        assert store.token(Side.SOURCE, ReadCall.THINGS) == "next"
+        assert store.token(Side.TARGET, ReadCall.THINGS) == ""
         assert names(store) == ["a"]
         assert store.fact("began") == "17"
 
 
-def test_a_list_that_was_read_to_its_end_says_so(store: ComparisonStore) -> None:
-    store.keep(Side.SOURCE, [(THINGS, Answer((), "next")), (Call(Question.THINGS, token="next"), Answer(()))])
+def test_a_list_that_was_read_to_its_end_says_so(store: SqliteComparisonStore) -> None:
+    store.keep(Side.SOURCE, [(THINGS, Page((), "next")), (PageRequest(ReadCall.THINGS, token="next"), Page(()))])
 
-    assert store.token(Side.SOURCE, Question.THINGS) is None
+    assert store.token(Side.SOURCE, ReadCall.THINGS) is None
 
 
-def test_nothing_of_a_batch_is_kept_if_the_process_ends_within_it(store: ComparisonStore) -> None:
-    def answers() -> Iterator[tuple[Call, Answer]]:
-        yield THINGS, Answer((a_thing("a"),), "next")
+def test_nothing_of_a_batch_is_kept_if_the_process_ends_within_it(store: SqliteComparisonStore) -> None:
+    def answers() -> Iterator[tuple[PageRequest, Page]]:
+        yield THINGS, Page((a_thing("a"),), "next")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         store.keep(Side.SOURCE, answers())
 
-    assert store.token(Side.SOURCE, Question.THINGS) == ""
+    assert store.token(Side.SOURCE, ReadCall.THINGS) == ""
     assert names(store) == []
 
 
 def test_both_regions_come_side_by_side_in_order_of_names(
-    store: ComparisonStore, monkeypatch: pytest.MonkeyPatch
+    store: SqliteComparisonStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison_store, "CHUNK", 4)
     store.put(Side.SOURCE, [a_thing(f"thing-{number}") for number in range(7)])
@@ -97,68 +97,68 @@ def test_both_regions_come_side_by_side_in_order_of_names(
     assert store.pair(thing_key("none")) == Pair(thing_key("none"))
 
 
-def test_what_reads_the_same_can_be_left_out(store: ComparisonStore) -> None:
+def test_what_reads_the_same_can_be_left_out(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_thing("same"), a_thing("other"), a_thing("one")])
     store.put(Side.TARGET, [Thing("same", version=9), a_thing("other", {"a": "b"})])
 
     assert names(store, differing=True) == ["one", "other"]
 
 
-def test_a_description_stays_whatever_the_list_says_later(store: ComparisonStore) -> None:
+def test_a_description_stays_whatever_the_list_says_later(store: SqliteComparisonStore) -> None:
     policy = a_policy()
-    store.keep(Side.SOURCE, [(Call(Question.POLICY, policy.name), Answer((policy,)))])
-    store.keep(Side.SOURCE, [(Call(Question.POLICIES), Answer((Policy(policy.name, ""),)))])
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.POLICY, policy.name), Page((policy,)))])
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.POLICIES), Page((Policy(policy.name, ""),)))])
 
     assert store.pair(policy.key).source == policy
 
 
-def test_a_subject_is_pending_until_it_is_answered_to_its_end(store: ComparisonStore) -> None:
+def test_a_subject_is_pending_until_it_is_answered_to_its_end(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_policy("a"), a_policy("b")])
-    targets = Call(Question.TARGETS_OF_POLICY, "a")
+    targets = PageRequest(ReadCall.TARGETS_OF_POLICY, "a")
 
-    store.keep(Side.SOURCE, [(targets, Answer((PolicyAttachment("a", "cert/1"),), "next"))])
-    assert list(store.pending(Side.SOURCE, Question.TARGETS_OF_POLICY)) == ["a", "b"]
-    assert store.token(Side.SOURCE, Question.TARGETS_OF_POLICY, "a") == "next"
+    store.keep(Side.SOURCE, [(targets, Page((PolicyAttachment("a", "cert/1"),), "next"))])
+    assert list(store.pending(Side.SOURCE, ReadCall.TARGETS_OF_POLICY)) == ["a", "b"]
+    assert store.token(Side.SOURCE, ReadCall.TARGETS_OF_POLICY, "a") == "next"
 
-    store.keep(Side.SOURCE, [(Call(Question.TARGETS_OF_POLICY, "a", "next"), Answer(()))])
-    assert list(store.pending(Side.SOURCE, Question.TARGETS_OF_POLICY)) == ["b"]
-    assert store.left(Side.SOURCE, Question.TARGETS_OF_POLICY) == 1
-    assert store.left(Side.TARGET, Question.TARGETS_OF_POLICY) == 0
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.TARGETS_OF_POLICY, "a", "next"), Page(()))])
+    assert list(store.pending(Side.SOURCE, ReadCall.TARGETS_OF_POLICY)) == ["b"]
+    assert store.left(Side.SOURCE, ReadCall.TARGETS_OF_POLICY) == 1
+    assert store.left(Side.TARGET, ReadCall.TARGETS_OF_POLICY) == 0
 
 
-def test_a_subject_that_only_one_region_has_can_be_left_out(store: ComparisonStore) -> None:
+def test_a_subject_that_only_one_region_has_can_be_left_out(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_policy("shared"), a_policy("one")])
     store.put(Side.TARGET, [a_policy("shared"), a_policy("other")])
 
-    assert list(store.pending(Side.SOURCE, Question.POLICY, on_both_sides=True)) == ["shared"]
-    assert store.left(Side.TARGET, Question.POLICY, on_both_sides=True) == 1
+    assert list(store.pending(Side.SOURCE, ReadCall.POLICY, on_both_sides=True)) == ["shared"]
+    assert store.left(Side.TARGET, ReadCall.POLICY, on_both_sides=True) == 1
 
 
-def test_the_things_of_a_dynamic_group_are_never_asked_for(store: ComparisonStore) -> None:
+def test_the_things_of_a_dynamic_group_are_never_asked_for(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_group("site"), a_dynamic_group("hot")])
 
-    assert list(store.pending(Side.SOURCE, Question.THINGS_OF_GROUP)) == ["site"]
+    assert list(store.pending(Side.SOURCE, ReadCall.THINGS_OF_GROUP)) == ["site"]
 
 
-def test_a_subject_that_is_gone_is_gone(store: ComparisonStore) -> None:
+def test_a_subject_that_is_gone_is_gone(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_policy("gone")])
-    store.keep(Side.SOURCE, [(Call(Question.POLICY, "gone"), Answer(missing=True))])
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.POLICY, "gone"), Page(missing=True))])
 
     assert store.pair(policy_key("gone")) == Pair(policy_key("gone"))
 
 
-def test_an_unreadable_subject_keeps_the_reason_and_is_not_asked_again(store: ComparisonStore) -> None:
+def test_an_unreadable_subject_keeps_the_reason_and_is_not_asked_again(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_policy("broken")])
-    store.keep(Side.SOURCE, [(Call(Question.POLICY, "broken"), Answer(unreadable="no JSON"))])
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.POLICY, "broken"), Page(unreadable="no JSON"))])
 
     assert store.pair(policy_key("broken")) == Pair(policy_key("broken"), unreadable={Side.SOURCE: "no JSON"})
-    assert not list(store.pending(Side.SOURCE, Question.POLICY))
+    assert not list(store.pending(Side.SOURCE, ReadCall.POLICY))
 
 
-def test_the_billing_group_becomes_a_field_of_its_things(store: ComparisonStore) -> None:
+def test_the_billing_group_becomes_a_field_of_its_things(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_thing("a", {"site": "north"}), a_thing("b")])
-    in_group = Answer((Thing("a", billing_group="costs"), Thing("never-listed", billing_group="costs")))
-    store.keep(Side.SOURCE, [(Call(Question.THINGS_OF_BILLING_GROUP, "costs"), in_group)])
+    in_group = Page((Thing("a", billing_group="costs"), Thing("never-listed", billing_group="costs")))
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.THINGS_OF_BILLING_GROUP, "costs"), in_group)])
 
     assert list(store.entities(Side.SOURCE, Kind.THING)) == [
         Thing("a", {"site": "north"}, billing_group="costs"),
@@ -166,7 +166,7 @@ def test_the_billing_group_becomes_a_field_of_its_things(store: ComparisonStore)
     ]
 
 
-def test_nothing_of_the_health_checker_comes_out(store: ComparisonStore) -> None:
+def test_nothing_of_the_health_checker_comes_out(store: SqliteComparisonStore) -> None:
     probe, device = a_certificate("probe"), a_certificate("device")
     policies = [Policy("iot-dr-probe-1", "{}"), Policy("pumps", "{}")]
     attachments = [
@@ -184,7 +184,7 @@ def test_nothing_of_the_health_checker_comes_out(store: ComparisonStore) -> None
     assert [store.number(Side.SOURCE, kind) for kind in (Kind.CERTIFICATE, Kind.THING, Kind.POLICY)] == [1, 1, 1]
 
 
-def test_relations_come_in_the_order_of_their_certificates(store: ComparisonStore) -> None:
+def test_relations_come_in_the_order_of_their_certificates(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [ThingPrincipal("a", "2"), ThingPrincipal("b", "1"), ThingPrincipal("a", "1")])
 
     found = [(pair.key.name, pair.key.other) for pair in store.pairs(Kind.THING_PRINCIPAL)]
@@ -193,7 +193,7 @@ def test_relations_come_in_the_order_of_their_certificates(store: ComparisonStor
     assert next(store.pairs(Kind.THING_PRINCIPAL, first)).key.name == "b"
 
 
-def test_differences_come_in_the_order_of_their_places(store: ComparisonStore) -> None:
+def test_differences_come_in_the_order_of_their_places(store: SqliteComparisonStore) -> None:
     late, early = thing_key("a"), ThingPrincipal("z", "1").key
     store.note(
         [(Difference(late, Sigil.MISSING, "late"), (3, 0)), (Difference(early, Sigil.SURPLUS, "early"), (0, -1))]
@@ -204,7 +204,7 @@ def test_differences_come_in_the_order_of_their_places(store: ComparisonStore) -
     assert not list(store.noted())
 
 
-def test_threads_read_while_another_writes(store: ComparisonStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_read_while_another_writes(store: SqliteComparisonStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison_store, "CHUNK", 10)
     store.put(Side.SOURCE, [a_thing(f"{number:04}") for number in range(500)])
     found: list[int] = []
@@ -228,15 +228,15 @@ def test_a_file_that_is_none_of_these_is_refused_with_the_mend(path: Path) -> No
     path.write_text("not a database, but long enough to be taken for one" * 100)
 
     with pytest.raises(ConfigurationError, match="delete it, or give another folder by --state"):
-        ComparisonStore(path)
+        SqliteComparisonStore(path)
 
 
 def test_a_file_of_another_format_is_begun_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ComparisonStore(path) as store:
+    with SqliteComparisonStore(path) as store:
         store.put(Side.SOURCE, [a_thing()])
     monkeypatch.setattr(comparison_store, "FORMAT", comparison_store.FORMAT + 1)
 
-    with ComparisonStore(path) as store:
+    with SqliteComparisonStore(path) as store:
         assert store.number(Side.SOURCE, Kind.THING) == 0
 
 
@@ -249,7 +249,7 @@ def test_the_many_threads_of_a_sync_keep_little_in_memory(path: Path, monkeypatc
         return opened[-1]
 
     monkeypatch.setattr(sqlite3, "connect", remembering)
-    with ComparisonStore(path) as store:
+    with SqliteComparisonStore(path) as store:
         reader = threading.Thread(target=store.number, args=(Side.SOURCE, Kind.THING))
         reader.start()
         reader.join()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot_dr.errors import ConfigurationError, InvalidResource
-from iot_dr.files.snapshot_folder import KINDS, MANIFEST, Manifest, SnapshotFolder
+from iot_dr.files.snapshot_folder import KINDS, MANIFEST, FolderSnapshotStore, Manifest
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity, PolicyAttachment
 from iot_dr.model.registry.keys import Kind, shadow_key
@@ -22,25 +22,25 @@ MANIFEST_OF_NOTHING = Manifest("us-east-1", "123456789012", 1, 2, {})
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> SnapshotFolder:
-    made = SnapshotFolder(tmp_path / "snapshot")
+def folder(tmp_path: Path) -> FolderSnapshotStore:
+    made = FolderSnapshotStore(tmp_path / "snapshot")
     made.begin()
     return made
 
 
-def text(folder: SnapshotFolder, kind: Kind) -> str:
+def text(folder: FolderSnapshotStore, kind: Kind) -> str:
     (file,) = [file for file in folder.files if file.stem == kind]
     return file.read_text()
 
 
-def test_a_line_begins_with_what_names_the_resource_and_holds_what_is_compared(folder: SnapshotFolder) -> None:
+def test_a_line_begins_with_what_names_the_resource_and_holds_what_is_compared(folder: FolderSnapshotStore) -> None:
     thing = replace(a_thing("pump-17", {"site": "ü", "a": "1"}), version=7, thing_id="id")
 
     assert folder.write(Kind.THING, [thing]) == 1
     assert text(folder, Kind.THING) == '{"name": "pump-17", "attributes": {"a": "1", "site": "ü"}}\n'
 
 
-def test_a_policys_document_stands_as_json_and_a_certificate_with_its_pem(folder: SnapshotFolder) -> None:
+def test_a_policys_document_stands_as_json_and_a_certificate_with_its_pem(folder: FolderSnapshotStore) -> None:
     folder.write(Kind.POLICY, [a_policy()])
     folder.write(Kind.CERTIFICATE, [a_certificate("one")])
 
@@ -49,7 +49,7 @@ def test_a_policys_document_stands_as_json_and_a_certificate_with_its_pem(folder
     assert list(folder.entities(Kind.POLICY)) == [a_policy()]
 
 
-def test_a_shadows_numbers_stand_as_the_device_wrote_them(folder: SnapshotFolder) -> None:
+def test_a_shadows_numbers_stand_as_the_device_wrote_them(folder: FolderSnapshotStore) -> None:
     document = parse('{"reported":{"t":1E+2,"big":12345678901234567890123,"x":0.10}}')
     shadow = Shadow(shadow_key("pump-17", "config"), document, version=3)
 
@@ -60,13 +60,13 @@ def test_a_shadows_numbers_stand_as_the_device_wrote_them(folder: SnapshotFolder
     assert list(folder.entities(Kind.SHADOW)) == [replace(shadow, version=0)]
 
 
-def test_relations_have_both_names(folder: SnapshotFolder) -> None:
+def test_relations_have_both_names(folder: FolderSnapshotStore) -> None:
     folder.write(Kind.POLICY_ATTACHMENT, [PolicyAttachment("pumps", "cert/abc")])
 
     assert json.loads(text(folder, Kind.POLICY_ATTACHMENT)) == {"policy": "pumps", "target": "cert/abc"}
 
 
-def test_what_is_written_to_an_old_snapshot_is_no_whole_one_until_its_end(folder: SnapshotFolder) -> None:
+def test_what_is_written_to_an_old_snapshot_is_no_whole_one_until_its_end(folder: FolderSnapshotStore) -> None:
     folder.complete(MANIFEST_OF_NOTHING)
     assert folder.manifest() == MANIFEST_OF_NOTHING
 
@@ -76,7 +76,7 @@ def test_what_is_written_to_an_old_snapshot_is_no_whole_one_until_its_end(folder
         folder.manifest()
 
 
-def test_a_kind_that_was_cut_off_leaves_no_file(folder: SnapshotFolder) -> None:
+def test_a_kind_that_was_cut_off_leaves_no_file(folder: FolderSnapshotStore) -> None:
     def cut_off() -> object:
         yield a_thing()
         raise KeyboardInterrupt
@@ -97,7 +97,7 @@ def test_a_kind_that_was_cut_off_leaves_no_file(folder: SnapshotFolder) -> None:
         (None, "of format 99"),
     ],
 )
-def test_what_cannot_be_read_is_refused(folder: SnapshotFolder, manifest: str | None, words: str) -> None:
+def test_what_cannot_be_read_is_refused(folder: FolderSnapshotStore, manifest: str | None, words: str) -> None:
     if manifest is None:
         folder.complete(replace(MANIFEST_OF_NOTHING, format=99))
     else:
@@ -107,7 +107,7 @@ def test_what_cannot_be_read_is_refused(folder: SnapshotFolder, manifest: str | 
         folder.manifest()
 
 
-def test_a_line_that_is_no_resource_is_named(folder: SnapshotFolder) -> None:
+def test_a_line_that_is_no_resource_is_named(folder: FolderSnapshotStore) -> None:
     folder.write(Kind.THING, [a_thing("a")])
     with folder.files[KINDS.index(Kind.THING)].open("a") as file:
         file.write("nonsense\n")
@@ -120,10 +120,10 @@ def test_a_folder_that_cannot_be_made_is_said_with_the_mend(tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ConfigurationError, match="give another folder"):
-        SnapshotFolder(tmp_path / "file" / "snapshot").begin()
+        FolderSnapshotStore(tmp_path / "file" / "snapshot").begin()
 
 
-def test_the_file_that_completes_a_snapshot_comes_last(folder: SnapshotFolder) -> None:
+def test_the_file_that_completes_a_snapshot_comes_last(folder: FolderSnapshotStore) -> None:
     assert folder.files[-1].name == MANIFEST
     assert len(folder.files) == len(KINDS) + 1
 
@@ -132,7 +132,7 @@ def test_the_file_that_completes_a_snapshot_comes_last(folder: SnapshotFolder) -
 def test_any_certificate_is_found_in_the_sorted_file_and_no_other(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], wanted: str
 ) -> None:
-    folder = SnapshotFolder(tmp_path_factory.mktemp("snapshot"))
+    folder = FolderSnapshotStore(tmp_path_factory.mktemp("snapshot"))
     pems = {name: f"PEM {name}" * (len(name) * 3) for name in names}
     folder.write(Kind.CERTIFICATE, [Certificate(name, CertificateStatus.ACTIVE, pems[name]) for name in sorted(names)])
 
@@ -141,13 +141,13 @@ def test_any_certificate_is_found_in_the_sorted_file_and_no_other(
         assert (found.pem if found else None) == pems.get(name)
 
 
-def whole(folder: SnapshotFolder) -> Manifest:
+def whole(folder: FolderSnapshotStore) -> Manifest:
     for kind in KINDS:
         folder.write(kind, [a_thing("a"), a_thing("b")] if kind is Kind.THING else [])
     return folder.complete(MANIFEST_OF_NOTHING)
 
 
-def test_a_snapshot_as_it_was_written_passes_with_the_checksum_that_was_noted(folder: SnapshotFolder) -> None:
+def test_a_snapshot_as_it_was_written_passes_with_the_checksum_that_was_noted(folder: FolderSnapshotStore) -> None:
     written = whole(folder)
 
     assert folder.manifest() == written
@@ -157,7 +157,7 @@ def test_a_snapshot_as_it_was_written_passes_with_the_checksum_that_was_noted(fo
 
 
 @pytest.mark.parametrize("number", range(len(KINDS)))
-def test_one_changed_character_of_any_file_is_seen(folder: SnapshotFolder, number: int) -> None:
+def test_one_changed_character_of_any_file_is_seen(folder: FolderSnapshotStore, number: int) -> None:
     written = whole(folder)
     file = folder.files[number]
     file.write_text(file.read_text() + " ")
@@ -167,7 +167,7 @@ def test_one_changed_character_of_any_file_is_seen(folder: SnapshotFolder, numbe
 
 
 def test_a_file_and_its_checksum_changed_together_are_seen_by_the_checksum_that_was_noted(
-    folder: SnapshotFolder,
+    folder: FolderSnapshotStore,
 ) -> None:
     whole(folder)
     noted = folder.digest
@@ -179,7 +179,7 @@ def test_a_file_and_its_checksum_changed_together_are_seen_by_the_checksum_that_
         folder.check(folder.manifest(), noted)
 
 
-def test_a_file_that_is_missing_or_without_checksum_is_refused(folder: SnapshotFolder) -> None:
+def test_a_file_that_is_missing_or_without_checksum_is_refused(folder: FolderSnapshotStore) -> None:
     written = whole(folder)
 
     with pytest.raises(ConfigurationError, match="not told"):
@@ -189,14 +189,14 @@ def test_a_file_that_is_missing_or_without_checksum_is_refused(folder: SnapshotF
         folder.check(written)
 
 
-def test_a_snapshot_of_an_earlier_release_has_no_checksums_and_is_read(folder: SnapshotFolder) -> None:
+def test_a_snapshot_of_an_earlier_release_has_no_checksums_and_is_read(folder: FolderSnapshotStore) -> None:
     folder.files[-1].write_text('{"region":"us-east-1","account":"1","began":1,"ended":2,"numbers":{},"format":1}')
 
     folder.check(folder.manifest())
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"region":1,"account":"","began":1,"ended":2,"numbers":{}}', "7"])
-def test_a_manifest_of_another_form_is_refused(folder: SnapshotFolder, text: str) -> None:
+def test_a_manifest_of_another_form_is_refused(folder: FolderSnapshotStore, text: str) -> None:
     folder.files[-1].write_text(text)
 
     with pytest.raises(ConfigurationError, match=r"snapshot\.json"):
@@ -221,21 +221,21 @@ def test_a_manifest_of_another_form_is_refused(folder: SnapshotFolder, text: str
         (Kind.SHADOW, '{"thing": "a", "shadow": "", "document": ' + '{"a":' * 100_000),
     ],
 )
-def test_a_line_of_another_form_is_named(folder: SnapshotFolder, kind: Kind, line: str) -> None:
+def test_a_line_of_another_form_is_named(folder: FolderSnapshotStore, kind: Kind, line: str) -> None:
     folder.files[KINDS.index(kind)].write_text(line + "\n")
 
     with pytest.raises(InvalidResource, match=rf"{kind}\.jsonl:1 is no {kind}"):
         list(folder.entities(kind))
 
 
-def test_nobody_else_on_the_machine_can_read_it(folder: SnapshotFolder) -> None:
+def test_nobody_else_on_the_machine_can_read_it(folder: FolderSnapshotStore) -> None:
     whole(folder)
 
     assert {file.stat().st_mode & 0o777 for file in folder.files} == {0o600}
     assert folder.files[0].parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_full_disk_is_said_and_leaves_no_beginning_of_a_file(folder: SnapshotFolder) -> None:
+def test_a_full_disk_is_said_and_leaves_no_beginning_of_a_file(folder: FolderSnapshotStore) -> None:
     def full() -> Iterator[Entity]:
         yield a_thing("a")
         raise OSError(errno.ENOSPC, "No space left on device")

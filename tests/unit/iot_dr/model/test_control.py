@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iot_dr.model.control import AUTOMATIC, HELD_BACK, Control, Replication
+from iot_dr.model.control import AUTOMATIC, HELD_BACK, Control, ReplicationState
 from iot_dr.model.regions import RegionPair
 
 REGIONS = RegionPair("us-east-1", "us-west-2").replication()
@@ -17,7 +17,7 @@ def test_replication_goes_on_while_the_primary_serves(serving: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "control", [Control(serving=REGIONS.target.region), Control(replication=Replication.SUSPENDED)]
+    "control", [Control(serving=REGIONS.target.region), Control(replication=ReplicationState.SUSPENDED)]
 )
 def test_nothing_is_written_while_the_secondary_serves_or_replication_is_suspended(control: Control) -> None:
     assert control.holds_back(REGIONS).startswith(HELD_BACK)

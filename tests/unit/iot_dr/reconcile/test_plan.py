@@ -18,7 +18,6 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Key, thing_group_target, thing_key
-from iot_dr.reconcile.modes import Mode
 from iot_dr.reconcile.plan import deletable, differing_fields, plan
 from tests.builders import (
     a_certificate,
@@ -38,32 +37,22 @@ from tests.builders import (
 THING = a_thing("pump-17", {"site": "north"})
 CHANGED = replace(THING, attributes={"site": "south"})
 NOWHERE = a_snapshot(absent=[THING.key])
-ANY_MODE = pytest.mark.parametrize("mode", Mode)
 
 
-@ANY_MODE
-def test_what_is_missing_in_the_secondary_is_created_in_every_mode(mode: Mode) -> None:
-    changes = tuple(plan(a_snapshot(THING), NOWHERE, mode=mode))
+def test_what_is_missing_in_the_secondary_is_created() -> None:
+    changes = tuple(plan(a_snapshot(THING), NOWHERE))
 
     assert changes == (Create(THING, "missing in the secondary"),)
 
 
-@pytest.mark.parametrize("mode", [Mode.MIRROR, Mode.UPSERT])
-def test_what_differs_is_updated(mode: Mode) -> None:
-    changes = tuple(plan(a_snapshot(CHANGED), a_snapshot(THING), mode=mode))
+def test_what_differs_is_updated() -> None:
+    changes = tuple(plan(a_snapshot(CHANGED), a_snapshot(THING)))
 
     assert changes == (Update(CHANGED, THING, "attributes differs"),)
 
 
-def test_what_differs_is_left_alone_when_only_creating() -> None:
-    changes = tuple(plan(a_snapshot(CHANGED), a_snapshot(THING), mode=Mode.CREATE_ONLY))
-
-    assert changes == (Skip(THING.key, "attributes differs, but the mode is create_only"),)
-
-
-@ANY_MODE
-def test_what_is_the_same_needs_no_change(mode: Mode) -> None:
-    assert not tuple(plan(a_snapshot(THING), a_snapshot(replace(THING, version=9)), owned={THING.key}, mode=mode))
+def test_what_is_the_same_needs_no_change() -> None:
+    assert not tuple(plan(a_snapshot(THING), a_snapshot(replace(THING, version=9)), owned={THING.key}))
 
 
 def test_what_replication_made_and_the_primary_has_no_more_is_deleted() -> None:
@@ -72,16 +61,8 @@ def test_what_replication_made_and_the_primary_has_no_more_is_deleted() -> None:
     assert changes == (Delete(THING, "absent in the primary"),)
 
 
-@pytest.mark.parametrize("mode", [Mode.UPSERT, Mode.CREATE_ONLY])
-def test_nothing_is_deleted_in_any_mode_but_mirror(mode: Mode) -> None:
-    changes = tuple(plan(NOWHERE, a_snapshot(THING), owned={THING.key}, mode=mode))
-
-    assert changes == (Skip(THING.key, f"absent in the primary, but the mode is {mode}"),)
-
-
-@ANY_MODE
-def test_what_replication_did_not_make_is_never_deleted(mode: Mode) -> None:
-    changes = tuple(plan(NOWHERE, a_snapshot(THING), owned={thing_key("another")}, mode=mode))
+def test_what_replication_did_not_make_is_never_deleted() -> None:
+    changes = tuple(plan(NOWHERE, a_snapshot(THING), owned={thing_key("another")}))
 
     assert changes == (Skip(THING.key, "absent in the primary, but replication did not create it"),)
 
@@ -139,27 +120,24 @@ def test_what_nothing_of_others_is_attached_to_goes() -> None:
     assert Delete(a_policy(), "absent in the primary") in _gone_but_for(elsewhere, a_policy())
 
 
-@ANY_MODE
-def test_what_is_nowhere_needs_no_change(mode: Mode) -> None:
-    assert not tuple(plan(NOWHERE, NOWHERE, owned={THING.key}, mode=mode))
+def test_what_is_nowhere_needs_no_change() -> None:
+    assert not tuple(plan(NOWHERE, NOWHERE, owned={THING.key}))
 
 
-@ANY_MODE
 @pytest.mark.parametrize("actual", [a_snapshot(THING), NOWHERE, a_snapshot(CHANGED)], ids=["there", "absent", "other"])
-def test_what_the_primary_could_not_read_is_left_alone_and_never_deleted(mode: Mode, actual: object) -> None:
+def test_what_the_primary_could_not_read_is_left_alone_and_never_deleted(actual: object) -> None:
     desired = a_snapshot(unreadable={THING.key: "AccessDenied"})
 
-    changes = tuple(plan(desired, actual, owned={THING.key}, mode=mode))  # type: ignore[arg-type]  # looser than the type on purpose
+    changes = tuple(plan(desired, actual, owned={THING.key}))  # type: ignore[arg-type]  # looser than the type on purpose
 
     assert changes == (Skip(THING.key, "primary unreadable: AccessDenied"),)
 
 
-@ANY_MODE
 @pytest.mark.parametrize("desired", [a_snapshot(THING), NOWHERE], ids=["there", "absent"])
-def test_what_the_secondary_could_not_read_is_left_alone(mode: Mode, desired: object) -> None:
+def test_what_the_secondary_could_not_read_is_left_alone(desired: object) -> None:
     actual = a_snapshot(unreadable={THING.key: "Throttled"})
 
-    changes = tuple(plan(desired, actual, owned={THING.key}, mode=mode))  # type: ignore[arg-type]  # looser than the type on purpose
+    changes = tuple(plan(desired, actual, owned={THING.key}))  # type: ignore[arg-type]  # looser than the type on purpose
 
     assert changes == (Skip(THING.key, "secondary unreadable: Throttled"),)
 
@@ -205,15 +183,6 @@ def test_what_replication_did_not_make_is_shown_and_left(wanted: Entity, found: 
 
     reason = f"{fields} differs, which AWS lets nobody change, and replication did not create it"
     assert changes == (Skip(wanted.key, reason),)
-
-
-@pytest.mark.parametrize(("wanted", "found", "fields"), ANEW)
-def test_what_was_made_anew_goes_in_no_mode_but_mirror(wanted: Entity, found: Entity, fields: str) -> None:
-    upsert = tuple(plan(a_snapshot(wanted), a_snapshot(found), owned={found.key}, mode=Mode.UPSERT))
-    create_only = tuple(plan(a_snapshot(wanted), a_snapshot(found), owned={found.key}, mode=Mode.CREATE_ONLY))
-
-    assert upsert == (Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and the mode is upsert"),)
-    assert create_only == (Skip(wanted.key, f"{fields} differs, but the mode is create_only"),)
 
 
 @pytest.mark.parametrize(("wanted", "found", "fields"), ANEW)

@@ -9,7 +9,7 @@ import pytest
 from iot_dr.model.events.counts import FAR_AHEAD
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.keys import shadow_key
-from iot_dr.model.shadows.shadow import Operation, ShadowEvent, ShadowNote, Source, digest
+from iot_dr.model.shadows.shadow import Operation, ShadowEvent, ShadowNote, ShadowState, digest
 from iot_dr.reconcile.shadows import (
     AHEAD,
     LATE,
@@ -126,7 +126,7 @@ def test_of_an_event_of_the_future_the_state_is_not_believed(accepted_at: int) -
 def test_the_primarys_answer_may_be_older_than_what_is_known(
     version: int, at: int, event: ShadowEvent | None, note: ShadowNote, expected: bool
 ) -> None:
-    assert is_outdated(Source(version, at, {}), event, note) is expected
+    assert is_outdated(ShadowState(version, at, {}), event, note) is expected
 
 
 def test_of_many_events_the_newest_of_each_shadow_is_left() -> None:

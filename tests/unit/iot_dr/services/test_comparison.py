@@ -12,7 +12,6 @@ from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import CertificateStatus, Entity, Policy
 from iot_dr.model.registry.keys import Key, Kind, thing_key
 from iot_dr.model.sites import Side, Site
-from iot_dr.reconcile.modes import Mode
 from iot_dr.services.comparison import ONLY_IN_TARGET, compare, differences
 from tests.builders import (
     ACCOUNT,
@@ -128,13 +127,6 @@ def test_what_replication_made_is_told_from_what_it_did_not() -> None:
     assert changes == {"made": Delete, "theirs": Skip, "new": Create}
     # Nothing is asked about what could not be deleted.
     assert set().union(*asked) == {thing_key("made"), thing_key("theirs")}
-
-
-def test_the_mode_says_how_far_a_change_goes() -> None:
-    pairs = InMemoryPairs([], [a_thing("made")])
-
-    (one,) = differences(pairs, REGIONS, owned=frozenset, mode=Mode.UPSERT)
-    assert isinstance(one.change, Skip)
 
 
 def test_a_deprecated_type_that_is_missing_is_one_difference() -> None:

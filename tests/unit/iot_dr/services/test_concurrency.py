@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from iot_dr.services.concurrency import on, one_by_one
+from iot_dr.services.concurrency import on_threads, one_by_one
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def test_together_answers_in_the_order_of_the_items(executor: ThreadPoolExecutor
         second_done.set()
         return item
 
-    assert on(executor)(first_is_slow, [1, 2]) == [1, 2]
+    assert on_threads(executor)(first_is_slow, [1, 2]) == [1, 2]
 
 
 def test_a_single_item_stays_in_the_callers_thread(executor: ThreadPoolExecutor) -> None:
-    assert on(executor)(lambda _: threading.get_ident(), ["x"]) == [threading.get_ident()]
+    assert on_threads(executor)(lambda _: threading.get_ident(), ["x"]) == [threading.get_ident()]
 
 
 def test_nothing_to_do_is_done(executor: ThreadPoolExecutor) -> None:
-    assert on(executor)(str, []) == []
+    assert on_threads(executor)(str, []) == []
 
 
 def test_an_error_is_raised_only_when_all_have_ended(executor: ThreadPoolExecutor) -> None:
@@ -50,6 +50,6 @@ def test_an_error_is_raised_only_when_all_have_ended(executor: ThreadPoolExecuto
         ended.append(item)
 
     with pytest.raises(KeyError, match="fails"):
-        on(executor)(work, ["fails", "goes on"])
+        on_threads(executor)(work, ["fails", "goes on"])
 
     assert ended == ["goes on"]

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from iot_dr.services.pacing import CUT, CUT_AGAIN, LEAST, UNKNOWN_QUOTA, Budget, Budgets, Use, most_waited_for
+from iot_dr.services.pacing import CUT, CUT_AGAIN, LEAST, UNKNOWN_QUOTA, Budget, RegionCallBudgets, Use, most_waited_for
 
 
 class Time:
@@ -30,7 +30,7 @@ def time() -> Time:
 
 
 def test_calls_go_at_the_quota_from_the_first_one_on(time: Time) -> None:
-    budgets = Budgets({"CreateThing": 10.0}, time, time.wait)
+    budgets = RegionCallBudgets({"CreateThing": 10.0}, time, time.wait)
 
     for _ in range(21):
         budgets.begin("CreateThing")
@@ -39,7 +39,7 @@ def test_calls_go_at_the_quota_from_the_first_one_on(time: Time) -> None:
 
 
 def test_after_a_pause_half_a_second_is_made_up_for_and_no_more(time: Time) -> None:
-    budgets = Budgets({"CreateThing": 10.0}, time, time.wait)
+    budgets = RegionCallBudgets({"CreateThing": 10.0}, time, time.wait)
     budgets.begin("CreateThing")
     time.now = 60.0
 
@@ -50,7 +50,7 @@ def test_after_a_pause_half_a_second_is_made_up_for_and_no_more(time: Time) -> N
 
 
 def test_each_api_has_a_budget_of_its_own(time: Time) -> None:
-    budgets = Budgets({"CreateThing": 1.0, "AttachPolicy": 1.0}, time, time.wait)
+    budgets = RegionCallBudgets({"CreateThing": 1.0, "AttachPolicy": 1.0}, time, time.wait)
 
     budgets.begin("CreateThing")
     budgets.begin("AttachPolicy")
@@ -59,7 +59,7 @@ def test_each_api_has_a_budget_of_its_own(time: Time) -> None:
 
 
 def test_an_api_whose_quota_nobody_tells_begins_at_the_lowest_that_there_is(time: Time) -> None:
-    budgets = Budgets({}, time, time.wait)
+    budgets = RegionCallBudgets({}, time, time.wait)
 
     budgets.begin("NewApi")
 
@@ -81,7 +81,7 @@ def test_what_is_shared_with_others_never_takes_more_than_its_part() -> None:
 
 
 def test_a_budget_tells_its_whole_quota_and_the_rate_that_it_keeps(time: Time) -> None:
-    budgets = Budgets({"Shadows": 400.0}, time, time.wait, most={"Shadows": 200.0})
+    budgets = RegionCallBudgets({"Shadows": 400.0}, time, time.wait, most={"Shadows": 200.0})
 
     budgets.begin("Shadows")
 
@@ -146,7 +146,7 @@ def test_the_rate_stays_while_nobody_waits_for_it() -> None:
 
 
 def test_what_was_made_of_a_budget_is_told(time: Time) -> None:
-    budgets = Budgets({"CreateThing": 10.0}, time, time.wait)
+    budgets = RegionCallBudgets({"CreateThing": 10.0}, time, time.wait)
     for _ in range(20):
         budgets.end("CreateThing", budgets.begin("CreateThing"), refused=False)
     budgets.end("CreateThing", budgets.begin("CreateThing"), refused=True)
@@ -159,7 +159,7 @@ def test_what_was_made_of_a_budget_is_told(time: Time) -> None:
 
 
 def test_threads_that_call_at_once_keep_to_one_budget(time: Time) -> None:
-    budgets = Budgets({"CreateThing": 50.0}, time, time.wait)
+    budgets = RegionCallBudgets({"CreateThing": 50.0}, time, time.wait)
 
     with ThreadPoolExecutor(16) as executor:
         list(executor.map(lambda _: budgets.begin("CreateThing"), range(500)))

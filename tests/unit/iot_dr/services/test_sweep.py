@@ -12,7 +12,7 @@ import pytest
 
 from iot_dr.errors import RegionUnavailable, Throttled
 from iot_dr.model.registry.differences import Unreadable
-from iot_dr.model.registry.entities import BillingGroup, Certificate, CertificateStatus
+from iot_dr.model.registry.entities import CertificateStatus, Entity
 from iot_dr.model.registry.keys import (
     RESERVED_PREFIX,
     Key,
@@ -25,13 +25,15 @@ from iot_dr.model.registry.keys import (
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.reconcile.safety import Limits
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.sweep import LISTS_AT_ONCE, RETRIES, Sweep
 from tests.builders import REGIONS, a_certificate, a_device, a_policy, a_thing, a_thing_type, an_attachment
 from tests.fakes import InMemoryLedger, InMemoryRegistry, RecordingWorkflow, once, raising
 from tests.world import ANY_SHARE, World
 
-LISTS = ("things", "thing_types", "certificates", "policy_names", "thing_group_names", "billing_group_names")
+LISTS = tuple(
+    f"listed {kind}" for kind in ("thing", "thing_type", "certificate", "policy", "thing_group", "billing_group")
+)
 
 
 def _in_sync(*names: str, slice_size: int = 200) -> World:
@@ -522,8 +524,8 @@ def test_what_could_not_be_started_has_its_turn_in_the_next_sweep(differs: bool)
 
 def _too_slow(world: World) -> int:
     """Have the last of the lists take longer than there is time, and return when that is over."""
-    world.secondary.put(BillingGroup("the last that is listed"))
-    world.calls.before = once("secondary.billing_group_names", lambda: world.clock.advance(900))
+    world.secondary.put(a_thing_type("the last that is listed"))
+    world.calls.before = once("secondary.listed thing_type", lambda: world.clock.advance(900))
     return world.clock() + 600_000
 
 
@@ -563,7 +565,9 @@ def test_all_lists_are_read_at_the_same_time() -> None:
     world.calls.before = begin
     with ThreadPoolExecutor(LISTS_AT_ONCE) as threads:
         sides = {side: world.calls.through(side, getattr(world, side)) for side in ("primary", "secondary")}
-        _sweep_of(world, **{SIDES[side]: lister for side, lister in sides.items()}, together=on(threads)).sweep()
+        _sweep_of(
+            world, **{SIDES[side]: lister for side, lister in sides.items()}, together=on_threads(threads)
+        ).sweep()
 
     assert sorted(world.calls.to("primary", "secondary")) == sorted(
         f"{side}.{listing}" for side in sides for listing in LISTS
@@ -575,8 +579,8 @@ class _Listing(InMemoryRegistry):
 
     unreadable: tuple[Key, ...] = ()
 
-    def certificates(self) -> Iterator[Certificate | Unreadable]:  # type: ignore[override]  # what AWS's list is too
-        for one in super().certificates():
+    def listed(self, kind: Kind) -> Iterator[Entity | Unreadable]:
+        for one in super().listed(kind):
             yield Unreadable(one.key, "the status 'NEW' is unknown") if one.key in self.unreadable else one
 
 

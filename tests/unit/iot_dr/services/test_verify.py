@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import InvalidResource, RegionUnavailable
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.registry.differences import Sigil
 from iot_dr.model.registry.entities import BillingGroup, Entity, GroupMembership, Policy, Thing
 from iot_dr.model.registry.keys import Kind, shadow_key
@@ -27,7 +27,7 @@ from tests.shadow_fakes import InMemoryShadows
 class World:
     """Two registries, and what a verification reads and says of them."""
 
-    def __init__(self, store: ComparisonStore) -> None:
+    def __init__(self, store: SqliteComparisonStore) -> None:
         self.store = store
         self.primary, self.secondary = InMemoryRegistry(), InMemoryRegistry()
         self.shadows = {side: InMemoryShadows() for side in Side}
@@ -60,7 +60,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with ComparisonStore(tmp_path / "comparison.sqlite") as store:
+    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as store:
         yield World(store)
 
 

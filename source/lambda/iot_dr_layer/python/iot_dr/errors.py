@@ -64,7 +64,3 @@ class LaunchFailed(TerminalError):
 
 class UnsafePlan(IotDrError):
     """A plan would delete more than the stated share; the operator must override it in words."""
-
-
-class IncompleteSnapshot(UnsafePlan):
-    """A delete was asked for on the word of a source that was not read to its end."""

@@ -4,13 +4,13 @@ import socket
 
 import pytest
 
-from iot_dr.aws.devices.network import Network
+from iot_dr.aws.devices.network import TcpNetwork
 from iot_dr.errors import RegionUnavailable
 
 
 def test_an_endpoint_that_listens_is_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        Network().connect(f"127.0.0.1:{server.getsockname()[1]}")
+        TcpNetwork().connect(f"127.0.0.1:{server.getsockname()[1]}")
 
 
 def test_an_endpoint_that_nobody_listens_on_is_said_with_its_port() -> None:
@@ -18,4 +18,4 @@ def test_an_endpoint_that_nobody_listens_on_is_said_with_its_port() -> None:
         port = server.getsockname()[1]
 
     with pytest.raises(RegionUnavailable, match=f"port {port}"):
-        Network().connect(f"127.0.0.1:{port}")
+        TcpNetwork().connect(f"127.0.0.1:{port}")

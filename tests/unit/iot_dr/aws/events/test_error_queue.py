@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.events.error_queue import HIDDEN_SECONDS, ErrorQueue
+from iot_dr.aws.events.error_queue import HIDDEN_SECONDS, SqsErrorQueue
 from iot_dr.errors import AccessDenied, ConfigurationError, RegionUnavailable
 from iot_dr.model.events.dead_letters import Message
 
@@ -21,7 +21,7 @@ class Queue:
     def __init__(self) -> None:
         client = boto3.client("sqs", region_name="us-east-1")
         self.stub = Stubber(client)
-        self.queue = ErrorQueue(client, URL)
+        self.queue = SqsErrorQueue(client, URL)
 
     def hands_out(self, *numbers: int) -> None:
         messages = [{"MessageId": f"m-{one}", "ReceiptHandle": f"r-{one}", "Body": f"body {one}"} for one in numbers]
@@ -69,7 +69,7 @@ def message(number: int) -> Message:
     return Message(f"m-{number}", f"r-{number}", f"body {number}")
 
 
-def read_all(queue: ErrorQueue) -> list[tuple[Message, ...]]:
+def read_all(queue: SqsErrorQueue) -> list[tuple[Message, ...]]:
     with queue.reading() as batches:
         return list(batches)
 

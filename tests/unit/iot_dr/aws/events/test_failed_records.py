@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from iot_dr.aws.events.failed_records import FailedRecords
+from iot_dr.aws.events.failed_records import S3FailedRecords
 from iot_dr.errors import AccessDenied, ConfigurationError, EventError, IotDrError, RegionUnavailable
 from iot_dr.model.events.dead_letters import FailedBatch
 
@@ -28,7 +28,7 @@ class Bucket:
     def __init__(self) -> None:
         client = boto3.client("s3", region_name="us-west-2", config=Config(retries={"total_max_attempts": 1}))
         self.stub = Stubber(client)
-        self.records = FailedRecords(client, BUCKET)
+        self.records = S3FailedRecords(client, BUCKET)
 
     def holds(self, value: Any) -> None:
         text = json.dumps(value).encode()

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.stub import Stubber
 
-from iot_dr.aws.launch.launched_stacks import LaunchedStacks
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
 
 NAME = "IoTDRPrimary1"
@@ -39,7 +39,7 @@ def test_a_stack_is_read_with_outputs_parameters_and_all_pages_of_resources() ->
         last = {"StackResourceSummaries": [summary("Failed", "AWS::SQS::Queue")]}
         stub.add_response("list_stack_resources", last, {"StackName": NAME, "NextToken": "more"})
 
-        found = LaunchedStacks(lambda *_: client).read("us-east-1", NAME)
+        found = CloudFormationStackReader(lambda *_: client).read("us-east-1", NAME)
 
     assert found == LaunchedStack(
         "us-east-1",
@@ -56,4 +56,4 @@ def test_a_stack_that_is_not_there_is_none() -> None:
     with Stubber(client) as stub:
         stub.add_client_error("describe_stacks", "ValidationError", f"Stack with id {NAME} does not exist")
 
-        assert LaunchedStacks(lambda *_: client).read("us-east-1", NAME) is None
+        assert CloudFormationStackReader(lambda *_: client).read("us-east-1", NAME) is None

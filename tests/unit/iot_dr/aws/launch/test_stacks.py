@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.launch.stacks import CloudFormationStacks
+from iot_dr.aws.launch.stacks import CloudFormationStackDeployer
 from iot_dr.errors import AccessDenied, LaunchFailed
 from iot_dr.model.launch.launches import Stack, StackEvent
 
@@ -110,7 +110,7 @@ class Script:
         self._stub.add_client_error("create_stack", "AccessDenied", "not authorized", 403)
 
     def play(self, stack: Stack = STACK) -> dict[str, str]:
-        stacks = CloudFormationStacks(lambda _service, _region: self.client, delay=0)
+        stacks = CloudFormationStackDeployer(lambda _service, _region: self.client, delay=0)
         outputs = stacks.bring_up(stack, self.shown.append)
         self._stub.assert_no_pending_responses()
         return dict(outputs)

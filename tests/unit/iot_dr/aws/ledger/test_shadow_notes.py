@@ -13,7 +13,7 @@ from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.errors import Conflict
 from iot_dr.model.registry.keys import shadow_key
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.shadows.shadow import ShadowNote, Source
+from iot_dr.model.shadows.shadow import ShadowNote, ShadowState
 
 AT = 1_700_000_000_000
 KEY = shadow_key("pump-17")
@@ -62,7 +62,7 @@ def test_a_claim_is_refused_once_another_worker_has_claimed(
     expect_update(stub, condition, refused=True)
 
     with pytest.raises(Conflict):
-        notes.claim(KEY, over, Source(7, AT, {}))
+        notes.claim(KEY, over, ShadowState(7, AT, {}))
 
 
 def test_an_outcome_is_noted_only_over_what_was_read(stub: Stubber, notes: DynamoDbShadowNotes) -> None:

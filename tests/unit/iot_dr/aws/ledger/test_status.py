@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.ledger.status import AttachedCertificates, LedgerStatus
+from iot_dr.aws.ledger.status import AttachedCertificates, DynamoDbLedgerReader
 from iot_dr.errors import AccessDenied, ConfigurationError, Throttled
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
@@ -62,7 +62,7 @@ def holds(table: Service, item: dict[str, Any] | None) -> LedgerItem | None:
         {"Item": item} if item else {},
         {"TableName": "ledger", "Key": {"resource": {"S": "thing#pump-17"}}, "ConsistentRead": True},
     )
-    return LedgerStatus(table.client, "ledger").item(THING)
+    return DynamoDbLedgerReader(table.client, "ledger").item(THING)
 
 
 def finds(table: Service, *resources: str, cursor: str = "", more: str = "") -> None:
@@ -112,7 +112,7 @@ def test_what_is_not_noted_is_none(table: Service) -> None:
 def test_a_ledger_that_is_not_there_is_explained(table: Service) -> None:
     table.stub.add_client_error("get_item", "ResourceNotFoundException")
     table.stub.add_client_error("query", "ResourceNotFoundException")
-    ledger = LedgerStatus(table.client, "ledger")
+    ledger = DynamoDbLedgerReader(table.client, "ledger")
 
     for ask in (lambda: ledger.item(THING), lambda: list(ledger.waiting())):
         with pytest.raises(ConfigurationError, match=r"no ledger ledger in us-west-2; LEDGER_TABLE must be"):
@@ -125,7 +125,7 @@ def test_what_waits_is_read_page_by_page_in_the_indexs_order(table: Service) -> 
     reads(table, FAILED, other, asked=["thing#pump-18", "thing#pump-17"])
     finds(table, cursor="thing#pump-17")
 
-    assert [item.key.name for item in LedgerStatus(table.client, "ledger").waiting()] == ["pump-18", "pump-17"]
+    assert [item.key.name for item in DynamoDbLedgerReader(table.client, "ledger").waiting()] == ["pump-18", "pump-17"]
 
 
 def test_what_has_come_right_since_the_index_was_read_is_left_out(table: Service) -> None:
@@ -133,7 +133,7 @@ def test_what_has_come_right_since_the_index_was_read_is_left_out(table: Service
     settled = {name: value for name, value in FAILED.items() if name != "retry_state"}
     reads(table, settled, asked=["thing#pump-17", "thing#pump-18"])
 
-    assert list(LedgerStatus(table.client, "ledger").waiting()) == []
+    assert list(DynamoDbLedgerReader(table.client, "ledger").waiting()) == []
 
 
 def test_a_batch_that_was_not_read_whole_is_no_answer(table: Service) -> None:
@@ -142,7 +142,7 @@ def test_a_batch_that_was_not_read_whole_is_no_answer(table: Service) -> None:
     reads(table, asked=["thing#pump-17"], UnprocessedKeys=left)
 
     with pytest.raises(Throttled):
-        list(LedgerStatus(table.client, "ledger").waiting())
+        list(DynamoDbLedgerReader(table.client, "ledger").waiting())
 
 
 def test_a_things_certificates_are_told_by_their_ids_and_other_principals_are_left_out(registry: Service) -> None:

@@ -12,7 +12,8 @@ from iot_dr.aws.registry.fleet_reader import REQUIRED_ACTIONS, IotFleetReader
 from iot_dr.errors import Throttled
 from iot_dr.model.registry.entities import Policy, PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import shadow_key
-from iot_dr.model.registry.read_calls import LISTS, SEARCHES, SUBJECTS, Answer, Call, Question
+from iot_dr.model.registry.kinds import LISTS
+from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Page, PageRequest, ReadCall
 from tests.builders import ACCOUNT, PRIMARY, a_document, iot_arn
 from tests.shadow_fakes import InMemoryShadows
 
@@ -22,7 +23,7 @@ def iot() -> Any:
     return boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
 
 
-def asked(iot: Any, call: Call, expected: dict[str, Any], answer: dict[str, Any]) -> Answer:
+def asked(iot: Any, call: PageRequest, expected: dict[str, Any], answer: dict[str, Any]) -> Page:
     operation = next(method for method, api in iot.meta.method_to_api_mapping.items() if api == call.question.api)
     with Stubber(iot) as stubber:
         stubber.add_response(operation, answer, expected)
@@ -32,66 +33,66 @@ def asked(iot: Any, call: Call, expected: dict[str, Any], answer: dict[str, Any]
 
 
 def test_a_question_is_named_like_its_api_and_right(iot: Any) -> None:
-    assert {*LISTS, *SUBJECTS, *SEARCHES} == set(Question)
+    assert {*LISTS, *SUBJECTS, *SEARCHES} == set(ReadCall)
     data = boto3.client("iot-data", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
     both = {*iot.meta.method_to_api_mapping.values(), *data.meta.method_to_api_mapping.values()}
-    assert {question.api for question in Question} <= both
+    assert {question.api for question in ReadCall} <= both
     assert {f"iot:{question.api}" for question in (*LISTS, *SUBJECTS)} == REQUIRED_ACTIONS
 
 
 @pytest.mark.parametrize(
     ("question", "size", "token", "member", "following"),
     [
-        (Question.THINGS, "maxResults", "nextToken", "things", "nextToken"),
-        (Question.THING_TYPES, "maxResults", "nextToken", "thingTypes", "nextToken"),
-        (Question.BILLING_GROUPS, "maxResults", "nextToken", "billingGroups", "nextToken"),
-        (Question.POLICIES, "pageSize", "marker", "policies", "nextMarker"),
-        (Question.CERTIFICATES, "pageSize", "marker", "certificates", "nextMarker"),
+        (ReadCall.THINGS, "maxResults", "nextToken", "things", "nextToken"),
+        (ReadCall.THING_TYPES, "maxResults", "nextToken", "thingTypes", "nextToken"),
+        (ReadCall.BILLING_GROUPS, "maxResults", "nextToken", "billingGroups", "nextToken"),
+        (ReadCall.POLICIES, "pageSize", "marker", "policies", "nextMarker"),
+        (ReadCall.CERTIFICATES, "pageSize", "marker", "certificates", "nextMarker"),
     ],
 )
 def test_a_page_is_as_large_as_can_be_and_says_where_the_next_begins(
-    iot: Any, question: Question, size: str, token: str, member: str, following: str
+    iot: Any, question: ReadCall, size: str, token: str, member: str, following: str
 ) -> None:
-    call = Call(question, token="bmV4dA==")
+    call = PageRequest(question, token="bmV4dA==")
 
-    assert asked(iot, call, {size: 250, token: "bmV4dA=="}, {member: [], following: "bW9yZQ=="}) == Answer(
+    assert asked(iot, call, {size: 250, token: "bmV4dA=="}, {member: [], following: "bW9yZQ=="}) == Page(
         token="bW9yZQ=="
     )
 
 
 def test_nested_groups_are_listed_too(iot: Any) -> None:
     expected = {"maxResults": 250, "recursive": True}
-    assert asked(iot, Call(Question.THING_GROUPS), expected, {"thingGroups": []}) == Answer()
+    assert asked(iot, PageRequest(ReadCall.THING_GROUPS), expected, {"thingGroups": []}) == Page()
 
 
 def test_a_certificate_is_asked_for_by_its_arn(iot: Any) -> None:
     answer = {"principalThingObjects": [{"thingName": "pump-17", "thingPrincipalType": "EXCLUSIVE_THING"}]}
     expected = {"maxResults": 250, "principal": iot_arn("cert/abc")}
 
-    found = asked(iot, Call(Question.THINGS_OF_CERTIFICATE, "abc"), expected, answer)
+    found = asked(iot, PageRequest(ReadCall.THINGS_OF_CERTIFICATE, "abc"), expected, answer)
     assert found.entities == (ThingPrincipal("pump-17", "abc", True),)
 
 
 @pytest.mark.parametrize(
     ("question", "subject", "target"),
     [
-        (Question.POLICIES_OF_CERTIFICATE, "abc", "cert/abc"),
-        (Question.POLICIES_OF_GROUP, "site", "thinggroup/site"),
+        (ReadCall.POLICIES_OF_CERTIFICATE, "abc", "cert/abc"),
+        (ReadCall.POLICIES_OF_GROUP, "site", "thinggroup/site"),
     ],
 )
-def test_what_has_policies_is_asked_for_by_its_arn(iot: Any, question: Question, subject: str, target: str) -> None:
+def test_what_has_policies_is_asked_for_by_its_arn(iot: Any, question: ReadCall, subject: str, target: str) -> None:
     answer = {"policies": [{"policyName": "pumps"}, {"policyName": "valves"}], "nextMarker": "bW9yZQ=="}
     expected = {"pageSize": 250, "target": iot_arn(target)}
 
-    found = asked(iot, Call(question, subject), expected, answer)
-    assert found == Answer((PolicyAttachment("pumps", target), PolicyAttachment("valves", target)), "bW9yZQ==")
+    found = asked(iot, PageRequest(question, subject), expected, answer)
+    assert found == Page((PolicyAttachment("pumps", target), PolicyAttachment("valves", target)), "bW9yZQ==")
 
 
 def test_what_is_neither_certificate_nor_group_is_left_out(iot: Any) -> None:
     targets = ["us-east-1:a-cognito-identity", iot_arn("cert/abc"), iot_arn("thinggroup/site")]
     found = asked(
         iot,
-        Call(Question.TARGETS_OF_POLICY, "pumps", "bmV4dA=="),
+        PageRequest(ReadCall.TARGETS_OF_POLICY, "pumps", "bmV4dA=="),
         {"policyName": "pumps", "pageSize": 250, "marker": "bmV4dA=="},
         {"targets": targets},
     )
@@ -100,7 +101,7 @@ def test_what_is_neither_certificate_nor_group_is_left_out(iot: Any) -> None:
     principals = [{"principal": "us-east-1:a-cognito-identity"}, {"principal": iot_arn("cert/abc")}]
     found = asked(
         iot,
-        Call(Question.CERTIFICATES_OF_THING, "pump-17"),
+        PageRequest(ReadCall.CERTIFICATES_OF_THING, "pump-17"),
         {"thingName": "pump-17", "maxResults": 250},
         {"thingPrincipalObjects": principals},
     )
@@ -108,7 +109,7 @@ def test_what_is_neither_certificate_nor_group_is_left_out(iot: Any) -> None:
 
 
 def test_a_document_comes_canonical_and_one_that_is_no_json_is_unreadable(iot: Any) -> None:
-    call, expected = Call(Question.POLICY, "pumps"), {"policyName": "pumps"}
+    call, expected = PageRequest(ReadCall.POLICY, "pumps"), {"policyName": "pumps"}
     blank = a_document().replace(",", " , ")
     answer = {"policyName": "pumps", "policyDocument": blank, "defaultVersionId": "3"}
     assert asked(iot, call, expected, answer).entities == (Policy("pumps", a_document()),)
@@ -121,10 +122,10 @@ def test_what_does_not_exist_is_missing_and_what_is_refused_is_raised(iot: Any) 
     reader = IotFleetReader(iot, PRIMARY, ACCOUNT)
     with Stubber(iot) as stubber:
         stubber.add_client_error("get_policy", "ResourceNotFoundException")
-        assert reader.ask(Call(Question.POLICY, "none")) == Answer(missing=True)
+        assert reader.ask(PageRequest(ReadCall.POLICY, "none")) == Page(missing=True)
         stubber.add_client_error("get_policy", "ThrottlingException")
         with pytest.raises(Throttled):
-            reader.ask(Call(Question.POLICY, "none"))
+            reader.ask(PageRequest(ReadCall.POLICY, "none"))
 
 
 def test_shadows_are_asked_of_the_data_plane(iot: Any) -> None:
@@ -133,9 +134,9 @@ def test_shadows_are_asked_of_the_data_plane(iot: Any) -> None:
     shadows.put(shadow_key("pump-17", "config"), '{"desired": {"rate": 1.50}}')
     reader = IotFleetReader(iot, PRIMARY, ACCOUNT, shadows)
 
-    (named,) = reader.ask(Call(Question.NAMED_SHADOWS, "pump-17")).entities
+    (named,) = reader.ask(PageRequest(ReadCall.NAMED_SHADOWS, "pump-17")).entities
     assert named.key == shadow_key("pump-17", "config")
-    assert reader.ask(Call(Question.SHADOW, "pump-17")).entities == (shadows.shadow(shadow_key("pump-17")),)
-    (config,) = reader.ask(Call(Question.SHADOW, "pump-17#config")).entities
+    assert reader.ask(PageRequest(ReadCall.SHADOW, "pump-17")).entities == (shadows.shadow(shadow_key("pump-17")),)
+    (config,) = reader.ask(PageRequest(ReadCall.SHADOW, "pump-17#config")).entities
     assert config == shadows.shadow(named.key)
-    assert reader.ask(Call(Question.SHADOW, "pump-17#none")) == Answer(missing=True)
+    assert reader.ask(PageRequest(ReadCall.SHADOW, "pump-17#none")) == Page(missing=True)

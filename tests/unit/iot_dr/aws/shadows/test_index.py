@@ -13,7 +13,7 @@ from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.shadows.index import IotShadowIndex
 from iot_dr.errors import InvalidResource
 from iot_dr.model.registry.keys import shadow_key
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Shadow
 from tests.builders import ACCOUNT, PRIMARY
@@ -83,10 +83,10 @@ def test_a_page_tells_of_the_things_whose_shadows_are_told_exactly(iot: Any, stu
     stubber.add_response("search_index", {"things": []}, {**SEARCH, "nextToken": "more"})
     reader = IotFleetReader(iot, PRIMARY, ACCOUNT, index=IotShadowIndex(iot, PRIMARY))
 
-    assert reader.ask(Call(Question.SHADOW_INDEX)) == Answer(
+    assert reader.ask(PageRequest(ReadCall.SHADOW_INDEX)) == Page(
         (Shadow(shadow_key("pump-1"), {"desired": {"on": True}}),), "more", told=("pump-1", "pump-2")
     )
-    assert reader.ask(Call(Question.SHADOW_INDEX, token="more")) == Answer()
+    assert reader.ask(PageRequest(ReadCall.SHADOW_INDEX, token="more")) == Page()
 
 
 def test_a_place_that_is_none_is_refused(iot: Any, stubber: Stubber) -> None:

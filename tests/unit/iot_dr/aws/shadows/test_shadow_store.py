@@ -12,7 +12,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import (
     AccessDenied,
     Conflict,
@@ -35,15 +35,15 @@ def stub() -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def shadows(stub: Stubber) -> IotDataShadows:
-    return IotDataShadows(stub.client)
+def shadows(stub: Stubber) -> IotShadowStore:
+    return IotShadowStore(stub.client)
 
 
 def a_payload(text: str) -> dict[str, Any]:
     return {"payload": StreamingBody(BytesIO(text.encode()), len(text.encode()))}
 
 
-def test_a_named_shadow_is_asked_for_by_its_name(stub: Stubber, shadows: IotDataShadows) -> None:
+def test_a_named_shadow_is_asked_for_by_its_name(stub: Stubber, shadows: IotShadowStore) -> None:
     answer = '{"state":{"reported":{"n":1.50},"delta":{}},"metadata":{},"version":3,"timestamp":1700000000}'
     stub.add_response("get_thing_shadow", a_payload(answer), {"thingName": "pump-17", "shadowName": "config"})
 
@@ -55,7 +55,7 @@ def test_a_named_shadow_is_asked_for_by_its_name(stub: Stubber, shadows: IotData
 
 
 def test_a_write_names_the_version_that_was_read_and_can_be_told_from_a_devices(
-    stub: Stubber, shadows: IotDataShadows
+    stub: Stubber, shadows: IotShadowStore
 ) -> None:
     payload = b'{"clientToken":"iot-dr","state":{"reported":{"n":1E+2,"old":null}},"version":3}'
     stub.add_response("update_thing_shadow", a_payload('{"version":4}'), {"thingName": "pump-17", "payload": payload})
@@ -63,14 +63,14 @@ def test_a_write_names_the_version_that_was_read_and_can_be_told_from_a_devices(
     assert shadows.update(KEY, {"reported": {"n": Number("1E+2"), "old": None}}, 3) == 4
 
 
-def test_the_list_of_names_is_read_to_its_end(stub: Stubber, shadows: IotDataShadows) -> None:
+def test_the_list_of_names_is_read_to_its_end(stub: Stubber, shadows: IotShadowStore) -> None:
     stub.add_response("list_named_shadows_for_thing", {"results": ["a"], "nextToken": "next"}, {"thingName": "pump-17"})
     stub.add_response("list_named_shadows_for_thing", {"results": ["b"]}, {"thingName": "pump-17", "nextToken": "next"})
 
     assert shadows.shadow_names("pump-17") == {"a", "b"}
 
 
-def test_a_thing_that_is_unknown_has_no_named_shadows(stub: Stubber, shadows: IotDataShadows) -> None:
+def test_a_thing_that_is_unknown_has_no_named_shadows(stub: Stubber, shadows: IotShadowStore) -> None:
     stub.add_client_error("list_named_shadows_for_thing", "ResourceNotFoundException", http_status_code=404)
 
     assert shadows.shadow_names("pump-17") == frozenset()
@@ -79,7 +79,7 @@ def test_a_thing_that_is_unknown_has_no_named_shadows(stub: Stubber, shadows: Io
 @pytest.mark.parametrize(
     "answer", ["", "[]", "{}", '{"state":[],"version":1,"timestamp":1}', '{"state":{},"version":"1","timestamp":1}']
 )
-def test_an_answer_that_is_no_shadow_is_not_guessed_at(stub: Stubber, shadows: IotDataShadows, answer: str) -> None:
+def test_an_answer_that_is_no_shadow_is_not_guessed_at(stub: Stubber, shadows: IotShadowStore, answer: str) -> None:
     stub.add_response("get_thing_shadow", a_payload(answer), {"thingName": "pump-17"})
 
     with pytest.raises(InvalidResource):
@@ -101,7 +101,7 @@ def test_an_answer_that_is_no_shadow_is_not_guessed_at(stub: Stubber, shadows: I
     ],
 )
 def test_what_aws_refuses_is_told_by_who_must_act(
-    stub: Stubber, shadows: IotDataShadows, code: str, status: int, error: type[Exception]
+    stub: Stubber, shadows: IotShadowStore, code: str, status: int, error: type[Exception]
 ) -> None:
     stub.add_client_error("update_thing_shadow", code, http_status_code=status)
 
@@ -109,14 +109,14 @@ def test_what_aws_refuses_is_told_by_who_must_act(
         shadows.update(KEY, {}, 1)
 
 
-def test_a_deletion_that_is_refused_is_no_success(stub: Stubber, shadows: IotDataShadows) -> None:
+def test_a_deletion_that_is_refused_is_no_success(stub: Stubber, shadows: IotShadowStore) -> None:
     stub.add_client_error("delete_thing_shadow", "ForbiddenException", http_status_code=403)
 
     with pytest.raises(AccessDenied):
         shadows.delete(KEY)
 
 
-def test_no_error_repeats_the_state(stub: Stubber, shadows: IotDataShadows) -> None:
+def test_no_error_repeats_the_state(stub: Stubber, shadows: IotShadowStore) -> None:
     stub.add_response("get_thing_shadow", a_payload(json.dumps({"state": {"reported": "secret"}})))
 
     with pytest.raises(InvalidResource) as raised:

@@ -8,9 +8,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.status.replication_metrics import PERIOD, ReplicationMetrics
+from iot_dr.aws.status.replication_metrics import PERIOD, CloudWatchMetricsReader
 from iot_dr.errors import AccessDenied
-from iot_dr.model.status.overview import Lag, StreamAge
+from iot_dr.model.status.status_parts import Lag, StreamAge
 
 NOW = datetime(2026, 11, 24, 12, 33, 20, tzinfo=UTC)
 START = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
@@ -61,7 +61,7 @@ def lags(stub: Stubber, *pages: list[dict[str, Any]]) -> list[Lag]:
         more = {"NextToken": str(number)} if number < len(pages) else {}
         token = {"NextToken": str(number - 1)} if number > 1 else {}
         stub.add_response("get_metric_data", {"MetricDataResults": page, **more}, {**wanted, **token})
-    return list(ReplicationMetrics(stub.client).lags(MILLISECONDS))
+    return list(CloudWatchMetricsReader(stub.client).lags(MILLISECONDS))
 
 
 def test_now_is_the_newest_five_minutes_and_the_hour_is_what_stands_whatever_is_put_together(stub: Stubber) -> None:
@@ -86,7 +86,7 @@ def test_what_changed_long_ago_says_nothing_of_now(stub: Stubber) -> None:
 def test_a_fleet_that_stands_still_costs_one_call(stub: Stubber) -> None:
     stub.add_response("list_metrics", {"Metrics": []}, LISTED)
 
-    assert list(ReplicationMetrics(stub.client).lags(MILLISECONDS)) == []
+    assert list(CloudWatchMetricsReader(stub.client).lags(MILLISECONDS)) == []
 
 
 def test_a_stream_is_as_far_behind_as_its_newest_batch_had_waited(stub: Stubber) -> None:
@@ -113,17 +113,17 @@ def test_a_stream_is_as_far_behind_as_its_newest_batch_had_waited(stub: Stubber)
     wanted = {"MetricDataQueries": queries, "StartTime": START, "EndTime": NOW}
     stub.add_response("get_metric_data", {"MetricDataResults": answer}, wanted)
 
-    ages = ReplicationMetrics(stub.client).stream_ages(names, MILLISECONDS)
+    ages = CloudWatchMetricsReader(stub.client).stream_ages(names, MILLISECONDS)
 
     assert ages == [StreamAge("StartReplicationFunction", 250.0), StreamAge("ReplicateShadowsFunction", None)]
 
 
 def test_no_function_costs_no_call(stub: Stubber) -> None:
-    assert ReplicationMetrics(stub.client).stream_ages({}, MILLISECONDS) == []
+    assert CloudWatchMetricsReader(stub.client).stream_ages({}, MILLISECONDS) == []
 
 
 def test_a_missing_right_is_said(stub: Stubber) -> None:
     stub.add_client_error("list_metrics", "AccessDenied")
 
     with pytest.raises(AccessDenied):
-        ReplicationMetrics(stub.client).lags(MILLISECONDS)
+        CloudWatchMetricsReader(stub.client).lags(MILLISECONDS)

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.status.running_parts import RunningParts
+from iot_dr.aws.status.running_parts import AwsRunningParts
 from iot_dr.errors import AccessDenied, ConfigurationError
 from iot_dr.model.launch.launched_stacks import MappingState, TableState
 
@@ -20,7 +20,7 @@ class Aws:
     def __init__(self) -> None:
         self._clients = {name: boto3.client(name, region_name=REGION) for name in SERVICES}
         self.stubs = {name: Stubber(client) for name, client in self._clients.items()}
-        self.parts = RunningParts(self._client_of)
+        self.parts = AwsRunningParts(self._client_of)
 
     def _client_of(self, service: str, region: str) -> object:
         assert region == REGION

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from iot_dr.aws.workflow.run_files import Inventories, Results
+from iot_dr.aws.workflow.run_files import Results, S3Inventory
 from iot_dr.errors import AccessDenied
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.sync.fleet_runs import FailedRequest
@@ -37,7 +37,7 @@ def holds(s3: Stubber, key: str, value: Any) -> None:
 
 
 def test_an_inventory_is_uploaded_part_by_part(s3: Stubber) -> None:
-    inventories = Inventories(s3.client, BUCKET)
+    inventories = S3Inventory(s3.client, BUCKET)
     s3.add_response(
         "create_multipart_upload",
         {"UploadId": "u"},

@@ -9,7 +9,7 @@ from iot_dr.cli.commands import doctor as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.status.checks import Check, failure, ok, warning
-from iot_dr.runtime.commands.doctor import DoctorEnvironment, Reading
+from iot_dr.runtime.commands.doctor import DoctorEnvironment, DoctorSettings
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -27,7 +27,7 @@ class Asked:
     """What the command asked of the doctor."""
 
     environment: DoctorEnvironment
-    reading: Reading
+    reading: DoctorSettings
     profile: str
 
 
@@ -36,7 +36,7 @@ def run(
 ) -> tuple[Result, Asked]:
     asked = Asked()
 
-    def consult(environment: DoctorEnvironment, reading: Reading, profile: str) -> tuple[Check, ...]:
+    def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: str) -> tuple[Check, ...]:
         asked.environment, asked.reading, asked.profile = environment, reading, profile
         if isinstance(answer, Exception):
             raise answer
@@ -91,7 +91,7 @@ def test_a_launch_is_named_by_the_settings_and_not_needed(monkeypatch: pytest.Mo
     _, asked = run(monkeypatch, [WELL], "--certificates", "7", "--policies", "8", "--unpaced", "--profile", "ops")
     assert asked.profile == "ops"
     assert asked.environment == DoctorEnvironment("us-east-1", "us-west-2", "20261124120000", "5f0c2a")
-    assert asked.reading == Reading(7, 8, paced=False)
+    assert asked.reading == DoctorSettings(7, 8, paced=False)
 
     _, asked = run(monkeypatch, [WELL], STACK_POSTFIX="", UUID="")
     assert asked.environment == DoctorEnvironment("us-east-1", "us-west-2")

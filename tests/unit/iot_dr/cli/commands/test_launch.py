@@ -10,8 +10,9 @@ from iot_dr.cli import main
 from iot_dr.cli.commands import launch
 from iot_dr.errors import LaunchFailed
 from iot_dr.model.launch.launches import Stack, StackEvent
+from iot_dr.ports.progress import LaunchObserver
 from iot_dr.runtime.commands.launch import LaunchEnvironment
-from iot_dr.services.launch.launch import Launcher, Progress
+from iot_dr.services.launch.launch import Launcher
 
 ENVIRONMENT = {
     "PRIMARY_REGION": "us-east-1",
@@ -66,7 +67,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     fake = World()
 
     @contextmanager
-    def launcher(_: LaunchEnvironment, progress: Progress) -> Iterator[Launcher]:
+    def launcher(_: LaunchEnvironment, progress: LaunchObserver) -> Iterator[Launcher]:
         yield Launcher(fake, fake, fake, fake, fake, lambda region: region, progress)
 
     monkeypatch.setattr(launch, "launcher", launcher)

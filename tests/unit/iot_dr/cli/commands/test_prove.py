@@ -10,8 +10,8 @@ from iot_dr.cli.commands import prove as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.model.status.checks import Check, failure, ok
-from iot_dr.runtime.commands.prove import Order, Proved, ProvingEnvironment
-from iot_dr.services.rounds import Progress
+from iot_dr.ports.progress import RoundsObserver
+from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment, TrialOrder
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -25,14 +25,14 @@ TOOLSRC = {
 WELL = ok("devices made", "3 in us-east-1, 0.1 s")
 ILL = failure("devices crossed", "0 of 3: " + "a long story " * 20, "run `iot-dr doctor`", ["thing#trial-0001"])
 
-Ending = Callable[[Progress], object]
+Ending = Callable[[RoundsObserver], object]
 
 
 class Asked:
     """What the command asked for."""
 
     environment: ProvingEnvironment
-    order: Order
+    order: TrialOrder
     profile: str
 
 
@@ -43,8 +43,8 @@ def run(
 
     def prove(
         environment: ProvingEnvironment,
-        order: Order,
-        progress: Progress,
+        order: TrialOrder,
+        progress: RoundsObserver,
         announce: Callable[[str], object],
         profile: str,
     ) -> Proved:
@@ -98,7 +98,7 @@ def test_it_is_told_what_the_names_begin_with_before_anything_is_made(monkeypatc
 def test_the_settings_are_those_of_toolsrc_and_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
     _, asked = run(monkeypatch, "-n", "7", "--with-type", "--timeout", "900", "--profile", "owner")
 
-    assert asked.order == Order(7, with_type=True, seconds=900)
+    assert asked.order == TrialOrder(7, with_type=True, seconds=900)
     assert asked.profile == "owner"
     assert asked.environment == ProvingEnvironment(**{name.lower(): value for name, value in TOOLSRC.items()})
 
@@ -107,7 +107,7 @@ def test_the_settings_are_those_of_toolsrc_and_the_options(monkeypatch: pytest.M
     ("done", "said"), [(1, "What begins with trial-x is removed"), (0, "Some of what begins with trial-x is still in")]
 )
 def test_control_c_says_what_is_left(monkeypatch: pytest.MonkeyPatch, done: int, said: str) -> None:
-    def stop(progress: Progress) -> None:
+    def stop(progress: RoundsObserver) -> None:
         progress.begin("Removing them", 1)
         progress.advance(done)
         raise KeyboardInterrupt
@@ -137,7 +137,7 @@ def test_wrong_use_exits_2(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str
 
 
 def test_what_cannot_run_is_one_line_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Progress) -> None:
+    def refuse(_: RoundsObserver) -> None:
         raise ConfigurationError("there is no such launch; read the settings of one: . ./toolsrc")
 
     result, _ = run(monkeypatch, "-n", "3", ending=refuse)
@@ -148,7 +148,7 @@ def test_what_cannot_run_is_one_line_with_its_mend(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_left_is_told_with_the_command_that_removes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(progress: Progress) -> None:
+    def stop(progress: RoundsObserver) -> None:
         progress.begin("Making them", 2)
         raise KeyboardInterrupt
 
@@ -163,7 +163,7 @@ def test_what_a_killed_run_has_left_is_removed_by_its_name(
 ) -> None:
     asked: list[object] = []
 
-    def clean(region: str, name: str, _progress: Progress, profile: str) -> int:
+    def clean(region: str, name: str, _progress: RoundsObserver, profile: str) -> int:
         asked.extend((region, name, profile))
         return number
 

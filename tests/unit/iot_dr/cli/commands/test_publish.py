@@ -12,7 +12,8 @@ from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.distribution import Bucket, Distribution, Upload
 from iot_dr.model.regions import RegionPair
-from iot_dr.services.launch.publish import Progress, Publication
+from iot_dr.ports.progress import PublishObserver
+from iot_dr.services.launch.publish import Publication
 
 BUCKETS = (Bucket("acme-us-east-1", "us-east-1", made=True), Bucket("acme-reference", "us-east-1", made=False))
 DONE = Publication(BUCKETS, ("s3://acme-us-east-1/n/v1.0.0/a.zip",), 7, "https://template", "https://link")
@@ -21,7 +22,7 @@ ARGUMENTS = (
     *("--primary-region", "us-east-1", "--secondary-region", "us-west-2", "--assets", "somewhere"),
 )
 
-Publish = Callable[[Distribution, RegionPair, Path, Progress], Publication]
+Publish = Callable[[Distribution, RegionPair, Path, PublishObserver], Publication]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, publish: Publish, *more: str) -> Result:
@@ -29,7 +30,9 @@ def run(monkeypatch: pytest.MonkeyPatch, publish: Publish, *more: str) -> Result
     return CliRunner().invoke(cli, [*ARGUMENTS, *more])
 
 
-def published(_distribution: Distribution, _regions: RegionPair, assets: Path, progress: Progress) -> Publication:
+def published(
+    _distribution: Distribution, _regions: RegionPair, assets: Path, progress: PublishObserver
+) -> Publication:
     progress.comparing(BUCKETS[0])
     progress.uploading([Upload(assets / "a.zip", BUCKETS[0], "n/v1.0.0/a.zip", "abc=", 5)])
     progress.sent(5)

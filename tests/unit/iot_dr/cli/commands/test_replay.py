@@ -9,9 +9,10 @@ from click.testing import CliRunner, Result
 from iot_dr.cli.commands import replay as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import AccessDenied
-from iot_dr.model.events.dead_letters import Source
+from iot_dr.model.events.dead_letters import DeadLetterSource
+from iot_dr.ports.progress import ReplayObserver
 from iot_dr.runtime.commands.replay import RuleErrorsEnvironment, ShadowRuleErrorsEnvironment, StreamRecordsEnvironment
-from iot_dr.services.events.replay import Letter, Progress
+from iot_dr.services.events.replay import Letter
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -23,9 +24,9 @@ TOOLSRC = {
     "SECONDARY_BUCKET": "iot-dr-secondary-1",
     "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/requests",
 }
-GOOD = Letter(Source.RULE_ERRORS, "m-1", "thing#pump-17", "CREATED", "throttled")
+GOOD = Letter(DeadLetterSource.RULE_ERRORS, "m-1", "thing#pump-17", "CREATED", "throttled")
 BAD = Letter(
-    Source.STREAM_RECORDS,
+    DeadLetterSource.STREAM_RECORDS,
     "aws/lambda/" + "one/" * 40,
     "x",
     cause="RetryAttemptsExhausted",
@@ -43,25 +44,25 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
         asked: list[object] = []
 
         def rule_errors(
-            environment: RuleErrorsEnvironment, progress: Progress, profile: str, *, apply: bool
+            environment: RuleErrorsEnvironment, progress: ReplayObserver, profile: str, *, apply: bool
         ) -> tuple[Letter, ...]:
             assert profile == "operator"
             asked.append((environment, apply))
             if isinstance(rules, AccessDenied):
                 raise rules
-            progress.found(Source.RULE_ERRORS, len(rules))
+            progress.found(DeadLetterSource.RULE_ERRORS, len(rules))
             progress.done(len(rules))
             return rules
 
         def shadow_rule_errors(
-            environment: ShadowRuleErrorsEnvironment, _progress: Progress, profile: str, *, apply: bool
+            environment: ShadowRuleErrorsEnvironment, _progress: ReplayObserver, profile: str, *, apply: bool
         ) -> tuple[Letter, ...]:
             assert profile == "operator"
             asked.append((environment, apply))
             return ()
 
         def stream_records(
-            environment: StreamRecordsEnvironment, _progress: Progress, profile: str, *, apply: bool
+            environment: StreamRecordsEnvironment, _progress: ReplayObserver, profile: str, *, apply: bool
         ) -> tuple[Letter, ...]:
             assert profile == "operator"
             asked.append((environment, apply))

@@ -14,8 +14,9 @@ from iot_dr.cli.main import cli
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference, Sigil
 from iot_dr.model.registry.keys import Kind, policy_key, thing_key
-from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
-from iot_dr.runtime.commands.restore import Progress, RestoreSettings
+from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
+from iot_dr.ports.progress import RestoreObserver
+from iot_dr.runtime.commands.restore import RestoreSettings
 from tests.builders import a_policy
 
 TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
@@ -26,17 +27,19 @@ class Restoring:
 
     taken_up = False
 
-    def __init__(self, planned: Planned, standing: Standing) -> None:
+    def __init__(self, planned: Planned, standing: SyncProgress) -> None:
         self._planned, self._standing = planned, standing
 
     def plan(self) -> Planned:
         return self._planned
 
-    def apply(self) -> Standing:
+    def apply(self) -> SyncProgress:
         return self._standing
 
-    def problems(self) -> Iterator[Settled]:
-        return iter([Settled(thing_key("pump-17"), Ending.FAILED, "AWS refuses it")] if self._standing.failed else [])
+    def problems(self) -> Iterator[ChangeResult]:
+        return iter(
+            [ChangeResult(thing_key("pump-17"), Ending.FAILED, "AWS refuses it")] if self._standing.failed else []
+        )
 
     def uses(self) -> Mapping[str, Any]:
         return {}
@@ -51,16 +54,16 @@ POLICIES = (
     ),
 )
 ONE = Planned(Counter({(Kind.THING, Step.CREATE): 1}))
-DONE = Standing({Kind.THING: 1}, {Kind.THING: 1})
+DONE = SyncProgress({Kind.THING: 1}, {Kind.THING: 1})
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, *arguments: str, planned: Planned = ONE, standing: Standing = DONE
+    monkeypatch: pytest.MonkeyPatch, *arguments: str, planned: Planned = ONE, standing: SyncProgress = DONE
 ) -> tuple[Result, list[Any]]:
     asked: list[Any] = []
 
     @contextmanager
-    def open_restore(settings: RestoreSettings, source: str, watch: Progress) -> Iterator[Restoring]:
+    def open_restore(settings: RestoreSettings, source: str, watch: RestoreObserver) -> Iterator[Restoring]:
         asked.extend((settings, source))
         watch.policies(POLICIES)
         yield Restoring(planned, standing)
@@ -93,7 +96,7 @@ def test_either_region_one_thing_or_shadows_can_be_asked_for(monkeypatch: pytest
 
 
 def test_what_failed_is_told_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    result, _ = run(monkeypatch, "today", "--apply", standing=Standing({Kind.THING: 1}, {Kind.THING: 1}, failed=1))
+    result, _ = run(monkeypatch, "today", "--apply", standing=SyncProgress({Kind.THING: 1}, {Kind.THING: 1}, failed=1))
 
     assert result.exit_code == 1
     assert "AWS refuses it" in result.stdout

@@ -10,10 +10,10 @@ from iot_dr.cli.commands import snapshot as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import AccessDenied
 from iot_dr.files.snapshot_folder import Manifest
-from iot_dr.runtime.commands.snapshot import SnapshotSettings, Taken
+from iot_dr.runtime.commands.snapshot import SnapshotSettings, TakenSnapshot
 
 TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
-MANIFEST = Taken(Manifest("us-east-1", "123456789012", 1, 2, {"thing": 1200, "policy": 1}), "ab12")
+MANIFEST = TakenSnapshot(Manifest("us-east-1", "123456789012", 1, 2, {"thing": 1200, "policy": 1}), "ab12")
 
 
 def run(

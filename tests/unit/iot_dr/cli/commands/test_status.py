@@ -10,15 +10,15 @@ from click.testing import CliRunner, Result
 from iot_dr.cli.commands import status as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.control import Control, Replication
+from iot_dr.model.control import Control, ReplicationState
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.registry.keys import Key, policy_key, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
-from iot_dr.model.status.overview import Drift, Lag, StreamAge, Unread
+from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
 from iot_dr.runtime.commands.status import StatusEnvironment
-from iot_dr.services.status.overview import Overview
-from iot_dr.services.status.status import Backlog, Group, Standing
+from iot_dr.services.status.status import Backlog, Group, ResourceStatus
+from iot_dr.services.status.status_view import StatusView
 
 NOW = 1_764_000_000_000
 MINUTE = 60_000
@@ -39,9 +39,9 @@ IN_SYNC = LedgerItem(
 NOTHING = Backlog(0, (), ())
 
 
-def overview(backlog: Backlog = NOTHING, **parts: Any) -> Overview:
+def overview(backlog: Backlog = NOTHING, **parts: Any) -> StatusView:
     """An overview in which all is told and nothing is wrong."""
-    whole = Overview(
+    whole = StatusView(
         at=NOW,
         backlog=backlog,
         control=Control(),
@@ -62,9 +62,9 @@ def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str, **environ
         return answer
 
     def watched(*_: object) -> Any:
-        def read(_: object) -> Overview:
+        def read(_: object) -> StatusView:
             found = answering()
-            return found if isinstance(found, Overview) else overview(found)
+            return found if isinstance(found, StatusView) else overview(found)
 
         return read
 
@@ -81,7 +81,7 @@ def told(result: Result) -> dict[str, str]:
 
 
 def test_a_device_in_sync_exits_0_and_says_since_when_with_which_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(monkeypatch, Standing(THING, IN_SYNC, ("abc",)), "--device", "pump-17")
+    result = run(monkeypatch, ResourceStatus(THING, IN_SYNC, ("abc",)), "--device", "pump-17")
 
     lines = told(result)
     assert result.exit_code == 0
@@ -96,7 +96,7 @@ def test_a_device_in_sync_exits_0_and_says_since_when_with_which_lag(monkeypatch
 def test_a_device_that_failed_exits_1_and_says_why_and_when_it_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    result = run(monkeypatch, Standing(THING, FAILED, ()), "--device", "pump-17")
+    result = run(monkeypatch, ResourceStatus(THING, FAILED, ()), "--device", "pump-17")
 
     lines = told(result)
     assert result.exit_code == 1
@@ -107,7 +107,7 @@ def test_a_device_that_failed_exits_1_and_says_why_and_when_it_is_tried_again(
 
 
 def test_a_device_that_nobody_knows_exits_1_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(monkeypatch, Standing(THING, None), "--device", "pump-17")
+    result = run(monkeypatch, ResourceStatus(THING, None), "--device", "pump-17")
 
     assert result.exit_code == 1
     assert told(result)["State"] == "unknown"
@@ -115,13 +115,13 @@ def test_a_device_that_nobody_knows_exits_1_and_says_so(monkeypatch: pytest.Monk
 
 
 def test_certificates_that_cannot_be_read_are_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(monkeypatch, Standing(THING, IN_SYNC, unreadable="no right"), "--device", "pump-17")
+    result = run(monkeypatch, ResourceStatus(THING, IN_SYNC, unreadable="no right"), "--device", "pump-17")
 
     assert told(result)["Certificates"] == "cannot be read: no right"
 
 
 def test_json_says_the_same_to_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(monkeypatch, Standing(THING, IN_SYNC, ("abc",)), "--device", "pump-17", "--format", "json")
+    result = run(monkeypatch, ResourceStatus(THING, IN_SYNC, ("abc",)), "--device", "pump-17", "--format", "json")
 
     assert json.loads(result.stdout) == {
         "resource": "thing#pump-17",
@@ -140,7 +140,7 @@ def test_json_says_the_same_to_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_json_of_what_nobody_knows_has_its_state_and_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(monkeypatch, Standing(THING, None), "--device", "pump-17", "--format", "json")
+    result = run(monkeypatch, ResourceStatus(THING, None), "--device", "pump-17", "--format", "json")
 
     answer = json.loads(result.stdout)
     assert result.exit_code == 1
@@ -153,9 +153,9 @@ def test_any_resource_can_be_asked_for_by_its_key_where_the_environment_says(
 ) -> None:
     asked: list[object] = []
 
-    def status_of(key: Key, environment: StatusEnvironment, profile: str) -> Standing:
+    def status_of(key: Key, environment: StatusEnvironment, profile: str) -> ResourceStatus:
         asked.extend((key, environment))
-        return Standing(key, LedgerItem(key, State.IN_SYNC))
+        return ResourceStatus(key, LedgerItem(key, State.IN_SYNC))
 
     monkeypatch.setattr(module, "status_of", status_of)
     result = CliRunner().invoke(cli, ["status", "--resource", "policy#pumps"], env=TOOLSRC)
@@ -241,7 +241,7 @@ def test_what_was_never_measured_nor_verified_is_said(monkeypatch: pytest.Monkey
 
 
 def test_a_suspended_replication_is_told_with_the_region_that_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = told(run(monkeypatch, overview(control=Control("us-west-2", Replication.SUSPENDED))))
+    lines = told(run(monkeypatch, overview(control=Control("us-west-2", ReplicationState.SUSPENDED))))
 
     assert (lines["Serving"], lines["Replication"]) == ("us-west-2", "suspended")
 
@@ -272,7 +272,7 @@ def test_it_is_watched_until_ctrl_c_and_then_says_how_it_stood_last(
             answer = answers.pop(0)
             if isinstance(answer, KeyboardInterrupt):
                 raise answer
-            return answer if isinstance(answer, Overview) else overview(answer)
+            return answer if isinstance(answer, StatusView) else overview(answer)
 
         return read
 

@@ -15,8 +15,9 @@ from iot_dr.cli.main import cli
 from iot_dr.cli.view import applying
 from iot_dr.errors import RegionUnavailable, UnsafePlan
 from iot_dr.model.registry.keys import Kind, certificate_key, thing_key
-from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
-from iot_dr.runtime.commands.sync import Progress, SyncSettings
+from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
+from iot_dr.ports.progress import SyncRunObserver
+from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.pacing import Use
 
 TOOLSRC = {
@@ -35,27 +36,27 @@ class ArrangedSync:
     """A sync that answers what a test says, and remembers what it was asked."""
 
     planned: Planned = field(default_factory=Planned)
-    standing: Standing | BaseException = field(default_factory=Standing)
-    problem_list: tuple[Settled, ...] = ()
+    standing: SyncProgress | BaseException = field(default_factory=SyncProgress)
+    problem_list: tuple[ChangeResult, ...] = ()
     taken_up: bool = False
     asked: list[SyncSettings] = field(default_factory=list)
     applied: int = 0
-    progress: Progress | None = None
+    progress: SyncRunObserver | None = None
 
     def plan(self) -> Planned:
         return self.planned
 
-    def apply(self) -> Standing:
+    def apply(self) -> SyncProgress:
         self.applied += 1
         assert self.progress is not None
         self.progress.begin("lists", 3)
         self.progress.advance(1, 250)
-        self.progress.reached(Standing({Kind.THING: 10}, {Kind.THING: 4}))
+        self.progress.reached(SyncProgress({Kind.THING: 10}, {Kind.THING: 4}))
         if isinstance(self.standing, BaseException):
             raise self.standing
         return self.standing
 
-    def problems(self) -> Iterator[Settled]:
+    def problems(self) -> Iterator[ChangeResult]:
         return iter(self.problem_list)
 
     def uses(self) -> dict[str, tuple[Use, ...]]:
@@ -69,7 +70,7 @@ Arrange = Callable[..., ArrangedSync]
 def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(sync: ArrangedSync) -> ArrangedSync:
         @contextmanager
-        def open_sync(settings: SyncSettings, progress: Progress) -> Iterator[ArrangedSync]:
+        def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[ArrangedSync]:
             sync.asked.append(settings)
             sync.progress = progress
             yield sync
@@ -120,7 +121,7 @@ def test_a_plan_is_told_to_scripts_too(arranged: Arrange) -> None:
 
 
 def test_what_was_applied_is_counted_and_exits_0(arranged: Arrange) -> None:
-    sync = arranged(ArrangedSync(standing=Standing({Kind.THING: 3}, {Kind.THING: 3})))
+    sync = arranged(ArrangedSync(standing=SyncProgress({Kind.THING: 3}, {Kind.THING: 3})))
 
     result = run("sync", "--apply")
 
@@ -130,10 +131,10 @@ def test_what_was_applied_is_counted_and_exits_0(arranged: Arrange) -> None:
 
 def test_what_failed_is_listed_with_its_reason_and_exits_1(arranged: Arrange) -> None:
     problems = (
-        Settled(certificate_key("0af3"), Ending.FAILED, "not today"),
-        Settled(thing_key("pump-17"), Ending.LEFT, "it needs [bold]something[/bold]"),
+        ChangeResult(certificate_key("0af3"), Ending.FAILED, "not today"),
+        ChangeResult(thing_key("pump-17"), Ending.LEFT, "it needs [bold]something[/bold]"),
     )
-    arranged(ArrangedSync(standing=Standing({Kind.THING: 3}, {Kind.THING: 3}, 1, 1), problem_list=problems))
+    arranged(ArrangedSync(standing=SyncProgress({Kind.THING: 3}, {Kind.THING: 3}, 1, 1), problem_list=problems))
 
     result = run("sync", "--apply")
     answer = json.loads(run("sync", "--apply", "--format", "json").stdout)

@@ -23,7 +23,7 @@ from iot_dr.cli.view.texts import visible
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.files.snapshot_folder import Manifest
 from iot_dr.model.control import Control
-from iot_dr.model.events.dead_letters import Source
+from iot_dr.model.events.dead_letters import DeadLetterSource
 from iot_dr.model.launch.distribution import Bucket
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import StackEvent
@@ -32,17 +32,17 @@ from iot_dr.model.registry.keys import Kind, group_membership_key, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.status.checks import failure, warning
-from iot_dr.model.status.overview import Unread
+from iot_dr.model.status.status_parts import Unread
 from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState
-from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
+from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
 from iot_dr.runtime.commands.prove import Proved
-from iot_dr.runtime.commands.snapshot import Taken
+from iot_dr.runtime.commands.snapshot import TakenSnapshot
 from iot_dr.runtime.commands.sync_in_cloud import Pace
 from iot_dr.services.events.replay import Letter
 from iot_dr.services.launch.publish import Publication
-from iot_dr.services.status.overview import Overview
 from iot_dr.services.status.status import Backlog, Group
-from iot_dr.services.status.status import Standing as DeviceStanding
+from iot_dr.services.status.status import ResourceStatus as DeviceStanding
+from iot_dr.services.status.status_view import StatusView
 
 ILL = "x[/]y[red]z:smile:\x1b[31m\x9b1m\x07\r\u202e\udc80."
 """Markup that closes nothing, a colour, a smiley, ESC, C1, a bell, a return, a turn of direction, half of a pair."""
@@ -79,11 +79,11 @@ class Engine:
     def plan(self) -> Planned:
         return Planned(Counter({(Kind.THING, Step.CREATE): 1, (Kind.THING, Step.LEAVE): 1}))
 
-    def apply(self) -> Standing:
-        return Standing({Kind.THING: 1}, {Kind.THING: 1}, failed=1)
+    def apply(self) -> SyncProgress:
+        return SyncProgress({Kind.THING: 1}, {Kind.THING: 1}, failed=1)
 
-    def problems(self) -> Iterator[Settled]:
-        yield Settled(thing_key(ILL), Ending.FAILED, ILL)
+    def problems(self) -> Iterator[ChangeResult]:
+        yield ChangeResult(thing_key(ILL), Ending.FAILED, ILL)
 
     def uses(self) -> Mapping[str, Any]:
         return {}
@@ -130,7 +130,7 @@ class Cloud:
 
 
 ITEM = LedgerItem(thing_key(ILL), State.FAILED, ILL, since=0)
-OVERVIEW = Overview(
+OVERVIEW = StatusView(
     at=1,
     backlog=Backlog(2, (Group(ILL, ILL, 1),), (ITEM,)),
     control=Control(serving=ILL),
@@ -170,13 +170,16 @@ def publishing(_distribution: object, _regions: object, _assets: object, watcher
 
 @pytest.fixture
 def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    letters = (Letter(Source.RULE_ERRORS, ILL, ILL, ILL, ILL), Letter(Source.STREAM_RECORDS, ILL, problem=ILL))
+    letters = (
+        Letter(DeadLetterSource.RULE_ERRORS, ILL, ILL, ILL, ILL),
+        Letter(DeadLetterSource.STREAM_RECORDS, ILL, problem=ILL),
+    )
     monkeypatch.setattr(doctor, "consult", lambda *_: CHECKS)
     monkeypatch.setattr(applying, "open_sync", engine)
     monkeypatch.setattr(restore, "open_restore", engine)
     monkeypatch.setattr(verify, "open_verification", engine)
     monkeypatch.setattr(in_cloud, "CloudSync", lambda _: Cloud(STATE))
-    monkeypatch.setattr(snapshot, "take_snapshot", lambda *_: Taken(Manifest(ILL, ILL, 1, 2, {ILL: 1}), ILL))
+    monkeypatch.setattr(snapshot, "take_snapshot", lambda *_: TakenSnapshot(Manifest(ILL, ILL, 1, 2, {ILL: 1}), ILL))
     monkeypatch.setattr(status, "status_of", lambda *_: DeviceStanding(thing_key(ILL), ITEM, (ILL,)))
     monkeypatch.setattr(status, "watched", lambda *_: lambda _: OVERVIEW)
     monkeypatch.setattr(prove, "prove", proving)

@@ -3,7 +3,7 @@
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.launch.launches import Launch, RemainderKind, StackEvent
+from iot_dr.model.launch.launches import Launch, LaunchResourceKind, StackEvent
 from iot_dr.model.regions import RegionPair
 
 REGIONS = RegionPair("us-east-1", "us-west-2")
@@ -47,11 +47,11 @@ def test_stacks_can_be_deleted_in_their_order() -> None:
 
 
 def test_all_that_may_be_left_is_named_with_its_region() -> None:
-    kinds = [one.kind for one in LAUNCH.remainders]
+    kinds = [one.kind for one in LAUNCH.resources]
 
-    assert kinds.count(RemainderKind.TABLE) == 4
-    assert kinds.count(RemainderKind.BUCKET) == 2
-    assert str(LAUNCH.remainders[-1]) == "bucket iot-dr-primary-8827376c in us-east-1"
+    assert kinds.count(LaunchResourceKind.TABLE) == 4
+    assert kinds.count(LaunchResourceKind.BUCKET) == 2
+    assert str(LAUNCH.resources[-1]) == "bucket iot-dr-primary-8827376c in us-east-1"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from iot_dr.model.replication.marks import FENCE, Certainty, Mark, Standing, dead, new_token
+from iot_dr.model.replication.marks import FENCE, Certainty, Mark, OtherWriters, dead, new_token
 
 BEGAN = 1_000_000
 
@@ -20,27 +20,27 @@ def test_a_writer_counts_as_dead_once_nothing_of_it_can_arrive_any_more() -> Non
 @pytest.mark.parametrize(
     ("standing", "certainty"),
     [
-        (Standing(), Certainty.SURE),
-        (Standing(open=frozenset({"own"})), Certainty.SURE),
-        (Standing(open=frozenset({new_token(BEGAN - 1, "other")})), Certainty.UNSURE),
-        (Standing(open=frozenset({new_token(BEGAN - FENCE, "dead")})), Certainty.SURE),
-        (Standing(closed_at=BEGAN - 1), Certainty.SURE),
-        (Standing(closed_at=BEGAN), Certainty.UNSURE),
-        (Standing(noted_at=BEGAN - 1), Certainty.SURE),
-        (Standing(noted_at=BEGAN), Certainty.OVERTAKEN),
-        (Standing(noted_at=BEGAN, closed_at=BEGAN), Certainty.OVERTAKEN),
-        (Standing(noted_at=1, noted_whole=True), Certainty.SURE),
+        (OtherWriters(), Certainty.SURE),
+        (OtherWriters(open=frozenset({"own"})), Certainty.SURE),
+        (OtherWriters(open=frozenset({new_token(BEGAN - 1, "other")})), Certainty.UNSURE),
+        (OtherWriters(open=frozenset({new_token(BEGAN - FENCE, "dead")})), Certainty.SURE),
+        (OtherWriters(closed_at=BEGAN - 1), Certainty.SURE),
+        (OtherWriters(closed_at=BEGAN), Certainty.UNSURE),
+        (OtherWriters(noted_at=BEGAN - 1), Certainty.SURE),
+        (OtherWriters(noted_at=BEGAN), Certainty.OVERTAKEN),
+        (OtherWriters(noted_at=BEGAN, closed_at=BEGAN), Certainty.OVERTAKEN),
+        (OtherWriters(noted_at=1, noted_whole=True), Certainty.SURE),
     ],
 )
 def test_what_others_did_since_a_reading_began_says_what_follows_from_it(
-    standing: Standing, certainty: Certainty
+    standing: OtherWriters, certainty: Certainty
 ) -> None:
     own = new_token(BEGAN + 1, "own")
     opened = frozenset(own if token == "own" else token for token in standing.open)
-    standing = Standing(opened, standing.noted_at, standing.closed_at, standing.checked_at, standing.noted_whole)
+    standing = OtherWriters(opened, standing.noted_at, standing.closed_at, standing.checked_at, standing.noted_whole)
 
     assert standing.certainty(BEGAN, own) is certainty
 
 
 def test_a_check_less_than_everything_says_nothing_of_what_one_at_everything_noted() -> None:
-    assert Standing(noted_at=1, noted_whole=True).certainty(BEGAN, whole=False) is Certainty.OVERTAKEN
+    assert OtherWriters(noted_at=1, noted_whole=True).certainty(BEGAN, whole=False) is Certainty.OVERTAKEN

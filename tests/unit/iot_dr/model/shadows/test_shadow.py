@@ -16,7 +16,7 @@ from iot_dr.model.shadows.shadow import (
     ShadowEvent,
     ShadowNote,
     ShadowSelection,
-    Source,
+    ShadowState,
     decode_shadow_event,
     digest,
     document_of,
@@ -132,10 +132,10 @@ def test_the_digest_is_of_the_content_and_not_of_its_order() -> None:
 def test_a_note_tells_whether_its_last_claim_was_of_a_state() -> None:
     note = ShadowNote(claims=3, version=7)
 
-    assert note.brings_about(Source(7, 0, {}))
-    assert not note.brings_about(Source(7, 0, None))
-    assert not note.brings_about(Source(8, 0, {}))
-    assert not ShadowNote().brings_about(Source(0, 0, {}))
+    assert note.brings_about(ShadowState(7, 0, {}))
+    assert not note.brings_about(ShadowState(7, 0, None))
+    assert not note.brings_about(ShadowState(8, 0, {}))
+    assert not ShadowNote().brings_about(ShadowState(0, 0, {}))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from iot_dr.model.status.checks import Level, failure, ok, some, warning
+from iot_dr.model.status.checks import Level, failure, first_names, ok, warning
 
 
 def test_an_answer_that_is_well_needs_no_mend() -> None:
@@ -15,5 +15,5 @@ def test_what_is_ill_has_its_mend_and_all_names() -> None:
 
 
 def test_a_few_names_stand_for_all() -> None:
-    assert some(["d", "c", "b", "a"]) == "a, b, c and 1 more"
-    assert some(["b", "a"]) == "a, b"
+    assert first_names(["d", "c", "b", "a"]) == "a, b, c and 1 more"
+    assert first_names(["b", "a"]) == "a, b"

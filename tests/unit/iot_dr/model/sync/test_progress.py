@@ -3,7 +3,7 @@ from __future__ import annotations
 from iot_dr.model.registry.changes import Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Difference, Sigil
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.progress import Planned, Standing, Step, step_of
+from iot_dr.model.sync.progress import Planned, Step, SyncProgress, step_of
 from tests.builders import a_thing
 
 THING = a_thing()
@@ -31,25 +31,25 @@ def test_a_difference_is_counted_by_what_is_done_about_it() -> None:
 
 def test_the_kind_that_takes_longest_decides_when_it_is_over() -> None:
     planned = {Kind.THING: 1000, Kind.CERTIFICATE: 1000}
-    earlier = Standing(planned, {Kind.THING: 0, Kind.CERTIFICATE: 0})
-    now = Standing(planned, {Kind.THING: 500, Kind.CERTIFICATE: 100})
+    earlier = SyncProgress(planned, {Kind.THING: 0, Kind.CERTIFICATE: 0})
+    now = SyncProgress(planned, {Kind.THING: 500, Kind.CERTIFICATE: 100})
 
     assert now.seconds_left(earlier, 10) == 90
 
 
 def test_nobody_knows_how_long_it_takes_while_nothing_ends() -> None:
-    standing = Standing({Kind.THING: 10}, {Kind.THING: 5})
+    standing = SyncProgress({Kind.THING: 10}, {Kind.THING: 5})
 
     assert standing.seconds_left(standing, 10) is None
 
 
 def test_it_is_over_when_everything_has_ended() -> None:
-    standing = Standing({Kind.THING: 10}, {Kind.THING: 10})
+    standing = SyncProgress({Kind.THING: 10}, {Kind.THING: 10})
 
     assert standing.seconds_left(standing, 10) == 0
 
 
 def test_a_run_is_complete_if_nothing_failed_and_nothing_is_left() -> None:
-    assert Standing().complete
-    assert not Standing(failed=1).complete
-    assert not Standing(left=1).complete
+    assert SyncProgress().complete
+    assert not SyncProgress(failed=1).complete
+    assert not SyncProgress(left=1).complete

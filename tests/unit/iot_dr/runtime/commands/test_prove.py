@@ -15,7 +15,7 @@ from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.runtime.commands import prove as proving
-from iot_dr.runtime.commands.prove import Order, key_maker, notes, replicated_shadows, together
+from iot_dr.runtime.commands.prove import TrialOrder, key_maker, notes, replicated_shadows, together
 from iot_dr.services import concurrency
 from tests.builders import PAIR
 
@@ -86,13 +86,13 @@ def test_where_no_memory_can_hold_a_key_none_is_made(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("order", "selection", "told"),
     [
-        (Order(1, with_type=True), ShadowSelection(), []),
-        (Order(1), ShadowSelection(), ["No thing type"]),
-        (Order(1, with_type=True), ShadowSelection("classic"), ["Named shadows"]),
-        (Order(1, with_type=True), ShadowSelection("named", "status"), ["Classic shadows", "Named shadows"]),
+        (TrialOrder(1, with_type=True), ShadowSelection(), []),
+        (TrialOrder(1), ShadowSelection(), ["No thing type"]),
+        (TrialOrder(1, with_type=True), ShadowSelection("classic"), ["Named shadows"]),
+        (TrialOrder(1, with_type=True), ShadowSelection("named", "status"), ["Classic shadows", "Named shadows"]),
     ],
 )
-def test_what_is_left_out_is_said(order: Order, selection: ShadowSelection, told: list[str]) -> None:
+def test_what_is_left_out_is_said(order: TrialOrder, selection: ShadowSelection, told: list[str]) -> None:
     said = list(notes(order, selection))
 
     assert len(said) == len(told)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.model.status.overview import Drift
+from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.model.status.status_parts import Drift
 from iot_dr.runtime.commands import status
 from iot_dr.runtime.commands.status import MINUTE, last_verification
 
 
 def test_a_verification_that_ended_is_found_with_what_it_found(tmp_path: Path) -> None:
-    with ComparisonStore(tmp_path / "comparison.sqlite") as store:
+    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as store:
         store.set_fact("verified", "1764000000000")
         store.set_fact("differing", "3")
 
@@ -19,7 +19,7 @@ def test_a_verification_that_ended_is_found_with_what_it_found(tmp_path: Path) -
 
 
 def test_a_verification_that_was_cut_off_or_never_made_is_none(tmp_path: Path) -> None:
-    with ComparisonStore(tmp_path / "comparison.sqlite"):
+    with SqliteComparisonStore(tmp_path / "comparison.sqlite"):
         pass
 
     assert last_verification(tmp_path / "comparison.sqlite") is None

@@ -96,9 +96,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     def gives(adapter: Any) -> Callable[..., Any]:
         return lambda *_args, **_named: adapter
 
-    for name in ("LaunchedStacks", "ApiQuotas", "FleetRuns", "SelectedThings", "Results"):
+    for name in ("CloudFormationStackReader", "ApiQuotas", "FleetRuns", "SelectedThings", "Results"):
         monkeypatch.setattr(syncing_in_cloud, name, gives(made))
-    monkeypatch.setattr(syncing_in_cloud, "LedgerStatus", gives(_Ledger(made)))
+    monkeypatch.setattr(syncing_in_cloud, "DynamoDbLedgerReader", gives(_Ledger(made)))
     monkeypatch.setattr(syncing_in_cloud, "client", gives(None))
     return made
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.registry.differences import Difference, Sigil
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.runtime.commands.status import last_verification
@@ -30,12 +30,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "comparison.sqlite"
 
 
-def verifying(store: ComparisonStore) -> Verifying:
+def verifying(store: SqliteComparisonStore) -> Verifying:
     return Verifying(cast(Any, SimpleNamespace(store=store, verification=Verification())))
 
 
 def test_what_a_verification_found_is_there_for_the_status_when_all_was_drawn(path: Path) -> None:
-    with ComparisonStore(path) as store:
+    with SqliteComparisonStore(path) as store:
         drawn = verifying(store).differences()
         next(drawn)
         assert last_verification(path) is None
@@ -47,7 +47,7 @@ def test_what_a_verification_found_is_there_for_the_status_when_all_was_drawn(pa
 
 
 def test_a_verification_of_some_things_says_nothing_of_the_fleet(path: Path) -> None:
-    with ComparisonStore(path) as store:
+    with SqliteComparisonStore(path) as store:
         store.set_fact("selected", "3")
         assert list(verifying(store).differences()) == FOUND
 

@@ -12,7 +12,7 @@ import pytest
 
 from iot_dr.errors import ConfigurationError, RegionUnavailable
 from iot_dr.runtime.functions import custom_resources
-from iot_dr.runtime.functions.custom_resources import Answer, CustomResource, Request, answering, response_body
+from iot_dr.runtime.functions.custom_resources import CustomResource, Request, ResourceAnswer, answering, response_body
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 
 
@@ -23,15 +23,15 @@ class Resource:
     release: threading.Event = field(default_factory=threading.Event)
     waits: bool = False
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> ResourceAnswer:
         if self.waits:
             self.release.wait(10)
-        return Answer("id-1", {"A": "1"}, no_echo=True)
+        return ResourceAnswer("id-1", {"A": "1"}, no_echo=True)
 
-    def update(self, request: Request) -> Answer:
-        return Answer(f"{request.physical_id}/{request.old_properties['A']}/{request.properties['A']}")
+    def update(self, request: Request) -> ResourceAnswer:
+        return ResourceAnswer(f"{request.physical_id}/{request.old_properties['A']}/{request.properties['A']}")
 
-    def delete(self, request: Request) -> Answer:
+    def delete(self, request: Request) -> ResourceAnswer:
         return sys.exit(1)
 
 
@@ -105,7 +105,7 @@ def test_an_answer_that_s3_refuses_for_a_moment_is_sent_again(answers: Answers) 
 
 @pytest.mark.parametrize("reason", ["x" * 10_000, "ä\U0001f680" * 3_000, '"\\' * 4_000])
 def test_a_long_reason_is_cut_so_that_cloudformation_takes_the_answer(answers: Answers, reason: str) -> None:
-    body = response_body(answers.request("Create", {}), "FAILED", Answer("id", reason=reason))
+    body = response_body(answers.request("Create", {}), "FAILED", ResourceAnswer("id", reason=reason))
 
     assert 3_900 < len(body) <= 4_096
 

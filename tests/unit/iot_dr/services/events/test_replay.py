@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from iot_dr.errors import AccessDenied, EventError, InvalidResource, IotDrError, RegionUnavailable
-from iot_dr.model.events.dead_letters import FailedBatch, Message, Source
+from iot_dr.model.events.dead_letters import DeadLetterSource, FailedBatch, Message
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.services.events.replay import OBJECTS_AT_ONCE, Letter, Replay, problems
 
@@ -113,7 +113,7 @@ class Watcher:
 
     told: list[object] = field(default_factory=list)
 
-    def found(self, source: Source, total: int) -> None:
+    def found(self, source: DeadLetterSource, total: int) -> None:
         self.told.append((source, total))
 
     def done(self, number: int) -> None:
@@ -122,7 +122,7 @@ class Watcher:
 
 def replay(queue: Queue, table: Table, *, apply: bool = True) -> tuple[Letter, ...]:
     replaying = Replay(apply, Watcher())
-    return replaying.rule_errors(Source.RULE_ERRORS, queue, table, region="us-east-1", clock=lambda: NOW)
+    return replaying.rule_errors(DeadLetterSource.RULE_ERRORS, queue, table, region="us-east-1", clock=lambda: NOW)
 
 
 def bring_in(bucket: Bucket, workflow: Workflow, *, apply: bool = True) -> tuple[Letter, ...]:
@@ -152,7 +152,7 @@ def test_a_message_becomes_the_item_that_the_rule_would_have_written_and_goes() 
         "payload": payload("pump-17"),
     }
     assert queue.messages == []
-    assert letters == (Letter(Source.RULE_ERRORS, "m-pump-17", "thing#pump-17", "CREATED", "throttled"),)
+    assert letters == (Letter(DeadLetterSource.RULE_ERRORS, "m-pump-17", "thing#pump-17", "CREATED", "throttled"),)
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing() -> None:
@@ -222,7 +222,7 @@ def test_of_a_shadow_the_event_is_brought_in_without_its_old_state() -> None:
     queue, table = Queue([Message("m-1", "r-1", json.dumps(error))]), Table()
 
     (letter,) = Replay(True, Watcher()).rule_errors(
-        Source.SHADOW_RULE_ERRORS, queue, table, region="us-east-1", clock=lambda: NOW
+        DeadLetterSource.SHADOW_RULE_ERRORS, queue, table, region="us-east-1", clock=lambda: NOW
     )
 
     assert table.items["pump-17", "m-1"] == {
@@ -237,7 +237,7 @@ def test_of_a_shadow_the_event_is_brought_in_without_its_old_state() -> None:
         "expires": NOW // 1000 + 172_800,
     }
     assert (letter.source, letter.resource, letter.operation) == (
-        Source.SHADOW_RULE_ERRORS,
+        DeadLetterSource.SHADOW_RULE_ERRORS,
         "shadow#pump-17#config",
         "UPDATED",
     )
@@ -258,7 +258,7 @@ def test_the_workflow_is_started_for_what_is_kept_and_the_object_goes() -> None:
 
     assert workflow.started == [["thing#a", "thing#b"]]
     assert bucket.objects == {}
-    assert letters[0] == Letter(Source.STREAM_RECORDS, "one", "thing#a", "CREATED", "RetryAttemptsExhausted")
+    assert letters[0] == Letter(DeadLetterSource.STREAM_RECORDS, "one", "thing#a", "CREATED", "RetryAttemptsExhausted")
 
 
 def test_shadows_are_checked_once_each_beside_what_the_registry_tells() -> None:
@@ -271,7 +271,7 @@ def test_shadows_are_checked_once_each_beside_what_the_registry_tells() -> None:
 
     assert workflow.started == [["thing#a"], ["shadow#pump"]]
     assert bucket.objects == {}
-    assert letters[0] == Letter(Source.STREAM_RECORDS, "one", "shadow#pump", "DELETED", "why")
+    assert letters[0] == Letter(DeadLetterSource.STREAM_RECORDS, "one", "shadow#pump", "DELETED", "why")
 
 
 def test_a_dry_run_starts_and_deletes_nothing() -> None:
@@ -303,7 +303,7 @@ def test_an_object_that_cannot_be_read_stays_with_its_reason() -> None:
     left = problems(bring_in(bucket, Workflow()))
 
     assert list(bucket.objects) == ["one"]
-    assert left == (Letter(Source.STREAM_RECORDS, "one", problem="garbled"),)
+    assert left == (Letter(DeadLetterSource.STREAM_RECORDS, "one", problem="garbled"),)
 
 
 def test_nothing_is_deleted_that_the_workflow_was_not_started_for() -> None:
@@ -336,7 +336,9 @@ def test_whoever_watches_is_told_how_many_there_are_and_how_far_it_is() -> None:
     watcher = Watcher()
     queue = Queue([a_message("a"), a_message("b"), a_message("c")])
 
-    Replay(True, watcher).rule_errors(Source.RULE_ERRORS, queue, Table(), region="us-east-1", clock=lambda: NOW)
+    Replay(True, watcher).rule_errors(
+        DeadLetterSource.RULE_ERRORS, queue, Table(), region="us-east-1", clock=lambda: NOW
+    )
     Replay(True, watcher).stream_records(Bucket({"one": an_object("a")}), Workflow())
 
-    assert watcher.told == [(Source.RULE_ERRORS, 3), 2, 1, (Source.STREAM_RECORDS, 1), 1]
+    assert watcher.told == [(DeadLetterSource.RULE_ERRORS, 3), 2, 1, (DeadLetterSource.STREAM_RECORDS, 1), 1]

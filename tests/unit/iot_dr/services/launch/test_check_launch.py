@@ -10,13 +10,13 @@ import pytest
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.events.registry_events import REPLICATED_EVENT_FAMILIES
 from iot_dr.model.launch.distribution import Distribution, Release
-from iot_dr.model.launch.launches import IotRegion, Launch, Unreadable
+from iot_dr.model.launch.launches import IotRegion, Launch, UnreadableValue
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.launch import check_launch
 
 READY = IotRegion("a-ats.iot.example", frozenset(REPLICATED_EVENT_FAMILIES), "REGISTRY", 1000)
 OFF = IotRegion("a-ats.iot.example", frozenset(), "OFF", 1000)
-DENIED = Unreadable("AccessDeniedException")
+DENIED = UnreadableValue("AccessDeniedException")
 RELEASE = Release(Distribution("iot-dr", "drs", "v1.0.0"))
 PAIR = RegionPair("us-east-1", "us-west-2")
 STACK_ID = "arn:aws:cloudformation:us-east-1:111122223333:stack/main/1e0c"
@@ -149,7 +149,7 @@ def test_as_many_concurrent_executions_as_are_needed_will_do() -> None:
 
 def test_a_refusal_of_everything_fits_cloudformations_answer() -> None:
     reason = "x" * 300
-    unreadable = IotRegion(*[Unreadable(reason)] * 4)
+    unreadable = IotRegion(*[UnreadableValue(reason)] * 4)
 
     message = refusal("us-east-1", "us-west-2", Regions({"us-east-1": unreadable, "us-west-2": unreadable}))
 

@@ -7,7 +7,7 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.distribution import LAYER, NO_DIGEST, Distribution, Release
-from iot_dr.model.launch.launches import Unreadable
+from iot_dr.model.launch.launches import UnreadableValue
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.concurrency import Given, Result
 from iot_dr.services.launch.check_release import check_release, find_in_release
@@ -22,10 +22,10 @@ RELEASE = Release(NAMES, {"a.zip": ONE, "b.zip": ONE, "c.template": ONE})
 class Files:
     """Published files in memory; all are as built but those named."""
 
-    others: Mapping[str, str | Unreadable | None] = field(default_factory=dict)
+    others: Mapping[str, str | UnreadableValue | None] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def sha256(self, region: str, bucket: str, key: str) -> str | Unreadable | None:
+    def sha256(self, region: str, bucket: str, key: str) -> str | UnreadableValue | None:
         place = f"{region} {bucket}/{key}"
         self.asked.append(place)
         return self.others.get(place, ONE)
@@ -51,11 +51,11 @@ def test_every_file_is_checked_in_every_bucket_that_a_launch_reads() -> None:
         (None, "does not exist, and a Region runs only code that lies in it"),
         (OTHER, "is not the file that this version was built with; find out who changed it"),
         (NO_DIGEST, "was not published by deployment/publish.sh: S3 has no SHA-256 of it"),
-        (Unreadable("403"), "cannot be read; its bucket may be another account's (403)"),
+        (UnreadableValue("403"), "cannot be read; its bucket may be another account's (403)"),
     ],
 )
 def test_a_file_that_is_not_as_built_is_named_with_what_is_wrong_and_the_mend(
-    found: str | Unreadable | None, told: str
+    found: str | UnreadableValue | None, told: str
 ) -> None:
     files = Files({"us-west-2 my-dr-us-west-2/drs/v1.0.0/b.zip": found})
 

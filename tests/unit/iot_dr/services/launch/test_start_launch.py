@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from iot_dr.errors import AccessDenied
-from iot_dr.model.launch.launches import Launch, Remainder, RemainderKind
+from iot_dr.model.launch.launches import Launch, LaunchResource, LaunchResourceKind
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.launch.start_launch import describe, leftovers
 
@@ -17,10 +17,10 @@ class Remains:
     there: set[str] = field(default_factory=set)
     denied: bool = False
 
-    def exists(self, remainder: Remainder) -> bool:
+    def exists(self, resource: LaunchResource) -> bool:
         if self.denied:
             raise AccessDenied("no")
-        return str(remainder) in self.there
+        return str(resource) in self.there
 
 
 def test_nothing_left_is_said_so() -> None:
@@ -55,17 +55,17 @@ def test_a_health_checkers_stack_has_no_tables_to_unprotect() -> None:
 
 
 def test_all_that_a_launch_makes_is_looked_for_in_both_regions() -> None:
-    remains = Remains({str(remainder) for remainder in ORDER.remainders})
+    remains = Remains({str(resource) for resource in ORDER.resources})
 
     found = leftovers(ORDER, remains)
 
-    assert [(leftover.remainder.kind, leftover.remainder.region) for leftover in found] == [
-        (RemainderKind.STACK, "us-west-2"),
-        (RemainderKind.STACK, "us-east-1"),
-        (RemainderKind.STACK, "us-west-2"),
-        (RemainderKind.STACK, "us-east-1"),
-        (RemainderKind.BUCKET, "us-west-2"),
-        (RemainderKind.BUCKET, "us-east-1"),
+    assert [(leftover.resource.kind, leftover.resource.region) for leftover in found] == [
+        (LaunchResourceKind.STACK, "us-west-2"),
+        (LaunchResourceKind.STACK, "us-east-1"),
+        (LaunchResourceKind.STACK, "us-west-2"),
+        (LaunchResourceKind.STACK, "us-east-1"),
+        (LaunchResourceKind.BUCKET, "us-west-2"),
+        (LaunchResourceKind.BUCKET, "us-east-1"),
     ]
 
 
@@ -75,8 +75,8 @@ def test_a_table_that_goes_with_its_stack_is_not_named_twice() -> None:
     with_stack = leftovers(ORDER, Remains({table, "stack IoTDRPrimary20261124120000 in us-east-1"}))
     alone = leftovers(ORDER, Remains({table}))
 
-    assert table not in [str(leftover.remainder) for leftover in with_stack]
-    assert table in [str(leftover.remainder) for leftover in alone]
+    assert table not in [str(leftover.resource) for leftover in with_stack]
+    assert table in [str(leftover.resource) for leftover in alone]
 
 
 def test_a_table_that_is_left_is_unprotected_before_it_is_deleted() -> None:
@@ -93,7 +93,7 @@ def test_what_could_not_be_checked_is_named_too() -> None:
     found = leftovers(ORDER, Remains(denied=True))
 
     assert "could not request: AccessDenied" in describe(found)
-    assert len(found) == len(ORDER.remainders)
+    assert len(found) == len(ORDER.resources)
 
 
 def test_the_longest_list_fits_cloudformations_answer() -> None:

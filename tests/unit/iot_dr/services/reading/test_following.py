@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import cast
@@ -10,7 +11,7 @@ from iot_dr.errors import RegionUnavailable
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sites import Side
 from iot_dr.services.reading import following
-from iot_dr.services.reading.following import RelationsBeingRead
+from iot_dr.services.reading.following import ready_while_reading
 from iot_dr.services.reading.reading import BEHIND_ALL, Reading
 
 
@@ -37,17 +38,17 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class Follower:
     """Somebody who follows the principals."""
 
-    being_read: RelationsBeingRead
+    asks: Callable[[Kind, str], str | None]
     seen: str = ""
 
     def ready_before(self) -> str | None:
-        found = self.being_read.ready_before(Kind.THING_PRINCIPAL, self.seen)
+        found = self.asks(Kind.THING_PRINCIPAL, self.seen)
         self.seen = found or self.seen
         return found
 
 
 def follow(reading: ArrangedReading, ended: Future[bool]) -> Follower:
-    return Follower(RelationsBeingRead(cast(Reading, reading), ended))
+    return Follower(ready_while_reading(cast(Reading, reading), ended))
 
 
 def test_what_both_regions_have_been_read_before_is_ready() -> None:

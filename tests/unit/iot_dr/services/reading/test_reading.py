@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import AccessDenied, InvalidResource, IotDrError, RegionUnavailable, Throttled
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.registry.entities import (
     BillingGroup,
     GroupMembership,
@@ -21,17 +21,17 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Kind, certificate_target, shadow_key, thing_group_target
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
-from iot_dr.services.reading.reading import BEHIND_ALL, EVERYTHING, Documents, Reading, Sample
+from iot_dr.services.reading.reading import BEHIND_ALL, EVERYTHING, CertificateSample, Documents, Reading
 from iot_dr.services.reading.region_lane import PATIENCE
 from tests.builders import a_certificate, a_device, a_dynamic_group, a_group, a_policy, a_thing, a_thing_type
 from tests.fakes import InMemoryRegistry
 from tests.fleets import InMemoryFleet
 
 BOTH = (Side.SOURCE, Side.TARGET)
-Fault = Callable[[Call, int], IotDrError | None]
+Fault = Callable[[PageRequest, int], IotDrError | None]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Region:
     most: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, call: Call) -> Answer:
+    def ask(self, call: PageRequest) -> Page:
         with self.lock:
             self.made += 1
             self.now += 1
@@ -61,8 +61,8 @@ class Region:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ComparisonStore]:
-    with ComparisonStore(tmp_path / "comparison.sqlite") as opened:
+def store(tmp_path: Path) -> Iterator[SqliteComparisonStore]:
+    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as opened:
         yield opened
 
 
@@ -86,22 +86,22 @@ def regions() -> dict[Side, Region]:
     return found
 
 
-def held(store: ComparisonStore, side: Side) -> dict[str, object]:
+def held(store: SqliteComparisonStore, side: Side) -> dict[str, object]:
     return {str(entity.key): entity for kind in Kind for entity in store.entities(side, kind)}
 
 
-def asked(region: Region) -> Counter[Question]:
+def asked(region: Region) -> Counter[ReadCall]:
     return Counter(call.question for call in region.fleet.asked)
 
 
-def test_everything_that_a_registry_holds_is_read(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_everything_that_a_registry_holds_is_read(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
     assert Reading(store, regions).read()
 
     for side, region in regions.items():
         assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.entities.items()}
 
 
-def test_a_device_takes_one_call_beside_its_share_of_the_lists(store: ComparisonStore, tmp_path: Path) -> None:
+def test_a_device_takes_one_call_beside_its_share_of_the_lists(store: SqliteComparisonStore, tmp_path: Path) -> None:
     registry = InMemoryRegistry()
     registry.put(*(one for number in range(600) for one in a_device(f"pump-{number}")), a_group("site"))
     registry.put(*(GroupMembership("site", f"pump-{number}") for number in range(600)))
@@ -110,12 +110,12 @@ def test_a_device_takes_one_call_beside_its_share_of_the_lists(store: Comparison
     Reading(store, {Side.SOURCE: fleet, Side.TARGET: InMemoryFleet(registry)}).read()
 
     made = Counter(call.question for call in fleet.asked)
-    assert made.pop(Question.THINGS_OF_CERTIFICATE) == 600
+    assert made.pop(ReadCall.THINGS_OF_CERTIFICATE) == 600
     # Things, certificates, members and targets by pages of 250; types, groups, policies and what describes them.
     assert made.total() == 4 * 3 + 4 + 2
 
 
-def test_no_call_is_made_twice(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_no_call_is_made_twice(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
     Reading(store, regions).read()
     Reading(store, regions).read()
 
@@ -124,16 +124,16 @@ def test_no_call_is_made_twice(store: ComparisonStore, regions: dict[Side, Regio
 
 
 def test_certificates_are_asked_where_there_are_no_more_of_them_than_things(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
     regions[Side.SOURCE].fleet.registry.put(*(a_certificate(str(number)) for number in range(5)))
 
     reading = Reading(store, regions)
     reading.read()
 
-    assert asked(regions[Side.SOURCE])[Question.THINGS_OF_CERTIFICATE] == 0
-    assert asked(regions[Side.SOURCE])[Question.CERTIFICATES_OF_THING] == 3
-    assert asked(regions[Side.TARGET])[Question.THINGS_OF_CERTIFICATE] == 3
+    assert asked(regions[Side.SOURCE])[ReadCall.THINGS_OF_CERTIFICATE] == 0
+    assert asked(regions[Side.SOURCE])[ReadCall.CERTIFICATES_OF_THING] == 3
+    assert asked(regions[Side.TARGET])[ReadCall.THINGS_OF_CERTIFICATE] == 3
     assert [reading.follows(side, Kind.THING_PRINCIPAL) for side in BOTH] == [False, True]
     assert store.number(Side.SOURCE, Kind.THING_PRINCIPAL) == store.number(Side.TARGET, Kind.THING_PRINCIPAL) == 3
 
@@ -146,7 +146,7 @@ def own_policies(region: Region, devices: int) -> None:
 
 
 def test_certificates_are_asked_for_their_policies_where_few_share_one(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
     own_policies(regions[Side.SOURCE], 4)
     regions[Side.TARGET].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
@@ -154,20 +154,22 @@ def test_certificates_are_asked_for_their_policies_where_few_share_one(
     reading = Reading(store, regions)
     reading.read(documents=Documents.ALL)
 
-    assert reading.attachments_by(Side.SOURCE) is Question.POLICIES_OF_CERTIFICATE
+    assert reading.attachments_by(Side.SOURCE) is ReadCall.POLICIES_OF_CERTIFICATE
     made = asked(regions[Side.SOURCE])
-    assert made[Question.POLICIES_OF_CERTIFICATE] == 7
-    assert made[Question.POLICIES_OF_GROUP] == 3
-    assert made[Question.TARGETS_OF_POLICY] == 0
-    assert reading.attachments_by(Side.TARGET) is Question.TARGETS_OF_POLICY
+    assert made[ReadCall.POLICIES_OF_CERTIFICATE] == 7
+    assert made[ReadCall.POLICIES_OF_GROUP] == 3
+    assert made[ReadCall.TARGETS_OF_POLICY] == 0
+    assert reading.attachments_by(Side.TARGET) is ReadCall.TARGETS_OF_POLICY
     # Four targets of one, by pages of two, and one of the other.
-    assert asked(regions[Side.TARGET])[Question.TARGETS_OF_POLICY] == 3
-    assert asked(regions[Side.TARGET])[Question.POLICIES_OF_CERTIFICATE] == 0
+    assert asked(regions[Side.TARGET])[ReadCall.TARGETS_OF_POLICY] == 3
+    assert asked(regions[Side.TARGET])[ReadCall.POLICIES_OF_CERTIFICATE] == 0
     for side, region in regions.items():
         assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.entities.items()}
 
 
-def test_what_is_attached_is_told_up_to_where_it_was_read(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_what_is_attached_is_told_up_to_where_it_was_read(
+    store: SqliteComparisonStore, regions: dict[Side, Region]
+) -> None:
     own_policies(regions[Side.SOURCE], 4)
     regions[Side.TARGET].fleet.registry.put(*(a_certificate(f"more-{number}") for number in range(3)))
     reading = Reading(store, regions, threads=1)
@@ -178,20 +180,22 @@ def test_what_is_attached_is_told_up_to_where_it_was_read(store: ComparisonStore
     assert reading.reached(Side.SOURCE, kind) == first
     # Of no certificate all is known before every policy has told its targets.
     assert reading.reached(Side.TARGET, kind) == ""
-    answered = Call(Question.POLICIES_OF_CERTIFICATE, first.removeprefix("cert/"))
-    store.keep(Side.SOURCE, [(answered, Answer(()))])
+    answered = PageRequest(ReadCall.POLICIES_OF_CERTIFICATE, first.removeprefix("cert/"))
+    store.keep(Side.SOURCE, [(answered, Page(()))])
     assert reading.reached(Side.SOURCE, kind) == second
 
     reading.read({kind})
     assert [reading.reached(side, kind) for side in BOTH] == [BEHIND_ALL, BEHIND_ALL]
 
 
-def test_groups_come_behind_the_certificates_as_targets(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_groups_come_behind_the_certificates_as_targets(
+    store: SqliteComparisonStore, regions: dict[Side, Region]
+) -> None:
     own_policies(regions[Side.SOURCE], 4)
     stop = threading.Event()
 
-    def stopping(call: Call, _number: int) -> None:
-        if call.question is Question.POLICIES_OF_GROUP:
+    def stopping(call: PageRequest, _number: int) -> None:
+        if call.question is ReadCall.POLICIES_OF_GROUP:
             stop.set()
 
     regions[Side.SOURCE].fault = stopping
@@ -202,30 +206,30 @@ def test_groups_come_behind_the_certificates_as_targets(store: ComparisonStore, 
     assert reading.reached(Side.SOURCE, Kind.POLICY_ATTACHMENT) == thing_group_target("hot")
 
 
-def test_attachments_and_principals_take_turns(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_attachments_and_principals_take_turns(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
     own_policies(regions[Side.SOURCE], 8)
     Reading(store, regions, threads=1).read()
 
-    each = (Question.POLICIES_OF_CERTIFICATE, Question.THINGS_OF_CERTIFICATE)
+    each = (ReadCall.POLICIES_OF_CERTIFICATE, ReadCall.THINGS_OF_CERTIFICATE)
     made = [call for call in regions[Side.SOURCE].fleet.asked if call.question in each]
     certificates = sorted({call.subject for call in made})
     assert [(call.question, call.subject) for call in made] == [(one, name) for name in certificates for one in each]
 
 
 def test_documents_are_read_of_the_policies_that_both_regions_have(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
     regions[Side.SOURCE].fleet.registry.put(a_policy("new"))
 
     Reading(store, regions).read()
-    assert asked(regions[Side.SOURCE])[Question.POLICY] == 2
+    assert asked(regions[Side.SOURCE])[ReadCall.POLICY] == 2
     assert store.pair(a_policy("new").key).source == Policy("new", "")
 
     Reading(store, regions).read(documents=Documents.ALL)
     assert store.pair(a_policy("new").key).source == a_policy("new")
 
 
-def test_a_part_can_be_read_first_and_the_rest_later(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_a_part_can_be_read_first_and_the_rest_later(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
     reading = Reading(store, regions)
 
     reading.read(EVERYTHING - {Kind.THING_PRINCIPAL})
@@ -240,11 +244,11 @@ def test_a_part_can_be_read_first_and_the_rest_later(store: ComparisonStore, reg
 
 @pytest.mark.parametrize("last", range(1, 25, 3))
 def test_a_reading_that_was_cut_off_anywhere_goes_on(
-    store: ComparisonStore, regions: dict[Side, Region], last: int
+    store: SqliteComparisonStore, regions: dict[Side, Region], last: int
 ) -> None:
     stop = threading.Event()
 
-    def stopping(_call: Call, number: int) -> None:
+    def stopping(_call: PageRequest, number: int) -> None:
         if number >= last:
             stop.set()
 
@@ -258,9 +262,9 @@ def test_a_reading_that_was_cut_off_anywhere_goes_on(
         assert max(Counter(region.fleet.asked).values()) == 1
 
 
-def test_an_interruption_keeps_what_was_read(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    def interrupted(call: Call, _number: int) -> None:
-        if call.question is Question.THINGS_OF_CERTIFICATE:
+def test_an_interruption_keeps_what_was_read(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
+    def interrupted(call: PageRequest, _number: int) -> None:
+        if call.question is ReadCall.THINGS_OF_CERTIFICATE:
             raise KeyboardInterrupt
 
     regions[Side.SOURCE].fault = interrupted
@@ -268,20 +272,20 @@ def test_an_interruption_keeps_what_was_read(store: ComparisonStore, regions: di
         Reading(store, regions).read()
 
     assert store.number(Side.SOURCE, Kind.THING) == 3
-    assert store.token(Side.SOURCE, Question.THINGS) is None
+    assert store.token(Side.SOURCE, ReadCall.THINGS) is None
 
 
 def test_a_place_that_aws_has_forgotten_begins_the_list_anew(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    store.keep(Side.SOURCE, [(Call(Question.THINGS), Answer((a_thing("pump-1"),), "long ago"))])
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.THINGS), Page((a_thing("pump-1"),), "long ago"))])
 
     assert Reading(store, regions).read()
 
     assert store.number(Side.SOURCE, Kind.THING) == 3
 
 
-def test_a_call_that_fails_for_a_while_is_made_again(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_a_call_that_fails_for_a_while_is_made_again(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
     regions[Side.TARGET].fault = lambda _call, number: RegionUnavailable("503") if number % 3 == 0 else None
 
     assert Reading(store, regions).read()
@@ -289,10 +293,10 @@ def test_a_call_that_fails_for_a_while_is_made_again(store: ComparisonStore, reg
 
 
 def test_a_region_that_does_not_answer_ends_the_reading_and_what_was_read_is_kept(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    def gone(call: Call, _number: int) -> IotDrError | None:
-        return RegionUnavailable("gone") if call.question is Question.THINGS_OF_CERTIFICATE else None
+    def gone(call: PageRequest, _number: int) -> IotDrError | None:
+        return RegionUnavailable("gone") if call.question is ReadCall.THINGS_OF_CERTIFICATE else None
 
     regions[Side.TARGET].fault = gone
     with pytest.raises(RegionUnavailable):
@@ -303,11 +307,11 @@ def test_a_region_that_does_not_answer_ends_the_reading_and_what_was_read_is_kep
 
 
 def test_throttling_narrows_the_lane_and_the_reading_ends_all_the_same(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
     region = regions[Side.SOURCE]
 
-    def refused(_call: Call, _number: int) -> IotDrError | None:
+    def refused(_call: PageRequest, _number: int) -> IotDrError | None:
         return Throttled("slow down") if region.now > 2 else None
 
     region.fault = refused
@@ -315,7 +319,7 @@ def test_throttling_narrows_the_lane_and_the_reading_ends_all_the_same(
     assert held(store, Side.SOURCE) == held(store, Side.TARGET)
 
 
-def test_what_is_throttled_for_ever_is_given_up(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_what_is_throttled_for_ever_is_given_up(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
     regions[Side.SOURCE].fault = lambda _call, _number: Throttled("no")
 
     with pytest.raises(Throttled):
@@ -323,15 +327,17 @@ def test_what_is_throttled_for_ever_is_given_up(store: ComparisonStore, regions:
     assert regions[Side.SOURCE].made <= 2 * PATIENCE + 4
 
 
-def test_no_more_calls_are_made_at_once_than_was_asked_for(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_no_more_calls_are_made_at_once_than_was_asked_for(
+    store: SqliteComparisonStore, regions: dict[Side, Region]
+) -> None:
     Reading(store, regions, threads=3).read()
 
     assert max(region.most for region in regions.values()) <= 3
 
 
-def test_a_missing_right_ends_the_reading(store: ComparisonStore, regions: dict[Side, Region]) -> None:
-    def denied(call: Call, _number: int) -> IotDrError | None:
-        return AccessDenied("iot:GetPolicy") if call.question is Question.POLICY else None
+def test_a_missing_right_ends_the_reading(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
+    def denied(call: PageRequest, _number: int) -> IotDrError | None:
+        return AccessDenied("iot:GetPolicy") if call.question is ReadCall.POLICY else None
 
     regions[Side.SOURCE].fault = denied
     with pytest.raises(AccessDenied, match="GetPolicy"):
@@ -339,10 +345,10 @@ def test_a_missing_right_ends_the_reading(store: ComparisonStore, regions: dict[
 
 
 def test_one_resource_that_cannot_be_read_does_not_keep_the_others_from_it(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
-    def broken(call: Call, _number: int) -> IotDrError | None:
-        return InvalidResource("no JSON") if (call.question, call.subject) == (Question.POLICY, "pumps") else None
+    def broken(call: PageRequest, _number: int) -> IotDrError | None:
+        return InvalidResource("no JSON") if (call.question, call.subject) == (ReadCall.POLICY, "pumps") else None
 
     regions[Side.SOURCE].fault = broken
     assert Reading(store, regions).read()
@@ -352,11 +358,11 @@ def test_one_resource_that_cannot_be_read_does_not_keep_the_others_from_it(
     assert pair.target == a_policy("pumps")
 
 
-def test_what_vanishes_while_it_is_read_is_not_there(store: ComparisonStore, regions: dict[Side, Region]) -> None:
+def test_what_vanishes_while_it_is_read_is_not_there(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
     fleet = regions[Side.SOURCE].fleet
 
-    def vanishing(call: Call, _number: int) -> None:
-        if call.question is Question.THINGS_OF_CERTIFICATE and a_device("pump-3")[1].key in fleet.registry.entities:
+    def vanishing(call: PageRequest, _number: int) -> None:
+        if call.question is ReadCall.THINGS_OF_CERTIFICATE and a_device("pump-3")[1].key in fleet.registry.entities:
             fleet.registry.remove(a_certificate("pump-3").key)
 
     regions[Side.SOURCE].fault = vanishing
@@ -366,15 +372,15 @@ def test_what_vanishes_while_it_is_read_is_not_there(store: ComparisonStore, reg
 
 
 def test_a_sample_asks_about_the_same_certificates_in_both_regions(
-    store: ComparisonStore, regions: dict[Side, Region]
+    store: SqliteComparisonStore, regions: dict[Side, Region]
 ) -> None:
     regions[Side.SOURCE].fleet.registry.put(a_certificate("alone"))
     ids = sorted(a_certificate(f"pump-{one}").certificate_id for one in (1, 2, 3))
 
-    Reading(store, regions, sample=Sample(2, ids[1])).read()
+    Reading(store, regions, sample=CertificateSample(2, ids[1])).read()
 
     for region in regions.values():
-        made = [call.subject for call in region.fleet.asked if call.question is Question.THINGS_OF_CERTIFICATE]
+        made = [call.subject for call in region.fleet.asked if call.question is ReadCall.THINGS_OF_CERTIFICATE]
         assert sorted(made) == sorted([ids[2], ids[0]])
     found = {principal.certificate_id for principal in _principals(store)}
     assert found == {ids[0], ids[2]}
@@ -383,7 +389,7 @@ def test_a_sample_asks_about_the_same_certificates_in_both_regions(
 
 @pytest.mark.parametrize("devices", [0, 8])
 def test_the_health_checker_s_own_is_not_read(
-    store: ComparisonStore, regions: dict[Side, Region], devices: int
+    store: SqliteComparisonStore, regions: dict[Side, Region], devices: int
 ) -> None:
     for region in regions.values():
         own_policies(region, devices)
@@ -426,7 +432,7 @@ def with_shadows(regions: dict[Side, Region]) -> None:
     ],
 )
 def test_those_shadows_are_read_that_are_wanted(
-    store: ComparisonStore, regions: dict[Side, Region], selection: ShadowSelection, names: set[str]
+    store: SqliteComparisonStore, regions: dict[Side, Region], selection: ShadowSelection, names: set[str]
 ) -> None:
     with_shadows(regions)
 
@@ -440,5 +446,5 @@ def test_those_shadows_are_read_that_are_wanted(
         assert max(Counter(region.fleet.asked).values()) == 1
 
 
-def _principals(store: ComparisonStore) -> list[ThingPrincipal]:
+def _principals(store: SqliteComparisonStore) -> list[ThingPrincipal]:
     return [one for one in store.entities(Side.SOURCE, Kind.THING_PRINCIPAL) if isinstance(one, ThingPrincipal)]

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import pytest
 
 from iot_dr.errors import RegionUnavailable, Throttled
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.sites import Side
-from iot_dr.services.reading.region_lane import PATIENCE, Lane
+from iot_dr.services.reading.region_lane import PATIENCE, RegionLane
 from tests.fakes import InMemoryRegistry
 from tests.fleets import InMemoryFleet
 
 
-def a_lane(*subjects: str, most: int = 4) -> Lane:
-    calls: Iterator[Call] = (Call(Question.POLICY, subject) for subject in subjects)
-    return Lane(Side.SOURCE, InMemoryFleet(InMemoryRegistry()), calls, most)
+def a_lane(*subjects: str, most: int = 4) -> RegionLane:
+    calls: Iterator[PageRequest] = (PageRequest(ReadCall.POLICY, subject) for subject in subjects)
+    return RegionLane(Side.SOURCE, InMemoryFleet(InMemoryRegistry()), calls, most)
 
 
-def subjects(lane: Lane) -> list[str]:
+def subjects(lane: RegionLane) -> list[str]:
     return [call.subject + call.token for call in lane.next_calls()]
 
 
@@ -36,7 +36,7 @@ def test_the_next_page_comes_before_anything_new() -> None:
     lane = a_lane(*"abc", most=1)
     (call,) = lane.next_calls()
     lane.in_flight -= 1
-    lane.answered(call, Answer(token="2"))
+    lane.answered(call, Page(token="2"))
 
     assert subjects(lane) == ["a2"]
 
@@ -46,7 +46,7 @@ def test_the_next_page_comes_before_what_failed_too() -> None:
     first, second = lane.next_calls()
     lane.in_flight = 0
     lane.again(first, RegionUnavailable("503"))
-    lane.answered(second, Answer(token="2"))
+    lane.answered(second, Page(token="2"))
 
     assert subjects(lane) == ["b2", "a"]
 
@@ -58,7 +58,7 @@ def test_throttling_halves_the_lane_and_answers_widen_it_again() -> None:
     lane.again(first, Throttled("slow"))
     assert lane.width == 2
     for _ in range(20):
-        lane.answered(first, Answer())
+        lane.answered(first, Page())
     assert lane.width == 4
 
 
@@ -78,7 +78,7 @@ def test_a_failure_that_lasts_is_raised_and_one_that_passes_is_forgotten() -> No
     for _ in range(3):
         for _ in range(PATIENCE):
             lane.again(call, RegionUnavailable("503"))
-        lane.answered(call, Answer())
+        lane.answered(call, Page())
 
     for _ in range(PATIENCE):
         lane.again(call, RegionUnavailable("503"))

@@ -10,26 +10,26 @@ import pytest
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.registry.entities import Entity, GroupMembership, PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.registry.read_calls import Question
+from iot_dr.model.registry.read_calls import ReadCall
 from iot_dr.services.reading import rereading
-from iot_dr.services.reading.rereading import Rereading
+from iot_dr.services.reading.rereading import RegistrySourceReader
 from tests.builders import a_certificate, a_certificate_id, a_device, a_group, a_policy, a_thing, an_attachment
 from tests.fakes import Calls, FakeClock, InMemoryRegistry, once, raising
 
 BY_CERTIFICATE = {
-    Kind.POLICY_ATTACHMENT: Question.POLICIES_OF_CERTIFICATE,
-    Kind.THING_PRINCIPAL: Question.THINGS_OF_CERTIFICATE,
+    Kind.POLICY_ATTACHMENT: ReadCall.POLICIES_OF_CERTIFICATE,
+    Kind.THING_PRINCIPAL: ReadCall.THINGS_OF_CERTIFICATE,
 }
 BY_OTHER_END = {
-    Kind.POLICY_ATTACHMENT: Question.TARGETS_OF_POLICY,
-    Kind.THING_PRINCIPAL: Question.CERTIFICATES_OF_THING,
+    Kind.POLICY_ATTACHMENT: ReadCall.TARGETS_OF_POLICY,
+    Kind.THING_PRINCIPAL: ReadCall.CERTIFICATES_OF_THING,
 }
 
 
 class Primary:
     """A primary whose calls are seen, of which a comparison has read by one end or the other."""
 
-    def __init__(self, asked: dict[Kind, Question] | None = None, *, at_most: int = 250) -> None:
+    def __init__(self, asked: dict[Kind, ReadCall] | None = None, *, at_most: int = 250) -> None:
         self.clock, self.calls = FakeClock(), Calls()
         self.registry = InMemoryRegistry(self.clock)
         self.reader = self.calls.through("primary", self.registry)
@@ -38,7 +38,7 @@ class Primary:
             targets = self.reader.targets_of(policy)
             return targets if len(targets) <= at_most else None
 
-        self.rereading = Rereading(
+        self.rereading = RegistrySourceReader(
             self.reader,
             self.clock,
             few_targets=few_targets if asked else None,
@@ -56,7 +56,7 @@ def several(number: int = 3) -> list[Entity]:
 
 
 @pytest.mark.parametrize("asked", [None, BY_CERTIFICATE, BY_OTHER_END])
-def test_every_kind_is_read_as_it_is_and_what_is_gone_is_none(asked: dict[Kind, Question] | None) -> None:
+def test_every_kind_is_read_as_it_is_and_what_is_gone_is_none(asked: dict[Kind, ReadCall] | None) -> None:
     primary = Primary(asked)
     everything = (*a_device(), a_group("site"), GroupMembership("site", "pump-17"))
     primary.registry.put(*everything)
@@ -97,7 +97,7 @@ def test_a_list_that_was_asked_for_before_the_mark_stood_is_asked_for_again() ->
     ],
 )
 def test_a_policy_is_asked_for_first_where_certificates_have_been(
-    asked: dict[Kind, Question] | None, number: int, calls: list[str]
+    asked: dict[Kind, ReadCall] | None, number: int, calls: list[str]
 ) -> None:
     primary = Primary(asked)
     entities = several(number)
@@ -130,7 +130,7 @@ def test_a_policy_that_many_share_is_asked_for_its_targets_once() -> None:
     ],
 )
 def test_the_things_of_a_certificate_share_a_list_from_the_second_on(
-    asked: dict[Kind, Question] | None, calls: list[str]
+    asked: dict[Kind, ReadCall] | None, calls: list[str]
 ) -> None:
     primary = Primary(asked)
     things = [a_thing(name) for name in ("a", "b", "c")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.registry.entities import GroupMembership
 from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
@@ -25,7 +25,7 @@ def test_a_selection_is_compared_like_the_whole(tmp_path: Path) -> None:
     secondary.put(*(translate(entity, REGIONS) for entity in (*a_device("pump-1"), a_group("site"))))
     secondary.put(a_thing("pump-2", {"site": "elsewhere"}), a_thing("pump-surplus"))
 
-    with ComparisonStore(tmp_path / "comparison.sqlite") as store:
+    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as store:
         shadows = {side: InMemoryShadows() for side in Side}
         shadows[Side.SOURCE].put(shadow_key("pump-1", "config"), '{"desired": {"on": true}}')
         shadows[Side.TARGET].put(shadow_key("pump-1"), '{"desired": {"on": true}}')

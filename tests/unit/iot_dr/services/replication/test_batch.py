@@ -11,9 +11,9 @@ from iot_dr.model.registry.changes import Plan
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
-from iot_dr.services.concurrency import on
-from iot_dr.services.replication.batch import RETRY_PAUSES, Taken, handle_batch
-from iot_dr.services.replication.replicate import Replicated
+from iot_dr.services.concurrency import on_threads
+from iot_dr.services.replication.batch import RETRY_PAUSES, BatchResult, handle_batch
+from iot_dr.services.replication.replicate import ReplicationResult
 from tests.fakes import FakeClock, InMemoryLedger
 
 PUMP, VALVE, METER = (ReconcileRequest(thing_key(name)) for name in ("pump", "valve", "meter"))
@@ -21,25 +21,27 @@ PUMP, VALVE, METER = (ReconcileRequest(thing_key(name)) for name in ("pump", "va
 
 def _replicate(
     faults: Mapping[ReconcileRequest, IotDrError] | None = None, pauses: Mapping[ReconcileRequest, int] | None = None
-) -> Callable[[ReconcileRequest, int], Replicated]:
+) -> Callable[[ReconcileRequest, int], ReplicationResult]:
     by_key = {request.key: error for request, error in (faults or {}).items()}
     seconds = {request.key: pause for request, pause in (pauses or {}).items()}
 
-    def replicate(request: ReconcileRequest, _beside: int) -> Replicated:
+    def replicate(request: ReconcileRequest, _beside: int) -> ReplicationResult:
         if request.key in by_key:
             raise by_key[request.key]
         outcome = Outcome(request.key, State.IN_SYNC, "", at=0)
-        return Replicated(outcome, Plan(), replace(request, checks=request.checks + 1), seconds.get(request.key, 0))
+        return ReplicationResult(
+            outcome, Plan(), replace(request, checks=request.checks + 1), seconds.get(request.key, 0)
+        )
 
     return replicate
 
 
 def _take(
     *requests: ReconcileRequest,
-    replicate: Callable[[ReconcileRequest, int], Replicated],
+    replicate: Callable[[ReconcileRequest, int], ReplicationResult],
     clock: FakeClock,
     ledger: InMemoryLedger,
-) -> Taken:
+) -> BatchResult:
     return handle_batch(requests, replicate, ledger=ledger, clock=clock)
 
 
@@ -145,14 +147,14 @@ def test_what_nothing_mends_is_recorded_at_once_and_stops_no_other(
 def test_a_bug_leaves_the_function_once_the_others_have_ended(clock: FakeClock, ledger: InMemoryLedger) -> None:
     ended = []
 
-    def replicate(request: ReconcileRequest, beside: int) -> Replicated:
+    def replicate(request: ReconcileRequest, beside: int) -> ReplicationResult:
         if request == PUMP:
             raise KeyError("a bug")
         ended.append(request)
         return _replicate()(request, beside)
 
     with ThreadPoolExecutor(2) as executor, pytest.raises(KeyError):
-        handle_batch([PUMP, VALVE], replicate, ledger=ledger, clock=clock, together=on(executor))
+        handle_batch([PUMP, VALVE], replicate, ledger=ledger, clock=clock, together=on_threads(executor))
 
     assert ended == [VALVE]
 
@@ -160,7 +162,7 @@ def test_a_bug_leaves_the_function_once_the_others_have_ended(clock: FakeClock, 
 def test_each_request_is_told_how_many_new_ones_are_beside_it(clock: FakeClock, ledger: InMemoryLedger) -> None:
     told = []
 
-    def replicate(request: ReconcileRequest, beside: int) -> Replicated:
+    def replicate(request: ReconcileRequest, beside: int) -> ReplicationResult:
         told.append(beside)
         return _replicate()(request, beside)
 

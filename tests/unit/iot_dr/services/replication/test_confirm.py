@@ -68,7 +68,7 @@ def test_a_device_that_has_not_stood_still_for_long_enough_is_confirmed_again() 
 
     (request,) = bench.confirm(seconds=2)
 
-    assert (request.confirms, request.requests) == (True, bench.request.requests + 1)
+    assert (request.confirms, request.checks) == (True, bench.request.checks + 1)
     assert 0 < request.due - bench.world.clock() <= SETTLING.complete * 1000
 
 

@@ -20,7 +20,7 @@ from iot_dr.model.registry.keys import (
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
-from iot_dr.services.replication.replicate import NO_CERTIFICATE, Replicated
+from iot_dr.services.replication.replicate import NO_CERTIFICATE, ReplicationResult
 from tests.builders import (
     a_certificate,
     a_certificate_id,
@@ -56,7 +56,7 @@ def _replicated() -> World:
     return world
 
 
-def _new(world: World, key: Key = THING) -> Replicated:
+def _new(world: World, key: Key = THING) -> ReplicationResult:
     """Request as the first event of a new resource asks for it."""
     return world.request(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=world.clock(), event_id="e-1")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable, TerminalError
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Document, ShadowSelection
 from iot_dr.model.sites import Side
@@ -35,11 +35,11 @@ class Region:
     """A fleet whose calls a test may spoil."""
 
     fleet: InMemoryFleet
-    fault: Callable[[Call], IotDrError | None] = lambda _: None
-    asked: Counter[Question] = field(default_factory=Counter)
+    fault: Callable[[PageRequest], IotDrError | None] = lambda _: None
+    asked: Counter[ReadCall] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, call: Call) -> Answer:
+    def ask(self, call: PageRequest) -> Page:
         with self.lock:
             self.asked[call.question] += 1
         if error := self.fault(call):
@@ -52,7 +52,7 @@ class World:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.store = ComparisonStore(path)
+        self.store = SqliteComparisonStore(path)
         self.regions = {side: Region(InMemoryFleet(InMemoryRegistry())) for side in BOTH}
         for region in self.regions.values():
             region.fleet.index.covers = CONFIG
@@ -82,7 +82,7 @@ class World:
         """Whether what was read is what both Regions hold."""
         return all(self.held(side) == region.fleet.shadows.documents for side, region in self.regions.items())
 
-    def made(self, question: Question) -> list[int]:
+    def made(self, question: ReadCall) -> list[int]:
         return [self.regions[side].asked[question] for side in BOTH]
 
 
@@ -97,9 +97,9 @@ def test_what_both_indexes_show_the_same_is_read_by_itself_only_to_see_that_they
     assert world.read()
 
     assert world.exact()
-    assert world.made(Question.SHADOW_INDEX) == [NUMBER / 2, NUMBER / 2]
-    assert world.made(Question.SHADOW) == [NUMBER, NUMBER]
-    assert world.made(Question.NAMED_SHADOWS) == [NUMBER, NUMBER]
+    assert world.made(ReadCall.SHADOW_INDEX) == [NUMBER / 2, NUMBER / 2]
+    assert world.made(ReadCall.SHADOW) == [NUMBER, NUMBER]
+    assert world.made(ReadCall.NAMED_SHADOWS) == [NUMBER, NUMBER]
     assert notes_of(world.store) == [SAME_BY_INDEX]
 
 
@@ -108,7 +108,7 @@ def test_so_much_is_read_to_see_that_they_hold_all_and_no_more(world: World, mon
     world.read()
 
     assert world.exact()
-    assert world.made(Question.SHADOW) == [4, 4]
+    assert world.made(ReadCall.SHADOW) == [4, 4]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_named_shadows_are_listed_unless_the_index_holds_all_that_are_wanted(
     world.read(ShadowSelection("all", pattern))
 
     assert world.exact()
-    assert world.made(Question.NAMED_SHADOWS) == [lists, lists]
+    assert world.made(ReadCall.NAMED_SHADOWS) == [lists, lists]
 
 
 def test_a_named_shadow_that_the_index_does_not_hold_is_read_by_itself(world: World) -> None:
@@ -130,14 +130,14 @@ def test_a_named_shadow_that_the_index_does_not_hold_is_read_by_itself(world: Wo
     world.read()
 
     assert world.exact()
-    assert world.made(Question.SHADOW) == [NUMBER + 1, NUMBER + 1]
+    assert world.made(ReadCall.SHADOW) == [NUMBER + 1, NUMBER + 1]
 
 
 def test_a_shadow_that_is_not_wanted_is_not_taken_from_the_index(world: World) -> None:
     world.read(ShadowSelection("classic"))
 
     assert {key.other for key in world.held(Side.SOURCE)} == {""}
-    assert world.made(Question.NAMED_SHADOWS) == [0, 0]
+    assert world.made(ReadCall.NAMED_SHADOWS) == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["", "config"])
@@ -155,7 +155,7 @@ def test_what_the_indexes_show_differently_is_read_by_itself_in_both_regions(
     world.read(ShadowSelection("all", "config"))
 
     assert world.exact()
-    assert world.made(Question.SHADOW) == [6, 6]
+    assert world.made(ReadCall.SHADOW) == [6, 6]
 
 
 @pytest.mark.parametrize(("name", "selection"), [("", "classic"), ("config", "named")])
@@ -171,8 +171,8 @@ def test_that_neither_has_a_shadow_is_taken_from_the_indexes_once_some_were_aske
 
     for side in BOTH:
         assert world.held(side) == {shadow_key(f"pump-{number}", name): ON for number in range(3, NUMBER)}
-    assert world.made(Question.SHADOW) == [2, 2]
-    assert world.made(Question.NAMED_SHADOWS) == [0, 0]
+    assert world.made(ReadCall.SHADOW) == [2, 2]
+    assert world.made(ReadCall.NAMED_SHADOWS) == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["", "config"])
@@ -209,13 +209,13 @@ def test_a_thing_that_an_index_does_not_have_is_never_taken_for_one_without_shad
     world.read(ShadowSelection("all", "config"))
 
     assert world.exact()
-    assert world.region(side).asked[Question.NAMED_SHADOWS] == 2
-    assert world.region(side).asked[Question.SHADOW] >= 3
+    assert world.region(side).asked[ReadCall.NAMED_SHADOWS] == 2
+    assert world.region(side).asked[ReadCall.SHADOW] >= 3
 
 
 def test_a_thing_that_only_the_index_has_is_left_to_the_next_run(world: World) -> None:
-    def made_meanwhile(call: Call) -> None:
-        if call.question is Question.SHADOW_INDEX and not call.token:
+    def made_meanwhile(call: PageRequest) -> None:
+        if call.question is ReadCall.SHADOW_INDEX and not call.token:
             world.region(Side.SOURCE).fleet.registry.put(a_thing("pump-new"))
             world.region(Side.SOURCE).fleet.shadows.put(shadow_key("pump-new"), ON)
 
@@ -240,13 +240,13 @@ def test_an_index_that_does_not_hold_all_of_a_document_is_found_out(world: World
     world.read()
 
     assert world.exact()
-    assert world.made(Question.SHADOW) == [2 * NUMBER, 2 * NUMBER]
+    assert world.made(ReadCall.SHADOW) == [2 * NUMBER, 2 * NUMBER]
     assert notes_of(world.store) == [INEXACT]
 
 
 def test_a_fleet_that_changes_too_fast_to_tell_whether_the_index_holds_all_is_read_one_by_one(world: World) -> None:
-    def changed(call: Call) -> None:
-        if call.question is Question.SHADOW:
+    def changed(call: PageRequest) -> None:
+        if call.question is ReadCall.SHADOW:
             name, _, other = call.subject.partition("#")
             for region in world.regions.values():
                 region.fleet.shadows.put(shadow_key(name, other), ON)
@@ -255,7 +255,7 @@ def test_a_fleet_that_changes_too_fast_to_tell_whether_the_index_holds_all_is_re
     world.read()
 
     assert world.exact()
-    assert world.made(Question.SHADOW) == [2 * NUMBER, 2 * NUMBER]
+    assert world.made(ReadCall.SHADOW) == [2 * NUMBER, 2 * NUMBER]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_without_both_indexes_all_are_read_one_by_one(world: World, covers: Inde
     world.read()
 
     assert world.exact()
-    assert world.made(Question.SHADOW_INDEX) == [0, 0]
+    assert world.made(ReadCall.SHADOW_INDEX) == [0, 0]
     assert notes_of(world.store) == notes
     assert not used_index(world.store)
 
@@ -286,7 +286,7 @@ def test_an_index_of_named_shadows_alone_leaves_the_classic_ones_to_single_reads
     world.read(ShadowSelection("all", "config"))
 
     assert world.exact()
-    assert world.made(Question.SHADOW) == [NUMBER + NUMBER / 2, NUMBER + NUMBER / 2]
+    assert world.made(ReadCall.SHADOW) == [NUMBER + NUMBER / 2, NUMBER + NUMBER / 2]
 
 
 def test_who_may_not_ask_for_the_index_reads_one_by_one_and_learns_why(
@@ -306,12 +306,12 @@ def test_who_may_not_ask_for_the_index_reads_one_by_one_and_learns_why(
 @pytest.mark.parametrize("error", [TerminalError("IndexNotReady"), RegionUnavailable("503"), AccessDenied("no right")])
 def test_an_index_that_fails_on_the_way_leaves_the_rest_to_single_reads(world: World, error: IotDrError) -> None:
     secondary = world.region(Side.TARGET)
-    secondary.fault = lambda call: error if call.question is Question.SHADOW_INDEX and call.token else None
+    secondary.fault = lambda call: error if call.question is ReadCall.SHADOW_INDEX and call.token else None
 
     assert world.read(ShadowSelection("all", "config"))
 
     assert world.exact()
-    assert secondary.asked[Question.NAMED_SHADOWS] == NUMBER - 2
+    assert secondary.asked[ReadCall.NAMED_SHADOWS] == NUMBER - 2
     assert str(error) in notes_of(world.store)[-1]
 
 
@@ -321,8 +321,8 @@ def test_a_search_that_was_cut_off_begins_anew_and_what_it_told_counts_no_more(
     monkeypatch.setattr("iot_dr.services.shadows.indexed.DRAWN", 1)
     stop = threading.Event()
 
-    def stopping(call: Call) -> None:
-        if call.question is Question.SHADOW_INDEX and call.token:
+    def stopping(call: PageRequest) -> None:
+        if call.question is ReadCall.SHADOW_INDEX and call.token:
             stop.set()
 
     for region in world.regions.values():
@@ -332,22 +332,22 @@ def test_a_search_that_was_cut_off_begins_anew_and_what_it_told_counts_no_more(
         region.fault = lambda _: None
         region.asked.clear()
     world.store.close()
-    world.store = ComparisonStore(world.path)
+    world.store = SqliteComparisonStore(world.path)
     for name in ("pump-0", "pump-1"):
         world.region(Side.TARGET).fleet.shadows.remove(shadow_key(name))
 
     assert world.read()
 
     assert world.exact()
-    assert world.made(Question.SHADOW_INDEX) == [NUMBER / 2, NUMBER / 2]
+    assert world.made(ReadCall.SHADOW_INDEX) == [NUMBER / 2, NUMBER / 2]
     assert notes_of(world.store) == [SAME_BY_INDEX]
 
 
 def test_a_check_that_was_cut_off_is_made_again(world: World) -> None:
     stop = threading.Event()
 
-    def stopping(call: Call) -> None:
-        if call.question is Question.SHADOW:
+    def stopping(call: PageRequest) -> None:
+        if call.question is ReadCall.SHADOW:
             stop.set()
 
     for region in world.regions.values():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, RegionUnavailable, Throttled
-from iot_dr.model.control import HELD_BACK, Control, Replication
+from iot_dr.model.control import HELD_BACK, Control, ReplicationState
 from iot_dr.model.exact_json import Number
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
 from iot_dr.model.replication.marks import FENCE
@@ -584,7 +584,7 @@ def test_what_a_region_keeps_otherwise_is_written_twice_and_no_more(world: Shado
 # Failover
 
 
-HOLDING = (Control(serving=REGION), Control(replication=Replication.SUSPENDED))
+HOLDING = (Control(serving=REGION), Control(replication=ReplicationState.SUSPENDED))
 
 
 @pytest.mark.parametrize("control", HOLDING)
@@ -629,7 +629,7 @@ def test_what_was_held_back_comes_within_minutes_however_many_events_were(world:
 
 
 def test_an_event_that_is_held_back_costs_one_write(world: ShadowWorld) -> None:
-    world.control.now = Control(replication=Replication.SUSPENDED)
+    world.control.now = Control(replication=ReplicationState.SUSPENDED)
 
     assert calls_of(world, world.primary.put(KEY, ON)) == ["control.control", "notes.hold"]
 
@@ -638,7 +638,7 @@ def test_a_check_a_thing_that_is_held_back_lists_nothing_and_waits_as_a_whole(wo
     thing = thing_shadows_key("pump-17")
     world.primary.put(KEY, ON)
     world.primary.put(CONFIG, ON)
-    world.control.now = Control(replication=Replication.SUSPENDED)
+    world.control.now = Control(replication=ReplicationState.SUSPENDED)
     world.replication.request([thing])
     assert world.calls.made == ["control.control", "notes.hold"]
 
@@ -686,7 +686,7 @@ def test_an_event_of_before_an_outage_is_applied_to_what_nobody_else_wrote(world
 
 
 def test_what_was_held_back_comes_when_replication_is_active_again(world: ShadowWorld) -> None:
-    world.control.now = Control(replication=Replication.SUSPENDED)
+    world.control.now = Control(replication=ReplicationState.SUSPENDED)
     apply(world, world.primary.put(KEY, ON))
     assert held(world) is None
 

@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import InvalidResource
-from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.files.journal import Journal
+from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.files.journal import SqliteJournal
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.changes import Create
 from iot_dr.model.registry.entities import Certificate, Entity, GroupMembership, PolicyAttachment
 from iot_dr.model.registry.keys import Key, Kind, policy_key, shadow_key, thing_key
+from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Document, Shadow
 from iot_dr.model.sites import Direction, Side, Site
-from iot_dr.model.sync.progress import Standing
+from iot_dr.model.sync.progress import SyncProgress
 from iot_dr.reconcile.translate import translate_document
-from iot_dr.services.snapshots.restore import REGISTRY_KINDS, NoLedger, engine, of_things, put_back
+from iot_dr.services.snapshots.restore import NoLedger, engine, of_things, put_back
 from tests.builders import ACCOUNT, a_device, a_document, a_group, a_policy, a_thing
 from tests.fakes import FakeClock, InMemoryRegistry
 from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
@@ -113,13 +114,13 @@ class Held:
 class Unwatched:
     """A progress that nobody sees."""
 
-    def reached(self, standing: Standing) -> None:
+    def reached(self, standing: SyncProgress) -> None:
         """Show nothing."""
 
 
-def restored(folder: Path, snapshot: Held, into: InMemoryRegistry, meanwhile: Callable[[], None]) -> Standing:
+def restored(folder: Path, snapshot: Held, into: InMemoryRegistry, meanwhile: Callable[[], None]) -> SyncProgress:
     """Restore a whole snapshot; `meanwhile` happens between planning and applying."""
-    with ComparisonStore(folder / "c.sqlite") as store, Journal(folder / "j.sqlite") as journal:
+    with SqliteComparisonStore(folder / "c.sqlite") as store, SqliteJournal(folder / "j.sqlite") as journal:
         store.put(Side.SOURCE, (one for kind in REGISTRY_KINDS for one in snapshot.entities(kind)))
         store.put(Side.TARGET, into.entities.values())
         target = OneAtATime(into)

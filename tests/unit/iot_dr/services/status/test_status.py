@@ -14,7 +14,7 @@ from iot_dr.services.status.status import (
     OLDEST,
     UNKNOWN,
     Group,
-    Standing,
+    ResourceStatus,
     backlog,
     kind_of_reason,
     standing,
@@ -57,7 +57,7 @@ def test_a_device_in_sync_is_told_with_its_certificates() -> None:
 
     found = standing(THING, Ledger().note(item), certificates)
 
-    assert found == Standing(THING, item, ("abc", "def"))
+    assert found == ResourceStatus(THING, item, ("abc", "def"))
     assert (found.in_sync, found.state, found.reason) == (True, "in_sync", "")
 
 

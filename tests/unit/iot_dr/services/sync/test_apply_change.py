@@ -20,7 +20,7 @@ from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import State
 from iot_dr.reconcile.dependencies import needs
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.reading.rereading import Rereading
+from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.sync.apply_change import ROUNDS, ChangeApplier
 from iot_dr.services.sync.marking import USABLE, Marking
 from tests.builders import (
@@ -57,7 +57,7 @@ class Applying:
         self.marks = Marking(ledger, self.clock)
         self.applier = ChangeApplier(
             direction=REGIONS,
-            source=Rereading(self.calls.through("primary", self.primary), self.clock),
+            source=RegistrySourceReader(self.calls.through("primary", self.primary), self.clock),
             target=secondary,
             writer=secondary,
             ledger=ledger,
@@ -175,7 +175,7 @@ def test_whoever_requests_between_reading_and_writing_has_it_checked_again(chang
     calls.before = once("writer.create", meanwhile)
     applier = ChangeApplier(
         direction=REGIONS,
-        source=Rereading(world.primary, world.clock),
+        source=RegistrySourceReader(world.primary, world.clock),
         target=world.secondary,
         writer=calls.through("writer", world.secondary),
         ledger=world.ledger,

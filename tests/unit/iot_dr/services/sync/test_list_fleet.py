@@ -13,7 +13,7 @@ import pytest
 from iot_dr.errors import ConfigurationError, Throttled
 from iot_dr.model.registry.entities import Certificate, CertificateStatus, Thing
 from iot_dr.model.registry.keys import RESERVED_PREFIX, Key, Kind, certificate_key, policy_key, thing_key
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.sync.fleet_runs import FleetRun
 from iot_dr.services.sync import list_fleet
 from iot_dr.services.sync.list_fleet import ListFleet
@@ -199,8 +199,8 @@ def test_what_failed_is_listed_by_its_kind_and_once(world: World) -> None:
 
 def test_a_primary_that_does_not_answer_ends_the_leg_for_step_functions_to_take_again(world: World) -> None:
     class Refusing:
-        def ask(self, call: Call) -> Answer:
-            assert call.question is Question.THINGS
+        def ask(self, call: PageRequest) -> Page:
+            assert call.question is ReadCall.THINGS
             raise Throttled("slow down")
 
     world.fleet = Refusing()  # type: ignore[assignment]  # a reader that refuses

@@ -15,7 +15,8 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Key, certificate_key, thing_group_key, thing_key
-from iot_dr.services.sync.marking import FRESH, Marking, marked, suffices, unguarded
+from iot_dr.model.registry.kinds import marked
+from iot_dr.services.sync.marking import FRESH, Marking, suffices, unguarded
 from tests.builders import a_certificate, a_group, a_policy, a_thing, a_thing_type
 from tests.fakes import Calls, FakeClock, InMemoryLedger, Killed, raising
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import Conflict
-from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.files.journal import Journal
+from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.files.journal import SqliteJournal
 from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.entities import Certificate, Entity, PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_key
 from iot_dr.model.sites import Side
-from iot_dr.model.sync.progress import Ending, Settled
+from iot_dr.model.sync.progress import ChangeResult, Ending
 from iot_dr.services.sync.marking import Marking
-from iot_dr.services.sync.pending_changes import BATCH, AllRead, PendingChanges, is_deleted, is_made, makes_room
+from iot_dr.services.sync.pending_changes import BATCH, PendingChanges, all_read, is_deleted, is_made, makes_room
 from tests.builders import REGIONS, a_certificate, a_policy, a_thing, a_thing_type
 from tests.fakes import Calls, FakeClock, InMemoryLedger, raising
 
@@ -25,7 +25,7 @@ class Read:
     """What was read, and what is pending of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.store, self.journal = ComparisonStore(folder / "c.sqlite"), Journal(folder / "j.sqlite")
+        self.store, self.journal = SqliteComparisonStore(folder / "c.sqlite"), SqliteJournal(folder / "j.sqlite")
         self.ledger = InMemoryLedger()
 
     def pending(self, *, just_in_time: bool = False) -> PendingChanges:
@@ -51,7 +51,7 @@ class Arranged:
     def __init__(self, *places: str | None) -> None:
         self.places = list(places)
 
-    def ready_before(self, _kind: Kind, _seen: str) -> str | None:
+    def __call__(self, _kind: Kind, _seen: str) -> str | None:
         return self.places.pop(0)
 
 
@@ -64,8 +64,8 @@ def read(tmp_path: Path) -> Iterator[Read]:
 
 def test_what_has_ended_is_not_pending(read: Read) -> None:
     read.primary(a_thing("a"), a_thing("b"), a_thing("c"))
-    read.journal.settle(Settled(thing_key("a"), Ending.DONE))
-    read.journal.settle(Settled(thing_key("b"), Ending.FAILED))
+    read.journal.settle(ChangeResult(thing_key("a"), Ending.DONE))
+    read.journal.settle(ChangeResult(thing_key("b"), Ending.FAILED))
 
     assert [change.key.name for change in read.pending().unsettled(Kind.THING, is_made)] == ["c"]
 
@@ -180,12 +180,11 @@ def test_following_ends_when_it_is_stopped(read: Read) -> None:
     read.primary(ThingPrincipal("pump-17", "0a"))
     stop = threading.Event()
 
-    class Following:
-        def ready_before(self, _kind: Kind, _seen: str) -> str | None:
-            stop.set()
-            return ""
+    def ready_before(_kind: Kind, _seen: str) -> str | None:
+        stop.set()
+        return ""
 
-    assert list(read.pending().followed(Kind.THING_PRINCIPAL, Following(), stop)) == []
+    assert list(read.pending().followed(Kind.THING_PRINCIPAL, ready_before, stop)) == []
 
 
 @pytest.mark.parametrize("just_in_time", [False, True])
@@ -201,7 +200,7 @@ def test_policies_come_in_the_order_of_what_needs_them(read: Read, just_in_time:
     read.secondary(a_policy("known"))
 
     pending = read.pending(just_in_time=just_in_time)
-    drawn = [change.key for change in pending.policies_in_turn(AllRead(), threading.Event())]
+    drawn = [change.key for change in pending.policies_in_turn(all_read, threading.Event())]
 
     assert [key.name for key in drawn] == ["second", "first", "of-a-group"]
     assert read.ledger.owned(drawn) == set(drawn)

@@ -20,8 +20,8 @@ from iot_dr.errors import (
     RegionUnavailable,
     UnsafePlan,
 )
-from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.files.journal import Journal
+from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.files.journal import SqliteJournal
 from iot_dr.model.registry.entities import (
     BillingGroup,
     CertificateStatus,
@@ -43,16 +43,16 @@ from iot_dr.model.registry.keys import (
     thing_key,
     thing_shadows_key,
 )
-from iot_dr.model.registry.read_calls import Answer, Call, Question
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Side
-from iot_dr.model.sync.progress import Ending, Standing, Step
+from iot_dr.model.sync.progress import Ending, Step, SyncProgress
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.reading.following import RelationsBeingRead
+from iot_dr.services.reading.following import ready_while_reading
 from iot_dr.services.reading.reading import Reading
-from iot_dr.services.reading.rereading import Rereading
+from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import Applied
 from iot_dr.services.sync import pending_changes
 from iot_dr.services.sync.apply_change import ChangeApplier
@@ -102,7 +102,7 @@ class AskedFleet:
     def __init__(self, fleet: InMemoryFleet, regions: Regions) -> None:
         self._fleet, self._regions = fleet, regions
 
-    def ask(self, call: Call) -> Answer:
+    def ask(self, call: PageRequest) -> Page:
         self._regions.before_asking(call)
         return self._fleet.ask(call)
 
@@ -117,11 +117,11 @@ class Regions:
         self.calls = Calls()
         self.folder = folder
         self.comparison = "first"
-        self.standings: list[Standing] = []
+        self.standings: list[SyncProgress] = []
         self.with_shadows = False
         self.checked: list[Key] = []
         self.outcomes: dict[str, State] = {}
-        self.before_asking: Callable[[Call], None] = lambda _call: None
+        self.before_asking: Callable[[PageRequest], None] = lambda _call: None
 
     def request(self, keys: Iterable[Key]) -> Applied:
         """Check shadows, as the replication of shadows does."""
@@ -142,7 +142,10 @@ class Regions:
         width: int = 2,
     ) -> Any:
         stop = stop or threading.Event()
-        with ComparisonStore(self.folder / "comparison.sqlite") as store, Journal(self.folder / "j.sqlite") as journal:
+        with (
+            SqliteComparisonStore(self.folder / "comparison.sqlite") as store,
+            SqliteJournal(self.folder / "j.sqlite") as journal,
+        ):
             if anew:
                 store.clear()
                 journal.begin("run")
@@ -157,12 +160,12 @@ class Regions:
             reading.read(KINDS)
             with ThreadPoolExecutor(1) as executor:
                 ended = executor.submit(reading.read, FOLLOWED)
-                return sync.apply(sync.plan(KINDS), RelationsBeingRead(reading, ended))
+                return sync.apply(sync.plan(KINDS), ready_while_reading(reading, ended))
 
     def _sync(
         self,
-        store: ComparisonStore,
-        journal: Journal,
+        store: SqliteComparisonStore,
+        journal: SqliteJournal,
         stop: threading.Event,
         limits: Limits,
         width: int,
@@ -175,7 +178,7 @@ class Regions:
         marks = Marking(ledger, self.clock)
         applier = ChangeApplier(
             direction=REGIONS,
-            source=Rereading(OneAtATime(through("primary", self.primary)), self.clock),
+            source=RegistrySourceReader(OneAtATime(through("primary", self.primary)), self.clock),
             target=secondary,
             writer=secondary,
             ledger=ledger,
@@ -195,7 +198,7 @@ class Regions:
             journal=journal,
             direction=REGIONS,
             pending=pending,
-            shadows=PendingShadows(store, journal, self if self.with_shadows else None),
+            shadows=PendingShadows(store, journal, self.request if self.with_shadows else None),
             applier=applier,
             progress=self,
             stop=stop,
@@ -203,7 +206,7 @@ class Regions:
             width=width,
         )
 
-    def reached(self, standing: Standing) -> None:
+    def reached(self, standing: SyncProgress) -> None:
         self.standings.append(standing)
 
     def expected(self) -> dict[Key, Entity]:
@@ -426,8 +429,8 @@ def test_devices_are_whole_while_the_policies_of_others_are_still_read(regions: 
     last = max(a_certificate_id(f"pump-{number}") for number in range(8))
     attached = threading.Event()
 
-    def ask(call: Call) -> None:
-        if call == Call(Question.POLICIES_OF_CERTIFICATE, last):
+    def ask(call: PageRequest) -> None:
+        if call == PageRequest(ReadCall.POLICIES_OF_CERTIFICATE, last):
             assert attached.wait(30), "nothing was attached before all was read"
 
     regions.before_asking = ask
@@ -729,7 +732,7 @@ def test_an_ending_says_what_a_change_needed(regions: Regions) -> None:
 
     regions.sync()
 
-    with Journal(regions.folder / "j.sqlite") as journal:
+    with SqliteJournal(regions.folder / "j.sqlite") as journal:
         (failed,) = journal.with_ending(Ending.FAILED)
         (left,) = journal.with_ending(Ending.LEFT)
     assert (failed.key, failed.reason) == (policy_key("pumps"), "malformed")
@@ -850,7 +853,7 @@ def test_that_a_type_is_taken_back_is_noted_before_so_that_a_run_that_dies_leads
     noted: list[Key] = []
 
     def read_journal() -> None:
-        with Journal(regions.folder / "j.sqlite") as journal:
+        with SqliteJournal(regions.folder / "j.sqlite") as journal:
             noted.extend(one.key for one in journal.with_ending(Ending.TAKEN_BACK))
 
     regions.calls.before = once("secondary.update", read_journal)

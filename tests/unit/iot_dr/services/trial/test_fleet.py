@@ -8,7 +8,7 @@ from iot_dr.errors import AccessDenied, Conflict, InvalidResource, IotDrError, N
 from iot_dr.model.registry.changes import Delete
 from iot_dr.model.registry.entities import GroupMembership, Thing, ThingGroup
 from iot_dr.model.registry.keys import Kind, thing_key
-from iot_dr.services.trial.fleet import told
+from iot_dr.services.trial.fleet import reasons_text
 from tests.fakes import FakeClock, InMemoryRegistry
 from tests.trial_fakes import FailingWriter, World, a_trial
 
@@ -133,5 +133,5 @@ def test_a_refusal_for_good_is_raised() -> None:
 def test_of_many_reasons_the_first_is_told_in_full() -> None:
     reasons = {thing_key(name): f"why {name}" for name in "abcdef"}
 
-    assert told(reasons) == "thing#a: why a; also thing#b, thing#c, thing#d and 2 more"
-    assert told({thing_key("a"): "why a"}) == "thing#a: why a"
+    assert reasons_text(reasons) == "thing#a: why a; also thing#b, thing#c, thing#d and 2 more"
+    assert reasons_text({thing_key("a"): "why a"}) == "thing#a: why a"

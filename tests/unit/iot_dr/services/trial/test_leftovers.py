@@ -12,7 +12,7 @@ from iot_dr.errors import ConfigurationError
 from iot_dr.model.registry.entities import Certificate, GroupMembership, Thing, ThingGroup
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.trials import began
-from iot_dr.services.trial.leftovers import remains
+from iot_dr.services.trial.leftovers import leftovers
 from tests.trial_fakes import World, a_trial
 
 
@@ -23,7 +23,7 @@ def test_whatever_was_made_when_the_process_was_killed_is_removed(number: int, w
     world.primary.put(*made)
     unattached = [one.certificate_id for one in made if isinstance(one, Certificate)]
 
-    found = remains(world.trial.name, world.primary, unattached)
+    found = leftovers(world.trial.name, world.primary, unattached)
     assert replace(world.fleet, trial=found).remove() == {}
 
     assert world.primary.entities == {}
@@ -33,7 +33,7 @@ def test_certificates_that_are_attached_are_found_without_being_named() -> None:
     world = World(a_trial(3))
     world.fleet.make()
 
-    found = remains("trial", world.primary, ())
+    found = leftovers("trial", world.primary, ())
 
     assert set(found.entities) == set(world.trial.entities)
     assert set(found.shadows) == set(world.trial.shadows)
@@ -45,7 +45,7 @@ def test_what_is_the_customers_stays() -> None:
     world.primary.put(*theirs)
     world.fleet.make()
 
-    replace(world.fleet, trial=remains("trial", world.primary, ())).remove()
+    replace(world.fleet, trial=leftovers("trial", world.primary, ())).remove()
 
     assert world.left == {entity.key for entity in theirs}
     assert not any(key.kind is Kind.CERTIFICATE for key in world.primary.entities)

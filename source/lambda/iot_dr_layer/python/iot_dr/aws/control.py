@@ -7,7 +7,7 @@ from typing import Any
 
 from iot_dr.aws.errors import call
 from iot_dr.errors import InvalidResource
-from iot_dr.model.control import AUTOMATIC, Control, Replication
+from iot_dr.model.control import AUTOMATIC, Control, ReplicationState
 
 REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem"})
 """What the reader needs on the registry's global table."""
@@ -19,7 +19,7 @@ _SERVING, _REPLICATION = "serving", "replication"
 _KNOWN = frozenset({"resource", "event_id", _SERVING, _REPLICATION})
 
 
-class DynamoDbControl:
+class DynamoDbControlReader:
     """`ports.ControlReader` over a `dynamodb` client."""
 
     def __init__(self, client: Any, table: str) -> None:
@@ -40,7 +40,7 @@ class DynamoDbControl:
         except (KeyError, ValueError) as error:
             raise InvalidResource(
                 f"the control item of table {self._table} is garbled: {error}; besides its key it may have "
-                f'"{_SERVING}", a text, and "{_REPLICATION}", which is {" or ".join(Replication)}'
+                f'"{_SERVING}", a text, and "{_REPLICATION}", which is {" or ".join(ReplicationState)}'
             ) from error
 
 
@@ -49,5 +49,5 @@ def _control(item: Mapping[str, Any]) -> Control:
         raise ValueError(f"{', '.join(unknown)}")
     return Control(
         serving=item.get(_SERVING, {"S": AUTOMATIC})["S"],
-        replication=Replication(item.get(_REPLICATION, {"S": Replication.ACTIVE})["S"]),
+        replication=ReplicationState(item.get(_REPLICATION, {"S": ReplicationState.ACTIVE})["S"]),
     )

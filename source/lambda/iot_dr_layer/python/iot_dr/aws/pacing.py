@@ -9,28 +9,19 @@ https://docs.aws.amazon.com/boto3/latest/guide/events.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from iot_dr.aws.errors import convert
 from iot_dr.aws.quotas import SHARED
 from iot_dr.errors import Throttled
+from iot_dr.ports.pacing import CallBudgets
 
 _PERMIT = "iot_dr_permit"
 
 
-class Budgets(Protocol):
-    """Says when a call of a Region may be sent, and hears how it was answered."""
-
-    def begin(self, operation: str) -> int:
-        """Wait until a call of this operation may be sent; return what `end` is told."""
-
-    def end(self, operation: str, begun: int, *, refused: bool) -> None:
-        """Say how the call was answered: refused for its rate, or not."""
-
-
-def paced(client: Any, budgets: Budgets) -> Any:
+def paced(client: Any, budgets: CallBudgets) -> Any:
     """Return the client, which from now on keeps to the budgets of its Region."""
     service = client.meta.service_model.service_id.hyphenize()
 

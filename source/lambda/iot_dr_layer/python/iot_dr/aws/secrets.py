@@ -31,7 +31,7 @@ def impatient_client() -> Any:
     return boto3.session.Session().client("secretsmanager", config=configuration)
 
 
-class RememberedSecrets:
+class CachedSecretReader:
     """`services.health.SecretReader` that keeps texts in this process's memory, never on disk.
 
     A text that cannot be renewed is used beyond its age: the broker judges whether credentials hold, and an outage of
@@ -64,7 +64,7 @@ class RememberedSecrets:
         return text
 
 
-class SecretText:
+class SecretsManagerCredentialStore:
     """`services.provision_probe.CredentialStore` over one secret."""
 
     def __init__(self, client: Any, secret_id: str) -> None:

@@ -15,7 +15,8 @@ from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import counted, from_json, to_json
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Question
+from iot_dr.model.registry.kinds import BY_CERTIFICATE, ROWS
+from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, ReadCall
 from iot_dr.model.sites import Side
 
 TABLES = """
@@ -35,21 +36,21 @@ KINDS = tuple(Kind)
 RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 SIDES = {Side.SOURCE: 0, Side.TARGET: 1}
 BITS = {question: 1 << bit for bit, question in enumerate((*SUBJECTS, *SEARCHES))}
-NAMES_ALONE = frozenset({Question.BILLING_GROUPS, Question.POLICIES, Question.THING_GROUPS, Question.NAMED_SHADOWS})
+NAMES_ALONE = frozenset(row.listed_by for row in ROWS if row.described_by) | {ReadCall.NAMED_SHADOWS}
 """Lists that tell less of a resource than its description, which may have been read already."""
 
-FILED_BY_CERTIFICATE = frozenset({Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL})
+FILED_BY_CERTIFICATE = frozenset(BY_CERTIFICATE)
 
 Row = tuple[Any, ...]
 
 
-def unanswered(question: Question, *, on_both_sides: bool) -> str:
+def unanswered(question: ReadCall, *, on_both_sides: bool) -> str:
     """Return the tables and the condition that find the subjects of a question that has not been answered.
 
     Its parameters are the subjects' kind, the side and the question's bit.
     """
     found = "FROM entity AS e WHERE kind = ? AND side = ? AND answered & ? = 0 AND unreadable = ''"
-    if question is Question.THINGS_OF_GROUP:
+    if question is ReadCall.THINGS_OF_GROUP:
         # AWS keeps a dynamic group's things by its query; they are no memberships.
         found += " AND json_extract(value, '$.query') IS NULL"
     if on_both_sides:

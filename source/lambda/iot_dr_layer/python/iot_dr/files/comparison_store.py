@@ -32,12 +32,14 @@ from iot_dr.files.comparison_rows import (
     storable,
     unanswered,
 )
-from iot_dr.files.faults import told, unusable
+from iot_dr.files.databases import open_database
+from iot_dr.files.faults import disk_errors, unusable
 from iot_dr.files.private import make_file, make_folder
 from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate_target
-from iot_dr.model.registry.read_calls import LISTS, SEARCHES, SUBJECTS, Answer, Call, Question
+from iot_dr.model.registry.kinds import LISTS
+from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Page, PageRequest, ReadCall
 from iot_dr.model.sites import Side
 
 FORMAT = 400 + len(KINDS)
@@ -51,7 +53,7 @@ WRITING_CACHE_KIB = 4 * 1024
 """What sqlite may keep in memory for each thread: a sync has a hundred that read, and hardly one that writes."""
 
 
-class ComparisonStore:
+class SqliteComparisonStore:
     """One comparison's file; threads may share it, each has a connection of its own."""
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +61,7 @@ class ComparisonStore:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        with told(path):
+        with disk_errors(path):
             make_folder(path.parent)
             make_file(path)
         self._prepare()
@@ -79,7 +81,7 @@ class ComparisonStore:
 
     # What is kept while reading
 
-    def keep(self, side: Side, answers: Iterable[tuple[Call, Answer]]) -> None:
+    def keep(self, side: Side, answers: Iterable[tuple[PageRequest, Page]]) -> None:
         """Keep answers and where the reading stands after them, both or neither."""
         with self._writing() as database:
             for call, answer in answers:
@@ -90,14 +92,14 @@ class ComparisonStore:
         with self._writing() as database:
             insert(database, side, tuple(entities), anew=True)
 
-    def token(self, side: Side, question: Question, subject: str = "") -> str | None:
+    def token(self, side: Side, question: ReadCall, subject: str = "") -> str | None:
         """Return where a list goes on: empty at its start, None at its end."""
         found = self._one(
             "SELECT token FROM place WHERE side = ? AND question = ? AND subject = ?", SIDES[side], question, subject
         )
         return "" if found is None else found[0]
 
-    def pending(self, side: Side, question: Question, after: str = "", *, on_both_sides: bool = False) -> Iterator[str]:
+    def pending(self, side: Side, question: ReadCall, after: str = "", *, on_both_sides: bool = False) -> Iterator[str]:
         """Yield in order of their names the subjects of which a question has not been answered to its end."""
         found = unanswered(question, on_both_sides=on_both_sides)
         statement = f"SELECT name, other {found} AND (name, other) > (?, ?) ORDER BY name, other LIMIT ?"
@@ -109,7 +111,7 @@ class ComparisonStore:
             if len(subjects) < CHUNK:
                 return
 
-    def left(self, side: Side, question: Question, *, on_both_sides: bool = False) -> int:
+    def left(self, side: Side, question: ReadCall, *, on_both_sides: bool = False) -> int:
         """Return of how many subjects a question has not been answered."""
         found = unanswered(question, on_both_sides=on_both_sides)
         ((number,),) = self._all(f"SELECT COUNT(*) {found}", *_asked(side, question))
@@ -251,7 +253,7 @@ class ComparisonStore:
     ) -> None:
         self.close()
 
-    def _keep(self, database: sqlite3.Connection, side: Side, call: Call, answer: Answer) -> None:
+    def _keep(self, database: sqlite3.Connection, side: Side, call: PageRequest, answer: Page) -> None:
         question = call.question
         subject = None
         if question in SUBJECTS:
@@ -265,9 +267,9 @@ class ComparisonStore:
                     (storable(answer.unreadable), *subject),
                 )
             return
-        if question is Question.SHADOW_INDEX:
+        if question is ReadCall.SHADOW_INDEX:
             indexed_shadows.keep_told(database, side, answer)
-        elif question is Question.THINGS_OF_BILLING_GROUP:
+        elif question is ReadCall.THINGS_OF_BILLING_GROUP:
             bill(database, side, call.subject, answer.entities)
         else:
             insert(database, side, answer.entities, anew=question not in NAMES_ALONE)
@@ -298,11 +300,11 @@ class ComparisonStore:
         return rows
 
     def _all(self, statement: str, *parameters: Any) -> list[Row]:
-        with told(self._path):
+        with disk_errors(self._path):
             return self._database().execute(statement, parameters).fetchall()
 
     def _one(self, statement: str, *parameters: Any) -> Row | None:
-        with told(self._path):
+        with disk_errors(self._path):
             found: Row | None = self._database().execute(statement, parameters).fetchone()
             return found
 
@@ -330,12 +332,9 @@ class ComparisonStore:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             # Closed by the thread that ends the comparison, hence not bound to the one that opened it.
-            found = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+            found = open_database(self._path)
             self._opened.append(found)
             self._local.connection = found
-            # A process that is ended loses nothing by this; only a machine that loses power may, and reads again.
-            found.execute("PRAGMA synchronous = OFF")
-            found.execute("PRAGMA journal_mode = TRUNCATE")
             found.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         return found
 
@@ -345,5 +344,5 @@ def _subject(text: str) -> tuple[str, str]:
     return name, other
 
 
-def _asked(side: Side, question: Question) -> tuple[int, int, int]:
+def _asked(side: Side, question: ReadCall) -> tuple[int, int, int]:
     return RANKS[SUBJECTS[question]], SIDES[side], BITS[question]

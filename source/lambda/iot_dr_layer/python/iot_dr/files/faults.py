@@ -29,8 +29,8 @@ def failure_of(error: OSError | sqlite3.Error) -> ConfigurationError:
     """
     name = getattr(error, "filename", None)
     if isinstance(error, OSError) and not is_full(error):
-        told = str(error.strerror or error)
-        return ConfigurationError(f"{name}: {told}" if name else told)
+        disk_errors = str(error.strerror or error)
+        return ConfigurationError(f"{name}: {disk_errors}" if name else disk_errors)
     return unusable(Path(name or ("standard output" if isinstance(error, OSError) else "the state folder")), error)
 
 
@@ -48,7 +48,7 @@ def unusable(path: Path, error: Exception, other: str = "another folder by --sta
 
 
 @contextmanager
-def told(path: Path, other: str = "another folder by --state") -> Iterator[None]:
+def disk_errors(path: Path, other: str = "another folder by --state") -> Iterator[None]:
     """Have what the disk refuses inside this block end as an error that says so.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from iot_dr.files.faults import told
+from iot_dr.files.faults import disk_errors
 from iot_dr.files.private import opened_to_write
 from iot_dr.files.report_page import SCRIPT, STYLE
 from iot_dr.model.registry.differences import Numbers, Sigil
@@ -54,7 +54,7 @@ def write_report(path: Path, report: Report, rows: Iterable[tuple[Key, Sigil, st
     Raises:
         ConfigurationError: the file cannot be written.
     """
-    with told(path, "another file by --report"), opened_to_write(path) as page:
+    with disk_errors(path, "another file by --report"), opened_to_write(path) as page:
         page.writelines(_page(report, rows))
 
 

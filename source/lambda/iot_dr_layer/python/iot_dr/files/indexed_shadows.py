@@ -13,16 +13,16 @@ from iot_dr.files.comparison_rows import BITS, RANKS, SIDES, text_of
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import counted, to_json
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
-from iot_dr.model.registry.read_calls import Answer, Question
+from iot_dr.model.registry.read_calls import Page, ReadCall
 from iot_dr.model.sites import Side
 
 _NUMBERS = MappingProxyType(
     {
         "thing": RANKS[Kind.THING],
         "shadow": RANKS[Kind.SHADOW],
-        "told": BITS[Question.SHADOW_INDEX],
-        "listed": BITS[Question.NAMED_SHADOWS],
-        "read": BITS[Question.SHADOW],
+        "told": BITS[ReadCall.SHADOW_INDEX],
+        "listed": BITS[ReadCall.NAMED_SHADOWS],
+        "read": BITS[ReadCall.SHADOW],
     }
 )
 """How kinds and marks are numbered in the statements below."""
@@ -89,7 +89,7 @@ def forget(database: sqlite3.Connection) -> None:
     database.execute(_FORGET, {**_NUMBERS})
 
 
-def keep_told(database: sqlite3.Connection, side: Side, answer: Answer) -> None:
+def keep_told(database: sqlite3.Connection, side: Side, answer: Page) -> None:
     """Keep a page of the index, but for things that the Region's list did not have and shadows that were read."""
     at = {**_NUMBERS, "side": SIDES[side]}
     database.executemany(_TELL_OF_THING, ({**at, "name": name} for name in answer.told))

@@ -6,7 +6,6 @@ thread, so what a killed process may repeat is what it had under way.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -16,10 +15,11 @@ from types import TracebackType
 from typing import Self
 
 from iot_dr.files.comparison_rows import storable
-from iot_dr.files.faults import told
+from iot_dr.files.databases import open_database
+from iot_dr.files.faults import disk_errors
 from iot_dr.files.private import make_file, make_folder
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.sync.progress import Ending, Settled
+from iot_dr.model.sync.progress import ChangeResult, Ending
 
 # Of what is done there is no end, and nobody asks for it; a query names the index's own condition to be given it.
 CHUNK = 500
@@ -32,27 +32,24 @@ _TABLES = (
 )
 
 
-class Journal:
+class SqliteJournal:
     """The journal's file; threads share it, and take turns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        with told(path), ExitStack() as undo:
+        with disk_errors(path), ExitStack() as undo:
             make_folder(path.parent)
             make_file(path)
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._database = open_database(path)
             undo.callback(self._database.close)
-            # A process that is ended loses nothing by this; only a machine that loses power may, and repeats.
-            self._database.execute("PRAGMA synchronous = OFF")
-            self._database.execute("PRAGMA journal_mode = TRUNCATE")
             for table in _TABLES:
                 self._database.execute(table)
             undo.pop_all()
 
     def begin(self, comparison: str) -> None:
         """Begin the journal of a comparison; what was in it is dropped."""
-        with self._lock, told(self._path):
+        with self._lock, disk_errors(self._path):
             self._database.execute("DELETE FROM settled")
             self._database.execute("DELETE FROM fact")
             self._database.execute("INSERT INTO fact VALUES ('comparison', ?)", (comparison,))
@@ -64,12 +61,12 @@ class Journal:
 
     def finish(self) -> None:
         """Note that the run has come to its end."""
-        with self._lock, told(self._path):
+        with self._lock, disk_errors(self._path):
             self._database.execute("INSERT OR REPLACE INTO fact VALUES ('finished', 'yes')")
 
-    def settle(self, settled: Settled) -> None:
+    def settle(self, settled: ChangeResult) -> None:
         """Write how a change ended, over what was written before."""
-        with self._lock, told(self._path):
+        with self._lock, disk_errors(self._path):
             self._database.execute(
                 "INSERT OR REPLACE INTO settled VALUES (?, ?, ?)",
                 (str(settled.key), settled.ending, storable(settled.reason)),
@@ -90,7 +87,7 @@ class Journal:
             found |= {Key.parse(key): Ending(ending) for key, ending in self._all(statement, part)}
         return found
 
-    def with_ending(self, ending: Ending) -> Iterator[Settled]:
+    def with_ending(self, ending: Ending) -> Iterator[ChangeResult]:
         """Yield what ended so, other than done, in the order of the keys' text."""
         after = ""
         statement = (
@@ -99,11 +96,11 @@ class Journal:
         while rows := self._all(statement, (ending, after, CHUNK)):
             after = rows[-1][0]
             for key, reason in rows:
-                yield Settled(Key.parse(key), ending, reason)
+                yield ChangeResult(Key.parse(key), ending, reason)
 
     def forget(self, ending: Ending) -> None:
         """Take what ended so as not yet begun."""
-        with self._lock, told(self._path):
+        with self._lock, disk_errors(self._path):
             self._database.execute("DELETE FROM settled WHERE ending != 'done' AND ending = ?", (ending,))
 
     def numbers(self, ending: Ending) -> Counter[Kind]:
@@ -131,5 +128,5 @@ class Journal:
         return str(rows[0][0]) if rows else ""
 
     def _all(self, statement: str, parameters: Sequence[str | int]) -> list[tuple[str, ...]]:
-        with self._lock, told(self._path):
+        with self._lock, disk_errors(self._path):
             return self._database.execute(statement, parameters).fetchall()

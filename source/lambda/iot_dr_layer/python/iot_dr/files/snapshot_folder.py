@@ -19,13 +19,14 @@ from types import MappingProxyType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from iot_dr.errors import ConfigurationError, InvalidResource
-from iot_dr.files.faults import told
+from iot_dr.files.faults import disk_errors
 from iot_dr.files.private import make_folder, opened_to_write
 from iot_dr.model.exact_json import loads, parse, render
 from iot_dr.model.registry.documents import canonical
 from iot_dr.model.registry.entities import Certificate, Entity, PropagatingAttribute
-from iot_dr.model.registry.entity_json import CLASSES, from_json, to_json
+from iot_dr.model.registry.entity_json import from_json, to_json
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.kinds import ROWS
 from iot_dr.model.shadows.shadow import Shadow, document_of
 
 MANIFEST = "snapshot.json"
@@ -34,14 +35,8 @@ FORMAT = 2
 KINDS = tuple(kind for kind in Kind if kind is not Kind.THING_SHADOWS)
 """Kinds that have a file; the shadows of a thing are told one by one."""
 
-_NAMES: Mapping[Kind, tuple[str, ...]] = {
-    Kind.CERTIFICATE: ("certificate_id",),
-    Kind.POLICY_ATTACHMENT: ("policy", "target"),
-    Kind.THING_PRINCIPAL: ("thing", "certificate_id"),
-    Kind.GROUP_MEMBERSHIP: ("group", "thing"),
-    Kind.SHADOW: ("thing", "shadow"),
-}
-"""The fields that name a resource, in the order of its key; `name` where nothing else is said."""
+_NAMES: Mapping[Kind, tuple[str, ...]] = {row.kind: row.names for row in ROWS} | {Kind.SHADOW: ("thing", "shadow")}
+"""The fields that name a resource, in the order of its key."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Manifest:
     sha256: Mapping[str, str] = field(default_factory=dict)
 
 
-class SnapshotFolder:
+class FolderSnapshotStore:
     """One snapshot on disk."""
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +72,7 @@ class SnapshotFolder:
         Raises:
             ConfigurationError: the folder cannot be written.
         """
-        with told(self._path, "another folder"):
+        with disk_errors(self._path, "another folder"):
             make_folder(self._path)
             (self._path / MANIFEST).unlink(missing_ok=True)
 
@@ -86,11 +81,11 @@ class SnapshotFolder:
         number, part = 0, self._file(kind).with_suffix(".part")
         with ExitStack() as undo:
             undo.callback(part.unlink, missing_ok=True)
-            with told(part, "another folder"), opened_to_write(part) as lines:
+            with disk_errors(part, "another folder"), opened_to_write(part) as lines:
                 for entity in entities:
                     lines.write(_line(entity) + "\n")
                     number += 1
-            with told(part, "another folder"):
+            with disk_errors(part, "another folder"):
                 part.replace(self._file(kind))
         return number
 
@@ -99,7 +94,7 @@ class SnapshotFolder:
         digests = {file.name: _digest(file) for file in self.files[:-1] if file.exists()}
         whole = dataclasses.replace(manifest, sha256=digests)
         part = (self._path / MANIFEST).with_suffix(".part")
-        with told(part, "another folder"):
+        with disk_errors(part, "another folder"):
             with opened_to_write(part) as text:
                 text.write(json.dumps(dataclasses.asdict(whole), indent=2) + "\n")
             part.replace(self._path / MANIFEST)
@@ -195,13 +190,9 @@ class SnapshotFolder:
         return self._path / f"{kind}.jsonl"
 
 
-def _names(kind: Kind) -> tuple[str, ...]:
-    return _NAMES.get(kind, ("name",))
-
-
 def _line(entity: Entity) -> str:
     key = entity.key
-    named = dict(zip(_names(key.kind), (key.name, key.other), strict=False))
+    named = dict(zip(_NAMES[key.kind], (key.name, key.other), strict=False))
     fields = to_json(entity)
     match key.kind:
         case Kind.SHADOW:
@@ -217,7 +208,7 @@ def _line(entity: Entity) -> str:
 def _entity(kind: Kind, line: bytes, where: str) -> Entity:
     try:
         fields: dict[str, Any] = parse(line) if kind is Kind.SHADOW else loads(line)
-        key = Key(kind, *(_text(fields.pop(name)) for name in _names(kind)))
+        key = Key(kind, *(_text(fields.pop(name)) for name in _NAMES[kind]))
         pem = _text(fields.pop("pem", ""))
         match kind:
             case Kind.SHADOW:
@@ -241,7 +232,7 @@ def _text(value: Any) -> str:
 
 
 _HINTS: Mapping[Any, Mapping[str, Any]] = MappingProxyType(
-    {one: get_type_hints(one) for one in (*CLASSES.values(), Manifest)}
+    {one: get_type_hints(one) for one in (*(row.entity for row in ROWS), Manifest)}
 )
 
 

@@ -17,7 +17,7 @@ HELD_BACK = "held back"
 """How the reason begins of whatever waits for the control item."""
 
 
-class Replication(enum.StrEnum):
+class ReplicationState(enum.StrEnum):
     """Whether the secondary follows the primary."""
 
     ACTIVE = "active"
@@ -29,7 +29,7 @@ class Control:
     """What the item says; without an item it is the default. `serving` is text that somebody typed."""
 
     serving: str = AUTOMATIC
-    replication: Replication = Replication.ACTIVE
+    replication: ReplicationState = ReplicationState.ACTIVE
 
     def holds_back(self, direction: Direction) -> str:
         """Return why nothing may be written over what devices write in the secondary Region; empty if all may."""
@@ -41,6 +41,6 @@ class Control:
                 f'{HELD_BACK}: the control item has "serving" = "{self.serving}"; set it to {AUTOMATIC}, '
                 f"{direction.source.region} or {direction.target.region}"
             )
-        if self.replication is Replication.SUSPENDED:
+        if self.replication is ReplicationState.SUSPENDED:
             return f"{HELD_BACK}: replication is suspended"
         return ""

@@ -17,3 +17,14 @@ class MqttProbe(Protocol):
             AccessDenied: the endpoint refused the certificate or a policy does not allow the exchange.
             RegionUnavailable: no connection, or no message, within the time.
         """
+
+
+class SecretReader(Protocol):
+    """Reads a secret's current text."""
+
+    def read(self, secret_id: str, max_age_seconds: float) -> str:
+        """Return the text as it was no longer than `max_age_seconds` ago.
+
+        Raises:
+            IotDrError: it cannot be read, and was not read before.
+        """

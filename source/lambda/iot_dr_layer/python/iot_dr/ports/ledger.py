@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
 from iot_dr.model.registry.keys import Key
+from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import LastRead, Outcome
 
@@ -102,3 +103,13 @@ class Ledger(Protocol):
 
     def move_cursor(self, name: str, to: str) -> None:
         """Note where a round over the registry stands."""
+
+
+class LedgerReader(Protocol):
+    """Reads the ledger."""
+
+    def item(self, key: Key) -> LedgerItem | None:
+        """Read one item; None if nothing is noted of the resource."""
+
+    def waiting(self) -> Iterator[LedgerItem]:
+        """Yield what waits for another request."""

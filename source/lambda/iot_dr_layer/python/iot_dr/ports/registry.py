@@ -8,36 +8,33 @@ from typing import Protocol
 from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
-    BillingGroup,
     Certificate,
-    Policy,
+    Entity,
     Thing,
     ThingGroup,
     ThingPrincipal,
-    ThingType,
 )
+from iot_dr.model.registry.keys import Key, Kind
 
 
 class RegistryReader(Protocol):
     """Reads one Region's registry, one resource or one relation list at a time."""
 
+    def resource(self, key: Key) -> Entity | None:
+        """Read a resource of any kind; not a relation, which the lists below tell.
+
+        Raises:
+            InvalidResource: this release cannot read it, for example because of a value that it does not know.
+        """
+
     def thing(self, name: str) -> Thing | None:
         """Read a thing."""
-
-    def thing_type(self, name: str) -> ThingType | None:
-        """Read a thing type."""
 
     def thing_group(self, name: str) -> ThingGroup | None:
         """Read a thing group, static or dynamic."""
 
-    def billing_group(self, name: str) -> BillingGroup | None:
-        """Read a billing group."""
-
     def certificate(self, certificate_id: str) -> Certificate | None:
         """Read a certificate with its PEM."""
-
-    def policy(self, name: str) -> Policy | None:
-        """Read a policy's default version."""
 
     def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
         """List the certificates attached to a thing; empty if there is no such thing."""
@@ -73,23 +70,8 @@ class RegistryLister(Protocol):
     One entry that cannot be read does not keep the others from being listed.
     """
 
-    def things(self) -> Iterator[Thing | Unreadable]:
-        """List all things with attributes and type."""
-
-    def thing_types(self) -> Iterator[ThingType | Unreadable]:
-        """List all thing types."""
-
-    def certificates(self) -> Iterator[Certificate | Unreadable]:
-        """List all certificates with their status."""
-
-    def policy_names(self) -> Iterator[str]:
-        """List the names of all policies."""
-
-    def thing_group_names(self) -> Iterator[str]:
-        """List the names of all thing groups, static and dynamic."""
-
-    def billing_group_names(self) -> Iterator[str]:
-        """List the names of all billing groups."""
+    def listed(self, kind: Kind) -> Iterator[Entity | Unreadable]:
+        """List all resources of a kind; of a kind whose list tells names alone, a policy has the document `{}`."""
 
     def targets_of(self, policy: str) -> frozenset[str]:
         """List the certificates and groups that a policy is attached to, as the last fields of their ARNs."""
@@ -111,3 +93,14 @@ class RegistryWriter(Protocol):
 
     def delete(self, change: Delete) -> None:
         """Remove it, under the version that was read."""
+
+
+class ReadableRegistry(RegistryReader, RegistryLister, Protocol):
+    """One Region's registry, by its lists and one by one."""
+
+
+class SourceReader(Protocol):
+    """The registry that is copied, one key at a time."""
+
+    def now(self, key: Key, since: int) -> Entity | None:
+        """Return what it has, asked for after `since`, epoch milliseconds; None if it has none."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from iot_dr.model.registry.keys import Key
-from iot_dr.model.registry.read_calls import Answer
+from iot_dr.model.registry.read_calls import Page
 from iot_dr.model.replication.outcomes import Outcome
 from iot_dr.model.shadows.index import IndexCoverage
-from iot_dr.model.shadows.shadow import Document, Shadow, ShadowNote, Source
+from iot_dr.model.shadows.shadow import Document, Shadow, ShadowNote, ShadowState
 
 
 class ShadowIndex(Protocol):
@@ -17,7 +17,7 @@ class ShadowIndex(Protocol):
     def coverage(self) -> IndexCoverage:
         """Tell which shadows the index holds."""
 
-    def page(self, token: str) -> Answer:
+    def page(self, token: str) -> Page:
         """Search for a page of all things: those that it tells of, and their shadows."""
 
 
@@ -60,7 +60,7 @@ class ShadowNotes(Protocol):
         """Return what is noted now; nothing is a note too."""
 
     def claim(
-        self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None, unsure_until: int = 0
+        self, key: Key, over: ShadowNote, source: ShadowState, *, owned_at: int | None = None, unsure_until: int = 0
     ) -> ShadowNote:
         """Note that this state is about to be written, and from `owned_at` on that replication owns the copy.
 

@@ -6,6 +6,5 @@ operator's commands and failback all go through `plan`, so they cannot disagree 
     translate   a source's entity as it must stand in the target (ARNs by field, statuses that can be set)
     plan        the truth table: snapshot, snapshot -> plan, each change with its reason
     order       which change comes before which
-    modes       how far a plan may go
     safety      refuses a plan that would delete too large a share
 """

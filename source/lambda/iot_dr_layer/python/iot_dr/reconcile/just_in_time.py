@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 from dataclasses import replace
 
 from iot_dr.model.registry.changes import Change, Create, Snapshot
 from iot_dr.model.registry.entities import Certificate
-from iot_dr.model.registry.keys import Key, Kind, certificate_target
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.kinds import certificate_of
 
 
 def waits_for_its_device(change: Change) -> bool:
@@ -20,21 +21,13 @@ def waits_for_its_device(change: Change) -> bool:
 
 def without_unregistered(desired: Snapshot, actual: Snapshot) -> tuple[Snapshot, Snapshot]:
     """Leave out, on both sides, certificates that only the source has, and what hangs on them."""
-    unregistered = {key.name for key in desired.entities if key.kind is Kind.CERTIFICATE and key in actual.absent}
+    unregistered = {key for key in desired.entities if key.kind is Kind.CERTIFICATE and key in actual.absent}
     return _without(desired, unregistered), _without(actual, unregistered)
 
 
-def _without(snapshot: Snapshot, certificates: Container[str]) -> Snapshot:
+def _without(snapshot: Snapshot, certificates: Collection[Key]) -> Snapshot:
     def kept(key: Key) -> bool:
-        match key.kind:
-            case Kind.CERTIFICATE:
-                return key.name not in certificates
-            case Kind.THING_PRINCIPAL:
-                return key.other not in certificates
-            case Kind.POLICY_ATTACHMENT:
-                return key.other.removeprefix(certificate_target("")) not in certificates
-            case _:
-                return True
+        return certificate_of(key) not in certificates
 
     return replace(
         snapshot,

@@ -10,30 +10,12 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from iot_dr.model.registry.changes import Action, Change, Create, Delete, Skip, Update
-from iot_dr.model.registry.entities import (
-    Entity,
-    GroupMembership,
-    PolicyAttachment,
-    ThingGroup,
-    ThingPrincipal,
-    ThingType,
-)
+from iot_dr.model.registry.entities import Entity, ThingGroup, ThingPrincipal, ThingType
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.kinds import RELATIONS, ROWS
 
-_RANKS = {
-    # A thing needs its type and billing group, a group its parents; nothing else needs anything before the relations.
-    Kind.THING_TYPE: 1,
-    Kind.BILLING_GROUP: 1,
-    Kind.POLICY: 1,
-    Kind.CERTIFICATE: 1,
-    Kind.THING_GROUP: 2,
-    Kind.THING: 3,
-    Kind.POLICY_ATTACHMENT: 4,
-    Kind.THING_PRINCIPAL: 4,
-    Kind.GROUP_MEMBERSHIP: 4,
-    Kind.SHADOW: 4,
-}
-_LAST_RANK = 5
+_RANKS = {row.kind: row.rank for row in ROWS} | {Kind.SHADOW: max(row.rank for row in ROWS)}
+_LAST_RANK = max(_RANKS.values()) + 1
 """A type is deprecated when the things that need it are there."""
 
 Place = tuple[int, int]
@@ -44,7 +26,7 @@ def place(change: Change) -> Place:
     match change:
         case Skip():
             return (-1, 0)
-        case Delete(actual=PolicyAttachment() | ThingPrincipal() | GroupMembership()):
+        case Delete() if change.key.kind in RELATIONS:
             return (0, 0)
         case Update(desired=ThingPrincipal(exclusive=False)):
             return (0, 0)

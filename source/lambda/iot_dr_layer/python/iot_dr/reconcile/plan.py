@@ -1,14 +1,14 @@
 """The one function that decides what replication does.
 
-    source      target    owned   mode             change
-    present      absent               any              Create
-    present      different            mirror, upsert   Update      (create_only: Skip)
-    present      same                 any              none
-    absent       present      yes     mirror           Delete      (otherwise Skip)
-    absent       present      no      any              Skip: replication did not create it
-    absent       absent               any              none
-    unreadable   any                  any              Skip        (never Delete)
-    any          unreadable           any              Skip
+    source      target    owned   change
+    present      absent               Create
+    present      different            Update
+    present      same                 none
+    absent       present      yes     Delete
+    absent       present      no      Skip: replication did not create it
+    absent       absent               none
+    unreadable   any                  Skip        (never Delete)
+    any          unreadable           Skip
 
 Absent means that AWS answered so; a key that a snapshot says nothing about counts as unreadable. Owned means that the
 ledger says replication created it.
@@ -39,35 +39,21 @@ from iot_dr.model.registry.entities import (
     Certificate,
     CertificateStatus,
     Entity,
-    GroupMembership,
     Policy,
-    PolicyAttachment,
     Thing,
-    ThingGroup,
-    ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.registry.keys import (
-    Key,
-    Kind,
-    certificate_key,
-    key_of_target,
-    policy_key,
-    thing_group_key,
-    thing_key,
-    thing_type_key,
-)
-from iot_dr.reconcile.modes import Mode
+from iot_dr.model.registry.keys import Key, thing_type_key
+from iot_dr.model.registry.kinds import ROW, kept_by
+from iot_dr.reconcile.dependencies import needs as needs_of
 from iot_dr.reconcile.order import ordered
 
 
-def plan(
-    desired: Snapshot, actual: Snapshot, *, owned: Collection[Key] = frozenset(), mode: Mode = Mode.MIRROR
-) -> Plan:
+def plan(desired: Snapshot, actual: Snapshot, *, owned: Collection[Key] = frozenset()) -> Plan:
     """Compare what must be (already translated) with what is, and return the changes in applicable order."""
     changes: list[Change] = []
     for key in desired.keys | actual.keys:
-        changes.extend(_changes(key, desired, actual, owned, mode))
+        changes.extend(_changes(key, desired, actual, owned))
     kept = _kept_by_what_stays(changes, actual)
     possible = _without_what_needs(_refused(desired, actual), _possible(kept))
     return Plan(ordered(_with_types_taken_back(possible, actual)))
@@ -85,16 +71,11 @@ def deletable(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
 
 def fixed_fields(entity: Entity) -> tuple[object, ...]:
     """Return the values that AWS lets nobody change once the resource is made."""
-    match entity:
-        case ThingGroup(parent=parent, ancestors=ancestors, dynamic=dynamic):
-            return (parent, ancestors, dynamic)
-        case ThingType(description=description, searchable_attributes=searchable):
-            return (description, searchable)
-        case _:
-            return ()
+    row = ROW.get(entity.key.kind)
+    return tuple(getattr(entity, name) for name in row.fixed) if row else ()
 
 
-def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Key], mode: Mode) -> Iterator[Change]:
+def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Key]) -> Iterator[Change]:
     for side, snapshot in (("primary", desired), ("secondary", actual)):
         if key not in snapshot.entities and key not in snapshot.absent:
             yield Skip(key, f"{side} unreadable: {snapshot.unreadable.get(key, 'not read')}")
@@ -102,13 +83,13 @@ def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Ke
     wanted, found = desired.entities.get(key), actual.entities.get(key)
     if wanted is None:
         if found is not None:
-            yield _surplus(found, owned, mode)
+            yield _surplus(found, owned)
     elif reason := "" if wanted == found else too_long(wanted):
         yield Skip(key, reason)
     elif found is None:
         yield from _missing(wanted)
     elif wanted != found and not _keep_out_alike(wanted, found):
-        yield _difference(wanted, found, owned, mode)
+        yield _difference(wanted, found, owned)
 
 
 def too_long(wanted: Entity) -> str:
@@ -140,11 +121,9 @@ def _missing(wanted: Entity) -> Iterator[Change]:
         yield Create(wanted, "missing in the secondary")
 
 
-def _surplus(found: Entity, owned: Collection[Key], mode: Mode) -> Change:
+def _surplus(found: Entity, owned: Collection[Key]) -> Change:
     if found.key not in owned:
         return Skip(found.key, "absent in the primary, but replication did not create it")
-    if mode is not Mode.MIRROR:
-        return Skip(found.key, f"absent in the primary, but the mode is {mode}")
     return Delete(found, "absent in the primary")
 
 
@@ -154,7 +133,7 @@ def _kept_by_what_stays(changes: Iterable[Change], actual: Snapshot) -> Iterator
     stays = {change.key for change in changes if isinstance(change, Skip)} & actual.entities.keys()
     holders: dict[Key, list[str]] = {}
     for relation in sorted(stays):
-        for end in _held_by(actual.entities[relation]):
+        for end in kept_by(relation):
             holders.setdefault(end, []).append(str(relation))
     for change in changes:
         if not isinstance(change, Delete) or change.key not in holders:
@@ -166,27 +145,12 @@ def _kept_by_what_stays(changes: Iterable[Change], actual: Snapshot) -> Iterator
         yield Skip(change.key, f"absent in the primary, but {by} keeps it, which replication did not create: detach it")
 
 
-def _held_by(relation: Entity) -> tuple[Key, ...]:
-    """Return what AWS deletes only when this is detached; a group lets go of its policies, as of its members."""
-    match relation:
-        case PolicyAttachment(policy=policy, target=target):
-            return policy_key(policy), *(key for key in (key_of_target(target),) if key.kind is Kind.CERTIFICATE)
-        case ThingPrincipal(thing=thing, certificate_id=certificate_id):
-            return thing_key(thing), certificate_key(certificate_id)
-        case _:
-            return ()
-
-
-def _difference(wanted: Entity, found: Entity, owned: Collection[Key], mode: Mode) -> Change:
+def _difference(wanted: Entity, found: Entity, owned: Collection[Key]) -> Change:
     fields = ", ".join(differing_fields(wanted, found))
-    if mode is Mode.CREATE_ONLY:
-        return Skip(wanted.key, f"{fields} differs, but the mode is {mode}")
     if fixed_fields(wanted) == fixed_fields(found):
         return Update(wanted, found, f"{fields} differs")
     if found.key not in owned:
         return Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and replication did not create it")
-    if mode is not Mode.MIRROR:
-        return Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and the mode is {mode}")
     return Delete(found, f"{fields} differs, which AWS lets nobody change: it was made anew in the primary")
 
 
@@ -235,15 +199,11 @@ def _without_what_needs(refused: Collection[Key], changes: Iterable[Change]) -> 
 def needs(change: Change) -> tuple[Key, ...]:
     """Return what has to be there for the change to be applied, as far as it may go or be missing."""
     match change:
-        case Create(desired=ThingGroup(parent=parent)):
-            return (thing_group_key(parent),)
-        case Create(desired=PolicyAttachment(policy=policy, target=target)):
-            return policy_key(policy), key_of_target(target)
-        case Create(desired=ThingPrincipal(thing=thing, certificate_id=certificate_id)):
-            return thing_key(thing), certificate_key(certificate_id)
-        case Create(desired=GroupMembership(group=group, thing=thing)):
-            return thing_group_key(group), thing_key(thing)
+        # Of a thing its type alone: AWS deletes a billing group that has things, which stay.
+        case Create(desired=desired) if not isinstance(desired, Thing):
+            return needs_of(desired)
         case _:
+            # Of what a thing needs, its type alone.
             return (thing_type_key(_type_to_enter(change)),)
 
 

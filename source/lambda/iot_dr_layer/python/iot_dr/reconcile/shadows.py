@@ -9,7 +9,7 @@ from dataclasses import replace
 from iot_dr.model.events.counts import FAR_AHEAD
 from iot_dr.model.exact_json import Json
 from iot_dr.model.registry.keys import Key
-from iot_dr.model.shadows.shadow import Document, ShadowEvent, ShadowNote, Source, digest
+from iot_dr.model.shadows.shadow import Document, ShadowEvent, ShadowNote, ShadowState, digest
 
 RESET_AFTER = 3_600_000
 """Milliseconds: a lower version that is this much younger is one that AWS began to count anew.
@@ -94,7 +94,7 @@ def _of_two_counts(event: ShadowEvent, note: ShadowNote) -> bool:
     return event.version <= note.version if younger > 0 else event.version >= note.version
 
 
-def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> bool:
+def is_outdated(found: ShadowState, event: ShadowEvent | None, note: ShadowNote) -> bool:
     """Tell whether the source's answer is older than what the ledger or an event already tells.
 
     A shadow made anew goes on from the version that was deleted, or begins anew after so long that it cannot be meant.
@@ -106,14 +106,22 @@ def is_outdated(found: Source, event: ShadowEvent | None, note: ShadowNote) -> b
     return any(found.version < version and found.at - at < STALE_FOR for version, at in known)
 
 
-def gone(event: ShadowEvent | None, note: ShadowNote) -> Source:
+def gone(event: ShadowEvent | None, note: ShadowNote) -> ShadowState:
     """Return, as the state to bring about, that the source has no such shadow: at the newest version that is known."""
     if event is None or not note.claims:
-        return Source(event.version, event.updated_at, None) if event else Source(note.version, note.source_at, None)
+        return (
+            ShadowState(event.version, event.updated_at, None)
+            if event
+            else ShadowState(note.version, note.source_at, None)
+        )
     younger = event.updated_at - note.source_at
     if abs(younger) < RESET_AFTER:
-        return Source(max(note.version, event.version), max(note.source_at, event.updated_at), None)
-    return Source(event.version, event.updated_at, None) if younger > 0 else Source(note.version, note.source_at, None)
+        return ShadowState(max(note.version, event.version), max(note.source_at, event.updated_at), None)
+    return (
+        ShadowState(event.version, event.updated_at, None)
+        if younger > 0
+        else ShadowState(note.version, note.source_at, None)
+    )
 
 
 def newest(events: Iterable[ShadowEvent]) -> tuple[ShadowEvent, ...]:

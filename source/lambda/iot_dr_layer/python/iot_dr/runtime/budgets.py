@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from iot_dr.aws.quotas import DEFAULTS, SHADOWS, ApiQuotas
-from iot_dr.services.pacing import Budgets
+from iot_dr.services.pacing import RegionCallBudgets
 
 SHARE_OF_SHADOWS = 0.5
 """Of the quota of shadow calls, at most: it is the one that the devices' own updates count against."""
@@ -31,23 +31,23 @@ CATCH_UP_OF_EVENTS = 4.0
 """Seconds; a worker that ends a batch leaves its share of the first calls unused for about so long."""
 
 
-def event_budgets() -> Budgets:
+def event_budgets() -> RegionCallBudgets:
     """Return the budgets of one worker for events in one Region, which adapt to what others leave.
 
     They begin at AWS's defaults: a worker that starts has no time to ask for the account's own.
     """
-    return Budgets(DEFAULTS, least=LEAST_OF_EVENTS, catch_up=CATCH_UP_OF_EVENTS)
+    return RegionCallBudgets(DEFAULTS, least=LEAST_OF_EVENTS, catch_up=CATCH_UP_OF_EVENTS)
 
 
-def background_budgets(client_of: Callable[..., Any], region: str, workers: int = 1) -> Budgets:
+def background_budgets(client_of: Callable[..., Any], region: str, workers: int = 1) -> RegionCallBudgets:
     """Return the budgets of background work in a Region, for one of so many workers."""
     quotas, _ = ApiQuotas(client_of("service-quotas", region)).read_or_defaults()
     most = {operation: quota.applied * SHARE_OF_BACKGROUND / workers for operation, quota in quotas.items()}
-    return Budgets(most, most=most)
+    return RegionCallBudgets(most, most=most)
 
 
-def budgets_of(client_of: Callable[..., Any], region: str) -> Budgets:
+def budgets_of(client_of: Callable[..., Any], region: str) -> RegionCallBudgets:
     """Read them."""
     quotas, _ = ApiQuotas(client_of("service-quotas", region)).read_or_defaults()
     per_second = {operation: quota.applied for operation, quota in quotas.items()}
-    return Budgets(per_second, most={SHADOWS: per_second[SHADOWS] * SHARE_OF_SHADOWS})
+    return RegionCallBudgets(per_second, most={SHADOWS: per_second[SHADOWS] * SHARE_OF_SHADOWS})

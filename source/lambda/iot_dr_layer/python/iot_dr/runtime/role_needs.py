@@ -14,12 +14,12 @@ from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack, N
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.arns import Arn, iot_arn, partition_of
 from iot_dr.model.registry.keys import RESERVED_PREFIX
+from iot_dr.model.registry.kinds import ROWS
 from iot_dr.services.doctor.stack_checks import GLOBAL_TABLE, ROLE
 
 Rights = tuple[str, frozenset[str], tuple[str, ...]]
 """A Region, actions, and the resources with one of which each must be possible."""
 
-_KINDS = ("thing", "thingtype", "thinggroup", "billinggroup", "cert", "policy")
 _MACHINE = "ReplicationStateMachineArn"
 _RULES = {"RegistryEventRulesRole": "RuleErrorQueueUrl", "ShadowEventRulesRole": "ShadowRuleErrorQueueUrl"}
 """The roles of the topic rules, and the outputs that name where their errors go."""
@@ -76,9 +76,9 @@ def needs_of_secondary(stack: LaunchedStack, regions: RegionPair, account: str) 
                 executions,
                 (regions.secondary, queues.RUNNER_REQUIRED_ACTIONS, (for_events,)),
                 (regions.secondary, queues.REQUIRED_ACTIONS, (for_background,)),
-                (regions.secondary, frozenset({"dynamodb:UpdateItem"}), (table,)),
+                (regions.secondary, ledger.RUNNER_REQUIRED_ACTIONS, (table,)),
             ),
-            "RecordFailureRole": ((regions.secondary, frozenset({"dynamodb:UpdateItem"}), (table,)),),
+            "RecordFailureRole": ((regions.secondary, ledger.RECORD_REQUIRED_ACTIONS, (table,)),),
         },
     )
 
@@ -93,7 +93,8 @@ def _of_roles(stack: LaunchedStack, wanted: Mapping[str, tuple[Rights, ...]]) ->
 
 def _samples(region: str, account: str) -> tuple[str, ...]:
     """Return one resource of each kind, and `*` for the calls that know none."""
-    return (*(iot_arn(f"{kind}/{RESERVED_PREFIX}sample", region, account) for kind in _KINDS), "*")
+    kinds = (row.arn_type for row in ROWS if row.arn_type)
+    return (*(iot_arn(f"{kind}/{RESERVED_PREFIX}sample", region, account) for kind in kinds), "*")
 
 
 def _arn(service: str, region: str, account: str, resource: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
-from typing import Protocol
 
 from iot_dr.errors import InvalidResource
 from iot_dr.model.registry.changes import Change, Create, Snapshot
@@ -16,7 +15,7 @@ from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity, Policy
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.sites import Direction, Side
-from iot_dr.reconcile.modes import Mode
+from iot_dr.ports.fleet import Pairs
 from iot_dr.reconcile.plan import deletable, plan
 from iot_dr.reconcile.translate import translate
 
@@ -29,14 +28,6 @@ BATCH = 200
 """Differences whose ownership is asked for at once."""
 
 
-class Pairs(Protocol):
-    """Both Regions' resources, side by side."""
-
-    def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
-        """Yield in order of their names what either Region has of a kind, behind a key."""
-        ...
-
-
 def differences(  # noqa: PLR0913  # every caller wants a few of these, by keyword
     pairs: Pairs,
     direction: Direction,
@@ -44,7 +35,6 @@ def differences(  # noqa: PLR0913  # every caller wants a few of these, by keywo
     kinds: Iterable[Kind] = tuple(Kind),
     after: Key | None = None,
     owned: Owned | None = None,
-    mode: Mode = Mode.MIRROR,
     same: bool = False,
 ) -> Iterator[Difference]:
     """Yield every key in which the Regions differ, kinds in their order, then in order of names.
@@ -55,7 +45,6 @@ def differences(  # noqa: PLR0913  # every caller wants a few of these, by keywo
         kinds: of which kinds.
         after: begin behind this key, which is of the first of these kinds.
         owned: asked which resources replication made; without it none counts as made by it.
-        mode: how far the plan may go.
         same: yield what is the same too.
     """
     for kind in kinds:
@@ -66,17 +55,15 @@ def differences(  # noqa: PLR0913  # every caller wants a few of these, by keywo
             candidates = frozenset(_deletable(batch, direction)) if owned else frozenset()
             made = owned(candidates) if owned and candidates else frozenset()
             for pair in batch:
-                difference = compare(pair, direction, owned=made, mode=mode)
+                difference = compare(pair, direction, owned=made)
                 if same or difference.sigil is not Sigil.SAME:
                     yield difference
 
 
-def compare(
-    pair: Pair, direction: Direction, *, owned: Collection[Key] = frozenset(), mode: Mode = Mode.MIRROR
-) -> Difference:
+def compare(pair: Pair, direction: Direction, *, owned: Collection[Key] = frozenset()) -> Difference:
     """Return how the Regions differ in one key."""
     desired, actual = _snapshots(pair, direction)
-    change = _change(plan(desired, actual, owned=owned, mode=mode).changes)
+    change = _change(plan(desired, actual, owned=owned).changes)
     if change is None:
         return Difference(pair.key, Sigil.SAME)
     if desired.unreadable or actual.unreadable:

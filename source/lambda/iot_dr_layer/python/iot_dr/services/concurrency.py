@@ -23,7 +23,7 @@ def one_by_one(function: Callable[[Given], Result], items: Iterable[Given]) -> l
     return [function(item) for item in items]
 
 
-def on(executor: Executor) -> Together:
+def on_threads(executor: Executor) -> Together:
     """Return a `Together` that uses an executor; a single item stays in the caller's thread."""
 
     def together(function: Callable[[Given], Result], items: Iterable[Given]) -> list[Result]:

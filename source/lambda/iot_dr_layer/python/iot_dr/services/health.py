@@ -10,11 +10,10 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable
 from iot_dr.model.launch.probes import ProbeCredentials
-from iot_dr.ports.health import MqttProbe
+from iot_dr.ports.health import MqttProbe, SecretReader
 
 DEADLINE_SECONDS = 1.5
 """For all of one call. Route 53 wants the status within 2 s of connecting; the rest is for the API and the function.
@@ -29,17 +28,6 @@ the API, the function and the MQTT messages together."""
 RENEW_SECONDS = 5
 """How old it may be once it did not serve: a rotated secret is found at once, and whoever guesses cannot cause a read a
 guess."""
-
-
-class SecretReader(Protocol):
-    """Reads a secret's current text."""
-
-    def read(self, secret_id: str, max_age_seconds: float) -> str:
-        """Return the text as it was no longer than `max_age_seconds` ago.
-
-        Raises:
-            IotDrError: it cannot be read, and was not read before.
-        """
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ class _Turnstile:
             return self._budget.pause(self._stopwatch())
 
 
-class Budgets:
+class RegionCallBudgets:
     """The budgets of one Region; any number of threads may call at the same time.
 
     Args:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from iot_dr.errors import IotDrError, RetryableError
 from iot_dr.model.registry.keys import Key
+from iot_dr.model.status.checks import error_line
+from iot_dr.ports.progress import RoundsObserver
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.doctor.doctor import short
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two rounds; each pause is half as long again as the one before."""
@@ -18,23 +19,13 @@ Given = TypeVar("Given")
 Result = TypeVar("Result")
 
 
-class Progress(Protocol):
-    """Tells whoever watches how far it is; may be called from several threads."""
-
-    def begin(self, stage: str, total: int) -> None:
-        """Begin with a stage."""
-
-    def advance(self, number: int) -> None:
-        """Say that it went on by so many."""
-
-
 @dataclass(frozen=True)
 class Rounds:
     """How it is waited: a monotonic `clock` in seconds, a `pause` of so many, calls at once, and who watches."""
 
     clock: Callable[[], float]
     pause: Callable[[float], object]
-    progress: Progress
+    progress: RoundsObserver
     together: Together = one_by_one
 
     def begin(self, stage: str, total: int) -> None:
@@ -79,10 +70,10 @@ class Rounds:
             try:
                 found = request(key)
             except hopeless as error:
-                given_up[key] = short(error)
+                given_up[key] = error_line(error)
                 return ""
             except RetryableError as error:
-                return short(error)
+                return error_line(error)
             if not found:
                 self.progress.advance(1)
             return found

@@ -11,15 +11,16 @@ status differs first, for one of them may be revoked; deletions last, and not at
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice, product
 
 from iot_dr.errors import UnsafePlan
 from iot_dr.model.registry.changes import Change, Delete, Skip, Update
 from iot_dr.model.registry.differences import Sigil, Unreadable
-from iot_dr.model.registry.entities import BillingGroup, Certificate, Entity, Policy, ThingGroup
+from iot_dr.model.registry.entities import Certificate
 from iot_dr.model.registry.keys import Key, Kind, key_of_target, thing_shadows_key
+from iot_dr.model.registry.kinds import RESOURCE_KINDS, ROWS
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.clock import Clock
@@ -33,22 +34,13 @@ from iot_dr.services.comparison import differences
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.reading.side_by_side import SideBySide
 
-List = Callable[[RegistryLister], Iterator[Entity | Unreadable]]
-"""One of a Region's lists; the lists of policies and groups give names alone, and so show which are missing."""
+LISTED_KINDS = tuple(reversed(RESOURCE_KINDS))
+"""None needs another's list, so all are read at the same time. Those of policies and groups tell names alone, and so
+show which are missing."""
 
-LISTS: tuple[List, ...] = (
-    lambda lister: lister.things(),
-    lambda lister: lister.certificates(),
-    lambda lister: (Policy(name, "{}") for name in lister.policy_names()),
-    lambda lister: lister.thing_types(),
-    lambda lister: map(ThingGroup, lister.thing_group_names()),
-    lambda lister: map(BillingGroup, lister.billing_group_names()),
-)
-"""None needs another, so all can be read at the same time; the longest come first."""
+LISTS_AT_ONCE = len(Side) * len(LISTED_KINDS)
 
-LISTS_AT_ONCE = len(Side) * len(LISTS)
-
-ROUND_KINDS = (Kind.THING, Kind.POLICY, Kind.CERTIFICATE, Kind.THING_GROUP, Kind.BILLING_GROUP)
+ROUND_KINDS = tuple(row.kind for row in reversed(ROWS) if row.in_round)
 """What the round covers: documents, descriptions and attachments; a certificate without thing has some too."""
 
 RETRIES = 500
@@ -198,10 +190,10 @@ class Sweep:
         """
         both = SideBySide()
 
-        def take(listed: tuple[Side, List]) -> _Read:
-            side, entries = listed
+        def take(listed: tuple[Side, Kind]) -> _Read:
+            side, kind = listed
             probes: set[Key] = set()
-            for entry in entries(self._listers[side]):
+            for entry in self._listers[side].listed(kind):
                 if until is not None and self._clock() >= until:
                     return _Read(probes, complete=False)
                 if entry.key.reserved:
@@ -215,7 +207,7 @@ class Sweep:
                     turns[entry.key.kind].offer(entry.key)
             return _Read(probes, complete=True)
 
-        read = self._together(take, product(Side, LISTS))
+        read = self._together(take, product(Side, LISTED_KINDS))
         for probe in frozenset().union(*(one.probes for one in read)):
             both.forget(probe)
             turns[Kind.CERTIFICATE].leave_out(probe)

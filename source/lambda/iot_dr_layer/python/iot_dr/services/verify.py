@@ -8,49 +8,30 @@ it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
 
 from iot_dr.errors import InvalidResource, RetryableError
 from iot_dr.model.registry.changes import Change
 from iot_dr.model.registry.differences import Difference, Numbers, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
-from iot_dr.model.registry.keys import Key, Kind, certificate_key, key_of_target
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction, Side
+from iot_dr.ports.fleet import ComparisonStore
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.ports.shadows import ShadowReader
 from iot_dr.reconcile.order import place
-from iot_dr.services.comparison import Pairs, compare, differences
+from iot_dr.services.comparison import compare, differences
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.reading.single_reads import read_one
+from iot_dr.services.single_resource import read_one
 
 CONFIRMED = 1000
 """Differences that are read once more; a fleet that was never copied differs in everything, whoever requests again."""
 
 BATCH = 32
 """Differences that are read once more at the same time."""
-
-
-class Findings(Pairs, Protocol):
-    """Both Regions' resources, and what was found different."""
-
-    def pair(self, key: Key) -> Pair:
-        """Return what both Regions have under one key."""
-        ...
-
-    def number(self, side: Side, kind: Kind) -> int:
-        """Return how many resources of a kind a Region has."""
-        ...
-
-    def note(self, differences: Iterable[tuple[Difference, tuple[int, int]]]) -> None:
-        """Keep differences in the order of their places."""
-        ...
-
-    def forget_noted(self) -> None:
-        """Drop what was noted."""
-        ...
 
 
 @dataclass
@@ -76,7 +57,7 @@ class Verification:
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
         *,
-        findings: Findings,
+        findings: ComparisonStore,
         direction: Direction,
         source: RegistryReader,
         target: RegistryReader,
@@ -148,21 +129,8 @@ class Verification:
         """Tell whether a certificate, or what hangs on one, is missing because devices register themselves."""
         if not self._just_in_time or difference.sigil is not Sigil.MISSING:
             return False
-        certificate = _certificate_of(difference.key)
+        certificate = certificate_of(difference.key)
         return certificate is not None and self._findings.pair(certificate).target is None
-
-
-def _certificate_of(key: Key) -> Key | None:
-    match key.kind:
-        case Kind.CERTIFICATE:
-            return key
-        case Kind.THING_PRINCIPAL:
-            return certificate_key(key.other)
-        case Kind.POLICY_ATTACHMENT:
-            target = key_of_target(key.other)
-            return target if target.kind is Kind.CERTIFICATE else None
-        case _:
-            return None
 
 
 def _place(change: Change | None) -> tuple[int, int]:

@@ -10,7 +10,7 @@ MQTT_PORT = 8883
 SECONDS = 5.0
 
 
-class Network:
+class TcpNetwork:
     """This machine's own network."""
 
     def connect(self, endpoint: str) -> None:

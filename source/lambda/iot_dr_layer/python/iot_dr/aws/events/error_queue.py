@@ -33,7 +33,7 @@ _LONG_POLL_SECONDS = 2
 _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"})
 
 
-class ErrorQueue:
+class SqsErrorQueue:
     """A standard queue over an `sqs` client of its Region; `told_by` are the variable and the output with its URL."""
 
     def __init__(

@@ -26,7 +26,7 @@ _BATCH = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
 
-class FailedRecords:
+class S3FailedRecords:
     """Objects of a bucket over an `s3` client."""
 
     def __init__(self, client: Any, bucket: str) -> None:

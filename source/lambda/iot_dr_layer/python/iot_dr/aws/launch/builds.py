@@ -20,7 +20,7 @@ _NO_BUILDS = (
 )
 
 
-class CodeBuild:
+class CodeBuildStarter:
     """Builds of the projects in one Region."""
 
     def __init__(self, client: Any) -> None:

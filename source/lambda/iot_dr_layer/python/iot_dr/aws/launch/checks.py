@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from iot_dr.aws import clients, errors
 from iot_dr.aws.regions import iot_regions
 from iot_dr.errors import IotDrError
-from iot_dr.model.launch.launches import IotRegion, Unreadable
+from iot_dr.model.launch.launches import IotRegion, UnreadableValue
 
 Value = TypeVar("Value")
 
@@ -20,7 +20,7 @@ REQUIRED_ACTIONS = (
 )
 
 
-class IotRegions:
+class IotRegionSettings:
     """Reads any Region; a fault becomes an `Unreadable`, so that one call tells all that is wrong."""
 
     def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:
@@ -56,11 +56,11 @@ class IotRegions:
         )
 
 
-def _told(read: Callable[[], Value]) -> Value | Unreadable:
+def _told(read: Callable[[], Value]) -> Value | UnreadableValue:
     try:
         return read()
     except IotDrError as error:
-        return Unreadable(str(error))
+        return UnreadableValue(str(error))
 
 
 def _endpoint(iot: Any) -> str:

@@ -13,14 +13,14 @@ from iot_dr.aws import clients, errors
 from iot_dr.errors import ConfigurationError, IotDrError, TerminalError
 from iot_dr.model.launch import distribution
 from iot_dr.model.launch.distribution import NO_DIGEST
-from iot_dr.model.launch.launches import Unreadable
+from iot_dr.model.launch.launches import UnreadableValue
 
 REQUIRED_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
 REQUIRED_ACTIONS_TO_COMPARE = ("s3:GetObject", "s3:ListBucket")
 """What comparing published files with digests needs; without the right to list, what is missing is told as closed."""
 
 
-class PublishedTemplates:
+class S3PublishedTemplates:
     """Templates of one release in the bucket `PREFIX-reference`."""
 
     def __init__(
@@ -55,23 +55,23 @@ class PublishedTemplates:
         return str(found.get("BucketRegion") or headers.get("x-amz-bucket-region") or self._region)
 
 
-class PublishedFiles:
+class S3PublishedFiles:
     """Files of a release in any of its buckets."""
 
     def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:
         self._client_of = client_of
 
-    def sha256(self, region: str, bucket: str, key: str) -> str | Unreadable | None:
+    def sha256(self, region: str, bucket: str, key: str) -> str | UnreadableValue | None:
         """Return the SHA-256 that S3 computed over the whole file, in hexadecimal."""
         try:
             head = self._client_of("s3", region).head_object
             found = errors.read(head, Bucket=bucket, Key=key, ChecksumMode="ENABLED")
         except IotDrError as error:
-            return Unreadable(str(error))
+            return UnreadableValue(str(error))
         return None if found is None else _hexadecimal(found.get("ChecksumSHA256", ""))
 
 
-class BuildSource:
+class S3BuildSource:
     """The build's source in a bucket of the client's own Region."""
 
     def __init__(self, s3: Any) -> None:
@@ -92,7 +92,7 @@ def _hexadecimal(checksum: str) -> str:
         return NO_DIGEST  # of an upload in parts S3 keeps a checksum of their checksums
 
 
-class WorkBucket:
+class S3ToolsBucket:
     """A bucket that a launch made, for files that its operator uses."""
 
     def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:

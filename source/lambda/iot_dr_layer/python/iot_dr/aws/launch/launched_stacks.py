@@ -13,7 +13,7 @@ REQUIRED_ACTIONS = frozenset({"cloudformation:DescribeStacks", "cloudformation:L
 """What the operator needs on the launch's stacks."""
 
 
-class LaunchedStacks:
+class CloudFormationStackReader:
     """Stacks of any Region, over `cloudformation` clients."""
 
     def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:

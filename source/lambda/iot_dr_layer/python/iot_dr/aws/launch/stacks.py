@@ -35,7 +35,7 @@ REQUIRED_ACTIONS = (
 Report = Callable[[StackEvent], None]
 
 
-class Step(enum.Enum):
+class StackStep(enum.Enum):
     """What a stack's settled state asks for."""
 
     CREATE = enum.auto()
@@ -45,14 +45,14 @@ class Step(enum.Enum):
 
 
 _STEP_OF_STATUS = {
-    "": Step.CREATE,
-    "REVIEW_IN_PROGRESS": Step.DELETE,  # a change set was made for a new stack and never executed
-    "CREATE_FAILED": Step.DELETE,
-    "ROLLBACK_COMPLETE": Step.DELETE,
-    "ROLLBACK_FAILED": Step.DELETE,
-    "DELETE_FAILED": Step.DELETE,
-    "UPDATE_FAILED": Step.GIVE_UP,
-    "UPDATE_ROLLBACK_FAILED": Step.GIVE_UP,
+    "": StackStep.CREATE,
+    "REVIEW_IN_PROGRESS": StackStep.DELETE,  # a change set was made for a new stack and never executed
+    "CREATE_FAILED": StackStep.DELETE,
+    "ROLLBACK_COMPLETE": StackStep.DELETE,
+    "ROLLBACK_FAILED": StackStep.DELETE,
+    "DELETE_FAILED": StackStep.DELETE,
+    "UPDATE_FAILED": StackStep.GIVE_UP,
+    "UPDATE_ROLLBACK_FAILED": StackStep.GIVE_UP,
 }
 
 
@@ -70,7 +70,7 @@ def describe(client: Any, name: str) -> dict[str, Any] | None:
     return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
 
-class CloudFormationStacks:
+class CloudFormationStackDeployer:
     """Stacks in any Region; safe to use from several threads, one stack each."""
 
     def __init__(self, client_of: Callable[[str, str], Any] = clients.client, delay: float = DELAY) -> None:
@@ -100,18 +100,18 @@ class _Deployment:
         self._events.skip_past()
         while True:
             found = self._settle()
-            match _STEP_OF_STATUS.get(_status(found), Step.UPDATE):
-                case Step.CREATE:
+            match _STEP_OF_STATUS.get(_status(found), StackStep.UPDATE):
+                case StackStep.CREATE:
                     parameters = {**self._boundary, **self._stack.parameters}
                     self._call(self._client.create_stack, Parameters=_given(parameters))
                     return self._outcome("CREATE_COMPLETE")
-                case Step.UPDATE:
+                case StackStep.UPDATE:
                     return self._update(found or {})
-                case Step.DELETE:
+                case StackStep.DELETE:
                     # Nothing else of what failed is kept: it may be why it failed.
                     self._boundary = _boundary_of(found or {})
                     self._delete()
-                case Step.GIVE_UP:
+                case StackStep.GIVE_UP:
                     raise LaunchFailed(
                         f"stack {self._stack.name} in {self._stack.region} is in {_status(found)}; run "
                         f"`aws cloudformation continue-update-rollback --stack-name {self._stack.name} "

@@ -16,7 +16,7 @@ from iot_dr.errors import LaunchFailed
 REQUIRED_ACTIONS = ("dynamodb:DescribeTable", "dynamodb:UpdateTable")
 
 
-class GlobalTables:
+class DynamoDbGlobalTables:
     """Global tables (version 2019.11.21), seen from one Region or the other."""
 
     def __init__(self, client_of: Callable[[str, str], Any] = clients.client, delay: float = DELAY) -> None:

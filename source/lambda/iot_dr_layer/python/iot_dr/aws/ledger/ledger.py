@@ -29,7 +29,7 @@ from iot_dr.aws.ledger.updates import (
     CHECK_AGAIN,
     OF_OUTCOMES,
     WAITING,
-    Update,
+    ItemUpdate,
     dated,
     ended,
     facts_of,
@@ -39,8 +39,9 @@ from iot_dr.aws.ledger.updates import (
     unchanged,
 )
 from iot_dr.errors import Conflict, EventError, Throttled
-from iot_dr.model.registry.keys import HOLDING_KINDS, Key
-from iot_dr.model.replication.marks import FENCE, Certainty, Mark, Standing, dead, made_at, new_token
+from iot_dr.model.registry.keys import Key
+from iot_dr.model.registry.kinds import HOLDING_KINDS
+from iot_dr.model.replication.marks import FENCE, Certainty, Mark, OtherWriters, dead, made_at, new_token
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
@@ -57,6 +58,15 @@ SWEEP_REQUIRED_ACTIONS = frozenset(
     {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}
 )
 """What the schedule needs on the ledger's table, and on its index to query it."""
+
+RECORD_REQUIRED_ACTIONS = frozenset({"dynamodb:UpdateItem"})
+"""What recording an outcome needs on the ledger's table."""
+
+RUNNER_REQUIRED_ACTIONS = frozenset({"dynamodb:BatchGetItem", "dynamodb:UpdateItem"})
+"""What the function that takes messages from the queues needs on it: which wait already, and that one waits."""
+
+LIST_REQUIRED_ACTIONS = frozenset({"dynamodb:BatchGetItem", "dynamodb:Query"})
+"""What listing a fleet needs on it, and on its index: what replication made, and what failed."""
 
 INDEX = "by_state"
 
@@ -164,7 +174,7 @@ class DynamoDbLedger:
         self, key: Key, token: str, facts: dict[str, Any], *, began: int | None, due: bool, unless_gone: bool
     ) -> dict[str, Any]:
         removed = ("expires", "gone") if "owned_at" in facts else ("expires",)
-        update = Update(facts=facts, added={"marks": {token}}, removed=removed)
+        update = ItemUpdate(facts=facts, added={"marks": {token}}, removed=removed)
         if due:
             update.wait(CHECK_AGAIN, made_at(token) + FENCE)
         conditions = ["attribute_not_exists(#gone)"] if unless_gone and key.kind in HOLDING_KINDS else []
@@ -185,7 +195,9 @@ class DynamoDbLedger:
 
     def _ended_together(self, mark: Mark, keys: Sequence[Key], at: int) -> bool:
         """Take a mark off that asked for no request, in one call; or tell that one is gone, or is being written to."""
-        update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}}).where("attribute_exists(#resource)")
+        update = ItemUpdate(facts={"closed_at": at}, deleted={"marks": {mark.token}}).where(
+            "attribute_exists(#resource)"
+        )
         try:
             call(
                 self._client.transact_write_items,
@@ -198,11 +210,11 @@ class DynamoDbLedger:
     def _end_each(self, mark: Mark, keys: Sequence[Key], at: int) -> None:
         for key in keys:
             if not _held(self._client.update_item, **self._ending(key, mark, at)):
-                update = Update(facts={"closed_at": at}, deleted={"marks": {mark.token}})
+                update = ItemUpdate(facts={"closed_at": at}, deleted={"marks": {mark.token}})
                 _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
 
     def _ending(self, key: Key, mark: Mark, at: int) -> dict[str, Any]:
-        update = Update(facts={"closed_at": at}, removed=("marks", *_OF_RETRIES))
+        update = ItemUpdate(facts={"closed_at": at}, removed=("marks", *_OF_RETRIES))
         # Only the request that this mark asked for goes with it: another has been asked for by somebody else.
         condition = (
             "#marks = :own AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
@@ -214,7 +226,7 @@ class DynamoDbLedger:
         """Take back what was noted of their ownership at that time, unless somebody else may have made them since."""
         condition, values = unchanged(began, mark.token)
         for key in sorted(keys):
-            parameters = Update(removed=("owned_at",)).where(f"#owned_at = :at AND {condition}", at=at, **values)
+            parameters = ItemUpdate(removed=("owned_at",)).where(f"#owned_at = :at AND {condition}", at=at, **values)
             if not _held(self._client.update_item, **self._item(key), **parameters):
                 self._keep_for_later(key, at)
 
@@ -226,10 +238,10 @@ class DynamoDbLedger:
             if self._drop(key, before, condition, values):
                 continue
             item = self._read(key)
-            standing = _standing(item)
-            only_dead = standing.certainty(before, mark.token if mark else "") is Certainty.SURE
+            others = _other_writers(item)
+            only_dead = others.certainty(before, mark.token if mark else "") is Certainty.SURE
             if only_dead and int(item.get("owned_at", 0)) < before:
-                condition, values = _as_seen(standing)
+                condition, values = _as_seen(others)
                 if self._drop(key, before, condition, values):
                     continue
             self._keep_for_later(key, before)
@@ -249,7 +261,7 @@ class DynamoDbLedger:
         )
 
     def _keep_for_later(self, key: Key, at: int) -> None:
-        update = Update(facts={"noted_at": at, "noted_whole": True})
+        update = ItemUpdate(facts={"noted_at": at, "noted_whole": True})
         update.wait(CHECK_AGAIN, at + FENCE)
         _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
 
@@ -260,13 +272,13 @@ class DynamoDbLedger:
         """
         until = at + pause(1)
         for key in sorted(keys):
-            update = Update(facts={"noted_at": at, "noted_whole": True}, removed=("expires",))
+            update = ItemUpdate(facts={"noted_at": at, "noted_whole": True}, removed=("expires",))
             update.wait(CHECK_AGAIN, until)
             parameters = self._item(key) | update.where(
                 "attribute_not_exists(#next_attempt) OR #next_attempt <= :until", until=until
             )
             if not _held(self._client.update_item, **parameters):
-                sooner = Update(facts={"noted_at": at, "noted_whole": True, "next_attempt": until})
+                sooner = ItemUpdate(facts={"noted_at": at, "noted_whole": True, "next_attempt": until})
                 call(self._client.update_item, **self._item(key), **sooner.where())
 
     def postpone(self, key: Key, now: int) -> bool:
@@ -275,7 +287,7 @@ class DynamoDbLedger:
         Returns:
             Whether it was due still.
         """
-        update = Update(facts={"next_attempt": now + LEASE, "trying": True}, counted=("attempts",))
+        update = ItemUpdate(facts={"next_attempt": now + LEASE, "trying": True}, counted=("attempts",))
         return _held(self._client.update_item, **self._item(key), **update.where("#next_attempt <= :now", now=now))
 
     def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
@@ -306,7 +318,7 @@ class DynamoDbLedger:
         for _ in range(_ROUNDS):
             item = self._read(outcome.key)
             update = _considered(outcome, own, item)
-            condition, values = _as_seen(_standing(item))
+            condition, values = _as_seen(_other_writers(item))
             if _held(self._client.update_item, **self._item(outcome.key), **update.where(condition, **values)):
                 return
         raise Conflict(f"what the ledger says of {outcome.key} kept changing")
@@ -320,28 +332,30 @@ class DynamoDbLedger:
         deleted = {"marks": {mark.token}} if mark else {}
         first = facts | closed | {"next_attempt": outcome.at + pause(1), "attempts": 1}
         removed = ("expires", *ended(outcome))
-        update = Update(facts=first, kept=since(outcome), removed=removed, deleted=deleted)
+        update = ItemUpdate(facts=first, kept=since(outcome), removed=removed, deleted=deleted)
         parameters = self._item(outcome.key) | update.where("attribute_not_exists(#attempts)")
         if _held(self._client.update_item, **parameters):
             return
         removed = (*removed, "trying")
-        update = Update(facts=facts | closed, kept=since(outcome), removed=removed, deleted=deleted)
+        update = ItemUpdate(facts=facts | closed, kept=since(outcome), removed=removed, deleted=deleted)
         parameters = self._item(outcome.key) | update.where()
         before = call(self._client.update_item, **parameters, ReturnValues="ALL_OLD")["Attributes"]
         if "trying" in before:
             # Another trouble than before: how often that was met says nothing of this one.
             same = before.get("state", {}).get("S") == outcome.state
             attempts = int(before["attempts"]["N"]) if same else 1
-            later = Update(facts={"next_attempt": outcome.at + pause(attempts, outcome.state), "attempts": attempts})
+            later = ItemUpdate(
+                facts={"next_attempt": outcome.at + pause(attempts, outcome.state), "attempts": attempts}
+            )
             call(self._client.update_item, **self._item(outcome.key), **later.where())
         elif int(before["next_attempt"]["N"]) > (latest := outcome.at + longest_pause(outcome.state)):
             # What failed waits long for its next try; what passes by itself need not.
-            sooner = Update(facts={"next_attempt": latest}).where("#next_attempt > :latest", latest=latest)
+            sooner = ItemUpdate(facts={"next_attempt": latest}).where("#next_attempt > :latest", latest=latest)
             _held(self._client.update_item, **self._item(outcome.key), **sooner)
 
     def note_applied(self, outcome: Outcome) -> None:
         """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
-        update = Update(facts=facts_of(outcome), kept=(*_VERDICT, "checked_at"))
+        update = ItemUpdate(facts=facts_of(outcome), kept=(*_VERDICT, "checked_at"))
         call(self._client.update_item, **self._item(outcome.key), **update.where())
 
     def source_version(self, key: Key) -> tuple[str, int]:
@@ -392,14 +406,14 @@ class DynamoDbLedger:
             self._client.update_item,
             TableName=self._table,
             Key=_dynamo({"resource": _CURSOR + name}),
-            **Update(facts={"position": to}).where(),
+            **ItemUpdate(facts={"position": to}).where(),
         )
 
 
 def ending(outcome: Outcome, **facts: Any) -> dict[str, Any]:
     """Return the parameters of the UpdateItem that notes an outcome which leaves nothing to try, and further facts."""
     removed = (*_OF_WAITING, *ended(outcome))
-    return Update(facts=dated(outcome) | facts, kept=since(outcome), removed=removed).where()
+    return ItemUpdate(facts=dated(outcome) | facts, kept=since(outcome), removed=removed).where()
 
 
 def pause(attempts: int, state: State = State.FAILED) -> int:
@@ -433,22 +447,22 @@ def began_of(outcome: Outcome) -> int:
     return outcome.read_at or outcome.at
 
 
-def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
+def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> ItemUpdate:
     """Return what to note where somebody else is, or was, about the resource too."""
-    standing, began = _standing(item), began_of(outcome)
-    gone = {own} | dead(standing.open, began)
-    certainty = standing.certainty(began, own, whole=outcome.whole)
+    others, began = _other_writers(item), began_of(outcome)
+    gone = {own} | dead(others.open, began)
+    certainty = others.certainty(began, own, whole=outcome.whole)
     if certainty is Certainty.SURE and not outcome.partial:
         return _sure(outcome, own)
-    closed = {"closed_at": outcome.at} if own in standing.open else {}
-    update = Update(facts=closed, removed=("expires",), deleted={"marks": gone & standing.open})
+    closed = {"closed_at": outcome.at} if own in others.open else {}
+    update = ItemUpdate(facts=closed, removed=("expires",), deleted={"marks": gone & others.open})
     if certainty is Certainty.SURE or certainty is Certainty.UNSURE:
         _add_outcome(update, outcome)
     elif outcome.state is not State.ABSENT:
         update.facts |= {name: value for name, value in facts_of(outcome).items() if name not in _VERDICT}
     if certainty is Certainty.UNSURE:
         update.facts |= {"noted_at": outcome.at, "noted_whole": True}
-        again = outcome.at + (FENCE if standing.open - gone else 0)
+        again = outcome.at + (FENCE if others.open - gone else 0)
         if outcome.partial or outcome.state is State.ABSENT:
             update.wait(CHECK_AGAIN, again)
         else:
@@ -459,7 +473,7 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> Update:
     return update
 
 
-def _add_outcome(update: Update, outcome: Outcome) -> None:
+def _add_outcome(update: ItemUpdate, outcome: Outcome) -> None:
     if outcome.state is State.ABSENT:
         update.facts |= {"checked_at": outcome.at} | read_times(outcome)
     elif outcome.partial:
@@ -471,24 +485,24 @@ def _add_outcome(update: Update, outcome: Outcome) -> None:
         update.removed = (*update.removed, *ended(outcome))
 
 
-def _sure(outcome: Outcome, own: str) -> Update:
+def _sure(outcome: Outcome, own: str) -> ItemUpdate:
     """Return what to note where nobody else is about the resource."""
     closed = {"closed_at": outcome.at} if own else {}
     if outcome.state is State.ABSENT:
         update = _tombstone(outcome.key, outcome.at)
         update.facts |= {"checked_at": outcome.at} | read_times(outcome) | closed
         return update
-    update = Update(facts=closed, removed=("expires", "marks"))
+    update = ItemUpdate(facts=closed, removed=("expires", "marks"))
     _add_outcome(update, outcome)
     if not outcome.partial:
         update.removed = (*update.removed, *_OF_WAITING)
     return update
 
 
-def _tombstone(key: Key, at: int) -> Update:
+def _tombstone(key: Key, at: int) -> ItemUpdate:
     """Return what is kept of what is gone, and for how long."""
     kept = HOLDING_KEPT_AFTER_DELETION if key.kind in HOLDING_KINDS else KEPT_AFTER_DELETION
-    return Update(facts={"expires": at // 1000 + kept}, removed=OF_OUTCOMES)
+    return ItemUpdate(facts={"expires": at // 1000 + kept}, removed=OF_OUTCOMES)
 
 
 def _last_read(times: Mapping[str, int]) -> LastRead:
@@ -499,8 +513,8 @@ def _last_read(times: Mapping[str, int]) -> LastRead:
     return LastRead(began, attached, whole, doubt)
 
 
-def _standing(item: Mapping[str, Any]) -> Standing:
-    return Standing(
+def _other_writers(item: Mapping[str, Any]) -> OtherWriters:
+    return OtherWriters(
         open=frozenset(item.get("marks", ())),
         noted_at=int(item.get("noted_at", 0)),
         closed_at=int(item.get("closed_at", 0)),
@@ -509,10 +523,10 @@ def _standing(item: Mapping[str, Any]) -> Standing:
     )
 
 
-def _as_seen(standing: Standing) -> tuple[str, dict[str, Any]]:
+def _as_seen(others: OtherWriters) -> tuple[str, dict[str, Any]]:
     """Return the condition that nobody has been about the resource since it was read, and its values."""
     conditions, values = [], {}
-    for name, value in (("marks", set(standing.open)), ("noted_at", standing.noted_at)):
+    for name, value in (("marks", set(others.open)), ("noted_at", others.noted_at)):
         if value:
             conditions.append(f"#{name} = :seen_{name}")
             values[f"seen_{name}"] = value

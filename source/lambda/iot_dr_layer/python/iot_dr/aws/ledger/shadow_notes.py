@@ -20,7 +20,7 @@ from iot_dr.aws.ledger.updates import WAITING
 from iot_dr.errors import Conflict
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.outcomes import Outcome, State
-from iot_dr.model.shadows.shadow import Shadow, ShadowNote, Source, digest
+from iot_dr.model.shadows.shadow import Shadow, ShadowNote, ShadowState, digest
 
 REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem"})
 """What the replication of shadows needs on the ledger's table, besides what `aws.ledger` names."""
@@ -57,7 +57,7 @@ class DynamoDbShadowNotes:
         return _note({name: TypeDeserializer().deserialize(value) for name, value in answer.get("Item", {}).items()})
 
     def claim(
-        self, key: Key, over: ShadowNote, source: Source, *, owned_at: int | None = None, unsure_until: int = 0
+        self, key: Key, over: ShadowNote, source: ShadowState, *, owned_at: int | None = None, unsure_until: int = 0
     ) -> ShadowNote:
         """Note that this state is about to be written, if nobody has claimed since `over` was read.
 

@@ -28,7 +28,7 @@ _BATCH = 100
 _CERTIFICATES = ":cert/"
 
 
-class LedgerStatus:
+class DynamoDbLedgerReader:
     """Reads the ledger over a `dynamodb` client."""
 
     def __init__(self, client: Any, table: str) -> None:

@@ -40,7 +40,7 @@ OF_OUTCOMES = (
 
 
 @dataclass
-class Update:
+class ItemUpdate:
     """One UpdateItem in the making.
 
     Attributes:

@@ -24,21 +24,19 @@ from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_grou
 
 _CERTIFICATES = certificate_target("")
 _TARGETS = (_CERTIFICATES, thing_group_target(""))
-_NAMES = {Kind.THING: "thingName", Kind.THING_TYPE: "thingTypeName", Kind.CERTIFICATE: "certificateId"}
-"""What names an entry of a kind's list."""
 
 Listed = TypeVar("Listed")
 
 
 def listed(
-    kind: Kind, read: Callable[[Mapping[str, Any]], Listed], entries: Iterable[Mapping[str, Any]]
+    kind: Kind, name: str, read: Callable[[Mapping[str, Any]], Listed], entries: Iterable[Mapping[str, Any]]
 ) -> Iterator[Listed | Unreadable]:
-    """Read the entries of a list; one that cannot be read does not keep the others from being read."""
+    """Read the entries of a list, which `name` names; one that cannot be read does not keep the others from it."""
     for entry in entries:
         try:
             found: Listed | Unreadable = read(entry)
         except (InvalidResource, LookupError, ValueError) as error:
-            found = Unreadable(Key(kind, entry[_NAMES[kind]]), f"{type(error).__name__}: {error}")
+            found = Unreadable(Key(kind, entry[name]), f"{type(error).__name__}: {error}")
         yield found
 
 

@@ -28,7 +28,8 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import SEPARATOR, certificate_target, shadow_key, thing_group_target
-from iot_dr.model.registry.read_calls import LISTS, SUBJECTS, Answer, Call, Question
+from iot_dr.model.registry.kinds import LISTS
+from iot_dr.model.registry.read_calls import SUBJECTS, Page, PageRequest, ReadCall
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.ports.shadows import ShadowIndex, ShadowReader
 
@@ -78,65 +79,65 @@ def _attachment(policy: str, arn: str) -> PolicyAttachment | None:
     return next((PolicyAttachment(policy, target) for target in registry_answers.targets([arn])), None)
 
 
-_FORMS: Mapping[Question, _Form] = {
-    Question.THING_TYPES: _Form(
+FORMS: Mapping[ReadCall, _Form] = {
+    ReadCall.THING_TYPES: _Form(
         "list_thing_types", lambda _, entry: registry_answers.thing_type(entry), member="thingTypes"
     ),
-    Question.BILLING_GROUPS: _Form(
+    ReadCall.BILLING_GROUPS: _Form(
         "list_billing_groups", lambda _, entry: BillingGroup(entry["groupName"]), member="billingGroups"
     ),
-    Question.POLICIES: _Form(
+    ReadCall.POLICIES: _Form(
         "list_policies", lambda _, entry: Policy(entry["policyName"], ""), member="policies", paging=_MARKERS
     ),
-    Question.CERTIFICATES: _Form(
+    ReadCall.CERTIFICATES: _Form(
         "list_certificates",
         lambda _, entry: Certificate(entry["certificateId"], CertificateStatus(entry["status"])),
         member="certificates",
         paging=_MARKERS,
     ),
-    Question.THING_GROUPS: _Form(
+    ReadCall.THING_GROUPS: _Form(
         "list_thing_groups",
         lambda _, entry: ThingGroup(entry["groupName"]),
         member="thingGroups",
         parameters={"recursive": True},
     ),
-    Question.THINGS: _Form("list_things", lambda _, entry: registry_answers.thing(entry), member="things"),
-    Question.BILLING_GROUP: _Form(
+    ReadCall.THINGS: _Form("list_things", lambda _, entry: registry_answers.thing(entry), member="things"),
+    ReadCall.BILLING_GROUP: _Form(
         "describe_billing_group", lambda _, answer: registry_answers.billing_group(answer), subject="billingGroupName"
     ),
-    Question.POLICY: _Form("get_policy", lambda _, answer: registry_answers.policy(answer), subject="policyName"),
-    Question.THING_GROUP: _Form(
+    ReadCall.POLICY: _Form("get_policy", lambda _, answer: registry_answers.policy(answer), subject="policyName"),
+    ReadCall.THING_GROUP: _Form(
         "describe_thing_group", lambda _, answer: registry_answers.thing_group(answer), subject="thingGroupName"
     ),
-    Question.THINGS_OF_BILLING_GROUP: _Form(
+    ReadCall.THINGS_OF_BILLING_GROUP: _Form(
         "list_things_in_billing_group",
         lambda group, name: Thing(name, billing_group=group),
         subject="billingGroupName",
         member="things",
     ),
-    Question.TARGETS_OF_POLICY: _Form(
+    ReadCall.TARGETS_OF_POLICY: _Form(
         "list_targets_for_policy", _attachment, subject="policyName", member="targets", paging=_MARKERS
     ),
-    Question.THINGS_OF_GROUP: _Form(
+    ReadCall.THINGS_OF_GROUP: _Form(
         "list_things_in_thing_group", GroupMembership, subject="thingGroupName", member="things"
     ),
-    Question.THINGS_OF_CERTIFICATE: _Form(
+    ReadCall.THINGS_OF_CERTIFICATE: _Form(
         "list_principal_things_v2",
         lambda one, entry: ThingPrincipal(entry["thingName"], one, registry_answers.exclusive(entry)),
         subject="principal",
         member="principalThingObjects",
     ),
-    Question.CERTIFICATES_OF_THING: _Form(
+    ReadCall.CERTIFICATES_OF_THING: _Form(
         "list_thing_principals_v2", _principal, subject="thingName", member="thingPrincipalObjects"
     ),
-    Question.POLICIES_OF_CERTIFICATE: _Form(
+    ReadCall.POLICIES_OF_CERTIFICATE: _Form(
         "list_attached_policies",
         lambda one, entry: PolicyAttachment(entry["policyName"], certificate_target(one)),
         subject="target",
         member="policies",
         paging=_MARKERS,
     ),
-    Question.POLICIES_OF_GROUP: _Form(
+    ReadCall.POLICIES_OF_GROUP: _Form(
         "list_attached_policies",
         lambda group, entry: PolicyAttachment(entry["policyName"], thing_group_target(group)),
         subject="target",
@@ -145,10 +146,10 @@ _FORMS: Mapping[Question, _Form] = {
     ),
 }
 
-_ASKED_BY_ARN: Mapping[Question, Callable[[str], str]] = {
-    Question.THINGS_OF_CERTIFICATE: certificate_target,
-    Question.POLICIES_OF_CERTIFICATE: certificate_target,
-    Question.POLICIES_OF_GROUP: thing_group_target,
+_ASKED_BY_ARN: Mapping[ReadCall, Callable[[str], str]] = {
+    ReadCall.THINGS_OF_CERTIFICATE: certificate_target,
+    ReadCall.POLICIES_OF_CERTIFICATE: certificate_target,
+    ReadCall.POLICIES_OF_GROUP: thing_group_target,
 }
 """Questions that name their subject by its ARN, and the last field of that."""
 
@@ -170,24 +171,24 @@ class IotFleetReader:
         self._shadows = shadows
         self._index = index
 
-    def ask(self, call: Call) -> Answer:
+    def ask(self, call: PageRequest) -> Page:
         """Make exactly one call; what the SDK repeats by itself is the same call."""
-        if self._shadows and call.question in (Question.NAMED_SHADOWS, Question.SHADOW):
+        if self._shadows and call.question in (ReadCall.NAMED_SHADOWS, ReadCall.SHADOW):
             return _shadows(call, self._shadows)
-        if self._index and call.question is Question.SHADOW_INDEX:
+        if self._index and call.question is ReadCall.SHADOW_INDEX:
             return self._index.page(call.token)
-        form = _FORMS[call.question]
+        form = FORMS[call.question]
         answer = read(getattr(self._client, form.operation), **self._parameters(form, call))
         if answer is None:
-            return Answer(missing=True)
+            return Page(missing=True)
         try:
             entries: Iterable[Any] = answer[form.member] if form.member else (answer,)
             found = (form.entry(call.subject, entry) for entry in entries)
-            return Answer(tuple(entity for entity in found if entity), answer.get(form.paging.next_token) or "")
+            return Page(tuple(entity for entity in found if entity), answer.get(form.paging.next_token) or "")
         except InvalidResource as error:
-            return Answer(unreadable=str(error))
+            return Page(unreadable=str(error))
 
-    def _parameters(self, form: _Form, call: Call) -> dict[str, Any]:
+    def _parameters(self, form: _Form, call: PageRequest) -> dict[str, Any]:
         parameters = dict(form.parameters)
         if form.member:
             parameters[form.paging.size] = PAGE_SIZE
@@ -200,13 +201,13 @@ class IotFleetReader:
         return parameters
 
 
-def _shadows(call: Call, shadows: ShadowReader) -> Answer:
+def _shadows(call: PageRequest, shadows: ShadowReader) -> Page:
     thing, _, name = call.subject.partition(SEPARATOR)
-    if call.question is Question.NAMED_SHADOWS:
+    if call.question is ReadCall.NAMED_SHADOWS:
         names = sorted(shadows.shadow_names(thing))
-        return Answer(tuple(Shadow(shadow_key(thing, one), {}) for one in names))
+        return Page(tuple(Shadow(shadow_key(thing, one), {}) for one in names))
     try:
         found = shadows.shadow(shadow_key(thing, name))
     except InvalidResource as error:
-        return Answer(unreadable=str(error))
-    return Answer(missing=True) if found is None else Answer((found,))
+        return Page(unreadable=str(error))
+    return Page(missing=True) if found is None else Page((found,))

@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -19,13 +20,15 @@ from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
+    Entity,
     Policy,
     Thing,
     ThingGroup,
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.registry.keys import Kind, certificate_target
+from iot_dr.model.registry.keys import Key, Kind, certificate_target
+from iot_dr.model.registry.kinds import LISTS
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -51,18 +54,8 @@ REQUIRED_ACTIONS_BEFORE_DELETING = frozenset({"iot:ListTargetsForPolicy"})
 REQUIRED_ACTIONS_TO_CONFIRM = frozenset({"iot:ListAttachedPolicies", "iot:ListThingPrincipalsV2"})
 """What is needed in the primary to see that nothing more was attached to a device."""
 
-LISTER_REQUIRED_ACTIONS = frozenset(
-    {
-        "iot:ListBillingGroups",
-        "iot:ListCertificates",
-        "iot:ListPolicies",
-        "iot:ListTargetsForPolicy",
-        "iot:ListThingGroups",
-        "iot:ListThingTypes",
-        "iot:ListThings",
-    }
-)
-"""What the sweep's lists need."""
+LISTER_REQUIRED_ACTIONS = frozenset({"iot:ListTargetsForPolicy", *(f"iot:{question}" for question in LISTS)})
+"""What the sweep's lists need; a list is named like its right."""
 
 PAGE_SIZE = 250
 """The most that the list calls return at once."""
@@ -75,6 +68,10 @@ class IotRegistryReader:
         self._client = client
         self._region = region
         self._account = account
+
+    def resource(self, key: Key) -> Entity | None:
+        """Read a resource of any kind."""
+        return DESCRIBED[key.kind](self, key.name)
 
     def thing(self, name: str) -> Thing | None:
         """Read a thing."""
@@ -162,34 +159,11 @@ class IotRegistryReader:
         """List the names of the things in a billing group."""
         return frozenset(self._pages("list_things_in_billing_group", "things", billingGroupName=name))
 
-    def things(self) -> Iterator[Thing | Unreadable]:
-        """List all things with attributes and type."""
-        return registry_answers.listed(Kind.THING, registry_answers.thing, self._pages("list_things", "things"))
-
-    def thing_types(self) -> Iterator[ThingType | Unreadable]:
-        """List all thing types."""
-        pages = self._pages("list_thing_types", "thingTypes")
-        return registry_answers.listed(Kind.THING_TYPE, registry_answers.thing_type, pages)
-
-    def certificates(self) -> Iterator[Certificate | Unreadable]:
-        """List all certificates with their status."""
-        pages = self._pages("list_certificates", "certificates")
-        return registry_answers.listed(Kind.CERTIFICATE, registry_answers.certificate, pages)
-
-    def policy_names(self) -> Iterator[str]:
-        """List the names of all policies."""
-        for summary in self._pages("list_policies", "policies"):
-            yield str(summary["policyName"])
-
-    def thing_group_names(self) -> Iterator[str]:
-        """List the names of all thing groups, static and dynamic."""
-        for summary in self._pages("list_thing_groups", "thingGroups", recursive=True):
-            yield str(summary["groupName"])
-
-    def billing_group_names(self) -> Iterator[str]:
-        """List the names of all billing groups."""
-        for summary in self._pages("list_billing_groups", "billingGroups"):
-            yield str(summary["groupName"])
+    def listed(self, kind: Kind) -> Iterator[Entity | Unreadable]:
+        """List all resources of a kind; groups (dynamic ones too), billing groups and policies by name alone."""
+        called = LISTED[kind]
+        pages = self._pages(called.operation, called.member, **called.parameters)
+        return registry_answers.listed(kind, called.name, called.read, pages)
 
     def _arn(self, resource: str) -> str:
         return iot_arn(resource, self._region, self._account)
@@ -205,3 +179,41 @@ class IotRegistryReader:
                 # A list of what hangs on something that does not exist is empty, and AWS has said so.
                 if not is_missing(error):
                     raise
+
+
+@dataclass(frozen=True)
+class _ListCall:
+    """How all resources of a kind are listed: `member` is the list in the answer, `name` what names an entry of it."""
+
+    operation: str
+    member: str
+    name: str
+    read: Callable[[Mapping[str, Any]], Entity]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+DESCRIBED: Mapping[Kind, Callable[[IotRegistryReader, str], Entity | None]] = {
+    Kind.THING_TYPE: IotRegistryReader.thing_type,
+    Kind.BILLING_GROUP: IotRegistryReader.billing_group,
+    Kind.POLICY: IotRegistryReader.policy,
+    Kind.CERTIFICATE: IotRegistryReader.certificate,
+    Kind.THING_GROUP: IotRegistryReader.thing_group,
+    Kind.THING: IotRegistryReader.thing,
+}
+
+LISTED: Mapping[Kind, _ListCall] = {
+    Kind.THING_TYPE: _ListCall("list_thing_types", "thingTypes", "thingTypeName", registry_answers.thing_type),
+    Kind.BILLING_GROUP: _ListCall(
+        "list_billing_groups", "billingGroups", "groupName", lambda entry: BillingGroup(entry["groupName"])
+    ),
+    Kind.POLICY: _ListCall("list_policies", "policies", "policyName", lambda entry: Policy(entry["policyName"], "{}")),
+    Kind.CERTIFICATE: _ListCall("list_certificates", "certificates", "certificateId", registry_answers.certificate),
+    Kind.THING_GROUP: _ListCall(
+        "list_thing_groups",
+        "thingGroups",
+        "groupName",
+        lambda entry: ThingGroup(entry["groupName"]),
+        {"recursive": True},
+    ),
+    Kind.THING: _ListCall("list_things", "things", "thingName", registry_answers.thing),
+}

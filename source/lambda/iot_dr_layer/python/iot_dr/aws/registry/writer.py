@@ -6,6 +6,8 @@ calls themselves stand by kind in `thing_writes`, `group_writes`, `certificate_w
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.registry import certificate_writes, group_writes, policy_writes, thing_writes
@@ -13,17 +15,9 @@ from iot_dr.errors import InvalidResource
 from iot_dr.model.registry.arns import iot_arn
 from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.entities import (
-    BillingGroup,
-    Certificate,
-    GroupMembership,
-    Policy,
-    PolicyAttachment,
-    Thing,
-    ThingGroup,
     ThingPrincipal,
-    ThingType,
 )
-from iot_dr.model.registry.keys import certificate_target
+from iot_dr.model.registry.keys import Kind, certificate_target
 
 REQUIRED_ACTIONS = (
     certificate_writes.REQUIRED_ACTIONS
@@ -38,7 +32,7 @@ class IotRegistryWriter:
     """`ports.RegistryWriter` over an `iot` client of one Region."""
 
     def __init__(self, client: Any, region: str, account: str) -> None:
-        self._client = client
+        self.client = client
         self._region = region
         self._account = account
 
@@ -49,26 +43,7 @@ class IotRegistryWriter:
             Conflict: it exists by now, with other values.
             NotReadyYet: something it points to is missing.
         """
-        client = self._client
-        match change.desired:
-            case ThingType() as thing_type:
-                thing_writes.create_thing_type(client, thing_type)
-            case BillingGroup() as billing_group:
-                group_writes.create_billing_group(client, billing_group)
-            case Policy() as policy:
-                policy_writes.create_policy(client, policy)
-            case Certificate() as certificate:
-                certificate_writes.register(client, certificate)
-            case ThingGroup() as group:
-                group_writes.create_thing_group(client, group)
-            case Thing() as thing:
-                thing_writes.create_thing(client, thing)
-            case PolicyAttachment(target=target) as attachment:
-                policy_writes.attach(client, attachment, self._arn(target))
-            case ThingPrincipal(certificate_id=certificate_id) as principal:
-                certificate_writes.attach(client, principal, self._arn(certificate_target(certificate_id)))
-            case GroupMembership() as membership:
-                group_writes.add_member(client, membership)
+        WRITES[change.key.kind].create(self, change.desired)
 
     def update(self, change: Update) -> None:
         """Bring what is there to the desired values.
@@ -76,24 +51,10 @@ class IotRegistryWriter:
         Raises:
             Conflict: it was changed since it was read.
         """
-        client = self._client
-        match change.desired, change.actual:
-            case ThingType() as thing_type, ThingType() as found_type:
-                thing_writes.update_thing_type(client, thing_type, found_type)
-            case BillingGroup() as billing_group, BillingGroup() as found_billing:
-                group_writes.update_billing_group(client, billing_group, found_billing)
-            case Policy() as policy, Policy():
-                policy_writes.put_policy_version(client, policy)
-            case Certificate() as certificate, Certificate():
-                certificate_writes.set_status(client, certificate)
-            case ThingGroup() as group, ThingGroup() as found_group:
-                group_writes.update_thing_group(client, group, found_group)
-            case Thing() as thing, Thing() as found:
-                thing_writes.update_thing(client, thing, found)
-            case ThingPrincipal(certificate_id=certificate_id) as principal, ThingPrincipal():
-                certificate_writes.attach_anew(client, principal, self._arn(certificate_target(certificate_id)))
-            case _:
-                raise InvalidResource(f"{change.key} has no field that could be updated")
+        update = WRITES[change.key.kind].update
+        if update is None:
+            raise InvalidResource(f"{change.key} has no field that could be updated")
+        update(self, change.desired, change.actual)
 
     def delete(self, change: Delete) -> None:
         """Remove it; already gone is success.
@@ -102,26 +63,68 @@ class IotRegistryWriter:
             Conflict: it was changed since it was read, or something new hangs on it.
             NotReadyYet: AWS's waiting time after a deprecation has not passed.
         """
-        client = self._client
-        match change.actual:
-            case ThingType() as thing_type:
-                thing_writes.delete_thing_type(client, thing_type)
-            case BillingGroup() as billing_group:
-                group_writes.delete_billing_group(client, billing_group)
-            case Policy() as policy:
-                policy_writes.delete_policy(client, policy)
-            case Certificate() as certificate:
-                certificate_writes.delete_certificate(client, certificate)
-            case ThingGroup() as group:
-                group_writes.delete_thing_group(client, group)
-            case Thing() as thing:
-                thing_writes.delete_thing(client, thing)
-            case PolicyAttachment(target=target) as attachment:
-                policy_writes.detach(client, attachment, self._arn(target))
-            case ThingPrincipal(certificate_id=certificate_id) as principal:
-                certificate_writes.detach(client, principal, self._arn(certificate_target(certificate_id)))
-            case GroupMembership() as membership:
-                group_writes.remove_member(client, membership)
+        WRITES[change.key.kind].delete(self, change.actual)
 
-    def _arn(self, resource: str) -> str:
+    def arn(self, resource: str) -> str:
+        """Return the ARN of a resource of this Region."""
         return iot_arn(resource, self._region, self._account)
+
+
+@dataclass(frozen=True)
+class _Writes:
+    """How one of a kind is written; without `update` it has no field that could change."""
+
+    create: Callable[[IotRegistryWriter, Any], None]
+    delete: Callable[[IotRegistryWriter, Any], None]
+    update: Callable[[IotRegistryWriter, Any, Any], None] | None = None
+
+
+def _certificate_arn(writer: IotRegistryWriter, principal: ThingPrincipal) -> str:
+    return writer.arn(certificate_target(principal.certificate_id))
+
+
+WRITES: Mapping[Kind, _Writes] = {
+    Kind.THING_TYPE: _Writes(
+        lambda to, one: thing_writes.create_thing_type(to.client, one),
+        lambda to, one: thing_writes.delete_thing_type(to.client, one),
+        lambda to, one, found: thing_writes.update_thing_type(to.client, one, found),
+    ),
+    Kind.BILLING_GROUP: _Writes(
+        lambda to, one: group_writes.create_billing_group(to.client, one),
+        lambda to, one: group_writes.delete_billing_group(to.client, one),
+        lambda to, one, found: group_writes.update_billing_group(to.client, one, found),
+    ),
+    Kind.POLICY: _Writes(
+        lambda to, one: policy_writes.create_policy(to.client, one),
+        lambda to, one: policy_writes.delete_policy(to.client, one),
+        lambda to, one, _: policy_writes.put_policy_version(to.client, one),
+    ),
+    Kind.CERTIFICATE: _Writes(
+        lambda to, one: certificate_writes.register(to.client, one),
+        lambda to, one: certificate_writes.delete_certificate(to.client, one),
+        lambda to, one, _: certificate_writes.set_status(to.client, one),
+    ),
+    Kind.THING_GROUP: _Writes(
+        lambda to, one: group_writes.create_thing_group(to.client, one),
+        lambda to, one: group_writes.delete_thing_group(to.client, one),
+        lambda to, one, found: group_writes.update_thing_group(to.client, one, found),
+    ),
+    Kind.THING: _Writes(
+        lambda to, one: thing_writes.create_thing(to.client, one),
+        lambda to, one: thing_writes.delete_thing(to.client, one),
+        lambda to, one, found: thing_writes.update_thing(to.client, one, found),
+    ),
+    Kind.POLICY_ATTACHMENT: _Writes(
+        lambda to, one: policy_writes.attach(to.client, one, to.arn(one.target)),
+        lambda to, one: policy_writes.detach(to.client, one, to.arn(one.target)),
+    ),
+    Kind.THING_PRINCIPAL: _Writes(
+        lambda to, one: certificate_writes.attach(to.client, one, _certificate_arn(to, one)),
+        lambda to, one: certificate_writes.detach(to.client, one, _certificate_arn(to, one)),
+        lambda to, one, _: certificate_writes.attach_anew(to.client, one, _certificate_arn(to, one)),
+    ),
+    Kind.GROUP_MEMBERSHIP: _Writes(
+        lambda to, one: group_writes.add_member(to.client, one),
+        lambda to, one: group_writes.remove_member(to.client, one),
+    ),
+}

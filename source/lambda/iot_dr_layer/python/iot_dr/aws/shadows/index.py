@@ -9,7 +9,7 @@ from typing import Any
 
 from iot_dr.aws.errors import call
 from iot_dr.aws.registry.selected_things import HITS
-from iot_dr.model.registry.read_calls import Answer
+from iot_dr.model.registry.read_calls import Page
 from iot_dr.model.shadows.index import IndexCoverage, indexed_shadows
 from iot_dr.model.shadows.shadow import Shadow
 
@@ -43,7 +43,7 @@ class IotShadowIndex:
             return IndexCoverage(why=f"the index of {self._region} is {status.lower() or 'not ready'}")
         return IndexCoverage(classic, named)
 
-    def page(self, token: str) -> Answer:
+    def page(self, token: str) -> Page:
         """Search for a page of all things; a thing whose shadows it does not tell exactly is left out.
 
         Raises:
@@ -60,4 +60,4 @@ class IotShadowIndex:
             except ValueError:
                 continue
             told.append(entry["thingName"])
-        return Answer(tuple(shadows), answer.get("nextToken") or "", told=tuple(told))
+        return Page(tuple(shadows), answer.get("nextToken") or "", told=tuple(told))

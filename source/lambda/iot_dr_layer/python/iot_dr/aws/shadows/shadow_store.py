@@ -23,7 +23,7 @@ REPLICATED = "iot-dr"
 """The client token of replicated writes: the messages that AWS publishes of one have it, so it can be told apart."""
 
 
-class IotDataShadows:
+class IotShadowStore:
     """`ports.ShadowStore` of one Region."""
 
     def __init__(self, client: Any) -> None:

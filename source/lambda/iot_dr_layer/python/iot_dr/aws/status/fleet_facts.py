@@ -45,7 +45,7 @@ _TAGGED = (
 """What can have tags of what is replicated: its kind, its list, and where in that its name and its ARN stand."""
 
 
-class FleetFacts:
+class IotFleetFacts:
     """One Region's fleet, over an `iot` client."""
 
     def __init__(self, client: Any) -> None:

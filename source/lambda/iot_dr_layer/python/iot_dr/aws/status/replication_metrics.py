@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iot_dr.aws import errors
-from iot_dr.model.status.overview import Lag, StreamAge
+from iot_dr.model.status.status_parts import Lag, StreamAge
 
 REQUIRED_ACTIONS = frozenset({"cloudwatch:GetMetricData", "cloudwatch:ListMetrics"})
 """What the operator needs in the secondary Region."""
@@ -33,7 +33,7 @@ Points = Mapping[int, float]
 """Values by the second at which their period begins."""
 
 
-class ReplicationMetrics:
+class CloudWatchMetricsReader:
     """Reads them over a `cloudwatch` client of the secondary Region."""
 
     def __init__(self, client: Any) -> None:

@@ -29,7 +29,7 @@ _NUMBERS = (
 _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"})
 
 
-class RunningParts:
+class AwsRunningParts:
     """Reads them one call each, over clients of their Regions."""
 
     def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:

@@ -24,7 +24,7 @@ _MANIFEST = "/manifest.json"
 _UNSUCCESSFUL = ("FAILED", "PENDING")
 
 
-class Inventories:
+class S3Inventory:
     """`services.list_fleet.Inventory` over an `s3` client."""
 
     def __init__(self, client: Any, bucket: str) -> None:

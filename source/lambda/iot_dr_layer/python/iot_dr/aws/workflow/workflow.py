@@ -22,7 +22,7 @@ _BUSY = frozenset({"ExecutionLimitExceeded", "StateMachineExecutionLimitExceeded
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html"""
 
 
-class StepFunctionsWorkflow:
+class StepFunctionsReplicationRun:
     """`ports.ReplicationRun` over a `stepfunctions` client, which must wait for an answer longer than a run takes."""
 
     def __init__(self, client: Any, state_machine_arn: str) -> None:

@@ -13,7 +13,7 @@ from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.view.checks import as_json, print_checks
 from iot_dr.cli.view.texts import say
 from iot_dr.model.status.checks import Level
-from iot_dr.runtime.commands.doctor import DoctorEnvironment, Reading, consult
+from iot_dr.runtime.commands.doctor import DoctorEnvironment, DoctorSettings, consult
 from iot_dr.services.doctor.doctor import worst
 
 CERTIFICATES = 100
@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913  # one argument an option
     changed. What cannot be asked, for a right that is missing, is a warning. Exits 0 if nothing fails, 1 if something
     does, 2 if it cannot run.
     """
-    reading = Reading(certificates, policies, paced=not unpaced)
+    reading = DoctorSettings(certificates, policies, paced=not unpaced)
     checks = consult(settings(DoctorEnvironment, toolsrc), reading, profile)
     if output == "json":
         say(json.dumps(as_json(checks), indent=2))

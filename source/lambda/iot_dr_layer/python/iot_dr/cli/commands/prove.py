@@ -13,13 +13,13 @@ from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import from_toolsrc, output_format, region_of, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.bars import paced_bar
+from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.checks import as_json, print_checks
 from iot_dr.cli.view.tables import Screen, console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.status.checks import Level
-from iot_dr.runtime.commands.prove import Order, Proved, ProvingEnvironment, clean, prove
+from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment, TrialOrder, clean, prove
 from iot_dr.services.doctor.doctor import worst
 
 MOST = 1000
@@ -50,7 +50,7 @@ Examples:
         click.Option(
             ["--timeout"],
             type=click.FloatRange(min=1),
-            default=Order.seconds,
+            default=TrialOrder.seconds,
             show_default=True,
             help="Seconds that devices may take to cross, and again to be gone.",
         ),
@@ -93,11 +93,11 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     """
     if (number is None) is (clean is None):
         raise click.UsageError("say how many devices, by -n, or of what run to remove the rest, by --clean")
-    watch = Watch(partial(command_line, context, number=None, with_type=None, timeout=None))
+    watch = TrialWatch(partial(command_line, context, number=None, with_type=None, timeout=None))
     if number is None:
         _clean(region_of("primary", toolsrc), str(clean), watch, profile, output)
         return
-    environment, order = settings(ProvingEnvironment, toolsrc), Order(number, with_type, timeout)
+    environment, order = settings(ProvingEnvironment, toolsrc), TrialOrder(number, with_type, timeout)
     with stoppable(watch.left), watch:
         try:
             proved = prove(environment, order, watch, watch.announce, profile)
@@ -113,7 +113,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     context.exit(1 if worst(proved.checks) is Level.FAILURE else 0)
 
 
-def _clean(region: str, trial: str, watch: Watch, profile: str, output: str) -> None:
+def _clean(region: str, trial: str, watch: TrialWatch, profile: str, output: str) -> None:
     with stoppable(lambda: f"Run `{watch.again(clean=trial)}` again to go on."), watch:
         removed = clean(region, trial, watch, profile)
     if output == "json":
@@ -133,24 +133,17 @@ def _print(proved: Proved, number: int, seconds: float) -> None:
     screen.print(f"\n{'Not proved' if failed else 'Proved'} with {number} devices in {seconds:.0f} s.")
 
 
-class Watch:
+class TrialWatch(Watch):
     """Shows on standard error how far it is and at what pace: a bar in a terminal, a line a stage in a log."""
 
     def __init__(self, again: Callable[..., str]) -> None:
         self.again = again
         """Returns the command that was given, with what changes."""
         self._console = Screen(stderr=True)
-        self._bar = paced_bar(self._console)
+        super().__init__(paced_bar(self._console))
         self._task = self._bar.add_task("", total=None, pace="")
         self._began = self._stage_began = time.monotonic()
         self._trial = ""
-
-    def __enter__(self) -> Watch:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.end()
 
     @property
     def seconds(self) -> float:
@@ -175,10 +168,6 @@ class Watch:
         seconds = time.monotonic() - self._stage_began
         done = self._bar.tasks[0].completed
         self._bar.update(self._task, pace=f"{done / seconds:,.1f}/s" if seconds > 1 else "")
-
-    def end(self) -> None:
-        """Show nothing more."""
-        self._bar.stop()
 
     def left(self) -> str:
         """Say what an interrupted run leaves."""

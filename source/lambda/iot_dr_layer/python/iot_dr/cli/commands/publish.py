@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as ProgressBar
 
 from iot_dr.cli.command import Command
+from iot_dr.cli.view.bars import Watch
 from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.model.launch.distribution import Bucket, Distribution, Upload
@@ -57,31 +58,26 @@ def command(  # noqa: PLR0913, PLR0917  # one per option
     """
     distribution = Distribution(bucket_prefix, solution_name, version)
     regions = RegionPair(primary_region, secondary_region)
-    with Watcher() as watcher:
+    with PublishWatch() as watcher:
         publication = publish_build(distribution, regions, assets, watcher)
     say(as_json(publication) if output == "json" else as_text(publication))
 
 
-class Watcher:
+class PublishWatch(Watch):
     """Shows the upload on standard error: bytes, rate, time left."""
 
     def __init__(self) -> None:
-        self._bar = ProgressBar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Screen(stderr=True),
+        super().__init__(
+            ProgressBar(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=Screen(stderr=True),
+            )
         )
         self._task = self._bar.add_task("Preparing buckets", total=None)
-
-    def __enter__(self) -> Watcher:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
 
     def comparing(self, bucket: Bucket) -> None:
         """Name the bucket that is being compared."""

@@ -16,7 +16,7 @@ from iot_dr.cli.options import applying, from_toolsrc, output_format, require, s
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.view.tables import Counting, console, table
 from iot_dr.cli.view.texts import say
-from iot_dr.model.events.dead_letters import Source
+from iot_dr.model.events.dead_letters import DeadLetterSource
 from iot_dr.runtime.commands.replay import (
     RuleErrorsEnvironment,
     ShadowRuleErrorsEnvironment,
@@ -32,9 +32,9 @@ SHOWN = 20
 
 _ALL = "all"
 _SETTINGS = {
-    Source.RULE_ERRORS: RuleErrorsEnvironment,
-    Source.SHADOW_RULE_ERRORS: ShadowRuleErrorsEnvironment,
-    Source.STREAM_RECORDS: StreamRecordsEnvironment,
+    DeadLetterSource.RULE_ERRORS: RuleErrorsEnvironment,
+    DeadLetterSource.SHADOW_RULE_ERRORS: ShadowRuleErrorsEnvironment,
+    DeadLetterSource.STREAM_RECORDS: StreamRecordsEnvironment,
 }
 _EPILOG = """
 \b
@@ -54,7 +54,7 @@ Examples:
         applying("Replay."),
         click.Option(
             ["--from", "wanted"],
-            type=click.Choice([_ALL, *map(str, Source)]),
+            type=click.Choice([_ALL, *map(str, DeadLetterSource)]),
             default=_ALL,
             show_default=True,
             help="Where the events wait: the rules' error queues of registry and shadow events in the primary Region, "
@@ -81,19 +81,19 @@ def command(context: click.Context, /, apply: bool, wanted: str, profile: str, o
     --apply is given. It may be repeated. Exits 0 if nothing stays, 1 if something cannot be replayed and stays with its
     reason, 2 if it cannot run.
     """
-    sources = [source for source in Source if wanted in {_ALL, source}]
+    sources = [source for source in DeadLetterSource if wanted in {_ALL, source}]
     # All settings before the first change: a replay by half tells less than none.
     require(toolsrc, *(_SETTINGS[source] for source in sources))
     letters: list[Letter] = []
     with Counting() as counting:
-        progress = _Progress(counting)
-        if Source.RULE_ERRORS in sources:
+        progress = ReplayWatch(counting)
+        if DeadLetterSource.RULE_ERRORS in sources:
             registry = settings(RuleErrorsEnvironment, toolsrc)
             letters += replay_rule_errors(registry, progress, profile, apply=apply)
-        if Source.SHADOW_RULE_ERRORS in sources:
+        if DeadLetterSource.SHADOW_RULE_ERRORS in sources:
             shadows = settings(ShadowRuleErrorsEnvironment, toolsrc)
             letters += replay_shadow_rule_errors(shadows, progress, profile, apply=apply)
-        if Source.STREAM_RECORDS in sources:
+        if DeadLetterSource.STREAM_RECORDS in sources:
             records = settings(StreamRecordsEnvironment, toolsrc)
             letters += replay_stream_records(records, progress, profile, apply=apply)
     if output == "json":
@@ -103,13 +103,13 @@ def command(context: click.Context, /, apply: bool, wanted: str, profile: str, o
     context.exit(1 if problems(letters) else 0)
 
 
-class _Progress:
+class ReplayWatch:
     """Counts on standard error."""
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
 
-    def found(self, source: Source, total: int) -> None:
+    def found(self, source: DeadLetterSource, total: int) -> None:
         """Begin with a source."""
         self._counting.begin(f"Replaying {source}", total)
 
@@ -118,7 +118,7 @@ class _Progress:
         self._counting.advance(number)
 
 
-def _print(sources: Sequence[Source], letters: Sequence[Letter], command: str) -> None:
+def _print(sources: Sequence[DeadLetterSource], letters: Sequence[Letter], command: str) -> None:
     """Print the result; of a dry run, `command` is what makes it."""
     screen, left = console(), problems(letters)
     replayed = "To replay" if command else "Replayed"

@@ -11,7 +11,7 @@ from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.applying import Watch
+from iot_dr.cli.view.applying import SyncWatch
 from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
@@ -82,7 +82,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         region_of(side, toolsrc), profile=profile, state=state, shadows=shadows, anew=anew, paced=not unpaced
     )
     go_on = f"What was read is kept; run `{command_line(context, anew=None)}` again to go on from there."
-    with stoppable(lambda: go_on), Watch() as watch:
+    with stoppable(lambda: go_on), SyncWatch() as watch:
         try:
             taken = take_snapshot(settings, to, watch)
         except IotDrError:

@@ -14,15 +14,15 @@ from rich.text import Text
 
 from iot_dr.cli.command import Command
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
-from iot_dr.cli.view.overview import overview_as_json, screen_of
+from iot_dr.cli.view.status_view import overview_as_json, screen_of
 from iot_dr.cli.view.tables import Counting, SafeTable, console, item_as_json, moment, state_text
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import EventError
 from iot_dr.model.registry.keys import Key, Kind, thing_key
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.status import StatusEnvironment, status_of, watched
-from iot_dr.services.status.overview import Overview
-from iot_dr.services.status.status import Progress, Standing
+from iot_dr.services.status.status import Progress, ResourceStatus
+from iot_dr.services.status.status_view import StatusView
 
 _EPILOG = """
 \b
@@ -112,7 +112,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     context.exit(1 if found.backlog.total else 0)
 
 
-def _once(read: Callable[[Progress], Overview], output: str) -> Overview:
+def _once(read: Callable[[Progress], StatusView], output: str) -> StatusView:
     with Counting() as counting:
         found = read(counting.reached)
     if output == "json":
@@ -122,7 +122,7 @@ def _once(read: Callable[[Progress], Overview], output: str) -> Overview:
     return found
 
 
-def _watch(read: Callable[[Progress], Overview], output: str, every: float) -> Overview:
+def _watch(read: Callable[[Progress], StatusView], output: str, every: float) -> StatusView:
     """Tell it until Ctrl-C: live in a terminal, a line of JSON each time for a program."""
     found, pause = read(_quietly), threading.Event()
     with contextlib.suppress(KeyboardInterrupt):
@@ -143,7 +143,7 @@ def _quietly(_: int) -> None:
     """Count nothing: what is watched is drawn over."""
 
 
-def _print_standing(standing: Standing, output: str) -> None:
+def _print_standing(standing: ResourceStatus, output: str) -> None:
     if output == "json":
         say(json.dumps(standing_as_json(standing), indent=2))
         return
@@ -155,7 +155,7 @@ def _print_standing(standing: Standing, output: str) -> None:
     console().print(lines)
 
 
-def _lines(standing: Standing, at: int) -> list[tuple[str, Text]]:
+def _lines(standing: ResourceStatus, at: int) -> list[tuple[str, Text]]:
     item = standing.item
     facts: list[tuple[str, str]] = [("Why", standing.reason)]
     if item is not None:
@@ -177,7 +177,7 @@ def _lines(standing: Standing, at: int) -> list[tuple[str, Text]]:
     ]
 
 
-def standing_as_json(standing: Standing) -> dict[str, Any]:
+def standing_as_json(standing: ResourceStatus) -> dict[str, Any]:
     """Return the same for scripts."""
     facts = item_as_json(standing.item) if standing.item else {}
     certificates = None if standing.certificates is None else list(standing.certificates)

@@ -16,11 +16,11 @@ from rich.text import Text
 
 from iot_dr.cli.command import command_line
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.bars import paced_bar
+from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.tables import Screen, console, distance, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import RetryableError
-from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.keys import Kind, plural
 from iot_dr.model.sync.fleet_runs import FailedRequest, RequestsDone, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import CloudSync, Pace
@@ -112,7 +112,7 @@ def _plan_again(context: click.Context, sync: CloudSync, arn: str, output: str) 
 
 def _watched(sync: CloudSync, arn: str) -> RunState:
     pause = threading.Event()
-    with _Watch() as watch:
+    with CloudRunWatch() as watch:
         while True:
             try:
                 state = sync.state(arn)
@@ -126,23 +126,16 @@ def _watched(sync: CloudSync, arn: str) -> RunState:
             pause.wait(POLL)
 
 
-class _Watch:
+class CloudRunWatch(Watch):
     """Shows on standard error how far a run is: a bar in a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
         self._console = Screen(stderr=True)
-        self._bar = paced_bar(self._console)
+        super().__init__(paced_bar(self._console))
         self._task = self._bar.add_task("Listing", total=None, pace="")
         self._past: deque[tuple[float, int]] = deque()
         self._kind: Kind | None = None
         self._line_due = time.monotonic() + LINE_EVERY
-
-    def __enter__(self) -> _Watch:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._bar.stop()
 
     def show(self, state: RunState) -> None:
         """Show where it stands."""
@@ -150,7 +143,8 @@ class _Watch:
         if state.run.kind is not self._kind:
             self._kind = state.run.kind
             self._past.clear()
-        done, kind = state.under_way, _plural(state.run.kind)
+        done = state.under_way
+        kind = plural(state.run.kind) if state.run.kind else "what there is"
         if done is None:
             line, pace = f"Listing {kind}", ""
             self._bar.update(self._task, description=line, completed=state.run.rows, total=None, pace=pace)
@@ -189,7 +183,7 @@ def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> N
     screen = console()
     shown = table("Kind", "In the primary", numbers=frozenset({"In the primary"}))
     for kind, number in state.run.listed.items():
-        shown.add_row(_plural(kind), str(number))
+        shown.add_row(plural(kind), str(number))
     screen.print(shown)
     screen.print(
         f"\nNothing was changed. If all {devices} devices are new, it takes {hours:.1f} hours at the least, at "
@@ -215,7 +209,7 @@ def _print_result(state: RunState, failures: tuple[FailedRequest, ...], output: 
     shown = table("Kind", "Listed", "Checked", numbers=frozenset({"Listed", "Checked"}))
     for kind, number in state.run.listed.items():
         done = state.done.get(kind)
-        shown.add_row(_plural(kind), str(number), str(done.succeeded) if done else "")
+        shown.add_row(plural(kind), str(number), str(done.succeeded) if done else "")
     screen.print(shown)
     if not state.succeeded:
         screen.print(Text(f"\nIt ended as {state.status}: {state.reason or 'Step Functions gives no reason'}", "red"))
@@ -246,12 +240,3 @@ def _failures(failures: Iterable[FailedRequest]) -> Any:
 
 def _listed(state: RunState) -> dict[str, int]:
     return {str(kind): number for kind, number in state.run.listed.items()}
-
-
-def _plural(kind: Kind | None) -> str:
-    if kind is None:
-        return "what there is"
-    words = str(kind).replace("_", " ")
-    if words.endswith("s"):
-        return words
-    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"

@@ -17,6 +17,7 @@ from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.bars import Watch
 from iot_dr.cli.view.tables import Screen, console, table
 from iot_dr.cli.view.texts import say, visible
 from iot_dr.errors import ConfigurationError, IotDrError
@@ -151,7 +152,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         by_index=not no_index,
     )
     go_on = _how_to_go_on(context, select)
-    with stoppable(lambda: go_on), Watch() as watch, open_verification(where, watch) as verifying:
+    with stoppable(lambda: go_on), ReadingWatch() as watch, open_verification(where, watch) as verifying:
         if verifying.resumed:
             say("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
         with _failing_on(watch, go_on):
@@ -173,7 +174,7 @@ def _how_to_go_on(context: click.Context, select: str) -> str:
 
 
 @contextmanager
-def _failing_on(watch: Watch, go_on: str) -> Iterator[None]:
+def _failing_on(watch: ReadingWatch, go_on: str) -> Iterator[None]:
     """Say how to go on before the error that ends the reading, if it is not that there is nothing to read."""
     try:
         yield
@@ -186,33 +187,28 @@ def _failing_on(watch: Watch, go_on: str) -> Iterator[None]:
         raise
 
 
-class Watch:
+class ReadingWatch(Watch):
     """Shows on standard error how far the reading is, at what rate and for how long."""
 
     def __init__(self) -> None:
         screen = Screen(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}", markup=False),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=screen,
-            disable=not screen.is_terminal,
+        super().__init__(
+            Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[pace]}", markup=False),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=screen,
+                disable=not screen.is_terminal,
+            )
         )
         self._task = self._bar.add_task("Reading", total=None, pace="")
         self._begun = self._stage_begun = time.monotonic()
         self._calls = 0
         self.seconds = 0.0
         """How long the reading took."""
-
-    def __enter__(self) -> Watch:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.end()
 
     def begin(self, stage: str, calls: int | None) -> None:
         """Begin with a stage of the reading."""
@@ -229,7 +225,7 @@ class Watch:
     def end(self) -> None:
         """Show nothing more."""
         self.seconds = self.seconds or time.monotonic() - self._begun
-        self._bar.stop()
+        super().end()
 
 
 def _print_line(difference: Difference) -> None:

@@ -16,13 +16,13 @@ from rich.text import Text
 from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.bars import paced_bar
+from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.tables import Screen, console, distance, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference
-from iot_dr.model.sync.progress import Planned, Settled, Standing, Step
+from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
 from iot_dr.runtime.commands.sync import SyncSettings, open_sync
 from iot_dr.services.pacing import Use, most_waited_for
 
@@ -75,11 +75,11 @@ class Applying(Protocol):
         """Count what would be done; nothing is changed."""
         ...
 
-    def apply(self) -> Standing:
+    def apply(self) -> SyncProgress:
         """Do it."""
         ...
 
-    def problems(self) -> Iterator[Settled]:
+    def problems(self) -> Iterator[ChangeResult]:
         """Yield what failed or was left."""
         ...
 
@@ -88,7 +88,7 @@ class Applying(Protocol):
         ...
 
 
-Opening = Callable[["Watch"], AbstractContextManager[Applying]]
+Opening = Callable[["SyncWatch"], AbstractContextManager[Applying]]
 """Opens a run that tells the watch how far it is."""
 
 
@@ -103,7 +103,7 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
     again = command_line(context, **({"anew": None} if "anew" in context.params else {}))
     # A selection has no place where its reading can go on.
     kept = "" if context.params.get("select") else "What was read is kept"
-    watch = Watch()
+    watch = SyncWatch()
     with stoppable(lambda: _go_on(watch.last, again, kept)), watch, opening(watch) as syncing:
         watch.watch(syncing.uses)
         _say_what_is_taken_up(syncing, apply=apply)
@@ -128,40 +128,29 @@ def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
         say(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
 
 
-def _go_on(standing: Standing, command: str, kept: str) -> str:
-    done = standing.all_ended - standing.failed - standing.left
+def _go_on(progress: SyncProgress, command: str, kept: str) -> str:
+    done = progress.all_ended - progress.failed - progress.left
     if done:
-        kept = f"{done} of {standing.all_planned} changes are done and noted"
+        kept = f"{done} of {progress.all_planned} changes are done and noted"
     return f"{kept}; run `{command}` again to go on from there." if kept else f"Run `{command}` again."
 
 
-class Watch:
+class SyncWatch(Watch):
     """Shows on standard error how far reading and applying are: bars in a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
-        self.last = Standing()
+        self.last = SyncProgress()
         self._console = Screen(stderr=True)
-        self._bar = paced_bar(self._console)
+        super().__init__(paced_bar(self._console))
         self._reading = self._bar.add_task("Reading", total=None, pace="")
         self._applying = self._bar.add_task("Applying", total=None, pace="", visible=False)
         self._uses: Callable[[], Mapping[str, tuple[Use, ...]]] = dict
-        self._past: deque[tuple[float, Standing, Mapping[str, tuple[Use, ...]]]] = deque()
+        self._past: deque[tuple[float, SyncProgress, Mapping[str, tuple[Use, ...]]]] = deque()
         self._line_due = time.monotonic() + LINE_EVERY
-
-    def __enter__(self) -> Watch:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.end()
 
     def watch(self, uses: Callable[[], Mapping[str, tuple[Use, ...]]]) -> None:
         """Say where to ask what was made of the APIs' budgets."""
         self._uses = uses
-
-    def end(self) -> None:
-        """Show nothing more."""
-        self._bar.stop()
 
     def begin(self, stage: str, calls: int | None) -> None:
         """Begin with a stage of the reading."""
@@ -184,15 +173,15 @@ class Watch:
         if number > SHOWN:
             self._console.print(f"  ... and {number - SHOWN} more")
 
-    def reached(self, standing: Standing) -> None:
+    def reached(self, progress: SyncProgress) -> None:
         """Show how far the applying is, at what pace, how long it takes, and what limits it."""
         now = time.monotonic()
-        self._past.append((now, standing, self._uses()))
+        self._past.append((now, progress, self._uses()))
         while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
             self._past.popleft()
-        self.last = standing
+        self.last = progress
         pace = self._pace(now)
-        done, planned = standing.all_ended, max(standing.all_planned, standing.all_ended)
+        done, planned = progress.all_ended, max(progress.all_planned, progress.all_ended)
         self._bar.update(self._applying, completed=done, total=planned, visible=True, pace=pace)
         if self._bar.disable and now >= self._line_due:
             self._line_due = now + LINE_EVERY
@@ -200,17 +189,17 @@ class Watch:
 
     def _pace(self, now: float) -> str:
         then, earlier, uses_then = self._past[0]
-        _, standing, uses = self._past[-1]
+        _, progress, uses = self._past[-1]
         if now - then < 1:
             return ""
-        parts = [f"{(standing.all_ended - earlier.all_ended) / (now - then):.1f}/s"]
-        left = standing.seconds_left(earlier, now - then)
+        parts = [f"{(progress.all_ended - earlier.all_ended) / (now - then):.1f}/s"]
+        left = progress.seconds_left(earlier, now - then)
         if left:
             parts.append(f"{distance(int(left * 1000), 0).removeprefix('in ')} left")
         if limit := _limit(uses_then, uses):
             parts.append(f"limited by {limit}")
-        if standing.failed:
-            parts.append(f"{standing.failed} failed")
+        if progress.failed:
+            parts.append(f"{progress.failed} failed")
         return ", ".join(parts)
 
 
@@ -250,31 +239,31 @@ def _plan_as_json(planned: Planned) -> dict[str, Any]:
     return {"plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
 
 
-def _print_result(standing: Standing, syncing: Applying, output: str, again: str) -> None:
-    done = standing.all_ended - standing.failed - standing.left
+def _print_result(progress: SyncProgress, syncing: Applying, output: str, again: str) -> None:
+    done = progress.all_ended - progress.failed - progress.left
     if output == "json":
         problems = [_problem_as_json(one) for one in syncing.problems()]
-        facts = {"applied": True, "done": done, "failed": standing.failed, "left": standing.left}
+        facts = {"applied": True, "done": done, "failed": progress.failed, "left": progress.left}
         say(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
         return
     screen = console()
-    screen.print(f"{done} changes are done, {standing.failed} failed, {standing.left} were left.")
-    if standing.complete:
+    screen.print(f"{done} changes are done, {progress.failed} failed, {progress.left} were left.")
+    if progress.complete:
         return
     screen.print(_problems(syncing.problems()))
-    if standing.failed + standing.left > SHOWN:
-        screen.print(f"... and {standing.failed + standing.left - SHOWN} more; --format json has all of them")
+    if progress.failed + progress.left > SHOWN:
+        screen.print(f"... and {progress.failed + progress.left - SHOWN} more; --format json has all of them")
     screen.print(f"\nMend what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
 
 
-def _problems(problems: Iterable[Settled]) -> Any:
+def _problems(problems: Iterable[ChangeResult]) -> Any:
     shown = table("Resource", "Result", "Reason")
     for one in islice(problems, SHOWN):
         shown.add_row(Text(str(one.key)), Text(one.ending, style="red"), Text(one.reason))
     return shown
 
 
-def _problem_as_json(problem: Settled) -> dict[str, str]:
+def _problem_as_json(problem: ChangeResult) -> dict[str, str]:
     return {"resource": str(problem.key), "result": str(problem.ending), "reason": problem.reason}
 
 

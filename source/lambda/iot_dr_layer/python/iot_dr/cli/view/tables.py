@@ -17,6 +17,7 @@ from rich.text import Text
 
 from iot_dr.cli.view.texts import visible
 from iot_dr.model.replication.ledger_items import LedgerItem
+from iot_dr.runtime.clock import utc_text
 
 WIDTH = 100
 PATIENCE = 2.0
@@ -88,8 +89,7 @@ def moment(milliseconds: int | None, now: int) -> str:
     """
     if milliseconds is None:
         return "-"
-    date = datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{date}, {distance(milliseconds, now)}"
+    return f"{utc_text(milliseconds)}, {distance(milliseconds, now)}"
 
 
 def distance(milliseconds: int | None, now: int) -> str:

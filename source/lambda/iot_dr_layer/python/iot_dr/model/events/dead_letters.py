@@ -28,7 +28,7 @@ _SHADOW_TOPIC = re.compile(
 )
 
 
-class Source(enum.StrEnum):
+class DeadLetterSource(enum.StrEnum):
     """Where events wait that did not arrive."""
 
     RULE_ERRORS = "rule-errors"

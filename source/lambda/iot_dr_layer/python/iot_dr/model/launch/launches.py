@@ -90,18 +90,18 @@ class Launch:
         )
 
     @property
-    def remainders(self) -> tuple[Remainder, ...]:
+    def resources(self) -> tuple[LaunchResource, ...]:
         """Return all that may exist, in the order in which it can be removed; buckets outlive their stacks."""
         primary, secondary = self.regions.primary, self.regions.secondary
         return (
-            *(Remainder(RemainderKind.STACK, region, name) for region, name in self.stacks),
+            *(LaunchResource(LaunchResourceKind.STACK, region, name) for region, name in self.stacks),
             *(
-                Remainder(RemainderKind.TABLE, region, table)
+                LaunchResource(LaunchResourceKind.TABLE, region, table)
                 for table in (self.global_table, self.shadow_table)
                 for region in (secondary, primary)
             ),
-            Remainder(RemainderKind.BUCKET, secondary, self.secondary_bucket),
-            Remainder(RemainderKind.BUCKET, primary, self.primary_bucket),
+            LaunchResource(LaunchResourceKind.BUCKET, secondary, self.secondary_bucket),
+            LaunchResource(LaunchResourceKind.BUCKET, primary, self.primary_bucket),
         )
 
 
@@ -168,7 +168,7 @@ def _chosen(**parameters: str) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableValue:
     """Stands where a value of a Region would, with the reason that AWS gave for not telling it."""
 
     reason: str
@@ -189,14 +189,14 @@ class Finding:
 class IotRegion:
     """What the check must know of one Region."""
 
-    endpoint: str | Unreadable
-    enabled_events: frozenset[str] | Unreadable
-    indexing_mode: str | Unreadable
-    concurrency: int | Unreadable
+    endpoint: str | UnreadableValue
+    enabled_events: frozenset[str] | UnreadableValue
+    indexing_mode: str | UnreadableValue
+    concurrency: int | UnreadableValue
     """How many functions may run at once, those without reserved concurrency together."""
 
 
-class RemainderKind(enum.StrEnum):
+class LaunchResourceKind(enum.StrEnum):
     """What a launch makes that can outlive its main stack."""
 
     STACK = "stack"
@@ -205,10 +205,10 @@ class RemainderKind(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Remainder:
+class LaunchResource:
     """One thing that a launch may have made, by where it would be."""
 
-    kind: RemainderKind
+    kind: LaunchResourceKind
     region: str
     name: str
 

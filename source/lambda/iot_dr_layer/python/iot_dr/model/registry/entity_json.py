@@ -12,35 +12,13 @@ from typing import Any
 
 from iot_dr.model.exact_json import parse, render
 from iot_dr.model.registry.entities import (
-    BillingGroup,
-    Certificate,
     CertificateStatus,
     Entity,
-    GroupMembership,
-    Policy,
-    PolicyAttachment,
     PropagatingAttribute,
-    Thing,
-    ThingGroup,
-    ThingPrincipal,
-    ThingType,
 )
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.kinds import ROW, ROWS
 from iot_dr.model.shadows.shadow import Shadow
-
-CLASSES: Mapping[Kind, Callable[..., Entity]] = {
-    Kind.THING_TYPE: ThingType,
-    Kind.BILLING_GROUP: BillingGroup,
-    Kind.POLICY: Policy,
-    Kind.CERTIFICATE: Certificate,
-    Kind.THING_GROUP: ThingGroup,
-    Kind.THING: Thing,
-    Kind.POLICY_ATTACHMENT: PolicyAttachment,
-    Kind.THING_PRINCIPAL: ThingPrincipal,
-    Kind.GROUP_MEMBERSHIP: GroupMembership,
-}
-_NAMING = {Kind.POLICY_ATTACHMENT: 2, Kind.THING_PRINCIPAL: 2, Kind.GROUP_MEMBERSHIP: 2}
-"""How many of the first fields name the resource: those of its key, in the key's order; one, if not told."""
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "status": CertificateStatus,
@@ -52,13 +30,14 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 
 def _fields(*, compared: bool) -> Mapping[type[Any], tuple[tuple[str, Any], ...]]:
     """Return, for every class, the fields beside its key's that are compared or are not, each with its default."""
-    found = {}
-    for kind, entity in CLASSES.items():
-        fields = dataclasses.fields(entity)[_NAMING.get(kind, 1) :]  # type: ignore[arg-type]  # all are dataclasses
-        found[entity] = tuple(
-            (field.name, _default(field)) for field in fields if field.compare is compared and field.name != "pem"
+    return {
+        row.entity: tuple(
+            (field.name, _default(field))
+            for field in dataclasses.fields(row.entity)
+            if field.compare is compared and field.name not in (*row.names, "pem")
         )
-    return found  # type: ignore[return-value]  # they are called as functions, and looked up as classes
+        for row in ROWS
+    }
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -93,8 +72,9 @@ def from_json(key: Key, value: Mapping[str, Any], counts: Mapping[str, Any] | No
     if key.kind is Kind.SHADOW:
         return Shadow(key, parse(value["document"]), **(counts or {}))
     fields = {name: _READ[name](found) if name in _READ else found for name, found in value.items()}
-    names = (key.name, key.other)[: _NAMING.get(key.kind, 1)]
-    return CLASSES[key.kind](*names, **fields, **(counts or {}))
+    row = ROW[key.kind]
+    found: Entity = row.entity(*(key.name, key.other)[: len(row.names)], **fields, **(counts or {}))
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -26,8 +26,17 @@ class Kind(enum.StrEnum):
     """All shadows of one thing, whatever their names."""
 
 
-HOLDING_KINDS = frozenset({Kind.POLICY, Kind.THING_GROUP, Kind.BILLING_GROUP})
-"""Kinds that much may hang on, which goes when they go and is no part of a request for anything else."""
+def plural(kind: Kind) -> str:
+    """Return what several of a kind are called.
+
+    >>> plural(Kind.POLICY), plural(Kind.THING_GROUP), plural(Kind.THING_SHADOWS)
+    ('policies', 'thing groups', 'thing shadows')
+    """
+    words = kind.replace("_", " ")
+    if words.endswith("s"):
+        return words
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+
 
 SHADOW_KINDS = frozenset({Kind.SHADOW, Kind.THING_SHADOWS})
 """Kinds that AWS keeps beside the registry; a shadow needs no thing."""

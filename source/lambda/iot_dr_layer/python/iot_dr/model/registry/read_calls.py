@@ -9,7 +9,7 @@ from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Kind
 
 
-class Question(enum.StrEnum):
+class ReadCall(enum.StrEnum):
     """An API of AWS IoT, as one call of it asks."""
 
     THING_TYPES = "ListThingTypes"
@@ -38,50 +38,40 @@ class Question(enum.StrEnum):
         return self.partition(" ")[0]
 
 
-LISTS: dict[Question, Kind] = {
-    Question.THING_TYPES: Kind.THING_TYPE,
-    Question.BILLING_GROUPS: Kind.BILLING_GROUP,
-    Question.POLICIES: Kind.POLICY,
-    Question.CERTIFICATES: Kind.CERTIFICATE,
-    Question.THING_GROUPS: Kind.THING_GROUP,
-    Question.THINGS: Kind.THING,
-}
-"""Lists of a whole Region, by the kind that they list. Of policies and groups they tell names alone."""
-
-SUBJECTS: dict[Question, Kind] = {
-    Question.BILLING_GROUP: Kind.BILLING_GROUP,
-    Question.POLICY: Kind.POLICY,
-    Question.THING_GROUP: Kind.THING_GROUP,
-    Question.THINGS_OF_BILLING_GROUP: Kind.BILLING_GROUP,
-    Question.TARGETS_OF_POLICY: Kind.POLICY,
-    Question.THINGS_OF_GROUP: Kind.THING_GROUP,
-    Question.THINGS_OF_CERTIFICATE: Kind.CERTIFICATE,
-    Question.CERTIFICATES_OF_THING: Kind.THING,
-    Question.POLICIES_OF_CERTIFICATE: Kind.CERTIFICATE,
-    Question.POLICIES_OF_GROUP: Kind.THING_GROUP,
-    Question.NAMED_SHADOWS: Kind.THING,
-    Question.SHADOW: Kind.SHADOW,
+SUBJECTS: dict[ReadCall, Kind] = {
+    ReadCall.BILLING_GROUP: Kind.BILLING_GROUP,
+    ReadCall.POLICY: Kind.POLICY,
+    ReadCall.THING_GROUP: Kind.THING_GROUP,
+    ReadCall.THINGS_OF_BILLING_GROUP: Kind.BILLING_GROUP,
+    ReadCall.TARGETS_OF_POLICY: Kind.POLICY,
+    ReadCall.THINGS_OF_GROUP: Kind.THING_GROUP,
+    ReadCall.THINGS_OF_CERTIFICATE: Kind.CERTIFICATE,
+    ReadCall.CERTIFICATES_OF_THING: Kind.THING,
+    ReadCall.POLICIES_OF_CERTIFICATE: Kind.CERTIFICATE,
+    ReadCall.POLICIES_OF_GROUP: Kind.THING_GROUP,
+    ReadCall.NAMED_SHADOWS: Kind.THING,
+    ReadCall.SHADOW: Kind.SHADOW,
 }
 """Questions about one resource each, by the kind of resource."""
 
-SEARCHES = frozenset({Question.SHADOW_INDEX})
+SEARCHES = frozenset({ReadCall.SHADOW_INDEX})
 """Searches of a Region's index of things: pages of all of them, with the shadows that the index holds of each."""
 
 
 @dataclass(frozen=True)
-class Call:
+class PageRequest:
     """One call: a page of a list, or what is asked about one subject; `token` is where the page before ended.
 
     A subject is a name or a certificate ID; of a shadow, the thing's name and its own as in the text of a key.
     """
 
-    question: Question
+    question: ReadCall
     subject: str = ""
     token: str = ""
 
 
 @dataclass(frozen=True)
-class Answer:
+class Page:
     """What one call told.
 
     `token` asks for the next page; empty at the end. `missing`: AWS answered that there is no such subject.

@@ -62,7 +62,7 @@ class Certainty(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class OtherWriters:
     """What the ledger says of other writers and checks one resource. Times are epoch milliseconds, 0 for never.
 
     Attributes:

@@ -15,6 +15,7 @@ from iot_dr.errors import EventError
 from iot_dr.model.events.registry_events import RegistryEvent
 from iot_dr.model.registry.entities import Thing
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.kinds import ROW
 
 REQUESTS_PER_BATCH = 10
 """What one invocation of the worker takes side by side."""
@@ -31,10 +32,6 @@ class Depth(enum.StrEnum):
     OWN = "own"
     ATTACHMENTS = "attachments"
     EVERYTHING = "everything"
-
-
-_OF_DEPTH = frozenset({Kind.THING, Kind.CERTIFICATE, Kind.THING_GROUP})
-"""Kinds of which a request may take in more or less."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,12 @@ class ReconcileRequest:
     @property
     def whole(self) -> bool:
         """Tell whether it takes in everything that hangs on the resource, what has events of its own too."""
-        return self.depth is Depth.EVERYTHING or self.key.kind not in _OF_DEPTH
+        return self.depth is Depth.EVERYTHING or not self._has_depth
+
+    @property
+    def _has_depth(self) -> bool:
+        row = ROW.get(self.key.kind)
+        return row is not None and row.has_depth
 
     @property
     def confirms(self) -> bool:
@@ -82,7 +84,7 @@ class ReconcileRequest:
     @property
     def attached(self) -> bool:
         """Tell whether it takes in what is attached to the resource, which no registry event tells of."""
-        return self.depth is not Depth.OWN or self.key.kind not in _OF_DEPTH
+        return self.depth is not Depth.OWN or not self._has_depth
 
     def to_json(self) -> dict[str, Any]:
         """Return the form in which the workflow carries it."""

@@ -53,7 +53,7 @@ class Operation(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Source:
+class ShadowState:
     """A state of the primary's shadow: its version, the second it was seen in (epoch milliseconds), what it held.
 
     No document: the shadow was gone.
@@ -74,9 +74,9 @@ class Shadow:
     read_at: int = field(default=0, compare=False)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> ShadowState:
         """Return it as the state to bring about."""
-        return Source(self.version, self.read_at, self.document)
+        return ShadowState(self.version, self.read_at, self.document)
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class ShadowEvent:
         return self.operation is Operation.DELETED
 
     @property
-    def source(self) -> Source:
+    def source(self) -> ShadowState:
         """Return what it tells of the primary."""
-        return Source(self.version, self.updated_at, self.document)
+        return ShadowState(self.version, self.updated_at, self.document)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class ShadowNote:
         """Tell whether the write of the last claim has ended, so that no older one can succeed any more."""
         return self.settled == self.claims
 
-    def brings_about(self, source: Source) -> bool:
+    def brings_about(self, source: ShadowState) -> bool:
         """Tell whether the last claim was of this very state of the primary."""
         return bool(self.claims) and (self.version, self.deleted) == (source.version, source.document is None)
 
@@ -168,7 +168,7 @@ class ShadowNote:
         """Tell whether somebody else may have written what a copy holds: a device that has failed over, perhaps."""
         return bool(copy.document) and not (self.is_settled and self.copy_version == copy.version)
 
-    def claimed(self, source: Source, *, owned: bool = False, unsure_until: int = 0) -> ShadowNote:
+    def claimed(self, source: ShadowState, *, owned: bool = False, unsure_until: int = 0) -> ShadowNote:
         """Return the note with one more claim, of bringing about this state."""
         return replace(
             self,

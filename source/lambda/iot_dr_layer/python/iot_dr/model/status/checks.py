@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+_ANSWER = re.compile(
+    r"An error occurred \((?P<code>[^)]+)\) when calling the (?P<operation>\w+) operation: *(?P<words>.*)"
+)
 
 
 class Level(enum.StrEnum):
@@ -46,7 +51,7 @@ def failure(name: str, found: str, mend: str, names: Iterable[str] = ()) -> Chec
     return Check(name, Level.FAILURE, found, mend, tuple(names))
 
 
-def some(names: Iterable[str], shown: int = 3) -> str:
+def first_names(names: Iterable[str], shown: int = 3) -> str:
     """Return the first few names, and how many more there are.
 
     >>> some(["a", "b", "c", "d", "e"]), some(["a"])
@@ -55,3 +60,15 @@ def some(names: Iterable[str], shown: int = 3) -> str:
     listed = sorted(names)
     more = len(listed) - shown
     return ", ".join(listed[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def error_line(error: Exception | str) -> str:
+    """Return an error in one line's words: what AWS answered to which call, where it was AWS.
+
+    >>> short("An error occurred (InvalidRequestException) when calling the ListThings operation: no such page")
+    'ListThings answered InvalidRequestException, no such page'
+    """
+    answer = _ANSWER.search(str(error))
+    if answer is None:
+        return str(error)
+    return f"{answer['operation']} answered {answer['code']}" + (f", {answer['words']}" if answer["words"] else "")

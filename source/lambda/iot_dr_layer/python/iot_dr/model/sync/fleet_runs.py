@@ -10,26 +10,19 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.kinds import RELATIONS, RESOURCE_KINDS
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
 from iot_dr.model.sites import Side
 
-STAGES = (
-    Kind.THING_TYPE,
-    Kind.BILLING_GROUP,
-    Kind.POLICY,
-    Kind.THING_GROUP,
-    Kind.THING,
-    Kind.CERTIFICATE,
-    Kind.THING_SHADOWS,
-)
+_BEFORE_CERTIFICATES = tuple(kind for kind in RESOURCE_KINDS if kind is not Kind.CERTIFICATE)
+STAGES = (*_BEFORE_CERTIFICATES, Kind.CERTIFICATE, Kind.THING_SHADOWS)
 """Kinds in the order in which they are brought across: what others need first, and certificates after the things that
 bring theirs along."""
 
 THING_STAGES = (Kind.THING, Kind.THING_SHADOWS)
 """What a query for things selects; what they need and have attached comes with them."""
 
-_RELATIONS = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP)
-AGAIN_STAGES = (*STAGES[:5], *_RELATIONS, *STAGES[5:], Kind.SHADOW)
+AGAIN_STAGES = (*_BEFORE_CERTIFICATES, *RELATIONS, Kind.CERTIFICATE, Kind.THING_SHADOWS, Kind.SHADOW)
 """Whatever can have failed: some kinds are checked by themselves that come along with others here."""
 
 BATCH_SECONDS = 4

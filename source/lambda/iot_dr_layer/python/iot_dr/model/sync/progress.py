@@ -79,7 +79,7 @@ class Ending(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Settled:
+class ChangeResult:
     """One change's end, and why if it is not done."""
 
     key: Key
@@ -88,7 +88,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SyncProgress:
     """How far a run is: changes planned and ended, by kind; of those that ended, how many failed or are left."""
 
     planned: Mapping[Kind, int] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Standing:
         """Tell whether everything was done."""
         return not self.failed and not self.left
 
-    def seconds_left(self, earlier: Standing, seconds: float) -> float | None:
+    def seconds_left(self, earlier: SyncProgress, seconds: float) -> float | None:
         """Return how long it takes from here, at the pace since an earlier standing so many seconds ago, or None.
 
         Kinds go on at the same time, so the one that takes longest decides.

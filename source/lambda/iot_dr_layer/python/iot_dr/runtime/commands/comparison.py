@@ -20,17 +20,18 @@ from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.selected_things import SelectedThings, nothing_selected
 from iot_dr.aws.shadows.index import IotShadowIndex
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Direction, Side
+from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
-from iot_dr.services.concurrency import on
-from iot_dr.services.pacing import Budgets
-from iot_dr.services.reading.reading import EVERYTHING, NO_SHADOWS, THREADS, Documents, Progress, Reading, Sample
+from iot_dr.services.concurrency import on_threads
+from iot_dr.services.pacing import RegionCallBudgets
+from iot_dr.services.reading.reading import EVERYTHING, NO_SHADOWS, THREADS, CertificateSample, Documents, Reading
 from iot_dr.services.reading.selected import SelectedShadows, read_selected
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.shadows.indexed import used_index
@@ -72,20 +73,20 @@ class ComparisonSettings:
 
 
 @dataclass
-class Comparison:
+class ComparisonRun:
     """A comparison that is open; `resumed` says that it goes on where an earlier one stopped."""
 
     direction: Direction
     folder: Path
-    store: ComparisonStore
+    store: SqliteComparisonStore
     reading: Reading
     verification: Verification
     resumed: bool
     client_of: Callable[..., Any]
     iot: Mapping[Side, Any]
-    shadows: Mapping[Side, IotDataShadows]
+    shadows: Mapping[Side, IotShadowStore]
     selected: Callable[[], int] | None = None
-    budgets: dict[Side, Budgets] = field(default_factory=dict)
+    budgets: dict[Side, RegionCallBudgets] = field(default_factory=dict)
 
     @property
     def began(self) -> int:
@@ -104,8 +105,8 @@ class Comparison:
 
 @contextmanager
 def open_comparison(
-    settings: ComparisonSettings, progress: Progress | None = None, stop: threading.Event | None = None
-) -> Iterator[Comparison]:
+    settings: ComparisonSettings, progress: ReadingObserver | None = None, stop: threading.Event | None = None
+) -> Iterator[ComparisonRun]:
     """Open the comparison of two Regions, going on with what an earlier run has read.
 
     Raises:
@@ -120,7 +121,7 @@ def open_comparison(
     folder = StateFolder(Path(settings.state) if settings.state else default_folder(names))
     with ExitStack() as exits:
         exits.enter_context(folder)
-        store = exits.enter_context(ComparisonStore(folder.comparison))
+        store = exits.enter_context(SqliteComparisonStore(folder.comparison))
         resumed = _begin(store, direction, settings)
         sides = {side: direction.site(side).region for side in Side}
         budgets = {side: budgets_of(client_of, region) for side, region in sides.items()} if settings.paced else {}
@@ -133,12 +134,12 @@ def open_comparison(
             }
 
         iot = clients_of("iot")
-        together = on(exits.enter_context(ThreadPoolExecutor(settings.threads)))
+        together = on_threads(exits.enter_context(ThreadPoolExecutor(settings.threads)))
         readers = {side: IotRegistryReader(iot[side], region, account) for side, region in sides.items()}
-        shadows = {side: IotDataShadows(one) for side, one in clients_of("iot-data").items()}
+        shadows = {side: IotShadowStore(one) for side, one in clients_of("iot-data").items()}
         selection = ShadowSelection(settings.replicate_shadows, settings.shadow_name_pattern)
         indexes = {side: IotShadowIndex(iot[side], region) for side, region in sides.items()}
-        yield Comparison(
+        yield ComparisonRun(
             direction=direction,
             folder=folder.path,
             store=store,
@@ -152,7 +153,7 @@ def open_comparison(
                 progress=progress,
                 stop=stop,
                 # Certificate IDs are hashes: where the sample begins is as good as any other place.
-                sample=Sample(settings.sample, secrets.token_hex(32)) if settings.sample else None,
+                sample=CertificateSample(settings.sample, secrets.token_hex(32)) if settings.sample else None,
                 shadows=selection,
                 indexes=indexes if settings.by_index else None,
             ),
@@ -193,7 +194,7 @@ def _selected(query: str, iot: Mapping[Side, Any], sides: Mapping[Side, str]) ->
     yield from selected
 
 
-def _begin(store: ComparisonStore, direction: Direction, settings: ComparisonSettings) -> bool:
+def _begin(store: SqliteComparisonStore, direction: Direction, settings: ComparisonSettings) -> bool:
     """Go on with what has been read of the same Regions, or begin anew; return whether it goes on."""
     # What was read in part is no beginning of the whole, nor the other way round.
     part = f"select {settings.select}" if settings.select else "sample" if settings.sample else "all"
@@ -212,7 +213,7 @@ def _begin(store: ComparisonStore, direction: Direction, settings: ComparisonSet
     return False
 
 
-def _alike(store: ComparisonStore, settings: ComparisonSettings) -> bool:
+def _alike(store: SqliteComparisonStore, settings: ComparisonSettings) -> bool:
     """Tell whether what is left to read would be read like the rest: the same shadows, and by the index or not."""
     return store.fact("shadows") == _shadows(settings) and (settings.by_index or not used_index(store))
 

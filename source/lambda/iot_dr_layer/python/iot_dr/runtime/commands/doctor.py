@@ -13,16 +13,16 @@ from iot_dr import __version__
 from iot_dr.aws import pacing
 from iot_dr.aws.caller import caller
 from iot_dr.aws.clients import client, session
-from iot_dr.aws.devices.network import Network
-from iot_dr.aws.events.failed_records import FailedRecords
+from iot_dr.aws.devices.network import TcpNetwork
+from iot_dr.aws.events.failed_records import S3FailedRecords
 from iot_dr.aws.launch import launched_stacks
-from iot_dr.aws.launch.checks import IotRegions
-from iot_dr.aws.launch.launched_stacks import LaunchedStacks
+from iot_dr.aws.launch.checks import IotRegionSettings
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.quotas import DEFAULTS, ApiQuotas
-from iot_dr.aws.status.fleet_facts import FleetFacts
-from iot_dr.aws.status.region_settings import RegionSettings, rights_to_read
+from iot_dr.aws.status.fleet_facts import IotFleetFacts
+from iot_dr.aws.status.parity_reader import IotParityReader, rights_to_read
 from iot_dr.aws.status.rights import SimulatedRights
-from iot_dr.aws.status.running_parts import RunningParts
+from iot_dr.aws.status.running_parts import AwsRunningParts
 from iot_dr.model.launch.concurrency import WORKERS_AT_ONCE
 from iot_dr.model.launch.launched_stacks import LaunchedStack, Need
 from iot_dr.model.launch.launches import Launch
@@ -33,10 +33,10 @@ from iot_dr.model.status.checks import Check, warning
 from iot_dr.model.status.parity import Family
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.role_needs import needs_of_primary, needs_of_secondary
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.doctor import fleet_checks, parity, region_checks, stack_checks
 from iot_dr.services.doctor.doctor import Examination, examine
-from iot_dr.services.pacing import Budgets
+from iot_dr.services.pacing import RegionCallBudgets
 
 THREADS = 8
 """Questions asked at the same time; most of them wait for a Region's answer."""
@@ -53,7 +53,7 @@ _NO_LAUNCH = "no launch is named, so its stacks, table, roles, alarms and dead l
 
 
 @dataclass(frozen=True)
-class Reading:
+class DoctorSettings:
     """How many are read one by one, certificates and policies, and whether AWS's default quotas are kept to."""
 
     certificates: int
@@ -71,7 +71,7 @@ class DoctorEnvironment:
     uuid: str = ""
 
 
-def consult(environment: DoctorEnvironment, reading: Reading, profile: str = "") -> tuple[Check, ...]:
+def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: str = "") -> tuple[Check, ...]:
     """Ask everything, as a named profile if one is given.
 
     Raises:
@@ -89,9 +89,9 @@ def consult(environment: DoctorEnvironment, reading: Reading, profile: str = "")
     launch = None
     if environment.stack_postfix and environment.uuid:
         launch = Launch(regions, environment.stack_postfix, environment.uuid)
-    stacks = stack_checks.Stacks(launch, LaunchedStacks(client_of)) if launch else None
+    stacks = stack_checks.Stacks(launch, CloudFormationStackReader(client_of)) if launch else None
     with ThreadPoolExecutor(THREADS, thread_name_prefix="doctor") as executor:
-        together = on(executor)
+        together = on_threads(executor)
         if stacks:
             stacks.request(together)
         answers = examine([*doctor.examinations(stacks, reading)], together)
@@ -102,7 +102,7 @@ def consult(environment: DoctorEnvironment, reading: Reading, profile: str = "")
 def client_under_budgets(client_of: ClientOf, service: str, region: str, *, paced: bool) -> Any:
     """Make a client; calls of AWS IoT begin at the quotas that every account has, and leave room where AWS refuses."""
     made = client_of(service, region)
-    return pacing.paced(made, Budgets(DEFAULTS)) if paced and service == "iot" else made
+    return pacing.paced(made, RegionCallBudgets(DEFAULTS)) if paced and service == "iot" else made
 
 
 class _Doctor:
@@ -112,11 +112,13 @@ class _Doctor:
         self._regions = regions
         self._account = account
         self._client_of = client_of
-        self._settings = IotRegions(client_of)
-        self._parts = RunningParts(client_of)
-        self._facts = {region: FleetFacts(client_of("iot", region)) for region in (regions.primary, regions.secondary)}
+        self._settings = IotRegionSettings(client_of)
+        self._parts = AwsRunningParts(client_of)
+        self._facts = {
+            region: IotFleetFacts(client_of("iot", region)) for region in (regions.primary, regions.secondary)
+        }
 
-    def examinations(self, stacks: stack_checks.Stacks | None, reading: Reading) -> Iterator[Examination]:
+    def examinations(self, stacks: stack_checks.Stacks | None, reading: DoctorSettings) -> Iterator[Examination]:
         """All questions, in the order in which they are answered."""
         yield from self._of_regions(_workers_of(stacks))
         yield from self._of_fleet(reading)
@@ -135,12 +137,12 @@ class _Doctor:
         in_secondary = partial(region_checks.indexing_of_secondary, secondary, settings, first_dynamic_group)
         yield Examination("thing indexing", secondary, rights, in_secondary)
         for region in (primary, secondary):
-            endpoint = partial(region_checks.endpoint, region, settings, Network())
+            endpoint = partial(region_checks.endpoint, region, settings, TcpNetwork())
             yield Examination("device endpoint", region, ("iot:DescribeEndpoint",), endpoint)
             executions = partial(region_checks.concurrency, region, settings, workers)
             yield Examination("concurrent executions", region, ("lambda:GetAccountSettings",), executions)
 
-    def _of_fleet(self, reading: Reading) -> Iterator[Examination]:
+    def _of_fleet(self, reading: DoctorSettings) -> Iterator[Examination]:
         primary, secondary = self._regions.primary, self._regions.secondary
         readers = {
             side: ApiQuotas(self._client_of("service-quotas", region))
@@ -184,7 +186,7 @@ class _Doctor:
 
     def _of_secondary(self, found: LaunchedStack) -> Iterator[Examination]:
         yield self._of_roles(found, needs_of_secondary(found, self._regions, self._account))
-        records = FailedRecords(self._client_of("s3", found.region), found.outputs["WorkBucketName"])
+        records = S3FailedRecords(self._client_of("s3", found.region), found.outputs["WorkBucketName"])
         kept = partial(stack_checks.kept_records, found.region, records)
         yield Examination("kept stream records", found.region, ("s3:ListBucket",), kept)
         yield from self._of_either(found)
@@ -205,7 +207,7 @@ class _Doctor:
     def _of_parity(self, secondary: LaunchedStack | None) -> Iterator[Examination]:
         by_first_connection = secondary is not None and secondary.parameters.get("CertificateMode") == JITR
         readers = {
-            side: RegionSettings(self._client_of("iot", region), self._client_of("iot-data", region))
+            side: IotParityReader(self._client_of("iot", region), self._client_of("iot-data", region))
             for side, region in ((Side.SOURCE, self._regions.primary), (Side.TARGET, self._regions.secondary))
         }
         for family in Family:

@@ -8,17 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from iot_dr.aws import clients
-from iot_dr.aws.launch.checks import IotRegions
-from iot_dr.aws.launch.files import PublishedFiles, PublishedTemplates, WorkBucket
-from iot_dr.aws.launch.stacks import CloudFormationStacks
-from iot_dr.aws.launch.tables import GlobalTables
+from iot_dr.aws.launch.checks import IotRegionSettings
+from iot_dr.aws.launch.files import S3PublishedFiles, S3PublishedTemplates, S3ToolsBucket
+from iot_dr.aws.launch.stacks import CloudFormationStackDeployer
+from iot_dr.aws.launch.tables import DynamoDbGlobalTables
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.distribution import Release, digests_of, distribution_of
 from iot_dr.model.launch.launches import Choices, Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.patterns import check
-from iot_dr.services.concurrency import on
-from iot_dr.services.launch.launch import Launcher, Progress
+from iot_dr.ports.progress import LaunchObserver
+from iot_dr.services.concurrency import on_threads
+from iot_dr.services.launch.launch import Launcher
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,20 @@ class LaunchEnvironment:
 
 
 @contextmanager
-def launcher(environment: LaunchEnvironment, progress: Progress) -> Iterator[Launcher]:
+def launcher(environment: LaunchEnvironment, progress: LaunchObserver) -> Iterator[Launcher]:
     """Build what a launch is done with."""
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="stack") as executor:
         yield Launcher(
-            stacks=CloudFormationStacks(),
-            templates=PublishedTemplates(
+            stacks=CloudFormationStackDeployer(),
+            templates=S3PublishedTemplates(
                 environment.bucket_resources,
                 f"{environment.solution_name}/{environment.version}",
                 environment.primary_region,
             ),
-            files=PublishedFiles(clients.Shared()),
-            tables=GlobalTables(),
-            tools_bucket=WorkBucket(),
-            endpoint_of=IotRegions().endpoint,
+            files=S3PublishedFiles(clients.Shared()),
+            tables=DynamoDbGlobalTables(),
+            tools_bucket=S3ToolsBucket(),
+            endpoint_of=IotRegionSettings().endpoint,
             progress=progress,
-            together=on(executor),
+            together=on_threads(executor),
         )

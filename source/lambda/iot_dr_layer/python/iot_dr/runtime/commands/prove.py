@@ -19,11 +19,11 @@ from typing import TypeVar
 from iot_dr.aws import clients
 from iot_dr.aws.caller import caller
 from iot_dr.aws.devices.mqtt import IotMqttProbe
-from iot_dr.aws.launch.launched_stacks import LaunchedStacks
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.launches import Launch
@@ -32,11 +32,12 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.status.checks import Check
 from iot_dr.model.trials import PREFIX, SHADOW_NAME, began, device_names, make_trial
+from iot_dr.ports.progress import RoundsObserver
 from iot_dr.runtime.budgets import budgets_of
-from iot_dr.services.concurrency import on
-from iot_dr.services.rounds import Progress, Rounds
+from iot_dr.services.concurrency import on_threads
+from iot_dr.services.rounds import Rounds
 from iot_dr.services.trial.fleet import TrialFleet
-from iot_dr.services.trial.leftovers import remains
+from iot_dr.services.trial.leftovers import leftovers
 from iot_dr.services.trial.prove import Place, Proof
 
 THREADS = 16
@@ -65,7 +66,7 @@ class ProvingEnvironment:
 
 
 @dataclass(frozen=True)
-class Order:
+class TrialOrder:
     """How many devices, whether with a type of their own, and how many seconds they may take to cross."""
 
     number: int
@@ -84,8 +85,8 @@ class Proved:
 
 def prove(
     environment: ProvingEnvironment,
-    order: Order,
-    progress: Progress,
+    order: TrialOrder,
+    progress: RoundsObserver,
     announce: Callable[[str], object],
     profile: str = "",
 ) -> Proved:
@@ -100,7 +101,7 @@ def prove(
     regions = RegionPair(environment.primary_region, environment.secondary_region)
     account = caller((regions.primary, regions.secondary), client_of).account
     selection = replicated_shadows(
-        Launch(regions, environment.stack_postfix, environment.uuid), LaunchedStacks(client_of)
+        Launch(regions, environment.stack_postfix, environment.uuid), CloudFormationStackReader(client_of)
     )
 
     iot = {
@@ -110,7 +111,7 @@ def prove(
 
     def place(region: str, endpoint: str) -> Place:
         registry = IotRegistryReader(iot[region], region, account)
-        return Place(region, registry, IotDataShadows(client_of("iot-data", region)), IotMqttProbe(endpoint))
+        return Place(region, registry, IotShadowStore(client_of("iot-data", region)), IotMqttProbe(endpoint))
 
     primary = place(regions.primary, environment.iot_endpoint_primary)
     name = f"{PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -130,7 +131,7 @@ def prove(
             regions.primary,
             primary.registry,
             IotRegistryWriter(iot[regions.primary], regions.primary, account),
-            IotDataShadows(client_of("iot-data", regions.primary)),
+            IotShadowStore(client_of("iot-data", regions.primary)),
             rounds,
         ),
         direction=regions.replication(account),
@@ -144,7 +145,7 @@ def prove(
     return Proved(name, proof.run(), tuple(notes(order, selection)))
 
 
-def clean(region: str, name: str, progress: Progress, profile: str = "") -> int:
+def clean(region: str, name: str, progress: RoundsObserver, profile: str = "") -> int:
     """Remove what a trial has left in the primary Region; return how many resources and relations there were.
 
     Raises:
@@ -161,10 +162,10 @@ def clean(region: str, name: str, progress: Progress, profile: str = "") -> int:
     reader = IotRegistryReader(iot, region, account)
     rounds = Rounds(time.monotonic, threading.Event().wait, progress, together)
     rounds.begin(f"Checking for what begins with {name} in {region}", 0)
-    trial = remains(name, reader, tuple(certificates_of(iot, name, since)), together)
+    trial = leftovers(name, reader, tuple(certificates_of(iot, name, since)), together)
     writer = IotRegistryWriter(iot, region, account)
     if trial.entities:
-        TrialFleet(trial, region, reader, writer, IotDataShadows(client_of("iot-data", region)), rounds).withdraw()
+        TrialFleet(trial, region, reader, writer, IotShadowStore(client_of("iot-data", region)), rounds).withdraw()
     return len(trial.entities) + len(trial.shadows)
 
 
@@ -191,7 +192,7 @@ def _require_cryptography() -> None:
         )
 
 
-def replicated_shadows(launch: Launch, stacks: LaunchedStacks) -> ShadowSelection:
+def replicated_shadows(launch: Launch, stacks: CloudFormationStackReader) -> ShadowSelection:
     """Return which shadows a launch replicates.
 
     Raises:
@@ -213,7 +214,7 @@ def replicated_shadows(launch: Launch, stacks: LaunchedStacks) -> ShadowSelectio
     )
 
 
-def notes(order: Order, selection: ShadowSelection) -> Iterable[str]:
+def notes(order: TrialOrder, selection: ShadowSelection) -> Iterable[str]:
     """Say what a run leaves out."""
     if not order.with_type:
         yield "No thing type was made: AWS deletes one five minutes after its deprecation. --with-type does, and waits."
@@ -227,7 +228,7 @@ def together(function: Callable[[Given], Result], items: Iterable[Given]) -> lis
     """Apply at the same time; interrupted, begin with no more, so that what was made is known when it is removed."""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="prove") as executor:
         try:
-            return on(executor)(function, items)
+            return on_threads(executor)(function, items)
         except KeyboardInterrupt:
             executor.shutdown(cancel_futures=True)
             raise

@@ -7,9 +7,12 @@ from pathlib import Path
 from iot_dr.aws.launch.artifacts import S3Buckets
 from iot_dr.model.launch.distribution import Distribution
 from iot_dr.model.regions import RegionPair
-from iot_dr.services.launch.publish import Progress, Publication, publish
+from iot_dr.ports.progress import PublishObserver
+from iot_dr.services.launch.publish import Publication, publish
 
 
-def publish_build(distribution: Distribution, regions: RegionPair, assets: Path, progress: Progress) -> Publication:
+def publish_build(
+    distribution: Distribution, regions: RegionPair, assets: Path, progress: PublishObserver
+) -> Publication:
     """Publish with the account that the environment's credentials belong to."""
     return publish(distribution, regions, assets, S3Buckets(regions.primary), progress)

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from iot_dr.aws.clients import client, session
-from iot_dr.aws.events.error_queue import ErrorQueue
+from iot_dr.aws.events.error_queue import SqsErrorQueue
 from iot_dr.aws.events.event_table import DynamoDbEventTable
-from iot_dr.aws.events.failed_records import FailedRecords
+from iot_dr.aws.events.failed_records import S3FailedRecords
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import ConfigurationError, NotReadyYet
-from iot_dr.model.events.dead_letters import Source
+from iot_dr.model.events.dead_letters import DeadLetterSource
+from iot_dr.ports.progress import ReplayObserver
 from iot_dr.runtime.clock import now
-from iot_dr.services.concurrency import on
-from iot_dr.services.events.replay import Letter, Progress, Replay
+from iot_dr.services.concurrency import on_threads
+from iot_dr.services.events.replay import Letter, Replay
 
 THREADS = 8
 """Below the connections of a client."""
@@ -50,14 +51,14 @@ class StreamRecordsEnvironment:
 
 
 def replay_rule_errors(
-    environment: RuleErrorsEnvironment, progress: Progress, profile: str = "", *, apply: bool
+    environment: RuleErrorsEnvironment, progress: ReplayObserver, profile: str = "", *, apply: bool
 ) -> tuple[Letter, ...]:
     """Replay registry events that the topic rules could not store."""
     region, credentials = environment.primary_region, session(profile)
-    queue = ErrorQueue(client("sqs", region, session=credentials), environment.rule_error_queue_url)
+    queue = SqsErrorQueue(client("sqs", region, session=credentials), environment.rule_error_queue_url)
     with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_GLOBAL_TABLE", "GlobalTableName"):
-        return Replay(apply, progress, on(executor)).rule_errors(
-            Source.RULE_ERRORS,
+        return Replay(apply, progress, on_threads(executor)).rule_errors(
+            DeadLetterSource.RULE_ERRORS,
             queue,
             DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_global_table),
             region=region,
@@ -66,18 +67,18 @@ def replay_rule_errors(
 
 
 def replay_shadow_rule_errors(
-    environment: ShadowRuleErrorsEnvironment, progress: Progress, profile: str = "", *, apply: bool
+    environment: ShadowRuleErrorsEnvironment, progress: ReplayObserver, profile: str = "", *, apply: bool
 ) -> tuple[Letter, ...]:
     """Replay shadow events that the topic rules could not store."""
     region, credentials = environment.primary_region, session(profile)
-    queue = ErrorQueue(
+    queue = SqsErrorQueue(
         client("sqs", region, session=credentials),
         environment.shadow_rule_error_queue_url,
         ("SHADOW_RULE_ERROR_QUEUE_URL", "ShadowRuleErrorQueueUrl"),
     )
     with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_SHADOW_TABLE", "ShadowTableName"):
-        return Replay(apply, progress, on(executor)).rule_errors(
-            Source.SHADOW_RULE_ERRORS,
+        return Replay(apply, progress, on_threads(executor)).rule_errors(
+            DeadLetterSource.SHADOW_RULE_ERRORS,
             queue,
             DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_shadow_table),
             region=region,
@@ -98,11 +99,11 @@ def _table_of(variable: str, output: str) -> Iterator[None]:
 
 
 def replay_stream_records(
-    environment: StreamRecordsEnvironment, progress: Progress, profile: str = "", *, apply: bool
+    environment: StreamRecordsEnvironment, progress: ReplayObserver, profile: str = "", *, apply: bool
 ) -> tuple[Letter, ...]:
     """Replay what the functions of the streams could not handle."""
     region, credentials = environment.secondary_region, session(profile)
-    records = FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
+    records = S3FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
     workflow = SqsRequestQueues(client("sqs", region, session=credentials), environment.look_queue_url)
     with ThreadPoolExecutor(THREADS) as executor:
-        return Replay(apply, progress, on(executor)).stream_records(records, workflow)
+        return Replay(apply, progress, on_threads(executor)).stream_records(records, workflow)

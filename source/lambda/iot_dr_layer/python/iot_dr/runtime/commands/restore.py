@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from iot_dr.aws import clients
 from iot_dr.aws.caller import caller
@@ -20,40 +20,33 @@ from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
 from iot_dr.errors import ConfigurationError
-from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.files.journal import Journal
-from iot_dr.files.snapshot_folder import Manifest, SnapshotFolder
+from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.files.journal import SqliteJournal
+from iot_dr.files.snapshot_folder import FolderSnapshotStore, Manifest
 from iot_dr.files.state_folder import ROOT, StateFolder
-from iot_dr.model.registry.differences import Difference
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side, Site
-from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing, Step
+from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
+from iot_dr.ports.progress import RestoreObserver
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
 from iot_dr.services.comparison import differences
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.reading import Documents, Reading
-from iot_dr.services.reading.single_reads import read_one
-from iot_dr.services.snapshots.restore import REGISTRY_KINDS, engine, of_things, put_back
+from iot_dr.services.single_resource import read_one
+from iot_dr.services.snapshots.restore import engine, of_things, put_back
 from iot_dr.services.sync import sync
 
 CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
 BATCH = 500
 """Entities that are written to disk at once."""
-
-
-class Progress(reading.Progress, sync.Progress, Protocol):
-    """Is told how far the reading and the applying are, and first what becomes of policies."""
-
-    def policies(self, changes: Iterable[Difference]) -> None:
-        """Show which policies are created or changed: who may do what is worth a request before it is done."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +76,7 @@ class Restoring:
         *,
         manifest: Manifest,
         engine: sync.Sync,
-        journal: Journal,
+        journal: SqliteJournal,
         read: Callable[[], None],
         tell: Callable[[], None],
         shadows: Callable[[bool], int],
@@ -102,7 +95,7 @@ class Restoring:
             planned.steps[Kind.SHADOW, Step.UPDATE] += differing
         return planned
 
-    def apply(self) -> Standing:
+    def apply(self) -> SyncProgress:
         """Bring it back; raises what `Sync.apply` does."""
         self._journal.begin("restore")
         self._read()
@@ -115,14 +108,14 @@ class Restoring:
         self._read_all()
         self._tell()
 
-    def problems(self) -> Iterator[Settled]:
+    def problems(self) -> Iterator[ChangeResult]:
         """Yield what failed, then what was left for want of it."""
         yield from self._journal.with_ending(Ending.FAILED)
         yield from self._journal.with_ending(Ending.LEFT)
 
 
 @contextmanager
-def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> Iterator[Restoring]:
+def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserver) -> Iterator[Restoring]:
     """Open a snapshot and the Region that it is brought into.
 
     Raises:
@@ -138,8 +131,8 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
         account = caller((settings.region,), client_of).account
         direction = Direction(Site(manifest.region, manifest.account), Site(settings.region, account))
         state = exits.enter_context(StateFolder(Path(settings.state or ROOT) / f"restore-{settings.region}"))
-        store = exits.enter_context(ComparisonStore(state.comparison))
-        journal = exits.enter_context(Journal(state.path / "journal.sqlite"))
+        store = exits.enter_context(SqliteComparisonStore(state.comparison))
+        journal = exits.enter_context(SqliteJournal(state.path / "journal.sqlite"))
         store.clear()
         _load(folder, store, settings)
         budgets = budgets_of(client_of, settings.region) if settings.paced else None
@@ -169,12 +162,12 @@ def open_restore(settings: RestoreSettings, source: str, progress: Progress) -> 
             if settings.things
             else partial(_read_all, store, IotFleetReader(iot, settings.region, account), progress, stop),
             tell=lambda: progress.policies(differences(store, direction, kinds=(Kind.POLICY,))),
-            shadows=partial(_shadows, folder, settings, IotDataShadows(data)) if settings.shadows else lambda _: 0,
+            shadows=partial(_shadows, folder, settings, IotShadowStore(data)) if settings.shadows else lambda _: 0,
             uses=lambda: {settings.region: budgets.uses()} if budgets else {},
         )
 
 
-def _load(folder: SnapshotFolder, store: ComparisonStore, settings: RestoreSettings) -> None:
+def _load(folder: FolderSnapshotStore, store: SqliteComparisonStore, settings: RestoreSettings) -> None:
     """Put the snapshot, or what things need of it, in the primary's place."""
     entities = (
         of_things(folder, frozenset(settings.things))
@@ -188,33 +181,35 @@ def _load(folder: SnapshotFolder, store: ComparisonStore, settings: RestoreSetti
         raise ConfigurationError(f"the snapshot has no thing {', '.join(missing)}; its thing.jsonl names all it has")
 
 
-def _read_all(store: ComparisonStore, reader: IotFleetReader, progress: Progress, stop: threading.Event) -> None:
+def _read_all(
+    store: SqliteComparisonStore, reader: IotFleetReader, progress: RestoreObserver, stop: threading.Event
+) -> None:
     Reading(store, {Side.TARGET: reader}, progress=progress, stop=stop, threads=reading.THREADS).read(
         REGISTRY_KINDS, documents=Documents.ALL
     )
 
 
-def _read_things(store: ComparisonStore, target: IotRegistryReader, executor: ThreadPoolExecutor) -> None:
+def _read_things(store: SqliteComparisonStore, target: IotRegistryReader, executor: ThreadPoolExecutor) -> None:
     keys = [pair.key for kind in REGISTRY_KINDS for pair in store.pairs(kind)]
-    found = on(executor)(partial(read_one, target), keys)
+    found = on_threads(executor)(partial(read_one, target), keys)
     store.put(Side.TARGET, [entity for entity in found if entity is not None])
 
 
-def _shadows(folder: SnapshotFolder, settings: RestoreSettings, shadows: IotDataShadows, apply: bool) -> int:
+def _shadows(folder: FolderSnapshotStore, settings: RestoreSettings, shadows: IotShadowStore, apply: bool) -> int:
     wanted = (one for one in folder.entities(Kind.SHADOW) if isinstance(one, Shadow))
     chosen = (one for one in wanted if not settings.things or one.key.name in settings.things)
     return sum(put_back(one, shadows, apply=apply) for one in chosen)
 
 
 @contextmanager
-def _read_from(source: str, client_of: Callable[..., Any]) -> Iterator[SnapshotFolder]:
+def _read_from(source: str, client_of: Callable[..., Any]) -> Iterator[FolderSnapshotStore]:
     if not is_bucket(source):
-        yield SnapshotFolder(Path(source))
+        yield FolderSnapshotStore(Path(source))
         return
     bucket = SnapshotBucket.at(client_of("s3", own_buckets=False), source)
     path = Path(tempfile.mkdtemp(prefix="iot-dr-snapshot-"))
     try:
-        folder = SnapshotFolder(path)
+        folder = FolderSnapshotStore(path)
         bucket.download(folder.files)
         yield folder
     finally:

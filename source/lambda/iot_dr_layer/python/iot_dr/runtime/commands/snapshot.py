@@ -10,24 +10,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from iot_dr.aws import clients
 from iot_dr.aws.caller import caller
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
-from iot_dr.files.comparison_store import ComparisonStore
-from iot_dr.files.snapshot_folder import KINDS, Manifest, SnapshotFolder
+from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.files.snapshot_folder import KINDS, FolderSnapshotStore, Manifest
 from iot_dr.files.state_folder import ROOT, StateFolder
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
+from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.reading import Documents, Reading
 from iot_dr.services.snapshots.snapshot import BATCH, take
@@ -37,10 +38,6 @@ KEPT_FOR = 24 * 3_600_000
 
 SIDE = Side.SOURCE
 """Under which a Region's registry is kept while it is read; a snapshot has one side only."""
-
-
-class Progress(reading.Progress, Protocol):
-    """Is told how far the reading is."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +53,14 @@ class SnapshotSettings:
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenSnapshot:
     """A snapshot that is whole, and the SHA-256 of the file that has the checksums of all others."""
 
     manifest: Manifest
     sha256: str
 
 
-def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Taken:
+def take_snapshot(settings: SnapshotSettings, to: str, progress: ReadingObserver) -> TakenSnapshot:
     """Read a registry and write it to a folder or `s3://bucket/prefix`.
 
     Raises:
@@ -77,14 +74,14 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Ta
     state = StateFolder(Path(settings.state or ROOT) / f"snapshot-{settings.region}")
     with ExitStack() as exits:
         exits.enter_context(state)
-        store = exits.enter_context(ComparisonStore(state.comparison))
+        store = exits.enter_context(SqliteComparisonStore(state.comparison))
         began = _begun(store, settings)
         iot, data = (client_of(service, settings.region) for service in ("iot", "iot-data"))
         if settings.paced:
             budgets = budgets_of(client_of, settings.region)
             paced(iot, budgets)
             paced(data, budgets)
-        shadows = IotDataShadows(data)
+        shadows = IotShadowStore(data)
         Reading(
             store,
             {SIDE: IotFleetReader(iot, settings.region, account, shadows)},
@@ -92,25 +89,25 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: Progress) -> Ta
             shadows=ShadowSelection(settings.shadows),
         ).read(documents=Documents.ALL)
         folder, path = exits.enter_context(_written_to(to, client_of, in_bucket=in_bucket))
-        files = SnapshotFolder(path)
+        files = FolderSnapshotStore(path)
         files.begin()
         executor = exits.enter_context(ThreadPoolExecutor(reading.THREADS))
         registry = IotRegistryReader(iot, settings.region, account)
         progress.begin("certificates", None)
-        numbers = take(store, SIDE, KINDS, registry.certificate, files, on(executor), partial(_told, progress))
+        numbers = take(store, SIDE, KINDS, registry.certificate, files, on_threads(executor), partial(_told, progress))
         manifest = files.complete(Manifest(settings.region, account, began, now(), numbers))
-        taken = Taken(manifest, files.digest)
+        taken = TakenSnapshot(manifest, files.digest)
         folder(files)
         store.clear()
         return taken
 
 
-def _told(progress: Progress, kind: Kind, _number: int) -> None:
+def _told(progress: ReadingObserver, kind: Kind, _number: int) -> None:
     if kind is Kind.CERTIFICATE:
         progress.advance(BATCH, 0)
 
 
-def _begun(store: ComparisonStore, settings: SnapshotSettings) -> int:
+def _begun(store: SqliteComparisonStore, settings: SnapshotSettings) -> int:
     """Go on with what has been read of the Region, or begin anew; return when it began."""
     what, at = f"{settings.region} {settings.shadows}", now()
     began = int(store.fact("began") or 0)
@@ -125,7 +122,7 @@ def _begun(store: ComparisonStore, settings: SnapshotSettings) -> int:
 @contextmanager
 def _written_to(
     to: str, client_of: Callable[..., Any], *, in_bucket: bool
-) -> Iterator[tuple[Callable[[SnapshotFolder], None], Path]]:
+) -> Iterator[tuple[Callable[[FolderSnapshotStore], None], Path]]:
     """Return the folder that is written, and what brings it to its place."""
     if not in_bucket:
         yield (lambda _: None), Path(to)

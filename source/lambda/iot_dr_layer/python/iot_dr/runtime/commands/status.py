@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from iot_dr.aws.clients import client, session
-from iot_dr.aws.control import DynamoDbControl
-from iot_dr.aws.launch.launched_stacks import LaunchedStacks
-from iot_dr.aws.ledger.status import AttachedCertificates, LedgerStatus
-from iot_dr.aws.status.replication_metrics import ReplicationMetrics
-from iot_dr.aws.status.running_parts import RunningParts
-from iot_dr.files.comparison_store import ComparisonStore
+from iot_dr.aws.control import DynamoDbControlReader
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
+from iot_dr.aws.ledger.status import AttachedCertificates, DynamoDbLedgerReader
+from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
+from iot_dr.aws.status.running_parts import AwsRunningParts
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Key
-from iot_dr.model.status.overview import Drift, Lag, StreamAge
+from iot_dr.model.status.status_parts import Drift, Lag, StreamAge
 from iot_dr.runtime.clock import now
-from iot_dr.services.concurrency import on
-from iot_dr.services.status.overview import Overview, Sources, overview
-from iot_dr.services.status.status import Progress, Standing, standing
+from iot_dr.services.concurrency import on_threads
+from iot_dr.services.status.status import Progress, ResourceStatus, standing
+from iot_dr.services.status.status_view import Sources, StatusView, status_view
 
 THREADS = 8
 MINUTE = 60_000
@@ -47,14 +47,14 @@ class StatusEnvironment:
     dynamodb_global_table: str = ""
 
 
-def status_of(key: Key, environment: StatusEnvironment, profile: str = "") -> Standing:
+def status_of(key: Key, environment: StatusEnvironment, profile: str = "") -> ResourceStatus:
     """Return how one resource stands."""
     client_of = partial(client, session=session(profile))
     certificates = AttachedCertificates(client_of("iot", environment.secondary_region))
     return standing(key, _ledger(environment, client_of), certificates.of)
 
 
-def watched(environment: StatusEnvironment, profile: str = "", state: str = "") -> Callable[[Progress], Overview]:
+def watched(environment: StatusEnvironment, profile: str = "", state: str = "") -> Callable[[Progress], StatusView]:
     """Return what reads the overview each time it is called; it keeps its clients, and for a minute what is slow.
 
     Raises:
@@ -63,9 +63,9 @@ def watched(environment: StatusEnvironment, profile: str = "", state: str = "") 
     client_of = functools.cache(partial(client, session=session(profile)))
     sources = _sources(environment, client_of, state)
 
-    def read(progress: Progress) -> Overview:
+    def read(progress: Progress) -> StatusView:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="status") as executor:
-            return overview(sources, now, progress, on(executor))
+            return status_view(sources, now, progress, on_threads(executor))
 
     return read
 
@@ -73,14 +73,14 @@ def watched(environment: StatusEnvironment, profile: str = "", state: str = "") 
 def _sources(environment: StatusEnvironment, client_of: Callable[..., object], state: str) -> Sources:
     region, table = environment.secondary_region, environment.dynamodb_global_table
     launch = _launch(environment)
-    metrics = ReplicationMetrics(client_of("cloudwatch", region))
+    metrics = CloudWatchMetricsReader(client_of("cloudwatch", region))
     return Sources(
         ledger=_ledger(environment, client_of),
         drift=partial(last_verification, _comparison(environment, state)),
-        control=DynamoDbControl(client_of("dynamodb", region), table).control if table else None,
-        stacks=_Kept(partial(_stacks, launch, LaunchedStacks(client_of))) if launch else None,
-        metrics=_KeptMetrics(metrics),
-        waiting=RunningParts(client_of).waiting,
+        control=DynamoDbControlReader(client_of("dynamodb", region), table).control if table else None,
+        stacks=_Kept(partial(_stacks, launch, CloudFormationStackReader(client_of))) if launch else None,
+        metrics=_CachedMetricsReader(metrics),
+        waiting=AwsRunningParts(client_of).waiting,
     )
 
 
@@ -91,7 +91,7 @@ def _launch(environment: StatusEnvironment) -> Launch | None:
     return Launch(regions, environment.stack_postfix, environment.uuid)
 
 
-def _stacks(launch: Launch, reader: LaunchedStacks) -> Sequence[LaunchedStack]:
+def _stacks(launch: Launch, reader: CloudFormationStackReader) -> Sequence[LaunchedStack]:
     found = (reader.read(region, name) for region, name in launch.stacks)
     return [stack for stack in found if stack is not None]
 
@@ -108,13 +108,13 @@ def last_verification(path: Path | None) -> Drift | None:
     """Return what a verification on this machine found last; None if there was none, or none that ended."""
     if path is None or not path.exists():
         return None
-    with ComparisonStore(path) as store:
+    with SqliteComparisonStore(path) as store:
         at, differing = store.fact("verified"), store.fact("differing")
     return Drift(int(at), int(differing or 0)) if at else None
 
 
-def _ledger(environment: StatusEnvironment, client_of: Callable[..., object]) -> LedgerStatus:
-    return LedgerStatus(client_of("dynamodb", environment.secondary_region), environment.ledger_table)
+def _ledger(environment: StatusEnvironment, client_of: Callable[..., object]) -> DynamoDbLedgerReader:
+    return DynamoDbLedgerReader(client_of("dynamodb", environment.secondary_region), environment.ledger_table)
 
 
 class _Kept(Generic[Value]):
@@ -130,10 +130,10 @@ class _Kept(Generic[Value]):
         return self._last[1]
 
 
-class _KeptMetrics:
+class _CachedMetricsReader:
     """Metrics that are read at most once a minute, for each reading is billed."""
 
-    def __init__(self, metrics: ReplicationMetrics) -> None:
+    def __init__(self, metrics: CloudWatchMetricsReader) -> None:
         self._metrics = metrics
         self._lags = _Kept(lambda: metrics.lags(now()))
         self._functions: dict[str, str] = {}

@@ -9,32 +9,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from iot_dr.aws import clients
-from iot_dr.aws.control import DynamoDbControl
-from iot_dr.aws.launch.launched_stacks import LaunchedStacks
+from iot_dr.aws.control import DynamoDbControlReader
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.errors import ConfigurationError, NotReadyYet
-from iot_dr.files.journal import Journal
+from iot_dr.files.journal import SqliteJournal
 from iot_dr.files.state_folder import default_folder
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.registry.read_calls import Question
+from iot_dr.model.registry.read_calls import ReadCall
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Direction, Side
-from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing
+from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, SyncProgress
+from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.clock import now
-from iot_dr.runtime.commands.comparison import Comparison, ComparisonSettings, open_comparison
+from iot_dr.runtime.commands.comparison import ComparisonRun, ComparisonSettings, open_comparison
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading import reading
-from iot_dr.services.reading.following import RelationsBeingRead
-from iot_dr.services.reading.rereading import Rereading
+from iot_dr.services.reading.following import ready_while_reading
+from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.sync import sync
 from iot_dr.services.sync.apply_change import ChangeApplier
@@ -47,10 +48,6 @@ NO_SHADOWS = "none"
 
 CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
 """Threads that may call a Region at the same time."""
-
-
-class Progress(reading.Progress, sync.Progress, Protocol):
-    """Is told how far the reading and the applying are."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,13 @@ class Syncing:
     """A sync that is open: first it plans, then perhaps it applies."""
 
     def __init__(
-        self, comparison: Comparison, journal: Journal, syncs: sync.Sync, stop: threading.Event, *, compared_first: bool
+        self,
+        comparison: ComparisonRun,
+        journal: SqliteJournal,
+        syncs: sync.Sync,
+        stop: threading.Event,
+        *,
+        compared_first: bool,
     ) -> None:
         self.taken_up = journal.unfinished == str(comparison.began)
         """Whether it goes on with what an earlier run began to apply."""
@@ -107,7 +110,7 @@ class Syncing:
         self._comparison.read()
         return self._sync.plan()
 
-    def apply(self) -> Standing:
+    def apply(self) -> SyncProgress:
         """Read what has not been read yet and apply it.
 
         What only creates begins while the reading goes on, unless what has been compared is to be applied exactly.
@@ -125,7 +128,7 @@ class Syncing:
             self._comparison.store.set_fact("applied", str(now()))
         return standing
 
-    def problems(self) -> Iterator[Settled]:
+    def problems(self) -> Iterator[ChangeResult]:
         """Yield what failed, then what was left for want of it."""
         yield from self._journal.with_ending(Ending.FAILED)
         yield from self._journal.with_ending(Ending.LEFT)
@@ -139,7 +142,7 @@ class Syncing:
         self._comparison.read(kinds=sync.ALL_KINDS)
         return not self._stop.is_set()
 
-    def _applied_while_reading(self) -> Standing:
+    def _applied_while_reading(self) -> SyncProgress:
         self._comparison.reading.read(sync.KINDS)
         planned = self._sync.plan(sync.KINDS)
         if planned.deletes:
@@ -149,14 +152,14 @@ class Syncing:
         with ThreadPoolExecutor(1, thread_name_prefix="relations") as executor:
             ended = executor.submit(self._read_registry)
             try:
-                return self._sync.apply(planned, RelationsBeingRead(self._comparison.reading, ended))
+                return self._sync.apply(planned, ready_while_reading(self._comparison.reading, ended))
             finally:
                 if not ended.done():
                     self._stop.set()
 
 
 @contextmanager
-def open_sync(settings: SyncSettings, progress: Progress) -> Iterator[Syncing]:
+def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syncing]:
     """Open a sync of two Regions, going on with one that was cut off.
 
     Raises:
@@ -167,7 +170,7 @@ def open_sync(settings: SyncSettings, progress: Progress) -> Iterator[Syncing]:
     launched = _launched(regions, settings)
     folder = Path(settings.state) if settings.state else default_folder(regions)
     stop = threading.Event()
-    with Journal(folder / "journal.sqlite") as journal:
+    with SqliteJournal(folder / "journal.sqlite") as journal:
         wanted = ComparisonSettings(
             settings.primary_region,
             settings.secondary_region,
@@ -189,7 +192,7 @@ def open_sync(settings: SyncSettings, progress: Progress) -> Iterator[Syncing]:
 
 
 @dataclass(frozen=True)
-class _Launched:
+class _LaunchSettings:
     """How the launch replicates, by the parameters of its stack in the secondary Region."""
 
     control_table: str
@@ -197,17 +200,17 @@ class _Launched:
     shadows: ShadowSelection
 
 
-def _launched(regions: RegionPair, settings: SyncSettings) -> _Launched:
+def _launched(regions: RegionPair, settings: SyncSettings) -> _LaunchSettings:
     launch = Launch(regions, settings.stack_postfix, settings.uuid)
     client_of = partial(clients.client, session=clients.session(settings.profile))
-    stack = LaunchedStacks(client_of).read(regions.secondary, launch.secondary_stack)
+    stack = CloudFormationStackReader(client_of).read(regions.secondary, launch.secondary_stack)
     if stack is None:
         raise ConfigurationError(
             f"there is no stack {launch.secondary_stack} in {regions.secondary}; launch it first, or read the settings "
             "of the launch: . ./toolsrc"
         )
     told = stack.parameters
-    return _Launched(
+    return _LaunchSettings(
         control_table=launch.global_table,
         just_in_time=told.get("CertificateMode") == "jitr",
         shadows=ShadowSelection(
@@ -220,12 +223,12 @@ def _launched(regions: RegionPair, settings: SyncSettings) -> _Launched:
 class _Wiring:
     """What the services are wired from."""
 
-    comparison: Comparison
-    journal: Journal
+    comparison: ComparisonRun
+    journal: SqliteJournal
     settings: SyncSettings
-    launched: _Launched
+    launched: _LaunchSettings
 
-    def sync(self, progress: Progress, stop: threading.Event) -> sync.Sync:
+    def sync(self, progress: SyncRunObserver, stop: threading.Event) -> sync.Sync:
         """Wire the sync of what is compared."""
         comparison, direction, iot = self.comparison, self.comparison.direction, self.comparison.iot
         dynamodb = comparison.client_of("dynamodb", direction.target.region, connections=CONNECTIONS)
@@ -239,6 +242,8 @@ class _Wiring:
             marks=marks,
             just_in_time=self.launched.just_in_time,
         )
+        replicated = self.launched.shadows.mode != NO_SHADOWS
+        replicate = self._shadow_replication(dynamodb, ledger).request if replicated else None
         return sync.Sync(
             comparison=comparison.store,
             journal=self.journal,
@@ -247,7 +252,7 @@ class _Wiring:
             shadows=PendingShadows(
                 comparison.store,
                 self.journal,
-                self._shadow_replication(dynamodb, ledger) if self.launched.shadows.mode != NO_SHADOWS else None,
+                replicate,
                 compared=pending if self.settings.compared_first else None,
             ),
             applier=ChangeApplier(
@@ -264,11 +269,11 @@ class _Wiring:
             limits=Limits(self.settings.delete_share),
         )
 
-    def _primary(self) -> Rereading:
+    def _primary(self) -> RegistrySourceReader:
         comparison, source = self.comparison, self.comparison.direction.source
         reader = IotRegistryReader(comparison.iot[Side.SOURCE], source.region, source.account)
 
-        def asked_by(kind: Kind) -> Question:
+        def asked_by(kind: Kind) -> ReadCall:
             by = (
                 comparison.reading.attachments_by
                 if kind is Kind.POLICY_ATTACHMENT
@@ -276,7 +281,7 @@ class _Wiring:
             )
             return by(Side.SOURCE)
 
-        return Rereading(reader, now, few_targets=reader.few_targets_of, asked_by=asked_by)
+        return RegistrySourceReader(reader, now, few_targets=reader.few_targets_of, asked_by=asked_by)
 
     def _shadow_replication(self, dynamodb: Any, ledger: DynamoDbLedger) -> ShadowReplication:
         comparison = self.comparison
@@ -285,7 +290,7 @@ class _Wiring:
             target=comparison.shadows[Side.TARGET],
             ledger=ledger,
             notes=DynamoDbShadowNotes(dynamodb, self.settings.ledger_table),
-            control=DynamoDbControl(dynamodb, self.launched.control_table),
+            control=DynamoDbControlReader(dynamodb, self.launched.control_table),
             direction=comparison.direction,
             clock=now,
             selection=self.launched.shadows,

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iot_dr.aws.clients import client, session
-from iot_dr.aws.launch.launched_stacks import LaunchedStacks
-from iot_dr.aws.ledger.status import LedgerStatus
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
+from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.quotas import ApiQuotas
 from iot_dr.aws.registry.selected_things import SelectedThings, nothing_selected
 from iot_dr.aws.workflow.fleet_runs import FleetRuns
@@ -143,7 +143,7 @@ class CloudSync:
         """Yield what could not be brought across since the run began, by the ledger and by the run's results."""
         dynamodb = self._client("dynamodb", self._regions.secondary)
         told = set()
-        for item in LedgerStatus(dynamodb, self._outputs["LedgerTableName"]).waiting():
+        for item in DynamoDbLedgerReader(dynamodb, self._outputs["LedgerTableName"]).waiting():
             # A device without certificate is as it is in the primary.
             incomplete = item.state is State.PENDING and item.reason == NO_CERTIFICATE
             if (item.checked_at or 0) >= state.began and not incomplete:
@@ -161,7 +161,7 @@ class CloudSync:
 
     def _stack(self, launch: Launch) -> tuple[Mapping[str, str], Mapping[str, str]]:
         region, name = launch.regions.secondary, launch.secondary_stack
-        stack = LaunchedStacks(self._client).read(region, name)
+        stack = CloudFormationStackReader(self._client).read(region, name)
         if stack is None:
             raise ConfigurationError(
                 f"there is no stack {name} in {region}; launch it first, or read the settings of the launch: "

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from iot_dr.files.html_report import Report, write_report
 from iot_dr.model.registry.differences import Difference, Numbers
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sites import Side
-from iot_dr.runtime.clock import now
-from iot_dr.runtime.commands.comparison import Comparison, ComparisonSettings, open_comparison
-from iot_dr.services.reading.reading import Progress
+from iot_dr.ports.progress import ReadingObserver
+from iot_dr.runtime.clock import now, utc_text
+from iot_dr.runtime.commands.comparison import ComparisonRun, ComparisonSettings, open_comparison
 from iot_dr.services.shadows.indexed import notes_of
 
 
@@ -22,7 +21,7 @@ from iot_dr.services.shadows.indexed import notes_of
 class Verifying:
     """A verification that is open."""
 
-    comparison: Comparison
+    comparison: ComparisonRun
 
     @property
     def resumed(self) -> bool:
@@ -81,8 +80,8 @@ class Verifying:
         report = Report(
             primary=direction.source.region,
             secondary=direction.target.region,
-            began=_moment(self.comparison.began),
-            ended=_moment(now()),
+            began=utc_text(self.comparison.began),
+            ended=utc_text(now()),
             numbers=self.numbers(),
             calls=self.calls,
             notes=self.notes(),
@@ -91,7 +90,7 @@ class Verifying:
 
 
 @contextmanager
-def open_verification(settings: ComparisonSettings, progress: Progress) -> Iterator[Verifying]:
+def open_verification(settings: ComparisonSettings, progress: ReadingObserver) -> Iterator[Verifying]:
     """Open a verification; raises what `open_comparison` does."""
     with open_comparison(settings, progress) as comparison:
         yield Verifying(comparison)
@@ -105,7 +104,3 @@ def _confidence(sampled: int, differing: int) -> str:
         f"What is attached was read of {sampled:,} certificates only, and is the same: with 95 % confidence it differs "
         f"for fewer than {3 / sampled:.2%} of those that both Regions have."
     )
-
-
-def _moment(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -62,7 +62,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ResourceAnswer:
     """What the stack gets: the resource's identity and the values that `Fn::GetAtt` reads.
 
     A physical ID that differs from the request's makes CloudFormation delete the old resource afterwards.
@@ -77,15 +77,15 @@ class Answer:
 class CustomResource(Protocol):
     """One resource type of ours; each method may be repeated by CloudFormation and must end the same."""
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> ResourceAnswer:
         """Bring the resource into being."""
         ...
 
-    def update(self, request: Request) -> Answer:
+    def update(self, request: Request) -> ResourceAnswer:
         """Follow changed properties; also called, with the old ones, when an update is rolled back."""
         ...
 
-    def delete(self, request: Request) -> Answer:
+    def delete(self, request: Request) -> ResourceAnswer:
         """Remove what create made, also after a create that failed half-way."""
         ...
 
@@ -119,7 +119,7 @@ class _Reply:
         self._timer = threading.Timer(
             max(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_ANSWER, 0), self._time_is_up
         )
-        self.answer: Answer | None = None
+        self.answer: ResourceAnswer | None = None
 
     def __enter__(self) -> Self:
         self._timer.daemon = True
@@ -147,13 +147,13 @@ class _Reply:
         logger.error("custom resource is about to time out")
         self._send("FAILED", self._failure(f"the function did not finish in time; {self._log_hint()}"))
 
-    def _failure(self, reason: str) -> Answer:
-        return Answer(physical_id=self._event.get("PhysicalResourceId") or NOT_CREATED, reason=reason)
+    def _failure(self, reason: str) -> ResourceAnswer:
+        return ResourceAnswer(physical_id=self._event.get("PhysicalResourceId") or NOT_CREATED, reason=reason)
 
     def _log_hint(self) -> str:
         return f"see log stream {self._context.log_stream_name} in log group {self._context.log_group_name}"
 
-    def _send(self, status: Literal["SUCCESS", "FAILED"], answer: Answer) -> None:
+    def _send(self, status: Literal["SUCCESS", "FAILED"], answer: ResourceAnswer) -> None:
         with self._lock:
             if self._sent:
                 return
@@ -162,7 +162,7 @@ class _Reply:
         logger.info("answered CloudFormation", extra={"status": status, "physical_id": answer.physical_id})
 
 
-def response_body(event: Mapping[str, Any], status: str, answer: Answer) -> bytes:
+def response_body(event: Mapping[str, Any], status: str, answer: ResourceAnswer) -> bytes:
     """Return the response as JSON, its reason cut so that CloudFormation accepts the whole."""
 
     def encode(reason: str) -> bytes:

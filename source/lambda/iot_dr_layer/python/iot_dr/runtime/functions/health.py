@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.devices.mqtt import IotMqttProbe
-from iot_dr.aws.secrets import RememberedSecrets, impatient_client
+from iot_dr.aws.secrets import CachedSecretReader, impatient_client
 from iot_dr.errors import IotDrError
 from iot_dr.observability import logs
 from iot_dr.runtime import environment
@@ -40,7 +40,7 @@ def wire(environ: Mapping[str, str]) -> HealthCheck:
     return HealthCheck(
         ids=HealthSecrets(path=variables.path_secret_arn, probe=variables.probe_secret_arn),
         # Wall clock: a function that is frozen between calls must see its secrets age.
-        secrets=RememberedSecrets(impatient_client(), time.time),
+        secrets=CachedSecretReader(impatient_client(), time.time),
         probe=IotMqttProbe(variables.iot_endpoint),
         clock=time.monotonic,
         new_nonce=lambda: secrets.token_hex(NONCE_BYTES),

@@ -11,7 +11,7 @@ from iot_dr.aws.clients import client
 from iot_dr.aws.ledger.ledger import LONGEST_PAUSE, DynamoDbLedger
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.selected_things import SelectedThings
-from iot_dr.aws.workflow.run_files import Inventories, Results
+from iot_dr.aws.workflow.run_files import Results, S3Inventory
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.sync.fleet_runs import FleetRun
 from iot_dr.observability.logs import logger
@@ -58,5 +58,5 @@ def _list_fleet(environment: ListEnvironment) -> ListFleet:
         selected=SelectedThings(iot, region).names,
         owned=ledger.owned,
         failed=failed,
-        inventory=Inventories(s3, bucket),
+        inventory=S3Inventory(s3, bucket),
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 from iot_dr.aws import clients
 from iot_dr.aws.devices.probe_things import IotProbeThings
-from iot_dr.aws.secrets import SecretText
+from iot_dr.aws.secrets import SecretsManagerCredentialStore
 from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.functions.custom_resources import Answer, Request
+from iot_dr.runtime.functions.custom_resources import Request, ResourceAnswer
 from iot_dr.services.launch.provision_probe import ProvisionProbe
 
 
@@ -23,7 +23,7 @@ class ProbeResource:
 
     service_for: Callable[[str], ProvisionProbe]
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> ResourceAnswer:
         """Provision the probe.
 
         Raises:
@@ -32,25 +32,25 @@ class ProbeResource:
         name, secret_arn = (_property(request.properties, title) for title in ("ProbeName", "SecretArn"))
         probe = self.service_for(secret_arn).provision(name)
         data = {"ThingName": probe.thing_name, "CertificateId": probe.certificate_id, "Endpoint": probe.endpoint}
-        return Answer(physical_id=probe.thing_name, data=data)
+        return ResourceAnswer(physical_id=probe.thing_name, data=data)
 
-    def update(self, request: Request) -> Answer:
+    def update(self, request: Request) -> ResourceAnswer:
         """Provision whatever is missing; a probe that serves keeps its certificate."""
         return self.create(request)
 
-    def delete(self, request: Request) -> Answer:
+    def delete(self, request: Request) -> ResourceAnswer:
         """Remove the probe, or what a failed create left of it; where the template was wrong there is nothing."""
         name, secret_arn = (str(request.properties.get(title, "")) for title in ("ProbeName", "SecretArn"))
         if name and secret_arn:
             self.service_for(secret_arn).remove(name)
-        return Answer(physical_id=request.physical_id)
+        return ResourceAnswer(physical_id=request.physical_id)
 
 
 def wire() -> ProbeResource:
     """Build the custom resource, with clients of the function's own Region."""
     things = IotProbeThings(clients.client("iot"))
     secrets = clients.client("secretsmanager")
-    return ProbeResource(lambda secret_arn: ProvisionProbe(things, SecretText(secrets, secret_arn)))
+    return ProbeResource(lambda secret_arn: ProvisionProbe(things, SecretsManagerCredentialStore(secrets, secret_arn)))
 
 
 def _property(properties: Mapping[str, Any], title: str) -> str:

@@ -23,9 +23,9 @@ from iot_dr.ports.ledger import Ledger
 from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.replication.batch import handle_batch
-from iot_dr.services.replication.replicate import Replicated, Replication
+from iot_dr.services.replication.replicate import Replication, ReplicationResult
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import Settling
 from iot_dr.services.replication.shared_answers import SharedAnswers
@@ -63,7 +63,7 @@ def replicate_resource_handler(
     # Made when it is first asked for: most workers are never asked for background work.
     in_background = functools.cache(lambda: _replication(environment, ledger, _slow_client))
     # Not the pool of the calls: a request waits for its calls, and a pool full of those that wait would never go on.
-    together = on(ThreadPoolExecutor(REQUESTS_PER_BATCH))
+    together = on_threads(ThreadPoolExecutor(REQUESTS_PER_BATCH))
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def replicate_resource_handler(
         replication = in_background() if event.get("background") else for_events
         shared = SharedAnswers(now())
 
-        def replicate(request: ReconcileRequest, beside: int) -> Replicated:
+        def replicate(request: ReconcileRequest, beside: int) -> ReplicationResult:
             with noting_requests() as requests:
                 result = replication.replicate(request, beside, shared)
             log.info("checked", extra=_facts(result) | {"requests": requests})
@@ -91,7 +91,7 @@ def replicate_resource_handler(
     return handle
 
 
-def _facts(result: Replicated) -> dict[str, Any]:
+def _facts(result: ReplicationResult) -> dict[str, Any]:
     return result.outcome.facts() | {
         "changes": [f"{type(change).__name__} {change.key}" for change in result.plan.actions],
         "looks": result.next_request.checks,
@@ -115,7 +115,7 @@ def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Call
     secondary_client = note_requests_of(client_of(direction.target.region))
     primary = IotRegistryReader(client_of(direction.source.region), direction.source.region, account)
     secondary = IotRegistryReader(secondary_client, direction.target.region, account)
-    together = on(ThreadPoolExecutor(THREADS))
+    together = on_threads(ThreadPoolExecutor(THREADS))
     return Replication(
         scopes=ScopeReader(primary, secondary, direction, together),
         source=primary,

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.clients import CONNECTIONS, client
-from iot_dr.aws.control import DynamoDbControl
+from iot_dr.aws.control import DynamoDbControlReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.pacing import paced
-from iot_dr.aws.shadows.shadow_store import IotDataShadows
+from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.control import HELD_BACK
 from iot_dr.model.regions import RegionPair
@@ -31,7 +31,7 @@ from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.runtime.functions.stream_batches import StreamReader
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.shadows.replicate import Applied, ShadowReplication
 
 THREADS = CONNECTIONS
@@ -109,13 +109,13 @@ def _slow_client(region: str) -> Any:
 def _replication(environment: ShadowsEnvironment, client_of: Callable[[str], Any]) -> ShadowReplication:
     dynamodb = client("dynamodb")
     return ShadowReplication(
-        source=IotDataShadows(client_of(environment.primary_region)),
-        target=IotDataShadows(client_of(environment.aws_region)),
+        source=IotShadowStore(client_of(environment.primary_region)),
+        target=IotShadowStore(client_of(environment.aws_region)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
-        control=DynamoDbControl(dynamodb, environment.control_table),
+        control=DynamoDbControlReader(dynamodb, environment.control_table),
         direction=RegionPair(environment.primary_region, environment.aws_region).replication(),
         clock=now,
         selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
-        together=on(ThreadPoolExecutor(THREADS)),
+        together=on_threads(ThreadPoolExecutor(THREADS)),
     )

@@ -16,7 +16,7 @@ from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.workflow.queues import SqsRequestQueues
-from iot_dr.aws.workflow.workflow import LONGEST_RUN, StepFunctionsWorkflow
+from iot_dr.aws.workflow.workflow import LONGEST_RUN, StepFunctionsReplicationRun
 from iot_dr.errors import EventError, IotDrError
 from iot_dr.model.replication.messages import Delivery, Receipt, RequestMessage, merged
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
@@ -26,7 +26,7 @@ from iot_dr.ports.replication import RequestQueues
 from iot_dr.runtime.budgets import event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.replication.confirm import Confirmation
 from iot_dr.services.replication.run_workflow import Ended, WorkflowRunner
 from iot_dr.services.replication.settling import Settling
@@ -78,7 +78,7 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
     # Made when it is first asked for: a new device's first request waits for no client that only its second one needs.
     confirmation = functools.cache(lambda: _confirmation(environment))
     runner = WorkflowRunner(
-        workflow=StepFunctionsWorkflow(states, environment.state_machine_arn),
+        workflow=StepFunctionsReplicationRun(states, environment.state_machine_arn),
         queues=queues,
         ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
         clock=now,
@@ -159,7 +159,7 @@ def _confirmation(environment: RunnerEnvironment) -> Confirmation:
         source=IotRegistryReader(primary, region, environment.account_id),
         clock=now,
         settling=Settling(environment.settle_seconds),
-        together=on(ThreadPoolExecutor(REQUESTS_PER_BATCH)),
+        together=on_threads(ThreadPoolExecutor(REQUESTS_PER_BATCH)),
     )
 
 

@@ -6,13 +6,14 @@ import hashlib
 from dataclasses import dataclass
 
 from iot_dr.aws import clients
-from iot_dr.aws.launch.builds import CodeBuild
-from iot_dr.aws.launch.files import BuildSource
-from iot_dr.aws.launch.leftovers import RegionalRemains
+from iot_dr.aws.launch.builds import CodeBuildStarter
+from iot_dr.aws.launch.files import S3BuildSource
+from iot_dr.aws.launch.leftovers import RegionalLeftovers
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability import logs
-from iot_dr.runtime.functions.custom_resources import NOT_CREATED, Answer, Request, answering
+from iot_dr.ports.launch import BuildSource, BuildStarter, Leftovers
+from iot_dr.runtime.functions.custom_resources import NOT_CREATED, Request, ResourceAnswer, answering
 from iot_dr.services.launch import start_launch
 
 logger = logs.logger()
@@ -38,11 +39,11 @@ left as it is.
 class SolutionLaunch:
     """One launch; its identity is the postfix, so that an update never makes a second one."""
 
-    builds: start_launch.Builds
-    source: start_launch.Source
-    remains: start_launch.Remains
+    builds: BuildStarter
+    source: BuildSource
+    leftovers: Leftovers
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> ResourceAnswer:
         """Start the build."""
         launch, properties = _launch(request), request.properties
         # Properties, not the function's environment: a rollback brings back the old ones, and with them the old build.
@@ -65,18 +66,18 @@ class SolutionLaunch:
             version,
         )
         logger.info("launch started", extra={"build": build, "postfix": launch.postfix})
-        return Answer(physical_id=f"launch-{launch.postfix}", data={"BuildId": build})
+        return ResourceAnswer(physical_id=f"launch-{launch.postfix}", data={"BuildId": build})
 
-    def update(self, request: Request) -> Answer:
+    def update(self, request: Request) -> ResourceAnswer:
         """Start a build with the same postfix; it brings the stacks to the new properties."""
         return self.create(request)
 
-    def delete(self, request: Request) -> Answer:
+    def delete(self, request: Request) -> ResourceAnswer:
         """Say what is left; the stacks hold a replica of the fleet and are not removed without being asked for."""
         if request.physical_id == NOT_CREATED:
-            return Answer(physical_id=request.physical_id, reason="The launch never started; nothing is left.")
+            return ResourceAnswer(physical_id=request.physical_id, reason="The launch never started; nothing is left.")
         launch = _launch(request)
-        found = start_launch.leftovers(launch, self.remains)
+        found = start_launch.leftovers(launch, self.leftovers)
         boundary = request.properties.get("PermissionsBoundary", "")
         logger.warning(
             "main stack deleted",
@@ -87,7 +88,7 @@ class SolutionLaunch:
                 "boundary": start_launch.boundary_removal(boundary) if boundary else "",
             },
         )
-        return Answer(physical_id=request.physical_id, reason=start_launch.describe(found, boundary))
+        return ResourceAnswer(physical_id=request.physical_id, reason=start_launch.describe(found, boundary))
 
 
 def _launch(request: Request) -> Launch:
@@ -100,8 +101,8 @@ def _launch(request: Request) -> Launch:
 
 
 def _wired() -> SolutionLaunch:
-    source = BuildSource(clients.client("s3"))
-    return SolutionLaunch(CodeBuild(clients.client("codebuild")), source, RegionalRemains())
+    source = S3BuildSource(clients.client("s3"))
+    return SolutionLaunch(CodeBuildStarter(clients.client("codebuild")), source, RegionalLeftovers())
 
 
 lambda_handler = answering(_wired)

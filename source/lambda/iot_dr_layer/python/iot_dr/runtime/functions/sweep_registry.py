@@ -22,7 +22,7 @@ from iot_dr.reconcile.safety import Limits
 from iot_dr.runtime.budgets import background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
-from iot_dr.services.concurrency import on
+from iot_dr.services.concurrency import on_threads
 from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep, Swept
 
 SECONDS_TO_START = 90
@@ -112,5 +112,5 @@ def _sweep(environment: SweepEnvironment) -> Sweep:
         shadows=selection.classic or selection.named,
         just_in_time=environment.certificate_mode == "jitr",
         # Both Regions at once, each list at its own pace: the longest bounds a sweep's time, and not their sum.
-        together=on(ThreadPoolExecutor(LISTS_AT_ONCE)),
+        together=on_threads(ThreadPoolExecutor(LISTS_AT_ONCE)),
     )

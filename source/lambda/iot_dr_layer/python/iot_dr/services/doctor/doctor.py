@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from iot_dr.errors import AccessDenied, ConfigurationError, IotDrError, RegionUnavailable, Throttled
-from iot_dr.model.status.checks import Check, Level, failure, warning
+from iot_dr.model.status.checks import Check, Level, error_line, failure, warning
 from iot_dr.services.concurrency import Together, one_by_one
 
 _DENIED = re.compile(r"not authorized to perform: (?P<right>[\w-]+:\w+)")
-_ANSWER = re.compile(
-    r"An error occurred \((?P<code>[^)]+)\) when calling the (?P<operation>\w+) operation: *(?P<words>.*)"
-)
 
 
 @dataclass(frozen=True)
@@ -57,22 +54,10 @@ def _unanswered(examination: Examination, error: IotDrError) -> Check:
             return warning(name, f"cannot tell of {region}: you lack {rights}", f"allow {rights} to whoever runs this")
         case RegionUnavailable():
             mend = "check https://health.aws.amazon.com and at your own network, then ask again"
-            return failure(name, f"{region} does not answer: {short(error)}", mend)
+            return failure(name, f"{region} does not answer: {error_line(error)}", mend)
         case Throttled():
-            return warning(name, f"cannot tell of {region}: {short(error)}", "ask again when fewer calls are made")
+            return warning(name, f"cannot tell of {region}: {error_line(error)}", "ask again when fewer calls are made")
         case ConfigurationError():
             return failure(name, str(error), "give the settings of a launch that is there: . ./toolsrc")
         case _:
-            return warning(name, f"cannot tell of {region}: {short(error)}", "check it in the console")
-
-
-def short(error: Exception | str) -> str:
-    """Return an error in one line's words: what AWS answered to which call, where it was AWS.
-
-    >>> short("An error occurred (InvalidRequestException) when calling the ListThings operation: no such page")
-    'ListThings answered InvalidRequestException, no such page'
-    """
-    answer = _ANSWER.search(str(error))
-    if answer is None:
-        return str(error)
-    return f"{answer['operation']} answered {answer['code']}" + (f", {answer['words']}" if answer["words"] else "")
+            return warning(name, f"cannot tell of {region}: {error_line(error)}", "check it in the console")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping
 
 from iot_dr.errors import InvalidResource
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.entities import Entity, Policy
 from iot_dr.model.registry.publishing import RULES, SHADOWS, ways_in
 from iot_dr.model.sites import Side
-from iot_dr.model.status.checks import Check, failure, ok, some, warning
-from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
+from iot_dr.model.status.checks import Check, error_line, failure, first_names, ok, warning
+from iot_dr.model.status.fleets import Validity
 from iot_dr.model.status.quotas import CALLS_PER_DEVICE, ApiQuota, ceiling
+from iot_dr.ports.status import FleetFacts, Quotas
 from iot_dr.reconcile.plan import too_long
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.doctor.doctor import short
 
 SOON = 30 * 24 * 3_600_000
 """Milliseconds in which a certificate has to be replaced: the time that AWS's own audit gives too.
@@ -27,51 +26,7 @@ LONG = 24.0
 """Hours; a first copy that takes longer is worth a request for higher quotas."""
 
 
-class Quotas(Protocol):
-    """Reads the API quotas of AWS IoT that an account has in one Region."""
-
-    def read_or_defaults(self) -> tuple[Mapping[str, ApiQuota], str]:
-        """Return them by operation, and why they are AWS's defaults if the account's own cannot be read."""
-        ...
-
-
-class Fleet(Protocol):
-    """Counts things."""
-
-    def size(self) -> FleetSize:
-        """Count those of the primary Region."""
-        ...
-
-
-class Certificates(Protocol):
-    """Reads until when certificates hold."""
-
-    def oldest(self, number: int) -> Iterable[Validity]:
-        """Return those that were registered first, at most so many."""
-        ...
-
-    def of_policy(self, policy: str) -> Iterable[Validity]:
-        """Return those that a policy is attached to; none if there is no such policy."""
-        ...
-
-
-class Policies(Protocol):
-    """Reads policies of the primary Region."""
-
-    def policies(self, number: int) -> tuple[Sequence[Policy], Sample]:
-        """Return those that are listed first, at most so many, and of how many these are."""
-        ...
-
-
-class Tags(Protocol):
-    """Requests for tags in the primary Region."""
-
-    def tagged(self, number: int) -> Iterable[Tagged]:
-        """Request for one that has tags among the first so many of each kind."""
-        ...
-
-
-def quotas(regions: RegionPair, readers: Mapping[Side, Quotas], fleet: Fleet) -> Iterator[Check]:
+def quotas(regions: RegionPair, readers: Mapping[Side, Quotas], fleet: FleetFacts) -> Iterator[Check]:
     """Tell how long a first copy of the fleet takes at the least, and which quota to raise first."""
     name, read = "quotas", {side: reader.read_or_defaults() for side, reader in readers.items()}
     known = {side: those for side, (those, _) in read.items()}
@@ -82,7 +37,7 @@ def quotas(regions: RegionPair, readers: Mapping[Side, Quotas], fleet: Fleet) ->
     told = f"{tightest.per_second:g} devices/s by {tightest.operation} in {region}: {size} in {duration(hours)} at best"
     mend = f"request a higher quota for {tightest.operation} in {region}, in Service Quotas, AWS IoT Core"
     if unread:
-        found = f"by AWS's defaults, {told}; cannot tell the account's own: {short(unread)}"
+        found = f"by AWS's defaults, {told}; cannot tell the account's own: {error_line(unread)}"
         yield warning(name, found, "check AWS IoT Core in Service Quotas; servicequotas:ListServiceQuotas is needed")
     elif hours > LONG:
         yield warning(name, f"{told}; {_raised(known)}", mend)
@@ -114,7 +69,7 @@ def duration(hours: float) -> str:
     return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
 
 
-def device_certificates(region: str, reader: Certificates, number: int, now: int) -> Iterator[Check]:
+def device_certificates(region: str, reader: FleetFacts, number: int, now: int) -> Iterator[Check]:
     """Tell which of the oldest certificates end soon; `number` bounds the calls, one a certificate."""
     name, read = "device certificates", list(reader.oldest(number))
     which = f"the oldest {number}" if len(read) == number else f"all {len(read)}"
@@ -124,13 +79,14 @@ def device_certificates(region: str, reader: Certificates, number: int, now: int
     elif ending:
         over = sum(1 for one in ending if one.not_after is not None and one.not_after <= now)
         names = [one.certificate_id for one in ending]
-        found = f"{len(ending)} of {which} in {region} end within 30 days, {over} of them have ended: {some(names, 1)}"
+        first = first_names(names, 1)
+        found = f"{len(ending)} of {which} in {region} end within 30 days, {over} of them have ended: {first}"
         yield warning(name, found, "give each device a new one, registered in the primary", names)
     else:
         yield ok(name, f"none of {which} in {region} ends within 30 days")
 
 
-def probe_certificate(region: str, policy: str, reader: Certificates, now: int) -> Iterator[Check]:
+def probe_certificate(region: str, policy: str, reader: FleetFacts, now: int) -> Iterator[Check]:
     """Tell whether the health checker of a Region can still connect."""
     name = "health checker's certificate"
     usable = [one for one in reader.of_policy(policy) if one.active]
@@ -138,27 +94,27 @@ def probe_certificate(region: str, policy: str, reader: Certificates, now: int) 
     if not usable:
         yield failure(name, f"none is active in {region}, so the Region counts as unhealthy", mend)
     elif soon := [one.certificate_id for one in usable if _ends_soon(one, now)]:
-        yield failure(name, f"{some(soon)} in {region} ends within 30 days", mend, soon)
+        yield failure(name, f"{first_names(soon)} in {region} ends within 30 days", mend, soon)
     else:
         yield ok(name, f"active in {region}")
 
 
-def policies(regions: RegionPair, reader: Policies, number: int) -> Iterator[Check]:
+def policies(regions: RegionPair, reader: FleetFacts, number: int) -> Iterator[Check]:
     """Tell which policies the secondary would refuse, and which let a device speak for others; one call a policy."""
     name = "policies"
     read, sample = reader.policies(number)
     part = "" if sample.whole else f"; {sample} were read, --policies {sample.there} reads them all"
     long = [one.name for one in read if _would_be_too_long(one, regions)]
     if long:
-        found = f"{some(long)} of {regions.primary} would be longer in {regions.secondary} than AWS admits{part}"
+        found = f"{first_names(long)} of {regions.primary} would be longer in {regions.secondary} than AWS admits{part}"
         yield failure(name, found, "shorten each, for example by * in place of the Region in its ARNs", long)
     told = {one.name: ways_in(one.document) for one in read}
     open_ = [one for one, ways in told.items() if ways]
     if open_:
         ways = " and ".join(way for way in (SHADOWS, RULES) if any(way in those for those in told.values()))
         found = (
-            f"with {some(open_)} a device of {regions.primary} may publish on {ways} for things that are not its "
-            f"own{part}"
+            f"with {first_names(open_)} a device of {regions.primary} may publish on {ways} for things that are not "
+            f"its own{part}"
         )
         mend = "allow each only its own thing's shadow, and of rules only those that it needs: docs/shadows.md"
         yield warning(name, found, mend, open_)
@@ -176,12 +132,12 @@ def _would_be_too_long(policy: Policy, regions: RegionPair) -> bool:
     return bool(too_long(moved))
 
 
-def tags(regions: RegionPair, reader: Tags, number: int) -> Iterator[Check]:
+def tags(regions: RegionPair, reader: FleetFacts, number: int) -> Iterator[Check]:
     """Tell whether something has tags, which are not copied: cost allocation and rights may rest on them."""
     name, checked = "tags", list(reader.tagged(number))
     found = [f"{one.kind} {one.name}" for one in checked if one.name]
     if found:
-        told = f"of {regions.primary} are not copied, those of {some(found, len(found))} for example"
+        told = f"of {regions.primary} are not copied, those of {first_names(found, len(found))} for example"
         mend = f"tag them in {regions.secondary} too, if costs or rights go by tags: aws iot tag-resource"
         yield warning(name, told, mend, found)
     else:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Side
-from iot_dr.model.status.checks import Check, Level, ok, some
-from iot_dr.model.status.parity import Family, Parity, Settings, parity
+from iot_dr.model.status.checks import Check, Level, first_names, ok
+from iot_dr.model.status.parity import Family, Parity, parity
+from iot_dr.ports.status import ParityReader
 
 NEEDED_FOR: Mapping[Family, str] = {
     Family.CA_CERTIFICATES: "register them there, by aws iot register-ca-certificate",
@@ -23,16 +23,8 @@ NEEDED_FOR: Mapping[Family, str] = {
 """What mends a difference of each family."""
 
 
-class RegionReader(Protocol):
-    """Reads one family of settings of a Region."""
-
-    def read(self, family: Family) -> Settings:
-        """Return those of the account's own; AWS's and this product's are left out."""
-        ...
-
-
 def compare(
-    family: Family, regions: RegionPair, readers: Mapping[Side, RegionReader], *, needed: bool = False
+    family: Family, regions: RegionPair, readers: Mapping[Side, ParityReader], *, needed: bool = False
 ) -> Iterator[Check]:
     """Compare one family in both Regions; what is `needed` to replicate at all is a failure where it lacks."""
     found = parity(readers[Side.SOURCE].read(family), readers[Side.TARGET].read(family), regions)
@@ -47,8 +39,8 @@ def compare(
 def _told(found: Parity, regions: RegionPair) -> str:
     parts = []
     if found.missing:
-        parts.append(f"{len(found.missing)} missing in {regions.secondary}: {some(found.missing)}")
+        parts.append(f"{len(found.missing)} missing in {regions.secondary}: {first_names(found.missing)}")
     if found.different:
         details = (f"{name} ({', '.join(fields)})" for name, fields in found.different.items())
-        parts.append(f"{len(found.different)} different: {some(details)}")
+        parts.append(f"{len(found.different)} different: {first_names(details)}")
     return "; ".join(parts)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.launch.concurrency import comfortable
 from iot_dr.model.status.checks import Check, failure, ok, warning
+from iot_dr.ports.status import Network, RegionSettings
 from iot_dr.services.launch.check_launch import find_in_concurrency, find_in_events, find_in_indexing, more_concurrency
 
 SKEW_WARNING = 10_000
@@ -16,38 +16,6 @@ SKEW_FAILURE = 240_000
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 """
-
-
-class RegionSettings(Protocol):
-    """Reads the settings of any Region."""
-
-    def enabled_events(self, region: str) -> frozenset[str]:
-        """Return the families of registry events that are on."""
-        ...
-
-    def indexing_mode(self, region: str) -> str:
-        """Return how things are indexed."""
-        ...
-
-    def endpoint(self, region: str) -> str:
-        """Return the address that devices connect to."""
-        ...
-
-
-class Concurrency(Protocol):
-    """Reads how many functions may run at once in any Region."""
-
-    def concurrency(self, region: str) -> int:
-        """Return how many functions without reserved concurrency may run at once."""
-        ...
-
-
-class Network(Protocol):
-    """Reaches the endpoint of devices as a device would."""
-
-    def connect(self, endpoint: str) -> None:
-        """Open a connection and close it; raises `RegionUnavailable`."""
-        ...
 
 
 FirstDynamicGroup = Callable[[], str]
@@ -100,7 +68,7 @@ def endpoint(region: str, settings: RegionSettings, network: Network) -> Iterato
         yield ok(name, f"{address} of {region} answers")
 
 
-def concurrency(region: str, settings: Concurrency, workers: int) -> Iterator[Check]:
+def concurrency(region: str, settings: RegionSettings, workers: int) -> Iterator[Check]:
     """Tell whether a Region runs as many functions at once as so many workers need, beside the customer's own."""
     name, executions = "concurrent executions", settings.concurrency(region)
     finding = find_in_concurrency(region, executions, workers)

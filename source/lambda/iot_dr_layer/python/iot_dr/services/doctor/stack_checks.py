@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from iot_dr.errors import IotDrError
 from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack, MappingState, Need, TableState
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
-from iot_dr.model.status.checks import Check, failure, ok, some, warning
+from iot_dr.model.status.checks import Check, failure, first_names, ok, warning
+from iot_dr.ports.events import FailedRecords
+from iot_dr.ports.status import Rights, RunningParts, StackReader
 from iot_dr.services.concurrency import Together, one_by_one
 
 CURRENT_GLOBAL_TABLES = "2019.11.21"
@@ -25,50 +26,6 @@ _QUEUE_URL = "QueueUrl"
 
 _REPLAYED = frozenset({"RuleErrorQueueUrl", "ShadowRuleErrorQueueUrl"})
 """Queues that `iot-dr replay` reads; what waits in the others is found by the sweep or told again by the device."""
-
-
-class StackReader(Protocol):
-    """Reads stacks."""
-
-    def read(self, region: str, name: str) -> LaunchedStack | None:
-        """Return a stack with its outputs and resources; None if there is none."""
-        ...
-
-
-class RunningParts(Protocol):
-    """Reads how parts of a launch stand, in any Region."""
-
-    def table(self, region: str, table: str) -> TableState | None:
-        """Return how a table is replicated; None if there is no such table."""
-        ...
-
-    def mapping(self, region: str, uuid: str) -> MappingState | None:
-        """Return how an event source mapping stands; None if there is none."""
-        ...
-
-    def waiting(self, region: str, url: str) -> int:
-        """Return roughly how many messages a queue holds; raises `ConfigurationError` if there is none."""
-        ...
-
-    def ringing(self, region: str, stack: str) -> Mapping[str, str]:
-        """Return the names and descriptions of a stack's alarms that are in ALARM."""
-        ...
-
-
-class Rights(Protocol):
-    """Asks IAM what a role may do."""
-
-    def denied(self, need: Need) -> Mapping[str, str]:
-        """Return the actions that the role cannot do, each with what denies it."""
-        ...
-
-
-class KeptRecords(Protocol):
-    """Lists the stream records that were given up."""
-
-    def keys(self) -> Collection[str]:
-        """Return the keys of what is kept."""
-        ...
 
 
 @dataclass
@@ -191,7 +148,7 @@ def roles(region: str, needs: Collection[Need], rights: Rights) -> Iterator[Chec
         lacking += bool(denied)
         for reason in sorted(set(denied.values())):
             actions = [action for action, why in denied.items() if why == reason]
-            found = f"{need.role} cannot do {some(actions)} in {need.region}: {reason}"
+            found = f"{need.role} cannot do {first_names(actions)} in {need.region}: {reason}"
             yield failure(name, found, _mend_of(reason), sorted(actions))
     if not lacking:
         yield ok(name, f"{len({need.role for need in needs})} of {region} can do what they must")
@@ -221,7 +178,7 @@ def _letters(title: str, output: str, url: str, region: str, number: int) -> Che
     return warning(name, found, f"read them, then: aws sqs purge-queue --region {region} --queue-url {url}")
 
 
-def kept_records(region: str, records: KeptRecords) -> Iterator[Check]:
+def kept_records(region: str, records: FailedRecords) -> Iterator[Check]:
     """Tell how many stream records were given up and are kept in the work bucket."""
     number = len(records.keys())
     if number:

@@ -13,7 +13,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from iot_dr.errors import EventError, InvalidResource, UnsupportedEvent
 from iot_dr.model.events.dead_letters import KEEP_EVENTS_SECONDS
@@ -21,6 +21,7 @@ from iot_dr.model.events.registry_events import RegistryEvent, decode
 from iot_dr.model.registry.arns import Arn
 from iot_dr.model.registry.keys import RESERVED_PREFIX
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.events import EventTable
 
 EVENT_TYPE = "MANAGEMENT_EVENT"
 
@@ -44,14 +45,6 @@ HEALTH_CHECKER = "R53HealthChecker"
 
 NAMED_BY_ARN = {"billingGroupName": "billingGroupArn", "thingName": "thingArn"}
 """A billing group and a thing put into it may be given by ARN alone."""
-
-
-class EventTable(Protocol):
-    """The primary's replica of the global table."""
-
-    def put(self, item: Mapping[str, str | int]) -> None:
-        """Write an item; one with the same key is replaced."""
-        ...
 
 
 def record_management_event(

@@ -11,18 +11,19 @@ asked for twice finds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from iot_dr.errors import EventError, InvalidResource
-from iot_dr.model.events.dead_letters import FailedBatch, Message, Source, event_item, read_rule_error
+from iot_dr.model.events.dead_letters import DeadLetterSource, Message, event_item, read_rule_error
 from iot_dr.model.events.registry_events import RegistryEvent, decode
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import SHADOW_EVENT, ShadowEvent, decode_shadow_event
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.events import ErrorQueue, EventTable, FailedRecords
+from iot_dr.ports.progress import ReplayObserver
 from iot_dr.ports.replication import Workflow
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.events.start_replication import start_replication
@@ -31,58 +32,6 @@ Event = RegistryEvent | ShadowEvent
 
 OBJECTS_AT_ONCE = 40
 """Objects read together, whose requests share executions."""
-
-
-class ErrorQueue(Protocol):
-    """The queue of what the rules could not store."""
-
-    def waiting(self) -> int:
-        """Return roughly how many messages there are."""
-        ...
-
-    def reading(self) -> AbstractContextManager[Iterator[Sequence[Message]]]:
-        """Hand out every message once, in batches; what is not deleted by the end stays."""
-        ...
-
-    def delete(self, messages: Sequence[Message]) -> None:
-        """Delete messages that were handed out."""
-        ...
-
-
-class EventTable(Protocol):
-    """The table that carries events to the secondary Region."""
-
-    def put(self, item: Mapping[str, str | int]) -> None:
-        """Write one event; the same again changes nothing."""
-        ...
-
-
-class FailedRecords(Protocol):
-    """What the stream's failure destination keeps."""
-
-    def keys(self) -> Sequence[str]:
-        """Return the keys of what is kept."""
-        ...
-
-    def read(self, key: str) -> FailedBatch:
-        """Read one of them; raises `EventError` if it is not what Lambda keeps."""
-        ...
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete what was replayed."""
-        ...
-
-
-class Progress(Protocol):
-    """Tells whoever watches how far it is."""
-
-    def found(self, source: Source, total: int) -> None:
-        """Begin with a source that holds about so many."""
-        ...
-
-    def done(self, number: int) -> None:
-        """Count on."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +47,7 @@ class Letter:
         problem: why it cannot be replayed; empty if it can, or was.
     """
 
-    source: Source
+    source: DeadLetterSource
     place: str
     resource: str = ""
     operation: str = ""
@@ -111,11 +60,11 @@ class Replay:
     """How to replay. Without `apply` everything is read and nothing is changed."""
 
     apply: bool
-    progress: Progress
+    progress: ReplayObserver
     together: Together = one_by_one
 
     def rule_errors(
-        self, source: Source, queue: ErrorQueue, table: EventTable, *, region: str, clock: Clock
+        self, source: DeadLetterSource, queue: ErrorQueue, table: EventTable, *, region: str, clock: Clock
     ) -> tuple[Letter, ...]:
         """Replay what the rules of a Region could not store.
 
@@ -158,7 +107,7 @@ class Replay:
         """
         letters: list[Letter] = []
         keys = records.keys()
-        self.progress.found(Source.STREAM_RECORDS, len(keys))
+        self.progress.found(DeadLetterSource.STREAM_RECORDS, len(keys))
         for first in range(0, len(keys), OBJECTS_AT_ONCE):
             group = keys[first : first + OBJECTS_AT_ONCE]
             opened = self.together(lambda key: _opened(records, key), group)
@@ -186,7 +135,7 @@ class _Opened:
 
 
 def _opened(records: FailedRecords, key: str) -> _Opened:
-    unread = Letter(Source.STREAM_RECORDS, key)
+    unread = Letter(DeadLetterSource.STREAM_RECORDS, key)
     try:
         batch = records.read(key)
     except EventError as error:

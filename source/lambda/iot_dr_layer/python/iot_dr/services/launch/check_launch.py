@@ -11,33 +11,21 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.events.registry_events import REPLICATED_EVENT_FAMILIES
 from iot_dr.model.launch import concurrency
 from iot_dr.model.launch.distribution import Release
-from iot_dr.model.launch.launches import Finding, IotRegion, Launch, Unreadable
+from iot_dr.model.launch.launches import Finding, IotRegion, Launch, UnreadableValue
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.arns import partition_of
+from iot_dr.ports.launch import PublishedFiles, RegionReader
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.launch.check_release import PublishedFiles, find_in_release
+from iot_dr.services.launch.check_release import find_in_release
 
 POSTFIX_FORMAT = "%Y%m%d%H%M%S"
 
 Clock = Callable[[], datetime]
-
-
-class RegionReader(Protocol):
-    """Reads the state of any Region; every fault becomes an `Unreadable`."""
-
-    def supported(self) -> frozenset[str]:
-        """Return the Regions that have AWS IoT Core, in every partition."""
-        ...
-
-    def read(self, region: str) -> IotRegion:
-        """Read one Region's endpoint, event configurations, indexing mode and concurrent executions."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -126,32 +114,32 @@ def more_concurrency(region: str) -> str:
 
 
 def _events(region: str, state: IotRegion) -> Iterator[Finding]:
-    if isinstance(state.enabled_events, Unreadable):
+    if isinstance(state.enabled_events, UnreadableValue):
         yield _unreadable("the event configurations", region, state.enabled_events, "iot:DescribeEventConfigurations")
     elif finding := find_in_events(region, state.enabled_events):
         yield finding
 
 
 def _indexing(region: str, state: IotRegion) -> Iterator[Finding]:
-    if isinstance(state.indexing_mode, Unreadable):
+    if isinstance(state.indexing_mode, UnreadableValue):
         yield _unreadable("the indexing configuration", region, state.indexing_mode, "iot:GetIndexingConfiguration")
     elif finding := find_in_indexing(region, state.indexing_mode):
         yield finding
 
 
 def _endpoint(region: str, state: IotRegion) -> Iterator[Finding]:
-    if isinstance(state.endpoint, Unreadable):
+    if isinstance(state.endpoint, UnreadableValue):
         yield _unreadable("the device endpoint", region, state.endpoint, "iot:DescribeEndpoint")
 
 
 def _concurrency(region: str, state: IotRegion) -> Iterator[Finding]:
-    if isinstance(state.concurrency, Unreadable):
+    if isinstance(state.concurrency, UnreadableValue):
         yield _unreadable("the concurrent executions", region, state.concurrency, "lambda:GetAccountSettings")
     elif finding := find_in_concurrency(region, state.concurrency):
         yield finding
 
 
-def _unreadable(what: str, region: str, unreadable: Unreadable, action: str) -> Finding:
+def _unreadable(what: str, region: str, unreadable: UnreadableValue, action: str) -> Finding:
     return Finding(
         f"{what} of {region} cannot be read ({unreadable.reason})",
         f"enable the Region for the account and allow {action} there, then launch again",

@@ -8,24 +8,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.distribution import NO_DIGEST, Distribution, Release
-from iot_dr.model.launch.launches import Finding, Unreadable
+from iot_dr.model.launch.launches import Finding, UnreadableValue
 from iot_dr.model.regions import RegionPair
+from iot_dr.ports.launch import PublishedFiles
 from iot_dr.services.concurrency import Together, one_by_one
-
-
-class PublishedFiles(Protocol):
-    """Published files in buckets of the caller's own account."""
-
-    def sha256(self, region: str, bucket: str, key: str) -> str | Unreadable | None:
-        """Return a file's SHA-256 in hexadecimal, `NO_DIGEST` if S3 has none, None if there is no such file.
-
-        May be called from several threads.
-        """
-        ...
 
 
 def check_release(
@@ -67,11 +56,11 @@ def _publish_again(names: Distribution, regions: RegionPair) -> str:
     )
 
 
-def _wrong(place: str, found: str | Unreadable | None, wanted: str | None) -> str:
+def _wrong(place: str, found: str | UnreadableValue | None, wanted: str | None) -> str:
     match found:
         case None:
             return f"{place} does not exist, and a Region runs only code that lies in it"
-        case Unreadable():
+        case UnreadableValue():
             return f"{place} cannot be read; its bucket may be another account's ({found.reason})"
         case _ if wanted is not None and found == NO_DIGEST:
             return f"{place} was not published by deployment/publish.sh: S3 has no SHA-256 of it"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from iot_dr.model.launch.distribution import Release
-from iot_dr.model.launch.launches import Choices, Launch, Stack, StackEvent
+from iot_dr.model.launch.launches import Choices, Launch, Stack
+from iot_dr.ports.launch import GlobalTables, PublishedFiles, PublishedTemplates, StackDeployer, ToolsBucket
+from iot_dr.ports.progress import LaunchObserver
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.launch.check_release import PublishedFiles, check_release
+from iot_dr.services.launch.check_release import check_release
 
 PRIMARY_TEMPLATE = "disaster-recovery-for-aws-iot-primary-region.template"
 SECONDARY_TEMPLATE = "disaster-recovery-for-aws-iot-secondary-region.template"
@@ -22,65 +23,17 @@ HEALTH_CHECKER_TEMPLATE = "disaster-recovery-for-aws-iot-r53-health-checker.temp
 TOOLSRC = "tools/toolsrc"
 
 
-class Stacks(Protocol):
-    """Creates, updates and follows stacks."""
-
-    def bring_up(self, stack: Stack, report: Callable[[StackEvent], None]) -> Mapping[str, str]:
-        """Bring a stack to its template and return its outputs; raises `LaunchFailed`."""
-        ...
-
-
-class Templates(Protocol):
-    """Published templates."""
-
-    def url(self, file: str) -> str:
-        """Return the address that CloudFormation reads a template from."""
-        ...
-
-
-class Tables(Protocol):
-    """Global tables."""
-
-    def replica_stream(self, table: str, region: str, replica_region: str) -> str:
-        """Wait for a replica and return the ARN of its stream; raises `LaunchFailed`."""
-        ...
-
-    def protect(self, table: str, region: str) -> None:
-        """Have AWS refuse to delete a table in a Region; raises `LaunchFailed`."""
-        ...
-
-
-class ToolsBucket(Protocol):
-    """Where the operator's tools find what they need."""
-
-    def put(self, region: str, bucket: str, key: str, text: str) -> None:
-        """Write a text file."""
-        ...
-
-
-class Progress(Protocol):
-    """Tells whoever watches how far it is."""
-
-    def step(self, text: str) -> None:
-        """Begin a step."""
-        ...
-
-    def event(self, event: StackEvent) -> None:
-        """Show what happened to a resource; may be called from several threads."""
-        ...
-
-
 @dataclass(frozen=True)
 class Launcher:
     """What a launch is done with."""
 
-    stacks: Stacks
-    templates: Templates
+    stacks: StackDeployer
+    templates: PublishedTemplates
     files: PublishedFiles
-    tables: Tables
+    tables: GlobalTables
     tools_bucket: ToolsBucket
     endpoint_of: Callable[[str], str]
-    progress: Progress
+    progress: LaunchObserver
     together: Together = one_by_one
 
 

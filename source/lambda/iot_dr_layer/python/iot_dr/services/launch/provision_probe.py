@@ -10,62 +10,12 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
 
 from iot_dr.errors import InvalidResource, NotReadyYet
-from iot_dr.model.launch.probes import NewCertificate, ProbeCredentials
+from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.registry.arns import Arn
 from iot_dr.model.registry.keys import RESERVED_PREFIX
-
-
-class ProbeThings(Protocol):
-    """Reads and writes what belongs to a probe in this Region; removing what is gone already is success."""
-
-    def endpoint(self) -> str:
-        """Return the endpoint that this Region's devices connect to."""
-
-    def create_thing(self, name: str) -> tuple[str, bool]:
-        """Return the thing's ARN and whether this call made it."""
-
-    def put_policy(self, name: str, document: str) -> bool:
-        """Make the document the policy's default version; tell whether this call made the policy."""
-
-    def create_certificate(self) -> NewCertificate:
-        """Have AWS issue a certificate, inactive until everything else is in place."""
-
-    def attach(self, name: str, certificate_id: str) -> None:
-        """Attach the policy and the thing of this name to a certificate."""
-
-    def activate(self, certificate_id: str) -> None:
-        """Let the certificate connect."""
-
-    def certificates(self, name: str) -> frozenset[str]:
-        """List the IDs of certificates attached to the thing or the policy of this name."""
-
-    def is_active(self, certificate_id: str) -> bool:
-        """Tell whether the certificate can connect."""
-
-    def remove_certificate(self, name: str, certificate_id: str) -> None:
-        """Detach, deactivate and delete a certificate."""
-
-    def remove_thing(self, name: str) -> None:
-        """Delete the thing."""
-
-    def remove_policy(self, name: str) -> None:
-        """Delete the policy, waiting for its detachment to take effect."""
-
-
-class CredentialStore(Protocol):
-    """The one secret that holds the probe's credentials."""
-
-    def read(self) -> str | None:
-        """Return the text, or None if there is none."""
-
-    def write(self, text: str) -> None:
-        """Make a text the current value."""
-
-    def empty(self) -> None:
-        """Leave no version that holds a key."""
+from iot_dr.ports.launch import CredentialStore, ProbeThings
 
 
 @dataclass(frozen=True)

@@ -11,62 +11,18 @@ import base64
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch import distribution as names
 from iot_dr.model.launch.distribution import Bucket, Distribution, Upload
 from iot_dr.model.regions import RegionPair
+from iot_dr.ports.launch import Buckets
+from iot_dr.ports.progress import PublishObserver
 
 STACK_NAME = "disaster-recovery-for-aws-iot"
-
-
-class Buckets(Protocol):
-    """The caller's S3: every method speaks of buckets that the caller's own account owns."""
-
-    def regions(self) -> frozenset[str]:
-        """Return the Regions that have AWS IoT Core, in every partition."""
-        ...
-
-    def secure(self, name: str, region: str) -> Bucket:
-        """Make the bucket in the Region if it is missing; private, TLS only, encrypted and versioned it is afterwards.
-
-        Raises:
-            ConfigurationError: the name belongs to someone else, there are no usable credentials, or the Region is
-                not enabled in the account.
-        """
-        ...
-
-    def checksum(self, bucket: Bucket, key: str) -> str | None:
-        """Return the SHA-256 of an object in base64, or None if it is missing or was uploaded without one."""
-        ...
-
-    def upload(self, upload: Upload, sent: Callable[[int], None]) -> None:
-        """Write one file; `sent` is told the number of bytes at every step."""
-        ...
-
-    def url(self, bucket: Bucket, key: str) -> str:
-        """Return the address by which CloudFormation reads an object."""
-        ...
-
-
-class Progress(Protocol):
-    """Whoever watches; rates and remaining time are the watcher's business."""
-
-    def comparing(self, bucket: Bucket) -> None:
-        """Say that a bucket is ready and its objects are being compared."""
-        ...
-
-    def uploading(self, uploads: Sequence[Upload]) -> None:
-        """Say what is about to be uploaded, in that order."""
-        ...
-
-    def sent(self, size: int) -> None:
-        """Count bytes that S3 has taken."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +37,7 @@ class Publication:
 
 
 def publish(
-    distribution: Distribution, regions: RegionPair, assets: Path, buckets: Buckets, progress: Progress
+    distribution: Distribution, regions: RegionPair, assets: Path, buckets: Buckets, progress: PublishObserver
 ) -> Publication:
     """Publish the built assets for a launch from the primary Region.
 

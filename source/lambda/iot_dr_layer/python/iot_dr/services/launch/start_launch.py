@@ -8,53 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from iot_dr.errors import ConfigurationError, IotDrError
-from iot_dr.model.launch.launches import Launch, Remainder, RemainderKind
-
-
-class Builds(Protocol):
-    """Starts builds of a project."""
-
-    def start(self, project: str, variables: Mapping[str, str], token: str, version: str) -> str:
-        """Start a build of a version of its source, the newest if empty, and return its ID.
-
-        The same token within five minutes starts none twice.
-        """
-        ...
-
-
-class Source(Protocol):
-    """The published zip that a build runs."""
-
-    def newest(self, bucket: str, key: str) -> tuple[str, str]:
-        """Return the SHA-256 and the ID of its newest version; both empty if there is none."""
-        ...
-
-
-class Remains(Protocol):
-    """Requests for what a launch made."""
-
-    def exists(self, remainder: Remainder) -> bool:
-        """Tell whether it is there in any state but deleted."""
-        ...
+from iot_dr.model.launch.launches import Launch, LaunchResource, LaunchResourceKind
+from iot_dr.ports.launch import BuildSource, BuildStarter, Leftovers
 
 
 @dataclass(frozen=True)
 class Leftover:
     """Something that outlives the main stack (or may, where it could not be checked), and how to remove it."""
 
-    remainder: Remainder
+    resource: LaunchResource
     removal: str
     unreadable: str = ""
 
     def __str__(self) -> str:
         doubt = f" (could not request: {self.unreadable})" if self.unreadable else ""
-        return f"{self.remainder}{doubt}: {self.removal}"
+        return f"{self.resource}{doubt}: {self.removal}"
 
 
-def checked_version(source: Source, bucket: str, key: str, digest: str) -> str:
+def checked_version(source: BuildSource, bucket: str, key: str, digest: str) -> str:
     """Return the version of the build's source that has a digest, so that the build runs it and no later one.
 
     Without a digest there is nothing to compare with, and the newest is taken.
@@ -74,7 +48,7 @@ def checked_version(source: Source, bucket: str, key: str, digest: str) -> str:
 
 
 def start_launch(  # noqa: PLR0913, PLR0917  # what one build differs by
-    builds: Builds, project: str, launch: Launch, choices: Mapping[str, str], token: str, version: str = ""
+    builds: BuildStarter, project: str, launch: Launch, choices: Mapping[str, str], token: str, version: str = ""
 ) -> str:
     """Start a build that brings all stacks of a launch up, or goes on where an earlier one stopped.
 
@@ -94,18 +68,18 @@ def start_launch(  # noqa: PLR0913, PLR0917  # what one build differs by
     )
 
 
-def leftovers(launch: Launch, remains: Remains) -> tuple[Leftover, ...]:
+def leftovers(launch: Launch, there: Leftovers) -> tuple[Leftover, ...]:
     """Return what is left of a launch, in the order in which it can be removed."""
-    checked = (_request(remainder, _removal(remainder, launch), remains) for remainder in launch.remainders)
+    checked = (_request(resource, _removal(resource, launch), there) for resource in launch.resources)
     found = tuple(leftover for leftover in checked if leftover is not None)
-    owner = Remainder(RemainderKind.STACK, launch.regions.primary, launch.primary_stack)
-    stack = next((leftover for leftover in found if leftover.remainder == owner), None)
+    owner = LaunchResource(LaunchResourceKind.STACK, launch.regions.primary, launch.primary_stack)
+    stack = next((leftover for leftover in found if leftover.resource == owner), None)
     if stack is None:
         return tuple(_unprotected(leftover) for leftover in found)
     if stack.unreadable:
         return found  # what removes the stack takes the tables' protection off, in both Regions
     # The table and its replica go with the primary's stack; removing them first would leave that stack at odds.
-    return tuple(leftover for leftover in found if leftover.remainder.kind is not RemainderKind.TABLE)
+    return tuple(leftover for leftover in found if leftover.resource.kind is not LaunchResourceKind.TABLE)
 
 
 def describe(found: tuple[Leftover, ...], boundary: str = "") -> str:
@@ -125,39 +99,39 @@ def boundary_removal(boundary: str) -> str:
     return f"the roles' boundary: aws iam delete-policy --policy-arn {boundary}"
 
 
-def _request(remainder: Remainder, removal: str, remains: Remains) -> Leftover | None:
+def _request(resource: LaunchResource, removal: str, there: Leftovers) -> Leftover | None:
     try:
-        return Leftover(remainder, removal) if remains.exists(remainder) else None
+        return Leftover(resource, removal) if there.exists(resource) else None
     except IotDrError as error:
         # The main stack's deletion must not fail for a request that failed; unreadable is told, never taken as gone.
-        return Leftover(remainder, removal, unreadable=type(error).__name__)
+        return Leftover(resource, removal, unreadable=type(error).__name__)
 
 
 def _unprotected(leftover: Leftover) -> Leftover:
     """Take a table's protection off before it is deleted; AWS refuses to delete a table that has it."""
-    if leftover.remainder.kind is not RemainderKind.TABLE:
+    if leftover.resource.kind is not LaunchResourceKind.TABLE:
         return leftover
-    unprotect = f"aws dynamodb update-table --no-deletion-protection-enabled {_of_table(leftover.remainder)}"
+    unprotect = f"aws dynamodb update-table --no-deletion-protection-enabled {_of_table(leftover.resource)}"
     return replace(leftover, removal=f"{unprotect}; {leftover.removal}")
 
 
-def _of_table(table: Remainder) -> str:
+def _of_table(table: LaunchResource) -> str:
     return f"--table-name {table.name} --region {table.region}"
 
 
-def _removal(remainder: Remainder, launch: Launch) -> str:
-    name, region = remainder.name, remainder.region
-    match remainder.kind:
-        case RemainderKind.STACK:
+def _removal(resource: LaunchResource, launch: Launch) -> str:
+    name, region = resource.name, resource.region
+    match resource.kind:
+        case LaunchResourceKind.STACK:
             stack = f"--stack-name {name} --region {region}"
             return (
                 f"{_unprotect_tables(name, launch)}"
                 f"aws cloudformation update-termination-protection --no-enable-termination-protection {stack}; "
                 f"aws cloudformation delete-stack {stack}"
             )
-        case RemainderKind.TABLE:
-            return f"aws dynamodb delete-table {_of_table(remainder)}"
-        case RemainderKind.BUCKET:
+        case LaunchResourceKind.TABLE:
+            return f"aws dynamodb delete-table {_of_table(resource)}"
+        case LaunchResourceKind.BUCKET:
             # Versioned: `aws s3 rb --force` would only hide the content and then fail.
             versions = (
                 f"aws s3api list-object-versions --bucket {name} --region {region} --output json "
@@ -167,7 +141,7 @@ def _removal(remainder: Remainder, launch: Launch) -> str:
                 f'aws s3api delete-objects --bucket {name} --region {region} --delete "$({versions})"; '
                 f"aws s3api delete-bucket --bucket {name} --region {region}"
             )
-    assert_never(remainder.kind)
+    assert_never(resource.kind)
 
 
 def _unprotect_tables(stack: str, launch: Launch) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 
 from iot_dr.model.registry.keys import Kind
@@ -12,31 +13,26 @@ PAUSE = 0.25
 """Seconds between two requests for how far the reading is."""
 
 
-class RelationsBeingRead:
-    """`pending_changes.Following` of a reading in another thread, whose end `ended` is; threads may share it."""
+def ready_while_reading(reading: Reading, ended: Future[bool]) -> Callable[[Kind, str], str | None]:
+    """Return what tells how far a reading in another thread is, whose end `ended` is; threads may share it.
 
-    def __init__(self, reading: Reading, ended: Future[bool]) -> None:
-        self._reading = reading
-        self._ended = ended
+    It is `services.sync.pending_changes.ReadyBefore`, and raises what ended the reading.
+    """
 
-    def ready_before(self, kind: Kind, seen: str) -> str | None:
-        """Return before which certificate or target both Regions have been read; None once all have been.
-
-        Raises:
-            IotDrError: what ended the reading.
-        """
-        before = self._reached(kind)
+    def ready_before(kind: Kind, seen: str) -> str | None:
+        before = _reached(reading, ended, kind)
         if before == seen:
-            wait((self._ended,), timeout=PAUSE)
-            before = self._reached(kind)
-        if self._ended.done() and self._ended.result():
-            return None
-        return before
+            wait((ended,), timeout=PAUSE)
+            before = _reached(reading, ended, kind)
+        return None if ended.done() and ended.result() else before
 
-    def _reached(self, kind: Kind) -> str:
-        sides = (Side.SOURCE, Side.TARGET)
-        if all(self._reading.follows(side, kind) for side in sides):
-            return min(self._reading.reached(side, kind) for side in sides)
-        # Read thing by thing, certificates come in no order that could be followed.
-        wait((self._ended,))
-        return ""
+    return ready_before
+
+
+def _reached(reading: Reading, ended: Future[bool], kind: Kind) -> str:
+    sides = (Side.SOURCE, Side.TARGET)
+    if all(reading.follows(side, kind) for side in sides):
+        return min(reading.reached(side, kind) for side in sides)
+    # Read thing by thing, certificates come in no order that could be followed.
+    wait((ended,))
+    return ""

@@ -17,16 +17,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, dropwhile, islice, takewhile, zip_longest
 from queue import SimpleQueue
-from typing import Protocol
 
 from iot_dr.errors import AccessDenied, InvalidResource, RetryableError, TerminalError
 from iot_dr.model.registry.keys import RESERVED_PREFIX, Kind, certificate_target, thing_group_target
-from iot_dr.model.registry.read_calls import LISTS, Answer, Call, Question
+from iot_dr.model.registry.kinds import LISTS, ROWS
+from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.ports.fleet import FleetReader, FleetStore
+from iot_dr.ports.progress import ReadingObserver
 from iot_dr.ports.shadows import ShadowIndex
-from iot_dr.services.reading.region_lane import Lane
+from iot_dr.services.reading.region_lane import RegionLane
 from iot_dr.services.shadows.indexed import IndexedShadows
 
 THREADS = 8
@@ -56,7 +57,7 @@ class Documents(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Sample:
+class CertificateSample:
     """Of how many certificates the things are read, from which ID on: IDs are hashes, so any stretch is a fair sample.
 
     Only certificates count that both Regions have; of any other it is known that nothing agrees.
@@ -64,16 +65,6 @@ class Sample:
 
     number: int
     start: str = ""
-
-
-class Progress(Protocol):
-    """Is told how far the reading is."""
-
-    def begin(self, stage: str, calls: int | None) -> None:
-        """Begin with a stage of so many calls at least; None where nobody can tell."""
-
-    def advance(self, calls: int, found: int) -> None:
-        """So many more calls were answered, and told of so many resources."""
 
 
 class Unseen:
@@ -93,33 +84,37 @@ class _Ask:
     `shared`: what it tells is needed of those alone that both Regions have, unless more is asked for.
     """
 
-    question: Question
+    question: ReadCall
     kinds: frozenset[Kind]
     shared: bool = False
 
 
-_LISTED_FOR: Mapping[Question, frozenset[Kind]] = {
-    Question.THING_TYPES: frozenset({Kind.THING_TYPE}),
-    Question.BILLING_GROUPS: frozenset({Kind.BILLING_GROUP, Kind.THING}),
-    Question.POLICIES: frozenset({Kind.POLICY, Kind.CERTIFICATE, Kind.POLICY_ATTACHMENT}),
-    Question.CERTIFICATES: frozenset({Kind.CERTIFICATE, Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL}),
-    Question.THING_GROUPS: frozenset({Kind.THING_GROUP, Kind.POLICY_ATTACHMENT, Kind.GROUP_MEMBERSHIP}),
-    Question.THINGS: frozenset({Kind.THING, Kind.THING_PRINCIPAL, Kind.SHADOW}),
+_LISTED_TOO_FOR: Mapping[Kind, frozenset[Kind]] = {
+    Kind.BILLING_GROUP: frozenset({Kind.THING}),
+    Kind.POLICY: frozenset({Kind.CERTIFICATE, Kind.POLICY_ATTACHMENT}),
+    Kind.CERTIFICATE: frozenset({Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL}),
+    Kind.THING_GROUP: frozenset({Kind.POLICY_ATTACHMENT, Kind.GROUP_MEMBERSHIP}),
+    Kind.THING: frozenset({Kind.THING_PRINCIPAL, Kind.SHADOW}),
 }
-"""For which kinds a list is needed: a thing's billing group is known by the group, a probe's certificate by its policy,
-and the shorter of two lists decides which of them is asked for the other: of things and certificates, of policies and
-certificates."""
+"""For which other kinds a list is needed: a thing's billing group is known by the group, a probe's certificate by its
+policy, and the shorter of two lists decides which of them is asked for the other: of things and certificates, of
+policies and certificates."""
 
+_LISTED_FOR = {question: _LISTED_TOO_FOR.get(kind, frozenset()) | {kind} for question, kind in LISTS.items()}
+
+_DESCRIBED_TOO_FOR = {Kind.THING_GROUP: frozenset({Kind.GROUP_MEMBERSHIP})}
 _DESCRIBED = (
-    _Ask(Question.THING_GROUP, frozenset({Kind.THING_GROUP, Kind.GROUP_MEMBERSHIP})),
-    _Ask(Question.BILLING_GROUP, frozenset({Kind.BILLING_GROUP})),
-    _Ask(Question.THINGS_OF_BILLING_GROUP, frozenset({Kind.THING})),
-    _Ask(Question.POLICY, frozenset({Kind.POLICY}), shared=True),
+    *(
+        _Ask(row.described_by, _DESCRIBED_TOO_FOR.get(row.kind, frozenset()) | {row.kind}, row.kind is Kind.POLICY)
+        for row in reversed(ROWS)
+        if row.described_by
+    ),
+    _Ask(ReadCall.THINGS_OF_BILLING_GROUP, frozenset({Kind.THING})),
 )
-_MEMBERS = (_Ask(Question.THINGS_OF_GROUP, frozenset({Kind.GROUP_MEMBERSHIP})),)
+_MEMBERS = (_Ask(ReadCall.THINGS_OF_GROUP, frozenset({Kind.GROUP_MEMBERSHIP})),)
 """Asked once all groups are described: the members of a dynamic one are no memberships."""
 
-_POLICIES_OF_TARGETS = (Question.POLICIES_OF_CERTIFICATE, Question.POLICIES_OF_GROUP)
+_POLICIES_OF_TARGETS = (ReadCall.POLICIES_OF_CERTIFICATE, ReadCall.POLICIES_OF_GROUP)
 
 _SHARED_BY = 3
 """Certificates for each policy from which on policies are asked for their targets rather than certificates for their
@@ -135,14 +130,14 @@ class Reading:
         readers: Mapping[Side, FleetReader],
         *,
         threads: int = THREADS,
-        progress: Progress | None = None,
+        progress: ReadingObserver | None = None,
         stop: threading.Event | None = None,
-        sample: Sample | None = None,
+        sample: CertificateSample | None = None,
         shadows: ShadowSelection = NO_SHADOWS,
         indexes: Mapping[Side, ShadowIndex] | None = None,
         stopwatch: Stopwatch = time.monotonic,
     ) -> None:
-        self.calls: Counter[tuple[Side, Question]] = Counter()
+        self.calls: Counter[tuple[Side, ReadCall]] = Counter()
         """How many calls were answered, by Region and API."""
         self._store = store
         self._readers = readers
@@ -153,7 +148,7 @@ class Reading:
         self._shadows = shadows
         self._indexed = IndexedShadows(store, indexes or {}, shadows)
         self._stopwatch = stopwatch
-        self._reached: dict[tuple[Side, Question], str] = {}
+        self._reached: dict[tuple[Side, ReadCall], str] = {}
 
     def read(self, kinds: Collection[Kind] = EVERYTHING, *, documents: Documents = Documents.SHARED) -> bool:
         """Read all of these kinds that has not been read yet; return whether it came to the end.
@@ -167,7 +162,7 @@ class Reading:
         wanted = frozenset(kinds)
         lists = {side: self._lists(side, wanted) for side in self._readers}
         finished = self._stage("lists", lists, None)
-        if finished and _LISTED_FOR[Question.POLICIES] & wanted:
+        if finished and _LISTED_FOR[ReadCall.POLICIES] & wanted:
             finished = self._probes()
         for asks in (_DESCRIBED, _MEMBERS):
             stage = "members" if asks is _MEMBERS else "descriptions"
@@ -178,21 +173,21 @@ class Reading:
 
     def follows(self, side: Side, kind: Kind) -> bool:
         """Tell whether attachments or principals are read in an order that `reached` can tell."""
-        return kind is Kind.POLICY_ATTACHMENT or self.principals_by(side) is Question.THINGS_OF_CERTIFICATE
+        return kind is Kind.POLICY_ATTACHMENT or self.principals_by(side) is ReadCall.THINGS_OF_CERTIFICATE
 
     def reached(self, side: Side, kind: Kind) -> str:
         """Return before which certificate, or target of policies, all attachments or principals are in the store."""
         if kind is Kind.THING_PRINCIPAL:
             return self._first_pending(side, self.principals_by(side)) or BEHIND_ALL
-        if self.attachments_by(side) is Question.TARGETS_OF_POLICY:
+        if self.attachments_by(side) is ReadCall.TARGETS_OF_POLICY:
             # Before the last policy has told its targets, of no certificate all is known.
-            return "" if self._first_pending(side, Question.TARGETS_OF_POLICY) else BEHIND_ALL
-        if certificate := self._first_pending(side, Question.POLICIES_OF_CERTIFICATE):
+            return "" if self._first_pending(side, ReadCall.TARGETS_OF_POLICY) else BEHIND_ALL
+        if certificate := self._first_pending(side, ReadCall.POLICIES_OF_CERTIFICATE):
             return certificate_target(certificate)
-        group = self._first_pending(side, Question.POLICIES_OF_GROUP)
+        group = self._first_pending(side, ReadCall.POLICIES_OF_GROUP)
         return thing_group_target(group) if group else BEHIND_ALL
 
-    def _first_pending(self, side: Side, question: Question) -> str:
+    def _first_pending(self, side: Side, question: ReadCall) -> str:
         """Return the first subject of which a question has not been answered; empty if there is none."""
         begin = self._reached.get((side, question), "")
         found = next(self._store.pending(side, question, begin), "")
@@ -200,29 +195,29 @@ class Reading:
         self._reached[side, question] = max(begin, (found or BEHIND_ALL)[:-1])
         return found
 
-    def attachments_by(self, side: Side) -> Question:
+    def attachments_by(self, side: Side) -> ReadCall:
         """Return by which question the attachments of a Region are read soonest; decided once for a comparison."""
         fact = f"attachments of the {side}"
         if not self._store.fact(fact):
             policies, certificates = (self._store.number(side, kind) for kind in (Kind.POLICY, Kind.CERTIFICATE))
             shared = policies * _SHARED_BY <= certificates
-            self._store.set_fact(fact, Question.TARGETS_OF_POLICY if shared else Question.POLICIES_OF_CERTIFICATE)
-        return Question(self._store.fact(fact))
+            self._store.set_fact(fact, ReadCall.TARGETS_OF_POLICY if shared else ReadCall.POLICIES_OF_CERTIFICATE)
+        return ReadCall(self._store.fact(fact))
 
-    def principals_by(self, side: Side) -> Question:
+    def principals_by(self, side: Side) -> ReadCall:
         """Return by which question the principals of a Region take fewest calls; decided once for a comparison."""
         fact = f"principals of the {side}"
         if not self._store.fact(fact):
             fewer = self._store.number(side, Kind.CERTIFICATE) <= self._store.number(side, Kind.THING)
-            chosen = Question.THINGS_OF_CERTIFICATE if fewer else Question.CERTIFICATES_OF_THING
+            chosen = ReadCall.THINGS_OF_CERTIFICATE if fewer else ReadCall.CERTIFICATES_OF_THING
             self._store.set_fact(fact, chosen)
-        return Question(self._store.fact(fact))
+        return ReadCall(self._store.fact(fact))
 
-    def _lists(self, side: Side, kinds: frozenset[Kind]) -> Iterator[Call]:
+    def _lists(self, side: Side, kinds: frozenset[Kind]) -> Iterator[PageRequest]:
         for question in LISTS:
             token = self._store.token(side, question)
             if token is not None and _LISTED_FOR[question] & kinds:
-                yield Call(question, token=token)
+                yield PageRequest(question, token=token)
 
     def _subjects(self, stage: str, asks: Iterable[_Ask], documents: Documents) -> bool:
         questions = [(ask.question, ask.shared and documents is Documents.SHARED) for ask in asks]
@@ -236,7 +231,7 @@ class Reading:
     def _shadows_of_things(self) -> bool:
         if not self._indexed.read(self._stage):
             return False
-        named = [_Ask(Question.NAMED_SHADOWS, frozenset({Kind.SHADOW}))] if self._shadows.named else []
+        named = [_Ask(ReadCall.NAMED_SHADOWS, frozenset({Kind.SHADOW}))] if self._shadows.named else []
         if not self._subjects("named shadows", named, Documents.SHARED):
             return False
         if self._shadows.classic:
@@ -245,13 +240,13 @@ class Reading:
                 if not self._store.fact(f"classic shadows of the {side}"):
                     self._store.expect_classic_shadows(side, by_index=self._indexed.tell_classic)
                     self._store.set_fact(f"classic shadows of the {side}", "expected")
-        return self._subjects("shadows", [_Ask(Question.SHADOW, frozenset({Kind.SHADOW}))], Documents.SHARED)
+        return self._subjects("shadows", [_Ask(ReadCall.SHADOW, frozenset({Kind.SHADOW}))], Documents.SHARED)
 
     def _probes(self) -> bool:
         """Drop the health checker's own, whose certificates are known by what its policies are attached to."""
 
-        def calls(side: Side) -> Iterator[Call]:
-            asked = self._about(side, Question.TARGETS_OF_POLICY, after=RESERVED_PREFIX[:-1])
+        def calls(side: Side) -> Iterator[PageRequest]:
+            asked = self._about(side, ReadCall.TARGETS_OF_POLICY, after=RESERVED_PREFIX[:-1])
             behind = dropwhile(lambda call: call.subject < RESERVED_PREFIX, asked)
             return takewhile(lambda call: call.subject.startswith(RESERVED_PREFIX), behind)
 
@@ -265,11 +260,11 @@ class Reading:
 
         Questions take turns, for each has a quota of its own, and all come in the order of the certificates.
         """
-        asked: dict[Side, list[tuple[Question, ...]]] = {side: [] for side in self._readers}
+        asked: dict[Side, list[tuple[ReadCall, ...]]] = {side: [] for side in self._readers}
         for side, questions in asked.items():
             if Kind.POLICY_ATTACHMENT in wanted:
-                by_policy = self.attachments_by(side) is Question.TARGETS_OF_POLICY
-                questions.append((Question.TARGETS_OF_POLICY,) if by_policy else _POLICIES_OF_TARGETS)
+                by_policy = self.attachments_by(side) is ReadCall.TARGETS_OF_POLICY
+                questions.append((ReadCall.TARGETS_OF_POLICY,) if by_policy else _POLICIES_OF_TARGETS)
             if Kind.THING_PRINCIPAL in wanted and not self._sample:
                 questions.append((self.principals_by(side),))
         left = sum(self._store.left(side, one) for side, questions in asked.items() for one in chain(*questions))
@@ -279,33 +274,35 @@ class Reading:
             finished = self._sampled(self._sample)
         return finished
 
-    def _sampled(self, sample: Sample) -> bool:
+    def _sampled(self, sample: CertificateSample) -> bool:
         """Ask about some certificates alone, the same ones in both Regions."""
 
         def behind(start: str) -> Iterator[str]:
-            return self._store.pending(Side.SOURCE, Question.THINGS_OF_CERTIFICATE, start, on_both_sides=True)
+            return self._store.pending(Side.SOURCE, ReadCall.THINGS_OF_CERTIFICATE, start, on_both_sides=True)
 
         names = tuple(dict.fromkeys(islice(chain(behind(sample.start), behind("")), sample.number)))
         self._store.set_fact("sampled", str(len(names)))
-        calls = {side: (Call(Question.THINGS_OF_CERTIFICATE, name) for name in names) for side in self._readers}
+        calls = {side: (PageRequest(ReadCall.THINGS_OF_CERTIFICATE, name) for name in names) for side in self._readers}
         return self._stage("principals", calls, len(names) * len(calls))
 
-    def _all_about(self, side: Side, questions: Iterable[tuple[Question, bool]]) -> Iterator[Call]:
+    def _all_about(self, side: Side, questions: Iterable[tuple[ReadCall, bool]]) -> Iterator[PageRequest]:
         for question, shared in questions:
             yield from self._about(side, question, on_both_sides=shared)
 
-    def _about_each(self, side: Side, questions: Iterable[Question]) -> Iterator[Call]:
+    def _about_each(self, side: Side, questions: Iterable[ReadCall]) -> Iterator[PageRequest]:
         for question in questions:
             yield from self._about(side, question)
 
-    def _about(self, side: Side, question: Question, *, after: str = "", on_both_sides: bool = False) -> Iterator[Call]:
+    def _about(
+        self, side: Side, question: ReadCall, *, after: str = "", on_both_sides: bool = False
+    ) -> Iterator[PageRequest]:
         for subject in self._store.pending(side, question, after, on_both_sides=on_both_sides):
-            yield Call(question, subject, self._store.token(side, question, subject) or "")
+            yield PageRequest(question, subject, self._store.token(side, question, subject) or "")
 
-    def _stage(self, stage: str, calls: Mapping[Side, Iterator[Call]], expected: int | None) -> bool:
+    def _stage(self, stage: str, calls: Mapping[Side, Iterator[PageRequest]], expected: int | None) -> bool:
         self._progress.begin(stage, expected)
-        lanes = [Lane(side, self._readers[side], calls[side], self._threads) for side in self._readers]
-        answered: SimpleQueue[tuple[Lane, Call, Future[Answer]]] = SimpleQueue()
+        lanes = [RegionLane(side, self._readers[side], calls[side], self._threads) for side in self._readers]
+        answered: SimpleQueue[tuple[RegionLane, PageRequest, Future[Page]]] = SimpleQueue()
         with ThreadPoolExecutor(self._threads * len(lanes)) as executor:
             try:
                 while True:
@@ -323,7 +320,7 @@ class Reading:
                 for lane in lanes:
                     self._keep(lane)
 
-    def _take(self, lane: Lane, call: Call, future: Future[Answer]) -> None:
+    def _take(self, lane: RegionLane, call: PageRequest, future: Future[Page]) -> None:
         lane.in_flight -= 1
         try:
             answer = self._selected(call, future.result())
@@ -333,9 +330,9 @@ class Reading:
         except AccessDenied:
             raise
         except InvalidResource as error:
-            if call.token and call.question is not Question.SHADOW_INDEX:
+            if call.token and call.question is not ReadCall.SHADOW_INDEX:
                 # A place in a list does not keep for ever; it is begun anew, over what was read of it.
-                lane.waiting.append(Call(call.question, call.subject))
+                lane.waiting.append(PageRequest(call.question, call.subject))
                 return
             answer = _unreadable(call, error)
         except TerminalError as error:
@@ -346,19 +343,19 @@ class Reading:
         if lane.unkept >= KEPT_AT_ONCE or self._stopwatch() - lane.kept_at >= KEPT_AFTER:
             self._keep(lane)
 
-    def _take_last(self, lane: Lane, call: Call, future: Future[Answer]) -> None:
+    def _take_last(self, lane: RegionLane, call: PageRequest, future: Future[Page]) -> None:
         """Keep what was still answered when a reading ended before its time."""
         if not future.cancelled() and future.exception() is None:
             lane.answered(call, self._selected(call, future.result()))
             self.calls[lane.side, call.question] += 1
 
-    def _selected(self, call: Call, answer: Answer) -> Answer:
+    def _selected(self, call: PageRequest, answer: Page) -> Page:
         """Leave out the shadows that nobody wants, of those that came without being asked for by name."""
-        if call.question not in (Question.NAMED_SHADOWS, Question.SHADOW_INDEX):
+        if call.question not in (ReadCall.NAMED_SHADOWS, ReadCall.SHADOW_INDEX):
             return answer
         return replace(answer, entities=tuple(one for one in answer.entities if self._shadows.selects(one.key.other)))
 
-    def _keep(self, lane: Lane) -> None:
+    def _keep(self, lane: RegionLane) -> None:
         if lane.answers:
             self._store.keep(lane.side, lane.answers)
             lane.answers, lane.unkept = [], 0
@@ -366,18 +363,21 @@ class Reading:
 
 
 def _hand_over(
-    answered: SimpleQueue[tuple[Lane, Call, Future[Answer]]], lane: Lane, call: Call, future: Future[Answer]
+    answered: SimpleQueue[tuple[RegionLane, PageRequest, Future[Page]]],
+    lane: RegionLane,
+    call: PageRequest,
+    future: Future[Page],
 ) -> None:
     answered.put((lane, call, future))
 
 
-def _in_turn(questions: Iterable[Iterator[Call]]) -> Iterator[Call]:
+def _in_turn(questions: Iterable[Iterator[PageRequest]]) -> Iterator[PageRequest]:
     """Yield one call of each question after the other, until all are asked."""
     rows = zip_longest(*questions)
     return (call for row in rows for call in row if call is not None)
 
 
-def _unreadable(call: Call, error: TerminalError) -> Answer:
+def _unreadable(call: PageRequest, error: TerminalError) -> Page:
     if not call.subject:
         raise error
-    return Answer(unreadable=str(error))
+    return Page(unreadable=str(error))

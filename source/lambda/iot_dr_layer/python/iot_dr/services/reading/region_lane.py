@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from iot_dr.errors import RetryableError, Throttled
-from iot_dr.model.registry.read_calls import Answer, Call
+from iot_dr.model.registry.read_calls import Page, PageRequest
 from iot_dr.model.sites import Side
 from iot_dr.ports.fleet import FleetReader
 
@@ -20,15 +20,15 @@ UNKEPT_BY_AN_ANSWER = 20
 
 
 @dataclass
-class Lane:
+class RegionLane:
     """What goes on in one Region: fewer calls at once when AWS throttles, one more for every round that it answers."""
 
     side: Side
     reader: FleetReader
-    calls: Iterator[Call]
+    calls: Iterator[PageRequest]
     most: int
-    waiting: deque[Call] = field(default_factory=deque)
-    answers: list[tuple[Call, Answer]] = field(default_factory=list)
+    waiting: deque[PageRequest] = field(default_factory=deque)
+    answers: list[tuple[PageRequest, Page]] = field(default_factory=list)
     unkept: int = 0
     in_flight: int = 0
     failed: int = 0
@@ -38,7 +38,7 @@ class Lane:
     def __post_init__(self) -> None:
         self.width = self.most
 
-    def next_calls(self) -> Iterator[Call]:
+    def next_calls(self) -> Iterator[PageRequest]:
         """Yield as many calls as there is room for."""
         while self.in_flight < int(self.width):
             call = self.waiting.popleft() if self.waiting else next(self.calls, None)
@@ -47,16 +47,16 @@ class Lane:
             self.in_flight += 1
             yield call
 
-    def answered(self, call: Call, answer: Answer) -> None:
+    def answered(self, call: PageRequest, answer: Page) -> None:
         """Keep an answer, and have the next page asked before anything new is begun."""
         self.failed = 0
         self.width = min(self.most, self.width + 1 / self.width)
         self.answers.append((call, answer))
         self.unkept += UNKEPT_BY_AN_ANSWER + len(answer.entities)
         if answer.token:
-            self.waiting.appendleft(Call(call.question, call.subject, answer.token))
+            self.waiting.appendleft(PageRequest(call.question, call.subject, answer.token))
 
-    def again(self, call: Call, error: RetryableError) -> None:
+    def again(self, call: PageRequest, error: RetryableError) -> None:
         """Have a call made again, more slowly if AWS throttled it; raise the error if it has failed too often."""
         self.failed += 1
         if self.failed > PATIENCE * (self.most if isinstance(error, Throttled) else 1):

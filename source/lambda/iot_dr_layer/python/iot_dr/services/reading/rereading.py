@@ -12,14 +12,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from iot_dr.model.registry.entities import Entity, GroupMembership, PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.registry.read_calls import Question
+from iot_dr.model.registry.read_calls import ReadCall
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.registry import RegistryReader
-from iot_dr.services.reading.single_reads import read_one
+from iot_dr.services.single_resource import read_one
 
 REMEMBERED = 1000
 """Subjects of each list that are remembered; more are asked once more, so memory does not grow with the fleet."""
@@ -29,20 +29,12 @@ Answer = TypeVar("Answer")
 FewTargets = Callable[[str], frozenset[str] | None]
 """Lists what a policy is attached to in one call; None if it is more than one call tells."""
 
-AskedBy = Callable[[Kind], Question]
+AskedBy = Callable[[Kind], ReadCall]
 """Tells by which question a comparison reads the attachments or principals of the source."""
 
 
-class Source(Protocol):
-    """The registry that is copied, one key at a time."""
-
-    def now(self, key: Key, since: int) -> Entity | None:
-        """Return what it has, asked for after `since`, epoch milliseconds; None if it has none."""
-        ...
-
-
-class Rereading:
-    """`Source` over a reader, for many threads.
+class RegistrySourceReader:
+    """`ports.SourceReader` over a reader, for many threads.
 
     Without `few_targets` and `asked_by` nothing is known of what a comparison has spent: policies are asked for by
     their targets, and certificates by their things.
@@ -86,19 +78,19 @@ class Rereading:
         return policy in self._policies.after(since, target)
 
     def _asks_targets(self, policy: str, target: str) -> bool:
-        if self._question(Kind.POLICY_ATTACHMENT) is not Question.POLICIES_OF_CERTIFICATE:
+        if self._question(Kind.POLICY_ATTACHMENT) is not ReadCall.POLICIES_OF_CERTIFICATE:
             return False
         return not self._met.meet(target) and policy not in self._widely_attached
 
     def _principal(self, thing: str, certificate_id: str, since: int) -> ThingPrincipal | None:
-        by_certificate = self._question(Kind.THING_PRINCIPAL) is Question.CERTIFICATES_OF_THING
+        by_certificate = self._question(Kind.THING_PRINCIPAL) is ReadCall.CERTIFICATES_OF_THING
         if not self._certificates.has(thing, since) and (self._met.meet(certificate_id) or by_certificate):
             things = self._things.after(since, certificate_id)
             return next((one for one in things if one.thing == thing), None)
         certificates = self._certificates.after(since, thing)
         return next((one for one in certificates if one.certificate_id == certificate_id), None)
 
-    def _question(self, kind: Kind) -> Question | None:
+    def _question(self, kind: Kind) -> ReadCall | None:
         return self._asked_by(kind) if self._asked_by else None
 
 

@@ -8,27 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol
 
-from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import shadow_key, thing_key
 from iot_dr.model.shadows.shadow import Shadow, ShadowSelection
 from iot_dr.model.sites import Side
+from iot_dr.ports.fleet import FleetStore
+from iot_dr.ports.progress import ReadingObserver
 from iot_dr.ports.shadows import ShadowReader
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.reading.reading import Progress, Unseen
+from iot_dr.services.reading.reading import Unseen
 from iot_dr.services.replication.scopes import Scope, ScopeReader
 
 BATCH = 32
 """Things that are read at the same time."""
-
-
-class Store(Protocol):
-    """Keeps what was read."""
-
-    def put(self, side: Side, entities: Iterable[Entity]) -> None:
-        """Keep entities of a Region."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -53,11 +45,11 @@ class SelectedShadows:
 def read_selected(  # noqa: PLR0913  # the composition root is the only caller, by keyword
     things: Iterable[str],
     scopes: ScopeReader,
-    store: Store,
+    store: FleetStore,
     *,
     shadows: SelectedShadows,
     together: Together = one_by_one,
-    progress: Progress | None = None,
+    progress: ReadingObserver | None = None,
 ) -> int:
     """Read the scopes of things into the store; return how many things there were.
 

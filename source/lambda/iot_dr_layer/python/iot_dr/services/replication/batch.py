@@ -19,14 +19,14 @@ from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.replication.record_failure import record_failure
-from iot_dr.services.replication.replicate import Replicated
+from iot_dr.services.replication.replicate import ReplicationResult
 
 RETRY_PAUSES = (1, 2, 4, 8, 16, 30)
 """Seconds at most before each repetition of a request that a repetition may mend; after the last the ledger has it."""
 
 
 @dataclass(frozen=True)
-class Taken:
+class BatchResult:
     """What became of a batch: requests that ended, failures that were recorded, and requests to come, each when it is
     due.
 
@@ -34,7 +34,7 @@ class Taken:
     to come, 0 if there is none.
     """
 
-    checked: tuple[Replicated, ...] = ()
+    checked: tuple[ReplicationResult, ...] = ()
     failed: tuple[Outcome, ...] = ()
     again: tuple[ReconcileRequest, ...] = ()
     repeated: int = 0
@@ -51,12 +51,12 @@ class _Fault:
 
 def handle_batch(
     requests: Sequence[ReconcileRequest],
-    replicate: Callable[[ReconcileRequest, int], Replicated],
+    replicate: Callable[[ReconcileRequest, int], ReplicationResult],
     *,
     ledger: Ledger,
     clock: Clock,
     together: Together = one_by_one,
-) -> Taken:
+) -> BatchResult:
     """Take the requests that are due; the others of the batch wait on, at no call.
 
     Args:
@@ -74,7 +74,7 @@ def handle_batch(
     due = [request for request in requests if request.due <= begun]
     beside = sum(request.created for request in due)
 
-    def take(request: ReconcileRequest) -> Replicated | _Fault:
+    def take(request: ReconcileRequest) -> ReplicationResult | _Fault:
         try:
             return replicate(request, beside)
         except IotDrError as error:
@@ -82,7 +82,7 @@ def handle_batch(
 
     ended = together(take, due)
     now = clock()
-    checked = tuple(one for one in ended if isinstance(one, Replicated))
+    checked = tuple(one for one in ended if isinstance(one, ReplicationResult))
     faults = [one for one in ended if isinstance(one, _Fault)]
     repeated = tuple(_repetition(fault.request, now) for fault in faults if _may_be_mended(fault))
     failed = tuple(
@@ -94,7 +94,7 @@ def handle_batch(
     settling = (_confirmation(one, now) for one in checked if one.pause)
     waiting = (request for request in requests if request.due > begun)
     again = (*settling, *repeated, *waiting)
-    return Taken(checked, failed, again, len(repeated), _seconds_until_due(again, now))
+    return BatchResult(checked, failed, again, len(repeated), _seconds_until_due(again, now))
 
 
 def _in_time(request: ReconcileRequest, now: int) -> ReconcileRequest:
@@ -113,7 +113,7 @@ def _repetition(request: ReconcileRequest, now: int) -> ReconcileRequest:
     return replace(request, due=now + pause * 1000, tries=request.tries + 1)
 
 
-def _confirmation(taken: Replicated, now: int) -> ReconcileRequest:
+def _confirmation(taken: ReplicationResult, now: int) -> ReconcileRequest:
     """Return the next request for a device that settles; one that is complete can wait for others."""
     due, complete = now + taken.pause * 1000, taken.outcome.state is State.IN_SYNC
     return replace(taken.next_request, due=due, tries=0, can_wait=complete)

@@ -38,17 +38,16 @@ from iot_dr.model.registry.entities import (
     ThingType,
 )
 from iot_dr.model.registry.keys import (
-    HOLDING_KINDS,
     Key,
     Kind,
     certificate_key,
     group_membership_key,
-    key_of_target,
     policy_attachment_key,
     policy_key,
     thing_group_key,
     thing_key,
 )
+from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
 from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
@@ -75,7 +74,7 @@ from iot_dr.services.replication.settling import (
     standing,
 )
 from iot_dr.services.replication.shared_answers import SharedAnswers
-from iot_dr.services.sync.single_writes import write_one
+from iot_dr.services.single_resource import write_one
 
 ROUNDS = 4
 """Times that one request reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
@@ -84,7 +83,7 @@ SOURCE_UNREACHABLE = "the primary cannot be asked; what the event told is applie
 
 
 @dataclass(frozen=True)
-class Replicated:
+class ReplicationResult:
     """The result of a request: the outcome, what was changed, and the request to come after `pause` seconds (0:
     none).
     """
@@ -175,7 +174,9 @@ class Replication:
         self._just_in_time = just_in_time
         self._together = together
 
-    def replicate(self, request: ReconcileRequest, beside: int = 1, shared: SharedAnswers | None = None) -> Replicated:
+    def replicate(
+        self, request: ReconcileRequest, beside: int = 1, shared: SharedAnswers | None = None
+    ) -> ReplicationResult:
         """Check one resource, make the target equal, and record it.
 
         `beside` is how many new resources are checked beside each other; the more, the longer the pauses. `shared` is
@@ -191,14 +192,14 @@ class Replication:
             self._apply_carried(request)
             raise
 
-    def _request(self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None) -> Replicated:
+    def _request(self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None) -> ReplicationResult:
         if request.checks and request.fingerprint:
             seen = attached(self._source, request.key.name, self._together)
             if fingerprint(seen) == request.fingerprint:
                 return self._stood_still(request, seen, beside)
         return self._changed(request, self._reconcile(request, shared), beside)
 
-    def _stood_still(self, request: ReconcileRequest, seen: Attachments, beside: int) -> Replicated:
+    def _stood_still(self, request: ReconcileRequest, seen: Attachments, beside: int) -> ReplicationResult:
         now, by_groups = self._clock(), self._rights_by_groups(request, seen)
         wait = pause(request, seen, now, self._settling, beside, by_groups)
         outcome = Outcome(request.key, State.IN_SYNC, "", at=now, event_id=request.event_id)
@@ -206,9 +207,9 @@ class Replication:
             # Not recorded: the ledger has had it since the request that saw the same, and the schedule goes on from
             # there.
             outcome = replace(outcome, state=State.PENDING, reason=NO_CERTIFICATE, again=True)
-        return Replicated(outcome, Plan(), replace(request, checks=request.checks + 1), wait)
+        return ReplicationResult(outcome, Plan(), replace(request, checks=request.checks + 1), wait)
 
-    def _changed(self, request: ReconcileRequest, work: _Work, beside: int) -> Replicated:
+    def _changed(self, request: ReconcileRequest, work: _Work, beside: int) -> ReplicationResult:
         now, scope, done = self._clock(), work.scope, Plan((*work.done, *work.skips))
         seen = attachments(scope.desired, request.key)
         source = scope.desired.entities.get(request.key)
@@ -236,7 +237,7 @@ class Replication:
         self._forget(work)
         self._ledger.record(outcome, work.mark)
         wait = pause(request, seen, now, self._settling, beside, by_groups) if there else 0
-        return Replicated(
+        return ReplicationResult(
             outcome, done, replace(request, checks=request.checks + 1, fingerprint=fingerprint(seen)), wait
         )
 
@@ -480,17 +481,7 @@ def _below(todo: Plan) -> frozenset[Key]:
     Who checks a device or a certificate concludes about what is attached to it too. Of a policy nobody concludes what
     it is attached to, unless it is about to go.
     """
-    found = set[Key]()
-    for change in todo.actions:
-        found.add(change.key)
-        match change.key:
-            case Key(kind=Kind.POLICY_ATTACHMENT, other=target):
-                found.add(key_of_target(target))
-            case Key(kind=Kind.THING_PRINCIPAL, name=thing, other=certificate):
-                found |= {thing_key(thing), certificate_key(certificate)}
-            case Key(kind=Kind.GROUP_MEMBERSHIP, other=thing):
-                found.add(thing_key(thing))
-    return frozenset(found)
+    return frozenset(key for change in todo.actions for key in marked(change.key))
 
 
 def _unlinked(todo: Plan) -> frozenset[Key]:

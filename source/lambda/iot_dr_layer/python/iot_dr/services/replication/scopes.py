@@ -29,7 +29,6 @@ from iot_dr.model.registry.entities import (
 from iot_dr.model.registry.keys import (
     Key,
     Kind,
-    billing_group_key,
     certificate_key,
     certificate_target,
     group_membership_key,
@@ -42,9 +41,11 @@ from iot_dr.model.registry.keys import (
     thing_principal_key,
     thing_type_key,
 )
+from iot_dr.model.registry.kinds import RELATIONS, RESOURCE_KINDS
 from iot_dr.model.replication.requests import Depth
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.registry import RegistryReader
+from iot_dr.reconcile import dependencies
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.concurrency import Together, one_by_one
@@ -75,7 +76,7 @@ class Scope:
 
 
 @dataclass
-class _Side:
+class _ScopeSide:
     """What has been read of one Region so far."""
 
     reader: RegistryReader
@@ -130,7 +131,7 @@ class ScopeReader:
         Raises:
             RetryableError: a Region could not be read; nothing is concluded from a part.
         """
-        reading = _Reading(self._readers, self._together, depth, shared)
+        reading = _ScopeReading(self._readers, self._together, depth, shared)
         match key.kind:
             case Kind.THING:
                 reading.thing(key.name, needs=needs)
@@ -138,32 +139,30 @@ class ScopeReader:
                 reading.certificate(key.name, needs=needs)
             case Kind.POLICY:
                 reading.policies({key.name})
-            case Kind.THING_TYPE:
-                reading.thing_types({key.name})
             case Kind.THING_GROUP:
                 reading.thing_group(key.name, needs=needs)
-            case Kind.BILLING_GROUP:
-                reading.billing_groups({key.name})
             case Kind.GROUP_MEMBERSHIP:
                 reading.membership(key.name, key.other, needs=needs)
             case Kind.POLICY_ATTACHMENT:
                 reading.attachment(key.name, key.other, needs=needs)
             case Kind.THING_PRINCIPAL:
                 reading.principal(key.name, key.other, needs=needs)
+            case kind if kind in RESOURCE_KINDS:
+                reading.resource(key)
             case _:
                 raise ValueError(f"{key} is not of the registry")
         reading.relations(also)
         return reading.scope(self._direction)
 
 
-class _Reading:
+class _ScopeReading:
     """One reading of one scope."""
 
     def __init__(
         self, readers: dict[Side, RegistryReader], together: Together, depth: Depth, shared: SharedAnswers | None
     ) -> None:
         self._shared = shared
-        self._sides = {side: _Side(reader) for side, reader in readers.items()}
+        self._sides = {side: _ScopeSide(reader) for side, reader in readers.items()}
         self._together = together
         self._depth = depth
         self._relations: set[Key] = set()
@@ -183,7 +182,7 @@ class _Reading:
     def thing(self, name: str, *, needs: bool = False) -> None:
         """Read a thing and what hangs on it."""
         key = thing_key(name)
-        self._entities([key], lambda reader, _: reader.thing(name))
+        self._entities([key])
         if needs:
             self._needs_of_thing(name)
         holders = self._holders(key)
@@ -216,23 +215,19 @@ class _Reading:
             self._relate(side, (one for one in principals if not thing_key(one.thing).reserved))
         if needs:
             things = {principal.thing for found in attached.values() for principal in found}
-            self._entities([thing_key(thing) for thing in sorted(things)], lambda reader, key: reader.thing(key.name))
+            self._entities([thing_key(thing) for thing in sorted(things)])
 
     def policies(self, names: Iterable[str]) -> None:
         """Read policies, and all that still use one in the target if the source has it no more."""
         wanted = frozenset(names)
-        self._entities([policy_key(name) for name in sorted(wanted)], lambda reader, key: reader.policy(key.name))
+        self._entities([policy_key(name) for name in sorted(wanted)])
         for name in sorted(wanted & self._only_in_target(Kind.POLICY)):
             targets = self._sides[Side.TARGET].reader.targets_of(name)
             self._relate(Side.TARGET, (PolicyAttachment(name, target) for target in targets))
 
-    def thing_types(self, names: Iterable[str]) -> None:
-        """Read thing types."""
-        self._entities([thing_type_key(name) for name in names], lambda reader, key: reader.thing_type(key.name))
-
-    def billing_groups(self, names: Iterable[str]) -> None:
-        """Read billing groups."""
-        self._entities([billing_group_key(name) for name in names], lambda reader, key: reader.billing_group(key.name))
+    def resource(self, key: Key) -> None:
+        """Read a resource that nothing hangs on."""
+        self._entities([key])
 
     def thing_group(self, name: str, *, needs: bool) -> None:
         """Read a group and its policies, perhaps its parents too."""
@@ -280,7 +275,7 @@ class _Reading:
         surplus = {key.name for key in self._relations} & (listed[Side.TARGET] - listed[Side.SOURCE])
         self._leave_to_queries(thing, surplus)
         if needs:
-            self._entities([thing_key(thing)], lambda reader, _: reader.thing(thing))
+            self._entities([thing_key(thing)])
             self._needs_of_thing(thing)
             self._groups({group})
 
@@ -292,7 +287,7 @@ class _Reading:
             self.policies({policy})
             end = key_of_target(target)
             if end.kind is Kind.CERTIFICATE:
-                self._entities([end], lambda reader, key: reader.certificate(key.name))
+                self._entities([end])
             else:
                 self._groups({end.name})
 
@@ -300,14 +295,14 @@ class _Reading:
         """Read whether a certificate is attached to a thing, perhaps both of them too."""
         self.relations([thing_principal_key(thing, certificate_id)])
         if needs:
-            self._entities([thing_key(thing)], lambda reader, _: reader.thing(thing))
+            self._entities([thing_key(thing)])
             self._needs_of_thing(thing)
-            self._entities([certificate_key(certificate_id)], lambda reader, key: reader.certificate(key.name))
+            self._entities([certificate_key(certificate_id)])
             self._strangers({certificate_id})
 
     def relations(self, keys: Iterable[Key]) -> None:
         """Read relations that no other reading has brought in, each by the list of one of its ends."""
-        wanted = {key for key in keys if key.kind in _LISTS} - self._relations - self._left
+        wanted = {key for key in keys if key.kind in RELATIONS} - self._relations - self._left
         asked = sorted({(key.kind, _end(key)) for key in wanted})
         for side in SIDES:
             reader = self._sides[side].reader
@@ -319,7 +314,7 @@ class _Reading:
         """Read certificates, the policies attached to them on either side, and the attachments."""
         wanted = frozenset(certificate_ids)
         keys = [certificate_key(one) for one in sorted(wanted)]
-        self._entities(keys, lambda reader, key: reader.certificate(key.name))
+        self._entities(keys)
         holdings = [(side, certificate_target(key.name)) for side in SIDES for key in keys if key in self._found(side)]
         policies = self._attachments_of(holdings)
         for certificate in sorted(wanted & self._only_in_target(Kind.CERTIFICATE)):
@@ -374,11 +369,11 @@ class _Reading:
         The parents of one that stands elsewhere in the target may be what has to go.
         """
         wanted = [thing_group_key(name) for name in sorted(set(names))]
-        self._entities(wanted, lambda reader, key: reader.thing_group(key.name))
+        self._entities(wanted)
         if parents or any(self._stands_elsewhere(key) for key in wanted):
             groups = [entity for entity in self._found(Side.SOURCE).values() if isinstance(entity, ThingGroup)]
             above = {thing_group_key(name) for group in groups for name in group.ancestors} - set(wanted)
-            self._entities(sorted(above), lambda reader, key: reader.thing_group(key.name))
+            self._entities(sorted(above))
         for relation in [key for key in self._relations if key.kind is Kind.GROUP_MEMBERSHIP]:
             if any(self._dynamic(side, relation.name) for side in SIDES):
                 self._forget(relation)
@@ -391,9 +386,8 @@ class _Reading:
     def _needs_of_thing(self, name: str) -> None:
         thing = self._found(Side.SOURCE).get(thing_key(name))
         if isinstance(thing, Thing):
-            self.thing_types(filter(None, [thing.type_name]))
+            self._entities(dependencies.needs(thing))
             self._keep_usable(thing_type_key(thing.type_name))
-            self.billing_groups(filter(None, [thing.billing_group]))
 
     def _keep_usable(self, thing_type: Key) -> None:
         """Say nothing about a type that is to be made anew but takes things meanwhile: its own request waits for
@@ -438,18 +432,17 @@ class _Reading:
             self._relations.add(relation.key)
             self._sides[side].found[relation.key] = relation
 
-    def _entities(self, keys: Iterable[Key], read: Callable[[RegistryReader, Key], Entity | None]) -> None:
+    def _entities(self, keys: Iterable[Key]) -> None:
         listed = list(keys)
         for name in SIDES:
             side = self._sides[name]
-            found = self._together(partial(self._entity, name, read), listed)
-            for key, entity in zip(listed, found, strict=True):
+            for key, entity in zip(listed, self._together(partial(self._entity, name), listed), strict=True):
                 side.add(key, entity)
 
-    def _entity(self, side: Side, read: Callable[[RegistryReader, Key], Entity | None], key: Key) -> Entity | None:
+    def _entity(self, side: Side, key: Key) -> Entity | None:
         """Read one; what a version guards is never shared, for the order of its two readings matters."""
         reader = self._sides[side].reader
-        return self._asked((side, key), lambda: read(reader, key)) if key.kind in _SHARED else read(reader, key)
+        return self._asked((side, key), lambda: reader.resource(key)) if key.kind in _SHARED else reader.resource(key)
 
     def _asked(self, question: tuple[Side, Key | str], ask: Callable[[], Result]) -> Result:
         return ask() if self._shared is None else self._shared.of(question, ask)
@@ -467,8 +460,6 @@ Relation = PolicyAttachment | ThingPrincipal | GroupMembership
 
 _SHARED = frozenset({Kind.CERTIFICATE, Kind.POLICY})
 """Kinds of which requests of one batch share answers: no version guards their writes."""
-
-_LISTS = frozenset({Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP})
 
 
 def _end(relation: Key) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from iot_dr.errors import RetryableError, TerminalError
 from iot_dr.model.registry.keys import SEPARATOR, Key
-from iot_dr.model.registry.read_calls import Call, Question
+from iot_dr.model.registry.read_calls import PageRequest, ReadCall
 from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Shadow, ShadowSelection
 from iot_dr.model.sites import Side
@@ -25,7 +25,7 @@ DRAWN = 100
 """Shadows of each name that are read by themselves in each Region, to see whether its index holds all of them: if it
 does of all of these, with 95 % confidence it does not of fewer than 3 in 100."""
 
-Stage = Callable[[str, Mapping[Side, Iterator[Call]], int | None], bool]
+Stage = Callable[[str, Mapping[Side, Iterator[PageRequest]], int | None], bool]
 """Makes calls in the Regions and keeps the answers; tells whether it came to the end. `Reading` has one."""
 
 _COVERAGE, _SEARCHED, _NOTE, _CHECKED = (f"shadow index{what}" for what in ("", " searched", " note", " checked"))
@@ -118,7 +118,7 @@ class IndexedShadows:
         if self._store.fact(_SEARCHED):
             return True
         self._store.forget_index()
-        calls = {side: iter((Call(Question.SHADOW_INDEX),)) for side in self._indexes}
+        calls = {side: iter((PageRequest(ReadCall.SHADOW_INDEX),)) for side in self._indexes}
         try:
             if not stage("shadows in the index", calls, None):
                 return False
@@ -153,10 +153,10 @@ class IndexedShadows:
         return [one if isinstance(one, Shadow) else None for one in found]
 
 
-def _calls(samples: Iterable[tuple[Side, Sequence[Key]]], side: Side) -> Iterator[Call]:
+def _calls(samples: Iterable[tuple[Side, Sequence[Key]]], side: Side) -> Iterator[PageRequest]:
     for at, keys in samples:
         for key in keys if at is side else ():
-            yield Call(Question.SHADOW, f"{key.name}{SEPARATOR}{key.other}" if key.other else key.name)
+            yield PageRequest(ReadCall.SHADOW, f"{key.name}{SEPARATOR}{key.other}" if key.other else key.name)
 
 
 def _proved(told_and_read: Iterable[tuple[Shadow | None, Shadow | None]]) -> bool:

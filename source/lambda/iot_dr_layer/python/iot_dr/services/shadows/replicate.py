@@ -47,7 +47,7 @@ from iot_dr.model.registry.keys import Key, Kind, shadow_key
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
-from iot_dr.model.shadows.shadow import Document, Shadow, ShadowEvent, ShadowNote, ShadowSelection, Source, digest
+from iot_dr.model.shadows.shadow import Document, Shadow, ShadowEvent, ShadowNote, ShadowSelection, ShadowState, digest
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.control import ControlReader
@@ -103,7 +103,7 @@ class _Known:
     begun: int
     note: ShadowNote
     copy: Shadow | None
-    source: Source
+    source: ShadowState
     asked: bool
 
 
@@ -145,9 +145,9 @@ class _Task:
         return self.event.event_id if self.event else ""
 
     @property
-    def told(self) -> Source:
+    def told(self) -> ShadowState:
         """Return what its event tells of the source; without one, nothing."""
-        return self.event.source if self.event else Source(0, 0, None)
+        return self.event.source if self.event else ShadowState(0, 0, None)
 
 
 class ShadowReplication:
@@ -304,7 +304,7 @@ class ShadowReplication:
             return self._made(task, known)
         return self._written(task, known, copy, replace(copy, document=source.document))
 
-    def _asked(self, task: _Task, note: ShadowNote, *, needed: bool) -> Source | None:
+    def _asked(self, task: _Task, note: ShadowNote, *, needed: bool) -> ShadowState | None:
         """Ask the source what it holds now; None if it cannot tell and the answer is not needed.
 
         Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from iot_dr.model.registry.entities import (
     Certificate,
@@ -22,50 +22,30 @@ from iot_dr.model.registry.entities import (
 from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
 from iot_dr.model.replication.marks import Mark, new_token
 from iot_dr.model.replication.outcomes import LastRead, Outcome
-from iot_dr.model.shadows.shadow import Document, Shadow
+from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.fleet import Comparison
+from iot_dr.ports.progress import SyncObserver
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
+from iot_dr.ports.shadows import ShadowStore
+from iot_dr.ports.snapshots import SnapshotStore
+from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.shadows import patch
 from iot_dr.services.sync.apply_change import ChangeApplier
 from iot_dr.services.sync.marking import Marking
-from iot_dr.services.sync.pending_changes import Comparison, Journal, PendingChanges
+from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows
-from iot_dr.services.sync.sync import Progress, Sync
-
-REGISTRY_KINDS = (
-    Kind.THING_TYPE,
-    Kind.BILLING_GROUP,
-    Kind.POLICY,
-    Kind.CERTIFICATE,
-    Kind.THING_GROUP,
-    Kind.THING,
-    Kind.POLICY_ATTACHMENT,
-    Kind.THING_PRINCIPAL,
-    Kind.GROUP_MEMBERSHIP,
-)
-"""What is restored by a plan; shadows are put back only if that is asked for, since devices write them all the time."""
+from iot_dr.services.sync.sync import Sync
 
 Held = TypeVar("Held")
-
-
-class Snapshot(Protocol):
-    """What was written down."""
-
-    def entities(self, kind: Kind) -> Iterator[Entity]:
-        """Yield all of one kind."""
-        ...
-
-    def certificate(self, certificate_id: str) -> Certificate | None:
-        """Find a certificate with its PEM."""
-        ...
 
 
 CertificateOf = Callable[[str], Certificate | None]
 """Finds a certificate with its PEM."""
 
 
-def of_things(snapshot: Snapshot, things: Collection[str]) -> Iterator[Entity]:
+def of_things(snapshot: SnapshotStore, things: Collection[str]) -> Iterator[Entity]:
     """Yield these things with all that a device needs: type, groups up to the root, certificates, policies."""
     principals = [one for one in _all(snapshot, ThingPrincipal, Kind.THING_PRINCIPAL) if one.thing in things]
     memberships = [one for one in _all(snapshot, GroupMembership, Kind.GROUP_MEMBERSHIP) if one.thing in things]
@@ -89,24 +69,8 @@ def of_things(snapshot: Snapshot, things: Collection[str]) -> Iterator[Entity]:
     yield from relations
 
 
-def _all(snapshot: Snapshot, kind_of: type[Held], kind: Kind) -> Iterator[Held]:
+def _all(snapshot: SnapshotStore, kind_of: type[Held], kind: Kind) -> Iterator[Held]:
     return (one for one in snapshot.entities(kind) if isinstance(one, kind_of))
-
-
-class ShadowStore(Protocol):
-    """Reads and writes the shadows of the Region."""
-
-    def shadow(self, key: Key) -> Shadow | None:
-        """Read one; None if there is none."""
-        ...
-
-    def make(self, key: Key) -> None:
-        """Have it exist."""
-        ...
-
-    def update(self, key: Key, change: Document, version: int) -> int:
-        """Merge a change into the document of this version; raises `Conflict` if it has another."""
-        ...
 
 
 def put_back(wanted: Shadow, shadows: ShadowStore, *, apply: bool) -> bool:
@@ -136,7 +100,7 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
     target: RegistryReader,
     writer: RegistryWriter,
     clock: Clock,
-    progress: Progress,
+    progress: SyncObserver,
     stop: threading.Event,
 ) -> Sync:
     """Return the engine of a sync, in which the snapshot is the source and nothing is owned."""
@@ -150,7 +114,7 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
         shadows=PendingShadows(comparison, journal, None),
         applier=ChangeApplier(
             direction=direction,
-            source=SnapshotNow(comparison, certificate_of),
+            source=SnapshotSourceReader(comparison, certificate_of),
             target=target,
             writer=writer,
             ledger=ledger,
@@ -162,8 +126,8 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
     )
 
 
-class SnapshotNow:
-    """`rereading.Source`, the registry that is copied, over the snapshot: it never changes, so only PEMs are read."""
+class SnapshotSourceReader:
+    """`ports.SourceReader` over the snapshot: it never changes, so only PEMs are read."""
 
     def __init__(self, kept: Comparison, certificate_of: CertificateOf) -> None:
         self._kept = kept

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Protocol
 
 from iot_dr.model.registry.entities import Certificate, Entity
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sites import Side
+from iot_dr.ports.fleet import FleetStore
+from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.services.concurrency import Together, one_by_one
 
 BATCH = 200
 """Certificates that are described at a time: no list tells their PEM."""
-
-
-class Registry(Protocol):
-    """What was read of a Region."""
-
-    def entities(self, side: Side, kind: Kind) -> Iterator[Entity]:
-        """Yield all of one kind in order."""
-        ...
-
-
-class Files(Protocol):
-    """Where the snapshot is written."""
-
-    def write(self, kind: Kind, entities: Iterable[Entity]) -> int:
-        """Write all of one kind; return how many they are."""
-        ...
 
 
 CertificateOf = Callable[[str], Certificate | None]
@@ -39,11 +24,11 @@ Progress = Callable[[Kind, int], None]
 
 
 def take(  # noqa: PLR0913, PLR0917  # what it reads, where it writes, and how
-    registry: Registry,
+    registry: FleetStore,
     side: Side,
     kinds: Iterable[Kind],
     certificate_of: CertificateOf,
-    files: Files,
+    files: SnapshotStore,
     together: Together = one_by_one,
     progress: Progress = lambda _kind, _number: None,
 ) -> dict[str, int]:

@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from iot_dr.errors import AccessDenied, RetryableError
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
+from iot_dr.ports.ledger import LedgerReader
 
 OLDEST = 20
 """How many of what waits are told one by one."""
@@ -25,18 +25,6 @@ _NAMING = re.compile(r"\S*[#/\d]\S*")
 """A word of a reason that names a resource or counts something."""
 
 
-class LedgerReader(Protocol):
-    """Reads the ledger."""
-
-    def item(self, key: Key) -> LedgerItem | None:
-        """Read one item; None if nothing is noted of the resource."""
-        ...
-
-    def waiting(self) -> Iterator[LedgerItem]:
-        """Yield what waits for another request."""
-        ...
-
-
 CertificatesOf = Callable[[str], tuple[str, ...]]
 """Returns the IDs of a thing's certificates in the secondary Region."""
 
@@ -45,7 +33,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Standing:
+class ResourceStatus:
     """How one resource stands; `certificates` are a thing's own in the secondary, None where they cannot be read."""
 
     key: Key
@@ -89,16 +77,16 @@ class Backlog:
     oldest: tuple[LedgerItem, ...]
 
 
-def standing(key: Key, ledger: LedgerReader, certificates_of: CertificatesOf) -> Standing:
+def standing(key: Key, ledger: LedgerReader, certificates_of: CertificatesOf) -> ResourceStatus:
     """Return how one resource stands, a thing with its certificates."""
     item = ledger.item(key)
     if key.kind is not Kind.THING or item is None:
-        return Standing(key, item)
+        return ResourceStatus(key, item)
     try:
-        return Standing(key, item, certificates_of(key.name))
+        return ResourceStatus(key, item, certificates_of(key.name))
     except (AccessDenied, RetryableError) as error:
         # The ledger has answered what was asked; the certificates are only more of it.
-        return Standing(key, item, unreadable=str(error))
+        return ResourceStatus(key, item, unreadable=str(error))
 
 
 def backlog(ledger: LedgerReader, progress: Progress = lambda _read: None) -> Backlog:

@@ -24,25 +24,24 @@ from iot_dr.errors import (
 from iot_dr.model.registry.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Pair, Sigil
 from iot_dr.model.registry.entities import Policy, Thing, ThingType
-from iot_dr.model.registry.keys import Key, Kind, key_of_target, thing_key
+from iot_dr.model.registry.keys import Key
+from iot_dr.model.registry.kinds import root_of
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
-from iot_dr.ports.registry import RegistryReader, RegistryWriter
+from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
-from iot_dr.services.reading.rereading import Source
-from iot_dr.services.reading.single_reads import read_one
+from iot_dr.services.single_resource import read_one, write_one
 from iot_dr.services.sync.marking import Held, Marking, suffices, unguarded
-from iot_dr.services.sync.single_writes import write_one
 
 ROUNDS = 5
 """Times that a change is read and written again after AWS refused it, or after the source was changed meanwhile."""
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _FreshReading:
     """What is to be done as the Regions stand, read from `began` on under a mark.
 
     `gone`: the source has none. `missing`: the target has none.
@@ -62,7 +61,7 @@ class ChangeApplier:
         self,
         *,
         direction: Direction,
-        source: Source,
+        source: SourceReader,
         target: RegistryReader,
         writer: RegistryWriter,
         ledger: Ledger,
@@ -100,7 +99,7 @@ class ChangeApplier:
         """Have the schedule check what it belongs to again, and the operator see why it is not in sync."""
         state, root, now = (
             State.PENDING if isinstance(error, RetryableError) else State.FAILED,
-            _root(key),
+            root_of(key),
             self._clock(),
         )
         self._ledger.record(Outcome(root, state, str(error), at=now, again=True))
@@ -110,7 +109,7 @@ class ChangeApplier:
 
     def _apply(self, change: Action) -> None:
         refusal: IotDrError = Conflict(f"{change.key} kept changing")
-        reading: _Reading | None = None
+        reading: _FreshReading | None = None
         refused: Action | None = None
         asked, compared, since = change, not isinstance(change, Create), 0
         owned = {change.key} if isinstance(change, Delete) else set[Key]()
@@ -153,18 +152,18 @@ class ChangeApplier:
             return error
         return None
 
-    def _wanted(self, change: Action, held: Held | None, since: int) -> _Reading:
+    def _wanted(self, change: Action, held: Held | None, since: int) -> _FreshReading:
         """Read what is to be made in the source alone: AWS refuses it if somebody else was first."""
         began = self._clock()
         found = self._source.now(change.key, since)
         if found is None:
-            return _Reading(began, held, None, gone=True)
+            return _FreshReading(began, held, None, gone=True)
         made = translate(found, self._direction)
         # A type is deprecated when the things that need it are there.
         made = replace(made, deprecated=False) if isinstance(made, ThingType) else made
-        return _Reading(began, held, Create(made, change.reason))
+        return _FreshReading(began, held, Create(made, change.reason))
 
-    def _compared(self, key: Key, held: Held | None, owned: Collection[Key], since: int) -> _Reading:
+    def _compared(self, key: Key, held: Held | None, owned: Collection[Key], since: int) -> _FreshReading:
         """Compare both Regions.
 
         Raises:
@@ -179,9 +178,9 @@ class ChangeApplier:
             # Of a policy that the source has, only one that is too long for the target is left.
             raise InvalidResource(found.reason)
         todo = None if isinstance(found.change, Skip) else found.change
-        return _Reading(began, held, todo, gone=source is None, missing=target is None)
+        return _FreshReading(began, held, todo, gone=source is None, missing=target is None)
 
-    def _is_current(self, written: Action, reading: _Reading) -> bool:
+    def _is_current(self, written: Action, reading: _FreshReading) -> bool:
         """Tell whether the source still wants what was written, as far as a mark does not see to that."""
         if reading.held is not None and reading.held.run_out(self._clock()):
             return False
@@ -195,7 +194,7 @@ class ChangeApplier:
             case _:
                 return True
 
-    def _note(self, change: Action, reading: _Reading) -> None:
+    def _note(self, change: Action, reading: _FreshReading) -> None:
         match change:
             case Create(desired=Thing() as thing) | Update(desired=Thing() as thing):
                 # Of its own fields alone: what is attached to it may still be on its way.
@@ -212,7 +211,7 @@ class ChangeApplier:
             case Delete():
                 self._note_gone(change.key, replace(reading, missing=True))
 
-    def _note_gone(self, key: Key, reading: _Reading) -> None:
+    def _note_gone(self, key: Key, reading: _FreshReading) -> None:
         """Drop the note of ownership of what neither Region has, unless another has noted it since the reading."""
         if reading.gone and reading.missing:
             self._ledger.forget({key}, reading.began, reading.held.mark if reading.held else None)
@@ -223,16 +222,3 @@ def _asks_the_same(again: Action | None, refused: Action) -> bool:
     if isinstance(again, Delete) or isinstance(refused, Delete):
         return type(again) is type(refused)
     return again is not None and type(again) is type(refused) and again.desired == refused.desired
-
-
-def _root(key: Key) -> Key:
-    """Return what the ledger keeps the state of: a thing, certificate or group for what hangs on it."""
-    match key.kind:
-        case Kind.POLICY_ATTACHMENT:
-            return key_of_target(key.other)
-        case Kind.THING_PRINCIPAL:
-            return thing_key(key.name)
-        case Kind.GROUP_MEMBERSHIP:
-            return thing_key(key.other)
-        case _:
-            return key

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Protocol
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.registry.keys import Key, Kind, thing_key, thing_shadows_key
-from iot_dr.model.registry.read_calls import LISTS, Call, Question
+from iot_dr.model.registry.kinds import LISTS
+from iot_dr.model.registry.read_calls import PageRequest, ReadCall
 from iot_dr.model.sync.fleet_runs import FleetRun, row
 from iot_dr.ports.fleet import FleetReader
+from iot_dr.ports.sync import Inventory
 
 LEG_SECONDS = 600.0
 """After which a leg ends with the next part; a part of keys takes less than the rest of a function's 15 minutes."""
@@ -31,24 +32,11 @@ PAGE = 250
 MORE = "more"
 """Stands for the place in a list of ours, which no other leg can go on from."""
 
-_LISTED_BY = {kind: question for question, kind in LISTS.items()} | {Kind.THING_SHADOWS: Question.THINGS}
-
-
-class Inventory(Protocol):
-    """Keeps inventories, part by part."""
-
-    def begin(self, name: str) -> str:
-        """Begin to upload an object, and return the upload's ID."""
-
-    def put_part(self, name: str, upload: str, number: int, data: bytes) -> str:
-        """Upload a part, from 1, or once more; return its tag."""
-
-    def complete(self, name: str, upload: str, tags: Collection[str]) -> None:
-        """Make the object of its parts."""
+_LISTED_BY = {kind: question for question, kind in LISTS.items()} | {Kind.THING_SHADOWS: ReadCall.THINGS}
 
 
 @dataclass(frozen=True)
-class _Page:
+class _KeyPage:
     """Some keys, and where the list goes on; `resumable` tells whether another leg could go on there."""
 
     keys: tuple[Key, ...]
@@ -119,7 +107,7 @@ class ListFleet:
         tag = self._inventory.put_part(run.inventory, upload, len(run.parts) + 1, data)
         return replace(run, upload=upload, parts=(*run.parts, tag))
 
-    def _pages(self, run: FleetRun) -> Iterator[_Page]:
+    def _pages(self, run: FleetRun) -> Iterator[_KeyPage]:
         kind = run.kind
         if kind is None:
             return iter(())
@@ -130,9 +118,9 @@ class ListFleet:
             return _unresumable(_of_thing(kind, name) for name in self._selected(run.select))
         return self._list(kind, run.token)
 
-    def _list(self, kind: Kind, token: str) -> Iterator[_Page]:
+    def _list(self, kind: Kind, token: str) -> Iterator[_KeyPage]:
         while True:
-            answer = self._reader.ask(Call(_LISTED_BY[kind], token=token))
+            answer = self._reader.ask(PageRequest(_LISTED_BY[kind], token=token))
             keys = [entity.key for entity in answer.entities if not entity.key.reserved]
             if kind is Kind.THING_SHADOWS:
                 keys = [thing_shadows_key(key.name) for key in keys]
@@ -140,15 +128,15 @@ class ListFleet:
                 owned = self._owned(keys)
                 keys = [key for key in keys if key not in owned]
             token = answer.token
-            yield _Page(tuple(keys), token)
+            yield _KeyPage(tuple(keys), token)
             if not token:
                 return
 
 
-def _unresumable(keys: Iterable[Key]) -> Iterator[_Page]:
+def _unresumable(keys: Iterable[Key]) -> Iterator[_KeyPage]:
     rest = iter(keys)
     while page := tuple(islice(rest, PAGE)):
-        yield _Page(page, MORE, resumable=False)
+        yield _KeyPage(page, MORE, resumable=False)
 
 
 def _of_thing(kind: Kind, name: str) -> Key:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from iot_dr.errors import Conflict, RetryableError
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import BillingGroup, Thing, ThingGroup
-from iot_dr.model.registry.keys import HOLDING_KINDS, Key, Kind, certificate_key, key_of_target, thing_key
+from iot_dr.model.registry.keys import Key
+from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
 from iot_dr.model.replication.marks import FENCE, Mark
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.ledger import Ledger
@@ -106,7 +107,7 @@ class Marking:
         if not writes:
             return None
         made = frozenset(change.key for change in writes if isinstance(change, Create))
-        below = Counter(root for change in writes for root in marked(change.key))
+        below = Counter(key for change in writes for key in marked(change.key))
         taken = [one.key for one in writes if isinstance(one, Delete) and one.key.kind in HOLDING_KINDS]
         mark = self._ledger.begin(sorted(made), self._clock(), below=sorted(below), taken=taken, due=False)
         held = Held(mark, made, self._clock(), below)
@@ -154,16 +155,3 @@ def unguarded(change: Action) -> bool:
             return False
         case _:
             return True
-
-
-def marked(key: Key) -> frozenset[Key]:
-    """Return where a mark stands: at all that a request for it might draw a wrong conclusion about meanwhile."""
-    match key.kind:
-        case Kind.POLICY_ATTACHMENT:
-            return frozenset({key, key_of_target(key.other)})
-        case Kind.THING_PRINCIPAL:
-            return frozenset({key, thing_key(key.name), certificate_key(key.other)})
-        case Kind.GROUP_MEMBERSHIP:
-            return frozenset({key, thing_key(key.other)})
-        case _:
-            return frozenset({key})

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, takewhile
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from iot_dr.model.registry.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Difference, Pair
 from iot_dr.model.registry.entities import ThingType
-from iot_dr.model.registry.keys import Key, Kind, certificate_key, key_of_target, policy_key
-from iot_dr.model.sites import Direction, Side
-from iot_dr.model.sync.progress import Ending, Settled
+from iot_dr.model.registry.keys import Key, Kind, policy_key
+from iot_dr.model.registry.kinds import certificate_of
+from iot_dr.model.sites import Direction
+from iot_dr.model.sync.progress import Ending
+from iot_dr.ports.fleet import Comparison
 from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.order import place
 from iot_dr.services.comparison import compare, differences
 from iot_dr.services.sync.marking import Marking
@@ -32,67 +34,16 @@ Wanted = Callable[[Action], bool]
 """Tells whether a change belongs to a phase."""
 
 
-class Comparison(Protocol):
-    """What was read of both Regions."""
+ReadyBefore = Callable[[Kind, str], str | None]
+"""Tells before which certificate, or target of policies, all relations of a kind have been read; None once all have.
 
-    def pairs(self, kind: Kind, after: Key | None = None, *, differing: bool = False) -> Iterator[Pair]:
-        """Yield in a lasting order what either Region has of a kind, behind a key."""
-        ...
-
-    def pair(self, key: Key) -> Pair:
-        """Return what both have under one key."""
-        ...
-
-    def number(self, side: Side, kind: Kind) -> int:
-        """Return how many resources of a kind a Region has."""
-        ...
+It is given the place that was seen last, and waits a moment if it is still that.
+"""
 
 
-class Journal(Protocol):
-    """What has been settled of this comparison."""
-
-    def settle(self, settled: Settled) -> None:
-        """Write how a change ended."""
-        ...
-
-    def ending(self, key: Key) -> Ending | None:
-        """Return how a change ended; None if it has not."""
-        ...
-
-    def endings(self, keys: Collection[Key]) -> dict[Key, Ending]:
-        """Return how those of these changes ended that have."""
-        ...
-
-    def with_ending(self, ending: Ending) -> Iterator[Settled]:
-        """Yield what ended so."""
-        ...
-
-    def forget(self, ending: Ending) -> None:
-        """Take what ended so as not yet begun."""
-        ...
-
-    def numbers(self, ending: Ending) -> Counter[Kind]:
-        """Return how many ended so, by kind."""
-        ...
-
-
-class Following(Protocol):
-    """A reading of attachments and principals that is under way."""
-
-    def ready_before(self, kind: Kind, seen: str) -> str | None:
-        """Return the certificate, or target of policies, before which all has been read; None once everything has.
-
-        Waits a moment if it is still the one that was seen last.
-        """
-        ...
-
-
-class AllRead:
-    """`Following` where nothing is left to be read."""
-
-    def ready_before(self, kind: Kind, seen: str) -> str | None:  # noqa: ARG002  # the protocol's
-        """Return that it is all ready."""
-        return None
+def all_read(_kind: Kind, _seen: str) -> str | None:
+    """Tell, as `ReadyBefore`, that nothing is left to be read."""
+    return None
 
 
 class PendingChanges:
@@ -127,17 +78,17 @@ class PendingChanges:
         while batch := list(islice(chosen, BATCH)):
             yield from self._noted(batch)
 
-    def followed(self, kind: Kind, following: Following, stop: threading.Event) -> Iterator[Action]:
+    def followed(self, kind: Kind, ready_before: ReadyBefore, stop: threading.Event) -> Iterator[Action]:
         """Yield what is created or updated of a kind while it is read, until it has been read or `stop` is set."""
 
         def ready(after: Key | None, end: str | None) -> Iterator[Action]:
             found = _before(end, self.differences(kind, after))
             return (one.change for one in found if not isinstance(one.change, Skip | None))
 
-        for batch in _followed(kind, following, stop, ready):
+        for batch in _followed(kind, ready_before, stop, ready):
             yield from self._noted([one for one in batch if is_made(one)])
 
-    def policies_in_turn(self, following: Following, stop: threading.Event) -> Iterator[Action]:
+    def policies_in_turn(self, ready_before: ReadyBefore, stop: threading.Event) -> Iterator[Action]:
         """Yield the policies that the target lacks in the order in which certificates, and then groups, need them.
 
         In the order of their names, every other call would be spent on a policy that is needed much later. What is
@@ -149,7 +100,7 @@ class PendingChanges:
         def ready(after: Key | None, end: str | None) -> Iterator[Pair]:
             return _before(end, self._comparison.pairs(kind, after, differing=True))
 
-        for batch in _followed(kind, following, stop, ready):
+        for batch in _followed(kind, ready_before, stop, ready):
             names = dict.fromkeys(pair.key.name for pair in batch if pair.source is not None)
             unseen = [name for name in names if name not in seen]
             if len(seen) > SEEN:
@@ -167,16 +118,8 @@ class PendingChanges:
 
     def _comes_with_device(self, key: Key) -> bool:
         """Tell whether it is, or hangs on, a certificate that is left to its device's first connection."""
-        match key.kind:
-            case Kind.CERTIFICATE:
-                certificate = key
-            case Kind.POLICY_ATTACHMENT:
-                certificate = key_of_target(key.other)
-            case Kind.THING_PRINCIPAL:
-                certificate = certificate_key(key.other)
-            case _:
-                return False
-        return certificate.kind is Kind.CERTIFICATE and self._comparison.pair(certificate).target is None
+        certificate = certificate_of(key)
+        return certificate is not None and self._comparison.pair(certificate).target is None
 
 
 def _before(end: str | None, found: Iterable[Keyed]) -> Iterator[Keyed]:
@@ -185,7 +128,7 @@ def _before(end: str | None, found: Iterable[Keyed]) -> Iterator[Keyed]:
 
 def _followed(
     kind: Kind,
-    following: Following,
+    ready_before: ReadyBefore,
     stop: threading.Event,
     ready: Callable[[Key | None, str | None], Iterator[Found]],
 ) -> Iterator[list[Found]]:
@@ -193,7 +136,7 @@ def _followed(
     after: Key | None = None
     end: str | None = ""
     while end is not None and not stop.is_set():
-        end = following.ready_before(kind, end)
+        end = ready_before(kind, end)
         # A batch at most, lest others wait; what has been read beyond it is drawn right after.
         while batch := list(islice(ready(after, end), BATCH)):
             after = batch[-1].key

@@ -22,31 +22,25 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Protocol
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable, RetryableError
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import ThingType
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind
+from iot_dr.model.registry.kinds import BY_CERTIFICATE, REGISTRY_KINDS, RELATIONS, RESOURCE_KINDS
 from iot_dr.model.sites import Direction, Side
-from iot_dr.model.sync.progress import Ending, Planned, Settled, Standing
+from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, SyncProgress
+from iot_dr.ports.fleet import Comparison
+from iot_dr.ports.progress import SyncObserver
+from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.dependencies import needs
 from iot_dr.reconcile.order import place
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits, ensure_few
 from iot_dr.services.comparison import compare
 from iot_dr.services.sync.apply_change import ChangeApplier
 from iot_dr.services.sync.lanes import Claims, run_lanes
-from iot_dr.services.sync.pending_changes import (
-    AllRead,
-    Comparison,
-    Following,
-    Journal,
-    PendingChanges,
-    is_deleted,
-    is_made,
-    makes_room,
-)
+from iot_dr.services.sync.pending_changes import PendingChanges, ReadyBefore, all_read, is_deleted, is_made, makes_room
 from iot_dr.services.sync.pending_shadows import PendingShadows
 
 WIDTH = 12
@@ -55,38 +49,13 @@ WIDTH = 12
 PATIENCE = 20
 """Changes in a row that may fail because a Region does not answer, before the run is given up."""
 
-KINDS = (
-    Kind.THING_TYPE,
-    Kind.BILLING_GROUP,
-    Kind.POLICY,
-    Kind.CERTIFICATE,
-    Kind.THING_GROUP,
-    Kind.THING,
-    Kind.GROUP_MEMBERSHIP,
-)
+FOLLOWED = BY_CERTIFICATE
+KINDS = tuple(kind for kind in REGISTRY_KINDS if kind not in FOLLOWED)
 """Kinds of which all is read before anything is written."""
 
-FOLLOWED = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL)
 ALL_KINDS = (*KINDS, *FOLLOWED)
-
-RELATIONS = (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL, Kind.GROUP_MEMBERSHIP)
-DELETED_IN_ORDER = (
-    Kind.THING,
-    Kind.THING_GROUP,
-    Kind.CERTIFICATE,
-    Kind.POLICY,
-    Kind.BILLING_GROUP,
-    Kind.THING_TYPE,
-)
+DELETED_IN_ORDER = RESOURCE_KINDS[::-1]
 OVERRIDE = "raise the limit with --delete-share"
-
-
-class Progress(Protocol):
-    """Is told how far the run is, several times a second at most."""
-
-    def reached(self, standing: Standing) -> None:
-        """So far it is."""
-        ...
 
 
 class Sync:
@@ -101,7 +70,7 @@ class Sync:
         pending: PendingChanges,
         shadows: PendingShadows,
         applier: ChangeApplier,
-        progress: Progress,
+        progress: SyncObserver,
         stop: threading.Event,
         limits: Limits = DEFAULT_LIMITS,
         width: int = WIDTH,
@@ -130,13 +99,13 @@ class Sync:
                     self._made_anew.add(difference.key)
         return planned
 
-    def apply(self, planned: Planned, following: Following | None = None) -> Standing:
+    def apply(self, planned: Planned, ready_before: ReadyBefore | None = None) -> SyncProgress:
         """Apply what `plan` counted, and go on where an earlier run stopped.
 
         Args:
             planned: what is to be done; without what is followed.
-            following: the reading of attachments and principals, if it is under way. Nothing else may have to be
-                deleted then.
+            ready_before: how far the reading of attachments and principals is, if it is under way. Nothing else may
+                have to be deleted then.
 
         Raises:
             UnsafePlan: more would be deleted than the limits allow; nothing of that was done.
@@ -149,15 +118,15 @@ class Sync:
         self._planned, self._ended = planned.changes(), self._journal.numbers(Ending.DONE)
         self._endings = Counter()
         self._planned[Kind.THING_SHADOWS] = self._shadows.things
-        if following is None:
+        if ready_before is None:
             self._run(*(self._pending.unsettled(kind, makes_room) for kind in RELATIONS))
             relations = [self._pending.unsettled(kind, is_made) for kind in FOLLOWED]
-            self._run(*self._lanes(AllRead()), *relations, self._shadows.unsettled())
+            self._run(*self._lanes(all_read), *relations, self._shadows.unsettled())
         else:
             for kind in FOLLOWED:
                 self._planned[kind] = self._ended[kind]
-            relations = [self._counted(self._pending.followed(kind, following, self._stop)) for kind in FOLLOWED]
-            self._run(*self._lanes(following), *relations, self._shadows.unsettled())
+            relations = [self._counted(self._pending.followed(kind, ready_before, self._stop)) for kind in FOLLOWED]
+            self._run(*self._lanes(ready_before), *relations, self._shadows.unsettled())
             self._remove_followed()
         self._again()
         self._deprecate()
@@ -165,20 +134,20 @@ class Sync:
             self._delete(kind)
         return self.standing()
 
-    def standing(self) -> Standing:
+    def standing(self) -> SyncProgress:
         """Return how far the run is."""
         with self._lock:
             endings = self._endings
-            return Standing(dict(self._planned), dict(self._ended), endings[Ending.FAILED], endings[Ending.LEFT])
+            return SyncProgress(dict(self._planned), dict(self._ended), endings[Ending.FAILED], endings[Ending.LEFT])
 
     # The phases
 
-    def _lanes(self, following: Following) -> Iterator[Iterator[Action]]:
+    def _lanes(self, ready_before: ReadyBefore) -> Iterator[Iterator[Action]]:
         for kind in KINDS:
             made = self._pending.unsettled(kind, is_made)
             if kind is Kind.POLICY:
                 # What is left of all then is updated, or attached to nothing.
-                made = chain(self._pending.policies_in_turn(following, self._stop), made)
+                made = chain(self._pending.policies_in_turn(ready_before, self._stop), made)
             yield made
 
     def _counted(self, changes: Iterator[Action]) -> Iterator[Action]:
@@ -255,7 +224,7 @@ class Sync:
                 unmet = self._unmet(change)
                 if unmet:
                     self._applier.leave(change.key, unmade=isinstance(change, Create))
-                    self._end(Settled(change.key, Ending.LEFT, unmet))
+                    self._end(ChangeResult(change.key, Ending.LEFT, unmet))
                 else:
                     self._apply(change)
             else:
@@ -269,15 +238,15 @@ class Sync:
         except RetryableError as error:
             self._give_up_on(error)
             self._applier.note_failure(change.key, error)
-            self._end(Settled(change.key, Ending.LEFT, str(error)))
+            self._end(ChangeResult(change.key, Ending.LEFT, str(error)))
         except IotDrError as error:
             self._applier.note_failure(change.key, error)
-            self._end(Settled(change.key, Ending.FAILED, str(error)))
+            self._end(ChangeResult(change.key, Ending.FAILED, str(error)))
         else:
             self._unanswered = 0
-            self._end(Settled(change.key, Ending.DONE))
+            self._end(ChangeResult(change.key, Ending.DONE))
 
-    def _end(self, settled: Settled) -> None:
+    def _end(self, settled: ChangeResult) -> None:
         self._journal.settle(settled)
         with self._lock:
             self._ended[settled.key.kind] += 1
@@ -319,7 +288,7 @@ class Sync:
         with self._claims.claim(found.key) as mine:
             if mine and self._journal.ending(found.key) is None:
                 # Noted first: a process that ends in between has it deprecated once more for nothing.
-                self._journal.settle(Settled(found.key, Ending.TAKEN_BACK))
+                self._journal.settle(ChangeResult(found.key, Ending.TAKEN_BACK))
                 self._applier.take_back(found)
 
 

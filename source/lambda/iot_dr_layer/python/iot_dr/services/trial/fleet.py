@@ -13,12 +13,13 @@ from itertools import groupby
 from iot_dr.errors import Conflict, NotReadyYet, TerminalError
 from iot_dr.model.registry.changes import Create, Delete
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.status.checks import some
+from iot_dr.model.registry.kinds import RELATIONS
+from iot_dr.model.status.checks import first_names
 from iot_dr.model.trials import Trial
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.ports.shadows import ShadowStore
-from iot_dr.services.reading.single_reads import read_one
 from iot_dr.services.rounds import Rounds
+from iot_dr.services.single_resource import read_one
 
 MAKING_SECONDS = 120
 """How long the making of one kind is tried again after AWS refused it for its rate."""
@@ -28,9 +29,6 @@ REMOVAL_SECONDS = 420
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePolicy.html
 """
-
-RELATIONS = (Kind.GROUP_MEMBERSHIP, Kind.THING_PRINCIPAL, Kind.POLICY_ATTACHMENT)
-"""What is gone with either of its ends."""
 
 REMOVE_BY_HAND = "remove it in the console or by the AWS CLI"
 
@@ -86,7 +84,7 @@ class TrialFleet:
             NotReadyYet: something stays; the message names it.
         """
         if left := self.remove():
-            raise NotReadyYet(f"not removed from {self.region}: {told(left)}; {REMOVE_BY_HAND}")
+            raise NotReadyYet(f"not removed from {self.region}: {reasons_text(left)}; {REMOVE_BY_HAND}")
 
     def _make(self, key: Key) -> str:
         if key.kind is Kind.SHADOW:
@@ -111,8 +109,8 @@ class TrialFleet:
         return ""
 
 
-def told(reasons: Mapping[Key, str]) -> str:
+def reasons_text(reasons: Mapping[Key, str]) -> str:
     """Return the first reason in full, and of what else there is one."""
     first, reason = next(iter(reasons.items()))
     others = [str(key) for key in reasons if key != first]
-    return f"{first}: {reason}" + (f"; also {some(others)}" if others else "")
+    return f"{first}: {reason}" + (f"; also {first_names(others)}" if others else "")

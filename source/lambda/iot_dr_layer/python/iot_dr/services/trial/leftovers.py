@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from iot_dr.model.launch.probes import ProbeCredentials
+from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
     Certificate,
     CertificateStatus,
@@ -17,27 +17,25 @@ from iot_dr.model.registry.entities import (
     ThingGroup,
     ThingType,
 )
-from iot_dr.model.registry.keys import Key, certificate_target, shadow_key
+from iot_dr.model.registry.keys import Key, Kind, certificate_target, shadow_key
 from iot_dr.model.shadows.shadow import Document
 from iot_dr.model.trials import SHADOW_NAME, Trial, TrialDevice
-from iot_dr.ports.registry import RegistryLister, RegistryReader
+from iot_dr.ports.registry import ReadableRegistry
 from iot_dr.services.concurrency import Together, one_by_one
 
 
-class Registry(RegistryReader, RegistryLister, Protocol):
-    """One Region's registry, by its lists and one by one."""
-
-
-def remains(name: str, reader: Registry, unattached: Iterable[str], together: Together = one_by_one) -> Trial:
+def leftovers(name: str, reader: ReadableRegistry, unattached: Iterable[str], together: Together = one_by_one) -> Trial:
     """Return a trial of all that begins with its name, and of the certificates that are attached to that.
 
     Only what tells things, policies, groups, types and certificates apart is read. `unattached` are the IDs of
     certificates that were made for the trial and that nothing leads to.
     """
-    things = [one.name for one in reader.things() if isinstance(one, Thing) and one.name.startswith(name)]
-    policies = [one for one in reader.policy_names() if one.startswith(name)]
-    groups = [one for one in reader.thing_group_names() if one.startswith(name)]
-    types = [one.name for one in reader.thing_types() if isinstance(one, ThingType) and one.name.startswith(name)]
+
+    def named(kind: Kind) -> list[str]:
+        listed = (one.key.name for one in reader.listed(kind) if not isinstance(one, Unreadable))
+        return [found for found in listed if found.startswith(name)]
+
+    things, policies, groups, types = map(named, (Kind.THING, Kind.POLICY, Kind.THING_GROUP, Kind.THING_TYPE))
     principals = [one for found in together(reader.principals_of_thing, things) for one in found]
     attachments = [
         PolicyAttachment(policy, target)

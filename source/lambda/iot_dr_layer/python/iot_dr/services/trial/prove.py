@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from iot_dr.errors import AccessDenied
-from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind
+from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind, plural
+from iot_dr.model.registry.kinds import RELATIONS
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.sites import Direction
 from iot_dr.model.status.checks import Check, Level, failure, ok
@@ -24,10 +25,10 @@ from iot_dr.ports.replication import Workflow
 from iot_dr.ports.shadows import ShadowReader
 from iot_dr.reconcile.plan import plan
 from iot_dr.reconcile.translate import translate
-from iot_dr.services.reading.single_reads import read_one
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.rounds import Rounds
-from iot_dr.services.trial.fleet import RELATIONS, REMOVE_BY_HAND, TrialFleet, told
+from iot_dr.services.single_resource import read_one
+from iot_dr.services.trial.fleet import REMOVE_BY_HAND, TrialFleet, reasons_text
 
 MQTT_SECONDS = 10.0
 """For one round trip, connecting included."""
@@ -110,7 +111,7 @@ class Proof:
         number, began = len(self._trial.devices), self._rounds.clock()
         left = self._fleet.make()
         if left:
-            found = f"not in {self._primary.region}: {told(left)}"
+            found = f"not in {self._primary.region}: {reasons_text(left)}"
             return failure("devices made", found, "see why the primary Region refuses it", map(str, left))
         seconds = self._rounds.clock() - began
         return ok("devices made", f"{number} in {self._primary.region}, {_pace(number, seconds)}")
@@ -136,7 +137,7 @@ class Proof:
         left = self._rounds.until_all(devices, request, self._seconds)
         crossed = tuple(device for key, device in devices.items() if key not in left)
         if left:
-            found = f"{len(crossed)} of {len(devices)} after {self._seconds:.0f} s; {told(left)}"
+            found = f"{len(crossed)} of {len(devices)} after {self._seconds:.0f} s; {reasons_text(left)}"
             return failure("devices crossed", found, "run `iot-dr doctor`", map(str, left)), crossed
         found = f"{len(crossed)} to {self._secondary.region}, {_pace(len(crossed), max(times, default=0.0))}"
         return ok("devices crossed", found), crossed
@@ -154,9 +155,9 @@ class Proof:
         for key in (*self._trial.entities, *self._trial.shadows):
             wanted[key.kind] += 1
         for kind, number in wanted.items():
-            name, unlike = _plural(kind), differing[kind]
+            name, unlike = plural(kind), differing[kind]
             if unlike:
-                text = f"{len(unlike)} of {number} differ: {told(unlike)}"
+                text = f"{len(unlike)} of {number} differ: {reasons_text(unlike)}"
                 yield failure(name, text, "run `iot-dr doctor`", map(str, unlike))
             else:
                 yield ok(name, f"{number} of {number} the same in both Regions")
@@ -203,7 +204,7 @@ class Proof:
         left = self._rounds.until_all(credentials, request, MQTT_PATIENCE)
         if left:
             mend = "compare certificate and policy, then this machine's way to the endpoint (port 8883)"
-            return failure(name, f"{number - len(left)} of {wanted}; {told(left)}", mend, map(str, left))
+            return failure(name, f"{number - len(left)} of {wanted}; {reasons_text(left)}", mend, map(str, left))
         if number < wanted:
             return failure(name, f"{number} of {wanted}; the others are not there", "see to those that did not cross")
         return ok(name, f"{number} of {number} published, and received what they published")
@@ -214,7 +215,7 @@ class Proof:
         left = self._fleet.remove()
         name, number = f"removed from {self._primary.region}", len(self._trial.entities) + len(self._trial.shadows)
         if left:
-            yield failure(name, f"{len(left)} of {number} stay: {told(left)}", REMOVE_BY_HAND, map(str, left))
+            yield failure(name, f"{len(left)} of {number} stay: {reasons_text(left)}", REMOVE_BY_HAND, map(str, left))
         else:
             yield ok(name, f"all {number} resources and relations")
         yield self._followed(left)
@@ -235,7 +236,7 @@ class Proof:
             left = self._rounds.until_all(left, self._gone, seconds)
         spent = self._rounds.clock() - began
         if left:
-            found = f"{len(left)} of {len(keys)} stay after {spent:.0f} s: {told(left)}"
+            found = f"{len(left)} of {len(keys)} stay after {spent:.0f} s: {reasons_text(left)}"
             return failure(name, found, "see `iot-dr status`; the sweep takes away what is left", map(str, left))
         helped = f"; checks {len(asked)} of them were asked for, as the sweep does" if asked else ""
         return ok(name, f"nothing is left of {len(keys)} resources after {spent:.1f} s{helped}")
@@ -244,10 +245,6 @@ class Proof:
         place = self._secondary
         found = place.shadows.shadow(key) if key.kind is Kind.SHADOW else read_one(place.registry, key)
         return "" if found is None else "still there"
-
-
-def _plural(kind: Kind) -> str:
-    return "policies" if kind is Kind.POLICY else kind.replace("_", " ") + "s"
 
 
 def _pace(number: int, seconds: float) -> str:

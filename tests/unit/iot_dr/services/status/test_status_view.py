@@ -11,8 +11,8 @@ from iot_dr.model.control import Control
 from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem
-from iot_dr.model.status.overview import Drift, Lag, StreamAge, Unread
-from iot_dr.services.status.overview import NO_LAUNCH, Sources, overview
+from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
+from iot_dr.services.status.status_view import NO_LAUNCH, Sources, status_view
 from tests.fakes import FakeClock
 
 STACK = LaunchedStack(
@@ -86,7 +86,7 @@ WELL = Sources(
 
 
 def test_every_part_is_told() -> None:
-    found = overview(WELL, FakeClock())
+    found = status_view(WELL, FakeClock())
 
     assert found.backlog.total == 0
     assert found.control == Control()
@@ -109,14 +109,14 @@ def test_every_part_is_told() -> None:
     ],
 )
 def test_a_part_that_cannot_be_read_says_why_and_spoils_no_other(changed: dict[str, Any], unread: set[str]) -> None:
-    found = overview(replace(WELL, **changed), FakeClock())
+    found = status_view(replace(WELL, **changed), FakeClock())
 
     parts = ("control", "stacks", "lags", "streams", "requests", "queues", "drift")
     assert {part for part in parts if getattr(found, part) == Unread("no right")} == unread
 
 
 def test_without_a_launch_what_belongs_to_it_says_so() -> None:
-    found = overview(replace(WELL, control=None, stacks=None), FakeClock())
+    found = status_view(replace(WELL, control=None, stacks=None), FakeClock())
 
     assert (found.control, found.stacks, found.queues) == (NO_LAUNCH, NO_LAUNCH, NO_LAUNCH)
     assert found.lags == (LAG,)
@@ -124,4 +124,4 @@ def test_without_a_launch_what_belongs_to_it_says_so() -> None:
 
 def test_a_ledger_that_cannot_be_read_is_no_answer_at_all() -> None:
     with pytest.raises(RegionUnavailable):
-        overview(replace(WELL, ledger=Ledger(RegionUnavailable("gone"))), FakeClock())
+        status_view(replace(WELL, ledger=Ledger(RegionUnavailable("gone"))), FakeClock())

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from iot_dr.cli.view.tables import SafeTable, distance, iso, item_as_json, state_text, table
 from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.status.overview import Drift, Lag, StreamAge, Unread
-from iot_dr.services.status.overview import Overview
+from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
 from iot_dr.services.status.status import Backlog
+from iot_dr.services.status.status_view import StatusView
 
 REASON_LENGTH = 100
 """Characters of a reason in the table of what waits; the status of the one device has all of it."""
@@ -23,12 +23,12 @@ REASON_LENGTH = 100
 _LAG_NUMBERS = ("Now", "Median", "p99", "Longest", "Hour", "Worst p99", "Longest, hour")
 
 
-def screen_of(found: Overview) -> Group:
+def screen_of(found: StatusView) -> Group:
     """Return it as lines and tables of at most a hundred columns."""
     return Group(*_parts(found))
 
 
-def _parts(found: Overview) -> Iterator[RenderableType]:
+def _parts(found: StatusView) -> Iterator[RenderableType]:
     facts = SafeTable(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -41,7 +41,7 @@ def _parts(found: Overview) -> Iterator[RenderableType]:
     yield from _waiting(found.backlog, found.at)
 
 
-def _facts(found: Overview) -> Iterator[tuple[str, Text]]:
+def _facts(found: StatusView) -> Iterator[tuple[str, Text]]:
     if isinstance(found.control, Unread):
         yield "Control", _unread(found.control)
     else:
@@ -54,7 +54,7 @@ def _facts(found: Overview) -> Iterator[tuple[str, Text]]:
     yield "Last verify", _drift(found.drift, found.at)
 
 
-def _is_active(found: Overview) -> bool:
+def _is_active(found: StatusView) -> bool:
     return not isinstance(found.control, Unread) and found.control.replication == "active"
 
 
@@ -74,13 +74,13 @@ def _lines(part: Sequence[Any] | Unread, told: Any) -> Text:
     return Text("\n".join(map(told, part)) or "none")
 
 
-def _requests(found: Overview) -> Text:
+def _requests(found: StatusView) -> Text:
     if isinstance(found.requests, Unread):
         return _unread(found.requests)
     return Text(", ".join(f"{name} {number:,}" for name, number in found.requests.items()) or "none")
 
 
-def _queues(found: Overview) -> Text:
+def _queues(found: StatusView) -> Text:
     if isinstance(found.queues, Unread):
         return _unread(found.queues)
     full = ", ".join(f"{name} {number}" for name, number in found.queues.items() if number)
@@ -140,7 +140,7 @@ def _waiting(backlog: Backlog, at: int) -> Iterator[RenderableType]:
     yield oldest
 
 
-def overview_as_json(found: Overview) -> dict[str, Any]:
+def overview_as_json(found: StatusView) -> dict[str, Any]:
     """Return the same for programs; what cannot be told is an object with `unread`."""
     return {
         "at": iso(found.at),

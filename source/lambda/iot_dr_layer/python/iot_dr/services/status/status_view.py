@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from iot_dr.errors import IotDrError
 from iot_dr.model.control import Control
 from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack
-from iot_dr.model.status.overview import Drift, Lag, StreamAge, Unread
+from iot_dr.model.status.checks import error_line
+from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.ledger import LedgerReader
+from iot_dr.ports.status import MetricsReader
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.doctor.doctor import short
-from iot_dr.services.status.status import Backlog, LedgerReader, Progress, backlog
+from iot_dr.services.status.status import Backlog, Progress, backlog
 
 Part = TypeVar("Part")
 
@@ -31,7 +33,7 @@ NO_LAUNCH = Unread("no launch is named; read its settings: . ./toolsrc")
 
 
 @dataclass(frozen=True)
-class Overview:
+class StatusView:
     """All of it at one moment, epoch milliseconds; `drift` is None where nothing was ever verified.
 
     `requests` are the messages, each of up to ten resources, in the queues that resources wait in for a worker, those
@@ -49,18 +51,6 @@ class Overview:
     drift: Drift | Unread | None
 
 
-class Metrics(Protocol):
-    """Reads what the functions measured."""
-
-    def lags(self, now: int) -> Sequence[Lag]:
-        """Return the lag of each kind that changed within three hours."""
-        ...
-
-    def stream_ages(self, functions: Mapping[str, str], now: int) -> Sequence[StreamAge]:
-        """Return how far behind each function is, given their names by logical ID."""
-        ...
-
-
 @dataclass(frozen=True)
 class Sources:
     """Where the parts are read; those that belong to a launch are None where none is named."""
@@ -69,39 +59,45 @@ class Sources:
     drift: Callable[[], Drift | None]
     control: Callable[[], Control] | None
     stacks: Callable[[], Sequence[LaunchedStack]] | None
-    metrics: Metrics
+    metrics: MetricsReader
     waiting: Callable[[str, str], int]
     """Counts the messages of a queue, given its Region and URL."""
 
 
-def overview(
+def status_view(
     sources: Sources, clock: Clock, progress: Progress = lambda _read: None, together: Together = one_by_one
-) -> Overview:
+) -> StatusView:
     """Read all parts; raises what reading the ledger meets."""
     at = clock()
-    stacks: Sequence[LaunchedStack] | Unread = told(sources.stacks) if sources.stacks else NO_LAUNCH
+    stacks: Sequence[LaunchedStack] | Unread = read_or_unread(sources.stacks) if sources.stacks else NO_LAUNCH
     found = () if isinstance(stacks, Unread) else stacks
     parts: tuple[Callable[[], object], ...] = (
         lambda: backlog(sources.ledger, progress),
-        lambda: told(sources.control) if sources.control else NO_LAUNCH,
-        lambda: told(lambda: sources.metrics.lags(at)),
-        lambda: told(lambda: sources.metrics.stream_ages(stream_functions(found), at)),
+        lambda: read_or_unread(sources.control) if sources.control else NO_LAUNCH,
+        lambda: read_or_unread(lambda: sources.metrics.lags(at)),
+        lambda: read_or_unread(lambda: sources.metrics.stream_ages(stream_functions(found), at)),
         lambda: (
-            stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_requests))
+            stacks
+            if isinstance(stacks, Unread)
+            else read_or_unread(lambda: _queues(found, sources.waiting, _is_of_requests))
         ),
-        lambda: stacks if isinstance(stacks, Unread) else told(lambda: _queues(found, sources.waiting, _is_of_letters)),
-        lambda: told(sources.drift),
+        lambda: (
+            stacks
+            if isinstance(stacks, Unread)
+            else read_or_unread(lambda: _queues(found, sources.waiting, _is_of_letters))
+        ),
+        lambda: read_or_unread(sources.drift),
     )
     waiting, control, lags, streams, requests, queues, drift = together(lambda part: part(), parts)
-    return Overview(at, waiting, control, stacks, lags, streams, requests, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
+    return StatusView(at, waiting, control, stacks, lags, streams, requests, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
 
 
-def told(read: Callable[[], Part]) -> Part | Unread:
+def read_or_unread(read: Callable[[], Part]) -> Part | Unread:
     """Return what is read, or why it cannot be."""
     try:
         return read()
     except IotDrError as error:
-        return Unread(short(error))
+        return Unread(error_line(error))
 
 
 def stream_functions(stacks: Iterable[LaunchedStack]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iot_dr.aws.status.region_settings import LISTINGS, RETAINED_MESSAGES, RegionSettings, rights_to_read
+from iot_dr.aws.status.parity_reader import LISTINGS, RETAINED_MESSAGES, IotParityReader, rights_to_read
 from iot_dr.model.status.parity import Family
 
 REGION = "us-east-1"
@@ -58,7 +58,7 @@ class Region:
 
     def __init__(self) -> None:
         self.iot, self.data = (Stubber(boto3.client(name, region_name=REGION)) for name in ("iot", "iot-data"))
-        self.settings = RegionSettings(self.iot.client, self.data.client)
+        self.settings = IotParityReader(self.iot.client, self.data.client)
 
     def read(self, family: Family) -> Any:
         with self.iot, self.data:

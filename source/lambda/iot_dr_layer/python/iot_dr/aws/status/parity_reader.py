@@ -167,7 +167,7 @@ def _action(operation: str) -> str:
     return "".join("CA" if word == "ca" else word.capitalize() for word in operation.split("_"))
 
 
-class RegionSettings:
+class IotParityReader:
     """One Region's settings, over its `iot` client and its `iot-data` client."""
 
     def __init__(self, iot: Any, data: Any) -> None:

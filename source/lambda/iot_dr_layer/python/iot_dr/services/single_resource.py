@@ -1,10 +1,12 @@
-"""Reads one resource or relation by itself, whatever its kind: to confirm what a comparison found, and to repair it."""
+"""Reads or writes one resource or relation by itself, whatever its kind: to confirm, to copy and to repair it."""
 
 from __future__ import annotations
 
+from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import Entity, GroupMembership, PolicyAttachment
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.ports.registry import RegistryReader
+from iot_dr.model.registry.kinds import RESOURCE_KINDS
+from iot_dr.ports.registry import RegistryReader, RegistryWriter
 
 
 def read_one(reader: RegistryReader, key: Key) -> Entity | None:
@@ -14,8 +16,6 @@ def read_one(reader: RegistryReader, key: Key) -> Entity | None:
         ValueError: the key names no entity of the registry.
     """
     match key.kind:
-        case Kind.THING | Kind.THING_TYPE | Kind.BILLING_GROUP | Kind.POLICY | Kind.CERTIFICATE | Kind.THING_GROUP:
-            return _resource(reader, key)
         case Kind.POLICY_ATTACHMENT:
             return PolicyAttachment(key.name, key.other) if key.name in reader.policies_of(key.other) else None
         case Kind.THING_PRINCIPAL:
@@ -23,21 +23,10 @@ def read_one(reader: RegistryReader, key: Key) -> Entity | None:
             return next((one for one in principals if one.certificate_id == key.other), None)
         case Kind.GROUP_MEMBERSHIP:
             return _membership(reader, key.name, key.other)
+        case kind if kind in RESOURCE_KINDS:
+            return reader.resource(key)
         case _:
             raise ValueError(f"{key} names no entity of the registry")
-
-
-def _resource(reader: RegistryReader, key: Key) -> Entity | None:
-    reads = {
-        Kind.THING: reader.thing,
-        Kind.THING_TYPE: reader.thing_type,
-        Kind.BILLING_GROUP: reader.billing_group,
-        Kind.POLICY: reader.policy,
-        Kind.CERTIFICATE: reader.certificate,
-        Kind.THING_GROUP: reader.thing_group,
-    }
-    found: Entity | None = reads[key.kind](key.name)
-    return found
 
 
 def _membership(reader: RegistryReader, group: str, thing: str) -> GroupMembership | None:
@@ -46,3 +35,14 @@ def _membership(reader: RegistryReader, group: str, thing: str) -> GroupMembersh
     found = reader.thing_group(group)
     # AWS keeps a dynamic group's things by its query; they are no memberships.
     return None if found is None or found.dynamic else GroupMembership(group, thing)
+
+
+def write_one(writer: RegistryWriter, change: Action) -> None:
+    """Make it; raises what the writer does."""
+    match change:
+        case Create():
+            writer.create(change)
+        case Update():
+            writer.update(change)
+        case Delete():
+            writer.delete(change)

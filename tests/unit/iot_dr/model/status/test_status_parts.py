@@ -1,4 +1,4 @@
-from iot_dr.model.status.overview import Lag, StreamAge
+from iot_dr.model.status.status_parts import Lag, StreamAge
 
 
 def test_what_was_not_measured_is_none_and_never_nought() -> None:

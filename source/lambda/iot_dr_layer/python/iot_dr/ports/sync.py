@@ -1,0 +1,45 @@
+"""What a sync writes down, on the operator's disk or in the work bucket."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import Protocol
+
+from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sync.progress import ChangeResult, Ending
+
+
+class Journal(Protocol):
+    """What has been settled of this comparison."""
+
+    def settle(self, settled: ChangeResult) -> None:
+        """Write how a change ended."""
+
+    def ending(self, key: Key) -> Ending | None:
+        """Return how a change ended; None if it has not."""
+
+    def endings(self, keys: Collection[Key]) -> dict[Key, Ending]:
+        """Return how those of these changes ended that have."""
+
+    def with_ending(self, ending: Ending) -> Iterator[ChangeResult]:
+        """Yield what ended so."""
+
+    def forget(self, ending: Ending) -> None:
+        """Take what ended so as not yet begun."""
+
+    def numbers(self, ending: Ending) -> Counter[Kind]:
+        """Return how many ended so, by kind."""
+
+
+class Inventory(Protocol):
+    """Keeps inventories, part by part."""
+
+    def begin(self, name: str) -> str:
+        """Begin to upload an object, and return the upload's ID."""
+
+    def put_part(self, name: str, upload: str, number: int, data: bytes) -> str:
+        """Upload a part, from 1, or once more; return its tag."""
+
+    def complete(self, name: str, upload: str, tags: Collection[str]) -> None:
+        """Make the object of its parts."""
