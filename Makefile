@@ -59,6 +59,10 @@ unit: setup ## Only the tests that need no Region pair
 mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)
 	@$(BIN)/python -m tests.mutation
 
+.PHONY: planted
+planted: setup ## Plant the listed faults in turn, all or those that ARGS name; one that its tests miss fails
+	@$(BIN)/python -m tests.planted $(ARGS)
+
 .PHONY: simulate
 simulate: setup ## Run the services under simulated time, faults and chance, a minute or as ARGS say (CONTRIBUTING.md)
 	@$(BIN)/python -m tests.simulation $(ARGS)

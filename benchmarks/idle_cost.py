@@ -173,7 +173,7 @@ def table() -> str:
     """Return the table of docs/cost.md."""
     sample = counted(FLEETS[0])
     rows = [
-        "| Devices | Lists | Requests | Other | USD an hour | USD a month | with lists by the KB | a round takes |",
+        "| Devices | Lists | Requests | Other | USD an hour | USD a month | with lists by the KB | full check of all |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for devices in FLEETS:

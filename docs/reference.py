@@ -68,7 +68,7 @@ VARIABLES: Mapping[str, str] = {
     "SECONDARY_ACCESS_LOG_BUCKET": "Bucket for the access log of the secondary Region's work bucket.",
     "SECONDARY_BUCKET": "Work bucket of the secondary Region, which keeps failed stream records.",
     "SECONDARY_REGION": "Region that is kept equal to it.",
-    "SETTLE_SECONDS": "How long a complete new device must stand still.",
+    "SETTLE_SECONDS": "How long the attachments of a complete new device must stay unchanged.",
     "SHADOW_RULE_ERROR_QUEUE_URL": "Queue of shadow events that the topic rules could not store.",
     "SHADOW_NAME_PATTERN": "Regular expression for the whole name of a named shadow that is replicated.",
     "SOLUTION_NAME": "First part of the keys of the published files.",

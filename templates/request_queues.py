@@ -77,7 +77,7 @@ def add_request_queues(template: Template) -> RequestQueues:
     add_age_alarm(
         template,
         "BacklogAlarm",
-        "Resources that events told of wait longer than five minutes for a worker; iot-dr status shows how many",
+        "Requests of events wait longer than five minutes for a worker; iot-dr status shows how many",
         made.events,
         seconds=BEHIND_SECONDS,
         minutes=3,
@@ -85,7 +85,7 @@ def add_request_queues(template: Template) -> RequestQueues:
     add_age_alarm(
         template,
         "BackgroundBacklogAlarm",
-        "Background work (sweep, round, retries) has waited longer than four hours for events to leave it room",
+        "Background work (sweep and retries) has waited longer than four hours because events came first",
         made.background,
         seconds=BACKGROUND_BEHIND_SECONDS,
         minutes=3,

@@ -134,7 +134,7 @@ def _add_form(template: Template, config: Config) -> None:
                     "SweepMinutes",
                     "Minutes between sweeps",
                     "How often both registries are compared for what raises no event, such as a revoked certificate "
-                    "where no trail of CloudTrail tells of it. A sweep makes 16 list calls per 1,000 devices and 5,600 "
+                    "that no CloudTrail trail reports. A sweep makes 16 list calls per 1,000 devices and 5,600 "
                     "other calls for the slice below. At 15 minutes that is 14 USD a month for 1,000 devices, 20 USD "
                     "for 100,000 and 74 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
                     default=15,
@@ -143,8 +143,8 @@ def _add_form(template: Template, config: Config) -> None:
                 parameters.number(
                     "SweepSlice",
                     "Things and policies per sweep to check whole",
-                    "Attachments and documents stand in no list, so each sweep takes the next so many of each in turn. "
-                    "They are nearly all that a sweep costs. With 0 they are never compared unless an event tells.",
+                    "No list shows attachments and documents, so each sweep checks the next so many of each fully. "
+                    "This is most of what a sweep costs. With 0 they are compared only after an event.",
                     default=200,
                     between=(0, 5000),
                 ),
@@ -253,7 +253,7 @@ def _sweep_registry(ledger: tables.Table, queues: RequestQueues) -> LambdaSpec:
     primary, own = Ref("PrimaryRegion"), Ref("AWS::Region")
     return LambdaSpec(
         folder="sweep_registry",
-        description="Retries what failed, and finds what differs without an event having told",
+        description="Retries what failed, and finds differences that no event reported",
         statements=(
             *registry_permissions.list_registries(primary, own),
             *registry_permissions.find_probes("Primary", PRIMARY),

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True)
 class Request:
-    """One call as it went over the wire. `operation` is the JSON protocols' target, or the REST method and path."""
+    """One call as it went over the wire. `operation` is the protocol's own, or the REST method and path."""
 
     operation: str
     body: dict[str, Any]
@@ -22,11 +23,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What AWS answers."""
+    """What AWS answers: JSON, or `xml` where the service's protocol wants that."""
 
     body: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     error: str = ""
+    xml: str = ""
 
 
 Answering = Callable[[Request], Answer]
@@ -68,18 +70,20 @@ class Endpoint:
         class Handler(BaseHTTPRequestHandler):
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                body = json.loads(self.rfile.read(length) or b"{}")
-                target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+                sent = self.rfile.read(length)
+                form = "urlencoded" in self.headers.get("Content-Type", "")
+                body = dict(parse_qsl(sent.decode())) if form else json.loads(sent or b"{}")
+                target = body["Action"] if form else self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 region = self.headers.get("Authorization", "").split("/")[2]
                 request = Request(target or f"{self.command} {self.path}", body, region)
                 endpoint.requests.append(request)
                 answer = endpoint._answering(request)
-                text = json.dumps(answer.body).encode() if answer.body else b""
+                text = (answer.xml or json.dumps(answer.body)).encode() if answer.xml or answer.body else b""
                 self.send_response(answer.status)
                 self.send_header("x-amzn-RequestId", f"r-{len(endpoint.requests)}")
                 if answer.error:
                     self.send_header("x-amzn-errortype", answer.error)
-                self.send_header("Content-Type", "application/x-amz-json-1.0")
+                self.send_header("Content-Type", "text/xml" if answer.xml else "application/x-amz-json-1.0")
                 self.send_header("Content-Length", str(len(text)))
                 # No connection is kept, so none is left open when a client is.
                 self.send_header("Connection", "close")

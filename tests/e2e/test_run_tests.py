@@ -48,7 +48,7 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def operator(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    """An operator, as docs/operations.md says."""
+    """An operator, as docs/operations/ says."""
     folder, it = tmp_path_factory.mktemp("operator"), pair.distribution
     key = f"{it.solution_name}/{it.version}/iot-dr-solution.zip"
     pair.client("s3", pair.primary).download_file(f"{it.bucket_prefix}-{pair.primary}", key, str(folder / "it.zip"))

@@ -192,7 +192,7 @@ def test_a_killed_run_goes_on_and_repeats_only_what_was_under_way(
         result = operator.run("sync", "--apply", paced=True)
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "Going on with the run that was cut off" in result.stderr
+    assert "Resuming the interrupted run" in result.stderr
     assert all(is_whole(pair, device) for device in devices)
     refused = sum(number for call, number in quotas.refused.items() if call.region == pair.secondary)
     writes = written(pair.proxy.counts(), pair)
@@ -213,7 +213,7 @@ def test_control_c_leaves_a_run_that_goes_on_and_says_how(
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 2
-    assert f"run `iot-dr sync --apply --state {operator.folder}` again to go on from there" in errors
+    assert f"run `iot-dr sync --apply --state {operator.folder}` again to continue from there" in errors
     assert "Traceback" not in errors
     assert operator.run("sync", "--apply").returncode == 0
     assert all(is_whole(pair, device) for device in devices)

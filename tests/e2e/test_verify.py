@@ -161,7 +161,7 @@ def test_a_region_that_does_not_answer_is_said_and_what_was_read_is_kept(
 
     again = iot_dr(pair, *arguments)
     assert again.returncode in (0, 1)
-    assert "Going on with what a run that was cut off has read" in again.stderr
+    assert "Resuming an interrupted run" in again.stderr
 
 
 def test_an_interrupted_run_says_how_to_go_on(pair: Pair, fleet: Fleet, name: str, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_an_interrupted_run_says_how_to_go_on(pair: Pair, fleet: Fleet, name: st
 
     assert process.returncode == 2
     assert "Traceback" not in told
-    assert "again to go on from there" in told
+    assert "again to continue from there" in told
 
 
 def test_a_shadow_that_differs_is_a_difference(pair: Pair, fleet: Fleet, name: str, verify: Verify) -> None:

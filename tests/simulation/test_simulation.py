@@ -9,7 +9,7 @@ from random import SystemRandom
 
 import pytest
 
-from tests.architecture.mutants import PACKAGE, ROOT
+from tests.planted.copies import PACKAGE, ROOT
 from tests.simulation.checks import Violation
 from tests.simulation.searching import Settings, told, tried
 from tests.simulation.story import timeline

@@ -23,7 +23,8 @@ from iot_dr.model.replication.outcomes import Outcome
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.observability.logs import Logger
 from iot_dr.observability.metrics import ReplicationMetrics
-from iot_dr.runtime.functions.run_workflow import TakenQueues, messages_handler
+from iot_dr.ports.replication import TakenQueues
+from iot_dr.runtime.functions.run_workflow import messages_handler
 from iot_dr.services.replication.batch import BatchResult
 from iot_dr.services.replication.run_workflow import WorkflowRunner
 from templates.replication_workflow import LAST_TRY, RECORDER_SECONDS, WORKER_SECONDS

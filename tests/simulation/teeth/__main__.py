@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.architecture.mutants import PACKAGE, ROOT, copy_package, run_tests
+from tests.planted.copies import PACKAGE, ROOT, copy_checkout, copy_package, run_tests
 from tests.simulation.checks import NAMES
 from tests.simulation.teeth.reverts import REVERTS, Revert
 
@@ -38,13 +38,13 @@ def _searched(revert: Revert) -> str:
     """Search with one mend taken back; return its name if nothing was found, or the same without taking it back."""
     began = time.monotonic()
     with TemporaryDirectory() as folder:
+        if revert.test:
+            return _tested(revert, copy_checkout(Path(folder) / "checkout"))
         package = copy_package(Path(folder))
         # The fakes may be changed too: the ledger of the simulation is one of them.
         shutil.copytree(ROOT / "tests", Path(folder) / "tests", ignore=shutil.ignore_patterns("__pycache__"))
         for edit in revert.edits:
             edit.apply(package)
-        if revert.test:
-            return _tested(revert, package)
         found = _simulated(revert, package.parent, "--seed", "1", "--runs", str(revert.runs))
     seen = next((line for line in found.stdout.splitlines() if line.startswith("seed ")), "")
     bitten = found.returncode == 1 and seen.split(": ")[1:2] in [[rule] for rule in revert.rules]
@@ -58,9 +58,11 @@ def _searched(revert: Revert) -> str:
     return "" if bitten else revert.name
 
 
-def _tested(revert: Revert, package: Path) -> str:
+def _tested(revert: Revert, checkout: Path) -> str:
     """Run the test of a revert; return its name if the test passes."""
-    result = run_tests(revert.test, package.parent)
+    for edit in revert.edits:
+        edit.apply(checkout / PACKAGE.relative_to(ROOT))
+    result = run_tests([revert.test], checkout)
     bitten = result.returncode == 1 and " failed" in result.stdout
     print(f"{'found' if bitten else 'MISSED'}  by a test  {revert.name}: {revert.test.partition('::')[2]}", flush=True)
     return "" if bitten else revert.name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import calendar
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -86,3 +88,74 @@ def test_an_interruption_between_the_moves_never_mixes_two_builds(
 
     present = {path.name for name in package.OUTPUT_FOLDERS for path in (deployment / name).glob("*")}
     assert len(present) <= 1
+
+
+PIP = """
+import json, os, pathlib, sys
+
+given = dict(word.partition("=")[::2] for word in sys.argv)
+if "--target" in given:
+    for name in {records!r}:
+        path = pathlib.Path(given["--target"]) / "paho.dist-info" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("differs")
+pathlib.Path({told!r}).write_text(json.dumps([os.environ["SOURCE_DATE_EPOCH"], sys.argv]))
+for folder in (given.get("--dest"), given.get("--wheel-dir")):
+    if folder:
+        pathlib.Path(folder).mkdir(exist_ok=True)
+"""
+RECORDS = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a pip that fetches nothing notes the time that it is to build with, and what it was called with."""
+    told = tmp_path / "told"
+    write(tmp_path / "fake" / "pip" / "__init__.py")
+    write(tmp_path / "fake" / "pip" / "__main__.py", PIP.format(records=(*RECORDS, "METADATA"), told=str(told)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
+    return told
+
+
+def test_the_layer_has_neither_the_command_line_nor_what_tells_of_the_machine(told: Path, tmp_path: Path) -> None:
+    names = package.layer_entries(tmp_path / "work")
+
+    assert "python/iot_dr/__init__.py" in names
+    assert not [name for name in names if name.startswith("python/iot_dr/cli/")]
+    assert [name for name in names if ".dist-info/" in name] == ["python/paho.dist-info/METADATA"]
+
+
+def test_what_pip_builds_has_the_time_of_the_zips(told: Path, tmp_path: Path) -> None:
+    package.pip("wheel", f"--wheel-dir={tmp_path / 'wheels'}")
+
+    built_at, _ = json.loads(told.read_text())
+    assert int(built_at) == calendar.timegm(package.EARLIEST)
+
+
+def test_the_layers_packages_are_those_of_lambdas_processor_each_checked_by_its_hash(
+    told: Path, tmp_path: Path
+) -> None:
+    package.layer_entries(tmp_path / "work")
+
+    _, words = json.loads(told.read_text())
+    platforms = [word for word in words if word.startswith("--platform=")]
+    assert platforms
+    assert all(platform.endswith("_aarch64") for platform in platforms)
+    assert {"--require-hashes", "--only-binary=:all:", "--no-deps"} <= set(words)
+
+
+def unpacked(folder: Path, name: str) -> int:
+    with zipfile.ZipFile(folder / "first" / "regional-s3-assets" / f"{name}.zip") as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+def test_what_lambda_refuses_is_layer_and_largest_function_together(
+    told: Path, tmp_path: Path, spare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert package.write_zips(tmp_path / "first") == 0
+    layer, *functions = (unpacked(tmp_path, name) for name in ("iot_dr_layer", *package.function_names()))
+
+    monkeypatch.setattr(package, "LAMBDA_LIMIT", layer + max(functions) + spare)
+
+    assert package.write_zips(tmp_path / "second") == (0 if spare == 0 else 1)

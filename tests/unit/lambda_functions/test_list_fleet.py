@@ -2,15 +2,19 @@
 
 import pytest
 
+from iot_dr.aws.ledger.ledger import LONGEST_PAUSE
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.fleet_runs import FleetRun
+from iot_dr.runtime.clock import now
 from iot_dr.runtime.functions.list_fleet import list_fleet_handler
+from tests.account import CALLER
 from tests.builders import PRIMARY
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import WORKER_VARIABLES, load
 
 VARIABLES = {**WORKER_VARIABLES, "WORK_BUCKET": "work"}
+NO_OBJECTS = Answer(xml="<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>")
 GIVEN = FleetRun("r", apply=True, at_once=4).to_json()
 
 
@@ -27,6 +31,19 @@ def test_a_stage_of_which_there_is_nothing_is_listed_without_a_file(monkeypatch:
     assert [request.operation.partition("?")[0] for request in aws.requests] == ["GET /thing-types"]
     assert (answer["kind"], answer["more"], answer["rows"]) == (str(Kind.THING_TYPE), False, 0)
     assert answer["kinds"] == GIVEN["kinds"][1:]
+
+
+def test_what_is_to_be_tried_again_is_asked_for_however_long_its_pause_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answering(request: Request) -> Answer:
+        return {"Query": Answer({"Items": []}), "GetCallerIdentity": CALLER}.get(request.operation, NO_OBJECTS)
+
+    run = FleetRun("r", apply=True, at_once=4, again="earlier", kinds=(Kind.THING,))
+    with Endpoint(answering) as aws:
+        load("list_fleet", aws, monkeypatch, VARIABLES)(run.to_json(), None)
+
+    asked = [request.body["ExpressionAttributeValues"] for request in aws.requests if request.operation == "Query"]
+    assert {one[":state"]["S"] for one in asked} == {"waiting", "look_again"}
+    assert all(int(one[":now"]["N"]) >= now() + LONGEST_PAUSE - 60_000 for one in asked)
 
 
 def test_a_variable_that_is_missing_is_named() -> None:

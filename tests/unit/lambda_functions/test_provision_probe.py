@@ -150,3 +150,13 @@ def test_a_missing_right_is_said_in_the_stacks_events(stack: Any) -> None:
     answering(wire)(a_request(url, "Create"), Context())
 
     assert "iot:CreateThing" in answers[0]["Reason"]
+
+
+def test_a_delete_removes_what_a_create_left_that_was_killed_before_it_could_answer(stack: Any) -> None:
+    url, _ = stack
+    account = Account()
+    call(account, a_request(url, "Create"))
+
+    call(account, a_request(url, "Delete", physical_id="not-created"))
+
+    assert account.state() == (set(), {}, {}, set(), "{}")

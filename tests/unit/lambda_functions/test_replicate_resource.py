@@ -3,16 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from iot_dr.errors import ConfigurationError, EventError, Throttled
 from iot_dr.runtime.functions.replicate_resource import replicate_resource_handler
-from tests.builders import PRIMARY, SECONDARY
+from tests.account import Account
+from tests.builders import PRIMARY, SECONDARY, a_certificate_id, iot_arn
 from tests.endpoint import MISSING, Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import WORKER_VARIABLES, Function, load
 
 PUMP = {"thingName": "pump-17", "attributes": {"site": "north"}, "version": 1}
+CERTIFICATE = a_certificate_id("pump-17")
 REQUEST = {"kind": "thing", "name": "pump-17", "created": True, "occurred_at": 1, "event_id": "e-1"}
 
 
@@ -53,6 +56,49 @@ def test_a_thing_is_read_in_both_regions_and_written_in_its_own_alone(aws: Endpo
     assert {request.region for request in writes} == {SECONDARY}
     (made,) = [request for request in writes if request.operation == "POST /things/pump-17"]
     assert made.body == {"attributePayload": {"attributes": {"site": "north"}}}
+
+
+@pytest.fixture
+def account() -> Account:
+    """Two Regions of which the primary has a complete device."""
+    found = Account()
+    found.put_device(PRIMARY, "pump-17")
+    return found
+
+
+def worked(account: Account, patch: pytest.MonkeyPatch, **variables: str) -> dict[str, Any]:
+    """Have the worker check the device as its creation asks for it; return what it answers."""
+    with Endpoint(account) as aws:
+        worker = load("replicate_resource", aws, patch, WORKER_VARIABLES | variables)
+        return worker({"looks": [REQUEST | {"occurred_at": 10**13, "depth": "attachments"}]}, None)
+
+
+def test_a_device_is_read_and_written_by_the_arns_of_each_region(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked(account, monkeypatch)
+
+    assert {one.region for one in account.calls(f"POST /attached-policies/{iot_arn(f'cert/{CERTIFICATE}')}")} == {
+        PRIMARY
+    }
+    (attached,) = account.calls("PUT /target-policies/pumps")
+    assert (attached.region, attached.body) == (SECONDARY, {"target": iot_arn(f"cert/{CERTIFICATE}", SECONDARY)})
+    assert {region for _, region in account.writes()} == {SECONDARY}
+
+
+@pytest.mark.parametrize(("mode", "registered"), [("copy", True), ("jitr", False)])
+def test_a_certificate_is_registered_unless_devices_register_themselves(
+    account: Account, monkeypatch: pytest.MonkeyPatch, mode: str, registered: bool
+) -> None:
+    worked(account, monkeypatch, CERTIFICATE_MODE=mode)
+
+    assert (("POST /certificate/register-no-ca", SECONDARY) in account.writes()) is registered
+
+
+def test_a_complete_device_is_waited_for_as_long_as_the_operator_says(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert worked(account, monkeypatch, SETTLE_SECONDS="7", INCOMPLETE_SECONDS="90")["pause"] == 7
 
 
 def test_the_answer_is_what_the_workflow_needs_to_check_again(worker: Function) -> None:

@@ -110,6 +110,16 @@ def test_a_sweep_has_shadows_checked_if_any_are_replicated(
     assert {request["kind"] for request in _requests(aws)} == kinds
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_sweep_has_as_many_of_what_is_alike_checked_as_its_slice_says(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sweeping(monkeypatch, lambda _region: ["a", "b", "c"], SWEEP_SLICE=str(number)) as (aws, sweep):
+        sweep({"task": "sweep"}, Invocation())
+
+    assert len(_started(aws)) == number
+
+
 def test_a_retry_queues_what_is_due_as_background_work_and_tells_of_what_it_does_not_know(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

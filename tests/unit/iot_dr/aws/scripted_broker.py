@@ -92,9 +92,9 @@ class ScriptedBroker:
 
 
 @contextmanager
-def listening(broker: ScriptedBroker, device_certificate: str, folder: Path) -> Iterator[Path]:
-    """Serve on a free port in a thread; yields the file of the authority that a client must trust."""
-    certificate, key = make_certificate("localhost")
+def listening(broker: ScriptedBroker, device_certificate: str, folder: Path, name: str = "localhost") -> Iterator[Path]:
+    """Serve on a free port in a thread, as this name; yields the file of the authority that a client must trust."""
+    certificate, key = make_certificate(name)
     chain = folder / "broker.pem"
     chain.write_text(certificate + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

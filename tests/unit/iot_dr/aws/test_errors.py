@@ -123,7 +123,15 @@ def test_an_answer_without_code_or_status_is_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "wanted"), [("ResourceNotFoundException", True), ("NoSuchKey", True), ("AccessDenied", False)]
+    ("code", "wanted"),
+    [
+        ("ResourceNotFoundException", True),
+        ("NoSuchKey", True),
+        ("NoSuchBucket", True),
+        ("404", True),
+        ("AccessDenied", False),
+        ("403", False),
+    ],
 )
 def test_missing_is_only_what_aws_calls_missing(code: str, wanted: bool) -> None:
     assert is_missing(a_fault(code)) is wanted

@@ -231,9 +231,9 @@ def test_an_account_without_builds_is_told_both_ways_out() -> None:
     with pytest.raises(LimitExceeded) as caught:
         CodeBuildStarter(client).start("p", {}, "t", "")
 
-    for part in (answer, "AWS Support", "docs/operations.md, Launch from a shell"):
+    for part in (answer, "AWS Support", "docs/operations/launch.md, Launch from a shell"):
         assert part in str(caught.value)
-    assert "## Launch from a shell" in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert "## Launch from a shell" in (ROOT / "docs" / "operations" / "launch.md").read_text(encoding="utf-8")
 
 
 def test_another_refusal_of_a_build_keeps_awss_words() -> None:

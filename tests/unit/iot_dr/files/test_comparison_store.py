@@ -155,6 +155,15 @@ def test_an_unreadable_subject_keeps_the_reason_and_is_not_asked_again(store: Sq
     assert not list(store.pending(Side.SOURCE, ReadCall.POLICY))
 
 
+def test_what_cannot_be_read_is_counted_and_is_never_the_same_in_both_regions(store: SqliteComparisonStore) -> None:
+    for side in (Side.SOURCE, Side.TARGET):
+        store.put(side, [a_policy("broken"), a_policy("whole")])
+        store.keep(side, [(PageRequest(ReadCall.POLICY, "broken"), Page(unreadable="no JSON"))])
+
+    assert [store.number(side, Kind.POLICY) for side in (Side.SOURCE, Side.TARGET)] == [2, 2]
+    assert [pair.key.name for pair in store.pairs(Kind.POLICY, differing=True)] == ["broken"]
+
+
 def test_the_billing_group_becomes_a_field_of_its_things(store: SqliteComparisonStore) -> None:
     store.put(Side.SOURCE, [a_thing("a", {"site": "north"}), a_thing("b")])
     in_group = Page((Thing("a", billing_group="costs"), Thing("never-listed", billing_group="costs")))
@@ -231,10 +240,11 @@ def test_a_file_that_is_none_of_these_is_refused_with_the_mend(path: Path) -> No
         SqliteComparisonStore(path)
 
 
-def test_a_file_of_another_format_is_begun_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("newer_by", [1, -1])
+def test_a_file_of_another_format_is_begun_anew(path: Path, newer_by: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with SqliteComparisonStore(path) as store:
         store.put(Side.SOURCE, [a_thing()])
-    monkeypatch.setattr(comparison_store, "FORMAT", comparison_store.FORMAT + 1)
+    monkeypatch.setattr(comparison_store, "FORMAT", comparison_store.FORMAT + newer_by)
 
     with SqliteComparisonStore(path) as store:
         assert store.number(Side.SOURCE, Kind.THING) == 0

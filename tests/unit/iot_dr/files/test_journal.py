@@ -133,3 +133,16 @@ def test_others_on_the_machine_cannot_read_it_even_if_an_earlier_release_let_the
     SqliteJournal(path).close()
 
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("forgotten", list(Ending))
+def test_to_forget_one_ending_leaves_all_others(path: Path, forgotten: Ending) -> None:
+    keys = {ending: thing_key(str(ending)) for ending in Ending}
+    with SqliteJournal(path) as journal:
+        for ending, key in keys.items():
+            journal.settle(ChangeResult(key, ending))
+
+        journal.forget(forgotten)
+
+        kept = {key: ending for ending, key in keys.items() if ending is not forgotten or ending is Ending.DONE}
+        assert journal.endings(list(keys.values())) == kept

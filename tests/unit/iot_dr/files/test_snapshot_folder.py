@@ -50,7 +50,7 @@ def test_a_policys_document_stands_as_json_and_a_certificate_with_its_pem(folder
 
 
 def test_a_shadows_numbers_stand_as_the_device_wrote_them(folder: FolderSnapshotStore) -> None:
-    document = parse('{"reported":{"t":1E+2,"big":12345678901234567890123,"x":0.10}}')
+    document = parse('{"reported":{"t":1E+2,"big":12345678901234567890123,"x":0.12345678901234567890}}')
     shadow = Shadow(shadow_key("pump-17", "config"), document, version=3)
 
     folder.write(Kind.SHADOW, [shadow])

@@ -173,7 +173,7 @@ def test_what_was_made_anew_in_the_primary_goes_if_replication_made_it(
 ) -> None:
     changes = tuple(plan(a_snapshot(wanted), a_snapshot(found), owned={found.key}))
 
-    reason = f"{fields} differs, which AWS lets nobody change: it was made anew in the primary"
+    reason = f"{fields} differs, which AWS lets nobody change: it was created again in the primary"
     assert changes == (Delete(found, reason),)
 
 

@@ -16,6 +16,7 @@ from iot_dr.reconcile.shadows import (
     RESET_AFTER,
     STALE_FOR,
     Order,
+    gone,
     halves,
     in_time,
     is_outdated,
@@ -173,3 +174,8 @@ def test_what_is_taken_away_comes_before_what_is_added() -> None:
 
     assert removals == parse('{"desired":null,"reported":{"a":null,"b":{"c":null},"e":{"f":null}}}')
     assert additions == parse('{"reported":{"b":{"d":{}},"g":{"h":1}}}')
+
+
+def test_what_is_gone_is_gone_at_the_newest_version_that_is_known() -> None:
+    assert gone(a_deletion(3, NOW + 1), a_note(7)) == ShadowState(7, NOW + 1, None)
+    assert gone(a_deletion(9, NOW - 1), a_note(7)) == ShadowState(9, NOW, None)

@@ -1,5 +1,6 @@
 """The health check's decisions, with a probe and secrets that do what the test says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -54,7 +55,7 @@ class Clock:
         return self.times.pop(0) if len(self.times) > 1 else self.times[0]
 
 
-def a_check(broker: Broker, secrets: Secrets | None = None, clock: Clock | None = None) -> HealthCheck:
+def a_check(broker: Broker, secrets: Secrets | None = None, clock: Callable[[], float] | None = None) -> HealthCheck:
     nonces = iter(f"nonce-{number}" for number in range(9))
     return HealthCheck(
         ids=HealthSecrets(path="path", probe="probe"),
@@ -168,12 +169,49 @@ def test_a_certificate_that_is_deactivated_between_two_calls_fails_the_second_an
     assert check.check("s3cret") == health.HEALTHY
 
 
-def test_the_round_trip_gets_what_reading_the_secrets_left_of_the_time() -> None:
-    broker = Broker()
+class Stopwatch:
+    """A clock that only what takes time moves on."""
 
-    a_check(broker, clock=Clock(10.0, 10.4)).check("s3cret")
+    def __init__(self) -> None:
+        self.now = 10.0
 
-    assert broker.calls[0][2] == pytest.approx(health.DEADLINE_SECONDS - 0.4)
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_second_try_gets_what_reading_secrets_and_the_first_try_left_of_the_time() -> None:
+    clock = Stopwatch()
+
+    class SlowSecrets(Secrets):
+        def read(self, secret_id: str, max_age_seconds: float) -> str:
+            clock.now += 0.1
+            return super().read(secret_id, max_age_seconds)
+
+    class SlowBroker(Broker):
+        def round_trip(self, credentials: ProbeCredentials, nonce: str, timeout_seconds: float) -> str:
+            try:
+                return super().round_trip(credentials, nonce, timeout_seconds)
+            finally:
+                clock.now += 0.5
+
+    broker = SlowBroker(accepts=frozenset({RENEWED.certificate_id}))
+    secrets = SlowSecrets({"path": "s3cret", "probe": RENEWED.to_json()}, {"probe": CREDENTIALS.to_json()})
+
+    assert a_check(broker, secrets, clock).check("s3cret") == health.HEALTHY
+
+    # The path's secret and the credentials before the first try, the credentials once more before the second.
+    spent = [0.2, 0.8]
+    assert [timeout for _, _, timeout in broker.calls] == pytest.approx(
+        [health.DEADLINE_SECONDS - one for one in spent]
+    )
+
+
+def test_a_secret_that_opens_is_read_at_the_age_at_which_it_is_remembered() -> None:
+    secrets = some_secrets()
+
+    a_check(Broker(), secrets).check("s3cret")
+
+    assert secrets.reads == [("path", health.REMEMBER_SECONDS), ("probe", health.REMEMBER_SECONDS)]
 
 
 def test_no_round_trip_begins_after_the_deadline() -> None:

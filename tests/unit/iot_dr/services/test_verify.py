@@ -18,7 +18,7 @@ from iot_dr.model.sites import Side
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.reading.reading import Reading
 from iot_dr.services.verify import Verification
-from tests.builders import REGIONS, a_device, a_dynamic_group, a_group, a_thing
+from tests.builders import REGIONS, a_certificate, a_device, a_dynamic_group, a_group, a_thing
 from tests.fakes import Calls, InMemoryRegistry, raising
 from tests.fleets import InMemoryFleet
 from tests.shadow_fakes import InMemoryShadows
@@ -159,6 +159,16 @@ def test_what_a_registered_certificate_lacks_is_missed_all_the_same(world: World
     world.read()
 
     assert [sign for sign, _ in world.found(world.verification(just_in_time=True))] == ["+", "+"]
+
+
+def test_a_certificate_that_cannot_be_read_is_told_though_its_device_may_register_it_yet(world: World) -> None:
+    world.primary.put(a_certificate("pump-1"))
+    world.read()
+    world.calls.before = raising(InvalidResource("an unknown status"), on=["primary.certificate"])
+
+    (one,) = world.verification(just_in_time=True).differences()
+
+    assert (one.key.kind, one.sigil) == (Kind.CERTIFICATE, Sigil.UNREADABLE)
 
 
 def test_a_thing_in_a_dynamic_group_is_no_member(world: World) -> None:

@@ -18,6 +18,7 @@ from iot_dr.model.shadows.shadow import ShadowNote, ShadowState
 AT = 1_700_000_000_000
 KEY = shadow_key("pump-17")
 ITEM = {"TableName": "ledger", "Key": {"resource": {"S": "shadow#pump-17"}}}
+UPDATE = ("UpdateExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
 A_MONTH = 30 * 24 * 3600
 
 
@@ -94,3 +95,16 @@ def test_the_note_of_a_deleted_shadow_expires_a_month_later_in_seconds(
     expect_update(stub, condition, ExpressionAttributeNames=ANY, ExpressionAttributeValues=values)
 
     assert notes.settle(KEY, ShadowNote(claims=1), Outcome(KEY, State.ABSENT, "", at=AT), None)
+
+
+def test_what_is_held_back_waits_until_it_is_to_be_checked(stub: Stubber, notes: DynamoDbShadowNotes) -> None:
+    stub.add_response("update_item", {}, {**ITEM, **dict.fromkeys(UPDATE, ANY)})
+    sent: list[dict[str, Any]] = []
+    stub.client.meta.events.register(
+        "provide-client-params.dynamodb.UpdateItem", lambda params, **_: sent.append(params)
+    )
+
+    notes.hold(Outcome(KEY, State.PENDING, "the secondary serves", at=AT), AT + 300_000)
+
+    (values,) = [one["ExpressionAttributeValues"] for one in sent]
+    assert (values[":retry_state"], values[":next_attempt"]) == ({"S": "waiting"}, {"N": str(AT + 300_000)})

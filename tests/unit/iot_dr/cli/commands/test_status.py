@@ -291,7 +291,7 @@ def test_one_device_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, AssertionError("asked"), "--watch", "--device", "pump-17")
 
     assert result.exit_code == 2
-    assert "--watch tells of the whole" in result.stderr
+    assert "--watch shows replication as a whole" in result.stderr
 
 
 def many() -> Backlog:

@@ -171,7 +171,7 @@ def test_the_hints_have_every_option_that_was_given(arranged: Arrange) -> None:
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
-        (("sync",), "What was read is kept; run `iot-dr sync` again to go on from there."),
+        (("sync",), "What was read is kept; run `iot-dr sync` again to continue from there."),
         (("repair", "--max-age", "2"), "What was read is kept; run `iot-dr repair --max-age 2.0` again"),
         (("sync", "--select", "thingName:a"), "Stopped. Run `iot-dr sync --select thingName:a` again."),
     ],
@@ -194,7 +194,7 @@ def test_a_region_that_is_gone_says_how_to_go_on_and_exits_2(arranged: Arrange) 
     result = run("sync", "--apply")
 
     assert result.exit_code == 2
-    assert "again to go on from there" in result.stderr
+    assert "again to continue from there" in result.stderr
     assert "error: us-west-2 does not answer" in result.stderr
 
 
@@ -210,7 +210,7 @@ def test_a_plan_that_deletes_too_much_exits_2(arranged: Arrange) -> None:
 def test_a_run_that_was_cut_off_is_said_to_be_taken_up(arranged: Arrange) -> None:
     arranged(ArrangedSync(taken_up=True))
 
-    assert "Going on with the run that was cut off; --anew begins anew." in run("sync", "--apply").stderr
+    assert "Resuming the interrupted run; --anew starts again from the beginning." in run("sync", "--apply").stderr
 
 
 def test_the_last_of_apply_and_dry_run_counts(arranged: Arrange) -> None:

@@ -148,7 +148,7 @@ def test_what_failed_is_told_with_its_reason_and_how_to_run_it_again(arranged: A
     result = run("--in-cloud", "--apply")
 
     assert result.exit_code == 1
-    assert "25 resources could not be brought across" in result.stdout
+    assert "25 resources could not be copied" in result.stdout
     assert "not [today]" in result.stdout
     assert "and 5 more" in result.stdout
     assert f"\n  iot-dr sync --apply --follow {ARN} --redrive\n" in result.stdout

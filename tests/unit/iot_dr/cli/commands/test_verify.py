@@ -236,7 +236,7 @@ def test_a_reading_that_fails_says_that_what_was_read_is_kept(monkeypatch: pytes
 
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "What was read is kept; run `iot-dr verify` again to go on from there.",
+        "What was read is kept; run `iot-dr verify` again to continue from there.",
         f"error: us-west-2 does not answer; {UNREACHABLE}",
     ]
 
@@ -248,11 +248,11 @@ def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> N
     result = run(monkeypatch, FakeVerifying(reading=interrupted))
 
     assert result.exit_code == 2
-    assert "run `iot-dr verify` again to go on" in result.stderr
+    assert "run `iot-dr verify` again to continue" in result.stderr
 
 
 def test_going_on_with_an_earlier_run_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "--anew begins anew" in run(monkeypatch, FakeVerifying(resumed=True)).stderr
+    assert "--anew starts again from the beginning" in run(monkeypatch, FakeVerifying(resumed=True)).stderr
 
 
 def test_a_pattern_that_is_none_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:

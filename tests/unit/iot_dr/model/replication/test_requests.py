@@ -105,3 +105,12 @@ def test_a_request_carries_the_thing_as_its_newest_event_had_it() -> None:
     (request,) = coalesce(events)
 
     assert request.carried is newer
+
+
+def test_of_two_events_of_one_moment_the_later_in_the_stream_is_the_newest() -> None:
+    older, newer = (Thing("a", {"at": at}, version=int(at)) for at in "12")
+    events = [replace(an_event("a", "UPDATED", 12), carried=carried) for carried in (older, newer)]
+
+    (request,) = coalesce(events)
+
+    assert request.carried is newer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sites import Side
 from iot_dr.runtime.commands import comparison as module
 from iot_dr.runtime.commands.comparison import KEPT_FOR, ComparisonSettings, open_comparison
-from tests.builders import ACCOUNT, PRIMARY, SECONDARY
+from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 
 LISTS = {
@@ -31,16 +32,18 @@ LISTS = {
 
 
 class Aws:
-    """Both Regions with a thing each; `denied` is a path that is refused."""
+    """Both Regions with a thing each; `denied` is a path that is refused, `in_primary` what the primary answers."""
 
     def __init__(self) -> None:
         self.denied = ""
+        self.in_primary: dict[str, dict[str, Any]] = {}
 
     def __call__(self, request: Request) -> Answer:
         path = request.operation.partition(" ")[2].partition("?")[0]
         if path == self.denied:
             return Answer({"message": "no right"}, 403, "AccessDeniedException")
-        return Answer(LISTS[path])
+        in_primary = self.in_primary if request.region == PRIMARY else {}
+        return Answer({**LISTS, **in_primary}[path])
 
 
 @pytest.fixture
@@ -88,14 +91,17 @@ def test_what_came_to_its_end_is_begun_anew_unless_it_is_to_be_kept(aws: Aws, se
     assert resumed(replace(settings, keep_ended_for=60_000))
 
 
-@pytest.mark.parametrize("other", ["anew", "select", "sample", "shadows", "pattern", "region", "time"])
+@pytest.mark.parametrize("other", ["anew", "select", "sample", "shadows", "pattern", "region", "account", "time"])
 def test_what_is_no_beginning_of_the_same_is_begun_anew(
     aws: Aws, settings: ComparisonSettings, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_off(aws, settings)
     later = module.now() + KEPT_FOR
     monkeypatch.setattr(module, "now", lambda: later if other == "time" else later - KEPT_FOR)
+    if other == "account":
+        monkeypatch.setattr(module, "caller", lambda *_: Caller("999999999999"))
     wanted = {
+        "account": settings,
         "anew": replace(settings, anew=True),
         "select": replace(settings, select="thingName:a"),
         "sample": replace(settings, sample=5),
@@ -108,6 +114,30 @@ def test_what_is_no_beginning_of_the_same_is_begun_anew(
     with open_comparison(wanted[other]) as comparison:
         assert not comparison.resumed
         assert comparison.store.number(Side.SOURCE, Kind.THING) == 0
+
+
+def test_what_has_been_applied_is_begun_anew_however_new_it_is(aws: Aws, settings: ComparisonSettings) -> None:
+    kept = replace(settings, keep_ended_for=60_000)
+    with open_comparison(kept) as comparison:
+        comparison.read()
+        comparison.store.set_fact("applied", "1")
+
+    assert not resumed(kept)
+
+
+@pytest.mark.parametrize(("mode", "missing"), [("copy", 1), ("jitr", 0)])
+def test_a_certificate_is_missed_unless_it_comes_with_its_device(
+    aws: Aws, settings: ComparisonSettings, monkeypatch: pytest.MonkeyPatch, mode: str, missing: int
+) -> None:
+    listed = {"certificates": [{"certificateId": a_certificate_id("pump-1"), "status": "ACTIVE"}]}
+    monkeypatch.setitem(LISTS, "/principals/things-v2", {"principalThingObjects": []})
+    aws.in_primary = {"/certificates": listed}
+
+    with open_comparison(replace(settings, certificate_mode=mode)) as comparison:
+        comparison.read()
+        found = [one.key.kind for one in comparison.verification.differences()]
+
+    assert found.count(Kind.CERTIFICATE) == missing
 
 
 def test_a_selection_that_was_read_is_kept_where_it_may_be_and_one_that_was_cut_off_is_not(

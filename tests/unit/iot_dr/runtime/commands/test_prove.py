@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from iot_dr.errors import ConfigurationError
+from iot_dr.errors import AccessDenied, ConfigurationError
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.runtime.commands import prove as proving
-from iot_dr.runtime.commands.prove import TrialOrder, key_maker, notes, replicated_shadows, together
+from iot_dr.runtime.commands.prove import ProvingEnvironment, TrialOrder, key_maker, notes, replicated_shadows, together
 from iot_dr.services import concurrency
-from tests.builders import PAIR
+from tests.account import DENIED, Account, Unwatched, served
+from tests.account import LAUNCH as WIRED
+from tests.builders import PAIR, PRIMARY, SECONDARY
+from tests.endpoint import Answer, Request
 
 ROOT = Path(__file__).resolve().parents[5]
 LAUNCH = Launch(PAIR, "20261124120000", "5f0c2a")
@@ -120,3 +123,19 @@ def test_interrupted_it_begins_with_no_more_and_waits_for_what_is_under_way(monk
         together(work, range(500))
 
     assert len(begun) == len(ended) < 100
+
+
+def test_a_trial_is_made_in_the_primary_alone_and_withdrawn_where_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refusing(request: Request) -> Answer | None:
+        return DENIED if request.operation.startswith("POST") and "/shadow" in request.operation else None
+
+    account = Account(ReplicateShadows="all")
+    account.answering = refusing
+    environment = ProvingEnvironment(PRIMARY, SECONDARY, WIRED.postfix, WIRED.uuid, "https://queue", "one", "other")
+    with served(account, monkeypatch), pytest.raises(AccessDenied):
+        proving.prove(environment, TrialOrder(1), Unwatched(), lambda _name: None)
+
+    assert any(path.endswith("/shadow") for path, _ in account.writes())
+    assert {region for _, region in account.writes()} == {PRIMARY}

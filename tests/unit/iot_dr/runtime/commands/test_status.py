@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 
 from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.model.control import Control
+from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.status.status_parts import Drift
 from iot_dr.runtime.commands import status
-from iot_dr.runtime.commands.status import MINUTE, last_verification
+from iot_dr.runtime.commands.status import MINUTE, StatusEnvironment, last_verification, status_of, watched
+from tests.account import LAUNCH, LEDGER, Account, Unwatched, served
+from tests.builders import PRIMARY, SECONDARY, a_certificate_id
+from tests.endpoint import Answer
 
 
 def test_a_verification_that_ended_is_found_with_what_it_found(tmp_path: Path) -> None:
@@ -41,3 +46,35 @@ def test_what_is_slow_is_read_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> 
     assert [kept(), kept()] == [1, 1]
     time[0] += MINUTE
     assert kept() == 2
+
+
+def test_a_status_asks_the_launchs_own_tables_and_stacks_each_in_its_region(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account(SweepMinutes="15")
+    account.control = {"serving": SECONDARY}
+    environment = StatusEnvironment(SECONDARY, LEDGER, PRIMARY, LAUNCH.postfix, LAUNCH.uuid, LAUNCH.global_table)
+
+    with served(account, monkeypatch):
+        found = watched(environment, state=str(tmp_path))(Unwatched())
+
+    assert found.control == Control(serving=SECONDARY)
+    assert {(one.body["TableName"], one.region) for one in account.calls("Query")} == {(LEDGER, SECONDARY)}
+    assert {(one.body["TableName"], one.region) for one in account.calls("GetItem")} == {
+        (LAUNCH.global_table, SECONDARY)
+    }
+    asked = {(one.region, one.body["StackName"]) for one in account.calls("DescribeStacks")}
+    assert asked == set(LAUNCH.stacks)
+
+
+def test_a_device_is_looked_up_in_the_launchs_ledger_and_in_the_secondary(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account()
+    item = {"resource": {"S": "thing#pump-1"}, "state": {"S": "in_sync"}}
+    account.answering = lambda request: Answer({"Item": item}) if request.operation == "GetItem" else None
+    account.put_device(SECONDARY)
+
+    with served(account, monkeypatch):
+        found = status_of(thing_key("pump-1"), StatusEnvironment(SECONDARY, LEDGER))
+
+    assert (found.in_sync, found.certificates) == (True, (a_certificate_id("pump-1"),))
+    assert {(one.body["TableName"], one.region) for one in account.calls("GetItem")} == {(LEDGER, SECONDARY)}

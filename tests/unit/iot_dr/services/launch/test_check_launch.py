@@ -169,11 +169,12 @@ def test_two_stacks_never_share_a_uuid() -> None:
     assert one.uuid != other.uuid
 
 
-def test_a_launch_refuses_other_regions() -> None:
+@pytest.mark.parametrize("other", [RegionPair("us-east-1", "eu-west-1"), RegionPair("us-west-2", "us-east-1")])
+def test_a_launch_refuses_other_regions_and_the_same_ones_exchanged(other: RegionPair) -> None:
     launch = check_launch.new_launch(PAIR, STACK_ID, lambda: datetime.now(UTC))
 
     with pytest.raises(ConfigurationError, match="cannot change"):
-        check_launch.known_launch(RegionPair("us-east-1", "eu-west-1"), STACK_ID, check_launch.identity_of(launch))
+        check_launch.known_launch(other, STACK_ID, check_launch.identity_of(launch))
 
 
 @pytest.mark.parametrize("uuid", ["", "UPPER", "-a", "a-", "a" * 47, "a_b"])

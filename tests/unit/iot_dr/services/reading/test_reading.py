@@ -22,7 +22,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import Kind, certificate_target, shadow_key, thing_group_target
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
-from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.shadows.shadow import Shadow, ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.services.reading.reading import BEHIND_ALL, EVERYTHING, CertificateSample, Documents, Reading
 from iot_dr.services.reading.region_lane import PATIENCE
@@ -31,6 +31,7 @@ from tests.fakes import InMemoryRegistry
 from tests.fleets import InMemoryFleet
 
 BOTH = (Side.SOURCE, Side.TARGET)
+SECONDS = 30
 Fault = Callable[[PageRequest, int], IotDrError | None]
 
 
@@ -448,3 +449,51 @@ def test_those_shadows_are_read_that_are_wanted(
 
 def _principals(store: SqliteComparisonStore) -> list[ThingPrincipal]:
     return [one for one in store.entities(Side.SOURCE, Kind.THING_PRINCIPAL) if isinstance(one, ThingPrincipal)]
+
+
+@pytest.mark.parametrize("side", BOTH)
+def test_up_to_where_all_is_read_is_told_the_same_each_time_it_is_asked(
+    store: SqliteComparisonStore, regions: dict[Side, Region], side: Side
+) -> None:
+    own_policies(regions[side], 8)
+    reading = Reading(store, regions, threads=1)
+    reading.read(EVERYTHING - {Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL})
+
+    for kind in (Kind.POLICY_ATTACHMENT, Kind.THING_PRINCIPAL):
+        first = reading.reached(side, kind)
+        assert first not in ("", BEHIND_ALL)
+        assert [reading.reached(side, kind) for _ in range(3)] == [first] * 3
+
+
+def test_an_interruption_keeps_no_shadow_that_is_not_chosen(
+    store: SqliteComparisonStore, regions: dict[Side, Region]
+) -> None:
+    answering = threading.Event()
+
+    class Shadowed:
+        """A fleet whose things have two named shadows each; the second call ends the reading while one is under way."""
+
+        def __init__(self, region: Region) -> None:
+            self.region = region
+
+        def ask(self, call: PageRequest) -> Page:
+            if call.question is not ReadCall.NAMED_SHADOWS:
+                return self.region.ask(call)
+            if call.subject == "pump-2":
+                answering.wait(SECONDS)
+                raise AccessDenied("no right")
+            answering.set()
+            # Behind the other's end, which the reading learns of before it waits for this one.
+            threading.Event().wait(0.2)
+            return Page(tuple(Shadow(shadow_key(call.subject, name), {}) for name in ("config", "other")))
+
+    with pytest.raises(AccessDenied):
+        Reading(
+            store,
+            {Side.SOURCE: Shadowed(regions[Side.SOURCE])},
+            threads=2,
+            shadows=ShadowSelection("named", "config"),
+        ).read(documents=Documents.ALL)
+
+    found = {entity.key.other for entity in store.entities(Side.SOURCE, Kind.SHADOW)}
+    assert found == {"config"}

@@ -186,3 +186,16 @@ def test_an_event_of_the_future_counts_as_one_of_now(clock: FakeClock, ledger: I
     pump, valve, meter = (request.occurred_at for request in taken.again)
     assert valve == past
     assert begun < pump == meter < clock()
+
+
+def test_pauses_grow_by_the_new_devices_that_are_checked_now_alone(clock: FakeClock, ledger: InMemoryLedger) -> None:
+    told: list[int] = []
+
+    def replicate(request: ReconcileRequest, beside: int) -> ReplicationResult:
+        told.append(beside)
+        return _replicate()(request, beside)
+
+    later = replace(VALVE, created=True, due=clock() + 60_000)
+    _take(replace(PUMP, created=True), METER, later, replicate=replicate, clock=clock, ledger=ledger)
+
+    assert told == [1, 1]

@@ -1,6 +1,7 @@
 """One check a resource: what is read, what is written, and what happens when something comes between."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -525,6 +526,43 @@ def test_a_note_made_anew_by_another_worker_is_kept() -> None:
     world.request(THING)
 
     assert world.ledger.owned([THING]) == {THING}
+
+
+def test_a_note_that_another_worker_made_and_ended_after_the_last_reading_is_kept() -> None:
+    certificate = certificate_key(CERTIFICATE_ID)
+
+    def checked(after: Callable[[World], Between]) -> World:
+        world = _replicated()
+        world.primary.remove(THING, certificate)
+        world.calls.after = after(world)
+        world.request(THING)
+        return world
+
+    last_reading = checked(lambda world: world.calls.after).calls.made.index("ledger.forget")
+
+    def noting(world: World) -> Between:
+        def note(_name: str, number: int) -> None:
+            if number == last_reading:
+                mark = world.ledger.begin([certificate], world.clock())
+                world.ledger.end(mark, mark.keys, world.clock())
+                world.clock.advance(60)
+
+        return note
+
+    world = checked(noting)
+
+    assert certificate not in world.secondary.entities
+    assert world.ledger.owned([certificate]) == {certificate}
+
+
+def test_what_changes_while_it_is_read_is_not_noted_as_read() -> None:
+    world = _replicated()
+    began = world.clock()
+    world.calls.before = once("primary.thing", lambda: world.clock.advance(60))
+
+    result = world.request(THING)
+
+    assert began < result.outcome.read_at < began + 60_000
 
 
 def test_a_certificate_that_goes_after_it_was_detached_is_noticed_in_a_minute_though_no_event_tells() -> None:

@@ -3,7 +3,9 @@
 import pytest
 
 from iot_dr.errors import RegionUnavailable
+from iot_dr.model.registry.entities import PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import (
+    RESERVED_PREFIX,
     Key,
     certificate_key,
     certificate_target,
@@ -16,7 +18,7 @@ from iot_dr.model.registry.keys import (
 )
 from iot_dr.model.replication.requests import Depth
 from iot_dr.services.replication.scopes import Scope, ScopeReader
-from tests.builders import REGIONS, a_certificate, a_certificate_id, a_device, a_thing, a_thing_type
+from tests.builders import REGIONS, a_certificate, a_certificate_id, a_device, a_policy, a_thing, a_thing_type
 from tests.fakes import Calls, InMemoryRegistry, raising
 
 CERTIFICATE = a_certificate_id("pump-17")
@@ -160,3 +162,29 @@ def test_a_read_that_fails_ends_the_whole_reading(number: int) -> None:
 
     with pytest.raises(RegionUnavailable):
         regions.read(THING)
+
+
+PROBES_POLICY, PROBES_THING = a_policy(f"{RESERVED_PREFIX}1"), a_thing(f"{RESERVED_PREFIX}1")
+
+
+@pytest.mark.parametrize(
+    "attached",
+    [
+        PolicyAttachment(PROBES_POLICY.name, certificate_target(CERTIFICATE)),
+        ThingPrincipal(PROBES_THING.name, CERTIFICATE),
+    ],
+)
+@pytest.mark.parametrize("needs", [False, True])
+@pytest.mark.parametrize("depth", list(Depth))
+@pytest.mark.parametrize("key", [THING, certificate_key(CERTIFICATE)])
+def test_the_health_checkers_policy_and_thing_are_in_no_scope_of_what_they_share_a_certificate_with(
+    key: Key, depth: Depth, needs: bool, attached: PolicyAttachment | ThingPrincipal
+) -> None:
+    regions = Regions()
+    for registry in (regions.primary, regions.secondary):
+        registry.put(*a_device(), PROBES_POLICY, PROBES_THING)
+    regions.primary.put(attached)
+
+    scope = regions.read(key, depth, needs=needs)
+
+    assert not [one for one in (*scope.desired.keys, *scope.actual.keys) if one.reserved]

@@ -171,6 +171,14 @@ def test_nothing_is_deleted_without_the_primarys_word(world: ShadowWorld) -> Non
     assert held(world) == {"reported": {"on": True}}
 
 
+def test_an_empty_copy_that_replication_did_not_make_goes_with_the_primarys(world: ShadowWorld) -> None:
+    world.secondary.put(KEY, "{}")
+
+    world.replication.request([KEY])
+
+    assert held(world) is None
+
+
 def test_a_copy_that_replication_did_not_make_is_not_deleted(world: ShadowWorld) -> None:
     world.secondary.put(KEY, ON)
     apply(world, world.primary.put(KEY, OFF))

@@ -14,7 +14,14 @@ from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.journal import SqliteJournal
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.changes import Create
-from iot_dr.model.registry.entities import Certificate, Entity, GroupMembership, PolicyAttachment
+from iot_dr.model.registry.entities import (
+    BillingGroup,
+    Certificate,
+    Entity,
+    GroupMembership,
+    PolicyAttachment,
+    Thing,
+)
 from iot_dr.model.registry.keys import Key, Kind, policy_key, shadow_key, thing_key
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Document, Shadow
@@ -22,7 +29,7 @@ from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import SyncProgress
 from iot_dr.reconcile.translate import translate_document
 from iot_dr.services.snapshots.restore import NoLedger, engine, of_things, put_back
-from tests.builders import ACCOUNT, a_device, a_document, a_group, a_policy, a_thing
+from tests.builders import ACCOUNT, a_device, a_document, a_group, a_policy, a_thing, a_thing_type
 from tests.fakes import FakeClock, InMemoryRegistry
 from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
 
@@ -148,6 +155,13 @@ def test_a_thing_comes_with_all_groups_above_its_own_and_with_their_policies() -
     found = {one.key for one in of_things(snapshot, {"pump-17"})}
 
     assert {above.key, hall.key, policy_key("rooms"), attached.key} <= found
+
+
+def test_a_thing_comes_with_its_type_and_its_billing_group_and_no_others() -> None:
+    thing, costs, others = Thing("pump-17", {}, "pump", "costs"), BillingGroup("costs"), BillingGroup("others")
+    snapshot = Held(a_thing_type("pump"), a_thing_type("valve"), costs, others, thing)
+
+    assert {one.key for one in of_things(snapshot, {"pump-17"})} == {a_thing_type("pump").key, costs.key, thing.key}
 
 
 def test_a_refused_policy_keeps_back_what_it_is_attached_to_and_nothing_else(tmp_path: Path) -> None:

@@ -136,6 +136,15 @@ def test_what_has_waited_longest_is_told_first_and_not_all_of_it() -> None:
     assert [item.since for item in oldest] == list(range(1, OLDEST + 1))
 
 
+def test_what_has_waited_longest_is_told_first_however_lately_it_was_tried() -> None:
+    long, short = (
+        LedgerItem(thing_key(name), State.FAILED, since=since, checked_at=checked_at, next_attempt=1)
+        for name, since, checked_at in (("long", 1, 9), ("short", 5, 6))
+    )
+
+    assert backlog(Ledger().note(short, long)).oldest == (long, short)
+
+
 def test_without_since_the_last_request_tells_the_age() -> None:
     older = LedgerItem(thing_key("older"), State.FAILED, checked_at=1, next_attempt=1)
 

@@ -6,6 +6,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied
 from iot_dr.model.exact_json import parse
+from iot_dr.model.registry.changes import Delete
 from iot_dr.model.registry.entities import (
     Certificate,
     CertificateStatus,
@@ -21,7 +22,7 @@ from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.status.checks import Check, Level
 from tests.fakes import InMemoryRegistry
-from tests.trial_fakes import World, a_trial
+from tests.trial_fakes import Mqtt, World, a_trial
 
 
 def named(checks: tuple[Check, ...]) -> dict[str, Check]:
@@ -248,3 +249,40 @@ def test_a_right_that_is_missing_ends_it_and_what_was_made_is_removed() -> None:
         world.proof().run()
 
     assert world.primary.entities == {}
+
+
+class RightInTheSecondary(World):
+    """Regions of which the secondary has the shadows as they were made, whatever the primary has."""
+
+    def replicate(self) -> None:
+        super().replicate()
+        for key in self.primary_shadows.documents:
+            self.secondary_shadows.become(key, self.trial.shadows[key])
+
+
+def test_a_shadow_of_the_primary_that_is_not_what_was_made_is_told_though_the_secondary_has_it_right() -> None:
+    world = RightInTheSecondary(a_trial(1))
+    world.primary_shadows.keeps = lambda document: parse('{"desired":{}}')
+
+    checks = world.proof(seconds=5).run()
+
+    assert "the document differs in us-east-1" in named(checks)["shadows"].found
+
+
+class Keeping(InMemoryRegistry):
+    """Lets nobody delete a thing."""
+
+    def delete(self, change: Delete) -> None:
+        if change.key.kind is Kind.THING:
+            raise AccessDenied("not authorized to perform: iot:DeleteThing")
+        super().delete(change)
+
+
+def test_what_stays_in_the_primary_is_not_waited_for_in_the_secondary() -> None:
+    world = World(a_trial(1))
+    world.primary = Keeping(world.clock)
+    world.in_primary = Mqtt(world.primary)
+
+    checks = world.proof(seconds=5).run()
+
+    assert failed(checks) == {"removed from us-east-1"}

@@ -39,5 +39,6 @@ def wait_until(what: str, done: Callable[[], bool], *, delay: float = DELAY, sec
         Waiter(what, config, request).wait()
     except WaiterError as error:
         raise LaunchFailed(
-            f"{what} was not done after {seconds / 60:.0f} minutes; launch again with the same STACK_POSTFIX to go on"
+            f"{what} was not done after {seconds / 60:.0f} minutes; to continue, launch again with the same "
+            "STACK_POSTFIX"
         ) from error

@@ -3,7 +3,7 @@
     0   done, or in order
     1   a launch failed: the message names the first failing resource and AWS's reason; or something is not in order: a
         device is not in sync, an event cannot be replayed
-    2   wrong use, or it cannot run: the message names the mend; or it was stopped by Ctrl-C or SIGTERM
+    2   wrong use, or it cannot run: the message says what to do; or it was stopped by Ctrl-C or SIGTERM
 
 A command's module is imported when it is asked for, so that none pays for another's imports.
 """
@@ -48,12 +48,12 @@ EXAMPLES = """
 Examples:
   Publish a build and get the link that launches it:
     iot-dr publish --help
-  Launch the regional stacks, or go on where a launch stopped:
+  Launch the regional stacks, or continue a launch that stopped:
     iot-dr launch --primary-region us-east-1 --secondary-region us-west-2 \\
       --stack-postfix 20261124120000 --uuid 5f0c2a \\
       --bucket-resources my-bucket-reference \\
       --solution-name disaster-recovery-for-aws-iot --version v0.1.0
-  See whether all is there that a failover rests on, and what mends it if not:
+  See whether everything is there that a failover needs, and how to fix it if not:
     iot-dr doctor --primary us-east-1 --secondary us-west-2
   See what it takes to make the secondary Region equal, and do it:
     . ./toolsrc && iot-dr sync && iot-dr sync --apply

@@ -87,7 +87,7 @@ def unpaced() -> click.Option:
     return click.Option(
         ["--unpaced"],
         is_flag=True,
-        help="Call as fast as AWS answers, whatever the account's quotas; what else calls is refused then, too.",
+        help="Ignore the account's quotas and call as fast as AWS answers; AWS then refuses other callers, too.",
     )
 
 

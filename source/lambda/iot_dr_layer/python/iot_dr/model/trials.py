@@ -102,7 +102,7 @@ def began(name: str) -> datetime:
 
 def _refuse(name: str) -> NoReturn:
     raise ConfigurationError(
-        f"no trial is called {name!r}: the whole name is needed, as `iot-dr prove` told it, "
+        f"no trial is called {name!r}: the whole name is needed, as `iot-dr prove` printed it, "
         f"{PREFIX}20261127-163000-0af3 for example"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from iot_dr.model.replication.messages import RequestMessage, Run
+from iot_dr.model.replication.messages import Delivery, RequestMessage, Run
 from iot_dr.model.replication.requests import ReconcileRequest
 
 
@@ -35,6 +35,13 @@ class RequestQueues(Workflow, Protocol):
 
     def set_aside(self, body: str) -> None:
         """Keep a message that cannot be read where somebody checks it."""
+
+
+class TakenQueues(RequestQueues, Protocol):
+    """The queues, for whoever was handed messages of them."""
+
+    def show_again(self, delivery: Delivery) -> None:
+        """Have messages that were not handled come again after their pause."""
 
 
 class ReplicationRun(Protocol):

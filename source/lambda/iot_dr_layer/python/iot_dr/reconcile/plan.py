@@ -151,7 +151,7 @@ def _difference(wanted: Entity, found: Entity, owned: Collection[Key]) -> Change
         return Update(wanted, found, f"{fields} differs")
     if found.key not in owned:
         return Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and replication did not create it")
-    return Delete(found, f"{fields} differs, which AWS lets nobody change: it was made anew in the primary")
+    return Delete(found, f"{fields} differs, which AWS lets nobody change: it was created again in the primary")
 
 
 def _with_types_taken_back(changes: Iterable[Change], actual: Snapshot) -> list[Change]:

@@ -15,8 +15,8 @@ REQUIRED_ACTIONS = ("codebuild:StartBuild",)
 _NO_BUILDS = (
     "CodeBuild starts no build in this account ({answer}); a new account may have no builds at all. Either open a case "
     "with AWS Support that asks for concurrent builds of Linux/Small in CodeBuild, and create or update the main stack "
-    "again when it is granted; or launch from a shell, without CodeBuild: docs/operations.md, Launch from a shell, has "
-    "the commands"
+    "again when it is granted; or launch from a shell, without CodeBuild: docs/operations/launch.md, Launch from a "
+    "shell, has the commands"
 )
 
 

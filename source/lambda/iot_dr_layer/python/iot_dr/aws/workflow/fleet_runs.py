@@ -151,5 +151,5 @@ def _object(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise IotDrError(f"Step Functions answered what is no JSON: {text[:80]!r}") from error
+        raise IotDrError(f"Step Functions answered with something that is not JSON: {text[:80]!r}") from error
     return value if isinstance(value, Mapping) else {}

@@ -29,11 +29,11 @@ Examples:
     iot-dr doctor --primary us-east-1 --secondary us-west-2
   After it, with the settings of the launch:
     . ./toolsrc && iot-dr doctor
-  Check the end of 1,000 certificates instead of 100:
+  Read when 1,000 certificates expire instead of 100:
     iot-dr doctor --certificates 1000
   Read up to 5,000 policies:
     iot-dr doctor --policies 5000
-  What fails, and its mend, for a script:
+  What fails, and how to fix it, for a script:
     iot-dr doctor --format json | jq '.checks[] | select(.level == "failure")'
 """
 
@@ -45,14 +45,16 @@ Examples:
     params=[
         from_toolsrc("primary-region", "Region whose registry is replicated."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
-        from_toolsrc("stack-postfix", "Ends the names of the launch's stacks; without it the Regions alone are asked."),
+        from_toolsrc(
+            "stack-postfix", "What the names of the launch's stacks end with; without it only the Regions are checked."
+        ),
         from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
         click.Option(
             ["--certificates"],
             type=click.IntRange(min=0),
             default=CERTIFICATES,
             show_default=True,
-            help="How many of the oldest certificates are read for their end, at ten a second by default quotas.",
+            help="How many of the oldest certificates are read for their expiry, at ten a second by default quotas.",
         ),
         click.Option(
             ["--policies"],
@@ -78,12 +80,12 @@ def command(  # noqa: PLR0913  # one argument an option
     unpaced: bool,
     **toolsrc: str,
 ) -> None:
-    """Check what replication and a failover rest on, and name the mend of what is not in order.
+    """Check what replication and a failover need, and say how to fix what is not in order.
 
-    Both Regions: events, indexing, endpoints, quotas with the time that a first copy takes, certificates that end, and
-    the settings that nothing replicates. The launch: stacks, table, mappings, roles, alarms, dead letters. Nothing is
-    changed. What cannot be asked, for a right that is missing, is a warning. Exits 0 if nothing fails, 1 if something
-    does, 2 if it cannot run.
+    Both Regions: events, indexing, endpoints, quotas with the time that a first copy takes, certificates that expire,
+    and the settings that nothing replicates. The launch: stacks, table, mappings, roles, alarms, dead letters. Nothing
+    is changed. A check that needs a missing right is a warning. Exits 0 if nothing fails, 1 if something does, 2 if it
+    cannot run.
     """
     reading = DoctorSettings(certificates, policies, paced=not unpaced)
     checks = consult(settings(DoctorEnvironment, toolsrc), reading, profile)

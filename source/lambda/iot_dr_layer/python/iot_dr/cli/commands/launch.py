@@ -14,8 +14,8 @@ from iot_dr.runtime.commands.launch import LaunchEnvironment, launcher
 from iot_dr.services.launch.launch import launch
 
 _EPILOG = """
-Every option may stand in the environment instead, by the name that stands beside it. An option that is not given, or
-empty, leaves what a stack has as it is.
+Every option can come from the environment variable next to it instead. An option that is not given, or is empty,
+changes nothing in an existing stack.
 
 \b
 Example, in the shell of a build:
@@ -39,7 +39,7 @@ _SHADOWS = click.Choice(["all", "classic", "named", "none"])
 _OPTIONS = (
     _option("primary-region", "Region whose registry is replicated."),
     _option("secondary-region", "Region that is kept equal to it."),
-    _option("stack-postfix", "Ends the names of all stacks; the same again goes on with the same launch."),
+    _option("stack-postfix", "What the names of all stacks end with; the same postfix continues the same launch."),
     _option("uuid", "Makes the names of the work buckets unique."),
     _option("bucket-resources", "Bucket of the published templates, PREFIX-reference."),
     _option("solution-name", "First part of the templates' keys."),
@@ -78,11 +78,11 @@ _REQUIRED = (
 
 @click.command(name="launch", cls=Command, epilog=_EPILOG, params=list(_OPTIONS))
 def command(**options: str | None) -> None:
-    """Launch the regional stacks, or go on where a launch stopped.
+    """Launch the regional stacks, or continue a launch that stopped.
 
-    Brings up the primary Region's stack with the global tables, the secondary Region's stack on the tables' replicas
-    and, when asked for, a health checker in each Region, then writes toolsrc for the operator's tools. Stack events
-    are shown as they happen. Run again with the same postfix it ends the same.
+    Creates or updates the primary Region's stack with the global tables, the secondary Region's stack on the tables'
+    replicas and, if asked for, a health checker in each Region. Then writes toolsrc for the operator's tools. Stack
+    events are shown as they happen. You can run it again with the same postfix.
     """
     settings = _settings(options)
     order, choices, release = settings.order, settings.choices, settings.release

@@ -41,7 +41,7 @@ Examples:
     cls=Command,
     epilog=_EPILOG,
     params=[
-        click.Option(["-n", "--number"], type=click.IntRange(1, MOST), help="How many devices are made."),
+        click.Option(["-n", "--number"], type=click.IntRange(1, MOST), help="How many devices to create."),
         click.Option(
             ["--with-type"],
             is_flag=True,
@@ -52,15 +52,15 @@ Examples:
             type=click.FloatRange(min=1),
             default=TrialOrder.seconds,
             show_default=True,
-            help="Seconds that devices may take to cross, and again to be gone.",
+            help="Seconds that devices may take to reach the secondary, and again to be deleted there.",
         ),
         click.Option(
             ["--clean"],
             metavar="TRIAL",
-            help="Make nothing, and remove what a killed run left behind: everything whose name begins with TRIAL.",
+            help="Create nothing; remove what a killed run left: everything whose name begins with TRIAL.",
         ),
-        from_toolsrc("primary-region", "Region in which the devices are made."),
-        from_toolsrc("secondary-region", "Region to which they cross."),
+        from_toolsrc("primary-region", "Region in which the devices are created."),
+        from_toolsrc("secondary-region", "Region to which they are copied."),
         from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),
         from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
         from_toolsrc("look-queue-url", "Queue of requests in the secondary Region."),
@@ -82,14 +82,14 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     output: str,
     **toolsrc: str,
 ) -> None:
-    """Prove an installation with devices that are made for it, and removed again.
+    """Test an installation with devices that are created for the test and removed again.
 
-    Each has a key of its own, a certificate, a policy (shared or its own), attributes, a group, and a classic and a
-    named shadow. When they have crossed, every setting and shadow is compared in both Regions, and each device
-    publishes and subscribes in both, by MQTT with mutual TLS. Then all is deleted in the primary Region, and awaited
-    that the secondary has none of it. Private keys are kept in memory alone. Exits 0 if all is proved, 1 if something
-    failed, 2 if it cannot run or was stopped. Ctrl-C and SIGTERM remove what was made; what a killed run has left is
-    removed by --clean.
+    Each has its own key and certificate, a policy (shared or its own), attributes, a group, and a classic and a named
+    shadow. When all are in the secondary Region, every setting and shadow is compared in both Regions, and each device
+    publishes and subscribes in both, by MQTT with mutual TLS. Then everything is deleted in the primary Region, and the
+    command waits until the secondary has none of it. Private keys are kept only in memory. Exits 0 if all checks pass,
+    1 if one fails, 2 if it cannot run or was stopped. Ctrl-C and SIGTERM remove what was created; --clean removes what
+    a killed run left.
     """
     if (number is None) is (clean is None):
         raise click.UsageError("say how many devices, by -n, or of what run to remove the rest, by --clean")

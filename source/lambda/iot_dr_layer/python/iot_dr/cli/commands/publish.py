@@ -26,7 +26,7 @@ from iot_dr.services.launch.publish import Publication
 @click.option("--solution-name", required=True, help="SOLUTION_NAME of the build.")
 @click.option("--version", required=True, help="VERSION of the build, vX.Y.Z.")
 @click.option("--primary-region", required=True, help="Region of the fleet; the main stack is launched there.")
-@click.option("--secondary-region", required=True, help="Region that will follow.")
+@click.option("--secondary-region", required=True, help="Region that becomes the copy.")
 @click.option(
     "--assets",
     type=click.Path(path_type=Path),
@@ -53,8 +53,8 @@ def command(  # noqa: PLR0913, PLR0917  # one per option
 ) -> None:
     """Publish a build to S3 and print the link that launches it.
 
-    Makes PREFIX-reference and PREFIX-<region> where they are missing, and uploads only files that changed. Exits 0 when
-    all is published, 2 when something is in the way.
+    Creates PREFIX-reference and PREFIX-<region> if they are missing, and uploads only files that changed. Exits 0 if
+    all is published, 2 if it cannot run.
     """
     distribution = Distribution(bucket_prefix, solution_name, version)
     regions = RegionPair(primary_region, secondary_region)

@@ -50,9 +50,9 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 ) -> None:
     """Apply what the last verify found, under the same rules as sync.
 
-    What verify read, of all or of what --select says, is not read again if it is not older than --max-age. Each update
-    and deletion is compared once more before it is made. Exits 0 if nothing differs or all was done, 1 if something
-    differs, failed or was left, 2 if it cannot run.
+    What verify read, everything or what --select chooses, is not read again unless it is older than --max-age. Each
+    resource is compared again before it is updated or deleted. Exits 0 if nothing differs or all was done, 1 if
+    something differs, failed or was left, 2 if it cannot run.
     """
     wanted = settings(
         SyncSettings, given, not_older_than=int(max_age * HOUR), delete_share=delete_share, paced=not unpaced

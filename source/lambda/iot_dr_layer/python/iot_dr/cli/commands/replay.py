@@ -74,12 +74,12 @@ Examples:
 )
 @click.pass_context
 def command(context: click.Context, /, apply: bool, wanted: str, profile: str, output: str, **toolsrc: str) -> None:
-    """Bring in events of the registry and of shadows that did not arrive.
+    """Apply events of the registry and of shadows that did not arrive.
 
-    What the topic rules could not store is written into the events' table as the rule would have; for stream records
-    that could not be handled the workflow is started. What was replayed is deleted where it waited. A dry run unless
-    --apply is given. It may be repeated. Exits 0 if nothing stays, 1 if something cannot be replayed and stays with its
-    reason, 2 if it cannot run.
+    Events that the topic rules could not store are written to the event table. For stream records that could not be
+    handled, requests are queued. What was replayed is deleted where it waited. Without --apply nothing is changed. You
+    can repeat it. Exits 0 if nothing is left, 1 if something cannot be replayed and stays with its reason, 2 if it
+    cannot run.
     """
     sources = [source for source in DeadLetterSource if wanted in {_ALL, source}]
     # All settings before the first change: a replay by half tells less than none.

@@ -41,14 +41,16 @@ Examples:
             ["--thing", "things"],
             multiple=True,
             metavar="NAME",
-            help="Bring back this thing alone, with its type, groups, certificates and policies; may be repeated.",
+            help="Restore only this thing, with its type, groups, certificates and policies; may be repeated.",
         ),
-        click.Option(["--shadows"], is_flag=True, help="Bring back shadows too, over what devices have written since."),
+        click.Option(
+            ["--shadows"], is_flag=True, help="Restore shadows too; this overwrites what devices have written since."
+        ),
         click.Option(
             ["--sha256"],
             metavar="DIGEST",
             default="",
-            help="Refuse it unless its snapshot.json has this SHA-256, which `iot-dr snapshot` told.",
+            help="Refuse the snapshot unless its snapshot.json has this SHA-256, which `iot-dr snapshot` printed.",
         ),
         from_toolsrc("primary-region", "Region of the fleet."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
@@ -73,13 +75,12 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     sha256: str,
     **toolsrc: str,
 ) -> None:
-    """Bring back what a snapshot holds and a Region lacks or has otherwise; nothing is ever deleted.
+    """Restore what a snapshot holds and a Region lacks or has differently; nothing is ever deleted.
 
-    Shows, by kind, what would be created and updated, and policies by name; with --apply it is done. Every file of the
-    snapshot must have the checksum that snapshot.json has of it. What is brought into the secondary
-    Region by hand is not the replication's own: it stays there when the primary has it no more. A run that was stopped
-    is simply run again. Exits 0 if nothing differs or all was done, 1 if something differs, failed or was left, 2 if it
-    cannot run.
+    Shows, by kind, what would be created and updated, and policies by name; with --apply it does that. Every file of
+    the snapshot must have the checksum that snapshot.json has for it. Replication does not own what is restored into
+    the secondary Region: it stays there when the primary no longer has it. If a run was stopped, run it again. Exits 0
+    if nothing differs or all was done, 1 if something differs, failed or was left, 2 if it cannot run.
     """
     settings = RestoreSettings(
         region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced, sha256=sha256

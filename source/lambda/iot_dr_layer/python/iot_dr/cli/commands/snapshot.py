@@ -54,7 +54,9 @@ Examples:
         output_format(),
         *credentials_and_state(),
         unpaced_option(),
-        click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read."),
+        click.Option(
+            ["--anew"], is_flag=True, help="Start again from the beginning; do not resume an interrupted run."
+        ),
     ],
 )
 @click.pass_context
@@ -73,15 +75,15 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 ) -> None:
     """Write what a Region's registry holds to a folder or bucket, a file of JSON lines for each kind.
 
-    Things, types, groups, billing groups, certificates with their PEM, policies with their documents, all that is
-    attached, and shadows; never private keys, which AWS does not have. Two snapshots differ by `diff` exactly if the
-    registries do. Exits 0 when it is whole, 2 if it cannot run or was stopped; what was read is kept, and the
-    next run goes on from there.
+    Things, types, groups, billing groups, certificates with their PEM, policies with their documents, attachments and
+    shadows; never private keys, which AWS does not have. `diff` finds two snapshots different exactly if the registries
+    differ. Exits 0 if the snapshot is complete, 2 if it cannot run or was stopped; what was read is kept, and the next
+    run continues from there.
     """
     settings = SnapshotSettings(
         region_of(side, toolsrc), profile=profile, state=state, shadows=shadows, anew=anew, paced=not unpaced
     )
-    go_on = f"What was read is kept; run `{command_line(context, anew=None)}` again to go on from there."
+    go_on = f"What was read is kept; run `{command_line(context, anew=None)}` again to continue from there."
     with stoppable(lambda: go_on), SyncWatch() as watch:
         try:
             taken = take_snapshot(settings, to, watch)

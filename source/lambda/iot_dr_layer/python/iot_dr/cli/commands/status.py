@@ -90,7 +90,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     state: str,
     **toolsrc: str,
 ) -> None:
-    """Tell how replication stands, or whether one device is ready to fail over.
+    """Show how replication stands, or whether one device is ready for a failover.
 
     Without a device: which Region serves, how far behind the secondary is now and in the last hour, what waits and why,
     dead letters, what the last verification on this machine found, and the releases of the stacks. Exits 0 if nothing
@@ -103,7 +103,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     where = settings(StatusEnvironment, toolsrc)
     if key is not None:
         if watch:
-            raise click.UsageError("--watch tells of the whole; leave out --device and --resource")
+            raise click.UsageError("--watch shows replication as a whole; leave out --device and --resource")
         standing = status_of(key, where, profile)
         _print_standing(standing, output)
         context.exit(0 if standing.in_sync else 1)

@@ -31,7 +31,9 @@ Examples:
     epilog=_EPILOG,
     params=[
         *options("Make the changes."),
-        click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read and done."),
+        click.Option(
+            ["--anew"], is_flag=True, help="Start again from the beginning; do not resume an interrupted run."
+        ),
         *in_cloud.options(),
     ],
 )
@@ -41,13 +43,13 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 ) -> None:
     """Make the secondary Region's registry equal to the primary's.
 
-    Reads both Regions and shows, by kind, what would be created, updated and deleted; with --apply it is done, as fast
-    as the account's API quotas allow. Only what replication made is deleted. A run that is stopped, by Ctrl-C or
-    otherwise, is taken up by the next. Exits 0 if nothing differs or all was done, 1 if something differs, failed or
+    Reads both Regions and shows, by kind, what would be created, updated and deleted; with --apply it does that, as
+    fast as the account's API quotas allow. Only what replication created is deleted. The next run resumes a run that
+    was stopped, by Ctrl-C or otherwise. Exits 0 if nothing differs or all was done, 1 if something differs, failed or
     was left, 2 if it cannot run.
 
-    With --in-cloud a state machine in the account checks all that the primary has, and deletes nothing that the
-    primary has no more: that is the sweep's. Ctrl-C leaves it running.
+    With --in-cloud a state machine in the account checks everything that the primary has. It deletes nothing; the
+    sweep deletes what the primary no longer has. Ctrl-C leaves it running.
     """
     cloud = {name: given.pop(name) for name in ("in_cloud", "follow", "redrive", "at_once")}
     wanted = settings(SyncSettings, given, anew=anew, delete_share=delete_share, paced=not unpaced)
@@ -57,5 +59,5 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         in_cloud.run_in_cloud(context, wanted, apply=apply, output=output, **cloud)
         return
     if cloud["at_once"]:
-        raise click.UsageError("--at-once says how much the account does at once; it goes with --in-cloud")
+        raise click.UsageError("--at-once says how much the account does at the same time; use it with --in-cloud")
     run(context, wanted, apply=apply, output=output)

@@ -74,7 +74,9 @@ def run_in_cloud(  # noqa: PLR0913  # the options
     arn = sync.again(follow or sync.newest()) if redrive else follow or sync.start(apply=apply, at_once=at_once or 0)
     stop = ["aws", "stepfunctions", "stop-execution", "--execution-arn", arn, "--region", settings.secondary_region]
     stop += ["--profile", settings.profile] if settings.profile else []
-    go_on = f"It goes on in the account. To watch it again: {_following(context, arn)}\nTo stop it: {shlex.join(stop)}"
+    go_on = (
+        f"It continues in the account. To watch it again: {_following(context, arn)}\nTo stop it: {shlex.join(stop)}"
+    )
     with stoppable(lambda: go_on):
         say(f"Following {arn}", err=True)
         state = _watched(sync, arn)
@@ -225,7 +227,7 @@ def _print_failures(failures: Sequence[FailedRequest]) -> None:
     if not failures:
         return
     screen = console()
-    screen.print(f"\n{len(failures)} resources could not be brought across:")
+    screen.print(f"\n{len(failures)} resources could not be copied:")
     screen.print(_failures(failures))
     if len(failures) > SHOWN:
         screen.print(f"... and {len(failures) - SHOWN} more; --format json has all of them")

@@ -99,12 +99,14 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
             callback=_fitting,
             help="Compare the named shadows whose whole name fits this expression.",
         ),
+        click.Option(["--no-index"], is_flag=True, help="Read every shadow directly, not by the index of things."),
         click.Option(
-            ["--no-index"], is_flag=True, help="Read every shadow by itself, whatever the index of things shows."
+            ["--select"], metavar="QUERY", default="", help="Compare only these things, with everything that they have."
         ),
-        click.Option(["--select"], metavar="QUERY", default="", help="Compare these things alone, with all they have."),
-        click.Option(["--fast"], is_flag=True, help=f"Read the things of {SAMPLE} certificates alone, and no shadows."),
-        click.Option(["--same"], is_flag=True, help="Print what is the same, too."),
+        click.Option(
+            ["--fast"], is_flag=True, help=f"Read only what {SAMPLE} certificates are attached to, and no shadows."
+        ),
+        click.Option(["--same"], is_flag=True, help="Print also what is the same."),
         click.Option(
             ["--report"],
             type=click.Path(dir_okay=False),
@@ -114,7 +116,9 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
         output_format("How to print: lines and a table, or JSON lines."),
         *credentials_and_state(),
         unpaced_option(),
-        click.Option(["--anew"], is_flag=True, help="Begin anew, whatever a run that was cut off has read."),
+        click.Option(
+            ["--anew"], is_flag=True, help="Start again from the beginning; do not resume an interrupted run."
+        ),
     ],
 )
 @click.pass_context
@@ -133,10 +137,10 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 ) -> None:
     """Compare both Regions, every field of every resource and relation, and change nothing.
 
-    Reads both by their lists, shadows by the index of things where it holds them, and one by one what neither tells:
-    what certificates are attached to, and policies' documents. What differs is read once more before it is told. Exits
-    0 if both hold the same, 1 if not, 2 if it cannot tell. A run that is stopped, by Ctrl-C or otherwise, is taken up
-    by the next.
+    Reads both by their lists, and shadows by the index of things if it holds them. What neither shows is read one by
+    one: what certificates are attached to, and policies' documents. What differs is read again before it is reported.
+    Exits 0 if both hold the same, 1 if not, 2 if it cannot tell. The next run resumes a run that was stopped, by Ctrl-C
+    or otherwise.
     """
     if fast and select:
         raise click.UsageError("--fast is for the whole fleet; of what --select finds everything is read")
@@ -154,7 +158,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     go_on = _how_to_go_on(context, select)
     with stoppable(lambda: go_on), ReadingWatch() as watch, open_verification(where, watch) as verifying:
         if verifying.resumed:
-            say("Going on with what a run that was cut off has read; --anew begins anew.", err=True)
+            say("Resuming an interrupted run; --anew starts again from the beginning.", err=True)
         with _failing_on(watch, go_on):
             verifying.read()
         watch.end()
@@ -170,7 +174,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 def _how_to_go_on(context: click.Context, select: str) -> str:
     again = command_line(context, anew=None)
     # A selection has no place where its reading can go on.
-    return f"Run `{again}` again." if select else f"What was read is kept; run `{again}` again to go on from there."
+    return f"Run `{again}` again." if select else f"What was read is kept; run `{again}` again to continue from there."
 
 
 @contextmanager

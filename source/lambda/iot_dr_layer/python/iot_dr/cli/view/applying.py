@@ -43,7 +43,10 @@ def options(apply: str) -> list[click.Option]:
     return [
         applying(apply),
         click.Option(
-            ["--select"], metavar="QUERY", default="", help="These things alone, with all they have: `thingName:pump*`."
+            ["--select"],
+            metavar="QUERY",
+            default="",
+            help="Only these things, with everything that they have: `thingName:pump*`.",
         ),
         click.Option(
             ["--delete-share"],
@@ -124,15 +127,15 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
 
 def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
     if syncing.taken_up:
-        goes_on = "Going on" if apply else "With --apply this goes on"
-        say(f"{goes_on} with the run that was cut off; --anew begins anew.", err=True)
+        goes_on = "Resuming" if apply else "With --apply this resumes"
+        say(f"{goes_on} the interrupted run; --anew starts again from the beginning.", err=True)
 
 
 def _go_on(progress: SyncProgress, command: str, kept: str) -> str:
     done = progress.all_ended - progress.failed - progress.left
     if done:
         kept = f"{done} of {progress.all_planned} changes are done and noted"
-    return f"{kept}; run `{command}` again to go on from there." if kept else f"Run `{command}` again."
+    return f"{kept}; run `{command}` again to continue from there." if kept else f"Run `{command}` again."
 
 
 class SyncWatch(Watch):
@@ -231,7 +234,7 @@ def _print_plan(planned: Planned, output: str, command: str) -> None:
     if changes:
         screen.print(f"\nNothing was changed. To make {changes} changes, run `{command}`.", soft_wrap=True)
     if any(step is Step.LEAVE for _, step in planned.steps):
-        screen.print("What is left stays as it is: replication did not make it, or cannot change it.")
+        screen.print("What is left stays as it is: replication did not create it, or cannot change it.")
 
 
 def _plan_as_json(planned: Planned) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def _require_cryptography() -> None:
         raise ConfigurationError(
             "the Python package cryptography, which makes the devices' keys, is missing; run: "
             f"{shlex.join((sys.executable, '-m', 'pip', 'install', CRYPTOGRAPHY))}, and where the system refuses that, "
-            "make a virtual environment first: docs/operations.md, Install the command line"
+            "make a virtual environment first: docs/operations/command-line.md, Install the command line"
         )
 
 

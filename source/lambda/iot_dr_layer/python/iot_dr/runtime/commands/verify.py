@@ -71,7 +71,9 @@ class Verifying:
             notes.append("Shadows were not compared.")
         notes += notes_of(store)
         if store.fact("selected"):
-            notes.append(f"Only {int(store.fact('selected')):,} selected things and what hangs on them were compared.")
+            notes.append(
+                f"Only {int(store.fact('selected')):,} selected things and what is attached to them were compared."
+            )
         return notes
 
     def write_report(self, path: Path) -> None:

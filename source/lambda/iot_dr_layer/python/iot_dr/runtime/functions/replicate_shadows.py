@@ -72,7 +72,9 @@ def replicate_shadows_handler(
             applied = replication.request(ReconcileRequest.from_json(value).key for value in event["looks"])
             _tell(applied, len(event["looks"]), log, metrics)
             if applied.unrecorded:
-                raise RegionUnavailable(f"the ledger could not be told of {', '.join(map(str, applied.unrecorded))}")
+                raise RegionUnavailable(
+                    f"the ledger could not be updated for {', '.join(map(str, applied.unrecorded))}"
+                )
             return {"looks": [], "pause": 0}
         batch = reader.read(event)
         applied = for_events.apply(batch.events.values())

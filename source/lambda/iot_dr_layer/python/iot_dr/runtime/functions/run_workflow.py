@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -22,7 +22,7 @@ from iot_dr.model.replication.messages import Delivery, Receipt, RequestMessage,
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
-from iot_dr.ports.replication import RequestQueues
+from iot_dr.ports.replication import TakenQueues
 from iot_dr.runtime.budgets import event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
@@ -41,13 +41,6 @@ NEEDED = (ANSWER_SECONDS + 2) * 1000
 """Milliseconds that the function must have left to begin with another run."""
 
 _METRICS = {Ended.BUSY: "Busy", Ended.TAKEN_APART: "TakenApart", Ended.GIVEN_UP: "GivenUp"}
-
-
-class TakenQueues(RequestQueues, Protocol):
-    """The queues, for whoever was handed messages of them."""
-
-    def show_again(self, delivery: Delivery) -> None:
-        """Have messages that were not handled come again after their pause."""
 
 
 @dataclass(frozen=True)

@@ -89,5 +89,5 @@ def clock(answered_at: int, here: int) -> Check:
     if abs(skew) >= SKEW_FAILURE:
         return failure(name, f"{found}, which refuses requests from five minutes on", "set the clock: timedatectl")
     if abs(skew) >= SKEW_WARNING:
-        return warning(name, f"{found}; ages and lags are told wrong by as much", "set the clock: timedatectl")
+        return warning(name, f"{found}; ages and lags are wrong by as much", "set the clock: timedatectl")
     return ok(name, f"within {seconds} of AWS")

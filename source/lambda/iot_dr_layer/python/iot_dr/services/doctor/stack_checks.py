@@ -157,7 +157,7 @@ def roles(region: str, needs: Collection[Need], rights: Rights) -> Iterator[Chec
 def _mend_of(reason: str) -> str:
     if "organization" in reason:
         return "have the service control policies of the organization admit them"
-    return "update the stack to bring its roles back, or take away what denies them"
+    return "update the stack to restore its roles, or remove what denies them"
 
 
 def dead_letter_queues(found: LaunchedStack, parts: RunningParts) -> Iterator[Check]:
@@ -194,7 +194,7 @@ def alarms(found: LaunchedStack, parts: RunningParts) -> Iterator[Check]:
         yield failure(
             "alarm",
             f"{alarm} in {found.region}: {description}",
-            "docs/operations.md, Metrics and alarms, says what to do",
+            "docs/operations/watch.md, Metrics and alarms, says what to do",
         )
     if not ringing:
         yield ok(name, f"none of {found.name} rings in {found.region}")

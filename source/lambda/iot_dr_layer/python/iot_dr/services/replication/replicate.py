@@ -79,7 +79,7 @@ from iot_dr.services.single_resource import write_one
 ROUNDS = 4
 """Times that one request reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
 
-SOURCE_UNREACHABLE = "the primary cannot be asked; what the event told is applied"
+SOURCE_UNREACHABLE = "the primary cannot be read; what the event says is applied"
 
 
 @dataclass(frozen=True)

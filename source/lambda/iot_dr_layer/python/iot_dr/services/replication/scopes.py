@@ -214,8 +214,8 @@ class _ScopeReading:
         for side, principals in attached.items():
             self._relate(side, (one for one in principals if not thing_key(one.thing).reserved))
         if needs:
-            things = {principal.thing for found in attached.values() for principal in found}
-            self._entities([thing_key(thing) for thing in sorted(things)])
+            things = {thing_key(principal.thing) for found in attached.values() for principal in found}
+            self._entities(sorted(key for key in things if not key.reserved))
 
     def policies(self, names: Iterable[str]) -> None:
         """Read policies, and all that still use one in the target if the source has it no more."""

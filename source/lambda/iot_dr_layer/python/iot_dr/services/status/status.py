@@ -18,7 +18,7 @@ OLDEST = 20
 """How many of what waits are told one by one."""
 
 UNKNOWN = "the ledger does not know it: it never was in the primary since the launch, or it is deleted"
-NOT_CHECKED = "replication made it along with another resource; it was not checked by itself yet"
+NOT_CHECKED = "replication created it along with another resource; it was not checked by itself yet"
 
 _AWS = re.compile(r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation")
 _NAMING = re.compile(r"\S*[#/\d]\S*")

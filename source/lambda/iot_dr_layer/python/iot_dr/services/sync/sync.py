@@ -263,7 +263,7 @@ class Sync:
         """Have made what a change needs; return why it cannot be, or nothing."""
         for need in _needs_of(change):
             if need in self._made_anew:
-                return f"{need} goes first and is made anew by the next run"
+                return f"{need} is deleted first and created again by the next run"
             pair = self._comparison.pair(need)
             if isinstance(pair.target, ThingType) and pair.target.deprecated:
                 try:

@@ -237,7 +237,7 @@ class Proof:
         spent = self._rounds.clock() - began
         if left:
             found = f"{len(left)} of {len(keys)} stay after {spent:.0f} s: {reasons_text(left)}"
-            return failure(name, found, "see `iot-dr status`; the sweep takes away what is left", map(str, left))
+            return failure(name, found, "see `iot-dr status`; the sweep removes what is left", map(str, left))
         helped = f"; checks {len(asked)} of them were asked for, as the sweep does" if asked else ""
         return ok(name, f"nothing is left of {len(keys)} resources after {spent:.1f} s{helped}")
 

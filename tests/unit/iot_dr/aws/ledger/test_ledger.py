@@ -1,0 +1,71 @@
+"""What the ledger's writes say, as far as no later reading would show; tests/contract has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from iot_dr.aws.clients import client
+from iot_dr.aws.ledger.ledger import DynamoDbLedger, ending
+from iot_dr.errors import Throttled
+from iot_dr.model.registry.keys import thing_key
+from iot_dr.model.replication.outcomes import Outcome, State
+from tests.account import LEDGER, Account, served
+from tests.builders import SECONDARY
+from tests.endpoint import Answer
+
+THING = thing_key("pump-17")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    with served(Account(), monkeypatch) as found:
+        yield found
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.FAILED])
+def test_what_waits_has_no_date_left_of_the_state_before(account: Account, state: State) -> None:
+    DynamoDbLedger(client("dynamodb", SECONDARY), "ledger").record(
+        Outcome(thing_key("pump-17"), state, "why", at=5, again=True)
+    )
+
+    (update,) = [request.body for request in account.calls("UpdateItem")]
+    set_part, _, removed = update["UpdateExpression"].partition(" REMOVE ")
+    dates = {f"#since_{one}" for one in State}
+    assert {name for name in dates if f"{name} = " in set_part} == {f"#since_{state}"}
+    assert dates & set(removed.replace(",", "").split()) == dates - {f"#since_{state}"}
+
+
+def test_what_was_noted_last_is_read(account: Account) -> None:
+    ledger = DynamoDbLedger(client("dynamodb", SECONDARY), LEDGER)
+
+    ledger.owned([THING])
+    ledger.source_version(THING)
+
+    (batch,), (item,) = account.calls("BatchGetItem"), account.calls("GetItem")
+    assert batch.body["RequestItems"][LEDGER]["ConsistentRead"] is True
+    assert item.body["ConsistentRead"] is True
+
+
+def test_what_dynamodb_left_unread_is_not_taken_for_unowned(account: Account) -> None:
+    left = {LEDGER: {"Keys": [{"resource": {"S": str(THING)}}]}}
+    account.answering = lambda request: (
+        Answer({"Responses": {}, "UnprocessedKeys": left}) if request.operation == "BatchGetItem" else None
+    )
+
+    with pytest.raises(Throttled):
+        DynamoDbLedger(client("dynamodb", SECONDARY), LEDGER).owned([THING])
+
+
+def test_ownership_noted_at_the_moment_of_the_reading_is_not_forgotten(account: Account) -> None:
+    DynamoDbLedger(client("dynamodb", SECONDARY), LEDGER).forget([THING], 5)
+
+    (update,) = [request.body for request in account.calls("DeleteItem")]
+    assert "#owned_at < :began" in update["ConditionExpression"]
+
+
+def test_an_outcome_that_leaves_nothing_to_try_has_tries_counted_anew() -> None:
+    removed = ending(Outcome(THING, State.IN_SYNC, "", at=5))["UpdateExpression"].partition(" REMOVE ")[2]
+
+    assert {"#retry_state", "#next_attempt", "#attempts", "#trying"} <= set(removed.replace(",", "").split())

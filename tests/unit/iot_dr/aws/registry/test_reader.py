@@ -1,0 +1,52 @@
+"""What a registry's answers are read as, where the pair of tests/contract is not asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from iot_dr.aws.registry.reader import IotRegistryReader
+from iot_dr.errors import IotDrError
+from iot_dr.model.registry.entities import ThingPrincipal
+from iot_dr.model.registry.keys import Kind
+from tests.builders import ACCOUNT, PRIMARY, a_certificate_id, iot_arn
+
+CERTIFICATE = a_certificate_id("pump-17")
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_an_exclusive_attachment_is_read_as_such_from_either_end(exclusive: bool) -> None:
+    kind = "EXCLUSIVE_THING" if exclusive else "NON_EXCLUSIVE_THING"
+    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
+    reader = IotRegistryReader(iot, PRIMARY, ACCOUNT)
+    of_thing = {"principal": iot_arn(f"cert/{CERTIFICATE}"), "thingPrincipalType": kind}
+    of_certificate = {"thingName": "pump-17", "thingPrincipalType": kind}
+    with Stubber(iot) as stub:
+        stub.add_response("list_thing_principals_v2", {"thingPrincipalObjects": [of_thing]})
+        stub.add_response("list_principal_things_v2", {"principalThingObjects": [of_certificate]})
+
+        found = reader.principals_of_thing("pump-17"), reader.things_of_certificate(CERTIFICATE)
+
+    assert found == ({ThingPrincipal("pump-17", CERTIFICATE, exclusive)},) * 2
+
+
+@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 429), ("AccessDeniedException", 403)])
+def test_a_list_that_is_refused_on_its_way_is_no_list(code: str, status: int) -> None:
+    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
+    with Stubber(iot) as stub:
+        stub.add_response("list_things", {"things": [{"thingName": "pump-1"}], "nextToken": "more"})
+        stub.add_client_error("list_things", code, "no", status)
+
+        with pytest.raises(IotDrError):
+            list(IotRegistryReader(iot, PRIMARY, ACCOUNT).listed(Kind.THING))
+
+
+def test_groups_are_listed_with_those_below_them() -> None:
+    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
+    with Stubber(iot) as stub:
+        stub.add_response("list_thing_groups", {"thingGroups": []}, {"recursive": True, "maxResults": 250})
+
+        assert list(IotRegistryReader(iot, PRIMARY, ACCOUNT).listed(Kind.THING_GROUP)) == []
