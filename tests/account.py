@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from iot_dr.model.launch.launches import Launch
-from tests.builders import ACCOUNT, PRIMARY, PAIR, SECONDARY, a_certificate_id, a_document, iot_arn
+from tests.builders import ACCOUNT, PAIR, PRIMARY, SECONDARY, a_certificate_id, a_document, iot_arn
 from tests.endpoint import MISSING, Answer, Endpoint, Request
 
 LAUNCH = Launch(PAIR, "20261124120000", "5f0c2a")

@@ -1,7 +1,7 @@
 """Where the emulator is brought to AWS's behaviour: one named function per difference.
 
 Each function patches the emulator in its own process, before it serves. It is registered with the page of AWS's
-documentation that says what AWS does, and tests/e2e/test_corrections.py shows for each that the emulator alone still
+documentation that says what AWS does, and tests/e2e/corrections/ shows for each that the emulator alone still
 needs it. Runs on the emulator's interpreter: only the standard library and the emulator itself can be imported here.
 """
 

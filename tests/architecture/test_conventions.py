@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import PACKAGE, ROOT, product_files, python_files, shown, tree
+from tests.architecture.sources import PACKAGE, ROOT, imports, product_files, python_files, shown, top, tree
 
-MIRRORED = ("model", "reconcile", "services")
+TESTED = ("model", "reconcile", "services")
 PRINTING = {ROOT / "generate.py", *python_files(PACKAGE / "cli")}
 
 
@@ -25,34 +25,42 @@ def _caught(path: Path) -> Iterator[str]:
             yield ast.unparse(node.type) if node.type else "everything"
 
 
-@pytest.mark.parametrize("path", [path for path in product_files() if path not in PRINTING], ids=shown)
-def test_only_the_command_line_prints(path: Path) -> None:
-    assert "print" not in set(_calls(path))
+def test_only_the_command_line_prints() -> None:
+    assert [shown(path) for path in product_files() if path not in PRINTING and "print" in _calls(path)] == []
 
 
-@pytest.mark.parametrize("path", product_files(), ids=shown)
-def test_nobody_sleeps(path: Path) -> None:
-    assert not [call for call in _calls(path) if call.rpartition(".")[2] == "sleep"]
+def test_nobody_sleeps() -> None:
+    calls = [(shown(path), call) for path in product_files() for call in _calls(path)]
+
+    assert [place for place in calls if place[1].rpartition(".")[2] == "sleep"] == []
 
 
-@pytest.mark.parametrize("path", product_files(), ids=shown)
-def test_nobody_catches_everything(path: Path) -> None:
-    assert not {"Exception", "BaseException", "everything"} & set(_caught(path))
+def test_nobody_catches_everything() -> None:
+    everything = {"Exception", "BaseException", "everything"}
+
+    assert [shown(path) for path in product_files() if everything & set(_caught(path))] == []
 
 
-@pytest.mark.parametrize("path", product_files(), ids=shown)
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(tree(path))
+def test_every_module_says_what_it_is_for() -> None:
+    assert [shown(path) for path in product_files() if not ast.get_docstring(tree(path))] == []
 
 
-@pytest.mark.parametrize("ring", MIRRORED)
-def test_the_tests_mirror_the_core(ring: str) -> None:
-    modules = {path.relative_to(PACKAGE / ring) for path in python_files(PACKAGE / ring) if path.stem != "__init__"}
+@pytest.mark.parametrize("ring", TESTED)
+def test_a_test_of_the_same_room_imports_every_module_of_the_core(ring: str) -> None:
+    modules = [path.relative_to(PACKAGE / ring) for path in python_files(PACKAGE / ring) if path.stem != "__init__"]
+    tested = {room: _imported(ring, room) for room in {module.parent for module in modules}}
 
-    mirror = ROOT / "tests" / "unit" / "iot_dr" / ring
-    tested = {path.relative_to(mirror).with_name(path.name.removeprefix("test_")) for path in mirror.rglob("test_*.py")}
+    names = {module: ".".join(("iot_dr", ring, *module.with_suffix("").parts)) for module in modules}
+    assert [str(module) for module, name in names.items() if name not in tested[module.parent]] == []
 
-    assert modules <= tested
+
+def _imported(ring: str, room: Path) -> set[str]:
+    """The modules that the tests of a room import, whole or by name, or that the fakes do which these tests import."""
+    tests = ROOT / "tests" / "unit" / "iot_dr" / ring / room
+    names = {name for path in tests.glob("test_*.py") for name in imports(path)}
+    fakes = {ROOT / "tests" / f"{name.split('.')[1]}.py" for name in names if top(name) == "tests"}
+    names |= {name for path in fakes if path.is_file() for name in imports(path)}
+    return names | {name.rpartition(".")[0] for name in names}
 
 
 def test_every_function_has_a_test() -> None:

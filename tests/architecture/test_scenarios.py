@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def marked(path: Path) -> set[str]:
     return {ast.literal_eval(argument) for arguments in rows for argument in arguments}
 
 
+@cache
 def files_by_row() -> dict[str, list[str]]:
     """Row -> the files that have a scenario of it."""
     found = defaultdict(list)

@@ -11,6 +11,7 @@ import pytest
 from lab.fleet import Fleet
 from lab.pair import Pair, launched
 from lab.progress import QuietProgress
+from lab.shadows import Shadows
 from tests.e2e.observing import Ledger, ledger_of
 
 _HERE = Path(__file__).parent
@@ -62,6 +63,18 @@ def primary(pair: Pair) -> Any:
 def secondary(pair: Pair) -> Any:
     """The secondary Region's registry."""
     return pair.client("iot", pair.secondary)
+
+
+@pytest.fixture
+def here(pair: Pair) -> Shadows:
+    """The shadows of the primary Region."""
+    return Shadows(pair.client("iot-data", pair.primary))
+
+
+@pytest.fixture
+def there(pair: Pair) -> Shadows:
+    """The shadows of the secondary Region."""
+    return Shadows(pair.client("iot-data", pair.secondary))
 
 
 @pytest.fixture

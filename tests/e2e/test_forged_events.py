@@ -22,16 +22,6 @@ FORGED = {"reported": {"number": "forged"}}
 YEAR_2100 = 4_102_444_800
 
 
-@pytest.fixture(name="here")
-def primary_shadows(pair: Pair) -> Shadows:
-    return Shadows(pair.client("iot-data", pair.primary))
-
-
-@pytest.fixture(name="there")
-def secondary_shadows(pair: Pair) -> Shadows:
-    return Shadows(pair.client("iot-data", pair.secondary))
-
-
 @pytest.fixture(name="stranger")
 def device_that_may_publish_everywhere(pair: Pair, primary: Any, fleet: Fleet, name: str) -> Iterator[MqttDevice]:
     device, policy = fleet.provision(f"{name}-stranger"), f"{name}-everything"

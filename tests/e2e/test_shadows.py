@@ -43,16 +43,6 @@ BYTES = 8192
 """What AWS takes of a shadow's document."""
 
 
-@pytest.fixture(name="here")
-def primary_shadows(pair: Pair) -> Shadows:
-    return Shadows(pair.client("iot-data", pair.primary))
-
-
-@pytest.fixture(name="there")
-def secondary_shadows(pair: Pair) -> Shadows:
-    return Shadows(pair.client("iot-data", pair.secondary))
-
-
 @pytest.fixture(name="arrives")
 def equality(here: Shadows, there: Shadows) -> Callable[..., bool]:
     """Wait until a thing has the same shadows in both Regions."""

@@ -126,6 +126,7 @@ def test_lint_prints_findings_and_exits_1(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr(
         generate, "render", lambda _config, _code: {"bad.template": '{"Resources": {"A": {"Type": "B::C::D"}}}'}
     )
+    monkeypatch.setattr(generate, "iot_regions", lambda: ("us-east-1", "us-west-2"))
 
     assert generate.main(["--lint"]) == 1
     assert "bad.template: line 1: E" in capsys.readouterr().out

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import generate
-from tests.unit.templates.resolving import PRIMARY, SECONDARY
 from tests.unit.templates.stacks import STACKS, Stack, make_stacks
 
 STATEFUL = {
@@ -173,13 +172,6 @@ def test_the_form_groups_and_labels_every_parameter_and_says_what_is_wrong(stack
 
 def test_every_output_is_described(stack: Stack) -> None:
     assert all(output["Description"] for output in stack.template["Outputs"].values())
-
-
-def test_cfn_lint_finds_nothing_in_the_regions_of_a_pair(stack: Stack) -> None:
-    # `make lint` asks for every Region that has AWS IoT Core.
-    found = generate.lint(stack.text, (PRIMARY, SECONDARY))
-
-    assert not found, "\n".join(found)
 
 
 def test_the_template_is_the_one_that_was_reviewed(stack: Stack) -> None:
