@@ -13,6 +13,14 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE
 FENCED_OR_COMMENT = re.compile(r"```.*?```|<!--.*?-->|^    [^\n]*$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 LONGEST_LINE = 120
+FILE = re.compile(r"`([\w./-]+/[\w.-]+\.(?:py|toml|sh|yml|md))`")
+PACKAGE = ROOT / "source" / "lambda" / "iot_dr_layer" / "python" / "iot_dr"
+TO_COME = {
+    "aws/registry/role_aliases.py",  # the made-up kind
+    "cli/commands/failover.py",  # where the command would go
+    "runtime/commands/failover.py",
+    "source/lambda/NAME/handler.py",  # of any function
+}
 
 
 def test_the_reference_is_what_the_code_says_now():
@@ -61,6 +69,15 @@ def test_lines_fit_a_terminal():
     ]
 
     assert long == []
+
+
+def test_every_file_that_a_page_names_is_there():
+    folders = (ROOT, PACKAGE, ROOT / "tests", ROOT / "source" / "lambda")
+    named = {(page, name) for page in PAGES if page.name != "CHANGELOG.md" for name in FILE.findall(page.read_text())}
+
+    missing = sorted(name for _, name in named if not any((folder / name).exists() for folder in folders))
+
+    assert missing == sorted(TO_COME)
 
 
 def test_every_page_can_be_reached_from_the_index():
