@@ -40,25 +40,25 @@ lab-down: setup ## Stop what lab-up started
 lint: setup $(CHECKOV_VENV)/.ready ## ruff, mypy, shellcheck, generated templates current, cfn-lint, checkov
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	nice $(BIN)/mypy
+	$(BIN)/mypy
 	git ls-files -z --cached --others --exclude-standard | grep -zE '\.sh$$|^\.ci/run$$' | xargs -0 $(BIN)/shellcheck
-	nice $(BIN)/python generate.py --lint --check tests/golden
-	nice $(CHECKOV_VENV)/bin/python -m tests.checkov_findings
+	$(BIN)/python generate.py --lint --check tests/golden
+	$(CHECKOV_VENV)/bin/python -m tests.checkov_findings
 
 .PHONY: test
 test: setup $(CHECKOV_VENV)/.ready ## Lint, and every test: unit, property, contract, architecture, end to end; a table of scenarios
 	@rm -f $(SCENARIOS)
-	@echo "Lint and tests run side by side; what each has to say follows when it ends."
-	@$(MAKE) --no-print-directory --jobs --output-sync=target pair unit lint RECORD=--scenarios=$(SCENARIOS)
-
-# The pair's tests wait more than they compute, but they do not wait for ever: what may run beside them steps back.
-.PHONY: pair
-pair: setup ## Only the tests on the local Region pair
-	$(BIN)/pytest -m lab --numprocesses 3 --dist loadfile $(RECORD) $(ARGS)
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit pair RECORD=--scenarios=$(SCENARIOS)
 
 .PHONY: unit
 unit: setup ## Only the tests that need no Region pair
-	nice $(BIN)/pytest -m "not lab" --numprocesses auto $(RECORD) $(ARGS)
+	$(BIN)/pytest -m "not lab" --numprocesses auto $(RECORD) $(ARGS)
+
+# Three pairs at once on two cores: these tests wait more than they compute.
+.PHONY: pair
+pair: setup ## Only the tests on the local Region pair
+	$(BIN)/pytest -m lab --numprocesses 3 --dist loadfile $(RECORD) $(ARGS)
 
 .PHONY: mutation
 mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)

@@ -2,11 +2,9 @@
 
 import pytest
 
-from iot_dr.aws.ledger.ledger import LONGEST_PAUSE
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.fleet_runs import FleetRun
-from iot_dr.runtime.clock import now
 from iot_dr.runtime.functions.list_fleet import list_fleet_handler
 from tests.account import CALLER
 from tests.builders import PRIMARY
@@ -33,7 +31,9 @@ def test_a_stage_of_which_there_is_nothing_is_listed_without_a_file(monkeypatch:
     assert answer["kinds"] == GIVEN["kinds"][1:]
 
 
-def test_what_is_to_be_tried_again_is_asked_for_however_long_its_pause_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_for_another_try_is_asked_for_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def answering(request: Request) -> Answer:
         return {"Query": Answer({"Items": []}), "GetCallerIdentity": CALLER}.get(request.operation, NO_OBJECTS)
 
@@ -41,9 +41,9 @@ def test_what_is_to_be_tried_again_is_asked_for_however_long_its_pause_is(monkey
     with Endpoint(answering) as aws:
         load("list_fleet", aws, monkeypatch, VARIABLES)(run.to_json(), None)
 
-    asked = [request.body["ExpressionAttributeValues"] for request in aws.requests if request.operation == "Query"]
-    assert {one[":state"]["S"] for one in asked} == {"waiting", "look_again"}
-    assert all(int(one[":now"]["N"]) >= now() + LONGEST_PAUSE - 60_000 for one in asked)
+    (asked,) = [request.body for request in aws.requests if request.operation == "Query"]
+    assert asked["KeyConditionExpression"] == "retry_state = :waiting"
+    assert asked["ExpressionAttributeValues"] == {":waiting": {"S": "waiting"}}
 
 
 def test_a_variable_that_is_missing_is_named() -> None:

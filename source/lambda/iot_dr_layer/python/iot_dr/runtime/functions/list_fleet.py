@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.clients import client
-from iot_dr.aws.ledger.ledger import LONGEST_PAUSE, DynamoDbLedger
+from iot_dr.aws.ledger.ledger import DynamoDbLedger
+from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.selected_things import SelectedThings
 from iot_dr.aws.workflow.run_files import Results, S3Inventory
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.sync.fleet_runs import FleetRun
 from iot_dr.observability.logs import logger
-from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.sync.list_fleet import ListFleet
 
@@ -46,17 +46,18 @@ def list_fleet_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dic
 def _list_fleet(environment: ListEnvironment) -> ListFleet:
     region, bucket = environment.primary_region, environment.work_bucket
     iot, s3 = client("iot", region), client("s3")
-    ledger, results = DynamoDbLedger(client("dynamodb"), environment.ledger_table), Results(s3, bucket)
+    dynamodb, table, results = client("dynamodb"), environment.ledger_table, Results(s3, bucket)
+    waiting = DynamoDbLedgerReader(dynamodb, table).waiting
 
     def failed(run: str) -> Iterator[Key]:
-        # Whatever waits for another try, be it due today or in the longest pause from now.
-        yield from ledger.due(now() + LONGEST_PAUSE)
+        # Whatever waits for another try, however long its pause is.
+        yield from (one.key for one in waiting())
         yield from (one.key for one in results.failed(run))
 
     return ListFleet(
         reader=IotFleetReader(iot, region, environment.account_id),
         selected=SelectedThings(iot, region).names,
-        owned=ledger.owned,
+        owned=DynamoDbLedger(dynamodb, table).owned,
         failed=failed,
         inventory=S3Inventory(s3, bucket),
     )
