@@ -24,6 +24,7 @@ from iot_dr.model.control import Control
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.replication.messages import RequestMessage
 from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.services.gate import ControlItemWriteGate, OpenWriteGate
 from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.shadows.replicate import ShadowReplication
@@ -222,6 +223,7 @@ def standing_replication(devices: int, made: Counter[str]) -> Replication:
         # No method of it is there: nothing may be written while nothing differs.
         writer=IotRegistryWriter(object(), REGIONS.target.region, ACCOUNT),
         ledger=DynamoDbLedger(CountingTable(made), "ledger"),
+        gate=OpenWriteGate(),
         clock=lambda: NOW,
     )
 
@@ -234,8 +236,7 @@ def standing_shadows(made: Counter[str]) -> ShadowReplication:
         target=shadows,
         ledger=DynamoDbLedger(table, "ledger"),
         notes=DynamoDbShadowNotes(table, "ledger"),
-        control=Active(made),
-        direction=REGIONS,
+        gate=ControlItemWriteGate(Active(made), REGIONS),
         clock=lambda: NOW,
     )
 

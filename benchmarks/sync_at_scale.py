@@ -32,6 +32,7 @@ from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileReque
 from iot_dr.model.sites import Side
 from iot_dr.model.status.quotas import ApiQuota, Ceiling, ceiling
 from iot_dr.model.sync.fleet_runs import batches_at_once
+from iot_dr.services.gate import OpenWriteGate
 from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
 
@@ -112,6 +113,7 @@ def counted() -> RequestCalls:
         target=secondary,
         writer=IotRegistryWriter(empty, REGIONS.target.region, ACCOUNT),
         ledger=DynamoDbLedger(WrittenTable(ledger), "ledger"),
+        gate=OpenWriteGate(),
         clock=lambda: NOW,
     )
     replication.replicate(ReconcileRequest(thing_key("device-0000000")))

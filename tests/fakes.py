@@ -770,6 +770,20 @@ def _nothing(_name: str, _number: int) -> None:
 
 
 @dataclass
+class FixedWriteGate:
+    """A gate that a test closes by a reason; `calls` is where it notes that it was asked."""
+
+    reason: str = ""
+    calls: list[str] = field(default_factory=list)
+
+    def refusal(self, keys: Collection[Key]) -> str:
+        """Return the reason, whatever is to be written."""
+        assert keys, "nobody asks about nothing"
+        self.calls.append("gate.refusal")
+        return self.reason
+
+
+@dataclass
 class Calls:
     """Stands between a service and its ports: remembers every call, and lets a test act before and after each."""
 

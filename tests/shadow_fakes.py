@@ -19,6 +19,8 @@ from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import Document, Shadow, ShadowNote, ShadowSelection, ShadowState, digest, document_of
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.control import WriteGate
+from iot_dr.services.gate import ControlItemWriteGate
 from iot_dr.services.shadows.replicate import Applied, ShadowReplication
 from tests.fakes import Calls, FakeClock, InMemoryLedger, Killed
 from tests.fakes import _Note as LedgerNote
@@ -272,15 +274,16 @@ class ShadowWorld:
         self.calls = Calls()
         self.replication = self.worker(self.calls, selection)
 
-    def worker(self, calls: Calls, selection: ShadowSelection | None = None) -> ShadowReplication:
-        """Return another worker, whose calls go through `calls`."""
+    def worker(
+        self, calls: Calls, selection: ShadowSelection | None = None, gate: WriteGate | None = None
+    ) -> ShadowReplication:
+        """Return another worker, whose calls go through `calls`; its gate reads the control item, if none is given."""
         return ShadowReplication(
             source=calls.through("primary", self.primary),
             target=calls.through("secondary", self.secondary),
             ledger=calls.through("ledger", self.ledger),
             notes=calls.through("notes", self.notes),
-            control=calls.through("control", self.control),
-            direction=REGIONS,
+            gate=gate or ControlItemWriteGate(calls.through("control", self.control), REGIONS),
             clock=self.clock,
             selection=selection,
         )

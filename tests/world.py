@@ -26,7 +26,16 @@ from iot_dr.services.replication.shared_answers import SharedAnswers
 from iot_dr.services.replication.superseding import last_reads, without_superseded
 from iot_dr.services.sweep import Sweep
 from tests.builders import REGIONS
-from tests.fakes import Between, Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, RecordingWorkflow
+from tests.fakes import (
+    Between,
+    Calls,
+    FakeClock,
+    FixedWriteGate,
+    InMemoryLedger,
+    InMemoryRegistry,
+    Killed,
+    RecordingWorkflow,
+)
 
 ANY_SHARE = Limits(deletes=1.0)
 """For worlds so small that a single customer's deletion would be a large share."""
@@ -134,6 +143,7 @@ class World:
         self.secondary = InMemoryRegistry(self.clock)
         self.ledger = InMemoryLedger()
         self.workflow = RecordingWorkflow()
+        self.gate = FixedWriteGate()
         self.calls = Calls()
         primary = self.calls.through("primary", self.primary)
         secondary = self.calls.through("secondary", self.secondary)
@@ -144,6 +154,7 @@ class World:
             target=secondary,
             writer=self.calls.through("writer", self.secondary),
             ledger=ledger,
+            gate=self.gate,
             clock=self.clock,
             settling=settling,
             just_in_time=just_in_time,

@@ -28,7 +28,7 @@ from iot_dr.reconcile.translate import translate
 from iot_dr.services.snapshots.restore import engine, of_things
 from iot_dr.services.snapshots.snapshot import take
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
-from tests.fakes import FakeClock, InMemoryRegistry
+from tests.fakes import FakeClock, FixedWriteGate, InMemoryRegistry
 from tests.strategies import Registry, registries
 from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
 
@@ -88,6 +88,7 @@ def restored(
             certificate_of=files.certificate,
             target=target,
             writer=target,
+            gate=FixedWriteGate(),
             clock=FakeClock(),
             progress=Unwatched(),
             stop=threading.Event(),

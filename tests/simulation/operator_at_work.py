@@ -28,7 +28,7 @@ from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows
 from tests.builders import REGIONS
-from tests.fakes import InMemoryRegistry
+from tests.fakes import FixedWriteGate, InMemoryRegistry
 from tests.simulation.process import Process, SteppingWriter
 from tests.simulation.scheduler import Scheduler
 
@@ -107,7 +107,7 @@ class Operator:
         read = {side: self._read(side) for side in (Side.SOURCE, Side.TARGET)}
         self._scheduler.wait(int(100 * 6_000 ** self._scheduler.chance.random()))
         comparison, journal = Compared(read[Side.SOURCE], read[Side.TARGET]), KeptJournal()
-        marks = Marking(self._ledger, self._scheduler.clock)
+        marks = Marking(self._ledger, FixedWriteGate(), self._scheduler.clock)
         pending = PendingChanges(
             comparison=comparison,
             journal=journal,
@@ -136,6 +136,7 @@ class Operator:
             writer=self._writer,
             ledger=self._ledger,
             marks=marks,
+            gate=FixedWriteGate(),
             clock=self._scheduler.clock,
         )
 

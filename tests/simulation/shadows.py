@@ -15,6 +15,7 @@ from iot_dr.model.shadows.shadow import Document, ShadowEvent, decode_shadow_eve
 from iot_dr.ports.control import ControlReader
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.shadows import ShadowNotes, ShadowReader, ShadowStore
+from iot_dr.services.gate import ControlItemWriteGate
 from iot_dr.services.replication.batch import BatchResult
 from iot_dr.services.shadows.replicate import ShadowReplication
 from tests.builders import REGIONS
@@ -64,8 +65,7 @@ class ShadowSide:
             target=process.port("shadow copies", self.secondary, ShadowStore),
             ledger=process.port("ledger", self.ledger, Ledger),
             notes=process.port("notes", self.notes, ShadowNotes),
-            control=process.port("control", self.control, ControlReader),
-            direction=REGIONS,
+            gate=ControlItemWriteGate(process.port("control", self.control, ControlReader), REGIONS),
             clock=self.scheduler.clock,
             together=process.together,
         )

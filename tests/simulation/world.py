@@ -35,7 +35,7 @@ from iot_dr.services.replication.shared_answers import SharedAnswers
 from iot_dr.services.sweep import Sweep
 from templates.request_queues import BACKGROUND_WORKERS
 from tests.builders import REGIONS
-from tests.fakes import InMemoryLedger, InMemoryRegistry
+from tests.fakes import FixedWriteGate, InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
 from tests.simulation.checks import Broken, Violation
 from tests.simulation.customers import REFUSED, VERBS, Customer, Fleet, Operation, Told, operations
@@ -251,6 +251,7 @@ class Run:
             target=secondary,
             writer=SteppingWriter(process, self.secondary),
             ledger=ledger,
+            gate=FixedWriteGate(),
             clock=self.scheduler.clock,
             together=process.together,
         )
@@ -296,6 +297,7 @@ class Run:
             target=self.secondary,
             writer=self.secondary,
             ledger=self.ledger,
+            gate=FixedWriteGate(),
             clock=self.scheduler.clock,
         )
         for key in sorted(self.primary.entities):

@@ -42,6 +42,10 @@ class Conflict(RetryableError):
     """Somebody else changed the resource since it was read; read again and plan anew."""
 
 
+class WriteRefused(RetryableError):
+    """The write gate does not admit the write now; the message is its reason."""
+
+
 class TerminalError(IotDrError):
     """No repetition helps; somebody must request."""
 

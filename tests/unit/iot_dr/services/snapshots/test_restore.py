@@ -30,7 +30,7 @@ from iot_dr.model.sync.progress import SyncProgress
 from iot_dr.reconcile.translate import translate_document
 from iot_dr.services.snapshots.restore import NoLedger, engine, of_things, put_back
 from tests.builders import ACCOUNT, a_device, a_document, a_group, a_policy, a_thing, a_thing_type
-from tests.fakes import FakeClock, InMemoryRegistry
+from tests.fakes import FakeClock, FixedWriteGate, InMemoryRegistry
 from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
 
 KEY = shadow_key("pump-17")
@@ -62,21 +62,21 @@ def wanted(text: str) -> Shadow:
 def test_a_shadow_that_is_the_same_is_left_alone() -> None:
     shadows = Shadows('{"reported":{"t":20}}')
 
-    assert not put_back(wanted('{"reported":{"t":20}}'), shadows, apply=True)
+    assert not put_back(wanted('{"reported":{"t":20}}'), shadows, FixedWriteGate(), apply=True)
     assert shadows.written == []
 
 
 def test_a_shadow_that_differs_gets_the_least_that_makes_it_the_same_under_its_version() -> None:
     shadows = Shadows('{"reported":{"t":20,"new":1}}')
 
-    assert put_back(wanted('{"reported":{"t":20,"old":2}}'), shadows, apply=True)
+    assert put_back(wanted('{"reported":{"t":20,"old":2}}'), shadows, FixedWriteGate(), apply=True)
     assert shadows.written == [(parse('{"reported":{"new":null,"old":2}}'), 4)]
 
 
 def test_a_shadow_that_is_gone_is_made() -> None:
     shadows = Shadows(None)
 
-    assert put_back(wanted('{"desired":{"t":20}}'), shadows, apply=True)
+    assert put_back(wanted('{"desired":{"t":20}}'), shadows, FixedWriteGate(), apply=True)
     assert shadows.made
     assert shadows.written == [(parse('{"desired":{"t":20}}'), 1)]
 
@@ -85,7 +85,7 @@ def test_a_shadow_that_is_gone_is_made() -> None:
 def test_a_dry_run_writes_no_shadow(text: str | None) -> None:
     shadows = Shadows(text)
 
-    assert put_back(wanted('{"reported":{"t":20}}'), shadows, apply=False)
+    assert put_back(wanted('{"reported":{"t":20}}'), shadows, FixedWriteGate(), apply=False)
     assert (shadows.written, shadows.made) == ([], False)
 
 
@@ -125,7 +125,13 @@ class Unwatched:
         """Show nothing."""
 
 
-def restored(folder: Path, snapshot: Held, into: InMemoryRegistry, meanwhile: Callable[[], None]) -> SyncProgress:
+def restored(
+    folder: Path,
+    snapshot: Held,
+    into: InMemoryRegistry,
+    meanwhile: Callable[[], None],
+    gate: FixedWriteGate | None = None,
+) -> SyncProgress:
     """Restore a whole snapshot; `meanwhile` happens between planning and applying."""
     with SqliteComparisonStore(folder / "c.sqlite") as store, SqliteJournal(folder / "j.sqlite") as journal:
         store.put(Side.SOURCE, (one for kind in REGISTRY_KINDS for one in snapshot.entities(kind)))
@@ -138,6 +144,7 @@ def restored(folder: Path, snapshot: Held, into: InMemoryRegistry, meanwhile: Ca
             certificate_of=snapshot.certificate,
             target=target,
             writer=target,
+            gate=gate or FixedWriteGate(),
             clock=FakeClock(),
             progress=Unwatched(),
             stop=threading.Event(),

@@ -36,7 +36,7 @@ from tests.builders import (
     a_thing_type,
     iot_arn,
 )
-from tests.fakes import Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, once, raising
+from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, InMemoryRegistry, Killed, once, raising
 from tests.world import ANY_SHARE, World
 
 MEMBERSHIP = GroupMembership("site", "pump-17")
@@ -54,7 +54,7 @@ class Applying:
         self.ledger, self.calls = InMemoryLedger(), Calls()
         secondary = self.calls.through("secondary", self.secondary)
         ledger = self.calls.through("ledger", self.ledger)
-        self.marks = Marking(ledger, self.clock)
+        self.marks = Marking(ledger, FixedWriteGate(), self.clock)
         self.applier = ChangeApplier(
             direction=REGIONS,
             source=RegistrySourceReader(self.calls.through("primary", self.primary), self.clock),
@@ -62,6 +62,7 @@ class Applying:
             writer=secondary,
             ledger=ledger,
             marks=self.marks,
+            gate=FixedWriteGate(),
             clock=self.clock,
         )
 
@@ -179,7 +180,8 @@ def test_whoever_requests_between_reading_and_writing_has_it_checked_again(chang
         target=world.secondary,
         writer=calls.through("writer", world.secondary),
         ledger=world.ledger,
-        marks=Marking(world.ledger, world.clock),
+        marks=Marking(world.ledger, world.gate, world.clock),
+        gate=world.gate,
         clock=world.clock,
     )
 

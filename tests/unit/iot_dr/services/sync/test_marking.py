@@ -18,7 +18,7 @@ from iot_dr.model.registry.keys import Key, certificate_key, thing_group_key, th
 from iot_dr.model.registry.kinds import marked
 from iot_dr.services.sync.marking import FRESH, Marking, suffices, unguarded
 from tests.builders import a_certificate, a_group, a_policy, a_thing, a_thing_type
-from tests.fakes import Calls, FakeClock, InMemoryLedger, Killed, raising
+from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, Killed, raising
 
 FIRST, SECOND = Create(a_thing("a"), ""), Create(a_thing("b"), "")
 ATTACHMENTS = [Create(PolicyAttachment(name, "cert/0a"), "") for name in ("first", "second")]
@@ -30,7 +30,8 @@ class Marked:
 
     def __init__(self) -> None:
         self.clock, self.ledger, self.calls = FakeClock(), InMemoryLedger(), Calls()
-        self.marks = Marking(self.calls.through("ledger", self.ledger), self.clock)
+        self.gate = FixedWriteGate()
+        self.marks = Marking(self.calls.through("ledger", self.ledger), self.gate, self.clock)
 
     def write(self, change: Action, error: BaseException | None = None) -> None:
         with self.marks.writing(change.key):

@@ -18,7 +18,7 @@ from iot_dr.model.sync.progress import ChangeResult, Ending
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import BATCH, PendingChanges, all_read, is_deleted, is_made, makes_room
 from tests.builders import REGIONS, a_certificate, a_policy, a_thing, a_thing_type
-from tests.fakes import Calls, FakeClock, InMemoryLedger, raising
+from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, raising
 
 
 class Read:
@@ -34,7 +34,7 @@ class Read:
             journal=self.journal,
             direction=REGIONS,
             ledger=self.ledger,
-            marks=Marking(self.ledger, FakeClock()),
+            marks=Marking(self.ledger, FixedWriteGate(), FakeClock()),
             just_in_time=just_in_time,
         )
 

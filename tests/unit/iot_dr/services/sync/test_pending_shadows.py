@@ -18,7 +18,7 @@ from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows, Replicate
 from tests.builders import REGIONS, a_thing
-from tests.fakes import FakeClock, InMemoryLedger
+from tests.fakes import FakeClock, FixedWriteGate, InMemoryLedger
 
 KEY = thing_shadows_key("pump-17")
 
@@ -109,7 +109,7 @@ def test_shadows_that_have_been_compared_are_pending_if_they_differ(
     store.put(Side.SOURCE, [shadow, Shadow(shadow_key("b", "config"), {})])
     store.put(Side.TARGET, [shadow])
     ledger = InMemoryLedger()
-    marks = Marking(ledger, FakeClock())
+    marks = Marking(ledger, FixedWriteGate(), FakeClock())
     compared = PendingChanges(comparison=store, journal=journal, direction=REGIONS, ledger=ledger, marks=marks)
 
     shadows = PendingShadows(store, journal, arranged(Applied()), compared)

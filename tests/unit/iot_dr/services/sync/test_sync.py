@@ -73,7 +73,7 @@ from tests.builders import (
     a_thing_type,
     an_attachment,
 )
-from tests.fakes import Calls, FakeClock, InMemoryLedger, InMemoryRegistry, Killed, once, raising
+from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, InMemoryRegistry, Killed, once, raising
 from tests.fleets import InMemoryFleet
 
 ANY = Limits(deletes=1.0)
@@ -115,6 +115,7 @@ class Regions:
         self.primary, self.secondary = InMemoryRegistry(self.clock), InMemoryRegistry(self.clock)
         self.ledger = InMemoryLedger()
         self.calls = Calls()
+        self.gate = FixedWriteGate()
         self.folder = folder
         self.comparison = "first"
         self.standings: list[SyncProgress] = []
@@ -175,7 +176,7 @@ class Regions:
         through = self.calls.through
         ledger = OneAtATime(through("ledger", self.ledger))
         secondary = OneAtATime(through("secondary", self.secondary))
-        marks = Marking(ledger, self.clock)
+        marks = Marking(ledger, self.gate, self.clock)
         applier = ChangeApplier(
             direction=REGIONS,
             source=RegistrySourceReader(OneAtATime(through("primary", self.primary)), self.clock),
@@ -183,6 +184,7 @@ class Regions:
             writer=secondary,
             ledger=ledger,
             marks=marks,
+            gate=self.gate,
             clock=self.clock,
         )
         pending = PendingChanges(

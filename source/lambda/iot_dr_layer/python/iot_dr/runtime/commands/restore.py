@@ -32,11 +32,13 @@ from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
+from iot_dr.ports.control import WriteGate
 from iot_dr.ports.progress import RestoreObserver
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now
 from iot_dr.services.comparison import differences
 from iot_dr.services.concurrency import on_threads
+from iot_dr.services.gate import OpenWriteGate
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.reading import Documents, Reading
@@ -142,7 +144,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
             paced(iot, budgets)
             paced(data, budgets)
         target = IotRegistryReader(iot, settings.region, account)
-        stop = threading.Event()
+        stop, gate = threading.Event(), OpenWriteGate()
         executor = exits.enter_context(ThreadPoolExecutor(reading.THREADS))
         yield Restoring(
             manifest=manifest,
@@ -153,6 +155,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
                 certificate_of=folder.certificate,
                 target=target,
                 writer=IotRegistryWriter(iot, settings.region, account),
+                gate=gate,
                 clock=now,
                 progress=progress,
                 stop=stop,
@@ -162,7 +165,9 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
             if settings.things
             else partial(_read_all, store, IotFleetReader(iot, settings.region, account), progress, stop),
             tell=lambda: progress.policies(differences(store, direction, kinds=(Kind.POLICY,))),
-            shadows=partial(_shadows, folder, settings, IotShadowStore(data)) if settings.shadows else lambda _: 0,
+            shadows=partial(_shadows, folder, settings, IotShadowStore(data), gate)
+            if settings.shadows
+            else lambda _: 0,
             uses=lambda: {settings.region: budgets.uses()} if budgets else {},
         )
 
@@ -195,10 +200,12 @@ def _read_things(store: SqliteComparisonStore, target: IotRegistryReader, execut
     store.put(Side.TARGET, [entity for entity in found if entity is not None])
 
 
-def _shadows(folder: FolderSnapshotStore, settings: RestoreSettings, shadows: IotShadowStore, apply: bool) -> int:
+def _shadows(
+    folder: FolderSnapshotStore, settings: RestoreSettings, shadows: IotShadowStore, gate: WriteGate, apply: bool
+) -> int:
     wanted = (one for one in folder.entities(Kind.SHADOW) if isinstance(one, Shadow))
     chosen = (one for one in wanted if not settings.things or one.key.name in settings.things)
-    return sum(put_back(one, shadows, apply=apply) for one in chosen)
+    return sum(put_back(one, shadows, gate, apply=apply) for one in chosen)
 
 
 @contextmanager

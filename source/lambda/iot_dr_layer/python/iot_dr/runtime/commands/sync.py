@@ -28,10 +28,12 @@ from iot_dr.model.registry.read_calls import ReadCall
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, SyncProgress
+from iot_dr.ports.control import WriteGate
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonRun, ComparisonSettings, open_comparison
+from iot_dr.services.gate import ControlItemWriteGate
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.following import ready_while_reading
@@ -233,7 +235,8 @@ class _Wiring:
         comparison, direction, iot = self.comparison, self.comparison.direction, self.comparison.iot
         dynamodb = comparison.client_of("dynamodb", direction.target.region, connections=CONNECTIONS)
         ledger = _checked(DynamoDbLedger(dynamodb, self.settings.ledger_table), self.settings)
-        marks = Marking(ledger, now)
+        gate = ControlItemWriteGate(DynamoDbControlReader(dynamodb, self.launched.control_table), direction)
+        marks = Marking(ledger, gate, now)
         pending = PendingChanges(
             comparison=comparison.store,
             journal=self.journal,
@@ -243,7 +246,7 @@ class _Wiring:
             just_in_time=self.launched.just_in_time,
         )
         replicated = self.launched.shadows.mode != NO_SHADOWS
-        replicate = self._shadow_replication(dynamodb, ledger).request if replicated else None
+        replicate = self._shadow_replication(dynamodb, ledger, gate).request if replicated else None
         return sync.Sync(
             comparison=comparison.store,
             journal=self.journal,
@@ -262,6 +265,7 @@ class _Wiring:
                 writer=IotRegistryWriter(iot[Side.TARGET], direction.target.region, direction.target.account),
                 ledger=ledger,
                 marks=marks,
+                gate=gate,
                 clock=now,
             ),
             progress=progress,
@@ -283,15 +287,14 @@ class _Wiring:
 
         return RegistrySourceReader(reader, now, few_targets=reader.few_targets_of, asked_by=asked_by)
 
-    def _shadow_replication(self, dynamodb: Any, ledger: DynamoDbLedger) -> ShadowReplication:
+    def _shadow_replication(self, dynamodb: Any, ledger: DynamoDbLedger, gate: WriteGate) -> ShadowReplication:
         comparison = self.comparison
         return ShadowReplication(
             source=comparison.shadows[Side.SOURCE],
             target=comparison.shadows[Side.TARGET],
             ledger=ledger,
             notes=DynamoDbShadowNotes(dynamodb, self.settings.ledger_table),
-            control=DynamoDbControlReader(dynamodb, self.launched.control_table),
-            direction=comparison.direction,
+            gate=gate,
             clock=now,
             selection=self.launched.shadows,
         )

@@ -24,6 +24,7 @@ from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.services.concurrency import on_threads
+from iot_dr.services.gate import OpenWriteGate
 from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.replicate import Replication, ReplicationResult
 from iot_dr.services.replication.scopes import ScopeReader
@@ -122,6 +123,7 @@ def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Call
         target=secondary,
         writer=IotRegistryWriter(secondary_client, direction.target.region, account),
         ledger=ledger,
+        gate=OpenWriteGate(),
         clock=now,
         settling=Settling(environment.settle_seconds, environment.incomplete_seconds),
         just_in_time=environment.certificate_mode == "jitr",

@@ -32,6 +32,7 @@ from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.runtime.functions.stream_batches import StreamReader
 from iot_dr.services.concurrency import on_threads
+from iot_dr.services.gate import ControlItemWriteGate
 from iot_dr.services.shadows.replicate import Applied, ShadowReplication
 
 THREADS = CONNECTIONS
@@ -110,13 +111,13 @@ def _slow_client(region: str) -> Any:
 
 def _replication(environment: ShadowsEnvironment, client_of: Callable[[str], Any]) -> ShadowReplication:
     dynamodb = client("dynamodb")
+    direction = RegionPair(environment.primary_region, environment.aws_region).replication()
     return ShadowReplication(
         source=IotShadowStore(client_of(environment.primary_region)),
         target=IotShadowStore(client_of(environment.aws_region)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
-        control=DynamoDbControlReader(dynamodb, environment.control_table),
-        direction=RegionPair(environment.primary_region, environment.aws_region).replication(),
+        gate=ControlItemWriteGate(DynamoDbControlReader(dynamodb, environment.control_table), direction),
         clock=now,
         selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
         together=on_threads(ThreadPoolExecutor(THREADS)),

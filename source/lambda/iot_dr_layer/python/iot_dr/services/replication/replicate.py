@@ -24,6 +24,7 @@ from iot_dr.errors import (
     RegionUnavailable,
     RetryableError,
     Throttled,
+    WriteRefused,
 )
 from iot_dr.model.events.counts import FAR_AHEAD
 from iot_dr.model.registry.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
@@ -52,12 +53,14 @@ from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.control import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.reconcile.just_in_time import without_unregistered
 from iot_dr.reconcile.order import waves
 from iot_dr.reconcile.plan import deletable, needs, plan
 from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.gate import ensure_admitted
 from iot_dr.services.replication.scopes import Scope, ScopeReader
 from iot_dr.services.replication.settling import (
     DEFAULT_SETTLING,
@@ -159,6 +162,7 @@ class Replication:
         target: RegistryReader,
         writer: RegistryWriter,
         ledger: Ledger,
+        gate: WriteGate,
         clock: Clock,
         settling: Settling = DEFAULT_SETTLING,
         just_in_time: bool = False,
@@ -169,6 +173,7 @@ class Replication:
         self._target = target
         self._writer = writer
         self._ledger = ledger
+        self._gate = gate
         self._clock = clock
         self._settling = settling
         self._just_in_time = just_in_time
@@ -177,7 +182,7 @@ class Replication:
     def replicate(
         self, request: ReconcileRequest, beside: int = 1, shared: SharedAnswers | None = None
     ) -> ReplicationResult:
-        """Check one resource, make the target equal, and record it.
+        """Check one resource, make the target equal, and record it; what the gate refuses is recorded as what waits.
 
         `beside` is how many new resources are checked beside each other; the more, the longer the pauses. `shared` is
         what the requests of the same batch have read.
@@ -187,10 +192,31 @@ class Replication:
             TerminalError: somebody must request.
         """
         try:
+            return self._request_or_carried(request, beside, shared)
+        except WriteRefused as refusal:
+            return self._refused(request, str(refusal))
+
+    def _request_or_carried(
+        self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None
+    ) -> ReplicationResult:
+        try:
             return self._request(request, beside, shared)
         except RegionUnavailable:
             self._apply_carried(request)
             raise
+
+    def _refused(self, request: ReconcileRequest, reason: str) -> ReplicationResult:
+        outcome = Outcome(
+            request.key,
+            State.PENDING,
+            reason,
+            at=self._clock(),
+            event_id=request.event_id,
+            again=True,
+            whole=request.whole,
+        )
+        self._ledger.record(outcome)
+        return ReplicationResult(outcome, Plan(), request)
 
     def _request(self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None) -> ReplicationResult:
         if request.checks and request.fingerprint:
@@ -252,7 +278,7 @@ class Replication:
         work = _Work(request.key, request.depth)
         try:
             self._reconcile_in_rounds(request, work, shared)
-        except (Conflict, NotReadyYet, Throttled):
+        except (Conflict, NotReadyYet, Throttled, WriteRefused):
             self._lay_down(work)
             raise
         self._raise_refusal(work)
@@ -297,11 +323,13 @@ class Replication:
         """Mark what is about to be written, and write it in waves; what AWS refuses keeps back only what needs it.
 
         Raises:
+            WriteRefused: the target may not be written now; nothing was marked or written.
             RetryableError: the same may succeed later; all calls have ended.
             InvalidResource: something may be missing that was not read yet.
         """
         if not todo.actions:
             return
+        ensure_admitted(self._gate, [change.key for change in todo.actions])
         made = [change.key for change in todo.creates]
         # Asked for only if the ledger has refused once: what is new was never there.
         held = [key for key in made if key.kind in HOLDING_KINDS] if work.overtaken else []

@@ -41,16 +41,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from iot_dr.errors import Conflict, IotDrError, LimitExceeded, RetryableError, TerminalError
-from iot_dr.model.control import HELD_BACK
+from iot_dr.errors import Conflict, IotDrError, LimitExceeded, RetryableError
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, Shadow, ShadowEvent, ShadowNote, ShadowSelection, ShadowState, digest
-from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.control import ControlReader
+from iot_dr.ports.control import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.shadows import ShadowNotes, ShadowReader, ShadowStore
 from iot_dr.reconcile.shadows import (
@@ -160,8 +158,7 @@ class ShadowReplication:
         target: ShadowStore,
         ledger: Ledger,
         notes: ShadowNotes,
-        control: ControlReader,
-        direction: Direction,
+        gate: WriteGate,
         clock: Clock,
         selection: ShadowSelection | None = None,
         together: Together = one_by_one,
@@ -170,8 +167,7 @@ class ShadowReplication:
         self._target = target
         self._ledger = ledger
         self._notes = notes
-        self._control = control
-        self._direction = direction
+        self._gate = gate
         self._clock = clock
         self._selection = selection or ShadowSelection()
         self._together = together
@@ -180,26 +176,26 @@ class ShadowReplication:
         """Apply the newest event of each shadow.
 
         Raises:
-            RetryableError: the control item cannot be read, so nothing may be written.
+            RetryableError: the gate cannot tell whether the target may be written, so nothing is.
         """
         now = self._clock()
         timely = (in_time(event, now) for event in events)
         tasks = [_Task(event.key, event) for event in newest(timely) if self._chosen(event.key)]
         if not tasks:
             return Applied()
-        held_back = self._reason_to_hold_back()
+        held_back = self._gate.refusal([task.key for task in tasks])
         return _applied(self._together(self._held_back(held_back) if held_back else self._one, tasks))
 
     def request(self, keys: Iterable[Key]) -> Applied:
         """Compare shadows, or all shadows of things, in both Regions and make the target's equal.
 
         Raises:
-            RetryableError: the control item cannot be read, so nothing may be written.
+            RetryableError: the gate cannot tell whether the target may be written, so nothing is.
         """
         chosen = [key for key in dict.fromkeys(keys) if self._chosen(key)]
         if not chosen:
             return Applied()
-        held_back = self._reason_to_hold_back()
+        held_back = self._gate.refusal(chosen)
         if held_back:
             return _applied(self._together(self._held_back(held_back), [_Task(key) for key in chosen]))
         found = self._together(self._listed, chosen)
@@ -238,13 +234,6 @@ class ShadowReplication:
         if key.kind is Kind.THING_SHADOWS:
             return self._selection.classic or self._selection.named
         return self._selection.selects(key.other)
-
-    def _reason_to_hold_back(self) -> str:
-        try:
-            return self._control.control().holds_back(self._direction)
-        except TerminalError as error:
-            # What devices wrote while this Region served must not be overwritten for a right or an item that is wrong.
-            return f"{HELD_BACK}: {error}"
 
     def _held_back(self, reason: str) -> Callable[[_Task], Outcome | _Unrecorded]:
         def hold(task: _Task) -> Outcome | _Unrecorded:

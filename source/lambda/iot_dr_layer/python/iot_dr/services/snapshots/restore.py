@@ -25,6 +25,7 @@ from iot_dr.model.replication.outcomes import LastRead, Outcome
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.control import WriteGate
 from iot_dr.ports.fleet import Comparison
 from iot_dr.ports.progress import SyncObserver
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
@@ -32,6 +33,7 @@ from iot_dr.ports.shadows import ShadowStore
 from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.shadows import patch
+from iot_dr.services.gate import ensure_admitted
 from iot_dr.services.sync.apply_change import ChangeApplier
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
@@ -73,16 +75,18 @@ def _all(snapshot: SnapshotStore, kind_of: type[Held], kind: Kind) -> Iterator[H
     return (one for one in snapshot.entities(kind) if isinstance(one, kind_of))
 
 
-def put_back(wanted: Shadow, shadows: ShadowStore, *, apply: bool) -> bool:
+def put_back(wanted: Shadow, shadows: ShadowStore, gate: WriteGate, *, apply: bool) -> bool:
     """Make a shadow what the snapshot has of it; return whether it differed. Without `apply` nothing is written.
 
     Raises:
         Conflict: the device writes it at the same time.
+        WriteRefused: the Region may not be written now.
     """
     found = shadows.shadow(wanted.key)
     if found is not None and found.document == wanted.document:
         return False
     if apply:
+        ensure_admitted(gate, (wanted.key,))
         if found is None:
             shadows.make(wanted.key)
             found = shadows.shadow(wanted.key)
@@ -99,13 +103,14 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
     certificate_of: CertificateOf,
     target: RegistryReader,
     writer: RegistryWriter,
+    gate: WriteGate,
     clock: Clock,
     progress: SyncObserver,
     stop: threading.Event,
 ) -> Sync:
     """Return the engine of a sync, in which the snapshot is the source and nothing is owned."""
     ledger = NoLedger()
-    marks = Marking(ledger, clock)
+    marks = Marking(ledger, gate, clock)
     return Sync(
         comparison=comparison,
         journal=journal,
@@ -119,6 +124,7 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
             writer=writer,
             ledger=ledger,
             marks=marks,
+            gate=gate,
             clock=clock,
         ),
         progress=progress,

@@ -29,10 +29,12 @@ from iot_dr.model.registry.kinds import root_of
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.control import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
+from iot_dr.services.gate import ensure_admitted
 from iot_dr.services.single_resource import read_one, write_one
 from iot_dr.services.sync.marking import Held, Marking, suffices, unguarded
 
@@ -66,13 +68,14 @@ class ChangeApplier:
         writer: RegistryWriter,
         ledger: Ledger,
         marks: Marking,
+        gate: WriteGate,
         clock: Clock,
     ) -> None:
         self._direction = direction
         self._source, self._target = source, target
         self._writer = writer
         self._ledger, self._marks = ledger, marks
-        self._clock = clock
+        self._gate, self._clock = gate, clock
 
     def apply(self, change: Action) -> None:
         """Apply it, unless the Regions agree by now.
@@ -93,6 +96,7 @@ class ChangeApplier:
         change = Update(replace(found, deprecated=False), found, "a thing is to be made in it")
         with self._marks.writing(change.key):
             self._marks.of(change)
+            ensure_admitted(self._gate, (change.key,))
             self._writer.update(change)
 
     def note_failure(self, key: Key, error: IotDrError) -> None:
@@ -145,7 +149,12 @@ class ChangeApplier:
         raise refusal
 
     def _written(self, change: Action) -> IotDrError | None:
-        """Write it; return why AWS refused it if another reading, or another try at a lower rate, may help."""
+        """Write it; return why AWS refused it if another reading, or another try at a lower rate, may help.
+
+        Raises:
+            WriteRefused: the target may not be written now.
+        """
+        ensure_admitted(self._gate, (change.key,))
         try:
             write_one(self._writer, change)
         except (Throttled, Conflict, NotReadyYet, InvalidResource, LimitExceeded) as error:

@@ -13,14 +13,16 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from iot_dr.errors import Conflict, RetryableError
+from iot_dr.errors import Conflict, RetryableError, WriteRefused
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import BillingGroup, Thing, ThingGroup
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
 from iot_dr.model.replication.marks import FENCE, Mark
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.control import WriteGate
 from iot_dr.ports.ledger import Ledger
+from iot_dr.services.gate import ensure_admitted
 
 ROUNDS = 5
 """Times that a mark is made again while another worker notes something of the same resource."""
@@ -55,14 +57,17 @@ class Held:
 class Marking:
     """The marks of one run, which its threads share."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self._ledger, self._clock = ledger, clock
+    def __init__(self, ledger: Ledger, gate: WriteGate, clock: Clock) -> None:
+        self._ledger, self._gate, self._clock = ledger, gate, clock
         self._held: dict[Key, Held] = {}
         self._lock = threading.Lock()
 
     def begin(self, changes: Collection[Action]) -> None:
-        """Mark a batch ahead; where another worker notes one of it at this moment, each is marked later by itself."""
-        with suppress(Conflict):
+        """Mark a batch ahead.
+
+        Where another worker notes one of it at this moment, or the gate refuses it, each is marked later by itself.
+        """
+        with suppress(Conflict, WriteRefused):
             self._begin(changes)
 
     def of(self, change: Action) -> Held | None:
@@ -70,6 +75,7 @@ class Marking:
 
         Raises:
             Conflict: the replication keeps noting the same; nothing may be written.
+            WriteRefused: the target may not be written now.
         """
         if not unguarded(change):
             return None
@@ -106,6 +112,7 @@ class Marking:
         writes = [change for change in changes if unguarded(change)]
         if not writes:
             return None
+        ensure_admitted(self._gate, [change.key for change in writes])
         made = frozenset(change.key for change in writes if isinstance(change, Create))
         below = Counter(key for change in writes for key in marked(change.key))
         taken = [one.key for one in writes if isinstance(one, Delete) and one.key.kind in HOLDING_KINDS]
