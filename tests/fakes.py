@@ -771,15 +771,15 @@ def _nothing(_name: str, _number: int) -> None:
 
 @dataclass
 class FixedWriteGate:
-    """A gate that a test closes by a reason; `calls` is where it notes that it was asked."""
+    """A gate that a test closes by a reason; `asked` is called whenever it is asked."""
 
     reason: str = ""
-    calls: list[str] = field(default_factory=list)
+    asked: Callable[[], object] = lambda: None
 
     def refusal(self, keys: Collection[Key]) -> str:
         """Return the reason, whatever is to be written."""
         assert keys, "nobody asks about nothing"
-        self.calls.append("gate.refusal")
+        self.asked()
         return self.reason
 
 

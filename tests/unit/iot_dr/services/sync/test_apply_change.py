@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.errors import Conflict, InvalidResource, RegionUnavailable, Throttled
+from iot_dr.errors import Conflict, InvalidResource, RegionUnavailable, Throttled, WriteRefused
 from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.entities import (
     BillingGroup,
@@ -54,7 +54,8 @@ class Applying:
         self.ledger, self.calls = InMemoryLedger(), Calls()
         secondary = self.calls.through("secondary", self.secondary)
         ledger = self.calls.through("ledger", self.ledger)
-        self.marks = Marking(ledger, FixedWriteGate(), self.clock)
+        self.gate = FixedWriteGate()
+        self.marks = Marking(ledger, self.gate, self.clock)
         self.applier = ChangeApplier(
             direction=REGIONS,
             source=RegistrySourceReader(self.calls.through("primary", self.primary), self.clock),
@@ -62,7 +63,7 @@ class Applying:
             writer=secondary,
             ledger=ledger,
             marks=self.marks,
-            gate=FixedWriteGate(),
+            gate=self.gate,
             clock=self.clock,
         )
 
@@ -192,6 +193,50 @@ def test_whoever_requests_between_reading_and_writing_has_it_checked_again(chang
     assert checked in set(world.ledger.due(world.clock()))
     world.run_schedule()
     assert change.key not in world.secondary.entities
+
+
+WRITES = frozenset({"secondary.create", "secondary.update", "secondary.delete"})
+
+
+def test_a_gate_that_closes_after_the_mark_keeps_back_the_write(applying: Applying) -> None:
+    applying.primary.put(a_thing())
+
+    def close() -> None:
+        applying.gate.reason = "held back"
+
+    applying.calls.after = once("ledger.begin", close)
+
+    with pytest.raises(WriteRefused):
+        applying.applier.apply(Create(a_thing(), ""))
+
+    assert WRITES.isdisjoint(applying.calls.made)
+
+
+def test_what_a_version_guards_is_not_written_either_where_the_gate_refuses(applying: Applying) -> None:
+    group = a_group("site")
+    applying.primary.put(replace(group, description="new"))
+    applying.secondary.put(group)
+    applying.gate.reason = "held back"
+
+    with pytest.raises(WriteRefused):
+        applying.applier.apply(Update(replace(group, description="new"), group, ""))
+
+    assert applying.calls.to("ledger") == []
+    assert WRITES.isdisjoint(applying.calls.made)
+
+
+def test_no_type_takes_things_again_where_the_gate_closes_after_the_mark(applying: Applying) -> None:
+    applying.secondary.put(a_thing_type(deprecated=True))
+
+    def close() -> None:
+        applying.gate.reason = "held back"
+
+    applying.calls.after = once("ledger.begin", close)
+
+    with pytest.raises(WriteRefused):
+        applying.applier.take_back(a_thing_type(deprecated=True))
+
+    assert WRITES.isdisjoint(applying.calls.made)
 
 
 def test_who_reads_for_so_long_that_the_mark_may_run_out_marks_and_reads_again(applying: Applying) -> None:

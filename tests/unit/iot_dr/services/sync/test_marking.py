@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iot_dr.errors import Conflict, RegionUnavailable
+from iot_dr.errors import Conflict, RegionUnavailable, WriteRefused
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import (
     BillingGroup,
@@ -51,6 +51,16 @@ def test_a_batch_is_marked_and_owned_by_one_call_and_is_not_due(found: Marked) -
     assert found.ledger.owned([FIRST.key, SECOND.key]) == {FIRST.key, SECOND.key}
     assert found.ledger.marked(FIRST.key) == found.ledger.marked(SECOND.key) != frozenset()
     assert not list(found.ledger.due(10**15))
+
+
+def test_nothing_is_marked_that_the_gate_refuses(found: Marked) -> None:
+    found.gate.reason = "held back"
+
+    found.marks.begin([FIRST, SECOND])
+    with pytest.raises(WriteRefused):
+        found.marks.of(FIRST)
+
+    assert found.calls.made == []
 
 
 def test_what_is_marked_in_a_batch_is_not_marked_again(found: Marked) -> None:
