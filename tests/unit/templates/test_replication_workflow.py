@@ -63,8 +63,8 @@ def test_when_the_function_fails_its_requests_are_taken_alone_and_the_one_that_k
 def test_recording_retries_what_a_repetition_may_mend_with_jitter() -> None:
     (retrier,) = STATES["Record failure"]["Retry"]
 
-    # NotReadyYet would be a ledger that is not there.
-    expected = {kind.__name__ for kind in errors.RetryableError.__subclasses__()} - {"NotReadyYet"}
+    # NotReadyYet would be a ledger that is not there; the write gate is not asked for the ledger.
+    expected = {kind.__name__ for kind in errors.RetryableError.__subclasses__()} - {"NotReadyYet", "WriteRefused"}
     assert expected <= set(retrier["ErrorEquals"])
     assert not {kind.__name__ for kind in errors.TerminalError.__subclasses__()} & set(retrier["ErrorEquals"])
     assert retrier["JitterStrategy"] == "FULL"

@@ -47,7 +47,7 @@ class WriteRefused(RetryableError):
 
 
 class TerminalError(IotDrError):
-    """No repetition helps; somebody must request."""
+    """No repetition helps; somebody must act."""
 
 
 class AccessDenied(TerminalError):
