@@ -60,7 +60,7 @@ def is_complete(iot: Any, device: Device) -> bool:
 
 
 class LagWatch:
-    """Requests for each device in the secondary, on a thread beside the provisioning; a `with` block around that.
+    """Looks for each device in the secondary, on a thread beside the provisioning; a `with` block around that.
 
     Devices are checked in the order in which they were made, so that checking costs little; a device that crosses
     before an older one is noted when that one has.

@@ -54,7 +54,7 @@ class _Uncounted(ReplicationMetrics):
 
 @dataclass
 class Function:
-    """One of the workers that may run at once: a process, and how it requests."""
+    """One of the workers that may run at once: a process, and what it runs."""
 
     process: Process
     take: Callable[[Sequence[ReconcileRequest]], BatchResult]

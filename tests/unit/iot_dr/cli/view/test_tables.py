@@ -1,4 +1,4 @@
-"""How times and long readings request; examples stand in the functions' docstrings."""
+"""How times and long readings look; examples stand in the functions' docstrings."""
 
 from __future__ import annotations
 

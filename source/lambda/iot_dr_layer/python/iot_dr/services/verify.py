@@ -28,7 +28,7 @@ from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.single_resource import read_one
 
 CONFIRMED = 1000
-"""Differences that are read once more; a fleet that was never copied differs in everything, whoever requests again."""
+"""Differences that are read once more; a fleet that was never copied differs in everything, whoever checks again."""
 
 BATCH = 32
 """Differences that are read once more at the same time."""

@@ -1,4 +1,4 @@
-"""Requests for stacks, tables and buckets of a launch in both Regions."""
+"""Looks for stacks, tables and buckets of a launch in both Regions."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class IotFleetFacts:
         return [Policy(one["policyName"], one["policyDocument"]) for one in read if one is not None], sample
 
     def tagged(self, number: int) -> Iterator[Tagged]:
-        """Request for one that has tags among the first so many of each kind, one call each."""
+        """Look for one that has tags among the first so many of each kind, one call each."""
         for kind, operation, entries, name, arn in _TAGGED:
             listed, sample = self._listed(operation, entries, number)
             yield Tagged(kind, next((one[name] for one in listed if self._has_tags(one[arn])), ""), sample)

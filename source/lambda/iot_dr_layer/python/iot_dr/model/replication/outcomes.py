@@ -15,7 +15,7 @@ class State(enum.StrEnum):
     PENDING = "pending"
     """A Region, a dependency or AWS's own waiting time stands in the way; the schedule tries again."""
     FAILED = "failed"
-    """AWS refuses it; somebody must request. The schedule tries again, ever more rarely."""
+    """AWS refuses it; somebody must act. The schedule tries again, ever more rarely."""
     UNSUPPORTED = "unsupported"
     """A difference stays that replication may not or cannot remove."""
     ABSENT = "absent"

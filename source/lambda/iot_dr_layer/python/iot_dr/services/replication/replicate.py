@@ -189,7 +189,7 @@ class Replication:
 
         Raises:
             RetryableError: the same request may succeed later.
-            TerminalError: somebody must request.
+            TerminalError: somebody must act.
         """
         try:
             return self._request_or_carried(request, beside, shared)

@@ -82,7 +82,7 @@ class ChangeApplier:
 
         Raises:
             RetryableError: it may succeed later.
-            TerminalError: somebody must request.
+            TerminalError: somebody must act.
         """
         with self._marks.writing(change.key):
             self._apply(change)
