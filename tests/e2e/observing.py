@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from iot_dr.aws.events.failed_records import PREFIXES
@@ -186,13 +187,15 @@ def make_due(pair: Pair) -> int:
         for item in page["Items"]
     ]
     for item in waiting:
-        client.update_item(
-            TableName=table,
-            Key={"resource": item["resource"]},
-            UpdateExpression="SET next_attempt = :now",
-            ConditionExpression="attribute_exists(retry_state)",
-            ExpressionAttributeValues={":now": {"N": "0"}},
-        )
+        # What has come right since it was asked for does not wait any more.
+        with suppress(client.exceptions.ConditionalCheckFailedException):
+            client.update_item(
+                TableName=table,
+                Key={"resource": item["resource"]},
+                UpdateExpression="SET next_attempt = :now",
+                ConditionExpression="attribute_exists(retry_state)",
+                ExpressionAttributeValues={":now": {"N": "0"}},
+            )
     return len(waiting)
 
 
