@@ -156,7 +156,7 @@ def _check_shadows(keys: Sequence[Key], made: Counter[str]) -> None:
     """Check shadows in batches as the workflow does, each of which asks for the control item once."""
     shadows = standing_shadows(made)
     for start in range(0, len(keys), REQUESTS_PER_BATCH):
-        shadows.request(keys[start : start + REQUESTS_PER_BATCH])
+        shadows.check(keys[start : start + REQUESTS_PER_BATCH])
 
 
 def reckoned(devices: int, sample: Idle) -> Idle:

@@ -315,7 +315,7 @@ class Observer:
         self._before = self._counts(self._moment())
 
     def sample(self, begun: float, changes: int) -> tuple[Sample, Collection[Difference]]:
-        """ReconcileRequest, and return besides the differences that nobody knows of."""
+        """Compare, and return besides the differences that nobody knows of."""
         ensure_memory()
         at = time.monotonic() - begun
         moment = self._moment()

@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere: requests again with growing pauses, never for a fixed time."""
+"""Waiting for what happens elsewhere: asks again with growing pauses, never for a fixed time."""
 
 import threading
 import time

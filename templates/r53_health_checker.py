@@ -43,7 +43,7 @@ PATH = "/health/{{resolve:secretsmanager:${Path}}}"
 REQUESTS_PER_SECOND = 20
 BURST = 40
 STRANGERS_PER_MINUTE = 60
-"""Requests a minute that API Gateway refuses before somebody should request, when it goes on for five minutes."""
+"""Requests a minute that API Gateway refuses before somebody should act, when it goes on for five minutes."""
 MOST_RESERVED = 100
 RESERVES = "ReservesConcurrency"
 """Condition of the template."""

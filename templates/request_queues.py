@@ -42,7 +42,7 @@ BACKGROUND_WORKERS = 2
 
 BEHIND_SECONDS = 300
 BACKGROUND_BEHIND_SECONDS = 4 * 3600
-"""Ages of the oldest message at which somebody should request; a settling request may be hidden for half a minute."""
+"""Ages of the oldest message at which somebody should act; a settling request may be hidden for half a minute."""
 
 
 @dataclass(frozen=True)

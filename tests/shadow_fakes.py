@@ -291,12 +291,12 @@ class ShadowWorld:
     def sweep(self) -> Applied:
         """Check all shadows of all things that either Region knows."""
         things = {key.name for key in (*self.primary.documents, *self.secondary.documents)}
-        return self.replication.request([Key(Kind.THING_SHADOWS, thing) for thing in sorted(things)])
+        return self.replication.check([Key(Kind.THING_SHADOWS, thing) for thing in sorted(things)])
 
     def retry(self, after: float = 25 * 3600) -> Applied:
         """Check what is due after so many seconds; as it stands, whatever the pause."""
         self.clock.advance(after)
-        return self.replication.request(list(self.ledger.due(self.clock())))
+        return self.replication.check(list(self.ledger.due(self.clock())))
 
 
 Work = Callable[[Calls], object]

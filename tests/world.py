@@ -176,8 +176,8 @@ class World:
         """What the secondary must hold for the primary's devices to connect there."""
         return {key: translate(entity, REGIONS) for key, entity in self.primary.entities.items() if not key.reserved}
 
-    def request(self, key: Key, **fields: object) -> ReplicationResult:
-        """Request once at a resource."""
+    def check(self, key: Key, **fields: object) -> ReplicationResult:
+        """Check a resource once."""
         return self.replication.replicate(ReconcileRequest(key, **fields))  # type: ignore[arg-type]  # looser than the type on purpose
 
     def deliver(self, events: Iterable[RegistryEvent]) -> None:

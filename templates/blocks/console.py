@@ -8,7 +8,7 @@ from troposphere import FindInMap, Ref, Sub, Template
 
 
 def add_console_domains(template: Template) -> None:
-    """Add the mapping that the links request their domain up in."""
+    """Add the mapping that the links look their domain up in."""
     template.add_mapping(
         "Console",
         {

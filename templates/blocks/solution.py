@@ -29,7 +29,7 @@ def start_template(config: Config, purpose: str) -> Template:
 
 
 def source(name: str) -> FindInMap:
-    """Request a value of the release up: `BucketPrefix`, `Name`, `Version`, or `KeyPrefix` for both."""
+    """Look up a value of the release: `BucketPrefix`, `Name`, `Version`, or `KeyPrefix` for both."""
     return FindInMap("Solution", "Source", name)
 
 

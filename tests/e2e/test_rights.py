@@ -255,7 +255,7 @@ def test_what_cannot_be_checked_is_never_told_to_be_gone(pair: Pair) -> None:
 
     without, with_right = (body["Reason"] for body in answers.bodies)
     stack = f"stack IoTDRPrimary{postfix} in {pair.primary}"
-    assert f"{stack} (could not request: AccessDenied)" in without
+    assert f"{stack} (could not check: AccessDenied)" in without
     assert f"{stack}: " in with_right
 
 

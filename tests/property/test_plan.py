@@ -21,7 +21,7 @@ DEPRECATED, TAKEN_BACK = "deprecated in the primary", "a thing is to be made in 
 
 
 def _snapshots(desired: Registry, actual: Registry) -> tuple[Snapshot, Snapshot]:
-    """Both registries as they request when everything could be read."""
+    """Both registries as they look when everything could be read."""
     return (
         Snapshot(desired, frozenset(actual.keys() - desired.keys())),
         Snapshot(actual, frozenset(desired.keys() - actual.keys())),

@@ -404,7 +404,7 @@ def test_the_primary_may_change_while_one_worker_requests_and_another_applies_ev
                 replication.apply([decode_shadow_event(item)])
 
     def checking(calls: Calls) -> None:
-        world.worker(calls).request([KEY, NAMED])
+        world.worker(calls).check([KEY, NAMED])
 
     Turns(order).run(*([checking, changing] if swapped else [changing, checking]))
 

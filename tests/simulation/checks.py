@@ -25,7 +25,7 @@ from iot_dr.reconcile.translate import translate
 from tests.builders import REGIONS
 
 NAMES = {
-    "lie": "the Regions differ, and nothing notes that somebody will request",
+    "lie": "the Regions differ, and nothing notes that somebody will check",
     "far": "a policy or group came back, and nothing notes that what hangs on it will be checked",
     "orphan": "a copy is left that nobody owns",
     "evidence": "something was deleted that the primary had all the time, or that replication did not make",

@@ -75,7 +75,7 @@ class ShadowSide:
         replication = self.replication(process)
 
         def take(requests: Sequence[ReconcileRequest]) -> BatchResult:
-            applied = replication.request([request.key for request in requests])
+            applied = replication.check([request.key for request in requests])
             if applied.unrecorded:
                 raise RegionUnavailable("the ledger could not be told")
             return BatchResult()

@@ -466,7 +466,8 @@ class Run:
             # Seen to be gone, and forgotten since.
             seen = request.key not in self.primary.entities and request.key not in self.secondary.entities
         else:
-            seen = note.checked_at >= since or max(note.read.began, note.read.whole_began) > request.occurred_at
+            last = max(note.read.began, note.read.attached_began, note.read.whole_began)
+            seen = note.checked_at >= since or last > request.occurred_at
         if not seen:
             self._break("lost", [request.key], str(request.key))
 
@@ -590,7 +591,7 @@ class Run:
     def _calm(self) -> None:
         """Let all come to its end, and check that it did."""
         if self._careful:
-            # An alarm tells of the sweep that was refused; it takes the operator a while to request and to allow it.
+            # An alarm tells of the sweep that was refused; the operator needs a while to see and to allow it.
             self._go_on(lambda: False, self.scheduler.now + 4 * SWEEP_EVERY)
             self._careful = False
         self._go_on(

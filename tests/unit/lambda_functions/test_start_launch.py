@@ -197,7 +197,7 @@ def test_a_delete_succeeds_although_nothing_can_be_checked(world: World, answers
     lambda_handler(answers.request("Delete", PROPERTIES, "launch-20261124120000"), Invocation())
 
     assert answers.only["Status"] == "SUCCESS"
-    assert "could not request: AccessDenied" in answers.only["Reason"]
+    assert "could not check: AccessDenied" in answers.only["Reason"]
     assert answers.sizes[0] <= 4096
 
 

@@ -168,7 +168,7 @@ def _shadow_check(_folder: Path) -> Way:
     world, gate, things = ShadowWorld(), FixedWriteGate(), thing_shadows_key("pump-17")
     worker = world.worker(world.calls, gate=gate)
     world.primary.put(SHADOW, '{"reported":{"on":true}}')
-    return _in_shadow_world(world, gate, lambda: worker.request([things]), things)
+    return _in_shadow_world(world, gate, lambda: worker.check([things]), things)
 
 
 WAYS: tuple[Callable[[Path], Way], ...] = (
@@ -243,7 +243,7 @@ def test_a_gate_that_closes_after_a_conflict_keeps_back_the_next_write_and_no_ma
 
     world.calls.before = once("writer.update", overtaken)
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert (result.outcome.state, result.outcome.reason, result.pause) == (State.PENDING, REASON, 0)
     assert world.secondary.entities == {THING: a_thing(attributes={"by": "another"})}
@@ -257,7 +257,7 @@ def test_nobody_asks_where_nothing_differs() -> None:
     world.deliver(world.customer.take_events())
     world.gate.reason = REASON
 
-    assert world.request(THING).outcome.state is State.IN_SYNC
+    assert world.check(THING).outcome.state is State.IN_SYNC
 
 
 # What the control item says

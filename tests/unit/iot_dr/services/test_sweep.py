@@ -96,7 +96,7 @@ def test_a_revoked_certificate_is_checked() -> None:
 def test_a_status_that_only_aws_sets_is_no_drift() -> None:
     world = _in_sync("pump-1")
     world.primary.put(a_certificate("pump-1", CertificateStatus.PENDING_TRANSFER))
-    world.request(a_certificate("pump-1").key)
+    world.check(a_certificate("pump-1").key)
 
     assert _drift(world) == set()
 

@@ -71,7 +71,7 @@ class Parts:
 def checked(**found: Any) -> stack_checks.Stacks:
     names = {"primary": (PRIMARY, LAUNCH.primary_stack), "secondary": (SECONDARY, LAUNCH.secondary_stack)}
     stacks = stack_checks.Stacks(LAUNCH, Stacks({names[name]: one for name, one in found.items()}))
-    stacks.request()
+    stacks.read_all()
     return stacks
 
 
@@ -119,7 +119,7 @@ def test_a_stack_that_is_not_there_is_a_failure_but_for_a_health_checker() -> No
 def test_a_stack_that_cannot_be_read_says_why_to_whoever_asks_and_is_read_once() -> None:
     reader = Stacks({(PRIMARY, LAUNCH.primary_stack): AccessDenied("no right")})
     stacks = stack_checks.Stacks(LAUNCH, reader)
-    stacks.request()
+    stacks.read_all()
 
     for _ in range(2):
         with pytest.raises(AccessDenied):

@@ -92,7 +92,7 @@ def test_a_table_that_is_left_is_unprotected_before_it_is_deleted() -> None:
 def test_what_could_not_be_checked_is_named_too() -> None:
     found = leftovers(ORDER, Remains(denied=True))
 
-    assert "could not request: AccessDenied" in describe(found)
+    assert "could not check: AccessDenied" in describe(found)
     assert len(found) == len(ORDER.resources)
 
 

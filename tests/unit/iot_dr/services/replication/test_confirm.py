@@ -23,7 +23,7 @@ class Bench:
     def __init__(self) -> None:
         self.world = World(settling=SETTLING)
         self.world.primary.put(*a_device())
-        first = self.world.request(
+        first = self.world.check(
             thing_key("pump-17"), created=True, depth=Depth.ATTACHMENTS, occurred_at=self.world.clock()
         )
         self.request = replace(first.next_request, due=self.world.clock() + first.pause * 1000, can_wait=True)
@@ -77,9 +77,7 @@ def test_rights_by_a_group_are_told_by_a_worker() -> None:
     world = bench.world
     world.primary.remove(an_attachment().key)
     world.primary.put(a_group("site"), replace(an_attachment(), target=thing_group_target("site")))
-    seen = replace(
-        bench.request, fingerprint=world.request(thing_key("pump-17"), created=True).next_request.fingerprint
-    )
+    seen = replace(bench.request, fingerprint=world.check(thing_key("pump-17"), created=True).next_request.fingerprint)
     bench.request = seen
 
     assert bench.confirm() == (replace(seen, can_wait=False),)

@@ -58,8 +58,8 @@ def _replicated() -> World:
 
 
 def _new(world: World, key: Key = THING) -> ReplicationResult:
-    """Request as the first event of a new resource asks for it."""
-    return world.request(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=world.clock(), event_id="e-1")
+    """Check as the first event of a new resource asks for it."""
+    return world.check(key, created=True, depth=Depth.ATTACHMENTS, occurred_at=world.clock(), event_id="e-1")
 
 
 # A new device
@@ -111,7 +111,7 @@ def test_the_lag_is_the_time_from_the_event_to_the_device_being_there() -> None:
     happened = world.clock()
     world.clock.advance(0.7)
 
-    outcome = world.request(THING, created=True, occurred_at=happened).outcome
+    outcome = world.check(THING, created=True, occurred_at=happened).outcome
 
     assert outcome.lag == outcome.at - happened
     assert outcome.lag >= 700
@@ -120,8 +120,8 @@ def test_the_lag_is_the_time_from_the_event_to_the_device_being_there() -> None:
 def test_a_request_without_event_or_without_change_has_no_lag() -> None:
     world = _with_device()
 
-    assert world.request(THING).outcome.lag is None
-    assert world.request(THING, occurred_at=world.clock()).outcome.lag is None
+    assert world.check(THING).outcome.lag is None
+    assert world.check(THING, occurred_at=world.clock()).outcome.lag is None
 
 
 def test_a_device_with_a_type_that_is_not_there_yet_is_read_again_with_its_type() -> None:
@@ -136,7 +136,7 @@ def test_a_device_with_a_type_that_is_not_there_yet_is_read_again_with_its_type(
 
 def test_a_type_that_is_there_is_not_read() -> None:
     world = _with_device(type_name="pump")
-    world.request(thing_type_key("pump"))
+    world.check(thing_type_key("pump"))
     world.calls.made.clear()
 
     _new(world)
@@ -241,7 +241,7 @@ def test_an_outcome_says_how_much_was_read(depth: Depth) -> None:
     world = _with_device()
     _new(world)
 
-    outcome = world.request(THING, depth=depth).outcome
+    outcome = world.check(THING, depth=depth).outcome
 
     assert (outcome.attached, outcome.whole) == (depth is not Depth.OWN, depth is Depth.EVERYTHING)
 
@@ -252,7 +252,7 @@ def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting(
     _new(world)
     world.primary.put(a_thing(attributes={"site": "south"}))
 
-    result = world.request(THING, depth=Depth.OWN)
+    result = world.check(THING, depth=Depth.OWN)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.partial
@@ -262,11 +262,11 @@ def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting(
 def test_a_device_that_gets_its_certificate_at_last_leaves_the_schedule() -> None:
     world = World()
     world.primary.put(a_thing())
-    world.request(THING, created=True)
+    world.check(THING, created=True)
     assert world.ledger.notes[THING].next_attempt is not None
     world.primary.put(*a_device())
 
-    world.request(THING, created=True)
+    world.check(THING, created=True)
 
     assert world.secondary.entities == world.wanted
     assert world.ledger.notes[THING].next_attempt is None
@@ -292,7 +292,7 @@ def test_an_update_of_a_thing_reads_two_things_and_writes_one() -> None:
     world = _replicated()
     world.primary.put(a_thing(attributes={"site": "south"}))
 
-    world.request(THING, depth=Depth.OWN)
+    world.check(THING, depth=Depth.OWN)
 
     assert world.calls.made == ["secondary.thing", "primary.thing", "ledger.begin", "writer.update", "ledger.record"]
     assert world.secondary.entities == world.wanted
@@ -303,7 +303,7 @@ def test_a_certificates_status_follows(status: CertificateStatus) -> None:
     world = _replicated()
     world.primary.put(a_certificate(status=status))
 
-    world.request(certificate_key(CERTIFICATE_ID))
+    world.check(certificate_key(CERTIFICATE_ID))
 
     assert world.secondary.entities == world.wanted
 
@@ -312,7 +312,7 @@ def test_a_thing_deleted_in_the_primary_is_deleted_in_the_secondary() -> None:
     world = _replicated()
     world.primary.remove(THING)
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.ABSENT
@@ -323,7 +323,7 @@ def test_a_device_deleted_with_its_certificate_and_policy_is_deleted_whole() -> 
     world = _replicated()
     world.primary.remove(*world.primary.entities)
 
-    world.request(THING)
+    world.check(THING)
 
     assert world.secondary.entities == {}
     assert not world.ledger.remembered
@@ -334,7 +334,7 @@ def test_a_thing_deleted_and_made_anew_ends_as_the_primary_is() -> None:
     world.primary.remove(THING)
     world.primary.put(a_thing(attributes={"made": "anew"}))
 
-    world.request(THING)
+    world.check(THING)
 
     assert world.secondary.entities == world.wanted
 
@@ -345,7 +345,7 @@ def test_a_thing_made_anew_between_reading_and_deleting_is_there_in_the_end(call
     world.primary.remove(THING)
     world.calls.before = once(call, lambda: world.primary.put(a_thing(attributes={"made": "anew"})))
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.IN_SYNC
@@ -356,7 +356,7 @@ def test_a_detached_certificate_is_detached_and_kept_as_the_primary_keeps_it() -
     world = _replicated()
     world.primary.remove(ThingPrincipal("pump-17", CERTIFICATE_ID).key)
 
-    world.request(THING)
+    world.check(THING)
 
     assert world.secondary.entities == world.wanted
     assert world.secondary.certificate(CERTIFICATE_ID) is not None
@@ -365,13 +365,13 @@ def test_a_detached_certificate_is_detached_and_kept_as_the_primary_keeps_it() -
 def test_a_thing_type_is_deleted_when_aws_lets_it() -> None:
     world = World()
     world.primary.put(a_thing_type())
-    world.request(thing_type_key("pump"))
+    world.check(thing_type_key("pump"))
     world.primary.remove(thing_type_key("pump"))
 
     with pytest.raises(NotReadyYet):
-        world.request(thing_type_key("pump"))
+        world.check(thing_type_key("pump"))
     world.clock.advance(301)
-    world.request(thing_type_key("pump"))
+    world.check(thing_type_key("pump"))
 
     assert world.secondary.entities == {}
 
@@ -379,15 +379,15 @@ def test_a_thing_type_is_deleted_when_aws_lets_it() -> None:
 def test_what_aws_refused_to_delete_leaves_nothing_in_the_ledger_as_soon_as_it_is_deleted() -> None:
     world = World()
     world.primary.put(a_thing_type())
-    world.request(thing_type_key("pump"))
+    world.check(thing_type_key("pump"))
     world.primary.remove(thing_type_key("pump"))
     for _ in range(3):
         world.clock.advance(95)
         with pytest.raises(NotReadyYet):
-            world.request(thing_type_key("pump"))
+            world.check(thing_type_key("pump"))
 
     world.clock.advance(120)
-    world.request(thing_type_key("pump"))
+    world.check(thing_type_key("pump"))
 
     assert world.ledger.outcome(thing_type_key("pump")) is None
     assert not list(world.ledger.due(world.clock() + 10 * FENCE))
@@ -401,7 +401,7 @@ def test_a_request_that_fails_takes_its_mark_off_where_aws_has_answered(answered
     world.calls.before = raising(error, on=["writer.update"])
 
     with pytest.raises(type(error)):
-        world.request(certificate_key(CERTIFICATE_ID))
+        world.check(certificate_key(CERTIFICATE_ID))
 
     assert bool(list(world.ledger.due(world.clock() + 10 * FENCE))) is not answered
 
@@ -414,7 +414,7 @@ def test_a_mark_stays_on_what_aws_did_not_answer_though_it_refused_another_write
         world.primary.put(a_policy(name))
     for attachment in attachments:
         world.primary.put(attachment)
-    world.request(certificate)
+    world.check(certificate)
     for attachment in attachments:
         world.primary.remove(attachment.key)
     answers: list[IotDrError] = [Throttled("slow down"), RegionUnavailable("no answer")]
@@ -426,7 +426,7 @@ def test_a_mark_stays_on_what_aws_did_not_answer_though_it_refused_another_write
     world.calls.before = refuse
     world.clock.advance(600)
     with pytest.raises(Throttled):
-        world.request(certificate)
+        world.check(certificate)
 
     assert not answers
     assert attachments[1].key in set(world.ledger.due(world.clock() + 10 * FENCE))
@@ -447,7 +447,7 @@ def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> 
     world.secondary.put(ThingType("pump", "another"))
     world.primary.put(a_thing_type())
 
-    outcome = world.request(thing_type_key("pump")).outcome
+    outcome = world.check(thing_type_key("pump")).outcome
 
     assert outcome.state is State.UNSUPPORTED
     assert outcome.reason == (
@@ -463,7 +463,7 @@ def test_what_replication_did_not_make_is_never_deleted() -> None:
     world = World()
     world.secondary.put(*a_device())
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert world.secondary.entities.keys() == {entity.key for entity in a_device()}
     assert result.outcome.state is State.UNSUPPORTED
@@ -475,14 +475,14 @@ def test_a_policy_that_others_attached_in_the_secondary_is_unsupported_until_the
     world.secondary.put(a_certificate("test"), an_attachment(of="test"))
     world.primary.remove(*world.primary.entities)
 
-    outcome = world.request(policy_key("pumps")).outcome
+    outcome = world.check(policy_key("pumps")).outcome
 
     assert (outcome.state, outcome.again) == (State.UNSUPPORTED, False)
     assert str(an_attachment(of="test").key) in outcome.reason
     assert world.secondary.policies_of(certificate_target(CERTIFICATE_ID)) == frozenset()
 
     world.secondary.remove(an_attachment(of="test").key)
-    assert world.request(policy_key("pumps")).outcome.state is State.ABSENT
+    assert world.check(policy_key("pumps")).outcome.state is State.ABSENT
     assert world.secondary.policy("pumps") is None
 
 
@@ -491,7 +491,7 @@ def test_a_certificate_that_others_gave_a_policy_connects_no_device_after_the_pr
     world.secondary.put(a_policy("test"), an_attachment("test"))
     world.primary.remove(*world.primary.entities)
 
-    outcome = world.request(certificate_key(CERTIFICATE_ID)).outcome
+    outcome = world.check(certificate_key(CERTIFICATE_ID)).outcome
 
     assert outcome.state is State.UNSUPPORTED
     assert world.secondary.certificate(CERTIFICATE_ID) == a_certificate(status=CertificateStatus.INACTIVE)
@@ -501,10 +501,10 @@ def test_what_the_secondary_had_before_stays_when_the_primary_deletes_its_own() 
     world = World()
     world.secondary.put(a_thing())
     world.primary.put(a_thing())
-    world.request(THING)
+    world.check(THING)
     world.primary.remove(THING)
 
-    world.request(THING)
+    world.check(THING)
 
     assert world.secondary.thing("pump-17") is not None
 
@@ -523,7 +523,7 @@ def test_a_note_made_anew_by_another_worker_is_kept() -> None:
     world.primary.remove(THING)
     world.calls.before = once("ledger.forget", lambda: world.ledger.begin([THING], world.clock()))
 
-    world.request(THING)
+    world.check(THING)
 
     assert world.ledger.owned([THING]) == {THING}
 
@@ -535,7 +535,7 @@ def test_a_note_that_another_worker_made_and_ended_after_the_last_reading_is_kep
         world = _replicated()
         world.primary.remove(THING, certificate)
         world.calls.after = after(world)
-        world.request(THING)
+        world.check(THING)
         return world
 
     last_reading = checked(lambda world: world.calls.after).calls.made.index("ledger.forget")
@@ -560,7 +560,7 @@ def test_what_changes_while_it_is_read_is_not_noted_as_read() -> None:
     began = world.clock()
     world.calls.before = once("primary.thing", lambda: world.clock.advance(60))
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert began < result.outcome.read_at < began + 60_000
 
@@ -568,7 +568,7 @@ def test_what_changes_while_it_is_read_is_not_noted_as_read() -> None:
 def test_a_certificate_that_goes_after_it_was_detached_is_noticed_in_a_minute_though_no_event_tells() -> None:
     world, certificate = _replicated(), certificate_key(CERTIFICATE_ID)
     world.primary.remove(thing_principal_key("pump-17", CERTIFICATE_ID))
-    world.request(THING)
+    world.check(THING)
     assert certificate in world.secondary.entities
     world.primary.remove(certificate)
 
@@ -584,7 +584,7 @@ def test_what_goes_with_its_thing_leaves_no_note() -> None:
     world = _replicated()
     world.primary.remove(*world.primary.entities)
 
-    world.request(THING)
+    world.check(THING)
 
     assert not list(world.ledger.due(10**15))
 
@@ -597,7 +597,7 @@ def test_what_somebody_else_changed_in_between_is_read_again() -> None:
     world.primary.put(a_thing(attributes={"site": "south"}))
     world.calls.before = once("writer.update", lambda: world.secondary.put(a_thing(attributes={"site": "elsewhere"})))
 
-    world.request(THING)
+    world.check(THING)
 
     assert world.secondary.entities == world.wanted
     assert world.calls.made.count("writer.update") == 2
@@ -632,7 +632,7 @@ def test_a_primary_that_cannot_be_read_deletes_nothing(error: IotDrError) -> Non
         before = dict(world.secondary.entities)
 
         try:
-            world.request(THING)
+            world.check(THING)
         except type(error):
             assert not world.calls.to("writer") or world.secondary.entities == world.wanted
             continue
@@ -652,7 +652,7 @@ def test_a_primary_of_which_nothing_can_be_read_is_no_reason_to_write_anything()
     world.calls.before = _failing_reads_of_the_primary(RegionUnavailable("down"), 1)
 
     with pytest.raises(RegionUnavailable):
-        world.request(THING)
+        world.check(THING)
 
     assert not world.calls.to("writer", "ledger")
 
@@ -691,9 +691,9 @@ def test_a_worker_that_dies_between_any_two_calls_is_made_good_by_the_next(story
         world.calls.made.clear()
         setattr(world.calls, moment, raising(Killed(), at=[number]))
         try:
-            world.request(key, created=True)
+            world.check(key, created=True)
         except Killed:
-            world.request(key, created=True)
+            world.check(key, created=True)
             if not made_by_one_request:
                 # With its thing gone, nothing leads from a request to the certificate that hung on it, but a note.
                 world.clock.advance(61)
@@ -727,7 +727,7 @@ def test_a_fault_at_any_call_is_made_good_by_the_workflow_and_the_schedule(story
 def test_a_repeated_request_changes_nothing_more() -> None:
     world = _replicated()
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert result.plan.actions == ()
     assert not world.calls.to("writer")
@@ -757,7 +757,7 @@ def test_a_thing_that_goes_while_its_certificate_is_awaited_is_forgotten_in_the_
     world.primary.put(a_thing())
     result = _new(world)
     world.primary.remove(THING)
-    world.request(THING)
+    world.check(THING)
     while result.pause:
         world.clock.advance(result.pause)
         result = world.replication.replicate(result.next_request)
@@ -773,7 +773,7 @@ def test_the_plan_that_was_carried_out_is_handed_back() -> None:
     world = _replicated()
     world.primary.remove(THING)
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert [type(change) for change in result.plan.actions] == [Delete, Delete]
 
@@ -799,7 +799,7 @@ def test_a_policy_that_is_gone_is_detached_first() -> None:
     world = _replicated()
     world.primary.remove(policy_key("pumps"))
 
-    world.request(policy_key("pumps"))
+    world.check(policy_key("pumps"))
 
     assert world.secondary.entities == world.wanted
 
@@ -814,11 +814,11 @@ def test_an_answer_that_is_older_than_the_event_is_not_concluded_from() -> None:
     told = replace(found, attributes={"site": "south"}, version=found.version + 1)
 
     with pytest.raises(NotReadyYet, match="answered with version 1"):
-        world.request(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+        world.check(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
 
     assert world.calls.to("writer") == []
     world.primary.put(replace(found, attributes={"site": "south"}))
-    request = world.request(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
+    request = world.check(THING, depth=Depth.OWN, occurred_at=world.clock(), carried=told)
     assert request.outcome.state is State.IN_SYNC
     assert world.secondary.entities == world.wanted
 
@@ -832,18 +832,37 @@ def test_an_event_of_another_thing_or_of_no_version_of_this_one_is_no_measure_of
     assert found is not None
     told = replace(found, version=version, thing_id=thing_id or found.thing_id)
 
-    assert world.request(THING, depth=Depth.OWN, carried=told).outcome.state is State.IN_SYNC
+    assert world.check(THING, depth=Depth.OWN, carried=told).outcome.state is State.IN_SYNC
 
 
 def test_comparing_an_answer_with_its_event_takes_no_call() -> None:
     world = _replicated()
-    world.request(THING, depth=Depth.OWN)
+    world.check(THING, depth=Depth.OWN)
     without = list(world.calls.made)
     world.calls.made.clear()
 
-    world.request(THING, depth=Depth.OWN, carried=world.primary.thing("pump-17"))
+    world.check(THING, depth=Depth.OWN, carried=world.primary.thing("pump-17"))
 
     assert world.calls.made == without
+
+
+def test_what_was_made_again_before_its_deletion_landed_is_not_forgotten() -> None:
+    world, made = _replicated(), list[Policy]()
+    world.primary.remove(an_attachment().key, policy_key("pumps"))
+
+    def before(name: str, _number: int) -> None:
+        # The detachment first, then the policy itself: it is back in the primary, and somebody has found both equal.
+        if name == "writer.delete" and an_attachment().key not in world.secondary.entities and a_policy() not in made:
+            made.append(a_policy())
+            world.primary.put(a_policy())
+            world.check(policy_key("pumps"))
+
+    world.calls.before = before
+    world.check(a_certificate().key, depth=Depth.ATTACHMENTS)
+
+    assert made
+    assert policy_key("pumps") not in world.secondary.entities
+    assert policy_key("pumps") in world.ledger.due(world.clock() + FENCE + 1000)
 
 
 # A policy that is too long for the secondary

@@ -71,7 +71,7 @@ def test_groups_may_be_told_of_in_any_order(order: tuple[str, ...]) -> None:
     world = _with(*TREE)
 
     for name in order:
-        world.request(thing_group_key(name), depth=Depth.ATTACHMENTS)
+        world.check(thing_group_key(name), depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -79,7 +79,7 @@ def test_groups_may_be_told_of_in_any_order(order: tuple[str, ...]) -> None:
 def test_a_child_brings_all_its_parents_along() -> None:
     world = _with(*TREE)
 
-    world.request(thing_group_key("room"), depth=Depth.ATTACHMENTS)
+    world.check(thing_group_key("room"), depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
     assert world.ledger.owned(world.wanted.keys()) == world.wanted.keys()
@@ -89,7 +89,7 @@ def test_a_membership_brings_thing_type_billing_group_and_groups_along() -> None
     thing = replace(a_thing(type_name="pump"), billing_group="costs")
     world = _with(*TREE, a_thing_type(), BillingGroup("costs"), thing, IN_ROOM)
 
-    world.request(IN_ROOM.key, depth=Depth.ATTACHMENTS)
+    world.check(IN_ROOM.key, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -98,7 +98,7 @@ def test_what_is_there_is_not_read_for_a_membership() -> None:
     world = _replicated(*TREE, a_thing())
     world.primary.put(IN_ROOM)
 
-    result = world.request(IN_ROOM.key, depth=Depth.ATTACHMENTS)
+    result = world.check(IN_ROOM.key, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
     assert world.calls.made == [
@@ -115,7 +115,7 @@ def test_a_membership_that_ends_is_taken_away() -> None:
     world = _replicated(*TREE, a_thing(), IN_ROOM)
     world.primary.remove(IN_ROOM.key)
 
-    result = world.request(IN_ROOM.key)
+    result = world.check(IN_ROOM.key)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.ABSENT
@@ -126,7 +126,7 @@ def test_a_membership_that_ended_with_its_thing_is_forgotten() -> None:
     world = _replicated(*TREE, a_thing(), IN_ROOM)
     world.primary.remove(THING)
 
-    world.request(THING, depth=Depth.ATTACHMENTS)
+    world.check(THING, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
     assert IN_ROOM.key not in world.ledger.remembered, "a later one of the customer's own would be taken for a copy"
@@ -137,7 +137,7 @@ def test_a_thing_moves_from_one_group_of_a_hierarchy_to_another() -> None:
     world.primary.remove(IN_ROOM.key)
     world.primary.put(IN_SITE)
 
-    world.request(THING, depth=Depth.EVERYTHING)
+    world.check(THING, depth=Depth.EVERYTHING)
 
     assert world.secondary.entities == world.wanted
 
@@ -165,7 +165,7 @@ def test_an_update_of_a_group_costs_two_reads_and_a_write() -> None:
     world = _replicated(*TREE)
     world.primary.put(replace(TREE[0], description="changed", attributes={"a": "b"}))
 
-    world.request(thing_group_key("site"), depth=Depth.OWN)
+    world.check(thing_group_key("site"), depth=Depth.OWN)
 
     assert world.calls.made == [
         "secondary.thing_group",
@@ -182,7 +182,7 @@ def test_a_group_is_deleted_with_what_is_attached_to_it() -> None:
     world = _replicated(*TREE, a_policy(), attachment)
     world.primary.remove(thing_group_key("room"))
 
-    world.request(thing_group_key("room"))
+    world.check(thing_group_key("room"))
 
     assert world.secondary.entities == world.wanted
     assert attachment.key not in world.ledger.remembered
@@ -206,7 +206,7 @@ def test_a_group_made_anew_below_another_parent_is_moved() -> None:
     world.primary.remove(thing_group_key("room"))
     world.primary.put(a_group("room", "elsewhere"))
 
-    world.request(thing_group_key("room"))
+    world.check(thing_group_key("room"))
 
     assert world.secondary.entities == world.wanted
 
@@ -228,7 +228,7 @@ def test_a_group_that_replication_did_not_make_stays_where_it_is() -> None:
     world = _with(a_group("north"), a_group("site", "north"))
     world.secondary.put(a_group("site"))
 
-    outcome = world.request(thing_group_key("site")).outcome
+    outcome = world.check(thing_group_key("site")).outcome
 
     assert outcome.state is State.UNSUPPORTED
     assert "replication did not create it" in outcome.reason
@@ -239,7 +239,7 @@ def test_a_groups_policies_follow() -> None:
     world = _replicated(*TREE)
     world.primary.put(a_policy(), PolicyAttachment("pumps", thing_group_target("site")))
 
-    world.request(thing_group_key("site"), depth=Depth.ATTACHMENTS)
+    world.check(thing_group_key("site"), depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -250,7 +250,7 @@ def test_a_groups_policies_follow() -> None:
 def test_a_dynamic_group_is_made_with_its_query_and_its_policies_are_not_asked_for() -> None:
     world = _with(a_dynamic_group())
 
-    world.request(thing_group_key("hot"))
+    world.check(thing_group_key("hot"))
 
     assert world.secondary.entities == world.wanted
     assert not [call for call in world.calls.made if call.endswith("policies_of")]
@@ -261,7 +261,7 @@ def test_a_static_group_made_anew_as_a_dynamic_one_is_replaced() -> None:
     world.primary.remove(thing_group_key("hot"))
     world.primary.put(a_dynamic_group("hot"))
 
-    world.request(thing_group_key("hot"))
+    world.check(thing_group_key("hot"))
 
     assert world.secondary.entities == world.wanted
 
@@ -273,7 +273,7 @@ def test_what_a_query_finds_is_left_to_the_index(sides: tuple[str, ...], key: Ke
     for side in sides:
         getattr(world, side).found_by_query["hot"] = {"pump-17"}
 
-    result = world.request(key, depth=Depth.EVERYTHING)
+    result = world.check(key, depth=Depth.EVERYTHING)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state in (State.IN_SYNC, State.ABSENT)
@@ -285,7 +285,7 @@ def test_a_thing_that_a_query_of_the_secondary_finds_is_deleted_all_the_same() -
     world.secondary.found_by_query["hot"] = {"pump-17"}
     world.primary.remove(THING)
 
-    result = world.request(THING)
+    result = world.check(THING)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.ABSENT
@@ -297,7 +297,7 @@ def test_a_thing_that_a_query_of_the_secondary_finds_is_deleted_all_the_same() -
 def test_a_thing_of_a_deprecated_type_is_made_and_the_type_ends_deprecated() -> None:
     world = _with(a_thing_type(deprecated=True), a_thing(type_name="pump"))
 
-    world.request(THING, depth=Depth.ATTACHMENTS)
+    world.check(THING, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -307,7 +307,7 @@ def test_a_thing_enters_a_type_that_is_deprecated_already(depth: Depth) -> None:
     world = _replicated(a_thing_type(deprecated=True), a_thing())
     world.primary.put(a_thing_type(deprecated=True), a_thing(type_name="pump"))
 
-    world.request(THING, depth=depth)
+    world.check(THING, depth=depth)
 
     assert world.secondary.entities == world.wanted
 
@@ -319,9 +319,9 @@ def test_a_type_made_anew_with_another_description_replaces_the_copy_when_aws_le
     world.primary.put(anew)
 
     with pytest.raises(NotReadyYet):
-        world.request(thing_type_key("pump"))
+        world.check(thing_type_key("pump"))
     world.clock.advance(301)
-    world.request(thing_type_key("pump"))
+    world.check(thing_type_key("pump"))
 
     assert world.secondary.thing_type("pump") == anew
     assert world.ledger.owned([anew.key]) == {anew.key}
@@ -354,7 +354,7 @@ def test_what_such_a_thing_needs_besides_its_type_is_made_for_it() -> None:
     world = _with_a_type_made_anew_that_is_in_use()
     world.primary.put(BillingGroup("costs"), replace(a_thing("new", type_name="pump"), billing_group="costs"))
 
-    world.request(thing_key("new"), depth=Depth.ATTACHMENTS)
+    world.check(thing_key("new"), depth=Depth.ATTACHMENTS)
 
     assert world.secondary.thing("new") == world.primary.thing("new")
 
@@ -374,7 +374,7 @@ def test_what_mqtt_messages_carry_of_a_type_follows() -> None:
     site = PropagatingAttribute("where", "thingAttribute", "site")
     world.primary.put(replace(a_thing_type(), propagating_attributes=(site,)))
 
-    world.request(thing_type_key("pump"), depth=Depth.OWN)
+    world.check(thing_type_key("pump"), depth=Depth.OWN)
 
     assert world.secondary.entities == world.wanted
 
@@ -385,7 +385,7 @@ def test_what_mqtt_messages_carry_of_a_type_follows() -> None:
 def test_a_thing_comes_with_its_billing_group() -> None:
     world = _with(BillingGroup("costs", "who pays"), replace(a_thing(), billing_group="costs"))
 
-    world.request(THING, depth=Depth.ATTACHMENTS)
+    world.check(THING, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -395,7 +395,7 @@ def test_a_thing_is_moved_to_its_billing_group(wanted: str) -> None:
     world = _replicated(BillingGroup("costs"), replace(a_thing(), billing_group="costs"))
     world.primary.put(BillingGroup("losses"), replace(a_thing(), billing_group=wanted))
 
-    world.request(THING, depth=Depth.ATTACHMENTS)
+    world.check(THING, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.thing("pump-17") == world.primary.thing("pump-17")
 
@@ -403,11 +403,11 @@ def test_a_thing_is_moved_to_its_billing_group(wanted: str) -> None:
 def test_a_billing_group_follows_changes_and_goes() -> None:
     world = _replicated(BillingGroup("costs"))
     world.primary.put(BillingGroup("costs", "changed"))
-    world.request(billing_group_key("costs"))
+    world.check(billing_group_key("costs"))
     assert world.secondary.entities == world.wanted
 
     world.primary.remove(billing_group_key("costs"))
-    world.request(billing_group_key("costs"))
+    world.check(billing_group_key("costs"))
 
     assert world.secondary.entities == {}
 
@@ -419,7 +419,7 @@ def test_a_certificate_hangs_on_several_things() -> None:
     others = [a_thing(f"pump-{number}") for number in range(3)]
     world = _with(*a_device(), *others, *(ThingPrincipal(one.name, a_certificate_id("pump-17")) for one in others))
 
-    world.request(certificate_key(a_certificate_id("pump-17")))
+    world.check(certificate_key(a_certificate_id("pump-17")))
 
     assert world.secondary.entities == world.wanted
 
@@ -428,7 +428,7 @@ def test_several_certificates_hang_on_one_thing() -> None:
     certificates = [a_certificate(str(number)) for number in range(3)]
     world = _with(*a_device(), *certificates, *(ThingPrincipal("pump-17", one.certificate_id) for one in certificates))
 
-    world.request(THING, depth=Depth.ATTACHMENTS)
+    world.check(THING, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -445,7 +445,7 @@ def test_ten_policies_are_exchanged_for_ten_others() -> None:
     world.primary.remove(*(entity.key for entity in attached(0)))
     world.primary.put(*attached(10))
 
-    world.request(a_certificate().key)
+    world.check(a_certificate().key)
 
     assert world.secondary.entities == world.wanted
 
@@ -457,7 +457,7 @@ def test_how_a_certificate_is_attached_can_change(exclusive: bool) -> None:
     world.primary.remove(principal.key)
     world.primary.put(replace(principal, exclusive=exclusive))
 
-    world.request(THING, depth=Depth.ATTACHMENTS)
+    world.check(THING, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -468,7 +468,7 @@ def test_an_exclusive_certificate_moves_to_another_thing() -> None:
     world.primary.remove(principal.key)
     world.primary.put(replace(principal, thing="pump-18", exclusive=True))
 
-    world.request(thing_key("pump-18"), depth=Depth.ATTACHMENTS)
+    world.check(thing_key("pump-18"), depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities == world.wanted
 
@@ -479,7 +479,7 @@ def test_an_exclusive_certificate_moves_to_another_thing() -> None:
 def test_everything_of_an_equal_device_is_read_and_nothing_written() -> None:
     world = _replicated(*a_device(), *TREE, IN_ROOM)
 
-    world.request(THING, depth=Depth.EVERYTHING)
+    world.check(THING, depth=Depth.EVERYTHING)
 
     assert Counter(world.calls.made) == {
         "primary.thing": 1,
@@ -503,7 +503,7 @@ def test_a_membership_that_another_worker_adds_meanwhile_is_no_failure() -> None
     world.primary.put(IN_ROOM)
     world.calls.before = once("writer.create", lambda: world.secondary.put(IN_ROOM))
 
-    world.request(IN_ROOM.key)
+    world.check(IN_ROOM.key)
 
     assert world.secondary.entities == world.wanted
     assert isinstance(world.secondary.thing_group("room"), ThingGroup)

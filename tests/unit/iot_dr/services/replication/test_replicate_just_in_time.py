@@ -27,7 +27,7 @@ def _connect(world: World) -> None:
 def test_a_new_device_comes_without_its_certificate() -> None:
     world = _world()
 
-    result = world.request(THING, created=True, depth=Depth.ATTACHMENTS)
+    result = world.check(THING, created=True, depth=Depth.ATTACHMENTS)
 
     assert world.secondary.entities.keys() == {THING, policy_key("pumps")}
     assert result.outcome.state is State.IN_SYNC
@@ -37,10 +37,10 @@ def test_a_new_device_comes_without_its_certificate() -> None:
 def test_after_its_first_connection_a_check_the_certificate_brings_all_of_it(first: object) -> None:
     world = _world()
     if first:
-        world.request(THING, depth=Depth.ATTACHMENTS)
+        world.check(THING, depth=Depth.ATTACHMENTS)
     _connect(world)
 
-    result = world.request(CERTIFICATE)
+    result = world.check(CERTIFICATE)
 
     assert world.secondary.entities == world.wanted
     assert result.outcome.state is State.IN_SYNC
@@ -51,7 +51,7 @@ def test_a_certificate_that_the_primary_revoked_is_not_let_in() -> None:
     world.primary.put(a_certificate(status=CertificateStatus.REVOKED))
     _connect(world)
 
-    world.request(CERTIFICATE)
+    world.check(CERTIFICATE)
 
     certificate = world.secondary.certificate(CERTIFICATE.name)
     assert certificate is not None
@@ -62,7 +62,7 @@ def test_a_certificate_that_the_primary_does_not_know_is_left_to_the_customer() 
     world = World(just_in_time=True)
     _connect(world)
 
-    outcome = world.request(CERTIFICATE).outcome
+    outcome = world.check(CERTIFICATE).outcome
 
     assert outcome.state is State.UNSUPPORTED
     assert world.secondary.entities.keys() == {CERTIFICATE}
@@ -81,10 +81,10 @@ def test_the_schedule_registers_no_certificate_either() -> None:
 def test_a_registered_certificate_follows_the_primary() -> None:
     world = _world()
     _connect(world)
-    world.request(CERTIFICATE)
+    world.check(CERTIFICATE)
     world.primary.put(a_certificate(status=CertificateStatus.INACTIVE))
 
-    world.request(CERTIFICATE)
+    world.check(CERTIFICATE)
 
     assert world.secondary.entities == world.wanted
 
@@ -92,9 +92,9 @@ def test_a_registered_certificate_follows_the_primary() -> None:
 def test_what_registered_itself_is_not_deleted_with_the_primarys() -> None:
     world = _world()
     _connect(world)
-    world.request(CERTIFICATE)
+    world.check(CERTIFICATE)
     world.primary.remove(CERTIFICATE)
 
-    world.request(CERTIFICATE)
+    world.check(CERTIFICATE)
 
     assert world.secondary.certificate(CERTIFICATE.name) is not None

@@ -307,7 +307,7 @@ def _a_world(story: Story) -> World:
     world = World()
     world.customer.put(*story.standing)
     for key in sorted(world.primary.entities):
-        world.request(key)
+        world.check(key)
     world.clock.advance(600)
     _retries(world)
     assert world.secondary.entities == world.wanted

@@ -50,9 +50,7 @@ def _mend(world: World) -> None:
 
 def _request(world: World, event: RegistryEvent, depth: Depth = Depth.ATTACHMENTS) -> None:
     with pytest.raises(RegionUnavailable):
-        world.request(
-            event.key, depth=depth, occurred_at=event.timestamp, event_id=event.event_id, carried=event.carried
-        )
+        world.check(event.key, depth=depth, occurred_at=event.timestamp, event_id=event.event_id, carried=event.carried)
 
 
 def test_a_new_thing_is_made_from_its_event() -> None:
@@ -229,7 +227,7 @@ def test_what_carries_nothing_waits() -> None:
     _cut(world, "primary")
 
     with pytest.raises(RegionUnavailable):
-        world.request(THING)
+        world.check(THING)
 
     assert not world.calls.to("writer", "ledger")
 
@@ -278,5 +276,5 @@ def test_a_version_that_is_far_ahead_waits_for_the_primary() -> None:
 
     assert world.secondary.entities == before
     world.calls.before = Calls.before
-    world.request(event.key, depth=Depth.OWN)
+    world.check(event.key, depth=Depth.OWN)
     assert world.secondary.entities == world.wanted

@@ -23,7 +23,7 @@ def _replicated() -> World:
     world = World()
     for name in PUMPS:
         world.primary.put(*a_device(name))
-        world.request(thing_key(name))
+        world.check(thing_key(name))
     world.calls.made.clear()
     return world
 
@@ -92,7 +92,7 @@ def test_what_another_request_concluded_since_the_batch_began_is_not_overwritten
     world.replication.replicate(ReconcileRequest(thing_key("pump-2"), depth=Depth.ATTACHMENTS), shared=shared)
     world.clock.advance(1)
     world.primary.put(Policy("more", a_document()), PolicyAttachment("more", certificate))
-    world.request(certificate_key(a_certificate_id("pump-1")))
+    world.check(certificate_key(a_certificate_id("pump-1")))
 
     result = world.replication.replicate(ReconcileRequest(thing_key("pump-1"), depth=Depth.ATTACHMENTS), shared=shared)
 

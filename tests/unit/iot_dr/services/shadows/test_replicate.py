@@ -174,7 +174,7 @@ def test_nothing_is_deleted_without_the_primarys_word(world: ShadowWorld) -> Non
 def test_an_empty_copy_that_replication_did_not_make_goes_with_the_primarys(world: ShadowWorld) -> None:
     world.secondary.put(KEY, "{}")
 
-    world.replication.request([KEY])
+    world.replication.check([KEY])
 
     assert held(world) is None
 
@@ -192,7 +192,7 @@ def test_a_copy_that_replication_did_not_make_is_not_deleted(world: ShadowWorld)
 
 def calls_of_request(world: ShadowWorld) -> list[str]:
     world.calls.made.clear()
-    world.replication.request([KEY])
+    world.replication.check([KEY])
     return list(world.calls.made)
 
 
@@ -318,7 +318,7 @@ def test_what_a_deletion_hits_that_dies_comes_back_within_minutes(world: ShadowW
 
     def made_anew() -> None:
         world.primary.put(KEY, OFF)
-        assert states(world.worker(Calls()).request([KEY])) == [State.IN_SYNC]
+        assert states(world.worker(Calls()).check([KEY])) == [State.IN_SYNC]
 
     world.calls.before = once("secondary.delete", made_anew)
     world.calls.after = raising(Killed(), on=["secondary.delete"])
@@ -378,7 +378,7 @@ def test_a_lost_last_update_is_found_by_a_request(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON))
     world.primary.put(KEY, OFF)
 
-    world.replication.request([KEY])
+    world.replication.check([KEY])
 
     assert held(world) == {"reported": {"on": False}}
 
@@ -390,7 +390,7 @@ def test_a_check_what_is_equal_writes_nothing(world: ShadowWorld) -> None:
 
 
 def test_a_check_what_is_in_neither_region_notes_nothing(world: ShadowWorld) -> None:
-    assert states(world.replication.request([KEY])) == [State.ABSENT]
+    assert states(world.replication.check([KEY])) == [State.ABSENT]
     assert not world.notes.notes
 
 
@@ -398,7 +398,7 @@ def test_what_a_device_wrote_in_the_secondary_is_brought_back_to_the_primarys_st
     apply(world, world.primary.put(KEY, ON))
     world.secondary.put(KEY, OFF)
 
-    world.replication.request([KEY])
+    world.replication.check([KEY])
 
     assert held(world) == {"reported": {"on": True}}
 
@@ -409,7 +409,7 @@ def test_a_check_a_thing_takes_in_all_shadows_of_either_region(world: ShadowWorl
     world.primary.put(KEY, ON)
     world.primary.put(CONFIG, OFF)
 
-    world.replication.request([thing_shadows_key("pump-17")])
+    world.replication.check([thing_shadows_key("pump-17")])
 
     assert world.secondary.documents == world.primary.documents
 
@@ -418,7 +418,7 @@ def test_a_failure_to_list_shadows_is_noted_until_they_are_listed(world: ShadowW
     key = thing_shadows_key("pump-17")
     world.primary.put(CONFIG, ON)
     world.calls.before = raising(Throttled("slower"), on=["primary.shadow_names"])
-    assert states(world.replication.request([key])) == [State.PENDING]
+    assert states(world.replication.check([key])) == [State.PENDING]
 
     world.calls.before = raising(Throttled("slower"))
     world.retry()
@@ -583,7 +583,7 @@ def test_what_a_region_keeps_otherwise_is_written_twice_and_no_more(world: Shado
     world.secondary.keeps = lambda document: document and {"reported": {"rounded": Number("1")}}
     apply(world, world.primary.put(KEY, '{"reported":{"rounded":1.25}}'))
 
-    (outcome,) = world.replication.request([KEY]).outcomes
+    (outcome,) = world.replication.check([KEY]).outcomes
     assert (outcome.state, outcome.reason) == (State.UNSUPPORTED, KEPT_OTHERWISE)
 
     assert not WRITES & set(calls_of_request(world))
@@ -606,7 +606,7 @@ def test_what_devices_write_in_the_serving_secondary_is_not_overwritten(world: S
     assert outcome.state is State.PENDING
     assert outcome.reason.startswith(HELD_BACK)
 
-    world.replication.request([KEY, thing_shadows_key("pump-17")])
+    world.replication.check([KEY, thing_shadows_key("pump-17")])
     assert held(world) == {"reported": {"on": False}}
 
 
@@ -647,7 +647,7 @@ def test_a_check_a_thing_that_is_held_back_lists_nothing_and_waits_as_a_whole(wo
     world.primary.put(KEY, ON)
     world.primary.put(CONFIG, ON)
     world.control.now = Control(replication=ReplicationState.SUSPENDED)
-    world.replication.request([thing])
+    world.replication.check([thing])
     assert world.calls.made == ["control.control", "notes.hold"]
 
     world.control.now = Control()
@@ -661,10 +661,10 @@ def test_that_a_thing_waits_is_not_forgotten_before_its_shadows_are_noted(world:
     thing = thing_shadows_key("pump-17")
     world.primary.put(KEY, ON)
     world.calls.before = raising(Throttled("slower"), on=["primary.shadow_names"])
-    world.replication.request([thing])
+    world.replication.check([thing])
     world.calls.before = raising(Throttled("slower"), on=["primary.shadow", "notes.announce"])
 
-    assert world.replication.request([thing]).unrecorded == {KEY}
+    assert world.replication.check([thing]).unrecorded == {KEY}
 
     assert list(world.ledger.due(10**15)) == [thing]
 

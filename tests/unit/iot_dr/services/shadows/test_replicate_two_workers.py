@@ -32,7 +32,7 @@ def _applying(world: ShadowWorld, *items: dict[str, Any]) -> Work:
 
 
 def _looking(world: ShadowWorld) -> Work:
-    return lambda calls: world.worker(calls).request([KEY])
+    return lambda calls: world.worker(calls).check([KEY])
 
 
 def _meanwhile(world: ShadowWorld, happens: Callable[[], dict[str, Any]]) -> Work:
@@ -117,7 +117,7 @@ def _deletion_and_check_what_is_made_anew_meanwhile(world: ShadowWorld) -> tuple
         calls.through("a", world.control).control()
         if KEY not in world.primary.documents:
             world.primary.put(KEY, OFF)
-        replication.request([KEY])
+        replication.check([KEY])
 
     return _applying(world, deletion), request
 
@@ -217,4 +217,4 @@ def test_whenever_each_is_stopped_the_newest_state_stays(story: Story, begins: b
         # Only what a worker gave up for the other's haste is due, and says so.
         world.retry(after=FENCE / 1000)
         assert world.secondary.documents == world.primary.documents, (one, other)
-        assert set(states(world.replication.request([KEY]))) <= {State.IN_SYNC, State.ABSENT}, (one, other)
+        assert set(states(world.replication.check([KEY]))) <= {State.IN_SYNC, State.ABSENT}, (one, other)

@@ -172,7 +172,7 @@ def test_whoever_requests_between_reading_and_writing_has_it_checked_again(chang
 
     def meanwhile() -> None:
         world.primary.remove(change.key)
-        world.request(checked)
+        world.check(checked)
 
     calls.before = once("writer.create", meanwhile)
     applier = ChangeApplier(

@@ -53,7 +53,7 @@ def client(  # noqa: PLR0913  # what a client can differ by
 
     `read_timeout` is how many seconds one attempt waits for its answer. A client of S3 reaches buckets of the caller's
     own account alone, unless `own_buckets` is false: who takes a bucket's name first could be anybody. `account` tells
-    the caller's account to clients that share one request-up of it.
+    the caller's account to clients that look it up once.
 
     `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself.
 
@@ -76,7 +76,7 @@ def client(  # noqa: PLR0913  # what a client can differ by
 
 
 class Shared:
-    """One client for each service and Region, for all threads, with one request-up of the account.
+    """One client for each service and Region, for all threads, which look the account up once.
 
     Raises:
         ConfigurationError: the environment names a profile that is not there.
@@ -100,16 +100,16 @@ class Shared:
 
 
 def _account_of(session: Any, region: str) -> Callable[[], str]:
-    """Return what tells the caller's account; threads that ask while the first one requests wait for its answer."""
+    """Return what tells the caller's account; threads that ask while the first one asks wait for its answer."""
     lock = threading.Lock()
 
     @functools.cache
-    def request() -> str:
+    def looked_up() -> str:
         return str(call(client("sts", region, session=session).get_caller_identity)["Account"])
 
     def account() -> str:
         with lock:
-            return request()
+            return looked_up()
 
     return account
 

@@ -15,13 +15,13 @@ DELAY = 2.0
 
 
 def wait_until(what: str, done: Callable[[], bool], *, delay: float = DELAY, seconds: float = ONE_HOUR) -> None:
-    """Request until `done` says so; a request that fails for a passing reason says nothing and is repeated.
+    """Ask `done` until it says so; a question that fails for a passing reason says nothing and is repeated.
 
     Raises:
         LaunchFailed: it was not done in time; a further launch goes on waiting.
     """
 
-    def request(**_: object) -> dict[str, bool]:
+    def ask(**_: object) -> dict[str, bool]:
         try:
             return {"Done": done()}
         except RetryableError:
@@ -29,14 +29,14 @@ def wait_until(what: str, done: Callable[[], bool], *, delay: float = DELAY, sec
 
     config = SingleWaiterConfig(
         {
-            "operation": "Request",
+            "operation": "Ask",
             "delay": delay,
             "maxAttempts": max(1, round(seconds / max(delay, 0.001))),
             "acceptors": [{"matcher": "path", "argument": "Done", "expected": True, "state": "success"}],
         }
     )
     try:
-        Waiter(what, config, request).wait()
+        Waiter(what, config, ask).wait()
     except WaiterError as error:
         raise LaunchFailed(
             f"{what} was not done after {seconds / 60:.0f} minutes; to continue, launch again with the same "

@@ -32,11 +32,11 @@ class Rounds:
         """Begin with a stage."""
         self.progress.begin(stage, total)
 
-    def each(self, request: Callable[[Given], Result], items: Collection[Given]) -> list[Result]:
-        """Check each once; raises what `request` does."""
+    def each(self, check: Callable[[Given], Result], items: Collection[Given]) -> list[Result]:
+        """Check each once; raises what `check` does."""
 
         def counted(item: Given) -> Result:
-            found = request(item)
+            found = check(item)
             self.progress.advance(1)
             return found
 
@@ -45,7 +45,7 @@ class Rounds:
     def until_all(
         self,
         keys: Iterable[Key],
-        request: Callable[[Key], str],
+        check: Callable[[Key], str],
         seconds: float,
         hopeless: tuple[type[IotDrError], ...] = (),
     ) -> dict[Key, str]:
@@ -53,7 +53,7 @@ class Rounds:
 
         Args:
             keys: what is checked.
-            request: returns why one is not as it should be, or nothing; what a Region does not answer is checked again.
+            check: returns why one is not as it should be, or nothing; what a Region does not answer is checked again.
             seconds: after these no new round begins.
             hopeless: errors after which one is not checked again, but the others are.
 
@@ -61,14 +61,14 @@ class Rounds:
             What is left, with the last reason.
 
         Raises:
-            TerminalError: `request` raised one that is not `hopeless`.
+            TerminalError: `check` raised one that is not `hopeless`.
         """
         deadline, pause = self.clock() + seconds, FIRST_PAUSE
         left, given_up = dict.fromkeys(keys, ""), dict[Key, str]()
 
         def reason(key: Key) -> str:
             try:
-                found = request(key)
+                found = check(key)
             except hopeless as error:
                 given_up[key] = error_line(error)
                 return ""

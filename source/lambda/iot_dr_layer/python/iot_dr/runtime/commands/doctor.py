@@ -93,7 +93,7 @@ def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: st
     with ThreadPoolExecutor(THREADS, thread_name_prefix="doctor") as executor:
         together = on_threads(executor)
         if stacks:
-            stacks.request(together)
+            stacks.read_all(together)
         answers = examine([*doctor.examinations(stacks, reading)], together)
     unnamed = () if stacks else (warning("launch", _NO_LAUNCH, "read its settings: . ./toolsrc"),)
     return (*clock, *answers, *unnamed)

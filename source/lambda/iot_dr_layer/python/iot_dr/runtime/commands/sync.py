@@ -246,7 +246,7 @@ class _Wiring:
             just_in_time=self.launched.just_in_time,
         )
         replicated = self.launched.shadows.mode != NO_SHADOWS
-        replicate = self._shadow_replication(dynamodb, ledger, gate).request if replicated else None
+        replicate = self._shadow_replication(dynamodb, ledger, gate).check if replicated else None
         return sync.Sync(
             comparison=comparison.store,
             journal=self.journal,

@@ -70,7 +70,7 @@ def replicate_shadows_handler(
     def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         if "looks" in event:
             replication = in_background() if event.get("background") else for_events
-            applied = replication.request(ReconcileRequest.from_json(value).key for value in event["looks"])
+            applied = replication.check(ReconcileRequest.from_json(value).key for value in event["looks"])
             _tell(applied, len(event["looks"]), log, metrics)
             if applied.unrecorded:
                 raise RegionUnavailable(

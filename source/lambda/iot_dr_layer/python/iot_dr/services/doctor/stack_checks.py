@@ -36,11 +36,11 @@ class Stacks:
     reader: StackReader
     _read: dict[tuple[str, str], LaunchedStack | IotDrError | None] = field(default_factory=dict)
 
-    def request(self, together: Together = one_by_one) -> None:
-        """Read all of them."""
-        self._read.update(together(self._checked, self.launch.stacks))
+    def read_all(self, together: Together = one_by_one) -> None:
+        """Read each once."""
+        self._read.update(together(self._read_one, self.launch.stacks))
 
-    def _checked(self, stack: tuple[str, str]) -> tuple[tuple[str, str], LaunchedStack | IotDrError | None]:
+    def _read_one(self, stack: tuple[str, str]) -> tuple[tuple[str, str], LaunchedStack | IotDrError | None]:
         try:
             return stack, self.reader.read(*stack)
         except IotDrError as error:

@@ -24,7 +24,7 @@ class Leftover:
     unreadable: str = ""
 
     def __str__(self) -> str:
-        doubt = f" (could not request: {self.unreadable})" if self.unreadable else ""
+        doubt = f" (could not check: {self.unreadable})" if self.unreadable else ""
         return f"{self.resource}{doubt}: {self.removal}"
 
 
@@ -70,7 +70,7 @@ def start_launch(  # noqa: PLR0913, PLR0917  # what one build differs by
 
 def leftovers(launch: Launch, there: Leftovers) -> tuple[Leftover, ...]:
     """Return what is left of a launch, in the order in which it can be removed."""
-    checked = (_request(resource, _removal(resource, launch), there) for resource in launch.resources)
+    checked = (_checked(resource, _removal(resource, launch), there) for resource in launch.resources)
     found = tuple(leftover for leftover in checked if leftover is not None)
     owner = LaunchResource(LaunchResourceKind.STACK, launch.regions.primary, launch.primary_stack)
     stack = next((leftover for leftover in found if leftover.resource == owner), None)
@@ -99,11 +99,11 @@ def boundary_removal(boundary: str) -> str:
     return f"the roles' boundary: aws iam delete-policy --policy-arn {boundary}"
 
 
-def _request(resource: LaunchResource, removal: str, there: Leftovers) -> Leftover | None:
+def _checked(resource: LaunchResource, removal: str, there: Leftovers) -> Leftover | None:
     try:
         return Leftover(resource, removal) if there.exists(resource) else None
     except IotDrError as error:
-        # The main stack's deletion must not fail for a request that failed; unreadable is told, never taken as gone.
+        # The main stack's deletion must not fail because a check failed; unreadable is told, never taken as gone.
         return Leftover(resource, removal, unreadable=type(error).__name__)
 
 

@@ -110,9 +110,9 @@ class _Work:
         done: what was written.
         skips: differences that stay.
         touched: what was, or was to be, written; relations among it are read again, whatever they hang on by now.
-        deleted: what of it was deleted, and not made since.
+        deleted: what of it was deleted, and not made since, with when its mark was made.
         unmade: what was last to be made and was not.
-        noted_at: when its ownership was noted, epoch milliseconds.
+        noted_at: when the mark of the last writes was made, epoch milliseconds.
         refused: what AWS refused, whatever was tried.
         overtaken: somebody else was about one of these since it was read, or one of them was gone.
         mark: the mark in the ledger; None before anything is written.
@@ -128,7 +128,7 @@ class _Work:
     done: list[Action] = field(default_factory=list)
     skips: tuple[Skip, ...] = ()
     touched: frozenset[Key] = frozenset()
-    deleted: frozenset[Key] = frozenset()
+    deleted: dict[Key, int] = field(default_factory=dict)
     unmade: frozenset[Key] = frozenset()
     noted_at: int = 0
     refused: dict[Key, IotDrError] = field(default_factory=dict)
@@ -144,9 +144,9 @@ class _Work:
             self.touched |= {change.key}
             self.unmade -= {change.key}
             if not isinstance(change, Delete):
-                self.deleted -= {change.key}
+                self.deleted.pop(change.key, None)
                 continue
-            self.deleted |= {change.key}
+            self.deleted[change.key] = self.noted_at
             if change.key == self.key:
                 self.depth = Depth.EVERYTHING
 
@@ -200,7 +200,7 @@ class Replication:
         self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None
     ) -> ReplicationResult:
         try:
-            return self._request(request, beside, shared)
+            return self._check(request, beside, shared)
         except RegionUnavailable:
             self._apply_carried(request)
             raise
@@ -218,7 +218,7 @@ class Replication:
         self._ledger.record(outcome)
         return ReplicationResult(outcome, Plan(), request)
 
-    def _request(self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None) -> ReplicationResult:
+    def _check(self, request: ReconcileRequest, beside: int, shared: SharedAnswers | None) -> ReplicationResult:
         if request.checks and request.fingerprint:
             seen = attached(self._source, request.key.name, self._together)
             if fingerprint(seen) == request.fingerprint:
@@ -347,7 +347,7 @@ class Replication:
             mark=work.mark,
         )
         if unlinked := _unlinked(todo) - {work.key}:
-            self._ledger.revisit(unlinked, self._clock())
+            self._ledger.revisit(unlinked, work.noted_at)
         for wave in waves(todo.actions):
             possible = [change for change in wave if work.refused.keys().isdisjoint({change.key, *needs(change)})]
             ended = self._together(self._written, possible)
@@ -430,11 +430,15 @@ class Replication:
     def _forget(self, work: _Work) -> None:
         """Drop the notes of what is gone from both Regions; how the resource itself stands is recorded."""
         desired, actual = work.scope.desired, work.scope.actual
-        unread = work.deleted - desired.entities.keys() - actual.entities.keys()
-        if gone := (unread | (work.touched & desired.absent & actual.absent)) - {work.key}:
-            self._ledger.forget(gone, work.began, work.mark)
-            if work.mark:
-                work.mark = replace(work.mark, keys=work.mark.keys - gone)
+        there = desired.entities.keys() | actual.entities.keys()
+        # What was deleted and not read again may be back since its mark: whoever saw that has noted it after the mark.
+        known = {key: marked_at + 1 for key, marked_at in work.deleted.items() if key not in there}
+        known |= dict.fromkeys(work.touched & desired.absent & actual.absent, work.began)
+        known.pop(work.key, None)
+        for began in sorted(set(known.values())):
+            self._ledger.forget([key for key in known if known[key] == began], began, work.mark)
+        if work.mark:
+            work.mark = replace(work.mark, keys=work.mark.keys - known.keys())
 
     def _apply_carried(self, request: ReconcileRequest) -> None:
         """Apply what the event told of a thing, if it is surely newer than what the target has; delete nothing."""

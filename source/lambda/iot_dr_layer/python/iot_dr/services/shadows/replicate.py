@@ -186,7 +186,7 @@ class ShadowReplication:
         held_back = self._gate.refusal([task.key for task in tasks])
         return _applied(self._together(self._held_back(held_back) if held_back else self._one, tasks))
 
-    def request(self, keys: Iterable[Key]) -> Applied:
+    def check(self, keys: Iterable[Key]) -> Applied:
         """Compare shadows, or all shadows of things, in both Regions and make the target's equal.
 
         Raises:

@@ -125,7 +125,7 @@ class Proof:
         began = self._rounds.clock()
         times: list[float] = []
 
-        def request(key: Key) -> str:
+        def check(key: Key) -> str:
             # One call, until there is anything to compare.
             if not self._secondary.registry.principals_of_thing(key.name):
                 return f"{self._secondary.region} has no such thing with a certificate"
@@ -134,7 +134,7 @@ class Proof:
                 times.append(self._rounds.clock() - began)
             return "; ".join(f"{other}: {reason}" for other, reason in found.items())
 
-        left = self._rounds.until_all(devices, request, self._seconds)
+        left = self._rounds.until_all(devices, check, self._seconds)
         crossed = tuple(device for key, device in devices.items() if key not in left)
         if left:
             found = f"{len(crossed)} of {len(devices)} after {self._seconds:.0f} s; {reasons_text(left)}"
@@ -191,7 +191,7 @@ class Proof:
         if not credentials:
             return failure(name, "not tried: no device is there", "see to the devices that did not cross")
 
-        def request(key: Key) -> str:
+        def check(key: Key) -> str:
             nonce = self._new_nonce()
             try:
                 received = place.mqtt.round_trip(credentials[key], nonce, MQTT_SECONDS)
@@ -201,7 +201,7 @@ class Proof:
             return "" if received == nonce else "another message came back than was sent"
 
         self._rounds.begin(f"Publishing and subscribing in {place.region}", number)
-        left = self._rounds.until_all(credentials, request, MQTT_PATIENCE)
+        left = self._rounds.until_all(credentials, check, MQTT_PATIENCE)
         if left:
             mend = "compare certificate and policy, then this machine's way to the endpoint (port 8883)"
             return failure(name, f"{number - len(left)} of {wanted}; {reasons_text(left)}", mend, map(str, left))
