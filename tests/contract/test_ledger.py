@@ -595,6 +595,18 @@ def test_what_another_may_have_made_meanwhile_stays_owned_and_is_checked_by_itse
     assert list(ledger.due(LATER)) == [THING]
 
 
+def test_what_anybody_was_ever_about_stays_owned_where_nothing_was_read(ledger: Ledger) -> None:
+    other = ledger.begin([THING], BEGAN - 10)
+    ledger.end(other, [THING], BEGAN - 5)
+    mark = ledger.begin(KEYS, BEGAN)
+
+    ledger.disown(KEYS, BEGAN, mark, 1)
+    ledger.end(mark, KEYS, BEGAN + 1)
+
+    assert ledger.owned(KEYS) == {THING}
+    assert list(ledger.due(LATER)) == [THING]
+
+
 POLICY = policy_key("pumps")
 
 

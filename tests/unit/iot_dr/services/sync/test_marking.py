@@ -128,6 +128,26 @@ def test_what_is_not_written_after_all_holds_nothing_up(found: Marked) -> None:
     assert not found.ledger.marked(FIRST.key) | found.ledger.marked(SECOND.key)
 
 
+def test_what_is_left_unmade_is_not_owned(found: Marked) -> None:
+    found.marks.begin([FIRST, SECOND])
+
+    found.marks.drop(FIRST.key, unmade=True)
+
+    assert found.ledger.owned([FIRST.key, SECOND.key]) == {SECOND.key}
+
+
+def test_what_another_made_before_the_mark_stays_owned_and_is_checked_by_itself(found: Marked) -> None:
+    event = found.ledger.begin([FIRST.key], found.clock())
+    found.ledger.end(event, [FIRST.key], found.clock())
+    found.clock.advance(1)
+    found.marks.begin([FIRST])
+
+    found.marks.drop(FIRST.key, unmade=True)
+
+    assert found.ledger.owned([FIRST.key]) == {FIRST.key}
+    assert list(found.ledger.due(10**15)) == [FIRST.key]
+
+
 def test_a_batch_that_another_worker_is_at_is_marked_one_by_one(found: Marked) -> None:
     found.calls.before = raising(Conflict("another worker"), at=(1,))
 

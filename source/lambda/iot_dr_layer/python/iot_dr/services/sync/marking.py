@@ -34,6 +34,9 @@ USABLE = 90_000
 """Milliseconds for which a mark serves whoever begins to write under it: a third and more of `FENCE` is left for what
 the write waits for."""
 
+EVER = 1
+"""A time before all that anybody has noted."""
+
 
 @dataclass
 class Held:
@@ -105,7 +108,8 @@ class Marking:
         if unmade and held is not None and key in held.made:
             # If that cannot be noted, whoever checks it by itself finds that it is in neither Region.
             with suppress(RetryableError):
-                self._ledger.disown({key}, held.mark.at, held.mark, held.mark.at)
+                # What the run has read of it may be hours old: whoever was ever about it may have made it since.
+                self._ledger.disown({key}, held.mark.at, held.mark, EVER)
         self._leave(key, whole=True)
 
     def _begin(self, changes: Collection[Action]) -> Held | None:
