@@ -1,54 +1,49 @@
-"""Admits or refuses writes to the target: whoever writes a registry or shadows asks here right before the first write.
+"""Tells what may be written in the target: whoever writes a registry or shadows asks here right before the first write.
 
 docs/adr/0016-one-write-gate.md says why there is one place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from iot_dr.errors import TerminalError, WriteRefused
-from iot_dr.model.control import HELD_BACK
-from iot_dr.model.registry.keys import SHADOW_KINDS, Key
-from iot_dr.model.sites import Direction
-from iot_dr.ports.control import ControlReader, WriteGate
+from iot_dr.model.failover.fence import HELD_BACK, OPEN, Standing
+from iot_dr.ports.failover import LeadershipReader, WriteGate
+from iot_dr.reconcile.failover import standing
 
 
-class ControlItemWriteGate:
-    """`ports.WriteGate` that admits the registry without a call, and shadows if the control item holds nothing back."""
+class LeadershipWriteGate:
+    """`ports.WriteGate` that asks a Region's fence and its replica of the control item, by one call each time."""
 
-    def __init__(self, control: ControlReader, direction: Direction) -> None:
-        self._control, self._direction = control, direction
+    def __init__(self, reader: LeadershipReader, region: str) -> None:
+        self._reader, self._region = reader, region
 
-    def refusal(self, keys: Collection[Key]) -> str:
-        """Read the control item once if there are shadows among these.
+    def standing(self) -> Standing:
+        """Return what may be written in the Region now.
 
         Raises:
-            RetryableError: the control item cannot be read now.
+            RetryableError: the items cannot be read now.
         """
-        if all(key.kind not in SHADOW_KINDS for key in keys):
-            return ""
         try:
-            return self._control.control().holds_back(self._direction)
+            return standing(self._region, self._reader.leadership())
         except TerminalError as error:
-            # What devices wrote while this Region served must not be overwritten for a right or an item that is wrong.
-            return f"{HELD_BACK}: {error}"
+            # What devices wrote while this Region led must not be overwritten for a right or an item that is wrong.
+            return Standing(closed=f"{HELD_BACK}: {error}")
 
 
 class OpenWriteGate:
-    """`ports.WriteGate` that admits everything: where nothing depends on which Region serves."""
+    """`ports.WriteGate` that admits everything: where nothing depends on which Region leads."""
 
-    def refusal(self, keys: Collection[Key]) -> str:  # noqa: ARG002  # the port's
+    def standing(self) -> Standing:
         """Refuse nothing."""
-        return ""
+        return OPEN
 
 
-def ensure_admitted(gate: WriteGate, keys: Collection[Key]) -> None:
-    """Ask the gate.
+def ensure_open(gate: WriteGate) -> None:
+    """Ask the gate, for a caller that writes all of what it has to write or nothing.
 
     Raises:
-        WriteRefused: these may not be written now.
+        WriteRefused: not everything may be written now.
         RetryableError: that cannot be told now.
     """
-    if reason := gate.refusal(keys):
+    if reason := gate.standing().refusal:
         raise WriteRefused(reason)

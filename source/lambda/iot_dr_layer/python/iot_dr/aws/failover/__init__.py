@@ -1,0 +1,1 @@
+"""The control item and a Region's fence in DynamoDB."""

@@ -1,0 +1,123 @@
+"""The control item, in the registry's global table, by the replica of one Region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from iot_dr.aws.errors import call
+from iot_dr.errors import InvalidResource
+from iot_dr.model.failover.control import Control, Mode, ReplicationState
+from iot_dr.model.regions import RegionPair
+
+READ_REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem"})
+"""What reading it needs on the registry's global table."""
+
+REQUIRED_ACTIONS = READ_REQUIRED_ACTIONS | {"dynamodb:UpdateItem"}
+"""What reading and writing it needs there."""
+
+RESOURCE, EVENT_ID = "iot-dr#control", "control"
+"""The item's key. No thing has such a name, so no event shares its partition."""
+
+KEY = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
+
+_OLD, _AUTOMATIC = "serving", "automatic"
+_KNOWN = ("leader", "mode", "epoch", "replication", "at", "by", "why", _OLD)
+
+
+class DynamoDbControlStore:
+    """`ports.ControlStore` over a `dynamodb` client of one Region."""
+
+    def __init__(self, client: Any, table: str, regions: RegionPair) -> None:
+        self._client, self._table, self._regions = client, table, regions
+
+    def control(self) -> Control:
+        """Return what is in force now.
+
+        Raises:
+            InvalidResource: the item has something that is not known, which may be a slip of the pen for what is;
+                nothing may be guessed then.
+        """
+        item = call(self._client.get_item, TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
+        return control_of(item, self._table, self._regions)
+
+    def order(self, control: Control) -> None:
+        """Write an order, if its epoch is above the one that stands in this replica; the old form goes with it.
+
+        Raises:
+            Conflict: the replica knows this epoch or a higher one.
+        """
+        facts = {
+            "leader": control.leader,
+            "mode": str(control.mode),
+            "epoch": control.epoch,
+            "replication": str(control.replication),
+            "at": control.at,
+            "by": control.by,
+            "why": control.why,
+        }
+        call(
+            self._client.update_item,
+            TableName=self._table,
+            Key=KEY,
+            UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in facts)} REMOVE #{_OLD}",
+            ConditionExpression="attribute_not_exists(#epoch) OR #epoch < :epoch",
+            ExpressionAttributeNames={f"#{name}": name for name in (*facts, _OLD)},
+            ExpressionAttributeValues={f":{name}": TypeSerializer().serialize(value) for name, value in facts.items()},
+        )
+
+
+def control_of(item: Mapping[str, Any], table: str, regions: RegionPair) -> Control:
+    """Return what an item of DynamoDB says; an empty one is that the primary leads by itself.
+
+    Raises:
+        InvalidResource: with what would be right.
+    """
+    try:
+        return _control({name: TypeDeserializer().deserialize(value) for name, value in item.items()}, regions)
+    except (KeyError, TypeError, ValueError) as error:
+        leaders = f"{regions.primary} or {regions.secondary}"
+        raise InvalidResource(
+            f"the control item of table {table} is garbled: {error}; besides its key it may have "
+            f'"leader", which is {leaders}, "mode", which is {" or ".join(Mode)}, "epoch", a number, "replication", '
+            f'which is {" or ".join(ReplicationState)}, "at", a number, and "by" and "why", which are texts; or, of '
+            f'before, "serving", which is {_AUTOMATIC} or {leaders}'
+        ) from error
+
+
+def _control(item: Mapping[str, Any], regions: RegionPair) -> Control:
+    if unknown := sorted(item.keys() - {*_KNOWN, *KEY}):
+        raise ValueError(", ".join(unknown))
+    replication = ReplicationState(item.get("replication", ReplicationState.ACTIVE))
+    if "leader" not in item:
+        return _of_before(str(item.get(_OLD, _AUTOMATIC)), replication, regions)
+    return Control(
+        leader=_one_of(item["leader"], regions, "leader"),
+        mode=Mode(item.get("mode", Mode.AUTOMATIC)),
+        epoch=int(item.get("epoch", 0)),
+        replication=replication,
+        at=int(item.get("at", 0)),
+        by=_text(item.get("by", "")),
+        why=_text(item.get("why", "")),
+    )
+
+
+def _of_before(serving: str, replication: ReplicationState, regions: RegionPair) -> Control:
+    """Read the form that says which Region serves: one that is named is pinned."""
+    if serving == _AUTOMATIC:
+        return Control(regions.primary, replication=replication)
+    return Control(_one_of(serving, regions, _OLD), Mode.PINNED, replication=replication, why=f"{_OLD} = {serving}")
+
+
+def _one_of(region: object, regions: RegionPair, name: str) -> str:
+    if region not in (regions.primary, regions.secondary):
+        raise ValueError(f'"{name}" = "{region}"')
+    return str(region)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value} is no text")
+    return value

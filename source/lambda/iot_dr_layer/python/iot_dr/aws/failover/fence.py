@@ -1,0 +1,88 @@
+"""The fence of one Region, in that Region's ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from iot_dr.aws.errors import call
+from iot_dr.errors import InvalidResource
+from iot_dr.model.failover.fence import Fence, FenceRole
+
+READ_REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem"})
+"""What reading it needs on the ledger's table."""
+
+REQUIRED_ACTIONS = READ_REQUIRED_ACTIONS | {"dynamodb:UpdateItem"}
+"""What reading and writing it needs there."""
+
+RESOURCE = "iot-dr#fence"
+"""The item's key. No resource has such a name."""
+
+KEY = {"resource": {"S": RESOURCE}}
+
+_KNOWN = ("role", "epoch", "since", "by", "why")
+
+
+class DynamoDbFenceStore:
+    """`ports.FenceStore` over a `dynamodb` client of one Region."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def fence(self) -> Fence:
+        """Return what is in force now.
+
+        Raises:
+            InvalidResource: the item has something that is not known; nothing may be guessed then.
+        """
+        item = call(self._client.get_item, TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
+        return fence_of(item, self._table)
+
+    def change(self, fence: Fence) -> None:
+        """Write a fence, if its epoch is above the one that stands.
+
+        Raises:
+            Conflict: this epoch or a higher one stands.
+        """
+        facts = {
+            "role": str(fence.role),
+            "epoch": fence.epoch,
+            "since": fence.since,
+            "by": fence.by,
+            "why": fence.why,
+        }
+        call(
+            self._client.update_item,
+            TableName=self._table,
+            Key=KEY,
+            UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in facts)}",
+            ConditionExpression="attribute_not_exists(#epoch) OR #epoch < :epoch",
+            ExpressionAttributeNames={f"#{name}": name for name in facts},
+            ExpressionAttributeValues={f":{name}": TypeSerializer().serialize(value) for name, value in facts.items()},
+        )
+
+
+def fence_of(item: Mapping[str, Any], table: str) -> Fence:
+    """Return what an item of DynamoDB says; an empty one is that the Region follows.
+
+    Raises:
+        InvalidResource: with what would be right.
+    """
+    found = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+    try:
+        if unknown := sorted(found.keys() - {*_KNOWN, *KEY}):
+            raise ValueError(", ".join(unknown))
+        return Fence(
+            role=FenceRole(found.get("role", FenceRole.FOLLOWS)),
+            epoch=int(found.get("epoch", 0)),
+            since=int(found.get("since", 0)),
+            by=str(found.get("by", "")),
+            why=str(found.get("why", "")),
+        )
+    except (TypeError, ValueError) as error:
+        raise InvalidResource(
+            f'the fence "{RESOURCE}" of table {table} is garbled: {error}; it may have "role", which is '
+            f'{" or ".join(FenceRole)}, "epoch" and "since", which are numbers, and "by" and "why", which are texts'
+        ) from error
