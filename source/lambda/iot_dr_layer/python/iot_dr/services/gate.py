@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from iot_dr.errors import TerminalError, WriteRefused
 from iot_dr.model.failover.fence import HELD_BACK, OPEN, Standing
+from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import LeadershipReader, WriteGate
 from iot_dr.reconcile.failover import standing
+
+REMEMBERED_FOR = 1_000
+"""Milliseconds."""
 
 
 class LeadershipWriteGate:
@@ -28,6 +32,25 @@ class LeadershipWriteGate:
         except TerminalError as error:
             # What devices wrote while this Region led must not be overwritten for a right or an item that is wrong.
             return Standing(closed=f"{HELD_BACK}: {error}")
+
+
+class RememberedWriteGate:
+    """`ports.WriteGate` that asks another one once a second: for a command that writes hundreds of times a second."""
+
+    def __init__(self, gate: WriteGate, clock: Clock) -> None:
+        self._gate, self._clock = gate, clock
+        self._last: tuple[int, Standing] | None = None
+
+    def standing(self) -> Standing:
+        """Return what the other gate told no longer than a second ago.
+
+        Raises:
+            RetryableError: it cannot tell now.
+        """
+        now, last = self._clock(), self._last
+        if last is None or not 0 <= now - last[0] < REMEMBERED_FOR:
+            last = self._last = (now, self._gate.standing())
+        return last[1]
 
 
 class OpenWriteGate:
