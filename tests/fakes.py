@@ -722,7 +722,7 @@ class InMemoryLedger:
         return frozenset(
             key
             for key, note in self.notes.items()
-            if replace(note, closed_at=0, checked_at=0, gone=False, read=blank.read) != blank
+            if replace(note, closed_at=0, checked_at=0, gone=False, was_absent=False, read=blank.read) != blank
         )
 
     def outcome(self, key: Key) -> Outcome | None:

@@ -5,7 +5,7 @@ docs/adr/0016-one-write-gate.md says why there is one place.
 
 from __future__ import annotations
 
-from iot_dr.errors import TerminalError, WriteRefused
+from iot_dr.errors import TargetLeads, TerminalError, WriteRefused
 from iot_dr.model.failover.fence import HELD_BACK, OPEN, Standing
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import LeadershipReader, WriteGate
@@ -59,6 +59,20 @@ class OpenWriteGate:
     def standing(self) -> Standing:
         """Refuse nothing."""
         return OPEN
+
+
+def ensure_follows(gate: WriteGate) -> None:
+    """Ask the gate, for a command that is about to begin.
+
+    Raises:
+        TargetLeads: the target leads, or nothing may be written there; nothing was.
+        RetryableError: that cannot be told now.
+    """
+    if reason := gate.standing().refusal:
+        raise TargetLeads(
+            f"{reason}. Nothing was written: this command would overwrite what devices and operators changed there. "
+            "Only a failback brings both Regions together; it shows first what it would do"
+        )
 
 
 def ensure_open(gate: WriteGate) -> None:

@@ -34,7 +34,7 @@ from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
-from iot_dr.services.gate import ensure_open
+from iot_dr.services.gate import ensure_follows, ensure_open
 from iot_dr.services.single_resource import read_one, write_one
 from iot_dr.services.sync.marking import Held, Marking, suffices, unguarded
 
@@ -76,6 +76,15 @@ class ChangeApplier:
         self._writer = writer
         self._ledger, self._marks = ledger, marks
         self._gate, self._clock = gate, clock
+
+    def ensure_follows(self) -> None:
+        """Refuse a whole run where the target leads.
+
+        Raises:
+            TargetLeads: it does, or nothing may be written there.
+            RetryableError: that cannot be told now.
+        """
+        ensure_follows(self._gate)
 
     def apply(self, change: Action) -> None:
         """Apply it, unless the Regions agree by now.
