@@ -1,0 +1,160 @@
+"""Route 53's data plane for one emulator: reads checks and zones from it, asks, and answers."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab.emulator import PRIMARY_REGION, SECONDARY_REGION, Emulator
+from lab.route53.asking import Asking, through_gateway
+from lab.route53.checkers import HealthCheckers
+from lab.route53.health import health_check
+from lab.route53.name_servers import ADDRESS, NameServer
+from lab.route53.resolver import CachingResolver
+from lab.route53.zones import View, Zone, canonical, record_set
+
+SCALE = 0.1
+"""Seconds of the lab for a second of Route 53's: a check of every 10 s is made every second."""
+
+NAME_SERVERS = 2
+
+REGION_ADDRESSES: Mapping[str, str] = {PRIMARY_REGION: "127.0.1.1", SECONDARY_REGION: "127.0.1.2"}
+"""Where the names of a Region's IoT endpoints lead."""
+
+_READ_SECONDS = 0.5
+"""How long a changed record set or health check may go unnoticed; AWS says up to 60 s."""
+
+_BEAT_SECONDS = 0.02
+_ASKERS = 16
+
+
+class Route53:
+    """Name servers, and the health checkers that decide what they answer.
+
+    `start` opens the name servers, which know nothing yet. `evaluating` reads checks and zones, and asks endpoints,
+    for the length of a `with` block: endpoints of the product's are functions, and take their share of this machine.
+    The control plane is not needed meanwhile: what was read last counts.
+    """
+
+    def __init__(self, emulator: Emulator, *, addresses: Mapping[str, str] = REGION_ADDRESSES) -> None:
+        self._emulator = emulator
+        self._exit = ExitStack()
+        self.hosts = {f"*.iot.{region}.amazonaws.com.": address for region, address in addresses.items()}
+        """Addresses of hosts outside the zones, by name with its dot; `*.` stands for any one label. Add to it."""
+        self.checkers: HealthCheckers = HealthCheckers(self._asking())
+        self._zones: tuple[Zone, ...] = ()
+        self.name_servers: tuple[NameServer, ...] = ()
+
+    @property
+    def dns(self) -> str:
+        """Host and port of an authoritative name server."""
+        return self.name_servers[0].listener.host_port
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of every name server."""
+        return tuple((ADDRESS, server.port) for server in self.name_servers)
+
+    def start(self) -> None:
+        """Open the name servers."""
+        for _ in range(NAME_SERVERS):
+            server = NameServer(self.view)
+            self._exit.callback(server.listener.stop)
+            server.listener.start()
+            self.name_servers += (server,)
+
+    def stop(self) -> None:
+        """End all that was started; safe to call twice."""
+        self._exit.close()
+        self.name_servers = ()
+
+    def resolver(self, **options: Any) -> CachingResolver:
+        """A caching resolver of a client's own, which asks these name servers."""
+        return CachingResolver(self.addresses, **options)
+
+    def view(self) -> View:
+        """What the name servers know now."""
+        return View(self._zones, self.checkers.verdicts(), dict(self.hosts))
+
+    @contextmanager
+    def evaluating(
+        self, scale: float = SCALE, *, asking: Asking | None = None, each_asks: bool = False
+    ) -> Iterator[HealthCheckers]:
+        """Ask the endpoints of all health checks every interval x `scale`, and let the name servers answer by it."""
+        with ExitStack() as stack:
+            askers = stack.enter_context(ThreadPoolExecutor(_ASKERS, thread_name_prefix="health-checker"))
+            config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+            client = stack.enter_context(closing(self._emulator.client("route53", config=config)))
+            self.checkers = HealthCheckers(
+                asking or self._asking(), scale=scale, run=askers.submit, each_asks=each_asks
+            )
+            ended = threading.Event()
+            self._read(client)
+            threads = [
+                threading.Thread(target=_repeat, args=(ended, seconds, turn), name=name, daemon=True)
+                for name, seconds, turn in (
+                    ("route53-reader", _READ_SECONDS, partial(self._read, client)),
+                    ("health-checkers", min(_BEAT_SECONDS, scale), self.checkers.step),
+                    ("health-check-status", _READ_SECONDS, self._publish),
+                )
+            ]
+            for thread in threads:
+                thread.start()
+            try:
+                yield self.checkers
+            finally:
+                ended.set()
+                for thread in threads:
+                    thread.join()
+
+    def evaluate(self, scale: float = SCALE) -> None:
+        """The same until `stop`."""
+        self._exit.enter_context(self.evaluating(scale))
+
+    def _asking(self) -> Asking:
+        return Asking(through_gateway(self._emulator.port, self._emulator.tls_port))
+
+    def _read(self, client: Any) -> None:
+        """Read checks and zones; while the emulator does not answer, or refuses, what is known goes on to count."""
+        with suppress(ClientError, BotoCoreError):
+            checks = [health_check(told) for told in _listed(client, "list_health_checks", "HealthChecks")]
+            zones, servers = [], dict[str, str]()
+            for told in _listed(client, "list_hosted_zones", "HostedZones"):
+                sets = [
+                    record_set(one)
+                    for one in _listed(
+                        client, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=told["Id"]
+                    )
+                ]
+                zones.append(Zone(canonical(told["Name"]), tuple(sets)))
+                servers |= {canonical(name): ADDRESS for one in sets if one.type == "NS" for name in one.values}
+            self.checkers.know(checks)
+            self._zones = tuple(zones)
+            self.hosts = {**servers, **self.hosts}
+
+    def _publish(self) -> None:
+        """Tell the emulator what the checkers met, for GetHealthCheckStatus."""
+        _write(self._emulator.health_check_file, self.checkers.observations())
+
+
+def _listed(client: Any, operation: str, field: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield from page[field]
+
+
+def _repeat(ended: threading.Event, seconds: float, turn: Callable[[], None]) -> None:
+    while not ended.wait(seconds):
+        turn()
+
+
+def _write(path: Path, content: object) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(content), encoding="utf-8")
+    draft.replace(path)
