@@ -50,6 +50,7 @@ class Route53:
         """Addresses of hosts outside the zones, by name with its dot; `*.` stands for any one label. Add to it."""
         self.checkers: HealthCheckers = HealthCheckers(self._asking())
         self._zones: tuple[Zone, ...] = ()
+        self._servers: dict[str, str] = {}
         self.name_servers: tuple[NameServer, ...] = ()
 
     @property
@@ -81,7 +82,7 @@ class Route53:
 
     def view(self) -> View:
         """What the name servers know now."""
-        return View(self._zones, self.checkers.verdicts(), dict(self.hosts))
+        return View(self._zones, self.checkers.verdicts(), {**self._servers, **self.hosts})
 
     @contextmanager
     def evaluating(
@@ -137,7 +138,7 @@ class Route53:
                 servers |= {canonical(name): ADDRESS for one in sets if one.type == "NS" for name in one.values}
             self.checkers.know(checks)
             self._zones = tuple(zones)
-            self.hosts = {**servers, **self.hosts}
+            self._servers = servers
 
     def _publish(self) -> None:
         """Tell the emulator what the checkers met, for GetHealthCheckStatus."""
