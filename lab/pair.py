@@ -66,8 +66,9 @@ class Pair:
         self.distribution = distribution or default_distribution()
         self.proxy = CountingProxy()
         self.proxy.answers["servicequotas"] = raised()
-        self.emulator = Emulator(folder, environ={**self.proxy.environ(), **(environ or {})})
-        self.route53 = Route53(self.emulator)
+        self.route53 = Route53()
+        told = {**self.proxy.environ(), **self.route53.environ(), **(environ or {})}
+        self.emulator = Emulator(folder, environ=told)
         self.outputs: dict[str, str] = {}
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -93,7 +94,7 @@ class Pair:
         self._exit.callback(self.proxy.stop)
         self._exit.enter_context(self.emulator)
         self._exit.callback(self.route53.stop)
-        self.route53.start()
+        self.route53.start(self.emulator)
         self.proxy.start(self.emulator.port, (self.emulator.tls_port, self.emulator.ca_file))
 
     def stop(self) -> None:

@@ -71,7 +71,7 @@ def supervise(*, build: bool) -> None:
                     {
                         "pid": os.getpid(),
                         "ready": True,
-                        "environ": pair.emulator.client_environ(),
+                        "environ": {**pair.emulator.client_environ(), **pair.route53.environ()},
                         "endpoints": {
                             region: pair.device_endpoint(region) for region in (pair.primary, pair.secondary)
                         },

@@ -38,20 +38,23 @@ _ASKERS = 16
 class Route53:
     """Name servers, and the health checkers that decide what they answer.
 
-    `start` opens the name servers, which know nothing yet. `evaluating` reads checks and zones, and asks endpoints,
-    for the length of a `with` block: endpoints of the product's are functions, and take their share of this machine.
-    The control plane is not needed meanwhile: what was read last counts.
+    The ports are taken at once, so that an emulator can be told of them. After `start` the name servers answer, and
+    know nothing yet. `evaluating` reads checks and zones, and asks endpoints, for the length of a `with` block:
+    endpoints of the product's are functions, and take their share of this machine. The control plane is not needed
+    meanwhile: what was read last counts.
     """
 
-    def __init__(self, emulator: Emulator, *, addresses: Mapping[str, str] = REGION_ADDRESSES) -> None:
-        self._emulator = emulator
+    def __init__(self, *, addresses: Mapping[str, str] = REGION_ADDRESSES) -> None:
+        self._emulator: Emulator | None = None
         self._exit = ExitStack()
         self.hosts = {f"*.iot.{region}.amazonaws.com.": address for region, address in addresses.items()}
         """Addresses of hosts outside the zones, by name with its dot; `*.` stands for any one label. Add to it."""
-        self.checkers: HealthCheckers = HealthCheckers(self._asking())
+        self.checkers = HealthCheckers(Asking())
         self._zones: tuple[Zone, ...] = ()
         self._servers: dict[str, str] = {}
-        self.name_servers: tuple[NameServer, ...] = ()
+        self.name_servers = tuple(NameServer(self.view) for _ in range(NAME_SERVERS))
+        for server in self.name_servers:
+            self._exit.callback(server.listener.stop)
 
     @property
     def dns(self) -> str:
@@ -63,18 +66,19 @@ class Route53:
         """Host and port of every name server."""
         return tuple((ADDRESS, server.port) for server in self.name_servers)
 
-    def start(self) -> None:
-        """Open the name servers."""
-        for _ in range(NAME_SERVERS):
-            server = NameServer(self.view)
-            self._exit.callback(server.listener.stop)
+    def environ(self) -> dict[str, str]:
+        """Environment that leads the product to these name servers, which are not where a zone's NS records say."""
+        return {"NAME_SERVERS": ",".join(server.listener.host_port for server in self.name_servers)}
+
+    def start(self, emulator: Emulator) -> None:
+        """Begin to answer for an emulator's zones."""
+        self._emulator = emulator
+        for server in self.name_servers:
             server.listener.start()
-            self.name_servers += (server,)
 
     def stop(self) -> None:
-        """End all that was started; safe to call twice."""
+        """End all that was started, and give the ports back; safe to call twice."""
         self._exit.close()
-        self.name_servers = ()
 
     def resolver(self, **options: Any) -> CachingResolver:
         """A caching resolver of a client's own, which asks these name servers."""
@@ -89,12 +93,17 @@ class Route53:
         self, scale: float = SCALE, *, asking: Asking | None = None, each_asks: bool = False
     ) -> Iterator[HealthCheckers]:
         """Ask the endpoints of all health checks every interval x `scale`, and let the name servers answer by it."""
+        emulator = self._emulator
+        assert emulator is not None, "start comes first"
         with ExitStack() as stack:
             askers = stack.enter_context(ThreadPoolExecutor(_ASKERS, thread_name_prefix="health-checker"))
             config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-            client = stack.enter_context(closing(self._emulator.client("route53", config=config)))
+            client = stack.enter_context(closing(emulator.client("route53", config=config)))
             self.checkers = HealthCheckers(
-                asking or self._asking(), scale=scale, run=askers.submit, each_asks=each_asks
+                asking or Asking(through_gateway(emulator.port, emulator.tls_port)),
+                scale=scale,
+                run=askers.submit,
+                each_asks=each_asks,
             )
             ended = threading.Event()
             self._read(client)
@@ -103,7 +112,7 @@ class Route53:
                 for name, seconds, turn in (
                     ("route53-reader", _READ_SECONDS, partial(self._read, client)),
                     ("health-checkers", min(_BEAT_SECONDS, scale), self.checkers.step),
-                    ("health-check-status", _READ_SECONDS, self._publish),
+                    ("health-check-status", _READ_SECONDS, partial(self._publish, emulator)),
                 )
             ]
             for thread in threads:
@@ -118,9 +127,6 @@ class Route53:
     def evaluate(self, scale: float = SCALE) -> None:
         """The same until `stop`."""
         self._exit.enter_context(self.evaluating(scale))
-
-    def _asking(self) -> Asking:
-        return Asking(through_gateway(self._emulator.port, self._emulator.tls_port))
 
     def _read(self, client: Any) -> None:
         """Read checks and zones; while the emulator does not answer, or refuses, what is known goes on to count."""
@@ -140,9 +146,9 @@ class Route53:
             self._zones = tuple(zones)
             self._servers = servers
 
-    def _publish(self) -> None:
+    def _publish(self, emulator: Emulator) -> None:
         """Tell the emulator what the checkers met, for GetHealthCheckStatus."""
-        _write(self._emulator.health_check_file, self.checkers.observations())
+        _write(emulator.health_check_file, self.checkers.observations())
 
 
 def _listed(client: Any, operation: str, field: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:

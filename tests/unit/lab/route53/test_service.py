@@ -105,9 +105,9 @@ def plane(site: Site, tmp_path: Path) -> ControlPlane:
 
 @pytest.fixture
 def route53(plane: ControlPlane) -> Iterator[Route53]:
-    service: Any = Route53
-    made: Route53 = service(plane)
-    made.start()
+    emulator: Any = plane
+    made = Route53()
+    made.start(emulator)
     yield made
     made.stop()
 
@@ -169,10 +169,10 @@ def test_zones_name_servers_have_addresses_and_so_has_every_host_that_is_added(r
 
 
 def test_what_was_begun_with_evaluate_ends_with_stop(plane: ControlPlane) -> None:
-    service: Any = Route53
-    route53: Route53 = service(plane)
+    emulator: Any = plane
+    route53 = Route53()
     before = set(threading.enumerate())
-    route53.start()
+    route53.start(emulator)
     route53.evaluate(0.01)
     address = route53.addresses[0]
 
@@ -182,3 +182,10 @@ def test_what_was_begun_with_evaluate_ends_with_stop(plane: ControlPlane) -> Non
     assert [thread.name for thread in set(threading.enumerate()) - before if thread.name != "dns"] == []
     with pytest.raises(OSError, match="refused"):
         ask(FLEET, "CNAME", address, tcp=True)
+
+
+def test_the_product_is_told_where_the_name_servers_are_before_the_emulator_starts() -> None:
+    route53 = Route53()
+
+    assert route53.environ() == {"NAME_SERVERS": ",".join(f"{host}:{port}" for host, port in route53.addresses)}
+    route53.stop()
