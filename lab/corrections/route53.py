@@ -94,7 +94,9 @@ def record_set_group_type() -> None:
     single = provisioners._RESOURCE_HANDLERS["AWS::Route53::RecordSet"]
 
     def members(properties: dict[str, Any]) -> list[dict[str, Any]]:
-        zone = {name: properties[name] for name in ("HostedZoneId", "HostedZoneName") if name in properties}
+        zone: dict[str, Any] = {
+            name: properties[name] for name in ("HostedZoneId", "HostedZoneName") if name in properties
+        }
         return [{**zone, **one} for one in properties.get("RecordSets") or []]
 
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
