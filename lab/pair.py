@@ -92,8 +92,9 @@ class Pair:
     def start(self) -> None:
         """Start the emulator with the counting proxy before it, and the name servers of its hosted zones."""
         self._exit.callback(self.proxy.stop)
+        self._exit.callback(self.route53.stop)  # gives its ports back even if the emulator does not start
         self._exit.enter_context(self.emulator)
-        self._exit.callback(self.route53.stop)
+        self._exit.callback(self.route53.stop)  # before the emulator, which it asks
         self.route53.start(self.emulator)
         self.proxy.start(self.emulator.port, (self.emulator.tls_port, self.emulator.ca_file))
 

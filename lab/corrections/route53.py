@@ -14,6 +14,7 @@ from .patching import replace
 _OBSERVED = re.compile(r"/2013-04-01/healthcheck/([^/]+)/(status|lastfailurereason)")
 _ANSWERS = {"status": "GetHealthCheckStatusResponse", "lastfailurereason": "GetHealthCheckLastFailureReasonResponse"}
 _CHECKER_ADDRESS = "127.0.0.1"
+_FEWEST_REGIONS = 3
 _LISTS = {"ChildHealthChecks": "ChildHealthCheck", "Regions": "Region"}
 
 
@@ -46,6 +47,42 @@ def health_check_tells_its_flags() -> None:
         build(parent, {**check, "config": {**check["config"], **flags}})
 
     replace(build, build_health_check_el)
+
+
+@correction("https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html")
+def health_check_names_three_regions() -> None:
+    """A health check that names Regions to be asked from names at least three; the emulator takes fewer."""
+    create_check = route53._create_health_check
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Route53::HealthCheck"]
+    in_stack = {verb: handlers[verb] for verb in ("create", "update")}
+
+    def create_health_check(body: bytes) -> Any:
+        request = route53._parse_body(body)
+        element = None if request is None else route53._find(request, "HealthCheckConfig")
+        config = {} if element is None else route53._parse_health_check_config(element)
+        wrong = _too_few(config)
+        return route53._error_response("InvalidInput", wrong) if wrong else create_check(body)
+
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        return in_stack["create"](logical_id, _enough(properties), stack_name)
+
+    def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str) -> Any:
+        return in_stack["update"](physical_id, old, _enough(new), stack_name)
+
+    replace(create_check, create_health_check)
+    handlers.update(create=create, update=update)
+
+
+def _too_few(config: dict[str, Any]) -> str:
+    regions = config.get("Regions") or []
+    return f"Regions has {len(regions)} items; at least 3 are needed." if 0 < len(regions) < _FEWEST_REGIONS else ""
+
+
+def _enough(properties: dict[str, Any]) -> dict[str, Any]:
+    wrong = _too_few(properties["HealthCheckConfig"])
+    if wrong:
+        raise ValueError(wrong)
+    return properties
 
 
 @correction("https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetHealthCheckStatus.html")

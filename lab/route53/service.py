@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,19 @@ _READ_SECONDS = 0.5
 
 _BEAT_SECONDS = 0.02
 _ASKERS = 16
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What is done again and again on a thread of its own."""
+
+    name: str
+    seconds: float
+    take: Callable[[], None]
+
+    def repeat(self, ended: threading.Event) -> None:
+        while not ended.wait(self.seconds):
+            self.take()
 
 
 class Route53:
@@ -93,40 +107,57 @@ class Route53:
         self, scale: float = SCALE, *, asking: Asking | None = None, each_asks: bool = False
     ) -> Iterator[HealthCheckers]:
         """Ask the endpoints of all health checks every interval x `scale`, and let the name servers answer by it."""
-        emulator = self._emulator
-        assert emulator is not None, "start comes first"
-        with ExitStack() as stack:
-            askers = stack.enter_context(ThreadPoolExecutor(_ASKERS, thread_name_prefix="health-checker"))
-            config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-            client = stack.enter_context(closing(emulator.client("route53", config=config)))
-            self.checkers = HealthCheckers(
-                asking or Asking(through_gateway(emulator.port, emulator.tls_port)),
-                scale=scale,
-                run=askers.submit,
-                each_asks=each_asks,
-            )
-            ended = threading.Event()
+        with ThreadPoolExecutor(_ASKERS, thread_name_prefix="health-checker") as askers:
+            checkers = HealthCheckers(asking or self._asking(), scale=scale, run=askers.submit, each_asks=each_asks)
+            with self._deciding(checkers, _Turn("health-checkers", min(_BEAT_SECONDS, scale), checkers.step)):
+                yield checkers
+
+    @contextmanager
+    def stepped(
+        self, clock: Callable[[], float], *, asking: Asking | None = None, each_asks: bool = False
+    ) -> Iterator[HealthCheckers]:
+        """The same by a clock of the test's, in Route 53's own seconds: endpoints are asked by `step` alone."""
+        checkers = HealthCheckers(asking or self._asking(), scale=1, clock=clock, each_asks=each_asks)
+        with self._deciding(checkers):
+            yield checkers
+
+    def evaluate(self, scale: float = SCALE) -> None:
+        """What `evaluating` does, until `stop`."""
+        self._exit.enter_context(self.evaluating(scale))
+
+    @contextmanager
+    def _deciding(self, checkers: HealthCheckers, *turns: _Turn) -> Iterator[None]:
+        """Let the name servers answer by these checkers, who are told of every change; `turns` are taken beside."""
+        emulator = self._started()
+        config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+        with closing(emulator.client("route53", config=config)) as client:
+            self.checkers = checkers
             self._read(client)
+            ended = threading.Event()
             threads = [
-                threading.Thread(target=_repeat, args=(ended, seconds, turn), name=name, daemon=True)
-                for name, seconds, turn in (
-                    ("route53-reader", _READ_SECONDS, partial(self._read, client)),
-                    ("health-checkers", min(_BEAT_SECONDS, scale), self.checkers.step),
-                    ("health-check-status", _READ_SECONDS, partial(self._publish, emulator)),
+                threading.Thread(target=turn.repeat, args=(ended,), name=turn.name, daemon=True)
+                for turn in (
+                    _Turn("route53-reader", _READ_SECONDS, partial(self._read, client)),
+                    _Turn("health-check-status", _READ_SECONDS, partial(self._publish, emulator)),
+                    *turns,
                 )
             ]
             for thread in threads:
                 thread.start()
             try:
-                yield self.checkers
+                yield
             finally:
                 ended.set()
                 for thread in threads:
                     thread.join()
 
-    def evaluate(self, scale: float = SCALE) -> None:
-        """The same until `stop`."""
-        self._exit.enter_context(self.evaluating(scale))
+    def _started(self) -> Emulator:
+        assert self._emulator is not None, "start comes first"
+        return self._emulator
+
+    def _asking(self) -> Asking:
+        emulator = self._started()
+        return Asking(through_gateway(emulator.port, emulator.tls_port))
 
     def _read(self, client: Any) -> None:
         """Read checks and zones; while the emulator does not answer, or refuses, what is known goes on to count."""
@@ -154,11 +185,6 @@ class Route53:
 def _listed(client: Any, operation: str, field: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
     for page in client.get_paginator(operation).paginate(**arguments):
         yield from page[field]
-
-
-def _repeat(ended: threading.Event, seconds: float, turn: Callable[[], None]) -> None:
-    while not ended.wait(seconds):
-        turn()
 
 
 def _write(path: Path, content: object) -> None:

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lab.waiting import until
@@ -72,6 +73,30 @@ def test_the_emulator_tells_of_neither(uncorrected: Aws) -> None:
     told = told_config(uncorrected, **ASKING, Inverted=True, Disabled=True)
 
     assert (told["Inverted"], told["Disabled"]) == (False, False)
+
+
+def make_two_sided(aws: Aws) -> Any:
+    """Ask for a check from two Regions, with a client that does not refuse this by itself."""
+    unchecked = aws.emulator.client("route53", config=Config(parameter_validation=False))
+    return unchecked.create_health_check(
+        CallerReference=uuid.uuid4().hex, HealthCheckConfig={**ASKING, "Regions": REGIONS[:2]}
+    )
+
+
+def test_a_health_check_from_two_regions_is_refused_by_api_and_in_a_stack(corrected: Aws) -> None:
+    with pytest.raises(ClientError, match="at least 3"):
+        make_two_sided(corrected)
+    config = {**ASKING, "Regions": REGIONS[:2]}
+
+    stack = make_stack(
+        corrected, {"Check": {"Type": "AWS::Route53::HealthCheck", "Properties": {"HealthCheckConfig": config}}}
+    )
+
+    assert stack["StackStatus"] == "CREATE_FAILED"
+
+
+def test_the_emulator_takes_a_health_check_from_two_regions(uncorrected: Aws) -> None:
+    assert make_two_sided(uncorrected)["HealthCheck"]["Id"]
 
 
 def observe(aws: Aws, check_id: str) -> dict[str, Any]:

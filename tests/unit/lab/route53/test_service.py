@@ -145,6 +145,20 @@ def test_checkers_and_name_servers_go_on_while_the_control_plane_refuses_every_c
         assert until(lambda: answers(route53) == ["primary.test.", "primary.test."], 5)
 
 
+def test_ten_minutes_pass_at_once_by_a_clock_of_the_tests(route53: Route53, site: Site) -> None:
+    now = 0.0
+
+    with route53.stepped(lambda: now) as checkers:
+        site.status = 503
+        seen = []
+        for _ in range(60):
+            checkers.step()
+            seen.append(answers(route53)[0])
+            now += 10
+
+    assert seen == ["primary.test."] * 2 + ["secondary.test."] * 58
+
+
 def test_what_the_checkers_met_is_left_for_the_emulator_to_tell(route53: Route53, plane: ControlPlane) -> None:
     def left() -> list[dict[str, str]]:
         if not plane.health_check_file.exists():
