@@ -5,6 +5,7 @@ import re
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
+from ministack.core import iam_actions
 from ministack.services import route53
 from ministack.services.cloudformation import provisioners
 
@@ -12,6 +13,7 @@ from . import correction, settings
 from .patching import replace
 
 _OBSERVED = re.compile(r"/2013-04-01/healthcheck/([^/]+)/(status|lastfailurereason)")
+_AUTHORIZED = re.compile(r"/2013-04-01/(?P<kind>healthcheck|change)/(?P<id>[^/]+)")
 _ANSWERS = {"status": "GetHealthCheckStatusResponse", "lastfailurereason": "GetHealthCheckLastFailureReasonResponse"}
 _CHECKER_ADDRESS = "127.0.0.1"
 _FEWEST_REGIONS = 3
@@ -123,6 +125,20 @@ def _tell(root: Element, observations: list[dict[str, str]]) -> None:
         report = SubElement(one, "StatusReport")
         SubElement(report, "Status").text = observation["Status"]
         SubElement(report, "CheckedTime").text = observation["CheckedTime"]
+
+
+@correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53.html")
+def health_checks_and_changes_are_authorized_by_id() -> None:
+    """Calls on one health check or change are authorized on it; the emulator authorizes them on `*` alone."""
+    extract = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(service: str, method: str, path: str, *request: Any, **more: Any) -> Any:
+        named = _AUTHORIZED.match(path) if service == "route53" else None
+        if named:
+            return f"arn:aws:route53:::{named['kind']}/{named['id']}"
+        return extract(service, method, path, *request, **more)
+
+    replace(extract, extract_resource_arn)
 
 
 @correction("https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-route53-recordsetgroup.html")

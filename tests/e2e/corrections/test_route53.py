@@ -9,11 +9,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lab.waiting import until
-from tests.e2e.corrections.making import Aws, make_stack
+from tests.e2e.corrections.making import Aws, make_stack, make_user
 
 pytestmark = pytest.mark.lab
 
 REGIONS = ["us-east-1", "us-west-1", "eu-west-1"]
+ARN = "arn:aws:route53:::healthcheck/"
 ASKING = {"Type": "HTTPS", "FullyQualifiedDomainName": "health.example.com", "ResourcePath": "/health"}
 
 
@@ -134,6 +135,27 @@ def test_the_emulator_tells_no_status(uncorrected: Aws) -> None:
     check_id = made_check(uncorrected, **ASKING)
     with pytest.raises(ClientError, match="Unknown Route53 endpoint"):
         uncorrected.client("route53").get_health_check_status(HealthCheckId=check_id)
+
+
+def reads_own_check(aws: Aws) -> str:
+    """What a user with the right to read one health check gets for it: `own`, or the error's code."""
+    mine = made_check(aws, **ASKING)
+    allowed = {"Effect": "Allow", "Action": "route53:GetHealthCheck", "Resource": f"{ARN}{mine}"}
+    route53 = aws.client("route53", **make_user(aws, allowed))
+    with pytest.raises(ClientError, match="not authorized"):
+        route53.get_health_check(HealthCheckId=made_check(aws, **ASKING))
+    try:
+        return "own" if route53.get_health_check(HealthCheckId=mine)["HealthCheck"]["Id"] == mine else "another"
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+
+
+def test_the_right_to_one_health_check_admits_to_it_alone(corrected: Aws) -> None:
+    assert reads_own_check(corrected) == "own"
+
+
+def test_the_emulator_admits_nobody_with_the_right_to_one_health_check(uncorrected: Aws) -> None:
+    assert reads_own_check(uncorrected) == "AccessDenied"
 
 
 def make_group(aws: Aws) -> tuple[dict[str, Any], str]:
