@@ -3,6 +3,7 @@
 The emulator is one of its own without the product: these tests are about the test bed.
 """
 
+import json
 import socket
 import struct
 import threading
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import dns.message
-import dns.query
 import dns.resolver
 import pytest
 
@@ -326,6 +325,22 @@ def test_the_zone_tells_its_name_servers_and_they_have_addresses(bare: Pair) -> 
     assert sorted(name.rstrip(".") for name in names) == sorted(name.rstrip(".") for name in told)
     assert {ask(name, "A", server).answers[0].value for name in names} == {"127.0.0.1"}
     assert [one.type for one in ask(zone, "SOA", server).answers] == ["SOA"]
+
+
+TELLING = """
+import os
+
+def handler(event, context):
+    return os.environ.get("NAME_SERVERS")
+"""
+
+
+def test_a_function_is_told_where_the_name_servers_are(bare: Pair) -> None:
+    answer = bare.client("lambda").invoke(FunctionName=make_function(Aws(bare.emulator), TELLING))
+
+    told = json.loads(answer["Payload"].read())
+
+    assert told == ",".join(f"{host}:{port}" for host, port in bare.route53.addresses)
 
 
 def test_name_servers_and_checkers_end_with_the_pair(tmp_path_factory: pytest.TempPathFactory) -> None:

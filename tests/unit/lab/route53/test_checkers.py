@@ -87,6 +87,18 @@ def test_who_was_held_up_asks_once_and_goes_on_at_the_next_beat() -> None:
     assert site.asked_at == [100.0, 105.5, 106.0]
 
 
+def test_a_new_check_is_healthy_and_an_inverted_one_is_not_until_there_are_enough_answers() -> None:
+    site = Site(answer=ILL)
+    checkers = site.checkers(CHECK, replace(CHECK, id="inverted", inverted=True))
+
+    verdicts = [checkers.verdicts()]
+    for _ in range(3):
+        site.pass_intervals(checkers, 1)
+        verdicts.append(checkers.verdicts())
+
+    assert verdicts == [{"one": True, "inverted": False}] * 3 + [{"one": False, "inverted": True}]
+
+
 def test_a_disabled_check_is_not_asked_and_is_healthy() -> None:
     site = Site(answer=ILL)
     checkers = site.checkers(replace(CHECK, disabled=True))

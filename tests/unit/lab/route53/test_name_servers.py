@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-import dns.exception
 import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
-import dns.resolver
 import pytest
 
 from lab.route53.name_servers import NameServer, ask
