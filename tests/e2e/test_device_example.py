@@ -1,0 +1,316 @@
+"""The example device, as its own process on the AWS IoT Device SDK, goes where its fleet's name points, and returns.
+
+The SDK reaches both Regions through a proxy that follows the trial's name server, so nothing but DNS moves the device.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.connect_proxy import ConnectProxy
+from lab.devices import MqttDevice
+from lab.emulator import ROOT
+from lab.fleet import Device, Fleet
+from lab.pair import Pair
+from lab.waiting import until
+from tests.e2e.observing import policies_of, thing
+from tests.name_server import NameServer
+
+pytestmark = pytest.mark.row("F7")
+
+FLEET = "fleet.iot.us-east-1.localhost"
+"""The fleet's name; the certificate of the lab's listeners holds for it in both Regions."""
+
+PATIENCE = 30.0
+"""Seconds for what takes one or two of them on a machine that does nothing else."""
+
+SOME = 20
+"""Messages that are acknowledged before the next thing happens."""
+
+
+def target_in(region: str) -> str:
+    """The CNAME's target in a Region, a name that the certificate of the lab's listeners holds for too."""
+    return f"{region}-ats.iot.us-east-1.localhost"
+
+
+class Endpoints:
+    """The fleet's name: a name server that says which Region serves, and a proxy that leads there."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._targets = {target_in(region): port for region, port in pair.emulator.mqtt_ports.items()}
+        self._away: set[str] = set()
+        self._exit = ExitStack()
+        self.name_server = NameServer(FLEET, target_in(pair.primary))
+        self.proxy = ConnectProxy(self.resolve)
+
+    def resolve(self, name: str, _port: int) -> tuple[str, int]:
+        """Follow the CNAME to its target's address."""
+        target = self.name_server.target if name == FLEET else name
+        if target in self._away or target not in self._targets:
+            raise OSError(f"{name} is not to be reached")
+        return "127.0.0.1", self._targets[target]
+
+    def serve(self, region: str) -> None:
+        """Let the name point to a Region."""
+        self.name_server.target = target_in(region)
+
+    def lose(self, region: str) -> None:
+        """Close a Region's endpoint: its connections break, and no new ones are taken."""
+        self._away.add(target_in(region))
+        self.proxy.cut()
+
+    def __enter__(self) -> Endpoints:
+        self._exit.enter_context(self.name_server)
+        self._exit.enter_context(self.proxy)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+
+@dataclass
+class Program:
+    """The example as it runs, and what it has printed."""
+
+    process: subprocess.Popen[str]
+    printed: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed.append(json.loads(line))
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        return [told for told in self.printed if told["event"] == event]
+
+    def acknowledged(self) -> set[int]:
+        return {told["sequence"] for told in self.told("acknowledged")}
+
+    def places(self) -> list[str]:
+        """Where it was connected, in order."""
+        return [told["target"] for told in self.told("connected")]
+
+    def sends_more(self) -> bool:
+        """Whether messages are acknowledged from now on."""
+        before = len(self.acknowledged())
+        return until(lambda: len(self.acknowledged()) >= before + SOME, PATIENCE)
+
+    def goes_to(self, region: str) -> bool:
+        """Whether the device gets to a Region, and sends from there."""
+        return until(lambda: self.places()[-1:] == [target_in(region)], PATIENCE) and self.sends_more()
+
+    def ends(self) -> tuple[int, dict[str, Any]]:
+        """Status and last words after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return status, self.printed[-1]
+
+
+def allow_hint(pair: Pair, policy: str, topics: str) -> str:
+    """Make a policy for the fleet's hint and some other topics; its name."""
+    arn = f"arn:aws:iot:{pair.primary}:{pair.account}"
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["iot:Publish", "iot:Receive"],
+                "Resource": [f"{arn}:topic/iot-dr/hint", f"{arn}:topic/{topics}"],
+            },
+            {
+                "Effect": "Allow",
+                "Action": "iot:Subscribe",
+                "Resource": [f"{arn}:topicfilter/iot-dr/hint", f"{arn}:topicfilter/{topics}"],
+            },
+        ],
+    }
+    pair.client("iot").create_policy(policyName=policy, policyDocument=json.dumps(document))
+    return policy
+
+
+def crossed(pair: Pair, fleet: Fleet, name: str, policy: str) -> Device:
+    """A device with a further policy, once the secondary has all of it."""
+    made = fleet.provision(name)
+    pair.client("iot").attach_policy(policyName=policy, target=made.certificate_arn)
+    secondary = pair.client("iot", pair.secondary)
+    assert until(
+        lambda: thing(secondary, name) and policies_of(pair, made.identity) == {made.policy_name, policy}, PATIENCE
+    )
+    return made
+
+
+@pytest.fixture
+def endpoints(pair: Pair) -> Iterator[Endpoints]:
+    with Endpoints(pair) as endpoints:
+        yield endpoints
+
+
+@pytest.fixture
+def device(pair: Pair, fleet: Fleet, name: str) -> Device:
+    return crossed(pair, fleet, name, allow_hint(pair, f"{name}-hint", f"devices/{name}/data"))
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """Somebody who hears in both Regions what the device says."""
+
+    by_region: dict[str, MqttDevice]
+
+    def heard(self, region: str) -> list[int]:
+        """Numbers of the messages that came through a Region, in their order, until none comes any more."""
+        found = []
+        try:
+            while True:
+                _, payload = self.by_region[region].receive()
+                found.append(int(json.loads(payload)["sequence"]))
+        except TimeoutError:
+            return found
+
+
+@pytest.fixture
+def subscriber(pair: Pair, fleet: Fleet, name: str) -> Iterator[Subscriber]:
+    listener = crossed(pair, fleet, f"{name}-listener", allow_hint(pair, f"{name}-all", f"devices/{name}/*"))
+    with ExitStack() as exits:
+        by_region = {
+            region: exits.enter_context(
+                MqttDevice(
+                    pair.device_endpoint(region),
+                    client_id=listener.thing_name,
+                    identity=listener.identity,
+                    ca_file=pair.emulator.ca_file,
+                    timeout=2.0,
+                )
+            )
+            for region in (pair.primary, pair.secondary)
+        }
+        for connected in by_region.values():
+            connected.subscribe(f"devices/{name}/data")
+        yield Subscriber(by_region)
+
+
+Run = Callable[..., Program]
+"""Starts the program with further options."""
+
+
+@pytest.fixture
+def run(pair: Pair, device: Device, endpoints: Endpoints, tmp_path: Path) -> Iterator[Run]:
+    (tmp_path / "certificate.pem").write_text(device.identity.certificate_pem)
+    (tmp_path / "private.key").write_text(device.identity.key_pem)
+    own = {
+        "name": FLEET,
+        "thing-name": device.thing_name,
+        "cert-file": tmp_path / "certificate.pem",
+        "key-file": tmp_path / "private.key",
+        "ca-file": pair.emulator.ca_file,
+        "name-server": f"127.0.0.1:{endpoints.name_server.port}",
+        "proxy": f"127.0.0.1:{endpoints.proxy.port}",
+        "every": 0.05,
+        "look-every": 0.5,
+        "move-within": 0.5,
+    }
+    with ExitStack() as exits:
+
+        def start(*options: str) -> Program:
+            arguments = [text for option, value in own.items() for text in (f"--{option}", str(value))]
+            process = exits.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "device", *arguments, *options],
+                    cwd=ROOT / "examples",
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            exits.callback(process.kill)
+            return Program(process)
+
+        yield start
+
+
+def assert_nothing_is_missing(pair: Pair, program: Program, subscriber: Subscriber) -> None:
+    """Every message from the first to the last that was acknowledged was heard in one of the Regions."""
+    status, last = program.ends()
+    assert (status, last["event"], last["not_acknowledged"]) == (0, "stopped", 0)
+    heard = set(subscriber.heard(pair.primary)) | set(subscriber.heard(pair.secondary))
+
+    acknowledged = program.acknowledged()
+    assert acknowledged == set(range(1, max(acknowledged) + 1))
+    assert acknowledged - heard == set()
+
+
+def test_the_device_goes_to_the_secondary_and_returns_by_dns_alone_and_no_acknowledged_message_is_missing(
+    pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
+) -> None:
+    program = run()
+    assert program.goes_to(pair.primary)
+
+    endpoints.serve(pair.secondary)
+    assert program.goes_to(pair.secondary)
+    endpoints.serve(pair.primary)
+    assert program.goes_to(pair.primary)
+
+    assert program.places() == [target_in(region) for region in (pair.primary, pair.secondary, pair.primary)]
+    assert {name for name, _ in endpoints.proxy.asked()} == {FLEET}
+    assert_nothing_is_missing(pair, program, subscriber)
+
+
+def test_what_the_lost_primary_did_not_acknowledge_arrives_in_the_secondary(
+    pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
+) -> None:
+    program = run()
+    assert program.goes_to(pair.primary)
+
+    endpoints.lose(pair.primary)
+    assert until(lambda: program.told("disconnected"), PATIENCE)
+    before = max(program.acknowledged())
+    endpoints.serve(pair.secondary)
+    assert program.goes_to(pair.secondary)
+
+    status, last = program.ends()
+    assert (status, last["not_acknowledged"]) == (0, 0)
+    here, there = subscriber.heard(pair.primary), subscriber.heard(pair.secondary)
+    assert before in here
+    assert before + 1 in there
+    assert set(here) | set(there) >= program.acknowledged() == set(range(1, max(there) + 1))
+
+
+def test_a_hint_makes_the_device_connect_again_before_its_next_look(
+    pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
+) -> None:
+    program = run("--look-every", "3600")
+    assert program.goes_to(pair.primary)
+
+    endpoints.serve(pair.secondary)
+    subscriber.by_region[pair.primary].publish("iot-dr/hint", b"")
+
+    assert program.goes_to(pair.secondary)
+    assert [told["hinted"] for told in program.told("moving")] == [True]
+    assert_nothing_is_missing(pair, program, subscriber)
+
+
+def test_without_a_custom_domain_the_device_connects_to_the_target_and_follows_it(
+    pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
+) -> None:
+    program = run("--connect-to", "target")
+    assert program.goes_to(pair.primary)
+
+    endpoints.serve(pair.secondary)
+    assert program.goes_to(pair.secondary)
+
+    assert [name for name, _ in endpoints.proxy.asked()] == [target_in(pair.primary), target_in(pair.secondary)]
+    assert_nothing_is_missing(pair, program, subscriber)
