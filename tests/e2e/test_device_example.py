@@ -5,21 +5,27 @@ The SDK reaches both Regions through a proxy that follows the trial's name serve
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
+from examples.device.fleet_name import FleetName, NotTold
+from examples.device.paho_ten_lines import follow
 from lab.connect_proxy import ConnectProxy
-from lab.devices import MqttDevice
+from lab.devices import MqttDevice, tls_context
 from lab.emulator import ROOT
 from lab.fleet import Device, Fleet
 from lab.pair import Pair
@@ -314,3 +320,77 @@ def test_without_a_custom_domain_the_device_connects_to_the_target_and_follows_i
 
     assert [name for name, _ in endpoints.proxy.asked()] == [target_in(pair.primary), target_in(pair.secondary)]
     assert_nothing_is_missing(pair, program, subscriber)
+
+
+class Done(Exception):
+    """The trial of paho's ten lines is over."""
+
+
+class PahoDevice:
+    """paho's ten lines in a thread, led to the trial's endpoints.
+
+    `connected` has the targets that it was connected to, in order, `acknowledged` paho's own numbers of messages.
+    """
+
+    def __init__(self, pair: Pair, device: Device, endpoints: Endpoints) -> None:
+        name = FleetName(FLEET, ("127.0.0.1", endpoints.name_server.port))
+
+        class Led(Client):
+            def _create_socket_connection(self) -> socket.socket:
+                return socket.create_connection(endpoints.resolve(self._host, self._port), timeout=5)
+
+        def look(_: str) -> str:
+            try:
+                return name.target()
+            except NotTold:
+                return ""
+
+        self.client = Led(CallbackAPIVersion.VERSION2, client_id=device.thing_name)
+        self.client.tls_set_context(tls_context(device.identity, pair.emulator.ca_file))
+        self.client.on_connect = lambda *_: self.connected.append(endpoints.name_server.target)
+        self.client.on_publish = lambda *answer: self.acknowledged.add(answer[2])
+        self.connected: list[str | None] = []
+        self.acknowledged: set[int] = set()
+        self._stop = threading.Event()
+        self._look = look
+        self._thread = threading.Thread(target=self._follow)
+
+    def _follow(self) -> None:
+        with suppress(Done):
+            follow(self.client, FLEET, self._look, self._pause)
+
+    def _pause(self, _least: float, _most: float) -> None:
+        if self._stop.wait(0.2):
+            raise Done
+
+    def __enter__(self) -> PahoDevice:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE)
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def test_ten_lines_with_paho_go_to_the_secondary_and_return_and_no_acknowledged_message_is_missing(
+    pair: Pair, device: Device, endpoints: Endpoints, subscriber: Subscriber
+) -> None:
+    topic, numbers, expected = f"devices/{device.thing_name}/data", itertools.count(1), list[str]()
+
+    def sends_one() -> int:
+        sequence = next(numbers)
+        paho.client.publish(topic, json.dumps({"sequence": sequence}), qos=1)
+        return sequence
+
+    with PahoDevice(pair, device, endpoints) as paho:
+        for region in (pair.primary, pair.secondary, pair.primary):
+            endpoints.serve(region)
+            expected.append(target_in(region))
+            assert until(lambda: sends_one() and paho.connected == expected, PATIENCE)
+        last = sends_one()
+        assert until(lambda: len(paho.acknowledged) == last, PATIENCE)
+
+    heard = set(subscriber.heard(pair.primary)) | set(subscriber.heard(pair.secondary))
+    assert heard == set(range(1, last + 1))
