@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The ten lines that let a device on paho-mqtt follow its fleet's name: `follow`. The rest only sets the client up.
+"""Ten lines that let a device on paho-mqtt follow its fleet's name: `follow` and `watch`. The rest sets the client up.
 
 paho resolves the name whenever it connects, and sends again by itself what was not acknowledged. So a device whose
-connection ends finds its Region. What it lacks is to leave a connection that still works: that is what `follow` adds.
+connection ends finds its Region. What it lacks is to leave a connection that still works: that is what `watch` adds.
 
     paho_ten_lines.py iot.example.com pump-17 certificate.pem private.key
 """
@@ -31,17 +31,21 @@ def target(name: str) -> str:
         return ""
 
 
-def follow(client: Client, name: str, look: Callable[[str], str], pause: Callable[[float, float], object]) -> None:
-    """Keep a client connected to where the name points; `pause` waits some seconds between two numbers."""
+def follow(client: Client, name: str) -> None:
+    """Connect to the name, again and again; paho reconnects by itself, and its loop ends after `disconnect` alone."""
+    while True:
+        client.connect_async(name, 8883, keepalive=30)
+        client.loop_forever(retry_first_connection=True)
+
+
+def watch(client: Client, name: str, look: Callable[[str], str], pause: Callable[[float, float], object]) -> None:
+    """Disconnect when the name points elsewhere; `pause` waits some seconds between two numbers."""
     while True:
         here = look(name)
-        client.connect_async(name, 8883, keepalive=30)
-        client.loop_start()  # connects, and reconnects whenever the connection ends
         while look(name) in ("", here):
             pause(24, 36)
         pause(0, WITHIN)
         client.disconnect()
-        client.loop_stop()
 
 
 def pause(least: float, most: float) -> None:
@@ -60,7 +64,8 @@ def main() -> None:
         client.subscribe(f"devices/{thing}/commands", qos=1)
 
     client.on_connect = subscribe
-    follow(client, name, target, pause)
+    threading.Thread(target=watch, args=(client, name, target, pause), daemon=True).start()
+    follow(client, name)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from examples.device.fleet_name import FleetName, NotTold
-from examples.device.paho_ten_lines import follow
+from examples.device.paho_ten_lines import follow, watch
 from lab.connect_proxy import ConnectProxy
 from lab.devices import MqttDevice, tls_context
 from lab.emulator import ROOT
@@ -327,51 +327,66 @@ class Done(Exception):
 
 
 class PahoDevice:
-    """paho's ten lines in a thread, led to the trial's endpoints.
+    """paho's ten lines in threads, led to the trial's endpoints.
 
     `connected` has the targets that it was connected to, in order, `acknowledged` paho's own numbers of messages.
     """
 
     def __init__(self, pair: Pair, device: Device, endpoints: Endpoints) -> None:
-        name = FleetName(FLEET, ("127.0.0.1", endpoints.name_server.port))
+        # The client's callbacks know these and not this object: what refers to itself is closed too late.
+        self.connected = connected = list[str | None]()
+        self.acknowledged = acknowledged = set[int]()
+        self._name = FleetName(FLEET, ("127.0.0.1", endpoints.name_server.port))
+        self._stop = stop = threading.Event()
 
         class Led(Client):
+            def connect_async(self, *arguments: Any, **options: Any) -> None:
+                if stop.is_set():
+                    raise Done
+                super().connect_async(*arguments, **options)
+
             def _create_socket_connection(self) -> socket.socket:
                 return socket.create_connection(endpoints.resolve(self._host, self._port), timeout=5)
 
-        def look(_: str) -> str:
-            try:
-                return name.target()
-            except NotTold:
-                return ""
-
         self.client = Led(CallbackAPIVersion.VERSION2, client_id=device.thing_name)
         self.client.tls_set_context(tls_context(device.identity, pair.emulator.ca_file))
-        self.client.on_connect = lambda *_: self.connected.append(endpoints.name_server.target)
-        self.client.on_publish = lambda *answer: self.acknowledged.add(answer[2])
-        self.connected: list[str | None] = []
-        self.acknowledged: set[int] = set()
-        self._stop = threading.Event()
-        self._look = look
-        self._thread = threading.Thread(target=self._follow)
+        self.client.on_connect = lambda *_: connected.append(endpoints.name_server.target)
+        self.client.on_publish = lambda *answer: acknowledged.add(answer[2])
+        self._threads = [
+            threading.Thread(target=self._until_done, args=(part,)) for part in (self._follow, self._watch)
+        ]
 
     def _follow(self) -> None:
+        follow(self.client, FLEET)
+
+    def _watch(self) -> None:
+        watch(self.client, FLEET, self._look, self._pause)
+
+    @staticmethod
+    def _until_done(part: Callable[[], None]) -> None:
         with suppress(Done):
-            follow(self.client, FLEET, self._look, self._pause)
+            part()
+
+    def _look(self, _: str) -> str:
+        try:
+            return self._name.target()
+        except NotTold:
+            return ""
 
     def _pause(self, _least: float, _most: float) -> None:
         if self._stop.wait(0.2):
             raise Done
 
     def __enter__(self) -> PahoDevice:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(PATIENCE)
         self.client.disconnect()
-        self.client.loop_stop()
+        for thread in self._threads:
+            thread.join(PATIENCE)
 
 
 def test_ten_lines_with_paho_go_to_the_secondary_and_return_and_no_acknowledged_message_is_missing(
