@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +23,10 @@ from examples.device.fleet_name import FleetName, NotTold
 from examples.device.paho_ten_lines import follow, watch
 from lab.connect_proxy import ConnectProxy
 from lab.devices import MqttDevice, tls_context
-from lab.emulator import ROOT
 from lab.fleet import Device, Fleet
 from lab.pair import Pair
 from lab.waiting import until
+from tests.e2e.device_program import PATIENCE, Program, running
 from tests.e2e.observing import policies_of, thing
 from tests.name_server import NameServer
 
@@ -37,12 +34,6 @@ pytestmark = pytest.mark.row("F7")
 
 FLEET = "fleet.iot.us-east-1.localhost"
 """The fleet's name; the certificate of the lab's listeners holds for it in both Regions."""
-
-PATIENCE = 30.0
-"""Seconds for what takes one or two of them on a machine that does nothing else."""
-
-SOME = 20
-"""Messages that are acknowledged before the next thing happens."""
 
 
 def target_in(region: str) -> str:
@@ -83,49 +74,6 @@ class Endpoints:
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
-
-
-@dataclass
-class Program:
-    """The example as it runs, and what it has printed."""
-
-    process: subprocess.Popen[str]
-    printed: list[dict[str, Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.printed.append(json.loads(line))
-
-    def told(self, event: str) -> list[dict[str, Any]]:
-        return [told for told in self.printed if told["event"] == event]
-
-    def acknowledged(self) -> set[int]:
-        return {told["sequence"] for told in self.told("acknowledged")}
-
-    def places(self) -> list[str]:
-        """Where it was connected, in order."""
-        return [told["target"] for told in self.told("connected")]
-
-    def sends_more(self) -> bool:
-        """Whether messages are acknowledged from now on."""
-        before = len(self.acknowledged())
-        return until(lambda: len(self.acknowledged()) >= before + SOME, PATIENCE)
-
-    def goes_to(self, region: str) -> bool:
-        """Whether the device gets to a Region, and sends from there."""
-        return until(lambda: self.places()[-1:] == [target_in(region)], PATIENCE) and self.sends_more()
-
-    def ends(self) -> tuple[int, dict[str, Any]]:
-        """Status and last words after SIGTERM."""
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        return status, self.printed[-1]
 
 
 def allow_hint(pair: Pair, policy: str, topics: str) -> str:
@@ -211,41 +159,19 @@ def subscriber(pair: Pair, fleet: Fleet, name: str) -> Iterator[Subscriber]:
 
 
 Run = Callable[..., Program]
-"""Starts the program with further options."""
+"""Starts the program with further options, by their names."""
 
 
 @pytest.fixture
 def run(pair: Pair, device: Device, endpoints: Endpoints, tmp_path: Path) -> Iterator[Run]:
-    (tmp_path / "certificate.pem").write_text(device.identity.certificate_pem)
-    (tmp_path / "private.key").write_text(device.identity.key_pem)
     own = {
         "name": FLEET,
-        "thing-name": device.thing_name,
-        "cert-file": tmp_path / "certificate.pem",
-        "key-file": tmp_path / "private.key",
         "ca-file": pair.emulator.ca_file,
         "name-server": f"127.0.0.1:{endpoints.name_server.port}",
         "proxy": f"127.0.0.1:{endpoints.proxy.port}",
-        "every": 0.05,
-        "look-every": 0.5,
-        "move-within": 0.5,
     }
     with ExitStack() as exits:
-
-        def start(*options: str) -> Program:
-            arguments = [text for option, value in own.items() for text in (f"--{option}", str(value))]
-            process = exits.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-m", "device", *arguments, *options],
-                    cwd=ROOT / "examples",
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            exits.callback(process.kill)
-            return Program(process)
-
-        yield start
+        yield lambda **more: exits.enter_context(running(tmp_path, device, {**own, **more}))
 
 
 def assert_nothing_is_missing(pair: Pair, program: Program, subscriber: Subscriber) -> None:
@@ -263,12 +189,12 @@ def test_the_device_goes_to_the_secondary_and_returns_by_dns_alone_and_no_acknow
     pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
 ) -> None:
     program = run()
-    assert program.goes_to(pair.primary)
+    assert program.goes_to(target_in(pair.primary))
 
     endpoints.serve(pair.secondary)
-    assert program.goes_to(pair.secondary)
+    assert program.goes_to(target_in(pair.secondary))
     endpoints.serve(pair.primary)
-    assert program.goes_to(pair.primary)
+    assert program.goes_to(target_in(pair.primary))
 
     assert program.places() == [target_in(region) for region in (pair.primary, pair.secondary, pair.primary)]
     assert {name for name, _ in endpoints.proxy.asked()} == {FLEET}
@@ -279,13 +205,13 @@ def test_what_the_lost_primary_did_not_acknowledge_arrives_in_the_secondary(
     pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
 ) -> None:
     program = run()
-    assert program.goes_to(pair.primary)
+    assert program.goes_to(target_in(pair.primary))
 
     endpoints.lose(pair.primary)
     assert until(lambda: program.told("disconnected"), PATIENCE)
     before = max(program.acknowledged())
     endpoints.serve(pair.secondary)
-    assert program.goes_to(pair.secondary)
+    assert program.goes_to(target_in(pair.secondary))
 
     status, last = program.ends()
     assert (status, last["not_acknowledged"]) == (0, 0)
@@ -298,13 +224,13 @@ def test_what_the_lost_primary_did_not_acknowledge_arrives_in_the_secondary(
 def test_a_hint_makes_the_device_connect_again_before_its_next_look(
     pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
 ) -> None:
-    program = run("--look-every", "3600")
-    assert program.goes_to(pair.primary)
+    program = run(look_every=3600)
+    assert program.goes_to(target_in(pair.primary))
 
     endpoints.serve(pair.secondary)
     subscriber.by_region[pair.primary].publish("iot-dr/hint", b"")
 
-    assert program.goes_to(pair.secondary)
+    assert program.goes_to(target_in(pair.secondary))
     assert [told["hinted"] for told in program.told("moving")] == [True]
     assert_nothing_is_missing(pair, program, subscriber)
 
@@ -312,11 +238,11 @@ def test_a_hint_makes_the_device_connect_again_before_its_next_look(
 def test_without_a_custom_domain_the_device_connects_to_the_target_and_follows_it(
     pair: Pair, run: Run, endpoints: Endpoints, subscriber: Subscriber
 ) -> None:
-    program = run("--connect-to", "target")
-    assert program.goes_to(pair.primary)
+    program = run(connect_to="target")
+    assert program.goes_to(target_in(pair.primary))
 
     endpoints.serve(pair.secondary)
-    assert program.goes_to(pair.secondary)
+    assert program.goes_to(target_in(pair.secondary))
 
     assert [name for name, _ in endpoints.proxy.asked()] == [target_in(pair.primary), target_in(pair.secondary)]
     assert_nothing_is_missing(pair, program, subscriber)
