@@ -115,7 +115,11 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
         help="seconds over which the fleet's moves spread; at least the number of devices divided by half of the "
         "account's quota of CONNECT requests per second (default: %(default)s)",
     )
-    add("--hint-topic", default="iot-dr/hint", help="a message here asks to connect again (default: %(default)s)")
+    add(
+        "--hint-topic",
+        default="iot-dr/hint",
+        help="a message here asks to connect again; an empty text for none (default: %(default)s)",
+    )
     add(
         "--connect-to",
         choices=("name", "target"),
@@ -154,7 +158,7 @@ def made(given: argparse.Namespace, events: SimpleQueue[Event]) -> Device:
     )
     habits = Habits(
         host=given.name if given.connect_to == "name" else None,
-        topics=Topics(commands=f"devices/{given.thing_name}/commands", hint=given.hint_topic),
+        topics=Topics(commands=f"devices/{given.thing_name}/commands", hint=given.hint_topic or None),
         pace=Pace(look_every=given.look_every, within=given.move_within),
         every=given.every,
     )

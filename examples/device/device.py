@@ -51,11 +51,15 @@ class Topics:
 
     Attributes:
         commands: messages for this device.
-        hint: one topic of the whole fleet; a message there asks every device to connect again.
+        hint: one topic of the whole fleet; a message there asks every device to connect again. None for no hints.
     """
 
     commands: str
-    hint: str
+    hint: str | None
+
+    def all(self) -> tuple[str, ...]:
+        """Return what there is to subscribe to."""
+        return (self.commands,) if self.hint is None else (self.commands, self.hint)
 
 
 class Tell(Protocol):
@@ -236,7 +240,7 @@ class Device:
     def _subscribe(self) -> None:
         if self._connected and self._connection and not self._subscribing and not self._ready:
             self._subscribing = True
-            self._connection.subscribe((self._habits.topics.commands, self._habits.topics.hint))
+            self._connection.subscribe(self._habits.topics.all())
 
     def _send(self) -> None:
         """Send what waits, but never before the subscriptions: an answer to a message would be missed."""

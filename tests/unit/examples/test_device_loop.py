@@ -50,13 +50,13 @@ class FakeConnection:
 class Trial:
     """A device in made-up surroundings; time passes when the trial says so."""
 
-    def __init__(self, host: str | None = NAME, within: float = 10.0) -> None:
+    def __init__(self, host: str | None = NAME, within: float = 10.0, hint: str | None = HINT) -> None:
         self.now = 1000.0
         self.answer: str | None = EAST
         self.connections: list[FakeConnection] = []
         self.told: list[dict[str, Any]] = []
         self.outbox = Outbox("pump-17", "run-1")
-        habits = Habits(host, Topics(COMMANDS, HINT), Pace(look_every=30, within=within), every=1.0)
+        habits = Habits(host, Topics(COMMANDS, hint), Pace(look_every=30, within=within), every=1.0)
         outside = Surroundings(
             connect=self._connect,
             look=self._look,
@@ -287,6 +287,13 @@ def test_a_retained_hint_moves_nobody(trial: Trial) -> None:
     trial.passes(100)
 
     assert len(trial.connections) == 1
+
+
+def test_a_device_without_hints_subscribes_to_its_commands_alone() -> None:
+    trial = Trial(hint=None)
+    trial.passes(0)
+
+    assert trial.served().subscribed == [(COMMANDS,)]
 
 
 def test_a_command_is_told_and_moves_nobody(trial: Trial) -> None:
