@@ -344,6 +344,16 @@ def test_a_device_that_is_told_to_stop_waits_for_what_it_has_sent(trial: Trial) 
     assert trial.last.sent == [1]
 
 
+def test_a_device_that_stops_neither_measures_nor_moves_any_more(trial: Trial) -> None:
+    trial.answer = WEST
+    trial.happens(Received(HINT, b""), Stop())
+    trial.now += 100
+    trial.device.due()
+
+    assert trial.last.sent == [1]
+    assert len(trial.connections) == 1
+
+
 def test_a_device_that_stops_waits_no_longer_than_its_time(trial: Trial) -> None:
     trial.happens(Stop())
     trial.now += 5
