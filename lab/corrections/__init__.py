@@ -12,6 +12,7 @@ from dataclasses import dataclass
 # The order is the order of applying; each module registers its functions on import.
 _MODULES = (
     "mqtt",
+    "connections",
     "registry",
     "principals",
     "groups",
