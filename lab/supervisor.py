@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from lab.emulator import ROOT, STATE, LabError
-from lab.pair import launched
+from lab.pair import FLEET, launched
 from lab.progress import ConsoleProgress
 from lab.waiting import until
 
@@ -66,6 +66,7 @@ def supervise(*, build: bool) -> None:
         _write_state({"pid": os.getpid(), "ready": False})
         try:
             with launched(FOLDER, ConsoleProgress(Console(width=160)), build=build) as pair:
+                pair.configure_fleet()
                 _write_state(
                     {
                         "pid": os.getpid(),
@@ -73,6 +74,11 @@ def supervise(*, build: bool) -> None:
                         "environ": pair.emulator.client_environ(),
                         "endpoints": {
                             region: pair.device_endpoint(region) for region in (pair.primary, pair.secondary)
+                        },
+                        "fleet": FLEET,
+                        "fleet_port": pair.fleet_port,
+                        "fleet_addresses": {
+                            region: pair.fleet_address(region) for region in (pair.primary, pair.secondary)
                         },
                         "outputs": pair.outputs,
                     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 # The order is the order of applying; each module registers its functions on import.
 _MODULES = (
     "mqtt",
+    "domains",
     "connections",
     "registry",
     "principals",
@@ -25,6 +26,7 @@ _MODULES = (
     "workflows",
     "map_runs",
     "streams",
+    "replicas",
     "queues",
     "stacks",
     "simulation",
