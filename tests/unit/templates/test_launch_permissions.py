@@ -25,6 +25,7 @@ from tests.unit.templates.stacks import Stack, make_stacks
 NOT_NEEDED = {
     "AWS::ApiGatewayV2::Api": r"s3:.*",  # an API from a definition in S3
     "AWS::ApiGatewayV2::Integration": r"iam:.*",  # credentials of an integration; ours has a Lambda permission
+    "AWS::CertificateManager::Certificate": r"acm-pca:.*",  # a private authority
     "AWS::ApiGatewayV2::Stage": r"apigateway:(Unt|T)agResource",  # granted as POST and DELETE on /tags
     "AWS::DynamoDB::GlobalTable": (
         r"kinesis:.*|kms:ListAliases|application-autoscaling:(Put|Delete|Register|Deregister).*|cloudwatch:.*"
