@@ -49,7 +49,7 @@ NAME = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]([a-z0-9-]{0,61}[a-z0-9]
 NAME_RULE = "must be a full domain name in lower case with at least three parts, such as iot.example.com"
 ZONE = "[A-Z0-9]{1,32}"
 CERTIFICATE = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+"
-_CHECKERS = (
+ALL_CHECKERS = (
     "ap-northeast-1",
     "ap-southeast-1",
     "ap-southeast-2",
@@ -60,9 +60,9 @@ _CHECKERS = (
     "us-west-2",
 )
 """https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html"""
-_CHECKER = f"({'|'.join(_CHECKERS)})"
+_CHECKER = f"({'|'.join(ALL_CHECKERS)})"
 CHECKERS = f"{_CHECKER}(,{_CHECKER}){{2,7}}"
-INTERVALS = ("30", "10")
+INTERVALS = (30, 10)
 """Seconds between two requests of one checker; the first is what health checks had before there was a choice."""
 FAILURES = (1, 10)
 MOST_SECONDS = 3600
@@ -132,21 +132,27 @@ def checker_regions(without: str) -> Field:
     return optional(
         "HealthCheckerRegions",
         "Regions that Route 53 checks from",
-        f"At least three of {', '.join(_CHECKERS)}, separated by commas. {without}",
+        f"At least three of {', '.join(ALL_CHECKERS)}, separated by commas. {without}",
         CHECKERS,
-        f"must be three to eight of {', '.join(_CHECKERS)}, separated by commas without spaces",
+        f"must be three to eight of {', '.join(ALL_CHECKERS)}, separated by commas without spaces",
     )
 
 
 def form_of_checks() -> tuple[Field, ...]:
     """Ask how Route 53 checks a Region."""
     return (
-        parameters.choice(
-            "HealthCheckInterval",
+        Field(
+            Parameter(
+                "HealthCheckInterval",
+                Type="Number",
+                Description="How often each of Route 53's checkers asks. With 10 a failure is found in a third of the "
+                "time, and the requests cost three times as much. Another value makes new health checks with other "
+                "IDs.",
+                Default=INTERVALS[0],
+                AllowedValues=list(INTERVALS),
+                ConstraintDescription=f"must be {' or '.join(map(str, INTERVALS))}",
+            ),
             "Seconds between health checks",
-            "How often each of Route 53's checkers asks. With 10 a failure is found in a third of the time, and the "
-            "requests cost three times as much. Another value makes new health checks with other IDs.",
-            INTERVALS,
         ),
         parameters.number(
             "FailureThreshold",

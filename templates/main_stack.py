@@ -219,8 +219,8 @@ def _checks() -> tuple[Field, ...]:
             "How often each of Route 53's checkers asks: 30, or 10 to find a failure in a third of the time for three "
             "times the requests. A change makes new health checks with other IDs. Empty: 30 in a new launch; later "
             f"{KEPT}.",
-            "|".join(fleet_domain.INTERVALS),
-            f"must be {' or '.join(fleet_domain.INTERVALS)}",
+            "|".join(map(str, fleet_domain.INTERVALS)),
+            f"must be {' or '.join(map(str, fleet_domain.INTERVALS))}",
         ),
         fleet_domain.optional(
             "FailureThreshold",
