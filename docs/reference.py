@@ -1,6 +1,7 @@
 """Write the lists of docs/reference.md from the code: commands, variables, parameters, outputs and alarms.
 
-Beside them the whole of docs/rights.md, which `docs.rights` makes.
+Beside them the whole of docs/rights.md and docs/failover-policies.md, which `docs.rights` and `docs.operator_policies`
+make.
 
 `python -m docs.reference` rewrites them; tests/architecture/test_documented.py holds them to the code. A list stands
 between `<!-- from the code: NAME -->` and `<!-- end -->`; everything else in the page is written by hand.
@@ -20,7 +21,7 @@ from typing import Any
 import click
 
 import iot_dr.runtime
-from docs import rights
+from docs import operator_policies, rights
 from iot_dr.cli.main import cli
 from templates import main_stack, primary_region, r53_health_checker, secondary_region
 from templates.config import Config
@@ -93,9 +94,10 @@ VARIABLES: Mapping[str, str] = {
 
 
 def main() -> None:
-    """Rewrite the page in place, and that of the rights."""
+    """Rewrite the page in place, and those of the rights."""
     PAGE.write_text(rendered(PAGE.read_text()))
     rights.PAGE.write_text(rights.rendered(templates()))
+    operator_policies.PAGE.write_text(operator_policies.rendered())
 
 
 def rendered(page: str) -> str:
