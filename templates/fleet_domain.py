@@ -271,6 +271,7 @@ def _add_domain(template: Template) -> iot.DomainConfiguration:
             "FleetDomain",
             Condition=HAS_FLEET,
             DomainConfigurationName=Ref("AWS::StackName"),
+            DomainConfigurationStatus="ENABLED",
             DomainName=Ref("FleetName"),
             ServerCertificateArns=[If(_HAS_CERTIFICATE, Ref("FleetCertificateArn"), Ref(certificate))],
             ServiceType="DATA",

@@ -15,11 +15,12 @@ from awacs import dynamodb, iot, kms
 from awacs.aws import Action, ForAllValuesStringEquals, Statement, StringLike
 
 from templates.blocks.leadership import CONTROL_ITEM, FENCE
-from templates.blocks.permissions import allow
+from templates.blocks.permissions import allow, in_regions
 from templates.blocks.roles import document
 
 OPERATOR, BREAK_GLASS = "operator", "break-glass"
-_ITEMS = (dynamodb.GetItem, dynamodb.PutItem, dynamodb.UpdateItem)
+_ITEMS = (dynamodb.BatchGetItem, dynamodb.GetItem, dynamodb.PutItem, dynamodb.UpdateItem)
+"""The command reads both items by one call; the runbook puts and updates them with the AWS CLI alone."""
 _INDEX = "AWS_Things"
 
 
@@ -92,13 +93,19 @@ def _connections(launch: People, regions: Sequence[str]) -> list[Statement]:
     return [
         allow(
             "FindDevices",
-            [iot.SearchIndex],
+            [iot.GetStatistics, iot.SearchIndex],
             [launch.arn("iot", region, f"index/{_INDEX}") for region in regions],
         ),
         allow(
             "MoveDevices",
             [Action("iot", name) for name in ("DeleteConnection", "GetConnection", "SendDirectMessage")],
             [launch.arn("iot", region, "client/*") for region in regions],  # every device of the fleet
+        ),
+        allow(
+            "ReadQuotas",
+            [Action("servicequotas", "ListServiceQuotas")],
+            ["*"],  # ListServiceQuotas knows no resource
+            in_regions(*regions),
         ),
     ]
 

@@ -250,8 +250,8 @@ def _start_replication(queues: RequestQueues, bucket: s3.Bucket, ledger: tables.
             *permissions.read_stream(Ref("GlobalTableStreamArn")),
             permissions.ask_for_requests(queues.events),
             *permissions.keep_failed_records(bucket),
-            leadership.on_control("KeepOrder", leadership.FOLLOW, leadership.replica_arn()),
-            leadership.on_fence("MoveFence", leadership.FOLLOW, GetAtt(ledger, "Arn")),
+            leadership.on_control("KeepOrder", leadership.READ_AND_WRITE, leadership.replica_arn()),
+            leadership.on_fence("MoveFence", leadership.READ_AND_WRITE, GetAtt(ledger, "Arn")),
         ),
         environment={
             "LOOK_QUEUE_URL": Ref(queues.events),

@@ -21,8 +21,7 @@ FENCE = "iot-dr#fence"
 
 READ_CONTROL = (dynamodb.GetItem,)
 READ = (dynamodb.BatchGetItem, dynamodb.GetItem)
-READ_AND_WRITE = (dynamodb.GetItem, dynamodb.UpdateItem)
-FOLLOW = (dynamodb.BatchGetItem, dynamodb.GetItem, dynamodb.UpdateItem)
+READ_AND_WRITE = (*READ, dynamodb.UpdateItem)
 
 ORDERS = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"resource": {"S": [CONTROL_ITEM]}}}}
 """The pattern of stream records that tell of an order, whichever Region gave it."""

@@ -40,7 +40,9 @@ KEEP_OUTCOMES = {"dynamodb:DeleteItem", "dynamodb:UpdateItem"}
 """What of the ledger shadows need beside their notes: outcomes are recorded, and forgotten."""
 KEEP_FAILED_RECORDS = {"s3:ListBucket", "s3:PutObject"}
 READ_WHO_LEADS = control.READ_REQUIRED_ACTIONS | leadership.REQUIRED_ACTIONS
-TAKE_THE_LEAD = control.REQUIRED_ACTIONS | fence.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_READ
+TAKE_THE_LEAD = (
+    control.REQUIRED_ACTIONS | fence.REQUIRED_ACTIONS | leadership.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_READ
+)
 """The two items of a failover, and the certificate by which a Region proves itself."""
 LISTS = {f"iot:{question}" for question in LISTED}
 

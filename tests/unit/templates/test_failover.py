@@ -39,7 +39,7 @@ def test_the_lead_is_taken_with_two_items_of_this_region_and_no_other_right(func
         ("Order", CONTROL_TABLE, "iot-dr#control"),
         ("MoveFence", secondary.resolve.arn("LedgerTable"), "iot-dr#fence"),
     ):
-        assert statements[sid]["Action"] == ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        assert statements[sid]["Action"] == ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
         assert statements[sid]["Resource"] == [table]
         assert statements[sid]["Condition"] == held_to(key)
 

@@ -130,6 +130,7 @@ def test_the_domain_is_served_with_the_certificate_that_is_named(stacks: dict[st
     assert "FleetCertificate" not in made(stack)
     assert stack.properties("FleetDomain") == {
         "DomainConfigurationName": f"R53HealthChecker{POSTFIX}",
+        "DomainConfigurationStatus": "ENABLED",
         "DomainName": NAME,
         "ServerCertificateArns": [certificate],
         "ServiceType": "DATA",

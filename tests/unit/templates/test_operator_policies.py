@@ -17,7 +17,7 @@ from tests.unit.templates.stacks import Stack
 LAUNCH = People(ACCOUNT, PRIMARY, SECONDARY, POSTFIX)
 NEWER_THAN_PARLIAMENT = {"iot:DeleteConnection", "iot:GetConnection", "iot:SendDirectMessage"}
 """Actions of 2025, which parliament's data is too old for."""
-ITEMS = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+ITEMS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 MANAGED_POLICY = 6_144
 
 
@@ -58,8 +58,8 @@ def test_who_breaks_the_glass_touches_no_device() -> None:
 def test_an_operator_finds_and_moves_devices_of_both_regions() -> None:
     found = statements(OPERATOR)
 
-    assert found.keys() == {"Order", "MoveFence", "FindDevices", "MoveDevices"}
-    assert found["FindDevices"]["Action"] == ["iot:SearchIndex"]
+    assert found.keys() == {"Order", "MoveFence", "FindDevices", "MoveDevices", "ReadQuotas"}
+    assert found["FindDevices"]["Action"] == ["iot:GetStatistics", "iot:SearchIndex"]
     assert set(found["MoveDevices"]["Action"]) == NEWER_THAN_PARLIAMENT
     assert found["MoveDevices"]["Resource"] == [
         f"arn:aws:iot:{region}:{ACCOUNT}:client/*" for region in (PRIMARY, SECONDARY)
