@@ -217,8 +217,8 @@ def stack_status(checker: Checker) -> str:
 
 
 @contextmanager
-def launched_checker(folder: Path) -> Iterator[Checker]:
-    """The template's stack on an emulator of its own."""
+def launched_checker(folder: Path, **others: str) -> Iterator[Checker]:
+    """The template's stack on an emulator of its own, with some other parameters than those of a secondary's."""
     with Emulator(folder) as emulator:
         checker = Checker(emulator)
         upload(checker)
@@ -234,6 +234,7 @@ def launched_checker(folder: Path) -> Iterator[Checker]:
             "FleetCertificateArn": certificate["CertificateArn"],
             "HealthCheckInterval": "10",
             "RecordTtl": "3",
+            **others,
         }
         checker.client("cloudformation").create_stack(
             StackName=STACK,
@@ -461,13 +462,11 @@ def test_an_order_that_may_not_be_read_leaves_a_new_process_to_the_round_trip(ch
 
 def test_the_fleets_name_is_a_domain_and_a_record_that_the_regions_own_check_decides(checker: Checker) -> None:
     domain = checker.client("iot").describe_domain_configuration(domainConfigurationName=STACK)
-    zone = checker.outputs()["HostedZoneId"]
-    sets = checker.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-    (record,) = [one for one in sets if one["Type"] == "CNAME"]
+    (record,) = records(checker, checker.outputs()["HostedZoneId"])
 
     assert (domain["domainName"], domain["domainConfigurationStatus"]) == (FLEET, "ENABLED")
-    assert record["Name"].rstrip(".") == FLEET
-    assert (record["Failover"], record["SetIdentifier"], record["TTL"]) == ("SECONDARY", HERE, 3)
+    assert (record["Type"], record["Failover"]) == ("CNAME", "SECONDARY")
+    assert (record["SetIdentifier"], record["TTL"]) == (HERE, 3)
     assert record["HealthCheckId"] == checker.outputs()["HealthCheckId"]
     assert record["ResourceRecords"] == [{"Value": checker.outputs()["RecordTarget"]}]
 
@@ -507,9 +506,29 @@ def test_no_log_line_holds_the_path_or_a_key(checker: Checker) -> None:
     assert not any(secret in message or "PRIVATE KEY" in message for message in written)
 
 
-def test_deleting_the_stack_leaves_neither_thing_nor_certificate_policy_or_secret(tmp_path: Path) -> None:
-    with launched_checker(tmp_path) as checker:
-        iot, secrets = checker.client("iot"), checker.client("secretsmanager")
+AS_PRIMARY = {
+    "PrimaryRegion": HERE,
+    "SecondaryRegion": ELSEWHERE,
+    "SecondaryDrainsCheckId": "11111111-2222-3333-4444-555555555555",
+    "FleetCertificateArn": "",
+}
+
+
+def test_the_primarys_stack_makes_a_certificate_and_a_record_that_both_answers_decide_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    with launched_checker(tmp_path, **AS_PRIMARY) as checker:
+        iot, secrets, route53 = (checker.client(name) for name in ("iot", "secretsmanager", "route53"))
+        outputs = checker.outputs()
+        (record,) = records(checker, outputs["HostedZoneId"])
+        check = route53.get_health_check(HealthCheckId=record["HealthCheckId"])["HealthCheck"]["HealthCheckConfig"]
+        domain = iot.describe_domain_configuration(domainConfigurationName=STACK)
+
+        assert (record["Failover"], record["HealthCheckId"]) == ("PRIMARY", outputs["FleetCheckId"])
+        assert (check["Type"], check["HealthThreshold"]) == ("CALCULATED", 2)
+        assert check["ChildHealthChecks"] == [outputs["HealthCheckId"], AS_PRIMARY["SecondaryDrainsCheckId"]]
+        (certificate,) = domain["serverCertificates"]
+        assert certificate["serverCertificateArn"] == checker.physical_id("FleetCertificate")
         assert checker.certificate_id()
 
         checker.client("cloudformation").delete_stack(StackName=STACK)
@@ -518,3 +537,13 @@ def test_deleting_the_stack_leaves_neither_thing_nor_certificate_policy_or_secre
         assert iot.list_things()["things"] == []
         assert iot.list_certificates()["certificates"] == []
         assert until(lambda: not secrets.list_secrets()["SecretList"], 30)
+        assert until(lambda: not route53.list_health_checks()["HealthChecks"], 30)
+        assert records(checker, outputs["HostedZoneId"]) == []
+        names = [one["domainConfigurationName"] for one in iot.list_domain_configurations()["domainConfigurations"]]
+        assert STACK not in names
+
+
+def records(checker: Checker, zone: str) -> list[dict[str, Any]]:
+    """Return the records of the fleet's name."""
+    sets = checker.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return [one for one in sets if one["Name"].rstrip(".") == FLEET]
