@@ -128,7 +128,7 @@ def build(config: Config) -> Template:
     )
     api = _add_api(template, check, path_secret)
     health_check = _add_health_check(template, api, path_secret)
-    _add_alarms(template)
+    _add_alarms(template, check)
     fleet_domain.add_fleet_domain(
         template,
         fleet_domain.Checks(
@@ -375,29 +375,38 @@ def _add_stage(template: Template, api: apigatewayv2.Api) -> None:
     )
 
 
-def _add_alarms(template: Template) -> None:
-    """Add alarms on what `check_health` notices; its answers tell Route 53, and nobody else."""
-    for title, metric, description in (
+def _add_alarms(template: Template, check: awslambda.Function) -> None:
+    """Add alarms on what `check_health` notices, and on that it cannot answer; its answers tell Route 53 alone."""
+    by_service, by_function = {"service": "check_health"}, {"FunctionName": Ref(check)}
+    for title, metric, dimensions, description in (
         (
             "PinnedWhileFailingAlarm",
-            "PinnedWhileFailing",
+            ("IoTDR", "PinnedWhileFailing"),
+            by_service,
             "Devices are sent to this Region by an order, but the round trip through it fails: fail over, or correct "
             "the Region",
         ),
         (
             "ControlUnreadableAlarm",
-            "ControlUnreadable",
+            ("IoTDR", "ControlUnreadable"),
+            by_service,
             "The control item cannot be read; the last order is used for five minutes, then the round trip decides",
         ),
+        (
+            "HealthFailedAlarm",
+            ("AWS/Lambda", "Errors"),
+            by_function,
+            "The health check fails to answer, so Route 53 sends devices to the other Region, whatever was ordered",
+        ),
+        (
+            "HealthThrottledAlarm",
+            ("AWS/Lambda", "Throttles"),
+            by_function,
+            "Lambda has no execution left for the health check, so Route 53 sends devices to the other Region, "
+            "whatever was ordered; see HealthCheckConcurrency",
+        ),
     ):
-        add_alarm(
-            template,
-            title,
-            description,
-            metric=("IoTDR", metric),
-            dimensions={"service": "check_health"},
-            minutes=FAILING_MINUTES,
-        )
+        add_alarm(template, title, description, metric=metric, dimensions=dimensions, minutes=FAILING_MINUTES)
 
 
 def _path(question: str, path_secret: secretsmanager.Secret) -> Sub:

@@ -129,6 +129,17 @@ def test_what_the_check_notices_rings_when_it_goes_on_for_minutes(notice: health
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"]) == (60, 3, 0)
 
 
+@pytest.mark.parametrize(("alarm", "metric"), [("HealthFailedAlarm", "Errors"), ("HealthThrottledAlarm", "Throttles")])
+def test_a_check_that_cannot_answer_rings_though_a_region_that_is_ill_is_for_route_53_alone(
+    alarm: str, metric: str, checker: Stack
+) -> None:
+    found = checker.properties(alarm)
+
+    assert (found["Namespace"], found["MetricName"]) == ("AWS/Lambda", metric)
+    assert found["Dimensions"] == [{"Name": "FunctionName", "Value": checker.resolve.name("CheckHealthFunction")}]
+    assert found["EvaluationPeriods"] == 3
+
+
 def test_the_probes_certificate_is_attached_to_and_taken_off_its_own_thing_alone(checker: Stack) -> None:
     (attaching,) = [
         statement
