@@ -18,9 +18,9 @@ REQUIRED_ACTIONS_TO_WRITE = frozenset({"secretsmanager:GetSecretValue", "secrets
 EMPTY = "{}"
 
 
-def impatient_client() -> Any:
+def impatient_client(session: Any = None) -> Any:
     """Return a client that gives up within a second: who waits longer for a secret misses Route 53's 2 s anyway."""
-    return clients.impatient_client("secretsmanager", attempts=2, seconds=0.4)
+    return clients.impatient_client("secretsmanager", session or clients.session(), attempts=2, seconds=0.4)
 
 
 class CachedSecretReader:

@@ -60,24 +60,25 @@ def wire(environ: Mapping[str, str]) -> HealthCheck:
         ConfigurationError: a variable is missing.
     """
     variables = environment.read(HealthEnvironment, environ)
+    session = clients.session()
     return HealthCheck(
         ids=HealthSecrets(path=variables.path_secret_arn, probe=variables.probe_secret_arn),
         # Wall clock: a function that is frozen between calls must see its secrets age.
-        secrets=CachedSecretReader(impatient_client(), time.time),
+        secrets=CachedSecretReader(impatient_client(session), time.time),
         probe=IotMqttProbe(variables.iot_endpoint),
         clock=time.monotonic,
         new_nonce=lambda: secrets.token_hex(NONCE_BYTES),
         region=variables.aws_region,
-        orders=_orders(variables),
+        orders=_orders(variables, session),
         notice=notice,
     )
 
 
-def _orders(variables: HealthEnvironment) -> LastKnownControl | None:
+def _orders(variables: HealthEnvironment, session: Any) -> LastKnownControl | None:
     if not variables.control_table:
         return None
     # One attempt: what cannot be read is the order that was read last, and Route 53 asks again in two seconds.
-    client = clients.impatient_client("dynamodb", attempts=1, seconds=CONTROL_SECONDS)
+    client = clients.impatient_client("dynamodb", session, attempts=1, seconds=CONTROL_SECONDS)
     regions = RegionPair(variables.primary_region, variables.secondary_region)
     return LastKnownControl(DynamoDbControlStore(client, variables.control_table, regions), time.time)
 
