@@ -33,13 +33,13 @@ PROBE = f"iot-dr-probe-{POSTFIX}"
 CONFIG = Config("iot-dr-health", "disaster-recovery-for-aws-iot", "v0.1.0", (PRIMARY_REGION,))
 # Beside the package, the layer holds what requirements/lambda.txt names; that list is held by test_distribution.py.
 LAYER_PACKAGES = ("iot_dr", "aws_lambda_powertools", "jmespath", "paho", "typing_extensions")
+ROUTE_53_SECONDS = 2.0
+TRIES = 3
+"""One in time is enough: what else the machine does now counts as well."""
 CONTROL_TABLE = f"IoTDRGlobalTable{POSTFIX}"
 FLEET = "iot.example.com"
 HERE, ELSEWHERE = PRIMARY_REGION, SECONDARY_REGION
 """The stack is launched as the secondary's, for that one has the drains check."""
-ROUTE_53_SECONDS = 2.0
-TRIES = 3
-"""One in time is enough: what else the machine does now counts as well."""
 
 
 class Relay:
