@@ -36,6 +36,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "concurrency": frozenset(),
     "doctor": frozenset({"concurrency", "launch"}),
     "events": frozenset({"concurrency"}),
+    "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "health": frozenset(),
     "launch": frozenset({"concurrency"}),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from iot_dr.errors import IotDrError, RetryableError
 from iot_dr.model.failover.devices import DeviceCounts
+from iot_dr.model.failover.names import NameAnswers
 from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.fleets import FleetSize
 from iot_dr.model.status.status_parts import Unread
@@ -17,7 +18,7 @@ from iot_dr.ports.connections import Connections
 from iot_dr.ports.domain import NameServers
 from iot_dr.ports.progress import FailoverObserver
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.failover.naming import NameAnswers, ask_all
+from iot_dr.services.failover.naming import ask_all
 from iot_dr.services.pacing import Stopwatch, Wait
 
 WORKER_SECONDS = 45
@@ -41,12 +42,13 @@ STILL = 3
 class NameSeen:
     """What the name servers answered last, and whether they send devices to the Region that leads.
 
-    `unread` says why nobody could be asked.
+    `unread` says why nobody could be asked; `unwatched` is a fleet without a name.
     """
 
     answers: NameAnswers = field(default_factory=NameAnswers)
     seen: bool = False
     unread: str = ""
+    unwatched: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Follow:
         """Wait until the name servers answer with the Region's endpoint, and resolvers have forgotten what was."""
         if not self.name:
             self.progress.step("The fleet has no name, so DNS is not watched")
-            return NameSeen(unread="the fleet has no name")
+            return NameSeen(unread="the fleet has no name", unwatched=True)
         self.progress.step(f"Asking the name servers of {self.name}")
         until, ttl = self.stopwatch() + self.seconds, 0
         while True:

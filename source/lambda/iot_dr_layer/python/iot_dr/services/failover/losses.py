@@ -94,15 +94,16 @@ def losses(sources: LossSources, executor: Executor, seconds: float = SECONDS) -
     connected = [executor.submit(sources.connected[region]) for region in regions]
     wait([waiting, lags, streams, drift, *connected], timeout=seconds)
     return Losses(
-        waiting=_found(waiting, seconds),
-        lags=_found(lags, seconds),
-        streams=_found(streams, seconds),
-        drift=_found(drift, seconds),
-        connected={region: _found(one, seconds) for region, one in zip(regions, connected, strict=True)},
+        waiting=found_in_time(waiting, seconds),
+        lags=found_in_time(lags, seconds),
+        streams=found_in_time(streams, seconds),
+        drift=found_in_time(drift, seconds),
+        connected={region: found_in_time(one, seconds) for region, one in zip(regions, connected, strict=True)},
     )
 
 
-def _found(future: Future[Part], seconds: float) -> Part | Unread:
+def found_in_time(future: Future[Part], seconds: float) -> Part | Unread:
+    """Return what a reading found, or why it did not; `seconds` is how long it was waited for."""
     if not future.done():
         return Unread(f"no answer within {seconds:g} s")
     try:

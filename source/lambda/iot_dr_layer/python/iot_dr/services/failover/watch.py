@@ -11,17 +11,23 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from iot_dr.errors import IotDrError
+from iot_dr.errors import IotDrError, RegionUnavailable
 from iot_dr.model.failover.control import Control, Mode
 from iot_dr.model.failover.fence import Leadership
+from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.status.checks import error_line
 from iot_dr.ports.domain import NameServers
+from iot_dr.ports.health import MqttProbe, SecretReader
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.failover.naming import ask_all
 from iot_dr.services.failover.take_lead import LeadOrder, TakeLead
+from iot_dr.services.health import REMEMBER_SECONDS, same
 
 BETWEEN_SECONDS = 5.0
 """Between the two times that the servers are asked: one answer may be a change that is on its way."""
+
+PROBE_SECONDS = 3.0
+"""For one round trip: twice what the health check has, for nobody waits here."""
 
 BY = "the watch of the fleet's name"
 WHY = "most name servers send devices here, and the Region's own round trip is fine"
@@ -50,6 +56,27 @@ class Watched:
     ending: WatchEnding
     epoch: int
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """The Region's own round trip, as its health check makes it; `new_nonce` gives a text that nobody can foresee."""
+
+    secret_id: str
+    secrets: SecretReader
+    probe: MqttProbe
+    new_nonce: Callable[[], str]
+
+    def make(self) -> None:
+        """Make it once.
+
+        Raises:
+            IotDrError: it fails.
+        """
+        nonce = self.new_nonce()
+        credentials = ProbeCredentials.parse(self.secrets.read(self.secret_id, REMEMBER_SECONDS))
+        if not same(self.probe.round_trip(credentials, nonce, PROBE_SECONDS), nonce):
+            raise RegionUnavailable("another message than the one that was sent came back")
 
 
 @dataclass(frozen=True)

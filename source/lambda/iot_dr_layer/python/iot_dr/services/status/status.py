@@ -18,6 +18,9 @@ OLDEST = 20
 """How many of what waits are told one by one."""
 
 UNKNOWN = "the ledger does not know it: it never was in the primary since the launch, or it is deleted"
+HELD = "held"
+"""The state of what waits until a Region follows again."""
+
 NOT_CHECKED = "replication created it along with another resource; it was not checked by itself yet"
 
 _AWS = re.compile(r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation")
@@ -75,6 +78,11 @@ class Backlog:
     total: int
     groups: tuple[Group, ...]
     oldest: tuple[LedgerItem, ...]
+
+    @property
+    def held(self) -> int:
+        """Return how many are held back because of who leads; no schedule tries these again."""
+        return sum(group.number for group in self.groups if group.state == HELD)
 
 
 def standing(key: Key, ledger: LedgerReader, certificates_of: CertificatesOf) -> ResourceStatus:
