@@ -19,7 +19,7 @@ from iot_dr.aws.failover.connections import IotConnections, connects_per_second
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
-from iot_dr.aws.failover.name_servers import DnsNameServers
+from iot_dr.aws.failover.name_servers import DnsNameServers, listed
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.pacing import paced
@@ -97,6 +97,8 @@ def check_target(environment: FailoverOrderEnvironment, region: str, *, follow: 
             "missing: IOT_ENDPOINT_SECONDARY (--iot-endpoint-secondary), which the name servers are to answer with; "
             "read the launch's settings with `. ./toolsrc`; nothing was changed"
         )
+    if follow:
+        listed(environment.name_servers)
     if evict and not environment.fleet_name:
         raise ConfigurationError(
             "--evict needs the fleet's name: devices are moved when its name servers answer with the new Region; give "
