@@ -15,9 +15,9 @@ from tests.failover_fakes import ENDPOINTS
 
 CONTROL_TABLE, LEDGER = "events", "ledger"
 CONTROL, FENCE = "iot-dr#control", "iot-dr#fence"
-REFUSED = Answer({"message": "The conditional request failed"}, 400, "ConditionalCheckFailedException")
+REFUSED = Answer({"__type": "ConditionalCheckFailedException", "message": "The conditional request failed"}, 400)
 AWAY = Answer({"message": "away"}, 503, "ServiceUnavailable")
-DENIED = Answer({"message": "no right"}, 400, "AccessDeniedException")
+DENIED = Answer({"__type": "AccessDeniedException", "message": "no right"}, 400)
 ENVIRONMENT = {
     "PRIMARY_REGION": PRIMARY,
     "SECONDARY_REGION": SECONDARY,

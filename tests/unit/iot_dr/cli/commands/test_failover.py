@@ -82,6 +82,16 @@ def test_it_works_with_the_primary_away_and_asks_route_53_nothing(account: Failo
     assert not [one for one in account.called() if "hostedzone" in one or "healthcheck" in one]
 
 
+def test_a_later_order_in_the_primary_is_told_and_stays(account: FailoverAccount) -> None:
+    account.put(CONTROL, PRIMARY, leader=PRIMARY, mode="pinned", epoch=3)
+
+    result = run("--yes")
+
+    assert result.exit_code == 0
+    assert f"{PRIMARY} was not told: a later order stands there: {PRIMARY} pinned, epoch 3" in result.stdout
+    assert account.item(CONTROL, PRIMARY)["epoch"] == 3
+
+
 def test_a_region_that_leads_already_is_left_alone(account: FailoverAccount) -> None:
     run("--yes")
     writes = len(account.writes())

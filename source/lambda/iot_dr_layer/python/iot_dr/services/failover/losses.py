@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from iot_dr.errors import IotDrError
 from iot_dr.model.status.checks import error_line
@@ -84,22 +84,21 @@ def count_waiting(ledger: LedgerReader, stopwatch: Stopwatch, seconds: float = C
 
 def losses(sources: LossSources, executor: Executor, seconds: float = SECONDS) -> Losses:
     """Read all parts at the same time, and leave what does not answer in time."""
-    regions = list(sources.connected)
-    waiting, lags, streams, drift = (
+    connected = {region: executor.submit(read) for region, read in sources.connected.items()}
+    parts = (
         executor.submit(sources.waiting),
         executor.submit(sources.lags),
         executor.submit(sources.streams),
         executor.submit(sources.drift),
     )
-    connected = [executor.submit(sources.connected[region]) for region in regions]
-    wait([waiting, lags, streams, drift, *connected], timeout=seconds)
-    return Losses(
-        waiting=found_in_time(waiting, seconds),
-        lags=found_in_time(lags, seconds),
-        streams=found_in_time(streams, seconds),
-        drift=found_in_time(drift, seconds),
-        connected={region: found_in_time(one, seconds) for region, one in zip(regions, connected, strict=True)},
-    )
+    pending: list[Future[Any]] = [*parts, *connected.values()]
+    wait(pending, timeout=seconds)
+    waiting = found_in_time(parts[0], seconds)
+    lags = found_in_time(parts[1], seconds)
+    streams = found_in_time(parts[2], seconds)
+    drift = found_in_time(parts[3], seconds)
+    sizes = {region: found_in_time(one, seconds) for region, one in connected.items()}
+    return Losses(waiting, lags, streams, drift, sizes)
 
 
 def found_in_time(future: Future[Part], seconds: float) -> Part | Unread:
