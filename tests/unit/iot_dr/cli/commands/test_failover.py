@@ -82,14 +82,16 @@ def test_it_works_with_the_primary_away_and_asks_route_53_nothing(account: Failo
     assert not [one for one in account.called() if "hostedzone" in one or "healthcheck" in one]
 
 
-def test_a_later_order_in_the_primary_is_told_and_stays(account: FailoverAccount) -> None:
+def test_an_order_that_the_primary_alone_has_is_overruled_by_a_higher_number(account: FailoverAccount) -> None:
     account.put(CONTROL, PRIMARY, leader=PRIMARY, mode="pinned", epoch=3)
 
-    result = run("--yes")
+    result = run("--yes", "--format", "json")
 
     assert result.exit_code == 0
-    assert f"{PRIMARY} was not told: a later order stands there: {PRIMARY} pinned, epoch 3" in result.stdout
-    assert account.item(CONTROL, PRIMARY)["epoch"] == 3
+    assert f"In {PRIMARY}, a later order stands there: {PRIMARY} pinned, epoch 3" in result.stderr
+    assert account.item(CONTROL) == account.item(CONTROL, PRIMARY)
+    assert account.item(CONTROL)["epoch"] == account.item(FENCE)["epoch"] == 4
+    assert json.loads(result.stdout)["other_told"] is True
 
 
 def test_a_region_that_leads_already_is_left_alone(account: FailoverAccount) -> None:

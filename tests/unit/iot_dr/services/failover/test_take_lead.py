@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from iot_dr.errors import AccessDenied, Conflict, InvalidResource, IotDrError, RegionUnavailable
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.failover.fence import Fence, FenceRole
-from iot_dr.services.failover.take_lead import LeadOrder, TakeLead, UnfinishedOrder, tell_other
+from iot_dr.services.failover.take_lead import LeadOrder, TakeLead, Told, UnfinishedOrder, tell_other
 from tests.builders import PRIMARY, SECONDARY
 from tests.failover_fakes import LEADING, InMemoryControlStore, Secondary
 from tests.fakes import Calls, Killed, once, raising
@@ -172,16 +172,16 @@ def test_a_control_item_that_cannot_be_written_is_told_as_an_order_that_is_not_f
 def test_the_other_region_is_told_the_same_order() -> None:
     other = InMemoryControlStore()
 
-    assert tell_other(other, PINNED) == ""
+    assert tell_other(other, PINNED) == Told()
     assert other.item == PINNED
-    assert tell_other(other, PINNED) == "", "the table's replication was faster"
+    assert tell_other(other, PINNED) == Told(), "the table's replication was faster"
 
 
 def test_a_later_order_in_the_other_region_is_told_and_stays() -> None:
     theirs = Control(PRIMARY, Mode.PINNED, 3)
     other = InMemoryControlStore(theirs)
 
-    assert tell_other(other, PINNED) == f"a later order stands there: {PRIMARY} pinned, epoch 3"
+    assert tell_other(other, PINNED) == Told(f"a later order stands there: {PRIMARY} pinned, epoch 3", theirs)
     assert other.item == theirs
 
 
@@ -190,7 +190,7 @@ def test_a_region_that_is_away_is_no_fault() -> None:
         def order(self, control: Control) -> None:
             raise RegionUnavailable(f"Could not connect to the endpoint of epoch {control.epoch}")
 
-    assert "Could not connect" in tell_other(Away(), PINNED)
+    assert "Could not connect" in tell_other(Away(), PINNED).why
 
 
 class Pair:

@@ -142,9 +142,14 @@ def _switch(failover: OpenFailover, known: Leadership, asked: Asked, watch: Fail
     taken = failover.take(known, asked.why)
     watch.switched = True
     watch.step(f"{failover.region} leads, epoch {taken.epoch}")
-    untold = failover.tell_other(taken.leadership.control)
+    told = failover.tell_other(taken.leadership.control)
+    if told.later is not None:
+        # It was given without knowledge of this one; whoever orders now has the last word.
+        watch.step(f"In {failover.other}, {told.why}; ordering above it")
+        taken = failover.take(replace(taken.leadership, control=told.later), asked.why)
+        told = failover.tell_other(taken.leadership.control)
     return FailoverResult(
-        failover.region, failover.other, taken.leadership, changed=taken.changed, losses=losses, untold=untold
+        failover.region, failover.other, taken.leadership, changed=taken.changed, losses=losses, untold=told.why
     )
 
 

@@ -164,7 +164,7 @@ def print_result(result: FailoverResult, again: str) -> None:
     begun = "leads now" if result.changed else "leads already; nothing was changed"
     say(f"{result.region} {begun}: {control.mode}, epoch {control.epoch}.")
     if result.untold:
-        say(f"{result.other} was not told: {result.untold}. It does not have to be; the table's replication tells it.")
+        say(f"{result.other} was not told: {result.untold}. Nothing rests on it; the table's replication tells it.")
     if not result.followed:
         say("DNS follows by the health checks. To see it move, add --wait.")
         return

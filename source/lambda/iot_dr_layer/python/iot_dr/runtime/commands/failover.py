@@ -38,7 +38,7 @@ from iot_dr.services.concurrency import on_threads
 from iot_dr.services.failover import losses
 from iot_dr.services.failover.evict import Evicted, Eviction
 from iot_dr.services.failover.follow import Follow
-from iot_dr.services.failover.take_lead import LeadOrder, TakeLead, Taken, tell_other
+from iot_dr.services.failover.take_lead import LeadOrder, TakeLead, Taken, Told, tell_other
 from iot_dr.services.pacing import RegionCallBudgets
 from iot_dr.services.status.status_view import stream_functions
 
@@ -162,14 +162,14 @@ class OpenFailover:
         """Have the Region lead, pinned; raises what `TakeLead.take` does."""
         return self._lead.take(known, LeadOrder(Mode.PINNED, operator(), why))
 
-    def tell_other(self, control: Control) -> str:
-        """Tell the other Region; return why it was not, empty if it was."""
+    def tell_other(self, control: Control) -> Told:
+        """Tell the other Region, in three seconds at most."""
         dynamodb = self._client_of("dynamodb", self.other, attempts=1, read_timeout=int(OTHER_SECONDS))
         store = DynamoDbControlStore(dynamodb, self._environment.dynamodb_global_table, self._environment.regions)
         told = self._executor.submit(tell_other, store, control)
         wait([told], timeout=OTHER_SECONDS)
         found = losses.found_in_time(told, OTHER_SECONDS)
-        return found.reason if isinstance(found, Unread) else found
+        return Told(found.reason) if isinstance(found, Unread) else found
 
     def follow(self, since: int, seconds: float, progress: FailoverObserver) -> Follow:
         """Return what looks after the order, for so many seconds at most."""

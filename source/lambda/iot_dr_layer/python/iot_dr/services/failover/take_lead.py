@@ -48,6 +48,14 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Told:
+    """Why an order does not stand in the other Region too, empty if it does; and the later one that stands there."""
+
+    why: str = ""
+    later: Control | None = None
+
+
+@dataclass(frozen=True)
 class TakeLead:
     """Orders in one Region, by the stores of that Region alone; `clock` in epoch milliseconds."""
 
@@ -138,8 +146,8 @@ class TakeLead:
         )
 
 
-def tell_other(other: ControlStore, control: Control) -> str:
-    """Write an order into the other Region's replica too; return why it does not stand there, empty if it does.
+def tell_other(other: ControlStore, control: Control) -> Told:
+    """Write an order into the other Region's replica too, if no later one stands there.
 
     Nothing rests on it: the table's own replication brings it, and where the Region is away it cannot be told.
     """
@@ -149,7 +157,8 @@ def tell_other(other: ControlStore, control: Control) -> str:
         except Conflict:
             standing = other.control()
             if standing.leader != control.leader:
-                return f"a later order stands there: {standing.leader} {standing.mode}, epoch {standing.epoch}"
+                why = f"a later order stands there: {standing.leader} {standing.mode}, epoch {standing.epoch}"
+                return Told(why, standing)
     except IotDrError as error:
-        return error_line(error)
-    return ""
+        return Told(error_line(error))
+    return Told()
