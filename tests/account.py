@@ -144,9 +144,7 @@ class Account:
             case "GetItem":
                 return self._item(request.body)
             case "BatchGetItem":
-                keys = request.body["RequestItems"][LEDGER]["Keys"]
-                found = [{**key, "owned_at": {"N": "1"}} for key in keys] if self.owned else []
-                return Answer({"Responses": {LEDGER: found}})
+                return self._batch(request.body["RequestItems"])
             case "UpdateItem":
                 return Answer({"Attributes": {"attempts": {"N": "1"}}})
             case operation if " " in operation:
@@ -165,6 +163,16 @@ class Account:
         if request.operation.startswith("GET "):
             return MISSING
         return Answer({"state": {}, "version": 4, "timestamp": 1} if path.endswith("/shadow") else {})
+
+    def _batch(self, wanted: dict[str, Any]) -> Answer:
+        keys = wanted[LEDGER]["Keys"]
+        if LAUNCH.global_table in wanted:
+            # Who leads: the control item, and a fence that nobody has changed.
+            asked = {"TableName": LAUNCH.global_table, "Key": wanted[LAUNCH.global_table]["Keys"][0]}
+            item = self._item(asked).body.get("Item")
+            return Answer({"Responses": {LAUNCH.global_table: [item] if item else [], LEDGER: []}})
+        found = [{**key, "owned_at": {"N": "1"}} for key in keys] if self.owned else []
+        return Answer({"Responses": {LEDGER: found}})
 
     def _item(self, body: dict[str, Any]) -> Answer:
         if body["TableName"] != LAUNCH.global_table or not self.control:
