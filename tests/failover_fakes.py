@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from iot_dr.errors import Conflict, IotDrError, RegionUnavailable
-from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.control import Control, Mode
 from iot_dr.model.failover.devices import DeviceCounts
 from iot_dr.model.failover.fence import Fence, FenceRole, Leadership
 from iot_dr.model.failover.names import NameAnswer
@@ -83,7 +83,7 @@ class Secondary:
         return TakeLead(SECONDARY, PAIR, self.reader, self.fences, self.controls, self.clock)
 
 
-LEADING = Fence(FenceRole.LEADS, 2, 1000, "an operator", "an outage")
+LEADING = Fence(FenceRole.LEADS, 2, Mode.PINNED, 1000, "an operator", "an outage")
 
 
 @dataclass

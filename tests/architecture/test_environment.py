@@ -6,7 +6,6 @@ import pytest
 
 from iot_dr.runtime.commands import launch as launching
 from iot_dr.runtime.functions import (
-    check_launch,
     health,
     list_fleet,
     record_failure,
@@ -18,6 +17,7 @@ from iot_dr.runtime.functions import (
     start_replication,
     sweep_registry,
 )
+from iot_dr.runtime.functions.launch import check_launch
 from tests.unit.templates.stacks import Stack, make_stacks
 
 ENVIRONMENTS: dict[str, type | None] = {

@@ -7,7 +7,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, IotDrError
 from iot_dr.model.launch.launches import LaunchResource
-from iot_dr.runtime.functions import start_launch
+from iot_dr.runtime.functions.launch import start_launch
 from start_launch.handler import lambda_handler
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 

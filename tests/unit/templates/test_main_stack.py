@@ -6,7 +6,7 @@ import pytest
 
 import generate
 from iot_dr.model.launch.distribution import digests_of
-from iot_dr.runtime.functions.start_launch import CHOICES
+from iot_dr.runtime.functions.launch.start_launch import CHOICES
 from templates.main_stack import build
 from tests.unit.templates.resolving import POSTFIX, PRIMARY, Resolver
 from tests.unit.templates.stacks import Stack, golden_config, make_stacks

@@ -253,7 +253,7 @@ def test_a_suspended_replication_is_told_with_the_region_that_leads(monkeypatch:
 
 def test_a_failover_is_told_with_its_number_its_reason_and_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     control = Control("us-west-2", Mode.PINNED, 2, at=NOW - 5 * MINUTE, by="an operator", why="an outage")
-    fence = Fence(FenceRole.LEADS, 2, NOW - 5 * MINUTE, "an operator", "an outage")
+    fence = Fence(FenceRole.LEADS, 2, Mode.PINNED, NOW - 5 * MINUTE, "an operator", "an outage")
     held = Backlog(3, (Group("held", "us-west-2 leads", 2), Group("pending", "later", 1)), (FAILED,))
 
     lines = told(run(monkeypatch, overview(held, leadership=Leadership(control, fence)), COLUMNS="250"))
@@ -299,7 +299,7 @@ def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
         "by": "",
         "why": "",
     }
-    assert answer["fence"] == {"role": "follows", "epoch": 0, "since": None, "by": "", "why": ""}
+    assert answer["fence"] == {"role": "follows", "epoch": 0, "mode": "pinned", "since": None, "by": "", "why": ""}
     assert (answer["name_servers"], answer["domains"]) == ({"unread": "the fleet has no name"}, {})
     assert answer["stacks"][0]["version"] == "v1.0.0"
     assert answer["lag_ms"][0]["median"] == 412.0

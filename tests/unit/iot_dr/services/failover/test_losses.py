@@ -38,7 +38,10 @@ class Ledger:
         raise NotImplementedError(key)
 
     def waiting(self) -> Iterator[LedgerItem]:
-        return iter(self._items)
+        return (item for item in self._items if item.state is not State.HELD)
+
+    def held(self) -> Iterator[LedgerItem]:
+        return (item for item in self._items if item.state is State.HELD)
 
 
 def an_item(name: str, state: State, since: int) -> LedgerItem:
@@ -89,12 +92,17 @@ def test_a_region_that_does_not_answer_is_not_waited_for() -> None:
 
 
 def test_what_waits_is_counted_by_its_state_with_the_oldest() -> None:
-    ledger = Ledger(an_item("a", State.PENDING, 30), an_item("b", State.FAILED, 10), an_item("c", State.PENDING, 20))
+    ledger = Ledger(
+        an_item("a", State.PENDING, 30),
+        an_item("b", State.FAILED, 10),
+        an_item("c", State.PENDING, 20),
+        an_item("d", State.HELD, 40),
+    )
 
     waiting = count_waiting(ledger, lambda: 0.0)
 
-    assert waiting == Waiting({"pending": 2, "failed": 1}, 10)
-    assert waiting.total == 3
+    assert waiting == Waiting({"pending": 2, "failed": 1, "held": 1}, 10)
+    assert waiting.total == 4
 
 
 def test_counting_stops_when_the_time_is_over_and_says_so() -> None:

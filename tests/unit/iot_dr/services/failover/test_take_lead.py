@@ -38,7 +38,8 @@ def test_three_calls_have_the_region_lead() -> None:
     assert calls.made == ["reader.leadership", "fence.change", "control.order"]
     assert taken.changed
     assert taken.epoch == 2, "even in the secondary"
-    assert secondary.fences.item == Fence(FenceRole.LEADS, 2, secondary.fences.item.since, "an operator", "an outage")
+    since = secondary.fences.item.since
+    assert secondary.fences.item == Fence(FenceRole.LEADS, 2, Mode.PINNED, since, "an operator", "an outage")
     assert replace(secondary.controls.item, at=1) == PINNED
 
 

@@ -128,7 +128,7 @@ def test_a_region_that_leads_asks_nobody_and_never_gives_the_lead_back() -> None
 
 @pytest.mark.parametrize(("by", "mode"), [(BY, Mode.AUTOMATIC), ("an operator", Mode.PINNED)])
 def test_an_order_that_was_stopped_halfway_is_finished_as_it_was_meant(by: str, mode: Mode) -> None:
-    scene = Scene(Secondary(fence=Fence(FenceRole.LEADS, 2, 1000, by, "an outage")))
+    scene = Scene(Secondary(fence=Fence(FenceRole.LEADS, 2, mode, 1000, by, "an outage")))
 
     assert scene.look() == Watched(WatchEnding.FINISHED, 2)
     control = scene.secondary.controls.item

@@ -49,6 +49,9 @@ class Ledger:
             raise self._error
         return iter(())
 
+    def held(self) -> Iterator[LedgerItem]:
+        return iter(())
+
 
 class Metrics:
     """Metrics, or why there are none."""

@@ -32,7 +32,7 @@ from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import RestoreObserver
 from iot_dr.runtime.budgets import budgets_of
 from iot_dr.runtime.clock import now

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iot_dr.aws import clients
-from iot_dr.aws.control import DynamoDbControlReader
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
@@ -28,12 +28,12 @@ from iot_dr.model.registry.read_calls import ReadCall
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, SyncProgress
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonRun, ComparisonSettings, open_comparison
-from iot_dr.services.gate import ControlItemWriteGate
+from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.following import ready_while_reading
@@ -235,7 +235,7 @@ class _Wiring:
         comparison, direction, iot = self.comparison, self.comparison.direction, self.comparison.iot
         dynamodb = comparison.client_of("dynamodb", direction.target.region, connections=CONNECTIONS)
         ledger = _checked(DynamoDbLedger(dynamodb, self.settings.ledger_table), self.settings)
-        gate = ControlItemWriteGate(DynamoDbControlReader(dynamodb, self.launched.control_table), direction)
+        gate = self._gate(dynamodb)
         marks = Marking(ledger, gate, now)
         pending = PendingChanges(
             comparison=comparison.store,
@@ -272,6 +272,12 @@ class _Wiring:
             stop=stop,
             limits=Limits(self.settings.delete_share),
         )
+
+    def _gate(self, dynamodb: Any) -> WriteGate:
+        pair = RegionPair(self.settings.primary_region, self.settings.secondary_region)
+        tables = self.launched.control_table, self.settings.ledger_table
+        reader = DynamoDbLeadershipReader(dynamodb, *tables, pair)
+        return RememberedWriteGate(LeadershipWriteGate(reader, pair.secondary), now)
 
     def _primary(self) -> RegistrySourceReader:
         comparison, source = self.comparison, self.comparison.direction.source

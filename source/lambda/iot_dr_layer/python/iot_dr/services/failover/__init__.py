@@ -1,1 +1,1 @@
-"""Has a Region take the lead, tells what may be lost by it, and follows the devices there."""
+"""Failover: who leads, what may be lost by it, and how devices follow."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 from iot_dr.errors import IotDrError
@@ -72,7 +73,7 @@ def count_waiting(ledger: LedgerReader, stopwatch: Stopwatch, seconds: float = C
     until = stopwatch() + seconds
     states: Counter[str] = Counter()
     oldest: int | None = None
-    for item in ledger.waiting():
+    for item in chain(ledger.waiting(), ledger.held()):
         states[str(item.state or "unknown")] += 1
         since = item.since or item.checked_at
         if since is not None:

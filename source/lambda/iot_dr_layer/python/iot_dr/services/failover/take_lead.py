@@ -139,6 +139,7 @@ class TakeLead:
             epoch=next_epoch(
                 max(known.control.epoch, known.fence.epoch), in_primary=self.region == self.regions.primary
             ),
+            mode=order.mode,
             # A Region that leads already does so since it began to.
             since=known.fence.since if known.fence.leads else at,
             by=order.by,

@@ -123,9 +123,7 @@ class DomainWatch:
 
     def _finish(self, known: Leadership) -> Watched:
         fence = known.fence
-        # Whoever was stopped has named himself in the fence: an operator pins, the watch does not.
-        mode = Mode.AUTOMATIC if fence.by == BY else Mode.PINNED
-        taken = self.lead.take(known, LeadOrder(mode, fence.by, fence.why))
+        taken = self.lead.take(known, LeadOrder(fence.mode, fence.by, fence.why))
         return Watched(WatchEnding.FINISHED, taken.epoch)
 
     def _is_ordered_otherwise(self, control: Control) -> bool:

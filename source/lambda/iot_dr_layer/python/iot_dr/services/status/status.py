@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from iot_dr.errors import AccessDenied, RetryableError
 from iot_dr.model.registry.keys import Key, Kind
@@ -18,9 +19,6 @@ OLDEST = 20
 """How many of what waits are told one by one."""
 
 UNKNOWN = "the ledger does not know it: it never was in the primary since the launch, or it is deleted"
-HELD = "held"
-"""The state of what waits until a Region follows again."""
-
 NOT_CHECKED = "replication created it along with another resource; it was not checked by itself yet"
 
 _AWS = re.compile(r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation")
@@ -82,7 +80,7 @@ class Backlog:
     @property
     def held(self) -> int:
         """Return how many are held back because of who leads; no schedule tries these again."""
-        return sum(group.number for group in self.groups if group.state == HELD)
+        return sum(group.number for group in self.groups if group.state == State.HELD)
 
 
 def standing(key: Key, ledger: LedgerReader, certificates_of: CertificatesOf) -> ResourceStatus:
@@ -102,7 +100,7 @@ def backlog(ledger: LedgerReader, progress: Progress = lambda _read: None) -> Ba
     numbers: Counter[tuple[str, str]] = Counter()
 
     def counted() -> Iterator[LedgerItem]:
-        for read, item in enumerate(ledger.waiting(), 1):
+        for read, item in enumerate(chain(ledger.waiting(), ledger.held()), 1):
             numbers[str(item.state or "unknown"), kind_of_reason(item.reason)] += 1
             progress(read)
             yield item

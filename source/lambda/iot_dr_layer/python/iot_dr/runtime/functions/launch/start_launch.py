@@ -13,7 +13,7 @@ from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability import logs
 from iot_dr.ports.launch import BuildSource, BuildStarter, Leftovers
-from iot_dr.runtime.functions.custom_resources import NOT_CREATED, Request, ResourceAnswer, answering
+from iot_dr.runtime.functions.launch.custom_resources import NOT_CREATED, Request, ResourceAnswer, answering
 from iot_dr.services.launch import start_launch
 
 logger = logs.logger()
