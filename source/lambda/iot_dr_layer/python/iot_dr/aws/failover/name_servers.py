@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import Protocol
+from collections.abc import Callable
 
 import dns.exception
 import dns.flags
@@ -29,11 +29,8 @@ SECONDS = 2.0
 _SERVER = re.compile(r"(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?")
 
 
-class ZoneLookup(Protocol):
-    """Finds the servers of a name's zone."""
-
-    def __call__(self, name: str) -> tuple[str, ...]:
-        """Return their host names; raises `dns.exception.DNSException`."""
+ZoneLookup = Callable[[str], tuple[str, ...]]
+"""Finds the host names of the servers of a name's zone; raises `dns.exception.DNSException`."""
 
 
 def by_resolver(name: str) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_forma
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.failover import FailoverWatch, as_json, print_losses, print_result
 from iot_dr.cli.view.texts import say
-from iot_dr.errors import ConfigurationError, IotDrError
+from iot_dr.errors import ConfigurationError
 from iot_dr.model.failover.fence import Leadership
-from iot_dr.model.status.checks import error_line
-from iot_dr.runtime.commands.failover import FailoverOrderEnvironment, OpenFailover, check_target, open_failover
+from iot_dr.runtime.commands.failover import FailoverOrderEnvironment, check_target, open_failover, operator
+from iot_dr.services.failover.failover import Failover
 from iot_dr.services.failover.result import FailoverResult
 from iot_dr.services.failover.take_lead import UnfinishedOrder
 
@@ -40,7 +40,6 @@ class Asked:
     """What the command line asks for beside the Region."""
 
     wait: bool
-    evict: bool
     yes: bool
     why: str
     minutes: float
@@ -107,7 +106,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     if the Region leads but DNS was not seen to move or devices are left behind, 2 if nothing was changed.
     """
     environment = settings(FailoverOrderEnvironment, toolsrc)
-    asked = Asked(wait or evict, evict, yes, why, at_most, output)
+    asked = Asked(wait or evict, yes, why, at_most, output)
     check_target(environment, region, follow=asked.wait, evict=evict)
     if not (yes or _is_asked_at_a_terminal()):
         raise click.UsageError("there is no terminal to ask at; to fail over without being asked, give --yes")
@@ -120,7 +119,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
             say(f"error: {error}: {again}", err=True)
             context.exit(1)
         if asked.wait:
-            result = _follow(failover, result, asked, watch)
+            result = failover.follow(result, asked.minutes * MINUTE, watch, evict=evict)
     if output == "json":
         say(json.dumps(as_json(result), indent=2))
     else:
@@ -128,7 +127,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     context.exit(0 if result.as_asked else 1)
 
 
-def _switch(failover: OpenFailover, known: Leadership, asked: Asked, watch: FailoverWatch) -> FailoverResult:
+def _switch(failover: Failover, known: Leadership, asked: Asked, watch: FailoverWatch) -> FailoverResult:
     """Have the Region lead, unless it does."""
     if failover.stands(known):
         watch.step(f"{failover.region} leads already; nothing is changed")
@@ -139,38 +138,8 @@ def _switch(failover: OpenFailover, known: Leadership, asked: Asked, watch: Fail
     print_losses(losses, failover.region, failover.other, on_stderr=asked.output == "json")
     if not asked.yes:
         _ask(failover.region)
-    taken = failover.take(known, asked.why)
     watch.switched = True
-    watch.step(f"{failover.region} leads, epoch {taken.epoch}")
-    told = failover.tell_other(taken.leadership.control)
-    if told.later is not None:
-        # It was given without knowledge of this one; whoever orders now has the last word.
-        watch.step(f"In {failover.other}, {told.why}; ordering above it")
-        taken = failover.take(replace(taken.leadership, control=told.later), asked.why)
-        told = failover.tell_other(taken.leadership.control)
-    return FailoverResult(
-        failover.region, failover.other, taken.leadership, changed=taken.changed, losses=losses, untold=told.why
-    )
-
-
-def _follow(failover: OpenFailover, result: FailoverResult, asked: Asked, watch: FailoverWatch) -> FailoverResult:
-    """Look at DNS, end what stays connected if wanted, look at the devices, and wait until the Region is fenced."""
-    follow = failover.follow(result.leadership.fence.since, asked.minutes * MINUTE, watch)
-    result = replace(result, followed=True, name=follow.name_seen())
-    if asked.evict:
-        result = _evict(failover, result, watch)
-    result = replace(result, devices=follow.devices())
-    follow.fenced()
-    return replace(result, fenced=True)
-
-
-def _evict(failover: OpenFailover, result: FailoverResult, watch: FailoverWatch) -> FailoverResult:
-    if not result.name.seen:
-        return replace(result, not_evicted="the name servers do not answer with the new Region yet")
-    try:
-        return replace(result, evicted=failover.evict(watch))
-    except IotDrError as error:
-        return replace(result, not_evicted=error_line(error))
+    return replace(failover.order(known, operator(), asked.why, watch), losses=losses)
 
 
 def _is_asked_at_a_terminal() -> bool:
@@ -191,4 +160,4 @@ def _ask(region: str) -> None:
 def _left(watch: FailoverWatch, again: str) -> str:
     if not watch.switched:
         return "Nothing was changed."
-    return f"The order stands; run `{again}` again to go on looking."
+    return f"It may be ordered already; run `{again}` again to go on."

@@ -37,7 +37,7 @@ class FailoverWatch(Watch):
         self._task = self._bar.add_task("", total=None, pace="", visible=False)
         self._began = self._line_due = time.monotonic()
         self.switched = False
-        """Whether the order is given."""
+        """Whether the order may be given already."""
 
     def step(self, text: str) -> None:
         """Say what is waited for now, or what was seen."""

@@ -15,7 +15,9 @@ from iot_dr.aws.caller import caller
 from iot_dr.aws.clients import client, session
 from iot_dr.aws.devices.network import TcpNetwork
 from iot_dr.aws.events.failed_records import S3FailedRecords
-from iot_dr.aws.failover import domains, hosted_zones, leadership
+from iot_dr.aws.failover.domains import IotFleetDomains
+from iot_dr.aws.failover.hosted_zones import Route53HostedZones
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.failover.name_servers import DnsNameServers
 from iot_dr.aws.launch import launched_stacks
 from iot_dr.aws.launch.checks import IotRegionSettings
@@ -36,9 +38,9 @@ from iot_dr.model.status.parity import Family
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.role_needs import needs_of_primary, needs_of_secondary
 from iot_dr.services.concurrency import on_threads
-from iot_dr.services.doctor import failover_checks, fleet_checks, parity, region_checks, stack_checks
+from iot_dr.services.doctor import fleet_checks, parity, region_checks, stack_checks
 from iot_dr.services.doctor.doctor import Examination, examine
-from iot_dr.services.failover.naming import ask_all
+from iot_dr.services.doctor.failover_examinations import FailoverDoctor
 from iot_dr.services.pacing import RegionCallBudgets
 
 THREADS = 8
@@ -93,7 +95,7 @@ def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: st
     asked_by = caller((regions.primary, regions.secondary), client_of)
     clock = () if asked_by.answered_at is None else (region_checks.clock(asked_by.answered_at, now()),)
     doctor = _Doctor(regions, asked_by.account, client_of)
-    failover = _Failover(environment, regions, client_of)
+    failover = _failover_doctor(environment, regions, client_of)
     launch = None
     if environment.stack_postfix and environment.uuid:
         launch = Launch(regions, environment.stack_postfix, environment.uuid)
@@ -102,8 +104,8 @@ def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: st
         together = on_threads(executor)
         if stacks:
             stacks.read_all(together)
-        asked = [*doctor.examinations(stacks, reading), *failover.examinations()]
-        answers = examine(asked, together)
+        answers = examine([*doctor.examinations(stacks, reading)], together)
+        answers += examine([*failover.examinations()], together)
     unnamed = () if stacks else (warning("launch", _NO_LAUNCH, "read its settings: . ./toolsrc"),)
     return (*clock, *answers, *unnamed)
 
@@ -225,51 +227,20 @@ class _Doctor:
             yield Examination(str(family), "both Regions", rights_to_read(family), compare)
 
 
-class _Failover:
-    """The questions about what a failover itself rests on; those whose settings are missing are not asked."""
-
-    def __init__(self, environment: DoctorEnvironment, regions: RegionPair, client_of: ClientOf) -> None:
-        self._environment, self._regions, self._client_of = environment, regions, client_of
-        self._leadership = leadership.DynamoDbLeadershipReader(
-            client_of("dynamodb", regions.secondary),
-            environment.dynamodb_global_table,
-            environment.ledger_table,
-            regions,
-        )
-
-    def examinations(self) -> Iterator[Examination]:
-        """All of them."""
-        name, regions = self._environment.fleet_name, self._regions
-        if not (self._environment.ledger_table and self._environment.dynamodb_global_table):
-            return
-        rights = tuple(sorted(leadership.REQUIRED_ACTIONS))
-        yield Examination("leader", regions.secondary, rights, self._leader)
-        if name:
-            yield Examination("fleet's name", regions.secondary, ("iot:DescribeEndpoint", *rights), self._name)
-            for region in (regions.primary, regions.secondary):
-                rights = tuple(sorted(domains.REQUIRED_ACTIONS))
-                yield Examination("domain configuration", region, rights, partial(self._domain, region))
-            rights = tuple(sorted(hosted_zones.REQUIRED_ACTIONS))
-            yield Examination("accelerated recovery", regions.primary, rights, self._accelerated_recovery)
-
-    def _leader(self) -> Iterator[Check]:
-        return failover_checks.leader(self._regions, self._leadership.leadership())
-
-    def _name(self) -> Iterator[Check]:
-        settings, name = IotRegionSettings(self._client_of), self._environment.fleet_name
-        leads = self._leadership.leadership().control.leader
-        answers = ask_all(DnsNameServers(self._environment.name_servers), name)
-        return failover_checks.name_servers(name, leads, {leads: settings.endpoint(leads)}, answers)
-
-    def _domain(self, region: str) -> Iterator[Check]:
-        name = self._environment.fleet_name
-        found = domains.IotFleetDomains(self._client_of).domain(region, name)
-        return failover_checks.domain(region, name, found, now())
-
-    def _accelerated_recovery(self) -> Iterator[Check]:
-        zones = hosted_zones.Route53HostedZones(self._client_of("route53", self._regions.primary))
-        name = self._environment.fleet_name
-        return failover_checks.accelerated_recovery(name, zones.accelerated_recovery(name))
+def _failover_doctor(environment: DoctorEnvironment, regions: RegionPair, client_of: ClientOf) -> FailoverDoctor:
+    client, table = client_of("dynamodb", regions.secondary), environment.dynamodb_global_table
+    return FailoverDoctor(
+        regions=regions,
+        reader=DynamoDbLeadershipReader(client, table, environment.ledger_table, regions)
+        if table and environment.ledger_table
+        else None,
+        name=environment.fleet_name,
+        servers=DnsNameServers(environment.name_servers),
+        endpoint_of=IotRegionSettings(client_of).endpoint,
+        domains=IotFleetDomains(client_of),
+        accelerated_recovery=Route53HostedZones(client_of("route53", regions.primary)).accelerated_recovery,
+        clock=now,
+    )
 
 
 def _workers_of(stacks: stack_checks.Stacks | None) -> int:

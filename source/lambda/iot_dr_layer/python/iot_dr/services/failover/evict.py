@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from iot_dr.errors import InvalidResource, RetryableError
-from iot_dr.ports.connections import Connections
+from iot_dr.ports.failover import Connections
 from iot_dr.ports.progress import RoundsObserver
 from iot_dr.services.concurrency import Together, one_by_one
 

@@ -14,8 +14,7 @@ from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.fleets import FleetSize
 from iot_dr.model.status.status_parts import Unread
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.connections import Connections
-from iot_dr.ports.domain import NameServers
+from iot_dr.ports.failover import Connections, NameServers
 from iot_dr.ports.progress import FailoverObserver
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.failover.naming import ask_all

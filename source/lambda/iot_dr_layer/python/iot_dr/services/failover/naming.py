@@ -6,7 +6,7 @@ from iot_dr.errors import IotDrError
 from iot_dr.model.failover.names import NameAnswer, NameAnswers
 from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.status_parts import Unread
-from iot_dr.ports.domain import NameServers
+from iot_dr.ports.failover import NameServers
 from iot_dr.services.concurrency import Together, one_by_one
 
 

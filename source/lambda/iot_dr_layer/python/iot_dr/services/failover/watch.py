@@ -16,7 +16,7 @@ from iot_dr.model.failover.control import Control, Mode
 from iot_dr.model.failover.fence import Leadership
 from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.status.checks import error_line
-from iot_dr.ports.domain import NameServers
+from iot_dr.ports.failover import NameServers
 from iot_dr.ports.health import MqttProbe, SecretReader
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.failover.naming import ask_all
