@@ -98,7 +98,10 @@ def losses(sources: LossSources, executor: Executor, seconds: float = SECONDS) -
     lags = found_in_time(parts[1], seconds)
     streams = found_in_time(parts[2], seconds)
     drift = found_in_time(parts[3], seconds)
-    sizes = {region: found_in_time(one, seconds) for region, one in connected.items()}
+    sizes: dict[str, FleetSize | Unread] = {}
+    for region, counting in connected.items():
+        size = found_in_time(counting, seconds)
+        sizes[region] = size
     return Losses(waiting, lags, streams, drift, sizes)
 
 
