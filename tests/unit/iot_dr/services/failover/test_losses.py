@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -81,7 +81,10 @@ def test_what_cannot_be_read_says_why_and_the_rest_is_told() -> None:
 
 def test_a_region_that_does_not_answer_is_not_waited_for() -> None:
     away = threading.Event()
-    hanging: Callable[[], Any] = away.wait
+
+    def hanging() -> Any:
+        return away.wait(5)
+
     try:
         found = read(replace(WELL, connected={PRIMARY: hanging}), seconds=0.05)
     finally:
