@@ -62,6 +62,7 @@ def up(*, skip_build: bool) -> None:
     click.echo("\nDevices connect to:")
     for region, endpoint in state["endpoints"].items():
         click.echo(f"  {region}  {endpoint}")
+    click.echo(f"\nHosted zones are served by DNS at {state['dns']}")
     click.echo(
         f"\nStack postfix {state['outputs']['StackPostfix']}; all else in .lab/state.json. Stop it: make lab-down"
     )

@@ -91,6 +91,11 @@ class Emulator:
         return self.folder / "iot-ca.pem"
 
     @property
+    def health_check_file(self) -> Path:
+        """What health checkers met, which the emulator tells as GetHealthCheckStatus."""
+        return self.folder / "health-checks.json"
+
+    @property
     def log_file(self) -> Path:
         """What the emulator printed."""
         return self.folder / "emulator.log"
@@ -190,6 +195,7 @@ class Emulator:
             "LAB_MQTT_SOCKETS": json.dumps(sockets),
             "LAB_LIFELINE": str(lifeline),
             "LAB_CA_FILE": str(self.ca_file),
+            "LAB_HEALTH_CHECK_FILE": str(self.health_check_file),
             "LAB_WITHOUT": ",".join(self._without),
             # The functions inherit these; Python's default TLS context honours the first, botocore the second.
             "SSL_CERT_FILE": str(self.ca_file),

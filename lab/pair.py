@@ -18,6 +18,7 @@ from lab.counting import CountingProxy
 from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator, LabError
 from lab.progress import Progress, step
 from lab.quotas import raised
+from lab.route53.service import Route53
 from lab.waiting import until
 
 ACCOUNT = "000000000000"
@@ -65,7 +66,9 @@ class Pair:
         self.distribution = distribution or default_distribution()
         self.proxy = CountingProxy()
         self.proxy.answers["servicequotas"] = raised()
-        self.emulator = Emulator(folder, environ={**self.proxy.environ(), **(environ or {})})
+        self.route53 = Route53()
+        told = {**self.proxy.environ(), **self.route53.environ(), **(environ or {})}
+        self.emulator = Emulator(folder, environ=told)
         self.outputs: dict[str, str] = {}
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -87,13 +90,16 @@ class Pair:
             return self._clients[service, region]
 
     def start(self) -> None:
-        """Start the emulator with the counting proxy before it."""
+        """Start the emulator with the counting proxy before it, and the name servers of its hosted zones."""
         self._exit.callback(self.proxy.stop)
+        self._exit.callback(self.route53.stop)  # gives its ports back even if the emulator does not start
         self._exit.enter_context(self.emulator)
+        self._exit.callback(self.route53.stop)  # before the emulator, which it asks
+        self.route53.start(self.emulator)
         self.proxy.start(self.emulator.port, (self.emulator.tls_port, self.emulator.ca_file))
 
     def stop(self) -> None:
-        """Stop both."""
+        """Stop all of it."""
         self._exit.close()
 
     def build(self) -> None:

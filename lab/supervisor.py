@@ -66,14 +66,16 @@ def supervise(*, build: bool) -> None:
         _write_state({"pid": os.getpid(), "ready": False})
         try:
             with launched(FOLDER, ConsoleProgress(Console(width=160)), build=build) as pair:
+                pair.route53.evaluate()
                 _write_state(
                     {
                         "pid": os.getpid(),
                         "ready": True,
-                        "environ": pair.emulator.client_environ(),
+                        "environ": {**pair.emulator.client_environ(), **pair.route53.environ()},
                         "endpoints": {
                             region: pair.device_endpoint(region) for region in (pair.primary, pair.secondary)
                         },
+                        "dns": pair.route53.dns,
                         "outputs": pair.outputs,
                     }
                 )

@@ -26,6 +26,7 @@ _MODULES = (
     "streams",
     "queues",
     "stacks",
+    "route53",
     "simulation",
     "lists",
     "metrics",

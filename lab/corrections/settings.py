@@ -41,6 +41,12 @@ def tls_port() -> int:
     return tls_socket()[1]
 
 
+def health_check_file() -> Path | None:
+    """Where the lab's health checkers leave what they met; None where none can be."""
+    named = os.environ.get("LAB_HEALTH_CHECK_FILE")
+    return Path(named) if named else None
+
+
 def type_deletion_seconds() -> float:
     """How long a thing type must have been deprecated before it can be deleted; AWS wants five minutes."""
     return float(os.environ.get("LAB_TYPE_DELETION_SECONDS", "300"))
