@@ -218,6 +218,7 @@ def test_waiting_tells_dns_and_devices_and_when_the_region_is_fenced(
     assert f"DNS: all that answer lead to {SECONDARY}." in result.stdout
     assert f"Connected: 2 to {SECONDARY}, 0 to {PRIMARY}." in result.stdout
     assert "Fenced" in result.stdout
+    assert "Devices: 2 connected to the new Region, 0 to the old one" in result.stderr
     assert servers.asked == 1
 
 

@@ -42,6 +42,8 @@ class FailoverWatch(Watch):
     def step(self, text: str) -> None:
         """Say what is waited for now, or what was seen."""
         self._console.print(Text(text), soft_wrap=True)
+        # What is counted next is told at once.
+        self._line_due = time.monotonic()
 
     def begin(self, stage: str, total: int) -> None:
         """Begin with a stage."""
@@ -73,8 +75,8 @@ class FailoverWatch(Watch):
     def _show(self, line: str, pace: str) -> None:
         self._bar.update(self._task, pace=pace)
         if self._bar.disable and time.monotonic() >= self._line_due:
-            self._line_due = time.monotonic() + LINE_EVERY
             self.step(f"{line}{f', {pace}' if pace else ''}")
+            self._line_due = time.monotonic() + LINE_EVERY
 
 
 def _pace(per_second: float | None, left: float | None) -> str:
