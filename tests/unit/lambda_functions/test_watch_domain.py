@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -96,8 +97,10 @@ def test_name_servers_that_nobody_knows_fail_loudly(servers: ScriptedNameServers
         load_watch()({}, None)
 
 
-def test_only_the_watch_brings_the_library_that_asks_name_servers() -> None:
-    module = importlib.import_module("iot_dr.runtime.functions.fail_over")
+@pytest.mark.parametrize(("function", "brings"), [("fail_over", "False"), ("watch_domain", "True")])
+def test_only_the_watch_brings_the_library_that_asks_name_servers(function: str, brings: str) -> None:
+    told = f"import sys, iot_dr.runtime.functions.{function}; print('dns' in sys.modules)"
 
-    assert "DnsNameServers" not in vars(module)
-    assert "DnsNameServers" not in vars(importlib.import_module("iot_dr.runtime.functions.failover"))
+    result = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == brings
