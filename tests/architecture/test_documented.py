@@ -17,8 +17,6 @@ FILE = re.compile(r"`([\w./-]+/[\w.-]+\.(?:py|toml|sh|yml|md))`")
 PACKAGE = ROOT / "source" / "lambda" / "iot_dr_layer" / "python" / "iot_dr"
 TO_COME = {
     "aws/registry/role_aliases.py",  # the made-up kind
-    "cli/commands/failover.py",  # where the command would go
-    "runtime/commands/failover.py",
     "source/lambda/NAME/handler.py",  # of any function
 }
 

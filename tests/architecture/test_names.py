@@ -34,8 +34,9 @@ VAGUE = frozenset({"told", "some", "short", "on", "of"})
 ROOMS: dict[str, frozenset[str]] = {
     "comparison": frozenset(),
     "concurrency": frozenset(),
-    "doctor": frozenset({"concurrency", "launch"}),
+    "doctor": frozenset({"concurrency", "failover", "launch"}),
     "events": frozenset({"concurrency"}),
+    "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "health": frozenset(),
     "launch": frozenset({"concurrency"}),

@@ -32,7 +32,7 @@ STACK = f"R53HealthChecker{POSTFIX}"
 PROBE = f"iot-dr-probe-{POSTFIX}"
 CONFIG = Config("iot-dr-health", "disaster-recovery-for-aws-iot", "v0.1.0", (PRIMARY_REGION,))
 # Beside the package, the layer holds what requirements/lambda.txt names; that list is held by test_distribution.py.
-LAYER_PACKAGES = ("iot_dr", "aws_lambda_powertools", "jmespath", "paho", "typing_extensions")
+LAYER_PACKAGES = ("iot_dr", "aws_lambda_powertools", "dns", "jmespath", "paho", "typing_extensions")
 ROUTE_53_SECONDS = 2.0
 TRIES = 3
 """One in time is enough: what else the machine does now counts as well."""

@@ -15,6 +15,10 @@ from iot_dr.aws.caller import caller
 from iot_dr.aws.clients import client, session
 from iot_dr.aws.devices.network import TcpNetwork
 from iot_dr.aws.events.failed_records import S3FailedRecords
+from iot_dr.aws.failover.domains import IotFleetDomains
+from iot_dr.aws.failover.hosted_zones import Route53HostedZones
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
+from iot_dr.aws.failover.name_servers import DnsNameServers
 from iot_dr.aws.launch import launched_stacks
 from iot_dr.aws.launch.checks import IotRegionSettings
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
@@ -36,6 +40,7 @@ from iot_dr.runtime.role_needs import needs_of_primary, needs_of_secondary
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.doctor import fleet_checks, parity, region_checks, stack_checks
 from iot_dr.services.doctor.doctor import Examination, examine
+from iot_dr.services.doctor.failover_examinations import FailoverDoctor
 from iot_dr.services.pacing import RegionCallBudgets
 
 THREADS = 8
@@ -69,6 +74,10 @@ class DoctorEnvironment:
     secondary_region: str
     stack_postfix: str = ""
     uuid: str = ""
+    ledger_table: str = ""
+    dynamodb_global_table: str = ""
+    fleet_name: str = ""
+    name_servers: str = ""
 
 
 def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: str = "") -> tuple[Check, ...]:
@@ -86,6 +95,7 @@ def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: st
     asked_by = caller((regions.primary, regions.secondary), client_of)
     clock = () if asked_by.answered_at is None else (region_checks.clock(asked_by.answered_at, now()),)
     doctor = _Doctor(regions, asked_by.account, client_of)
+    failover = _failover_doctor(environment, regions, client_of)
     launch = None
     if environment.stack_postfix and environment.uuid:
         launch = Launch(regions, environment.stack_postfix, environment.uuid)
@@ -95,6 +105,7 @@ def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: st
         if stacks:
             stacks.read_all(together)
         answers = examine([*doctor.examinations(stacks, reading)], together)
+        answers += examine([*failover.examinations()], together)
     unnamed = () if stacks else (warning("launch", _NO_LAUNCH, "read its settings: . ./toolsrc"),)
     return (*clock, *answers, *unnamed)
 
@@ -214,6 +225,22 @@ class _Doctor:
             needed = family is Family.CA_CERTIFICATES and by_first_connection
             compare = partial(parity.compare, family, self._regions, readers, needed=needed)
             yield Examination(str(family), "both Regions", rights_to_read(family), compare)
+
+
+def _failover_doctor(environment: DoctorEnvironment, regions: RegionPair, client_of: ClientOf) -> FailoverDoctor:
+    client, table = client_of("dynamodb", regions.secondary), environment.dynamodb_global_table
+    return FailoverDoctor(
+        regions=regions,
+        reader=DynamoDbLeadershipReader(client, table, environment.ledger_table, regions)
+        if table and environment.ledger_table
+        else None,
+        name=environment.fleet_name,
+        servers=DnsNameServers(environment.name_servers),
+        endpoint_of=IotRegionSettings(client_of).endpoint,
+        domains=IotFleetDomains(client_of),
+        accelerated_recovery=Route53HostedZones(client_of("route53", regions.primary)).accelerated_recovery,
+        clock=now,
+    )
 
 
 def _workers_of(stacks: stack_checks.Stacks | None) -> int:
