@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from iot_dr.errors import Conflict, IotDrError, RegionUnavailable
 from iot_dr.model.failover.control import Control, Mode
@@ -53,8 +53,12 @@ class InMemoryFenceStore:
         if fence.epoch <= self.item.epoch:
             message = "The conditional request failed"
             raise Conflict(message)
-        self.item = fence
+        # A change leaves what was seen of the name as it is, as the table does.
+        self.item = replace(fence, elsewhere_at=fence.elsewhere_at or self.item.elsewhere_at)
         self.changes.append(fence)
+
+    def note_elsewhere(self, at: int) -> None:
+        self.item = replace(self.item, elsewhere_at=self.item.elsewhere_at or at)
 
 
 @dataclass

@@ -42,7 +42,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "launch": frozenset({"concurrency"}),
     "pacing": frozenset(),
     "reading": frozenset({"concurrency", "replication", "shadows", "single_resource"}),
-    "replication": frozenset({"concurrency", "gate", "single_resource"}),
+    "replication": frozenset({"concurrency", "single_resource"}),
     "rounds": frozenset({"concurrency"}),
     "shadows": frozenset({"concurrency", "replication"}),
     "single_resource": frozenset(),

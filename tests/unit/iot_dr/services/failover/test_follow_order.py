@@ -47,6 +47,10 @@ class Items:
             raise Conflict("overtaken")
         self.fence_item = fence
 
+    def note_elsewhere(self, at: int) -> None:
+        """Nobody does so here."""
+        raise NotImplementedError
+
 
 def followed(items: Items, region: str = SECONDARY) -> Items:
     follow_order(region, items, items, items, lambda: NOW)

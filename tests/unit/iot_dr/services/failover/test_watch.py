@@ -21,7 +21,7 @@ PROBE = ProbeCredentials("probe", "id", "certificate", "key")
 class Scene:
     """The secondary Region with its name servers and its probe."""
 
-    secondary: Secondary = field(default_factory=Secondary)
+    secondary: Secondary = field(default_factory=lambda: Secondary(fence=Fence(elsewhere_at=1)))
     servers: ScriptedNameServers = field(default_factory=ScriptedNameServers)
     time: Time = field(default_factory=Time)
     probe_error: IotDrError | None = None
@@ -50,6 +50,18 @@ def test_a_region_that_devices_are_sent_to_takes_the_lead_and_health_still_decid
     assert scene.leads
     control = scene.secondary.controls.item
     assert (control.leader, control.mode, control.by) == (SECONDARY, Mode.AUTOMATIC, BY)
+
+
+def test_a_name_that_never_led_elsewhere_has_not_failed_over() -> None:
+    scene = Scene(Secondary())
+    scene.servers.lead_to(SECONDARY)
+    assert scene.look().ending is WatchEnding.NEW
+
+    scene.servers.lead_to(PRIMARY)
+    assert scene.look().ending is WatchEnding.ELSEWHERE
+    scene.servers.lead_to(SECONDARY)
+
+    assert scene.look().ending is WatchEnding.TOOK_LEAD
 
 
 @pytest.mark.parametrize(("number", "leads"), [(2, False), (3, True), (4, True)])

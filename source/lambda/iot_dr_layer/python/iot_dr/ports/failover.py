@@ -50,6 +50,9 @@ class FenceStore(Protocol):
             Conflict: this epoch or a higher one stands.
         """
 
+    def note_elsewhere(self, at: int) -> None:
+        """Note that the fleet's name led to another Region at this time, unless that is noted; all else stays."""
+
 
 class LeadershipReader(Protocol):
     """Reads the control item and a Region's fence at once."""

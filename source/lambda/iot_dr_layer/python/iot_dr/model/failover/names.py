@@ -55,6 +55,10 @@ class NameAnswers:
         """Tell whether more than half of all servers answer with an endpoint; one that is silent says nothing."""
         return 2 * self._saying(endpoint) > len(self.by_server)
 
+    def most_say_another(self, endpoint: str) -> bool:
+        """Tell whether more than half of all servers answer with something else."""
+        return 2 * (len(self.told) - self._saying(endpoint)) > len(self.by_server)
+
     def all_say(self, endpoint: str) -> bool:
         """Tell whether most servers answer with an endpoint, and none with anything else."""
         return self.most_say(endpoint) and self._saying(endpoint) == len(self.told)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from iot_dr.errors import IotDrError, RegionUnavailable
 from iot_dr.model.failover.control import Control, Mode
-from iot_dr.model.failover.fence import Leadership
+from iot_dr.model.failover.fence import Fence, Leadership
 from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.status.checks import error_line
 from iot_dr.ports.failover import NameServers
@@ -42,6 +42,8 @@ class WatchEnding(enum.StrEnum):
     """An order that was stopped halfway now stands in the control item too."""
     ELSEWHERE = "elsewhere"
     """The name does not lead here."""
+    NEW = "new"
+    """The name leads here, but it was never seen to lead elsewhere: its records may be about to be made."""
     ORDERED = "ordered"
     """The name leads here, but somebody has pinned the other Region, or is moving devices: that order stands."""
     PROBE_FAILED = "probe_failed"
@@ -105,10 +107,8 @@ class DomainWatch:
             return self._finish(known)
         if known.fence.leads:
             return Watched(WatchEnding.LEADS, known.control.epoch)
-        if not self._leads_here() or not self._leads_here(after=BETWEEN_SECONDS):
-            return Watched(WatchEnding.ELSEWHERE, known.control.epoch)
-        if self._is_ordered_otherwise(known.control):
-            return Watched(WatchEnding.ORDERED, known.control.epoch)
+        if (ending := self._stays(known)) is not None:
+            return Watched(ending, known.control.epoch)
         try:
             self.probe()
         except IotDrError as error:
@@ -116,10 +116,25 @@ class DomainWatch:
         taken = self.lead.take(known, LeadOrder(known.control.mode, BY, WHY))
         return Watched(WatchEnding.TOOK_LEAD, taken.epoch)
 
-    def _leads_here(self, after: float = 0.0) -> bool:
+    def _stays(self, known: Leadership) -> WatchEnding | None:
+        """Return why the Region does not take the lead; None if devices have been sent here."""
+        if not self._leads_here(known.fence) or not self._leads_here(known.fence, after=BETWEEN_SECONDS):
+            return WatchEnding.ELSEWHERE
+        if self._is_ordered_otherwise(known.control):
+            return WatchEnding.ORDERED
+        if not known.fence.elsewhere_at and known.control.leader != self.lead.region:
+            return WatchEnding.NEW
+        return None
+
+    def _leads_here(self, fence: Fence, after: float = 0.0) -> bool:
         if after:
             self.pause(after)
-        return ask_all(self.servers, self.name, self.together).most_say(self.endpoint)
+        answers = ask_all(self.servers, self.name, self.together)
+        if not fence.elsewhere_at and answers.most_say_another(self.endpoint):
+            # A launch makes the secondary's record first, and new health checks have no answer yet. Only a name that
+            # has led elsewhere before can have failed over.
+            self.lead.fence.note_elsewhere(self.lead.clock())
+        return answers.most_say(self.endpoint)
 
     def _finish(self, known: Leadership) -> Watched:
         fence = known.fence
