@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from iot_dr.aws.failover import control, fence
+from iot_dr.services.failover.follow import WORKER_SECONDS
 from lab.operators import operator_environ
 from lab.pair import Pair
 from tests.e2e.commands import asked, iot_dr
@@ -83,3 +86,40 @@ def test_a_garbled_control_item_is_told_and_the_fence_stays(pair: Pair) -> None:
     assert result.returncode == 2
     assert "is garbled" in result.stderr
     assert items(pair)[1] == {}
+
+
+def lead(pair: Pair, zone: str, name: str, endpoint: str) -> None:
+    """Have the fleet's name lead to an endpoint."""
+    record = {
+        "Name": name,
+        "Type": "CNAME",
+        "TTL": 1,
+        "ResourceRecords": [{"Value": endpoint}],
+    }
+    changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
+    pair.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+def test_waiting_asks_the_zones_own_name_servers_and_tells_when_the_region_is_fenced(pair: Pair) -> None:
+    made = pair.client("route53").create_hosted_zone(Name=f"{uuid.uuid4().hex}.test", CallerReference=uuid.uuid4().hex)
+    zone, name = made["HostedZone"]["Id"], f"devices.{made['HostedZone']['Name'].rstrip('.')}"
+    # The Regions of the pair share a host; names as AWS gives them tell them apart.
+    old, new = (f"a1b2-ats.iot.{region}.amazonaws.com" for region in (pair.primary, pair.secondary))
+    settings = {"FLEET_NAME": name, "IOT_ENDPOINT_SECONDARY": f"{new}:8883"}
+    environ = {**operator_environ(pair), **pair.route53.environ(), **settings}
+    wait = ("failover", "--to", pair.secondary, "--yes", "--wait", "--at-most")
+    lead(pair, zone, name, old)
+    with pair.route53.evaluating():
+        code, told = asked(pair, *wait, "0", environ=environ)
+        assert (code, told["changed"], told["dns"]["seen"]) == (1, True, False)
+        assert len(told["dns"]["name_servers"]) == len(pair.route53.name_servers)
+
+        lead(pair, zone, name, new)
+        code, told = asked(pair, *wait, "1", environ=environ)
+
+    assert (told["changed"], told["dns"]["seen"], told["fenced"]) == (False, True, True)
+    assert code == 0
+    answers = told["dns"]["name_servers"].values()
+    assert {one["target"] for one in answers} == {new}
+    since = datetime.fromisoformat(told["fence"]["since"])
+    assert datetime.now(UTC) - since >= timedelta(seconds=WORKER_SECONDS)

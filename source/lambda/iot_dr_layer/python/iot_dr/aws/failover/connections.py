@@ -31,7 +31,7 @@ COUNTED_PAGES = 100
 CONNECTS = 500.0
 """CONNECT requests a second that every account may make at least; most Regions of AWS IoT allow 3,000.
 
-https://docs.aws.amazon.com/general/latest/gr/iot-core.html#iot-protocol-limits
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
 """
 
 _SERVICE = "iotcore"

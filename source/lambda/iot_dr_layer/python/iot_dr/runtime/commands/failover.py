@@ -147,7 +147,7 @@ def _failover(environment: FailoverOrderEnvironment, client_of: ClientOf, execut
         sources=_sources(environment, impatient, state),
         following=partial(_follow, environment, impatient, executor),
         connects=lambda: connects_per_second(client_of("service-quotas", region)),
-        connections_there=partial(_paced_connections, client_of, other),
+        connections_there=partial(paced_connections, client_of, other),
         executor=executor,
         pause=threading.Event().wait,
     )
@@ -201,7 +201,8 @@ def _follow(  # noqa: PLR0913, PLR0917  # the parts, then what each order gives
     )
 
 
-def _paced_connections(client_of: ClientOf, region: str, rate: float) -> IotConnections:
+def paced_connections(client_of: ClientOf, region: str, rate: float) -> IotConnections:
+    """Return a Region's connections, of which at most so many a second are ended, and fewer where AWS refuses."""
     iot = paced(client_of("iot", region), RegionCallBudgets(DEFAULTS))
     data = paced(
         client_of("iot-data", region, connections=THREADS),
