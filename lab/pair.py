@@ -135,6 +135,26 @@ class Pair:
             for region in (self.primary, self.secondary)
         }
 
+    def make_fleet_name(self) -> dict[str, str]:
+        """A hosted zone and server certificates for the fleet's name, and the main stack's parameters that name them.
+
+        Here an endpoint's address has a port, which no name in DNS leads to: the record's target has it too, and the
+        lab's name servers know which address stands for it.
+        """
+        with step(self.progress, f"Make a hosted zone, and certificates for the fleet's name, {FLEET}"):
+            made = self.client("route53").create_hosted_zone(Name=FLEET.partition(".")[2], CallerReference=FLEET)
+            arns = self.import_fleet_certificates()
+            for region in (self.primary, self.secondary):
+                self.route53.hosts[f"{self.device_endpoint(region)}."] = self.fleet_address(region)
+        return {
+            "FleetName": FLEET,
+            "HostedZoneId": made["HostedZone"]["Id"].rpartition("/")[2],
+            "PrimaryFleetCertificateArn": arns[self.primary],
+            "SecondaryFleetCertificateArn": arns[self.secondary],
+            "HealthCheckInterval": "10",
+            "NameServers": self.route53.environ()["NAME_SERVERS"],
+        }
+
     def configure_fleet(self) -> None:
         """Have both Regions serve the fleet's name, as far as nobody has configured it."""
         with step(self.progress, f"Configure the fleet's name, {FLEET}, in both Regions"):
@@ -345,12 +365,15 @@ def launched(
     build: bool = True,
     environ: Mapping[str, str] | None = None,
     own_stores: bool = False,
+    fleet_name: bool = False,
 ) -> Iterator[Pair]:
     """A pair with the product launched, for the length of a `with` block; `environ` is added to the emulator's.
 
-    With `own_stores` the form names a key and log buckets of the customer's own, and reserves executions.
+    With `own_stores` the form names a key and log buckets of the customer's own, and reserves executions. With
+    `fleet_name` it names the fleet's name, with a hosted zone and certificates.
     """
     with Pair(folder, progress, environ=environ) as pair:
         choices = {**pair.make_own_stores(), "HealthCheckConcurrency": "5"} if own_stores else {}
+        choices |= pair.make_fleet_name() if fleet_name else {}
         pair.launch(build=build, choices=choices)
         yield pair

@@ -69,4 +69,5 @@ class NameAnswers:
         return max((one.ttl for one in self.told), default=0)
 
     def _saying(self, endpoint: str) -> int:
-        return sum(1 for one in self.told if one.target == host_of(endpoint))
+        named = {endpoint.rstrip(".").lower(), host_of(endpoint)}
+        return sum(1 for one in self.told if one.target in named)
