@@ -95,7 +95,7 @@ class RoamingDevice:
                 self._client.loop_forever(retry_first_connection=False)
             except (OSError, ValueError):
                 pass
-            self._ended.wait(random.uniform(*_AGAIN))  # noqa: S311 - jitter, no secret
+            self._ended.wait(random.uniform(*_AGAIN))
 
     def _publish(self) -> None:
         while not self._ended.wait(self._every):
@@ -130,7 +130,7 @@ class RoamingDevice:
 class RoamingFleet:
     """Devices that roam together for the length of a `with` block."""
 
-    def __init__(  # noqa: PLR0913 - what a client is told, by keyword
+    def __init__(
         self,
         devices: Sequence[Device],
         *,

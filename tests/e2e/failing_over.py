@@ -1,0 +1,159 @@
+"""A fleet with a name on a pair of its own, and what a failover of it looks like from outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from iot_dr.aws.failover import control, fence
+from lab.fleet import Device, Fleet
+from lab.lag import is_complete
+from lab.operators import operator_environ
+from lab.pair import FLEET, Pair, launched
+from lab.progress import QuietProgress
+from lab.roaming import RoamingFleet
+from lab.route53.checkers import HealthCheckers
+from lab.route53.name_servers import ask
+from lab.route53.resolver import CachingResolver
+from lab.shadows import Shadows
+from lab.waiting import until
+from tests.e2e.commands import asked
+
+SCALE = 0.1
+"""Of Route 53's seconds: checks every second, a TTL of three."""
+SETTLE_SECONDS = 20
+SERVICES = ("IOT", "IOT_DATA_PLANE", "DYNAMODB", "ROUTE_53", "CLOUDFORMATION", "CLOUDWATCH", "SERVICE_QUOTAS", "ACM")
+"""What an operator's command calls, through the proxy, so that the test can count and spoil it."""
+
+
+@dataclass
+class FailoverScene:
+    """The pair, its checkers and a fleet of complete devices in both Regions."""
+
+    pair: Pair
+    checkers: HealthCheckers
+    devices: Sequence[Device]
+
+    @property
+    def old(self) -> str:
+        """The address of the primary."""
+        return self.pair.fleet_address(self.pair.primary)
+
+    @property
+    def new(self) -> str:
+        """The address of the secondary."""
+        return self.pair.fleet_address(self.pair.secondary)
+
+    @cached_property
+    def tables(self) -> dict[str, str]:
+        """The variables of the launch."""
+        return operator_environ(self.pair)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """An operator's shell whose every call goes through the proxy."""
+        return {**self.tables, **self.pair.proxy.environ(SERVICES)}
+
+    def shadows(self, region: str) -> Shadows:
+        """The shadows of a Region."""
+        return Shadows(self.pair.client("iot-data", region))
+
+    def answers(self) -> list[str]:
+        """The address that each name server answers with."""
+        found = (ask(FLEET, "A", server) for server in self.pair.route53.addresses)
+        return [next((one.value for one in reply.answers if one.type == "A"), "") for reply in found]
+
+    def answered(self, address: str, seconds: float) -> bool:
+        """Wait until every name server answers with an address."""
+        return bool(until(lambda: set(self.answers()) == {address}, seconds))
+
+    def resolver(self) -> CachingResolver:
+        """A resolver of the devices' own, whose seconds are Route 53's."""
+        import time  # noqa: PLC0415 - for this alone
+
+        return self.pair.route53.resolver(clock=lambda: time.monotonic() / SCALE)
+
+    @contextmanager
+    def roaming(self, number: int, resolver: CachingResolver | None = None) -> Iterator[RoamingFleet]:
+        """So many devices that go where the name leads, all served by the primary when the block begins."""
+        chosen = resolver or self.resolver()
+        fleet = RoamingFleet(
+            self.devices[:number],
+            name=FLEET,
+            port=self.pair.fleet_port,
+            resolve=chosen.address,
+            ca_file=self.pair.emulator.ca_file,
+            every=0.5,
+        )
+        with fleet:
+            assert fleet.all_at(self.old, SETTLE_SECONDS), f"{fleet.at(self.old)} of {number} reached the primary"
+            yield fleet
+
+    def fail_over(self, *options: str) -> tuple[int, dict[str, Any]]:
+        """Order a failover as an operator does."""
+        return asked(self.pair, "failover", "--to", self.pair.secondary, "--yes", *options, environ=self.environ)
+
+    def control(self, region: str) -> dict[str, Any]:
+        """The control item as a Region has it, plain."""
+        return self._item(region, self.tables["DYNAMODB_GLOBAL_TABLE"], control.KEY)
+
+    def fence(self) -> dict[str, Any]:
+        """The secondary's fence, plain."""
+        return self._item(self.pair.secondary, self.tables["LEDGER_TABLE"], fence.KEY)
+
+    def order(self, region: str, **facts: str) -> None:
+        """Write a control item into a Region's replica by hand."""
+        item = {name: {"N" if value.isdigit() else "S": value} for name, value in facts.items()}
+        table = self.tables["DYNAMODB_GLOBAL_TABLE"]
+        self.pair.client("dynamodb", region).put_item(TableName=table, Item={**control.KEY, **item})
+
+    def watch(self) -> str:
+        """Have the watch look once, as its schedule does; how that ended."""
+        name = self.pair.physical_id("WatchDomainFunction")
+        answer = self.pair.client("lambda", self.pair.secondary).invoke(FunctionName=name, Payload=b"{}")
+        told = json.load(answer["Payload"])
+        assert not answer.get("FunctionError"), told
+        return str(told["ending"])
+
+    def held(self) -> set[str]:
+        """What the ledger holds back because the secondary leads."""
+        code, status = asked(self.pair, "status", environ=self.tables)
+        assert code in (0, 1)
+        return {one["resource"] for one in status["held"]["resources"]} if "resources" in status["held"] else set()
+
+    def _item(self, region: str, table: str, key: dict[str, Any]) -> dict[str, Any]:
+        client = self.pair.client("dynamodb", region)
+        found = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+        return {name: next(iter(value.values())) for name, value in found.items() if name not in key}
+
+    def the_primary_leads_again(self) -> None:
+        """Take both items back: there is no failback yet. What the watch has seen of the name stays."""
+        for region in (self.pair.primary, self.pair.secondary):
+            table = self.tables["DYNAMODB_GLOBAL_TABLE"]
+            self.pair.client("dynamodb", region).delete_item(TableName=table, Key=control.KEY)
+        client = self.pair.client("dynamodb", self.pair.secondary)
+        client.put_item(TableName=self.tables["LEDGER_TABLE"], Item={**fence.KEY, "elsewhere_at": {"N": "1"}})
+        assert self.answered(self.old, SETTLE_SECONDS), self.answers()
+
+
+@contextmanager
+def failing_over(folder: Path, number: int) -> Iterator[FailoverScene]:
+    """A pair with a fleet's name, whose health is checked, and so many devices that have crossed."""
+    with launched(folder, QuietProgress(), fleet_name=True) as pair, pair.route53.evaluating(SCALE) as checkers:
+        for region in (pair.primary, pair.secondary):
+            pair.client("iot", region).update_indexing_configuration(
+                thingIndexingConfiguration={"thingIndexingMode": "REGISTRY", "thingConnectivityIndexingMode": "STATUS"}
+            )
+        fleet = Fleet(pair.client("iot"), region=pair.primary, account=pair.account)
+        fleet.prepare()
+        devices = [fleet.provision(f"roamer-{index}") for index in range(number)]
+        there = pair.client("iot", pair.secondary)
+        assert until(lambda: all(is_complete(there, one) for one in devices), 60), "not all devices have crossed"
+        scene = FailoverScene(pair, checkers, devices)
+        assert scene.answered(scene.old, SETTLE_SECONDS), scene.answers()
+        yield scene

@@ -1,0 +1,274 @@
+"""Failovers of a whole fleet on the Region pair: by one command, by Route 53 alone, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lab.counting import Call, Fault, Refusal
+from lab.devices import MqttDevice
+from lab.faults import first_of, injected
+from lab.fleet import Device, Fleet
+from lab.lag import is_complete
+from lab.pair import FLEET
+from lab.roaming import percentile
+from lab.waiting import until
+from tests.e2e.failing_over import SCALE, FailoverScene, failing_over
+
+CLIENTS = 25
+BY_COMMAND_SECONDS = 10.0
+BY_ITSELF_SECONDS = 20.0
+FLIP_SECONDS = 4 * 10 * SCALE
+"""Four intervals of the health checks."""
+
+
+@pytest.fixture(scope="module", name="everything")
+def one_pair_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FailoverScene]:
+    with failing_over(tmp_path_factory.mktemp("failover"), CLIENTS) as scene:
+        yield scene
+
+
+@pytest.fixture
+def scene(everything: FailoverScene) -> Iterator[FailoverScene]:
+    everything.pair.proxy.reset()
+    yield everything
+    everything.the_primary_leads_again()
+
+
+def refuse_route53(call: Call) -> Fault | None:
+    """Route 53's control plane is gone too: it is in the Region that is away."""
+    return Refusal(503, "ServiceUnavailable") if call.service == "route53" else None
+
+
+@pytest.mark.row("F3")
+def test_with_the_primary_and_route_53_away_one_command_has_every_device_served_in_seconds(
+    scene: FailoverScene,
+) -> None:
+    with scene.roaming(CLIENTS) as fleet:
+        scene.pair.proxy.reset()
+        with injected(scene.pair.proxy, first_of(refuse_route53)), scene.pair.away(scene.pair.primary):
+            code, told = scene.fail_over("--why", "the primary is away")
+
+            assert (code, told["changed"]) == (0, True)
+            assert fleet.all_at(scene.new, 2 * BY_ITSELF_SECONDS), f"{fleet.at(scene.new)} of {CLIENTS} are served"
+    outages = fleet.without_service(scene.new)
+    assert len(outages) == CLIENTS
+    assert percentile(outages, 0.95) <= BY_ITSELF_SECONDS, outages
+    calls = scene.pair.proxy.counts()
+    assert not [call for call in calls if call.service == "route53"]
+    writes = {call.operation: number for call, number in calls.items() if call.service == "dynamodb"}
+    assert writes["UpdateItem"] == 2 + 1  # the fence and the order here; the order there, in vain
+    assert told["other_told"] is False
+
+
+@pytest.mark.row("F2")
+def test_a_primary_that_takes_no_devices_loses_them_without_an_operator_and_the_watch_makes_it_stick(
+    scene: FailoverScene,
+) -> None:
+    assert scene.watch() == "elsewhere"
+    with scene.roaming(CLIENTS) as fleet:
+        with scene.pair.broker(scene.pair.primary).closed():
+            closed_at = time.monotonic()
+            assert scene.answered(scene.new, FLIP_SECONDS + 2), scene.answers()
+            flipped = time.monotonic() - closed_at
+            assert fleet.all_at(scene.new, 2 * BY_ITSELF_SECONDS), f"{fleet.at(scene.new)} of {CLIENTS} are served"
+            assert scene.watch() == "took_lead"
+        assert flipped <= FLIP_SECONDS + 2
+        assert percentile(fleet.without_service(scene.new), 0.95) <= BY_ITSELF_SECONDS
+        assert (scene.fence()["role"], scene.control(scene.pair.secondary)["mode"]) == ("leads", "automatic")
+        # The primary is well again: nobody goes back unattended.
+        ends = time.monotonic() + 10 * FLIP_SECONDS / 4
+        while time.monotonic() < ends:
+            assert set(scene.answers()) == {scene.new}
+            time.sleep(0.2)
+        assert fleet.at(scene.new) == CLIENTS
+
+
+@pytest.mark.row("F4")
+def test_a_primary_that_is_back_before_the_watch_overwrites_no_shadow_that_a_device_wrote(
+    scene: FailoverScene,
+) -> None:
+    here, there = scene.shadows(scene.pair.primary), scene.shadows(scene.pair.secondary)
+    names = [one.thing_name for one in scene.devices[:5]]
+    for name in names:
+        here.update(name, {"reported": {"by": "primary"}})
+    assert until(lambda: all(there.read(name) for name in names), 20)
+    for name in names:
+        there.update(name, {"reported": {"by": "device"}})
+
+    for name in names:
+        here.update(name, {"desired": {"late": True}})
+
+    assert until(lambda: all(_reason(scene, f"shadow#{name}") for name in names), 20)
+    assert [there.read(name) for name in names] == [{"reported": {"by": "device"}}] * len(names)
+
+
+def _reason(scene: FailoverScene, resource: str) -> str:
+    table = scene.tables["LEDGER_TABLE"]
+    client = scene.pair.client("dynamodb", scene.pair.secondary)
+    item = client.get_item(TableName=table, Key={"resource": {"S": resource}}, ConsistentRead=True).get("Item", {})
+    return str(item.get("reason", {}).get("S", ""))
+
+
+def _state(scene: FailoverScene, resource: str) -> str:
+    table = scene.tables["LEDGER_TABLE"]
+    client = scene.pair.client("dynamodb", scene.pair.secondary)
+    item = client.get_item(TableName=table, Key={"resource": {"S": resource}}, ConsistentRead=True).get("Item", {})
+    return str(item.get("state", {}).get("S", ""))
+
+
+@pytest.mark.row("F4")
+def test_late_events_fill_in_a_leading_secondary_and_overwrite_nothing(scene: FailoverScene, name: str) -> None:
+    pair = scene.pair
+    here, there = scene.shadows(pair.primary), scene.shadows(pair.secondary)
+    written, untouched = (scene.devices[index].thing_name for index in (6, 7))
+    fleet = Fleet(pair.client("iot"), region=pair.primary, account=pair.account)
+    strict, lax = scene.devices[8], scene.devices[9]
+    pair.client("iot").update_certificate(certificateId=lax.identity.certificate_id, newStatus="INACTIVE")
+    there_iot = pair.client("iot", pair.secondary)
+    asleep = {lax.identity.certificate_id: "INACTIVE"}
+    pair.client("lambda", pair.secondary).invoke(
+        FunctionName=pair.physical_id("SweepRegistryFunction"), Payload=b'{"task": "sweep"}'
+    )
+    assert until(lambda: _statuses(there_iot, asleep) == asleep, 30)
+    for thing in (written, untouched):
+        here.update(thing, {"reported": {"n": 0}})
+    assert until(lambda: all(there.read(thing) for thing in (written, untouched)), 20)
+
+    with pair.replicas.paused():
+        late = fleet.provision(f"{name}-late")
+        for number in range(1, 101):
+            for thing in (written, untouched):
+                here.update(thing, {"reported": {"n": number}})
+        pair.client("iot").update_certificate(certificateId=strict.identity.certificate_id, newStatus="REVOKED")
+        pair.client("iot").update_certificate(certificateId=lax.identity.certificate_id, newStatus="ACTIVE")
+        code, _ = scene.fail_over("--why", "late events are held up")
+        assert code == 0
+        there.update(written, {"reported": {"n": -1, "by": "device"}})
+
+    assert until(lambda: there.read(untouched) == {"reported": {"n": 100}}, 30), there.read(untouched)
+    assert until(lambda: is_complete(there_iot, late), 30)
+    assert until(lambda: _state(scene, f"shadow#{written}") == "held", 20)
+    assert there.read(written) == {"reported": {"n": -1, "by": "device"}}
+    with _connected(scene, late) as client:
+        client.publish(f"devices/{late.thing_name}/first", b"here")
+    for device in (strict, lax):
+        pair.client("iot").update_thing(
+            thingName=device.thing_name, attributePayload={"attributes": {"touched": "1"}, "merge": True}
+        )
+    revoked = {strict.identity.certificate_id: "REVOKED"} | asleep
+    assert until(lambda: _statuses(there_iot, revoked) == revoked, 30), _statuses(there_iot, revoked)
+    assert until(lambda: _state(scene, f"thing#{lax.thing_name}") == "held", 20)
+    assert "touched" not in (there_iot.describe_thing(thingName=lax.thing_name).get("attributes") or {})
+    answer = pair.client("lambda", pair.secondary).invoke(
+        FunctionName=pair.physical_id("SweepRegistryFunction"), Payload=b'{"task": "sweep"}'
+    )
+    assert b'"drift": 0' in answer["Payload"].read()
+
+
+def _statuses(iot: object, certificates: dict[str, str]) -> dict[str, str]:
+    describe = iot.describe_certificate  # type: ignore[attr-defined]  # a client of boto3
+    return {one: describe(certificateId=one)["certificateDescription"]["status"] for one in certificates}
+
+
+def _connected(scene: FailoverScene, device: Device) -> MqttDevice:
+    return MqttDevice(
+        f"{FLEET}:{scene.pair.fleet_port}",
+        client_id=device.thing_name,
+        identity=device.identity,
+        ca_file=scene.pair.emulator.ca_file,
+        resolve=lambda _name: scene.new,
+    )
+
+
+@pytest.mark.row("F3")
+def test_opposite_orders_of_regions_that_cannot_see_each_other_end_with_the_higher_one(scene: FailoverScene) -> None:
+    pair, seen = scene.pair, set[frozenset[str]]()
+    with pair.replicas.paused():
+        assert scene.fail_over()[0] == 0
+        scene.order(pair.primary, leader=pair.primary, mode="pinned", epoch="1", by="another", why="I saw it first")
+        ends = time.monotonic() + FLIP_SECONDS + 3
+        while time.monotonic() < ends:
+            seen.add(frozenset(scene.answers()))
+            time.sleep(0.2)
+        assert scene.answers() == [scene.new] * len(scene.answers())
+
+    assert until(lambda: scene.control(pair.primary).get("epoch") == "2", 5), scene.control(pair.primary)
+    assert scene.control(pair.secondary)["leader"] == scene.control(pair.primary)["leader"] == pair.secondary
+    assert scene.fence()["role"] == "leads"
+
+
+@pytest.mark.row("F3")
+def test_two_operators_at_once_give_one_order(scene: FailoverScene) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        codes = [code for code, _ in executor.map(lambda _: scene.fail_over(), range(2))]
+
+    assert codes == [0, 0]
+    assert (scene.fence()["epoch"], scene.control(scene.pair.secondary)["epoch"]) == ("2", "2")
+
+
+@pytest.mark.row("F4")
+@pytest.mark.parametrize("wrong", ["garbled control item", "garbled fence"])
+def test_while_nobody_can_tell_who_leads_nothing_is_written(scene: FailoverScene, wrong: str, name: str) -> None:
+    pair = scene.pair
+    if wrong == "garbled control item":
+        scene.order(pair.secondary, leader="us-west2")
+    else:
+        key = {"resource": {"S": "iot-dr#fence"}}
+        table = scene.tables["LEDGER_TABLE"]
+        pair.client("dynamodb", pair.secondary).put_item(TableName=table, Item={**key, "role": {"S": "lead"}})
+
+    pair.client("iot").create_thing(thingName=name)
+
+    assert until(lambda: "garbled" in _reason(scene, f"thing#{name}"), 20), _reason(scene, f"thing#{name}")
+    with pytest.raises(pair.client("iot", pair.secondary).exceptions.ResourceNotFoundException):
+        pair.client("iot", pair.secondary).describe_thing(thingName=name)
+    scene.the_primary_leads_again()
+
+
+@pytest.mark.row("F2")
+def test_a_pinned_secondary_whose_api_is_dead_falls_back_to_the_primary_and_comes_back(scene: FailoverScene) -> None:
+    assert scene.fail_over()[0] == 0
+    assert scene.answered(scene.new, FLIP_SECONDS + 3), scene.answers()
+
+    scene.checkers.hide(scene.pair.secondary)
+    try:
+        assert scene.answered(scene.old, FLIP_SECONDS + 3), scene.answers()
+    finally:
+        scene.checkers.show(scene.pair.secondary)
+
+    assert scene.answered(scene.new, FLIP_SECONDS + 3), scene.answers()
+
+
+@pytest.mark.row("F2")
+def test_where_both_regions_are_unwell_the_primary_is_answered(scene: FailoverScene) -> None:
+    with scene.pair.broker(scene.pair.primary).closed(), scene.pair.broker(scene.pair.secondary).closed():
+        ends = time.monotonic() + 2 * FLIP_SECONDS
+        while time.monotonic() < ends:
+            last = set(scene.answers())
+            time.sleep(0.2)
+        assert last == {scene.old}
+        assert scene.watch() in ("elsewhere", "probe_failed")
+    assert scene.fence().get("role", "follows") == "follows"
+
+
+@pytest.mark.row("F3")
+def test_devices_whose_resolver_is_stale_are_evicted_until_they_come_and_leftovers_are_named(
+    scene: FailoverScene,
+) -> None:
+    resolver = scene.resolver()
+    with scene.roaming(5, resolver) as fleet:
+        resolver.stale_for(10**6)
+
+        code, told = scene.fail_over("--evict", "--at-most", "1")
+
+        assert code == 1
+        assert fleet.at(scene.old) == 5
+        assert set(told["eviction"]["left"]) == {one.thing_name for one in scene.devices[:5]}
+        resolver.stale_for(-1)
+        code, told = scene.fail_over("--evict", "--at-most", "2")
+        assert fleet.all_at(scene.new, 20), told
+        assert (code, told["eviction"]["left"]) == (0, [])
