@@ -48,9 +48,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "snapshots": frozenset({"concurrency", "gate", "sync"}),
     "status": frozenset({"concurrency"}),
     "sweep": frozenset({"comparison", "concurrency", "reading"}),
-    "sync": frozenset({"comparison", "gate", "shadows", "single_resource"}),
+    "sync": frozenset({"comparison", "gate", "pacing", "reading", "shadows", "single_resource"}),
     "trial": frozenset({"concurrency", "replication", "rounds", "single_resource"}),
-    "verify": frozenset({"comparison", "concurrency", "single_resource"}),
+    "verify": frozenset({"comparison", "concurrency", "reading", "shadows", "single_resource"}),
 }
 """Which room of `services/` imports which: those that it does not name it knows nothing of."""
 

@@ -32,6 +32,20 @@ class Journal(Protocol):
         """Return how many ended so, by kind."""
 
 
+class RunJournal(Journal, Protocol):
+    """The journal of a run that may be interrupted."""
+
+    @property
+    def unfinished(self) -> str:
+        """Return which comparison is being applied; empty if none is, or it has come to its end."""
+
+    def begin(self, comparison: str) -> None:
+        """Begin with a comparison; what was in the journal is dropped."""
+
+    def finish(self) -> None:
+        """Note that the run has come to its end."""
+
+
 class Inventory(Protocol):
     """Keeps inventories, part by part."""
 

@@ -12,7 +12,7 @@ from iot_dr.aws.clients import client, session
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.quotas import ApiQuotas
-from iot_dr.aws.registry.selected_things import SelectedThings, nothing_selected
+from iot_dr.aws.registry.selected_things import SelectedThings
 from iot_dr.aws.workflow.fleet_runs import FleetRuns
 from iot_dr.aws.workflow.run_files import Results
 from iot_dr.errors import ConfigurationError
@@ -33,6 +33,7 @@ from iot_dr.model.sync.fleet_runs import (
 )
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.sync import NO_SHADOWS, SyncSettings
+from iot_dr.services.reading.selected import nothing_selected
 from iot_dr.services.replication.settling import NO_CERTIFICATE
 
 _OUTPUTS = ("FleetSyncStateMachineArn", "WorkBucketName", "LedgerTableName")
