@@ -48,7 +48,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "snapshots": frozenset({"concurrency", "gate", "sync"}),
     "status": frozenset({"concurrency"}),
     "sweep": frozenset({"comparison", "concurrency", "reading"}),
-    "sync": frozenset({"comparison", "gate", "pacing", "reading", "shadows", "single_resource"}),
+    "sync": frozenset({"comparison", "gate", "pacing", "reading", "replication", "shadows", "single_resource"}),
     "trial": frozenset({"concurrency", "replication", "rounds", "single_resource"}),
     "verify": frozenset({"comparison", "concurrency", "reading", "shadows", "single_resource"}),
 }

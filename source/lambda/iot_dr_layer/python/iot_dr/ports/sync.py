@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sync.fleet_runs import FleetRun, RunState
 from iot_dr.model.sync.progress import ChangeResult, Ending
 
 
@@ -57,3 +58,22 @@ class Inventory(Protocol):
 
     def complete(self, name: str, upload: str, tags: Collection[str]) -> None:
         """Make the object of its parts."""
+
+
+class FleetRuns(Protocol):
+    """The syncs in the account of one launch."""
+
+    def start(self, run: FleetRun) -> str:
+        """Start a run and return its execution's ARN."""
+
+    def newest(self, status: str = "") -> str | None:
+        """Return the execution that was started last, perhaps of one status; None if there is none."""
+
+    def newest_applied(self) -> str | None:
+        """Return the execution that was started last of those that were to bring something across; None if none was."""
+
+    def state(self, arn: str) -> RunState:
+        """Return how a run stands; raises `ConfigurationError` if there is no such run."""
+
+    def redrive(self, arn: str) -> None:
+        """Take up a run where it failed: batches that succeeded are not repeated."""

@@ -26,7 +26,7 @@ from iot_dr.ports.control import WriteGate
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.clock import now
-from iot_dr.runtime.commands.comparison import ComparisonSettings, ComparisonParts, open_comparison
+from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
 from iot_dr.services.gate import ControlItemWriteGate
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.rereading import RegistrySourceReader

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
@@ -12,17 +14,21 @@ NO_SHADOWS = "none"
 """What the stack's parameter says where shadows are not replicated."""
 
 
-def launched_stack(launch: Launch, stacks: StackReader) -> LaunchedStack:
-    """Return the stack that replicates.
+def launched_stack(launch: Launch, stacks: StackReader, outputs: Iterable[str] = ()) -> LaunchedStack:
+    """Return the stack that replicates, with these outputs.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it is of a release that had not all of these outputs.
     """
     region, name = launch.regions.secondary, launch.secondary_stack
     stack = stacks.read(region, name)
     if stack is None:
         raise ConfigurationError(
             f"there is no stack {name} in {region}; launch it first, or read the settings of the launch: . ./toolsrc"
+        )
+    if missing := [output for output in outputs if output not in stack.outputs]:
+        raise ConfigurationError(
+            f"the stack {name} in {region} has no output {', '.join(missing)}; it is of an older release: update it"
         )
     return stack
 
