@@ -45,7 +45,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "rounds": frozenset({"concurrency"}),
     "shadows": frozenset({"concurrency", "replication"}),
     "single_resource": frozenset(),
-    "snapshots": frozenset({"concurrency", "gate", "sync"}),
+    "snapshots": frozenset({"comparison", "concurrency", "gate", "pacing", "reading", "single_resource", "sync"}),
     "status": frozenset({"concurrency"}),
     "sweep": frozenset({"comparison", "concurrency", "reading"}),
     "sync": frozenset({"comparison", "gate", "pacing", "reading", "replication", "shadows", "single_resource"}),

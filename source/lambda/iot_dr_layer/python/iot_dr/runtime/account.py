@@ -31,14 +31,22 @@ class AccountAccess:
         return {region: budgets.uses() for region, budgets in self.budgets.items()}
 
 
-def open_account(profile: str, *regions: str, paced: bool) -> AccountAccess:
-    """Open the account of a named profile, or of the environment if none is named; the first Region is asked first.
+def clients_of(profile: str) -> Callable[..., Any]:
+    """Return what makes clients for a named profile, or for the environment's credentials if none is named.
 
     Raises:
-        ConfigurationError: there is no such profile, or AWS refuses the credentials.
+        ConfigurationError: there is no such profile.
+    """
+    return partial(clients.client, session=clients.session(profile))
+
+
+def open_account(client_of: Callable[..., Any], *regions: str, paced: bool) -> AccountAccess:
+    """Open the account of whoever asks; the first of the Regions is asked first who that is.
+
+    Raises:
+        ConfigurationError: AWS refuses the credentials.
         RegionUnavailable: none of the Regions answers.
     """
-    client_of = partial(clients.client, session=clients.session(profile))
     account = caller(regions, client_of).account
     return AccountAccess(
         account, client_of, {region: budgets_of(client_of, region) for region in regions} if paced else {}

@@ -23,7 +23,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.ports.progress import ReadingObserver
-from iot_dr.runtime.account import AccountAccess, open_account
+from iot_dr.runtime.account import AccountAccess, clients_of, open_account
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import Together, on_threads
 from iot_dr.services.reading.comparison_reading import ComparisonReading, ComparisonScope, resume_or_begin
@@ -95,8 +95,9 @@ def open_comparison(
         ConfigurationError: the Regions are one, the credentials are refused, or the folder cannot be used.
         RegionUnavailable: neither Region answers.
     """
+    client_of = clients_of(settings.profile)
     names = RegionPair(settings.primary_region, settings.secondary_region)
-    access = open_account(settings.profile, names.secondary, names.primary, paced=settings.paced)
+    access = open_account(client_of, names.secondary, names.primary, paced=settings.paced)
     direction = names.replication(access.account)
     folder = StateFolder(Path(settings.state) if settings.state else default_folder(names))
     with ExitStack() as exits:

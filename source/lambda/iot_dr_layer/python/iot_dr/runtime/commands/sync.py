@@ -6,10 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from iot_dr.aws import clients
 from iot_dr.aws.control import DynamoDbControlReader
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
@@ -25,6 +23,7 @@ from iot_dr.model.sites import Side
 from iot_dr.ports.control import WriteGate
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
+from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
 from iot_dr.services.gate import ControlItemWriteGate
@@ -81,7 +80,7 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
     """
     regions = RegionPair(settings.primary_region, settings.secondary_region)
     launch = Launch(regions, settings.stack_postfix, settings.uuid)
-    stacks = CloudFormationStackReader(partial(clients.client, session=clients.session(settings.profile)))
+    stacks = CloudFormationStackReader(clients_of(settings.profile))
     launched = launched_stack(launch, stacks)
     folder = Path(settings.state) if settings.state else default_folder(regions)
     stop = threading.Event()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from functools import partial
 
-from iot_dr.aws import clients
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.quotas import ApiQuotas
@@ -15,6 +14,7 @@ from iot_dr.aws.workflow.run_files import Results
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Side
+from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.sync.cloud_sync import CloudSync
@@ -29,7 +29,7 @@ def open_cloud_sync(settings: SyncSettings) -> CloudSync:
     Raises:
         ConfigurationError: there is no such launch, or it is of a release that cannot sync in the account.
     """
-    client_of = partial(clients.client, session=clients.session(settings.profile))
+    client_of = clients_of(settings.profile)
     regions = RegionPair(settings.primary_region, settings.secondary_region)
     launch = Launch(regions, settings.stack_postfix, settings.uuid)
     stack = launched_stack(launch, CloudFormationStackReader(client_of), _OUTPUTS)
