@@ -20,7 +20,6 @@ from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import ChangeResult, Ending, Step, SyncProgress
 from iot_dr.services.concurrency import one_by_one
-from iot_dr.services.snapshots.restore import engine
 from iot_dr.services.snapshots.restore_run import RestoreRun, load
 from tests.builders import ACCOUNT, a_device, a_policy, a_thing
 from tests.fakes import FakeClock, FixedWriteGate, InMemoryRegistry
@@ -63,7 +62,6 @@ class Region:
     @contextmanager
     def restore(self, things: tuple[str, ...] = (), *, shadows: bool = False) -> Iterator[RestoreRun]:
         """Open a restore into this Region."""
-        stop, gate = threading.Event(), FixedWriteGate()
         with (
             SqliteComparisonStore(self.folder / "comparison.sqlite") as store,
             SqliteJournal(self.folder / "journal.sqlite") as journal,
@@ -74,24 +72,14 @@ class Region:
                 snapshot=SNAPSHOT,
                 store=store,
                 journal=journal,
-                engine=engine(
-                    comparison=store,
-                    journal=journal,
-                    direction=DIRECTION,
-                    certificate_of=SNAPSHOT.certificate,
-                    target=target,
-                    writer=target,
-                    gate=gate,
-                    clock=FakeClock(),
-                    progress=self,
-                    stop=stop,
-                ),
                 direction=DIRECTION,
                 fleet=InMemoryFleet(self.registry),
                 target=target,
-                gate=gate,
+                writer=target,
+                gate=FixedWriteGate(),
+                clock=FakeClock(),
                 progress=self,
-                stop=stop,
+                stop=threading.Event(),
                 together=one_by_one,
                 uses=dict,
                 things=things,

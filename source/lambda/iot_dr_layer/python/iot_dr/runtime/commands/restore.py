@@ -27,7 +27,6 @@ from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.gate import OpenWriteGate
 from iot_dr.services.reading import reading
-from iot_dr.services.snapshots.restore import engine
 from iot_dr.services.snapshots.restore_run import RestoreRun, load
 from iot_dr.services.sync import sync
 
@@ -71,30 +70,19 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
         journal = exits.enter_context(SqliteJournal(state.path / "journal.sqlite"))
         load(snapshot, store, settings.things)
         iot = access.paced("iot", settings.region, CONNECTIONS)
-        target = IotRegistryReader(iot, settings.region, access.account)
-        stop, gate = threading.Event(), OpenWriteGate()
+        gate = OpenWriteGate()
         yield RestoreRun(
             snapshot=snapshot,
             store=store,
             journal=journal,
-            engine=engine(
-                comparison=store,
-                journal=journal,
-                direction=direction,
-                certificate_of=snapshot.certificate,
-                target=target,
-                writer=IotRegistryWriter(iot, settings.region, access.account),
-                gate=gate,
-                clock=now,
-                progress=progress,
-                stop=stop,
-            ),
             direction=direction,
             fleet=IotFleetReader(iot, settings.region, access.account),
-            target=target,
+            target=IotRegistryReader(iot, settings.region, access.account),
+            writer=IotRegistryWriter(iot, settings.region, access.account),
             gate=gate,
+            clock=now,
             progress=progress,
-            stop=stop,
+            stop=threading.Event(),
             together=on_threads(exits.enter_context(ThreadPoolExecutor(reading.THREADS))),
             uses=access.uses,
             things=settings.things,

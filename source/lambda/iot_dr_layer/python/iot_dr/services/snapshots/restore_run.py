@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 
 from iot_dr.errors import ConfigurationError
@@ -15,10 +15,11 @@ from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
+from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.fleet import FleetReader, FleetStore
 from iot_dr.ports.progress import RestoreObserver
-from iot_dr.ports.registry import RegistryReader
+from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.ports.shadows import ShadowStore
 from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.ports.sync import RunJournal
@@ -27,7 +28,7 @@ from iot_dr.services.concurrency import Together
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading.reading import Documents, Reading
 from iot_dr.services.single_resource import read_one
-from iot_dr.services.snapshots.restore import of_things, put_back
+from iot_dr.services.snapshots.restore import engine, of_things, put_back
 from iot_dr.services.sync.sync import Sync
 
 BATCH = 500
@@ -64,11 +65,12 @@ class RestoreRun:
     snapshot: SnapshotStore
     store: FleetStore
     journal: RunJournal
-    engine: Sync
     direction: Direction
     fleet: FleetReader
     target: RegistryReader
+    writer: RegistryWriter
     gate: WriteGate
+    clock: Clock
     progress: RestoreObserver
     stop: threading.Event
     together: Together
@@ -78,6 +80,22 @@ class RestoreRun:
 
     taken_up = False
     """Each run reads the Region anew, so what an earlier one has brought back differs no more."""
+
+    @cached_property
+    def engine(self) -> Sync:
+        """Return what plans and applies."""
+        return engine(
+            comparison=self.store,
+            journal=self.journal,
+            direction=self.direction,
+            certificate_of=self.snapshot.certificate,
+            target=self.target,
+            writer=self.writer,
+            gate=self.gate,
+            clock=self.clock,
+            progress=self.progress,
+            stop=self.stop,
+        )
 
     def plan(self) -> Planned:
         """Read the Region and count what would be done; nothing is changed."""
