@@ -20,11 +20,12 @@ from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.workflow.queues import SqsRequestQueues
-from iot_dr.model.control import Control
+from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.fence import Fence, Leadership
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.replication.messages import RequestMessage
 from iot_dr.model.replication.requests import ReconcileRequest
-from iot_dr.services.gate import ControlItemWriteGate, OpenWriteGate
+from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate
 from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.shadows.replicate import ShadowReplication
@@ -169,16 +170,16 @@ class StandingNotes(CountingTable):
         return {}
 
 
-class Active:
-    """Says that replication is active; counts what it is asked."""
+class Following:
+    """Says that the secondary follows; counts what it is asked."""
 
     def __init__(self, made: Counter[str]) -> None:
         self._made = made
 
-    def control(self) -> Control:
+    def leadership(self) -> Leadership:
         """Answer."""
-        self._made["GetItem"] += 1
-        return Control()
+        self._made["BatchGetItem"] += 1
+        return Leadership(Control(REGIONS.source.region), Fence())
 
 
 class RecordingQueue:
@@ -207,6 +208,7 @@ def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, queu
         direction=REGIONS,
         ledger=DynamoDbLedger(table, "ledger"),
         workflow=SqsRequestQueues(queue, "background", "background"),
+        gate=OpenWriteGate(),
         clock=lambda: NOW,
         slice_size=SLICE,
         shadows=True,
@@ -236,7 +238,7 @@ def standing_shadows(made: Counter[str]) -> ShadowReplication:
         target=shadows,
         ledger=DynamoDbLedger(table, "ledger"),
         notes=DynamoDbShadowNotes(table, "ledger"),
-        gate=ControlItemWriteGate(Active(made), REGIONS),
+        gate=LeadershipWriteGate(Following(made), REGIONS.target.region),
         clock=lambda: NOW,
     )
 

@@ -14,6 +14,7 @@ from tests.builders import ACCOUNT, PAIR, PRIMARY, SECONDARY, a_certificate_id, 
 from tests.endpoint import MISSING, Answer, Endpoint, Request
 
 LAUNCH = Launch(PAIR, "20261124120000", "5f0c2a")
+FENCE = "iot-dr#fence"
 LEDGER = "ledger"
 DENIED = Answer({"message": "no right"}, 403, "AccessDeniedException")
 
@@ -141,12 +142,8 @@ class Account:
                 return Answer(xml=_RESOURCES)
             case "ListServiceQuotas" | "DescribeAlarms" | "ListMetrics" | "GetMetricData" | "Query":
                 return Answer(_NONE)
-            case "GetItem":
-                return self._item(request.body)
             case "BatchGetItem":
-                keys = request.body["RequestItems"][LEDGER]["Keys"]
-                found = [{**key, "owned_at": {"N": "1"}} for key in keys] if self.owned else []
-                return Answer({"Responses": {LEDGER: found}})
+                return self._items(request.body["RequestItems"])
             case "UpdateItem":
                 return Answer({"Attributes": {"attempts": {"N": "1"}}})
             case operation if " " in operation:
@@ -166,10 +163,13 @@ class Account:
             return MISSING
         return Answer({"state": {}, "version": 4, "timestamp": 1} if path.endswith("/shadow") else {})
 
-    def _item(self, body: dict[str, Any]) -> Answer:
-        if body["TableName"] != LAUNCH.global_table or not self.control:
-            return Answer()
-        return Answer({"Item": body["Key"] | {name: {"S": value} for name, value in self.control.items()}})
+    def _items(self, asked: dict[str, Any]) -> Answer:
+        keys = [key for key in asked.get(LEDGER, {"Keys": []})["Keys"] if key["resource"]["S"] != FENCE]
+        found = {LEDGER: [{**key, "owned_at": {"N": "1"}} for key in keys] if self.owned else []}
+        if LAUNCH.global_table in asked and self.control:
+            (key,) = asked[LAUNCH.global_table]["Keys"]
+            found[LAUNCH.global_table] = [key | {name: {"S": value} for name, value in self.control.items()}]
+        return Answer({"Responses": found})
 
     def _stack(self, name: str, region: str) -> Answer:
         if (region, name) != (SECONDARY, LAUNCH.secondary_stack):

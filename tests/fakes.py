@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from iot_dr.aws.ledger.ledger import LEASE, longest_pause, pause
 from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
+from iot_dr.model.failover.fence import Standing
 from iot_dr.model.registry.changes import Create, Delete, Plan, Update
 from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
@@ -457,11 +458,20 @@ class _Note:
     checked_at: int = 0
     noted_whole: bool = False
     gone: bool = False
+    was_absent: bool = False
+    held: bool = False
 
     @property
     def standing(self) -> OtherWriters:
         """What it says of other writers."""
         return OtherWriters(frozenset(self.marks), self.noted_at, self.closed_at, self.checked_at, self.noted_whole)
+
+    @property
+    def had(self) -> bool:
+        """Whether the target has had it, as far as is noted."""
+        made = self.owned_at is not None and self.closed_at >= self.owned_at
+        told = self.outcome is not None and bool(self.outcome.read_at or self.outcome.source_id)
+        return made or told or self.gone or self.was_absent or bool(self.read.began)
 
     @property
     def in_doubt(self) -> bool:
@@ -471,12 +481,12 @@ class _Note:
     def check_again(self, at: int, *, waiting: bool = False) -> None:
         """Be due then, unless it is due at another time already."""
         self.waiting = self.waiting or waiting
-        if self.next_attempt is None:
+        if self.next_attempt is None and not self.held:
             self.next_attempt = at
 
     def rest(self) -> None:
         """Be due no more."""
-        self.attempts, self.next_attempt, self.waiting, self.trying = 0, None, False, False
+        self.attempts, self.next_attempt, self.waiting, self.trying, self.held = 0, None, False, False, False
 
     def doubt(self, at: int) -> None:
         """Note that only a request for everything can tell that nothing is wrong."""
@@ -501,6 +511,10 @@ class InMemoryLedger:
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
         return frozenset(key for key in keys if key in self.notes and self.notes[key].owned_at is not None)
+
+    def known(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that the target has had, as far as is noted."""
+        return frozenset(key for key in keys if key in self.notes and self.notes[key].had)
 
     def begin(
         self,
@@ -582,7 +596,8 @@ class InMemoryLedger:
         for key in keys:
             note = self.notes.setdefault(key, _Note())
             note.doubt(at)
-            note.next_attempt = min(note.next_attempt or at + pause(1), at + pause(1))
+            if not note.held:
+                note.next_attempt = min(note.next_attempt or at + pause(1), at + pause(1))
 
     def postpone(self, key: Key, now: int) -> bool:
         """Count a try of what is due."""
@@ -614,7 +629,7 @@ class InMemoryLedger:
                 note.next_attempt = outcome.at + pause(note.attempts, outcome.state)
             elif note.next_attempt is not None:
                 note.next_attempt = min(note.next_attempt, outcome.at + longest_pause(outcome.state))
-            note.trying = False
+            note.trying = note.held = False
             note.waiting = outcome.state is not State.IN_SYNC
         elif certainty is Certainty.SURE:
             note.marks.clear()
@@ -628,7 +643,9 @@ class InMemoryLedger:
     def _conclude(self, note: _Note, outcome: Outcome, mark: Mark | None) -> None:
         if outcome.state is State.ABSENT:
             read = _read(outcome, note.read)
-            self.notes[outcome.key] = _Note(closed_at=note.closed_at, checked_at=outcome.at, gone=note.gone, read=read)
+            self.notes[outcome.key] = _Note(
+                closed_at=note.closed_at, checked_at=outcome.at, gone=note.gone, was_absent=True, read=read
+            )
             return
         self._note_facts(note, outcome)
         if outcome.partial:
@@ -638,6 +655,7 @@ class InMemoryLedger:
             return
         note.outcome, note.noted_at, note.noted_whole = outcome, 0, False
         note.rest()
+        note.held = outcome.state is State.HELD
 
     def _doubt(self, note: _Note, outcome: Outcome, certainty: Certainty) -> None:
         if outcome.state is not State.ABSENT:
@@ -666,6 +684,10 @@ class InMemoryLedger:
         note.outcome = note.outcome or outcome
         note.checked_at = note.checked_at or outcome.at
         note.source = (outcome.source_id, outcome.source_version)
+
+    def held(self) -> frozenset[Key]:
+        """What a test asks: what is held because the target leads."""
+        return frozenset(key for key, note in self.notes.items() if note.held)
 
     def marked(self, key: Key) -> frozenset[str]:
         """What a test asks: the tokens of those who are writing there."""
@@ -700,7 +722,7 @@ class InMemoryLedger:
         return frozenset(
             key
             for key, note in self.notes.items()
-            if replace(note, closed_at=0, checked_at=0, gone=False, read=blank.read) != blank
+            if replace(note, closed_at=0, checked_at=0, gone=False, was_absent=False, read=blank.read) != blank
         )
 
     def outcome(self, key: Key) -> Outcome | None:
@@ -771,16 +793,16 @@ def _nothing(_name: str, _number: int) -> None:
 
 @dataclass
 class FixedWriteGate:
-    """A gate that a test closes by a reason; `asked` is called whenever it is asked."""
+    """A gate that a test closes by a reason, or behind which the target `leads` by one; `asked` is called each time."""
 
     reason: str = ""
+    leads: str = ""
     asked: Callable[[], object] = lambda: None
 
-    def refusal(self, keys: Collection[Key]) -> str:
-        """Return the reason, whatever is to be written."""
-        assert keys, "nobody asks about nothing"
+    def standing(self) -> Standing:
+        """Return that the target leads, or that it is closed for the reason."""
         self.asked()
-        return self.reason
+        return Standing(closed=self.reason, leads=self.leads)
 
 
 @dataclass

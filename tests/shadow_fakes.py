@@ -12,15 +12,16 @@ from itertools import count
 from typing import Any
 
 from iot_dr.errors import Conflict, LimitExceeded
-from iot_dr.model.control import Control
 from iot_dr.model.exact_json import Json, Number, parse, to_bytes
+from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.fence import Fence, Leadership
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import Document, Shadow, ShadowNote, ShadowSelection, ShadowState, digest, document_of
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.control import WriteGate
-from iot_dr.services.gate import ControlItemWriteGate
+from iot_dr.ports.failover import WriteGate
+from iot_dr.services.gate import LeadershipWriteGate
 from iot_dr.services.shadows.replicate import Applied, ShadowReplication
 from tests.fakes import Calls, FakeClock, InMemoryLedger, Killed
 from tests.fakes import _Note as LedgerNote
@@ -39,6 +40,7 @@ class _Held:
     version: int = 0
     document: Document | None = None
     deleted_at: int = 0
+    written_at: int = 0
 
 
 class InMemoryShadows:
@@ -106,7 +108,8 @@ class InMemoryShadows:
             held = self._held.get(key)
             if held is None or held.document is None:
                 return None
-            return Shadow(key, copy.deepcopy(held.document), held.version, self._clock() // 1000 * 1000)
+            read_at, written_at = (at // 1000 * 1000 for at in (self._clock(), held.written_at))
+            return Shadow(key, copy.deepcopy(held.document), held.version, read_at, written_at)
 
     def shadow_names(self, thing: str) -> frozenset[str]:
         """List the names of a thing's named shadows."""
@@ -143,7 +146,7 @@ class InMemoryShadows:
             _merge_into(state, copy.deepcopy(change))
             if len(to_bytes(document_of(state))) > self.largest:
                 raise LimitExceeded("RequestEntityTooLargeException")
-            self._held[key] = _Held(held.version + 1, self.keeps(document_of(state)))
+            self._held[key] = _Held(held.version + 1, self.keeps(document_of(state)), written_at=self._clock())
             return held.version + 1
 
 
@@ -179,7 +182,7 @@ class InMemoryShadowNotes:
             state=outcome.state if outcome else None,
             checked_at=outcome.at if outcome else 0,
             owned=key in self.ledger.owned([key]),
-            due=note is not None and note.next_attempt is not None,
+            due=note is not None and (note.next_attempt is not None or note.held),
         )
 
     def claim(
@@ -237,7 +240,9 @@ class InMemoryShadowNotes:
         self.announce(outcome.key)
         with self.lock:
             held = self.ledger.notes.setdefault(outcome.key, LedgerNote())
-            held.outcome, held.attempts, held.next_attempt = outcome, 0, until
+            held.rest()
+            held.outcome, held.held = outcome, outcome.state is State.HELD
+            held.next_attempt = None if held.held else until
 
     def _check(self, key: Key, at: int) -> None:
         self.ledger.notes.setdefault(key, LedgerNote()).next_attempt = at
@@ -255,11 +260,16 @@ class InMemoryShadowNotes:
 class FixedControl:
     """A control item that a test sets."""
 
-    now: Control = field(default_factory=Control)
+    now: Control = field(default_factory=lambda: Control(REGIONS.source.region))
+    fence: Fence = field(default_factory=Fence)
 
     def control(self) -> Control:
         """Return what is in force now."""
         return self.now
+
+    def leadership(self) -> Leadership:
+        """Return it with the fence."""
+        return Leadership(self.now, self.fence)
 
 
 class ShadowWorld:
@@ -275,7 +285,11 @@ class ShadowWorld:
         self.replication = self.worker(self.calls, selection)
 
     def worker(
-        self, calls: Calls, selection: ShadowSelection | None = None, gate: WriteGate | None = None
+        self,
+        calls: Calls,
+        selection: ShadowSelection | None = None,
+        gate: WriteGate | None = None,
+        kept_for: int = 0,
     ) -> ShadowReplication:
         """Return another worker, whose calls go through `calls`; its gate reads the control item, if none is given."""
         return ShadowReplication(
@@ -283,9 +297,10 @@ class ShadowWorld:
             target=calls.through("secondary", self.secondary),
             ledger=calls.through("ledger", self.ledger),
             notes=calls.through("notes", self.notes),
-            gate=gate or ControlItemWriteGate(calls.through("control", self.control), REGIONS),
+            gate=gate or LeadershipWriteGate(calls.through("control", self.control), REGIONS.target.region),
             clock=self.clock,
             selection=selection,
+            kept_for=kept_for,
         )
 
     def sweep(self) -> Applied:

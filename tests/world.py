@@ -165,6 +165,7 @@ class World:
             direction=REGIONS,
             ledger=ledger,
             workflow=self.workflow,
+            gate=self.gate,
             clock=self.clock,
             slice_size=slice_size,
             at_most=at_most,

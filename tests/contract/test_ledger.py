@@ -607,6 +607,39 @@ def test_what_anybody_was_ever_about_stays_owned_where_nothing_was_read(ledger: 
     assert list(ledger.due(LATER)) == [THING]
 
 
+def test_what_was_made_is_known_and_what_was_only_to_be_made_is_not(ledger: Ledger) -> None:
+    mark = ledger.begin(KEYS, BEGAN)
+    assert ledger.known(KEYS) == frozenset()
+
+    ledger.end(mark, KEYS[:2], BEGAN + 1)
+
+    assert ledger.known(KEYS) == {*KEYS[:2]}
+
+
+def test_what_was_read_or_is_gone_is_known_and_what_merely_waits_is_not(ledger: Ledger) -> None:
+    read, gone, waits = KEYS
+    ledger.record(Outcome(read, State.IN_SYNC, "", at=BEGAN, read_at=BEGAN - 5))
+    ledger.record(Outcome(gone, State.ABSENT, "", at=BEGAN, read_at=BEGAN - 5))
+    ledger.record(Outcome(waits, State.PENDING, "throttled", at=BEGAN, again=True))
+    ledger.revisit([thing_key("noted")], BEGAN)
+
+    assert ledger.known([*KEYS, thing_key("noted"), thing_key("unheard-of")]) == {read, gone}
+
+
+def test_what_is_held_is_not_due_until_something_else_is_recorded(ledger: Ledger) -> None:
+    ledger.record(Outcome(THING, State.PENDING, "throttled", at=BEGAN, again=True))
+    ledger.record(Outcome(THING, State.HELD, "the target leads", at=BEGAN + 1, read_at=BEGAN + 1))
+    ledger.revisit([THING], BEGAN + 2)
+    assert list(ledger.due(LATER)) == []
+
+    mark = ledger.begin([], BEGAN + 3, below=[THING])
+    ledger.end(mark, [THING], BEGAN + 4)
+    assert list(ledger.due(LATER)) == []
+
+    ledger.record(Outcome(THING, State.PENDING, "throttled", at=BEGAN + 5, again=True))
+    assert list(ledger.due(LATER)) == [THING]
+
+
 POLICY = policy_key("pumps")
 
 

@@ -862,7 +862,7 @@ def test_an_outcome_is_one_update_that_dates_its_state_and_clears_what_waited(
         UpdateExpression=(
             "SET #state = :state, #reason = :reason, #checked_at = :checked_at, #source_id = :source_id, "
             "#source_version = :source_version, #since_in_sync = if_not_exists(#since_in_sync, :since_in_sync) "
-            "REMOVE #expires, #marks, #since_pending, #since_failed, #since_unsupported, #since_absent, "
+            "REMOVE #expires, #marks, #since_pending, #since_failed, #since_held, #since_unsupported, #since_absent, "
             "#since_superseded, #retry_state, #next_attempt, #attempts, #trying, #noted_at, #noted_whole"
         ),
         ConditionExpression=(
@@ -906,7 +906,8 @@ def test_what_waits_for_the_first_time_is_put_on_the_list_by_one_update(
             "#since_pending = if_not_exists(#since_pending, :since_pending), #noted_at = :noted_at, "
             "#noted_whole = :noted_whole, #retry_state = :retry_state, "
             "#next_attempt = :next_attempt, #attempts = :attempts "
-            "REMOVE #expires, #since_in_sync, #since_failed, #since_unsupported, #since_absent, #since_superseded"
+            "REMOVE #expires, #since_in_sync, #since_failed, #since_held, #since_unsupported, #since_absent, "
+            "#since_superseded"
         ),
         ConditionExpression="attribute_not_exists(#attempts)",
         ExpressionAttributeValues={

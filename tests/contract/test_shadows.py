@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from iot_dr.aws.control import EVENT_ID, RESOURCE, DynamoDbControlReader
+from iot_dr.aws.failover.control import EVENT_ID, RESOURCE, DynamoDbControlReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import KEPT_AFTER_DELETION, DynamoDbShadowNotes
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import Conflict, InvalidResource, LimitExceeded
-from iot_dr.model.control import Control, ReplicationState
 from iot_dr.model.exact_json import parse
+from iot_dr.model.failover.control import Control, ReplicationState
 from iot_dr.model.registry.keys import Key, shadow_key
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import Shadow, ShadowNote, ShadowState, digest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
@@ -12,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, RegionUnavailable, Throttled
-from iot_dr.model.control import Control
 from iot_dr.model.events.counts import LARGEST
 from iot_dr.model.exact_json import Json, Number, parse, render, to_bytes
+from iot_dr.model.failover.control import Control, ReplicationState
 from iot_dr.model.registry.keys import shadow_key
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.shadows.shadow import Document, decode_shadow_event, document_of
@@ -228,6 +229,8 @@ def test_of_all_events_of_a_shadow_the_last_is_enough_whatever_else_is_lost_late
         assert fresh.secondary.documents == world.primary.documents
 
 
+FOLLOWING = Control("us-east-1")
+SUSPENDED = replace(FOLLOWING, replication=ReplicationState.SUSPENDED)
 FAULTS = (Throttled("slower"), RegionUnavailable("stalls"), Conflict("again"), AccessDenied("no"))
 CALLS = (
     "notes.read",
@@ -239,9 +242,7 @@ CALLS = (
     "secondary.delete",
     "notes.settle",
 )
-meetings = st.one_of(
-    st.none(), st.just(Control(serving="us-west2")), st.tuples(st.sampled_from(FAULTS), st.sampled_from(CALLS))
-)
+meetings = st.one_of(st.none(), st.just(SUSPENDED), st.tuples(st.sampled_from(FAULTS), st.sampled_from(CALLS)))
 """What an event meets: nothing, a control item that holds it back, or calls that fail."""
 
 
@@ -255,11 +256,11 @@ def test_what_failed_or_was_held_back_comes_in_minutes_whatever_came_late_meanwh
     random.shuffle(items)
 
     for item, meeting in zip_longest(items, met[: len(items)]):
-        world.control.now = meeting if isinstance(meeting, Control) else Control()
+        world.control.now = meeting if isinstance(meeting, Control) else FOLLOWING
         fault, name = meeting if isinstance(meeting, tuple) else (Throttled(""), "")
         world.calls.before = raising(fault, on=[name])
         world.replication.apply([decode_shadow_event(item)])
-    world.control.now = Control()
+    world.control.now = FOLLOWING
     world.calls.before = raising(Throttled(""))
 
     for _ in range(2):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from iot_dr.errors import RegionUnavailable
-from iot_dr.model.control import Control, ReplicationState
+from iot_dr.model.failover.control import ReplicationState
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, ShadowEvent, decode_shadow_event
-from iot_dr.ports.control import ControlReader
+from iot_dr.ports.failover import LeadershipReader
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.shadows import ShadowNotes, ShadowReader, ShadowStore
-from iot_dr.services.gate import ControlItemWriteGate
+from iot_dr.services.gate import LeadershipWriteGate
 from iot_dr.services.replication.batch import BatchResult
 from iot_dr.services.shadows.replicate import ShadowReplication
 from tests.builders import REGIONS
@@ -65,7 +65,7 @@ class ShadowSide:
             target=process.port("shadow copies", self.secondary, ShadowStore),
             ledger=process.port("ledger", self.ledger, Ledger),
             notes=process.port("notes", self.notes, ShadowNotes),
-            gate=ControlItemWriteGate(process.port("control", self.control, ControlReader), REGIONS),
+            gate=LeadershipWriteGate(process.port("control", self.control, LeadershipReader), REGIONS.target.region),
             clock=self.scheduler.clock,
             together=process.together,
         )
@@ -109,7 +109,8 @@ class ShadowSide:
 
     def hold(self, *, back: bool) -> None:
         """Suspend replication, or let it go on."""
-        self.control.now = Control(replication=ReplicationState.SUSPENDED if back else ReplicationState.ACTIVE)
+        state = ReplicationState.SUSPENDED if back else ReplicationState.ACTIVE
+        self.control.now = replace(self.control.now, replication=state)
 
 
 class ShadowStream:

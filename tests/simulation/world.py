@@ -218,6 +218,7 @@ class Run:
             direction=REGIONS,
             ledger=self._schedule.port("ledger", self.ledger, Ledger),
             workflow=self._schedule.port("workflow", self.queue, Workflow),
+            gate=FixedWriteGate(),
             clock=scheduler.clock,
             slice_size=drawn.slice_size,
             shadows=drawn.shadows,

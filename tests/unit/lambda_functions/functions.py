@@ -41,4 +41,9 @@ def queued_requests(endpoint: Endpoint, queue: str) -> list[dict[str, Any]]:
     return [request for body in bodies for request in json.loads(body)["looks"]]
 
 
-WORKER_VARIABLES = {"PRIMARY_REGION": PRIMARY, "ACCOUNT_ID": ACCOUNT, "LEDGER_TABLE": "ledger"}
+WORKER_VARIABLES = {
+    "PRIMARY_REGION": PRIMARY,
+    "ACCOUNT_ID": ACCOUNT,
+    "LEDGER_TABLE": "ledger",
+    "CONTROL_TABLE": "control",
+}

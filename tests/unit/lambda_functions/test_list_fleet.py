@@ -42,8 +42,8 @@ def test_what_waits_for_another_try_is_asked_for_and_nothing_else(
         load("list_fleet", aws, monkeypatch, VARIABLES)(run.to_json(), None)
 
     (asked,) = [request.body for request in aws.requests if request.operation == "Query"]
-    assert asked["KeyConditionExpression"] == "retry_state = :waiting"
-    assert asked["ExpressionAttributeValues"] == {":waiting": {"S": "waiting"}}
+    assert asked["KeyConditionExpression"] == "retry_state = :state"
+    assert asked["ExpressionAttributeValues"] == {":state": {"S": "waiting"}}
 
 
 def test_a_variable_that_is_missing_is_named() -> None:

@@ -30,6 +30,8 @@ def a_thing_in_the_primary(request: Request) -> Answer:
             return Answer({"thingPrincipalObjects": []})
         case operation, _ if operation.startswith("GET /things/pump-17/thing-groups"):
             return Answer({"thingGroups": []})
+        case "BatchGetItem", "us-west-2":
+            return Answer({"Responses": {}})
         case "TransactWriteItems" | "UpdateItem" | "POST /things/pump-17", _:
             return Answer({"Attributes": {"attempts": {"N": "1"}}})
         case operation, region:

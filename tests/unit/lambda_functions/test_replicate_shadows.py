@@ -28,14 +28,17 @@ DENIED = Answer({"message": "no right"}, 400, "AccessDeniedException")
 COPY = Answer({"state": {}, "version": 1, "timestamp": 1})
 
 
-def aws_with(control: Mapping[str, Any] | None = None, refused: str = "") -> Answering:
-    """Both Regions' AWS: an empty shadow wherever one is asked for; notes of what is `refused` cannot be kept."""
+def aws_with(control: Mapping[str, Any] | None = None, refused: str = "", copy: Answer = COPY) -> Answering:
+    """Both Regions' AWS: an empty shadow wherever one is asked for, or `copy` in the secondary.
+
+    Notes of what is `refused` cannot be kept.
+    """
     claims: dict[str, dict[str, Any]] = {}
 
     def answer(request: Request) -> Answer:
         match request.operation, request.body:
-            case "GetItem", {"TableName": "control"}:
-                return Answer({"Item": dict(control)} if control else {})
+            case "BatchGetItem", {"RequestItems": {"control": {"Keys": [key]}, "ledger": _}}:
+                return Answer({"Responses": {"control": [key | control] if control else []}})
             case (("GetItem" | "UpdateItem"), {"Key": {"resource": {"S": resource}}}):
                 if refused and refused in resource:
                     return DENIED
@@ -47,7 +50,7 @@ def aws_with(control: Mapping[str, Any] | None = None, refused: str = "") -> Ans
             case operation, _ if "ListNamedShadowsForThing" in operation:
                 return Answer({"results": ["config"]})
             case operation, _ if operation.startswith(("GET", "POST")):
-                return COPY
+                return copy if request.region == SECONDARY else COPY
             case _:
                 return Answer()
 
@@ -112,7 +115,7 @@ def test_of_a_batch_the_newest_state_of_each_shadow_is_written_once(aws: Endpoin
 def test_the_control_item_is_read_once_for_a_batch(aws: Endpoint, loaded: Loading) -> None:
     loaded(aws)(a_batch(*(an_update(f"pump-{number}", 1) for number in range(20))), None)
 
-    assert sum(request.body.get("TableName") == "control" for request in aws.requests) == 1
+    assert aws.operations().count("BatchGetItem") == 1
 
 
 def test_an_unreadable_event_is_kept_aside_and_the_others_are_applied(aws: Endpoint, loaded: Loading) -> None:
@@ -135,10 +138,20 @@ def test_a_shadow_that_not_even_the_ledger_can_be_told_of_is_handed_in_again_wit
         assert sorted(path for _, path, _ in written(aws)) == ["/things/better/shadow", "/things/good/shadow"]
 
 
-def test_while_the_secondary_serves_nothing_is_written_and_what_waits_is_counted(
-    loaded: Loading, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "control",
+    [
+        {"replication": {"S": "suspended"}},
+        {"leader": {"S": SECONDARY}, "mode": {"S": "pinned"}, "epoch": {"N": "2"}},
+        {"leader": {"S": "us-west2"}},
+    ],
+    ids=["suspended", "the secondary leads", "garbled"],
+)
+def test_over_what_devices_wrote_nothing_is_written_and_what_waits_is_counted(
+    loaded: Loading, capsys: pytest.CaptureFixture[str], control: dict[str, Any]
 ) -> None:
-    with Endpoint(aws_with(control={"serving": {"S": SECONDARY}})) as aws:
+    written_here = Answer({"state": {"reported": {"on": True}}, "version": 7, "timestamp": 1})
+    with Endpoint(aws_with(control, copy=written_here)) as aws:
         answer = loaded(aws)(a_batch(an_update("pump", 1), an_update("valve", 1)), None)
 
         assert answer == {"batchItemFailures": []}

@@ -1,16 +1,32 @@
 """The trigger: a batch of the table's stream in, requests to their queue out, and what is unreadable kept aside."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError, RegionUnavailable
 from iot_dr.runtime.functions.start_replication import start_replication_handler
-from tests.builders import a_membership_payload, a_stream_record, a_thing_payload, a_type_payload, an_item
-from tests.endpoint import Answer, Endpoint, Request
+from tests.builders import (
+    PRIMARY,
+    SECONDARY,
+    a_membership_payload,
+    a_stream_record,
+    a_thing_payload,
+    a_type_payload,
+    an_item,
+)
+from tests.endpoint import Answer, Answering, Endpoint, Request
 from tests.unit.lambda_functions.functions import REQUEST_QUEUE, Function, load, queued_requests
 
 SENT = Answer({"Successful": [], "Failed": []})
+VARIABLES = {
+    "PRIMARY_REGION": PRIMARY,
+    "LOOK_QUEUE_URL": REQUEST_QUEUE,
+    "WORK_BUCKET": "iot-dr-work",
+    "LEDGER_TABLE": "ledger",
+    "CONTROL_TABLE": "control",
+}
 GOOD, TYPE, UNREADABLE = an_item(a_thing_payload("pump-17")), an_item(a_type_payload("pump")), an_item("no base64!")
 
 
@@ -22,7 +38,7 @@ def aws() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def trigger(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Function:
-    return load("start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"})
+    return load("start_replication", aws, monkeypatch, VARIABLES)
 
 
 def a_batch(*items: dict) -> dict:
@@ -81,8 +97,7 @@ def test_what_cannot_be_kept_aside_is_handed_in_again(monkeypatch: pytest.Monkey
         return Answer(status=403) if request.operation.startswith("PUT") else SENT
 
     with Endpoint(no_bucket) as aws:
-        variables = {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"}
-        trigger = load("start_replication", aws, monkeypatch, variables)
+        trigger = load("start_replication", aws, monkeypatch, VARIABLES)
 
         answer = trigger(a_batch(GOOD, UNREADABLE), None)
 
@@ -113,24 +128,74 @@ def test_a_queue_that_cannot_be_sent_to_fails_the_batch(monkeypatch: pytest.Monk
         return Answer({"__type": "AccessDeniedException", "message": "no"}, 400)
 
     with Endpoint(denies) as aws:
-        trigger = load(
-            "start_replication", aws, monkeypatch, {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"}
-        )
+        trigger = load("start_replication", aws, monkeypatch, VARIABLES)
 
         with pytest.raises(AccessDenied):
             trigger(a_batch(GOOD), None)
 
 
 def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="LOOK_QUEUE_URL"):
+    with pytest.raises(ConfigurationError, match="PRIMARY_REGION"):
         start_replication_handler({})
 
 
 def test_messages_that_sqs_did_not_take_fail_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = {"Id": "0", "Code": "InternalError", "SenderFault": False}
     with Endpoint(lambda _request: Answer({"Successful": [], "Failed": [kept]})) as aws:
-        variables = {"LOOK_QUEUE_URL": REQUEST_QUEUE, "WORK_BUCKET": "iot-dr-work"}
-        trigger = load("start_replication", aws, monkeypatch, variables)
+        trigger = load("start_replication", aws, monkeypatch, VARIABLES)
 
         with pytest.raises(RegionUnavailable, match="InternalError"):
             trigger(a_batch(GOOD), None)
+
+
+CONTROL = {"resource": {"S": "iot-dr#control"}, "event_id": {"S": "control"}}
+ORDER = {"leader": {"S": SECONDARY}, "mode": {"S": "pinned"}, "epoch": {"N": "2"}, "why": {"S": "a test"}}
+CONTROL_RECORD = {"resource": "iot-dr#control", "event_id": "control", "leader": SECONDARY}
+
+
+def items(control: dict, fence: dict | None = None) -> Answering:
+    def answer(request: Request) -> Answer:
+        if request.operation == "BatchGetItem":
+            fences = [{"resource": {"S": "iot-dr#fence"}} | fence] if fence else []
+            return Answer({"Responses": {"control": [CONTROL | control], "ledger": fences}})
+        return Answer() if request.operation in ("UpdateItem", "PUT") else SENT
+
+    return answer
+
+
+def test_the_fence_follows_an_order_of_the_control_item_and_events_of_the_batch_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Endpoint(items(ORDER)) as aws:
+        trigger = load("start_replication", aws, monkeypatch, VARIABLES)
+
+        assert trigger(a_batch(GOOD, CONTROL_RECORD), None) == {"batchItemFailures": []}
+
+        (update,) = [request.body for request in aws.requests if request.operation == "UpdateItem"]
+        assert (update["TableName"], update["Key"]) == ("ledger", {"resource": {"S": "iot-dr#fence"}})
+        assert update["ExpressionAttributeValues"][":role"] == {"S": "leads"}
+        assert update["ExpressionAttributeValues"][":epoch"] == {"N": "2"}
+        assert started(aws) == [("thing", "pump-17")]
+
+
+def test_an_order_that_the_replica_has_lost_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Endpoint(items({"leader": {"S": PRIMARY}}, {"role": {"S": "leads"}, "epoch": {"N": "2"}})) as aws:
+        load("start_replication", aws, monkeypatch, VARIABLES)(a_batch(CONTROL_RECORD), None)
+
+        (update,) = [request.body for request in aws.requests if request.operation == "UpdateItem"]
+        assert (update["TableName"], update["Key"]) == ("control", CONTROL)
+        assert update["ExpressionAttributeValues"][":leader"] == {"S": SECONDARY}
+
+
+def test_a_garbled_order_changes_nothing_and_rings_the_alarm_of_what_is_unreadable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Endpoint(items(ORDER | {"mode": {"S": "pin"}})) as aws:
+        trigger = load("start_replication", aws, monkeypatch, VARIABLES)
+
+        assert trigger(a_batch(GOOD, CONTROL_RECORD), None) == {"batchItemFailures": []}
+
+        assert "UpdateItem" not in aws.operations()
+        assert started(aws) == [("thing", "pump-17")]
+    (metrics,) = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "Unreadable" in line]
+    assert metrics["Unreadable"] == [1.0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,16 +19,17 @@ from iot_dr.errors import (
     WriteRefused,
 )
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.model.control import HELD_BACK, Control, ReplicationState
-from iot_dr.model.registry.keys import Key, shadow_key, thing_key, thing_shadows_key
+from iot_dr.model.failover.fence import HELD_BACK, OPEN
+from iot_dr.model.registry.entities import CertificateStatus
+from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key, thing_shadows_key
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Shadow, decode_shadow_event
 from iot_dr.model.sync.progress import Ending
-from iot_dr.services.gate import ControlItemWriteGate, OpenWriteGate, ensure_admitted
+from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate, RememberedWriteGate, ensure_open
 from iot_dr.services.snapshots.restore import put_back
-from tests.builders import REGIONS, a_device, a_thing
-from tests.fakes import Calls, FixedWriteGate, InMemoryLedger, InMemoryRegistry, once, raising
+from tests.builders import REGIONS, a_certificate, a_device, a_thing
+from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, InMemoryRegistry, once, raising
 from tests.shadow_fakes import FixedControl, InMemoryShadows, ShadowWorld
 from tests.unit.iot_dr.services.snapshots.test_restore import Held, restored
 from tests.unit.iot_dr.services.sync.test_sync import Regions
@@ -102,7 +103,8 @@ def _retry(_folder: Path) -> Way:
 def _sweep_request(_folder: Path) -> Way:
     world = World()
     world.primary.put(*a_device())
-    return _in_world(world, world.run_schedule)
+    world.sweep.sweep()
+    return _in_world(world, world.run_workflow)
 
 
 def _left(folder: Path) -> Iterable[str]:
@@ -260,58 +262,156 @@ def test_nobody_asks_where_nothing_differs() -> None:
     assert world.check(THING).outcome.state is State.IN_SYNC
 
 
-# What the control item says
+# A target that leads
+
+
+def test_a_leading_target_gets_a_device_that_it_lacks_and_never_knew() -> None:
+    world = World()
+    world.customer.put(*a_device())
+    world.gate.leads = REASON
+
+    world.deliver(world.customer.take_events())
+
+    assert world.secondary.entities == world.wanted
+    assert world.ledger.outcome(THING).state is State.IN_SYNC
+
+
+def test_a_leading_target_keeps_what_was_changed_there_and_what_is_held_is_not_tried_again() -> None:
+    world = World()
+    world.customer.put(*a_device())
+    world.deliver(world.customer.take_events())
+    world.clock.advance(3600)
+    before = world.secondary.entities[THING]
+    world.customer.put(a_thing(attributes={"site": "south"}))
+    world.gate.leads = REASON
+
+    outcome = world.check(THING).outcome
+
+    assert (outcome.state, outcome.reason) == (State.HELD, f"{REASON}; not written: Update thing#pump-17")
+    assert world.secondary.entities[THING] == before
+    assert list(world.ledger.due(10**15)) == []
+    assert world.ledger.held() == {THING}
+
+
+def test_a_leading_target_lets_a_certificate_become_stricter_and_never_laxer() -> None:
+    for before, after, state in (
+        (CertificateStatus.ACTIVE, CertificateStatus.REVOKED, State.IN_SYNC),
+        (CertificateStatus.INACTIVE, CertificateStatus.ACTIVE, State.HELD),
+    ):
+        world = World()
+        world.primary.put(*a_device())
+        world.run_schedule()
+        certificate = a_certificate().key
+        for registry in (world.primary, world.secondary):
+            registry.put(replace(registry.entities[certificate], status=before))
+        world.primary.put(replace(world.primary.entities[certificate], status=after))
+        world.gate.leads = REASON
+
+        assert world.check(certificate).outcome.state is state
+        left = world.secondary.entities[certificate].status
+        assert left is (after if state is State.IN_SYNC else before)
+
+
+def test_what_was_taken_away_in_a_leading_target_is_not_made_again() -> None:
+    world = World()
+    world.customer.put(*a_device())
+    world.deliver(world.customer.take_events())
+    world.clock.advance(3600)
+    attachment = next(key for key in world.secondary.entities if key.kind is Kind.POLICY_ATTACHMENT)
+    world.secondary.remove(attachment)
+    world.gate.leads = REASON
+
+    assert world.check(a_certificate().key).outcome.state is State.HELD
+    assert attachment not in world.secondary.entities
+
+
+def test_a_device_whose_first_try_was_throttled_still_comes_into_a_leading_target() -> None:
+    world = World()
+    world.customer.put(*a_device())
+    world.gate.leads = REASON
+    world.calls.before = raising(Throttled("slower"), on=["writer.create"], at=(1, 2, 3, 4, 5, 6))
+    world.deliver(world.customer.take_events())
+    world.calls.before = raising(Throttled(""))
+
+    world.clock.advance(3600)
+    world.sweep.retry()
+    world.run_workflow()
+
+    assert world.secondary.entities == world.wanted
+
+
+def test_the_sweep_of_a_leading_target_reads_nothing_and_tells_why() -> None:
+    world = World()
+    world.primary.put(*a_device())
+    world.gate.leads = REASON
+
+    swept = world.sweep.sweep()
+
+    assert (swept.drift, swept.held_back) == (0, REASON)
+    assert not world.calls.to("primary", "secondary")
+
+
+@pytest.mark.parametrize("arrange", [_sync, _repair, _restore_of_registry, _restore_of_shadow])
+def test_commands_write_nothing_into_a_leading_target(arrange: Callable[[Path], Way], tmp_path: Path) -> None:
+    way = arrange(tmp_path)
+    before, way.gate.leads = way.written(), REASON
+
+    way.run()
+
+    assert way.written() == before
+    assert REASON in way.reasons()
+
+
+# The gate of a Region
 
 
 @pytest.fixture
-def control() -> FixedControl:
+def known() -> FixedControl:
     return FixedControl()
 
 
-def test_the_registry_is_admitted_without_a_call(control: FixedControl) -> None:
-    control.now, calls = Control(serving=REGIONS.target.region), Calls()
-
-    assert ControlItemWriteGate(calls.through("control", control), REGIONS).refusal([THING]) == ""
-    assert calls.made == []
+def _gate(known: FixedControl, calls: Calls) -> LeadershipWriteGate:
+    return LeadershipWriteGate(calls.through("known", known), REGIONS.target.region)
 
 
-@pytest.mark.parametrize("key", [SHADOW, thing_shadows_key("pump-17")])
-@pytest.mark.parametrize(
-    ("held", "reason"),
-    [
-        (Control(), ""),
-        (Control(serving=REGIONS.source.region), ""),
-        (Control(serving=REGIONS.target.region), f"{HELD_BACK}: us-west-2 serves"),
-        (Control(replication=ReplicationState.SUSPENDED), f"{HELD_BACK}: replication is suspended"),
-    ],
-)
-def test_shadows_are_admitted_as_the_control_item_says(
-    control: FixedControl, key: Key, held: Control, reason: str
-) -> None:
-    control.now, calls = held, Calls()
+def test_a_region_that_follows_may_be_written_and_is_asked_by_one_call(known: FixedControl) -> None:
+    calls = Calls()
 
-    assert ControlItemWriteGate(calls.through("control", control), REGIONS).refusal([THING, key]) == reason
-    assert calls.made == ["control.control"]
+    assert _gate(known, calls).standing() == OPEN
+    assert calls.made == ["known.leadership"]
 
 
 @pytest.mark.parametrize("error", [AccessDenied("no right"), InvalidResource("garbled")])
-def test_a_control_item_that_cannot_be_understood_admits_no_shadow(control: FixedControl, error: IotDrError) -> None:
-    calls = Calls(before=raising(error, on=["control.control"]))
+def test_items_that_cannot_be_understood_close_the_gate(known: FixedControl, error: IotDrError) -> None:
+    calls = Calls(before=raising(error, on=["known.leadership"]))
 
-    assert ControlItemWriteGate(calls.through("control", control), REGIONS).refusal([SHADOW]) == f"{HELD_BACK}: {error}"
+    assert _gate(known, calls).standing().closed == f"{HELD_BACK}: {error}"
 
 
-def test_a_control_item_that_cannot_be_read_now_is_no_answer(control: FixedControl) -> None:
-    calls = Calls(before=raising(Throttled("slower"), on=["control.control"]))
+def test_items_that_cannot_be_read_now_are_no_answer(known: FixedControl) -> None:
+    calls = Calls(before=raising(Throttled("slower"), on=["known.leadership"]))
 
     with pytest.raises(Throttled):
-        ControlItemWriteGate(calls.through("control", control), REGIONS).refusal([SHADOW])
+        _gate(known, calls).standing()
+
+
+def test_what_a_gate_told_is_remembered_for_a_second_and_no_longer() -> None:
+    clock, gate = FakeClock(), FixedWriteGate()
+    remembered = RememberedWriteGate(gate, clock)
+    assert remembered.standing() == OPEN
+    gate.leads = REASON
+
+    clock.advance(0.99)
+    assert remembered.standing() == OPEN
+    clock.advance(0.01)
+    assert remembered.standing().leads == REASON
 
 
 def test_an_open_gate_admits_everything() -> None:
-    ensure_admitted(OpenWriteGate(), [THING, SHADOW])
+    ensure_open(OpenWriteGate())
 
 
-def test_a_refusal_is_an_error_with_the_gates_reason() -> None:
+@pytest.mark.parametrize("gate", [FixedWriteGate(REASON), FixedWriteGate(leads=REASON)])
+def test_a_refusal_is_an_error_with_the_gates_reason(gate: FixedWriteGate) -> None:
     with pytest.raises(WriteRefused, match=f"^{REASON}$"):
-        ensure_admitted(FixedWriteGate(REASON), [THING])
+        ensure_open(gate)

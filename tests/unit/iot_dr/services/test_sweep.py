@@ -55,6 +55,7 @@ def _sweep_of(world: World, **parts: Any) -> Sweep:
         "target": world.secondary,
         "ledger": world.ledger,
         "workflow": world.workflow,
+        "gate": world.gate,
         "clock": world.clock,
     }
     return Sweep(direction=REGIONS, **given | parts)

@@ -54,6 +54,10 @@ class AccessDenied(TerminalError):
     """A role lacks a right."""
 
 
+class TargetLeads(TerminalError):
+    """The Region that a command would write leads, so that devices may have changed what it would overwrite."""
+
+
 class InvalidResource(TerminalError):
     """AWS refuses the resource as it is."""
 

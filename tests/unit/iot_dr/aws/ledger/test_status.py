@@ -69,8 +69,8 @@ def finds(table: Service, *resources: str, cursor: str = "", more: str = "") -> 
     request: dict[str, Any] = {
         "TableName": "ledger",
         "IndexName": "by_state",
-        "KeyConditionExpression": "retry_state = :waiting",
-        "ExpressionAttributeValues": {":waiting": {"S": "waiting"}},
+        "KeyConditionExpression": "retry_state = :state",
+        "ExpressionAttributeValues": {":state": {"S": "waiting"}},
         "Limit": 100,
     }
     answer: dict[str, Any] = {"Items": [{"resource": {"S": resource}} for resource in resources]}

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from iot_dr.cli.commands import status as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.control import Control, ReplicationState
+from iot_dr.model.failover.control import Control, ReplicationState
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.registry.keys import Key, policy_key, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem

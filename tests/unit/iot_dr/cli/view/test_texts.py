@@ -22,8 +22,8 @@ from iot_dr.cli.view.tables import Screen, table
 from iot_dr.cli.view.texts import visible
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.files.snapshot_folder import Manifest
-from iot_dr.model.control import Control
 from iot_dr.model.events.dead_letters import DeadLetterSource
+from iot_dr.model.failover.control import Control
 from iot_dr.model.launch.distribution import Bucket
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import StackEvent

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from iot_dr.files.comparison_store import SqliteComparisonStore
-from iot_dr.model.control import Control
+from iot_dr.model.failover.control import Control
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.status.status_parts import Drift
 from iot_dr.runtime.commands import status

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iot_dr.errors import IotDrError, UnsafePlan
+from iot_dr.errors import IotDrError, TargetLeads, UnsafePlan
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.progress import Step
 from iot_dr.reconcile.safety import DEFAULT_LIMITS
@@ -47,16 +47,16 @@ def test_a_sync_writes_the_secondary_and_notes_it_in_the_launchs_own_ledger(
     assert synced(settings).complete
 
     assert set(account.writes()) == {("POST /things/pump-1", SECONDARY), ("POST /things/pump-1/shadow", SECONDARY)}
-    (control,) = [one for one in account.calls("GetItem") if one.body["TableName"] == LAUNCH.global_table]
-    assert control.region == SECONDARY
+    asked = [one for one in account.calls("BatchGetItem") if LAUNCH.global_table in one.body["RequestItems"]]
+    assert {(frozenset(one.body["RequestItems"]), one.region) for one in asked} == {
+        (frozenset({LAUNCH.global_table, LEDGER}), SECONDARY)
+    }
     tables = {(one.body["TableName"], one.region) for one in account.calls("UpdateItem")}
     assert tables == {(LEDGER, SECONDARY)}
 
 
-@pytest.mark.parametrize(("serving", "written"), [(SECONDARY, False), (PRIMARY, True), ("automatic", True)])
-def test_shadows_are_written_unless_the_secondary_serves(
-    account: Account, settings: SyncSettings, serving: str, written: bool
-) -> None:
+@pytest.mark.parametrize("serving", [PRIMARY, "automatic"])
+def test_a_secondary_that_follows_is_written(account: Account, settings: SyncSettings, serving: str) -> None:
     for region, state in ((PRIMARY, {"t": 1}), (SECONDARY, {"t": 2})):
         account.put_things(region, "pump-1")
         account.put_shadow(region, "pump-1", {"reported": state})
@@ -64,7 +64,19 @@ def test_shadows_are_written_unless_the_secondary_serves(
 
     synced(settings)
 
-    assert (("POST /things/pump-1/shadow", SECONDARY) in account.writes()) is written
+    assert ("POST /things/pump-1/shadow", SECONDARY) in account.writes()
+
+
+def test_a_secondary_that_leads_is_not_written_and_the_run_ends_before_it_begins(
+    account: Account, settings: SyncSettings
+) -> None:
+    account.put_things(PRIMARY, "pump-1")
+    account.control = {"serving": SECONDARY}
+
+    with pytest.raises(TargetLeads, match=r"us-west-2 leads .* Only a failback"):
+        synced(settings)
+
+    assert account.writes() == []
 
 
 @pytest.mark.parametrize(("mode", "made"), [("copy", 1), ("jitr", 0)])

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, RegionUnavailable, Throttled
-from iot_dr.model.control import HELD_BACK, Control, ReplicationState
 from iot_dr.model.exact_json import Number
+from iot_dr.model.failover.control import Control, Mode, ReplicationState
+from iot_dr.model.failover.fence import HELD_BACK, Fence, FenceRole
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
@@ -19,6 +20,7 @@ from iot_dr.reconcile.shadows import LATE, STALE_FOR
 from iot_dr.services.shadows.replicate import (
     BEGUN_WITHIN,
     HELD_FOR,
+    KEPT_FOR,
     KEPT_OTHERWISE,
     NOT_OWNED,
     Applied,
@@ -30,6 +32,9 @@ from tests.shadow_fakes import REGION, VERSIONS_KEPT, ShadowWorld, states
 KEY, CONFIG = shadow_key("pump-17"), shadow_key("pump-17", "config")
 ON, OFF = '{"reported":{"on":true}}', '{"reported":{"on":false}}'
 WRITES = {"secondary.update", "secondary.make", "secondary.delete"}
+FOLLOWING = Control("us-east-1")
+SUSPENDED = replace(FOLLOWING, replication=ReplicationState.SUSPENDED)
+LEADS = Fence(FenceRole.LEADS, 2, why="the primary is away")
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def test_an_update_takes_two_readings_and_three_writes(world: ShadowWorld) -> No
     calls = calls_of(world, world.primary.put(KEY, OFF))
 
     assert calls == [
-        "control.control",
+        "control.leadership",
         "notes.read",
         "secondary.shadow",
         "notes.claim",
@@ -118,7 +123,7 @@ def test_an_older_update_that_comes_late_is_skipped_without_a_write(world: Shado
     calls = calls_of(world, late)
 
     assert held(world) == {"reported": {"on": False}}
-    assert calls == ["control.control", "notes.read"]
+    assert calls == ["control.leadership", "notes.read"]
 
 
 def test_a_repeated_update_is_skipped(world: ShadowWorld) -> None:
@@ -187,7 +192,7 @@ def test_a_copy_that_replication_did_not_make_is_not_deleted(world: ShadowWorld)
 
     assert (outcome.state, outcome.reason) == (State.UNSUPPORTED, NOT_OWNED)
     assert held(world) == {"reported": {"on": False}}
-    assert calls_of_request(world) == ["control.control", "notes.read", "secondary.shadow", "primary.shadow"]
+    assert calls_of_request(world) == ["control.leadership", "notes.read", "secondary.shadow", "primary.shadow"]
 
 
 def calls_of_request(world: ShadowWorld) -> list[str]:
@@ -386,7 +391,7 @@ def test_a_lost_last_update_is_found_by_a_request(world: ShadowWorld) -> None:
 def test_a_check_what_is_equal_writes_nothing(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON))
 
-    assert calls_of_request(world) == ["control.control", "notes.read", "secondary.shadow", "primary.shadow"]
+    assert calls_of_request(world) == ["control.leadership", "notes.read", "secondary.shadow", "primary.shadow"]
 
 
 def test_a_check_what_is_in_neither_region_notes_nothing(world: ShadowWorld) -> None:
@@ -592,15 +597,11 @@ def test_what_a_region_keeps_otherwise_is_written_twice_and_no_more(world: Shado
 # Failover
 
 
-HOLDING = (Control(serving=REGION), Control(replication=ReplicationState.SUSPENDED))
-
-
-@pytest.mark.parametrize("control", HOLDING)
-def test_what_devices_write_in_the_serving_secondary_is_not_overwritten(world: ShadowWorld, control: Control) -> None:
+def test_what_devices_wrote_is_not_overwritten_while_replication_is_suspended(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON))
     late = world.primary.put(KEY, '{"reported":{"late":true}}')
     world.secondary.put(KEY, OFF)
-    world.control.now = control
+    world.control.now = SUSPENDED
 
     (outcome,) = apply(world, late).outcomes
     assert outcome.state is State.PENDING
@@ -610,25 +611,12 @@ def test_what_devices_write_in_the_serving_secondary_is_not_overwritten(world: S
     assert held(world) == {"reported": {"on": False}}
 
 
-def test_a_garbled_name_of_who_serves_holds_back_and_tells_what_would_be_right(world: ShadowWorld) -> None:
-    apply(world, world.primary.put(KEY, ON))
-    world.control.now = Control(serving="us-west2")
-    world.secondary.put(KEY, OFF)
-
-    (outcome,) = apply(world, world.primary.put(KEY, '{"reported":{"late":true}}')).outcomes
-
-    assert outcome.state is State.PENDING
-    assert "automatic, us-east-1 or us-west-2" in outcome.reason
-    assert held(world) == {"reported": {"on": False}}
-
-
-@pytest.mark.parametrize("control", HOLDING)
-def test_what_was_held_back_comes_within_minutes_however_many_events_were(world: ShadowWorld, control: Control) -> None:
-    world.control.now = control
+def test_what_was_held_back_comes_within_minutes_however_many_events_were(world: ShadowWorld) -> None:
+    world.control.now = SUSPENDED
     for number in range(50):
         world.clock.advance(10)
         apply(world, world.primary.put(KEY, f'{{"reported":{{"n":{number}}}}}'))
-    world.control.now = Control()
+    world.control.now = FOLLOWING
 
     world.retry(after=HELD_FOR / 1000)
 
@@ -636,21 +624,113 @@ def test_what_was_held_back_comes_within_minutes_however_many_events_were(world:
     assert list(world.ledger.due(10**15)) == []
 
 
-def test_an_event_that_is_held_back_costs_one_write(world: ShadowWorld) -> None:
-    world.control.now = Control(replication=ReplicationState.SUSPENDED)
+@pytest.mark.parametrize("told", ["by the fence", "by an order that the fence has not followed yet"])
+def test_what_devices_wrote_in_a_leading_target_is_held_and_nothing_tries_again(world: ShadowWorld, told: str) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = world.primary.put(KEY, '{"reported":{"late":true}}')
+    world.secondary.put(KEY, OFF)
+    if told == "by the fence":
+        world.control.fence = LEADS
+    else:
+        world.control.now = Control(REGION, Mode.PINNED, 2)
 
-    assert calls_of(world, world.primary.put(KEY, ON)) == ["control.control", "notes.hold"]
+    assert states(apply(world, late)) == [State.HELD]
+    world.replication.check([KEY, thing_shadows_key("pump-17")])
+
+    assert held(world) == {"reported": {"on": False}}
+    assert list(world.ledger.due(10**15)) == []
+
+
+def test_a_leading_target_gets_late_events_of_what_nobody_else_wrote(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = [world.primary.put(KEY, OFF), world.primary.put(CONFIG, ON)]
+    world.control.fence = LEADS
+
+    assert states(apply(world, *late)) == [State.IN_SYNC] * 2
+    assert world.secondary.documents == world.primary.documents
+
+
+def test_a_device_that_writes_between_reading_and_write_of_a_leading_target_is_not_overwritten(
+    world: ShadowWorld,
+) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = world.primary.put(KEY, '{"reported":{"late":true}}')
+    world.control.fence = LEADS
+    world.calls.before = once("secondary.update", lambda: world.secondary.put(KEY, OFF))
+
+    assert states(apply(world, late)) == [State.HELD]
+    assert held(world) == {"reported": {"on": False}}
+
+
+def test_nothing_is_deleted_in_a_leading_target(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = world.primary.remove(KEY)
+    world.control.fence = LEADS
+
+    assert states(apply(world, late)) == [State.HELD]
+    assert held(world) == {"reported": {"on": True}}
+
+
+def test_a_shadow_that_was_deleted_in_a_leading_target_is_not_made_anew(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = world.primary.put(KEY, OFF)
+    world.secondary.delete(KEY)
+    world.control.fence = LEADS
+
+    assert states(apply(world, late)) == [State.HELD]
+    assert held(world) is None
+
+
+@pytest.mark.parametrize("call", ["secondary.make", "secondary.delete"])
+def test_a_target_that_takes_the_lead_right_before_a_write_that_no_version_guards_is_asked_again(
+    world: ShadowWorld, call: str
+) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = world.primary.put(KEY, OFF) if call == "secondary.make" else world.primary.remove(KEY)
+    if call == "secondary.make":
+        world.secondary.delete(KEY)
+    before = world.secondary.documents
+
+    def takes_the_lead() -> None:
+        world.control.fence = LEADS
+
+    world.calls.before = once("secondary.shadow", takes_the_lead)
+
+    assert states(apply(world, late)) == [State.HELD]
+    assert world.secondary.documents == before
+
+
+def test_what_somebody_wrote_a_moment_ago_into_a_following_target_is_kept_for_a_while(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = world.primary.put(KEY, '{"reported":{"late":true}}')
+    world.secondary.put(KEY, OFF)
+    worker = world.worker(world.calls, kept_for=KEPT_FOR)
+
+    (outcome,) = worker.apply([decode_shadow_event(late)]).outcomes
+    assert (outcome.state, held(world)) == (State.PENDING, {"reported": {"on": False}})
+    for _ in range(4):
+        world.clock.advance(HELD_FOR / 1000)
+        worker.check(list(world.ledger.due(world.clock())))
+
+    assert held(world) == world.primary.documents[KEY]
+    assert list(world.ledger.due(10**15)) == []
+
+
+def test_an_event_that_is_held_back_costs_one_write(world: ShadowWorld) -> None:
+    world.control.now = SUSPENDED
+
+    assert calls_of(world, world.primary.put(KEY, ON)) == ["control.leadership", "notes.hold"]
 
 
 def test_a_check_a_thing_that_is_held_back_lists_nothing_and_waits_as_a_whole(world: ShadowWorld) -> None:
     thing = thing_shadows_key("pump-17")
     world.primary.put(KEY, ON)
     world.primary.put(CONFIG, ON)
-    world.control.now = Control(replication=ReplicationState.SUSPENDED)
+    world.control.now = SUSPENDED
     world.replication.check([thing])
-    assert world.calls.made == ["control.control", "notes.hold"]
+    assert world.calls.made == ["control.leadership", "notes.hold"]
 
-    world.control.now = Control()
+    world.control.now = FOLLOWING
     world.retry(after=HELD_FOR / 1000)
 
     assert world.secondary.documents == world.primary.documents
@@ -694,18 +774,18 @@ def test_an_event_of_before_an_outage_is_applied_to_what_nobody_else_wrote(world
 
 
 def test_what_was_held_back_comes_when_replication_is_active_again(world: ShadowWorld) -> None:
-    world.control.now = Control(replication=ReplicationState.SUSPENDED)
+    world.control.now = SUSPENDED
     apply(world, world.primary.put(KEY, ON))
     assert held(world) is None
 
-    world.control.now = Control()
+    world.control.now = FOLLOWING
     world.retry()
 
     assert held(world) == {"reported": {"on": True}}
 
 
 def test_a_control_item_that_cannot_be_read_rightly_holds_everything_back(world: ShadowWorld) -> None:
-    world.calls.before = raising(AccessDenied("no"), on=["control.control"])
+    world.calls.before = raising(AccessDenied("no"), on=["control.leadership"])
 
     (outcome,) = apply(world, world.primary.put(KEY, ON)).outcomes
 
@@ -715,7 +795,7 @@ def test_a_control_item_that_cannot_be_read_rightly_holds_everything_back(world:
 
 
 def test_a_control_item_that_cannot_be_reached_has_the_whole_batch_handed_in_again(world: ShadowWorld) -> None:
-    world.calls.before = raising(Throttled("slower"), on=["control.control"])
+    world.calls.before = raising(Throttled("slower"), on=["control.leadership"])
     item = world.primary.put(KEY, ON)
 
     with pytest.raises(Throttled):
@@ -831,4 +911,4 @@ def test_a_repetition_asks_nobody_however_late_it_comes(world: ShadowWorld) -> N
     apply(world, item)
     world.clock.advance(3600)
 
-    assert calls_of(world, item) == ["control.control", "notes.read"]
+    assert calls_of(world, item) == ["control.leadership", "notes.read"]

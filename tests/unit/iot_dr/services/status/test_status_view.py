@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError, IotDrError, RegionUnavailable
-from iot_dr.model.control import Control
+from iot_dr.model.failover.control import Control
 from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem

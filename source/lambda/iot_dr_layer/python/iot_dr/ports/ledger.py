@@ -17,6 +17,9 @@ class Ledger(Protocol):
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
 
+    def known(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that the target has had, as far as is noted: what was only to be made is not among them."""
+
     def begin(  # noqa: PLR0913  # every caller names what it needs of these
         self,
         made: Collection[Key],
@@ -113,3 +116,6 @@ class LedgerReader(Protocol):
 
     def waiting(self) -> Iterator[LedgerItem]:
         """Yield what waits for another request."""
+
+    def held(self) -> Iterator[LedgerItem]:
+        """Yield what is held back because the target leads."""

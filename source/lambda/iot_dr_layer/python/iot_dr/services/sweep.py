@@ -24,6 +24,7 @@ from iot_dr.model.registry.kinds import RESOURCE_KINDS, ROWS
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.clock import Clock
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryLister
 from iot_dr.ports.replication import Workflow
@@ -73,6 +74,7 @@ class Swept:
         why_unreadable: the first of them, and why.
         refused: why the deletions are left until an operator says that they are meant; empty if they are not.
         complete: whether the lists were read to their end in time; if not, only what both Regions listed was compared.
+        held_back: why nothing was read: the target may not be made equal now; empty if it may.
     """
 
     drift: int
@@ -82,6 +84,7 @@ class Swept:
     why_unreadable: str = ""
     refused: str = ""
     complete: bool = True
+    held_back: str = ""
 
 
 class Sweep:
@@ -95,6 +98,7 @@ class Sweep:
         direction: Direction,
         ledger: Ledger,
         workflow: Workflow,
+        gate: WriteGate,
         clock: Clock,
         slice_size: int = 200,
         at_most: int = 1000,
@@ -106,6 +110,7 @@ class Sweep:
         self._direction = direction
         self._ledger = ledger
         self._workflow = workflow
+        self._gate = gate
         self._clock = clock
         self._slice_size = slice_size
         self._at_most = at_most
@@ -128,7 +133,8 @@ class Sweep:
     def sweep(self, limits: Limits = DEFAULT_LIMITS, until: int | None = None) -> Swept:
         """Compare both Regions by their lists and have every difference, and the round's next slice, checked.
 
-        Deletions of too large a share of the target are refused, and all else is checked.
+        Where the target leads, or nothing may be written there, nothing is read either. Deletions of too large a share
+        of the target are refused, and all else is checked.
 
         Args:
             limits: what share may be deleted.
@@ -137,6 +143,8 @@ class Sweep:
         Raises:
             RetryableError: a list could not be read to its end; nothing is concluded from a part.
         """
+        if held_back := self._gate.standing().refusal:
+            return Swept(0, 0, 0, held_back=held_back)
         turns = {kind: _Turn(self._ledger, kind, self._slice_size) for kind in ROUND_KINDS}
         both, complete = self._side_by_side(turns, until)
         # A fleet that was never copied differs in everything; more workers at once than the quotas feed help nobody.

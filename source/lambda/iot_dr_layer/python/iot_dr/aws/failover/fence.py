@@ -9,6 +9,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from iot_dr.aws.errors import call
 from iot_dr.errors import InvalidResource
+from iot_dr.model.failover.control import Mode
 from iot_dr.model.failover.fence import Fence, FenceRole
 
 READ_REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem"})
@@ -22,7 +23,7 @@ RESOURCE = "iot-dr#fence"
 
 KEY = {"resource": {"S": RESOURCE}}
 
-_KNOWN = ("role", "epoch", "since", "by", "why")
+_KNOWN = ("role", "epoch", "mode", "since", "by", "why")
 
 
 class DynamoDbFenceStore:
@@ -49,6 +50,7 @@ class DynamoDbFenceStore:
         facts = {
             "role": str(fence.role),
             "epoch": fence.epoch,
+            "mode": str(fence.mode),
             "since": fence.since,
             "by": fence.by,
             "why": fence.why,
@@ -70,19 +72,24 @@ def fence_of(item: Mapping[str, Any], table: str) -> Fence:
     Raises:
         InvalidResource: with what would be right.
     """
-    found = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
     try:
-        if unknown := sorted(found.keys() - {*_KNOWN, *KEY}):
-            raise ValueError(", ".join(unknown))
-        return Fence(
-            role=FenceRole(found.get("role", FenceRole.FOLLOWS)),
-            epoch=int(found.get("epoch", 0)),
-            since=int(found.get("since", 0)),
-            by=str(found.get("by", "")),
-            why=str(found.get("why", "")),
-        )
+        return _fence({name: TypeDeserializer().deserialize(value) for name, value in item.items()})
     except (TypeError, ValueError) as error:
         raise InvalidResource(
             f'the fence "{RESOURCE}" of table {table} is garbled: {error}; it may have "role", which is '
-            f'{" or ".join(FenceRole)}, "epoch" and "since", which are numbers, and "by" and "why", which are texts'
+            f'{" or ".join(FenceRole)}, "mode", which is {" or ".join(Mode)}, "epoch" and "since", which are numbers, '
+            'and "by" and "why", which are texts'
         ) from error
+
+
+def _fence(item: Mapping[str, Any]) -> Fence:
+    if unknown := sorted(item.keys() - {*_KNOWN, *KEY}):
+        raise ValueError(", ".join(unknown))
+    return Fence(
+        role=FenceRole(item.get("role", FenceRole.FOLLOWS)),
+        epoch=int(item.get("epoch", 0)),
+        mode=Mode(item.get("mode", Mode.PINNED)),
+        since=int(item.get("since", 0)),
+        by=str(item.get("by", "")),
+        why=str(item.get("why", "")),
+    )

@@ -37,7 +37,7 @@ class DynamoDbLeadershipReader:
         )
         if answer.get("UnprocessedKeys"):
             raise Throttled("DynamoDB left the control item or the fence unread")
-        found = {table: next(iter(items), {}) for table, items in answer["Responses"].items()}
+        found: dict[str, Any] = {table: next(iter(items), {}) for table, items in answer["Responses"].items()}
         return Leadership(
             control.control_of(found.get(self._control_table, {}), self._control_table, self._regions),
             fence.fence_of(found.get(self._ledger_table, {}), self._ledger_table),

@@ -27,6 +27,7 @@ from botocore.exceptions import ClientError
 from iot_dr.aws.errors import call, code_of, converted
 from iot_dr.aws.ledger.updates import (
     CHECK_AGAIN,
+    HELD,
     OF_OUTCOMES,
     WAITING,
     ItemUpdate,
@@ -93,6 +94,8 @@ _OF_RETRIES = ("retry_state", "next_attempt", "attempts", "trying")
 _OF_WAITING = (*_OF_RETRIES, "noted_at", "noted_whole")
 _VERDICT = ("state", "reason")
 _DOUBTS = ("marks", "noted_at", "closed_at", "checked_at")
+_HAD = ("gone", "expires", "applied_at", "read_at", "source_id")
+"""What is noted only of what was read, written or taken away in the target."""
 _READINGS = ("read_at", "read_attached_at", "read_whole_at")
 _BATCH = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
@@ -138,6 +141,14 @@ class DynamoDbLedger:
                 if times := {name: int(item[name].get("N", 1)) for name in attributes if name in item}:
                     found[Key.parse(item["resource"]["S"])] = times
         return found
+
+    def known(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that the target has had, as far as is noted.
+
+        What is owned was only to be made as long as no mark has been taken off since.
+        """
+        found = self._noted((*_HAD, "owned_at", "closed_at"), keys)
+        return frozenset(key for key, times in found.items() if _was_had(times))
 
     def begin(  # noqa: PLR0913  # every caller names what it needs of these
         self,
@@ -413,7 +424,7 @@ class DynamoDbLedger:
 def ending(outcome: Outcome, **facts: Any) -> dict[str, Any]:
     """Return the parameters of the UpdateItem that notes an outcome which leaves nothing to try, and further facts."""
     removed = (*_OF_WAITING, *ended(outcome))
-    return ItemUpdate(facts=dated(outcome) | facts, kept=since(outcome), removed=removed).where()
+    return ItemUpdate(facts=dated(outcome) | _held_facts(outcome) | facts, kept=since(outcome), removed=removed).where()
 
 
 def pause(attempts: int, state: State = State.FAILED) -> int:
@@ -496,13 +507,24 @@ def _sure(outcome: Outcome, own: str) -> ItemUpdate:
     _add_outcome(update, outcome)
     if not outcome.partial:
         update.removed = (*update.removed, *_OF_WAITING)
+    update.facts |= _held_facts(outcome)
     return update
+
+
+def _held_facts(outcome: Outcome) -> dict[str, Any]:
+    """Return what has one query find what is held; nothing of what is not."""
+    return {"retry_state": HELD, "next_attempt": outcome.at} if outcome.state is State.HELD else {}
 
 
 def _tombstone(key: Key, at: int) -> ItemUpdate:
     """Return what is kept of what is gone, and for how long."""
     kept = HOLDING_KEPT_AFTER_DELETION if key.kind in HOLDING_KINDS else KEPT_AFTER_DELETION
     return ItemUpdate(facts={"expires": at // 1000 + kept}, removed=OF_OUTCOMES)
+
+
+def _was_had(times: Mapping[str, int]) -> bool:
+    made = "owned_at" in times and times.get("closed_at", 0) >= times["owned_at"]
+    return made or any(name in times for name in _HAD)
 
 
 def _last_read(times: Mapping[str, int]) -> LastRead:

@@ -16,7 +16,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from iot_dr.aws.errors import call
 from iot_dr.aws.ledger.ledger import ending
-from iot_dr.aws.ledger.updates import WAITING
+from iot_dr.aws.ledger.updates import HELD, WAITING
 from iot_dr.errors import Conflict
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.outcomes import Outcome, State
@@ -118,13 +118,16 @@ class DynamoDbShadowNotes:
         call(self._client.update_item, **self._item(key), **change)
 
     def hold(self, outcome: Outcome, until: int) -> None:
-        """Note that a shadow waits, to be checked then; no number of events makes that later than this."""
+        """Note that a shadow waits, to be checked then; no number of events makes that later than this.
+
+        What is held because the target leads is not checked again by itself.
+        """
         facts = {
             "state": str(outcome.state),
             "reason": outcome.reason,
             "checked_at": outcome.at,
             "event_id": outcome.event_id,
-            **_checked(until),
+            **_checked(until, HELD if outcome.state is State.HELD else WAITING),
         }
         since = f"since_{outcome.state}"
         ended = ["attempts", *(f"since_{state}" for state in State if state is not outcome.state)]
@@ -142,8 +145,8 @@ class DynamoDbShadowNotes:
         return {"TableName": self._table, "Key": {"resource": {"S": str(key)}}}
 
 
-def _checked(at: int) -> dict[str, Any]:
-    return {"retry_state": WAITING, "next_attempt": at}
+def _checked(at: int, retry_state: str = WAITING) -> dict[str, Any]:
+    return {"retry_state": retry_state, "next_attempt": at}
 
 
 def _setting(facts: Mapping[str, Any]) -> dict[str, Any]:

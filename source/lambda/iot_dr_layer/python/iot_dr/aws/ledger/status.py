@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from iot_dr.aws import errors
 from iot_dr.aws.ledger.ledger import INDEX
-from iot_dr.aws.ledger.updates import WAITING
+from iot_dr.aws.ledger.updates import HELD, WAITING
 from iot_dr.errors import ConfigurationError, NotReadyYet, Throttled
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem
@@ -55,28 +55,39 @@ class DynamoDbLedgerReader:
         Raises:
             ConfigurationError: there is no such table.
         """
+        yield from self._with(WAITING)
+
+    def held(self) -> Iterator[LedgerItem]:
+        """Yield what is held back because the target leads, longest first, read page by page.
+
+        Raises:
+            ConfigurationError: there is no such table.
+        """
+        yield from self._with(HELD)
+
+    def _with(self, retry_state: str) -> Iterator[LedgerItem]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=INDEX,
-            KeyConditionExpression="retry_state = :waiting",
-            ExpressionAttributeValues={":waiting": {"S": WAITING}},
+            KeyConditionExpression="retry_state = :state",
+            ExpressionAttributeValues={":state": {"S": retry_state}},
             PaginationConfig={"PageSize": _BATCH},
         )
         with self._found():
             for page in pages:
                 keys = [item["resource"]["S"] for item in page["Items"]]
                 if keys:
-                    yield from self._items(keys)
+                    yield from self._items(keys, retry_state)
 
-    def _items(self, keys: list[str]) -> Iterator[LedgerItem]:
+    def _items(self, keys: list[str], retry_state: str) -> Iterator[LedgerItem]:
         request = {self._table: {"Keys": [{"resource": {"S": key}} for key in keys]}}
         answer = errors.call(self._client.batch_get_item, RequestItems=request)
         if answer.get("UnprocessedKeys"):
             raise Throttled("DynamoDB left keys of the ledger unread; try again")
         found = {item["resource"]["S"]: item for item in answer["Responses"].get(self._table, ())}
         # In the index's order, without what has come right since the index was read.
-        waiting = (found[key] for key in keys if found.get(key, {}).get("retry_state") == {"S": WAITING})
-        yield from map(_ledger_item, waiting)
+        still = (found[key] for key in keys if found.get(key, {}).get("retry_state") == {"S": retry_state})
+        yield from map(_ledger_item, still)
 
     @contextmanager
     def _found(self) -> Iterator[None]:

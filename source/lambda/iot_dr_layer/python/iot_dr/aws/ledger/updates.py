@@ -14,6 +14,9 @@ from iot_dr.model.replication.outcomes import Outcome, State
 WAITING = "waiting"
 """The value of `retry_state` of what waits for another try."""
 
+HELD = "held"
+"""The value of `retry_state` of what is held back while the target leads: one query finds it, and none that retries."""
+
 CHECK_AGAIN = "look_again"
 """The value of `retry_state` of what is checked again though nothing is known to be wrong with it."""
 

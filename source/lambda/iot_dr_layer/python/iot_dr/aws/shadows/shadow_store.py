@@ -41,7 +41,11 @@ class IotShadowStore:
         body = self._body(answer, key)
         try:
             return Shadow(
-                key, document_of(body.get("state")), _whole(body["version"]), _whole(body["timestamp"]) * 1000
+                key,
+                document_of(body.get("state")),
+                _whole(body["version"]),
+                _whole(body["timestamp"]) * 1000,
+                _youngest(body.get("metadata")) * 1000,
             )
         except (KeyError, AttributeError, ValueError) as error:
             raise InvalidResource(f"AWS answered with something else than a document of {key}") from error
@@ -99,6 +103,19 @@ class IotShadowStore:
 
 def _named(key: Key) -> dict[str, str]:
     return {"thingName": key.name, **({"shadowName": key.other} if key.other else {})}
+
+
+def _youngest(metadata: Json) -> int:
+    """Return the youngest timestamp, epoch seconds, of the fields that a document's metadata has."""
+    match metadata:
+        case dict() if isinstance(at := metadata.get("timestamp"), Number):
+            return _whole(at)
+        case dict():
+            return max(map(_youngest, metadata.values()), default=0)
+        case list():
+            return max(map(_youngest, metadata), default=0)
+        case _:
+            return 0
 
 
 def _whole(number: Number) -> int:

@@ -45,7 +45,7 @@ def _facts(found: StatusView) -> Iterator[tuple[str, Text]]:
     if isinstance(found.control, Unread):
         yield "Control", _unread(found.control)
     else:
-        yield "Serving", Text(found.control.serving)
+        yield "Leader", Text(f"{found.control.leader} ({found.control.mode})")
         yield "Replication", Text(found.control.replication, style="green" if _is_active(found) else "bold yellow")
     yield "Stacks", _lines(found.stacks, _stack)
     yield "Streams", _lines(found.streams, _stream)

@@ -1,7 +1,7 @@
 """The control item: which Region should lead, as all Regions are told.
 
-The last writer wins in a global table, so the item only says who *should* lead, and health checks answer by it. What may
-be written in a Region is decided by that Region's own fence (`fence`).
+The last writer wins in a global table, so the item only says who *should* lead, and health checks answer by it. What
+may be written in a Region is decided by that Region's own fence (`fence`).
 """
 
 from __future__ import annotations

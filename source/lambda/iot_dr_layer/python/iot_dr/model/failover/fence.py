@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.control import Control, Mode
 
 
 class FenceRole(enum.StrEnum):
@@ -19,10 +19,20 @@ class FenceRole(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Fence:
-    """What the item says: the role, since which order (`epoch`) and time (epoch milliseconds), by whom and why."""
+    """What the item says.
+
+    Attributes:
+        role: what may be written.
+        epoch: the number of the order that it follows; 0 before the first.
+        mode: how that order sends devices, to tell it again where a replica has lost it.
+        since: when it was followed, epoch milliseconds.
+        by: who ordered it.
+        why: the reason.
+    """
 
     role: FenceRole = FenceRole.FOLLOWS
     epoch: int = 0
+    mode: Mode = Mode.PINNED
     since: int = 0
     by: str = ""
     why: str = ""

@@ -16,6 +16,8 @@ class State(enum.StrEnum):
     """A Region, a dependency or AWS's own waiting time stands in the way; the schedule tries again."""
     FAILED = "failed"
     """AWS refuses it; somebody must act. The schedule tries again, ever more rarely."""
+    HELD = "held"
+    """The target leads and may have changed it, so it is not written. Nothing tries again: a failback decides."""
     UNSUPPORTED = "unsupported"
     """A difference stays that replication may not or cannot remove."""
     ABSENT = "absent"

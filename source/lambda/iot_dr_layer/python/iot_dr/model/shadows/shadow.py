@@ -66,12 +66,17 @@ class ShadowState:
 
 @dataclass(frozen=True)
 class Shadow:
-    """A shadow as a Region answers; `read_at` is that Region's own time, epoch milliseconds of a whole second."""
+    """A shadow as a Region answers.
+
+    `read_at` is that Region's own time, epoch milliseconds of a whole second. `written_at` is, in the same, when the
+    youngest field that is there was written; 0 if none is.
+    """
 
     key: Key
     document: Document
     version: int = field(default=0, compare=False)
     read_at: int = field(default=0, compare=False)
+    written_at: int = field(default=0, compare=False)
 
     @property
     def source(self) -> ShadowState:
@@ -158,7 +163,7 @@ class ShadowNote:
     @property
     def is_waiting(self) -> bool:
         """Tell whether it is to be checked again for something else than a write that no version guards."""
-        return self.due and (self.state in (State.PENDING, State.FAILED) or not self.unsure_until)
+        return self.due and (self.state in (State.PENDING, State.FAILED, State.HELD) or not self.unsure_until)
 
     def is_sure(self, since: int, own: int) -> bool:
         """Tell whether no unguarded write of anybody else may land from `since` on; `own` is the asker's own."""

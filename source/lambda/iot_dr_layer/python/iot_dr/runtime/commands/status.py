@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from iot_dr.aws.clients import client, session
-from iot_dr.aws.control import DynamoDbControlReader
+from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.status import AttachedCertificates, DynamoDbLedgerReader
 from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.aws.status.running_parts import AwsRunningParts
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
+from iot_dr.model.failover.control import Control
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
@@ -77,11 +78,20 @@ def _sources(environment: StatusEnvironment, client_of: Callable[..., object], s
     return Sources(
         ledger=_ledger(environment, client_of),
         drift=partial(last_verification, _comparison(environment, state)),
-        control=DynamoDbControlReader(client_of("dynamodb", region), table).control if table else None,
+        control=_control(environment, client_of, table),
         stacks=_Kept(partial(_stacks, launch, CloudFormationStackReader(client_of))) if launch else None,
         metrics=_CachedMetricsReader(metrics),
         waiting=AwsRunningParts(client_of).waiting,
     )
+
+
+def _control(
+    environment: StatusEnvironment, client_of: Callable[..., object], table: str
+) -> Callable[[], Control] | None:
+    if not (table and environment.primary_region):
+        return None
+    regions = RegionPair(environment.primary_region, environment.secondary_region)
+    return DynamoDbControlStore(client_of("dynamodb", regions.secondary), table, regions).control
 
 
 def _launch(environment: StatusEnvironment) -> Launch | None:

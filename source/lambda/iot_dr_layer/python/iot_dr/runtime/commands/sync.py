@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from iot_dr.aws.control import DynamoDbControlReader
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
@@ -20,13 +20,13 @@ from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Side
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
-from iot_dr.services.gate import ControlItemWriteGate
+from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
@@ -88,11 +88,11 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
         SqliteJournal(folder / "journal.sqlite") as journal,
         open_comparison(_compared(settings, launched, journal), progress, stop) as comparison,
     ):
-        target = comparison.direction.target.region
-        dynamodb = comparison.access.client_of("dynamodb", target, connections=CONNECTIONS)
+        dynamodb = comparison.access.client_of("dynamodb", regions.secondary, connections=CONNECTIONS)
         ledger = _checked(DynamoDbLedger(dynamodb, settings.ledger_table), settings)
         notes = DynamoDbShadowNotes(dynamodb, settings.ledger_table)
-        gate = ControlItemWriteGate(DynamoDbControlReader(dynamodb, launch.global_table), comparison.direction)
+        leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, settings.ledger_table, regions)
+        gate = RememberedWriteGate(LeadershipWriteGate(leadership, regions.secondary), now)
         parts = _SyncParts(settings, launched, comparison, journal, ledger, notes, gate)
         yield SyncRun(
             comparison=comparison.reading,

@@ -23,8 +23,8 @@ from iot_dr.ports.ledger import Ledger
 from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
+from iot_dr.runtime.functions.write_gates import write_gate
 from iot_dr.services.concurrency import on_threads
-from iot_dr.services.gate import OpenWriteGate
 from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.replicate import Replication, ReplicationResult
 from iot_dr.services.replication.scopes import ScopeReader
@@ -46,6 +46,7 @@ class WorkerEnvironment:
     aws_region: str
     account_id: str
     ledger_table: str
+    control_table: str
     settle_seconds: int = Settling.complete
     incomplete_seconds: int = Settling.incomplete
     certificate_mode: str = "copy"
@@ -111,8 +112,8 @@ def _slow_client(region: str) -> Any:
 
 
 def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Callable[[str], Any]) -> Replication:
-    account = environment.account_id
-    direction = RegionPair(environment.primary_region, environment.aws_region).replication(account)
+    account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
+    direction = regions.replication(account)
     secondary_client = note_requests_of(client_of(direction.target.region))
     primary = IotRegistryReader(client_of(direction.source.region), direction.source.region, account)
     secondary = IotRegistryReader(secondary_client, direction.target.region, account)
@@ -123,7 +124,7 @@ def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Call
         target=secondary,
         writer=IotRegistryWriter(secondary_client, direction.target.region, account),
         ledger=ledger,
-        gate=OpenWriteGate(),
+        gate=write_gate(regions, environment.control_table, environment.ledger_table),
         clock=now,
         settling=Settling(environment.settle_seconds, environment.incomplete_seconds),
         just_in_time=environment.certificate_mode == "jitr",

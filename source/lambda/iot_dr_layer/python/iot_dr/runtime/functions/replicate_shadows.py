@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.clients import CONNECTIONS, client
-from iot_dr.aws.control import DynamoDbControlReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import RegionUnavailable
-from iot_dr.model.control import HELD_BACK
+from iot_dr.model.failover.fence import HELD_BACK
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
@@ -31,9 +30,9 @@ from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.runtime.functions.stream_batches import StreamReader
+from iot_dr.runtime.functions.write_gates import write_gate
 from iot_dr.services.concurrency import on_threads
-from iot_dr.services.gate import ControlItemWriteGate
-from iot_dr.services.shadows.replicate import Applied, ShadowReplication
+from iot_dr.services.shadows.replicate import KEPT_FOR, Applied, ShadowReplication
 
 THREADS = CONNECTIONS
 """Shadows that are brought to the primary's state at the same time; each makes one call after the other."""
@@ -90,7 +89,7 @@ def _tell(applied: Applied, asked: int, log: Logger, metrics: ReplicationMetrics
         metrics.outcome(outcome.key.kind, outcome.state, outcome.lag)
         if outcome.state is State.FAILED:
             log.error("shadow cannot be replicated", extra=outcome.facts())
-        elif outcome.state in (State.PENDING, State.UNSUPPORTED):
+        elif outcome.state in (State.PENDING, State.HELD, State.UNSUPPORTED):
             log.warning("shadow differs", extra=outcome.facts())
     held_back = sum(outcome.reason.startswith(HELD_BACK) for outcome in applied.outcomes)
     if held_back:
@@ -111,14 +110,15 @@ def _slow_client(region: str) -> Any:
 
 def _replication(environment: ShadowsEnvironment, client_of: Callable[[str], Any]) -> ShadowReplication:
     dynamodb = client("dynamodb")
-    direction = RegionPair(environment.primary_region, environment.aws_region).replication()
+    regions = RegionPair(environment.primary_region, environment.aws_region)
     return ShadowReplication(
         source=IotShadowStore(client_of(environment.primary_region)),
         target=IotShadowStore(client_of(environment.aws_region)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
-        gate=ControlItemWriteGate(DynamoDbControlReader(dynamodb, environment.control_table), direction),
+        gate=write_gate(regions, environment.control_table, environment.ledger_table),
         clock=now,
         selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
+        kept_for=KEPT_FOR,
         together=on_threads(ThreadPoolExecutor(THREADS)),
     )

@@ -22,6 +22,7 @@ from iot_dr.reconcile.safety import Limits
 from iot_dr.runtime.budgets import background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
+from iot_dr.runtime.functions.write_gates import write_gate
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep, Swept
 
@@ -37,6 +38,7 @@ class SweepEnvironment:
     aws_region: str
     account_id: str
     ledger_table: str
+    control_table: str
     background_queue_url: str
     sweep_slice: int = 200
     replicate_shadows: str = ShadowSelection.mode
@@ -97,8 +99,8 @@ def _lister(region: str, account: str) -> IotRegistryReader:
 
 
 def _sweep(environment: SweepEnvironment) -> Sweep:
-    account = environment.account_id
-    direction = RegionPair(environment.primary_region, environment.aws_region).replication(account)
+    account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
+    direction = regions.replication(account)
     selection = ShadowSelection(environment.replicate_shadows)
     return Sweep(
         source=_lister(direction.source.region, account),
@@ -107,6 +109,7 @@ def _sweep(environment: SweepEnvironment) -> Sweep:
         ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
         # All that it asks for is background work, whoever of the two tasks asks.
         workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
+        gate=write_gate(regions, environment.control_table, environment.ledger_table),
         clock=now,
         slice_size=environment.sweep_slice,
         shadows=selection.classic or selection.named,

@@ -53,14 +53,14 @@ from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
+from iot_dr.reconcile.failover import fill_in
 from iot_dr.reconcile.just_in_time import without_unregistered
 from iot_dr.reconcile.order import waves
 from iot_dr.reconcile.plan import deletable, needs, plan
 from iot_dr.services.concurrency import Together, one_by_one
-from iot_dr.services.gate import ensure_admitted
 from iot_dr.services.replication.scopes import Scope, ScopeReader
 from iot_dr.services.replication.settling import (
     DEFAULT_SETTLING,
@@ -114,6 +114,8 @@ class _Work:
         unmade: what was last to be made and was not.
         noted_at: when the mark of the last writes was made, epoch milliseconds.
         refused: what AWS refused, whatever was tried.
+        held: what is not written because the target leads.
+        leads: why it leads; empty if it does not.
         overtaken: somebody else was about one of these since it was read, or one of them was gone.
         mark: the mark in the ledger; None before anything is written.
         denied: what AWS would not change or delete when it was asked last, so it stands as it stood.
@@ -132,6 +134,8 @@ class _Work:
     unmade: frozenset[Key] = frozenset()
     noted_at: int = 0
     refused: dict[Key, IotDrError] = field(default_factory=dict)
+    held: tuple[Action, ...] = ()
+    leads: str = ""
     overtaken: bool = False
     mark: Mark | None = None
     denied: frozenset[Key] = frozenset()
@@ -244,6 +248,8 @@ class Replication:
         request = replace(request, changed_at=request.occurred_at if first else now)
         by_groups = self._rights_by_groups(request, seen) if there else frozenset[str]()
         state, reason, again = _verdict(done, standing(request, seen, now, self._settling, by_groups), there=there)
+        if work.held:
+            state, reason, again = State.HELD, _held_reason(work), False
         outcome = Outcome(
             request.key,
             state,
@@ -295,6 +301,7 @@ class Replication:
             if request.key.kind is Kind.BILLING_GROUP and work.depth is Depth.EVERYTHING:
                 self._note_strays(request.key.name)
             try:
+                todo = self._admitted(todo, work)
                 self._apply(todo, work, _taken_along(todo, scope))
             except Conflict:
                 work.overtaken = True
@@ -319,17 +326,35 @@ class Replication:
         owned = self._ledger.owned(candidates) if candidates else frozenset()
         return _without(plan(desired, actual, owned=owned), refused)
 
+    def _admitted(self, todo: Plan, work: _Work) -> Plan:
+        """Return what of a plan may be written now; where the target leads, the rest is held back.
+
+        Raises:
+            WriteRefused: nothing may be written.
+            RetryableError: that cannot be told now.
+        """
+        work.held = ()
+        if not todo.actions:
+            return todo
+        now = self._gate.standing()
+        if now.closed:
+            raise WriteRefused(now.closed)
+        if not now.leads:
+            return todo
+        made = [change.key for change in todo.creates if change.key not in work.touched]
+        filled = fill_in(todo, self._ledger.known(made) if made else ())
+        work.held, work.leads = filled.held, now.leads
+        return filled.plan
+
     def _apply(self, todo: Plan, work: _Work, along: frozenset[Key] = frozenset()) -> None:
         """Mark what is about to be written, and write it in waves; what AWS refuses keeps back only what needs it.
 
         Raises:
-            WriteRefused: the target may not be written now; nothing was marked or written.
             RetryableError: the same may succeed later; all calls have ended.
             InvalidResource: something may be missing that was not read yet.
         """
         if not todo.actions:
             return
-        ensure_admitted(self._gate, [change.key for change in todo.actions])
         made = [change.key for change in todo.creates]
         # Asked for only if the ledger has refused once: what is new was never there.
         held = [key for key in made if key.kind in HOLDING_KINDS] if work.overtaken else []
@@ -448,15 +473,17 @@ class Replication:
         work = _Work(request.key, request.depth, needs=True, began=self._clock())
         found = self._target.thing(carried.name)
         if found is None:
-            self._apply(Plan((Create(carried, SOURCE_UNREACHABLE),)), work)
+            self._apply(self._admitted(Plan((Create(carried, SOURCE_UNREACHABLE),)), work), work)
         else:
             known_id, known_version = self._ledger.source_version(request.key)
             wanted = replace(carried, billing_group=found.billing_group)
             newer = known_id == carried.thing_id and 0 < carried.version - known_version <= FAR_AHEAD
             if not newer or wanted == found:
                 return
-            self._apply(Plan((Update(wanted, found, SOURCE_UNREACHABLE),)), work)
+            self._apply(self._admitted(Plan((Update(wanted, found, SOURCE_UNREACHABLE),)), work), work)
         self._raise_refusal(work)
+        if not work.done:
+            return
         now = self._clock()
         outcome = Outcome(
             request.key,
@@ -470,6 +497,10 @@ class Replication:
             source_version=carried.version,
         )
         self._ledger.record(outcome, work.mark)
+
+
+def _held_reason(work: _Work) -> str:
+    return f"{work.leads}; not written: {', '.join(f'{type(one).__name__} {one.key}' for one in work.held)}"
 
 
 def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:

@@ -42,13 +42,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from iot_dr.errors import Conflict, IotDrError, LimitExceeded, RetryableError
+from iot_dr.model.failover.fence import HELD_BACK
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
 from iot_dr.model.replication.marks import FENCE
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, Shadow, ShadowEvent, ShadowNote, ShadowSelection, ShadowState, digest
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.shadows import ShadowNotes, ShadowReader, ShadowStore
 from iot_dr.reconcile.shadows import (
@@ -67,6 +68,12 @@ from iot_dr.services.replication.record_failure import record_failure
 
 ROUNDS = 6
 """Times that one shadow is read again, since another worker was faster or a reading is to confirm a write."""
+
+KEPT_FOR = 15 * 60_000
+"""Milliseconds for which what somebody else wrote into a copy is kept while the target follows.
+
+Where Route 53 has failed over by itself devices write here before the target leads; the watch notices within minutes.
+"""
 
 HELD_FOR = 5 * 60_000
 """Milliseconds after which what is held back is checked again, so that it comes soon once nothing holds it back."""
@@ -129,6 +136,7 @@ class _Task:
         key: the shadow.
         event: what asks for it; None if a request does.
         by_event: the event may decide; once something was deleted only the source may.
+        contested: somebody wrote the copy between its reading and its write.
         unsure_until: what it has noted itself before a write that no version guards, to be taken back by it; 0 if
             nothing, or if another worker's stood there.
     """
@@ -136,6 +144,7 @@ class _Task:
     key: Key
     event: ShadowEvent | None = None
     by_event: bool = True
+    contested: bool = False
     unsure_until: int = 0
 
     @property
@@ -161,10 +170,13 @@ class ShadowReplication:
         gate: WriteGate,
         clock: Clock,
         selection: ShadowSelection | None = None,
+        kept_for: int = 0,
         together: Together = one_by_one,
     ) -> None:
+        """`kept_for`: milliseconds for which a copy that somebody else wrote is kept while the target follows."""
         self._source = source
         self._target = target
+        self._kept_for = kept_for
         self._ledger = ledger
         self._notes = notes
         self._gate = gate
@@ -183,8 +195,8 @@ class ShadowReplication:
         tasks = [_Task(event.key, event) for event in newest(timely) if self._chosen(event.key)]
         if not tasks:
             return Applied()
-        held_back = self._gate.refusal([task.key for task in tasks])
-        return _applied(self._together(self._held_back(held_back) if held_back else self._one, tasks))
+        closed = self._gate.standing().closed
+        return _applied(self._together(self._held_back(closed) if closed else self._one, tasks))
 
     def check(self, keys: Iterable[Key]) -> Applied:
         """Compare shadows, or all shadows of things, in both Regions and make the target's equal.
@@ -195,9 +207,8 @@ class ShadowReplication:
         chosen = [key for key in dict.fromkeys(keys) if self._chosen(key)]
         if not chosen:
             return Applied()
-        held_back = self._gate.refusal(chosen)
-        if held_back:
-            return _applied(self._together(self._held_back(held_back), [_Task(key) for key in chosen]))
+        if closed := self._gate.standing().closed:
+            return _applied(self._together(self._held_back(closed), [_Task(key) for key in chosen]))
         found = self._together(self._listed, chosen)
         listed = [one for one in found if isinstance(one, _Listed)]
         shadows = dict.fromkeys(key for one in listed for key in one.shadows)
@@ -325,8 +336,11 @@ class ShadowReplication:
         if self._clock() - claimed_at > BEGUN_WITHIN:
             raise Conflict(f"the worker was held up after it had claimed {key}")
 
-    def _made(self, task: _Task, known: _Known) -> _Task:
+    def _made(self, task: _Task, known: _Known) -> Outcome | _Task:
         """Make an empty copy, which has a version to guard what is written next."""
+        there = known.note.claims and known.note.is_settled and not known.note.deleted
+        if there and not task.unsure_until and (leads := self._leads()):
+            return self._held(task, f"{leads}; the shadow was there and is not any more")
         claimed_at = self._clock()
         task = self._claimed_unguarded(task, known, owned_at=claimed_at)
         self._begin(task.key, claimed_at)
@@ -343,6 +357,8 @@ class ShadowReplication:
             return self._concluded(task, known, ended, None) if worth_noting else ended
         if copy.document and not note.owned:
             return self._concluded(task, known, self._outcome(task, State.UNSUPPORTED, NOT_OWNED), copy)
+        if leads := self._leads():
+            return self._held(task, f"{leads}; the shadow is not deleted")
         claimed_at = self._clock()
         task = self._claimed_unguarded(task, known)
         try:
@@ -354,21 +370,60 @@ class ShadowReplication:
         # Made anew in the source meanwhile, it may have been written already, and deleted with this.
         return replace(task, by_event=False)
 
-    def _written(self, task: _Task, known: _Known, copy: Shadow, wanted: Shadow) -> Outcome:
+    def _written(self, task: _Task, known: _Known, copy: Shadow, wanted: Shadow) -> Outcome | _Task:
         """Make the copy what is wanted."""
         note, change = known.note, patch(wanted.document, copy.document)
         if note.is_settled and not change:
             return self._concluded(task, known, self._outcome(task, State.IN_SYNC), copy)
+        if note.is_foreign(copy) and (kept := self._kept(task, note, copy)):
+            return kept
         repeated = note.is_settled and note.copy_version == copy.version and note.digest == digest(wanted.document)
         if repeated and note.state is State.UNSUPPORTED:
             return self._concluded(task, known, self._outcome(task, State.UNSUPPORTED, KEPT_OTHERWISE), wanted)
         claimed = self._notes.claim(task.key, note, known.source)
-        written = replace(wanted, version=self._update(task.key, change, copy.version))
+        try:
+            written = replace(wanted, version=self._update(task.key, change, copy.version))
+        except Conflict:
+            return replace(task, contested=True)
         if repeated and self._differs(written):
             outcome = self._outcome(task, State.UNSUPPORTED, KEPT_OTHERWISE)
         else:
             outcome = self._outcome(task, State.IN_SYNC)
         return self._settled(task, known, claimed, outcome, written)
+
+    def _kept(self, task: _Task, note: ShadowNote, copy: Shadow) -> Outcome | None:
+        """Hold back a write over what somebody else wrote, for good or for a while; None if it may be written."""
+        if note.copy_version == copy.version:
+            return None
+        if leads := self._leads():
+            return self._held(task, f"{leads}; the copy was written here since")
+        if not note.is_settled and not task.contested:
+            # Most likely another worker's write, which has not been noted yet.
+            return None
+        until = copy.written_at + self._kept_for
+        now = self._clock()
+        if until <= now:
+            return None
+        reason = f"{HELD_BACK}: the copy was written here by somebody else {(now - copy.written_at) // 1000} s ago"
+        outcome = replace(self._outcome(task, State.PENDING, reason), again=True)
+        self._notes.hold(outcome, min(until, now + HELD_FOR))
+        return outcome
+
+    def _leads(self) -> str:
+        """Return why what is there may not be overwritten, as it is right before a write; empty if it may.
+
+        Raises:
+            Conflict: nothing may be written; what begins anew finds that.
+        """
+        now = self._gate.standing()
+        if now.closed:
+            raise Conflict(now.closed)
+        return now.leads
+
+    def _held(self, task: _Task, reason: str) -> Outcome:
+        outcome = self._outcome(task, State.HELD, reason)
+        self._notes.hold(outcome, outcome.at)
+        return outcome
 
     def _differs(self, written: Shadow) -> bool:
         """Tell whether a document that was written twice is another one, though nobody else has written."""

@@ -25,7 +25,7 @@ from iot_dr.model.replication.outcomes import LastRead, Outcome
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.fleet import Comparison
 from iot_dr.ports.progress import SyncObserver
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
@@ -33,7 +33,7 @@ from iot_dr.ports.shadows import ShadowStore
 from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.shadows import patch
-from iot_dr.services.gate import ensure_admitted
+from iot_dr.services.gate import ensure_open
 from iot_dr.services.sync.apply_change import ChangeApplier
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
@@ -86,7 +86,7 @@ def put_back(wanted: Shadow, shadows: ShadowStore, gate: WriteGate, *, apply: bo
     if found is not None and found.document == wanted.document:
         return False
     if apply:
-        ensure_admitted(gate, (wanted.key,))
+        ensure_open(gate)
         if found is None:
             shadows.make(wanted.key)
             found = shadows.shadow(wanted.key)
@@ -171,6 +171,10 @@ class NoLedger:
         """Note nothing."""
 
     def gone(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
+        """Know of none."""
+        return frozenset()
+
+    def known(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
         """Know of none."""
         return frozenset()
 

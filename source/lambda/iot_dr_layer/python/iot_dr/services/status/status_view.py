@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from iot_dr.errors import IotDrError
-from iot_dr.model.control import Control
+from iot_dr.model.failover.control import Control
 from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack
 from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread

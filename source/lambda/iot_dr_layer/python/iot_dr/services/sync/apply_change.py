@@ -29,12 +29,12 @@ from iot_dr.model.registry.kinds import root_of
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
-from iot_dr.services.gate import ensure_admitted
+from iot_dr.services.gate import ensure_follows, ensure_open
 from iot_dr.services.single_resource import read_one, write_one
 from iot_dr.services.sync.marking import Held, Marking, suffices, unguarded
 
@@ -77,6 +77,15 @@ class ChangeApplier:
         self._ledger, self._marks = ledger, marks
         self._gate, self._clock = gate, clock
 
+    def ensure_follows(self) -> None:
+        """Refuse a whole run where the target leads.
+
+        Raises:
+            TargetLeads: it does, or nothing may be written there.
+            RetryableError: that cannot be told now.
+        """
+        ensure_follows(self._gate)
+
     def apply(self, change: Action) -> None:
         """Apply it, unless the Regions agree by now.
 
@@ -96,7 +105,7 @@ class ChangeApplier:
         change = Update(replace(found, deprecated=False), found, "a thing is to be made in it")
         with self._marks.writing(change.key):
             self._marks.of(change)
-            ensure_admitted(self._gate, (change.key,))
+            ensure_open(self._gate)
             self._writer.update(change)
 
     def note_failure(self, key: Key, error: IotDrError) -> None:
@@ -154,7 +163,7 @@ class ChangeApplier:
         Raises:
             WriteRefused: the target may not be written now.
         """
-        ensure_admitted(self._gate, (change.key,))
+        ensure_open(self._gate)
         try:
             write_one(self._writer, change)
         except (Throttled, Conflict, NotReadyYet, InvalidResource, LimitExceeded) as error:

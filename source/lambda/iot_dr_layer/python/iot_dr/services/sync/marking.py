@@ -20,9 +20,9 @@ from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
 from iot_dr.model.replication.marks import FENCE, Mark
 from iot_dr.ports.clock import Clock
-from iot_dr.ports.control import WriteGate
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
-from iot_dr.services.gate import ensure_admitted
+from iot_dr.services.gate import ensure_open
 
 ROUNDS = 5
 """Times that a mark is made again while another worker notes something of the same resource."""
@@ -116,7 +116,7 @@ class Marking:
         writes = [change for change in changes if unguarded(change)]
         if not writes:
             return None
-        ensure_admitted(self._gate, [change.key for change in writes])
+        ensure_open(self._gate)
         made = frozenset(change.key for change in writes if isinstance(change, Create))
         below = Counter(key for change in writes for key in marked(change.key))
         taken = [one.key for one in writes if isinstance(one, Delete) and one.key.kind in HOLDING_KINDS]

@@ -108,10 +108,12 @@ class Sync:
                 have to be deleted then.
 
         Raises:
+            TargetLeads: the target leads; nothing was done.
             UnsafePlan: more would be deleted than the limits allow; nothing of that was done.
             AccessDenied: a right is missing, which AWS's message names.
             RegionUnavailable: a Region does not answer; run it again later, it goes on.
         """
+        self._applier.ensure_follows()
         ensure_few(planned.deletes, planned.existing, self._limits, OVERRIDE)
         for ending in (Ending.FAILED, Ending.LEFT):
             self._journal.forget(ending)

@@ -1,0 +1,1 @@
+"""Failover: who leads, and how devices follow."""
