@@ -20,7 +20,6 @@ ADAPTERS = ("aws", "files", "runtime", "cli", "services")
 
 OUTSIDE_PORTS = {
     "Together": "a function: `Callable` cannot say that what comes back is of the type that the function returns",
-    "Applying": "what the command line needs of a sync and of a restore, which are both in `runtime/`",
     "CustomResource": "what a function of a custom resource is made of; `runtime/functions` has both sides of it",
 }
 """Protocols that nothing outside implements, so that they stand beside whoever needs them."""
