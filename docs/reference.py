@@ -1,6 +1,7 @@
 """Write the lists of docs/reference.md from the code: commands, variables, parameters, outputs and alarms.
 
-Beside them the whole of docs/rights.md, which `docs.rights` makes.
+Beside them the whole of docs/rights.md and docs/failover-policies.md, which `docs.rights` and `docs.operator_policies`
+make.
 
 `python -m docs.reference` rewrites them; tests/architecture/test_documented.py holds them to the code. A list stands
 between `<!-- from the code: NAME -->` and `<!-- end -->`; everything else in the page is written by hand.
@@ -20,7 +21,7 @@ from typing import Any
 import click
 
 import iot_dr.runtime
-from docs import rights
+from docs import operator_policies, rights
 from iot_dr.cli.main import cli
 from templates import main_stack, primary_region, r53_health_checker, secondary_region
 from templates.config import Config
@@ -48,18 +49,25 @@ VARIABLES: Mapping[str, str] = {
     "CONTROL_TABLE": "Name of the global table that holds the control item.",
     "CREATE_HEALTH_CHECK": "Whether to launch the health checkers: `yes` or `no`.",
     "EVENT_TABLE": "Name of the global table that carries events.",
+    "FAILURE_THRESHOLD": "How many checks in a row must fail before a Region counts as unhealthy.",
+    "HEALTH_CHECKER_REGIONS": "Regions that Route 53 checks from, separated by commas.",
+    "HEALTH_CHECK_INTERVAL": "Seconds between two health checks of one checker.",
+    "HOSTED_ZONE_ID": "Zone of Route 53 that holds the name of the fleet.",
     "INCOMPLETE_SECONDS": "How long an incomplete new device is checked.",
     "DYNAMODB_GLOBAL_TABLE": "Table that carries registry events to the secondary Region.",
     "DYNAMODB_SHADOW_TABLE": "Table that carries shadow events to the secondary Region.",
+    "FLEET_NAME": "Full domain name that devices connect to in both Regions.",
     "HEALTH_CHECK_CONCURRENCY": "Executions that are reserved for the health check in each Region.",
     "IOT_ENDPOINT": "Device endpoint of the Region.",
     "IOT_ENDPOINT_PRIMARY": "Where devices connect in the primary Region.",
     "IOT_ENDPOINT_SECONDARY": "Where devices connect in the secondary Region.",
     "KMS_KEY_ID": "ID of a multi-Region key for what the launched stacks store.",
     "LEDGER_TABLE": "Name of the ledger's table.",
+    "NAME_SERVERS": "Name servers of that zone, as `host` or `host:port`, separated by commas.",
     "PATH_SECRET_ARN": "Secret with the last part of the path.",
     "PERMISSIONS_BOUNDARY": "ARN of the policy that no role of the launch may go beyond.",
     "PRIMARY_ACCESS_LOG_BUCKET": "Bucket for the access log of the primary Region's work bucket.",
+    "PRIMARY_FLEET_CERTIFICATE_ARN": "Certificate of the fleet's name in the primary Region.",
     "PRIMARY_REGION": "Region whose registry is replicated.",
     "PROBE_SECRET_ARN": "Secret with the probe's certificate and key.",
     "RELEASE_SHA256": "SHA-256 of each published file, as `sha256sum` writes them; empty: files are not compared.",
@@ -67,6 +75,7 @@ VARIABLES: Mapping[str, str] = {
     "RULE_ERROR_QUEUE_URL": "Queue of registry events that the topic rules could not store.",
     "SECONDARY_ACCESS_LOG_BUCKET": "Bucket for the access log of the secondary Region's work bucket.",
     "SECONDARY_BUCKET": "Work bucket of the secondary Region, which keeps failed stream records.",
+    "SECONDARY_FLEET_CERTIFICATE_ARN": "Certificate of the fleet's name in the secondary Region.",
     "SECONDARY_REGION": "Region that is kept equal to it.",
     "SETTLE_SECONDS": "How long the attachments of a complete new device must stay unchanged.",
     "SHADOW_RULE_ERROR_QUEUE_URL": "Queue of shadow events that the topic rules could not store.",
@@ -85,9 +94,10 @@ VARIABLES: Mapping[str, str] = {
 
 
 def main() -> None:
-    """Rewrite the page in place, and that of the rights."""
+    """Rewrite the page in place, and those of the rights."""
     PAGE.write_text(rendered(PAGE.read_text()))
     rights.PAGE.write_text(rights.rendered(templates()))
+    operator_policies.PAGE.write_text(operator_policies.rendered())
 
 
 def rendered(page: str) -> str:

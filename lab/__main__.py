@@ -62,6 +62,10 @@ def up(*, skip_build: bool) -> None:
     click.echo("\nDevices connect to:")
     for region, endpoint in state["endpoints"].items():
         click.echo(f"  {region}  {endpoint}")
+    click.echo(f"\nHosted zones are served by DNS at {state['dns']}")
+    click.echo(f"\nThe fleet's name is {state['fleet']}, port {state['fleet_port']}. It leads to:")
+    for region, address in state["fleet_addresses"].items():
+        click.echo(f"  {region}  {address}")
     click.echo(
         f"\nStack postfix {state['outputs']['StackPostfix']}; all else in .lab/state.json. Stop it: make lab-down"
     )

@@ -1,10 +1,11 @@
 """A device's side of the connection: a real MQTT client with mutual TLS."""
 
 import os
+import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -44,8 +45,46 @@ def tls_context(identity: Identity | None, ca_file: Path | None = None) -> ssl.S
     return context
 
 
+Resolve = Callable[[str], str]
+"""The address of a name, asked for at each connection; OSError, as `socket.gaierror`, when there is none."""
+
+
+def by_the_system(name: str) -> str:
+    """Leave the name to whoever connects: the system's resolver is asked then."""
+    return name
+
+
+class ResolvingClient(Client):
+    """A paho client that connects to whatever address `resolve` has for the name.
+
+    TLS sends the name and checks the server's certificate for it, as if the system's resolver had been asked.
+    """
+
+    def __init__(self, *arguments: Any, resolve: Resolve, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._resolve = resolve
+
+    def _create_socket_connection(self) -> socket.socket:
+        return socket.create_connection((self._resolve(self._host), self._port), self._connect_timeout)
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        assert self._ssl_context is not None
+        wrapped = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        wrapped.settimeout(self._connect_timeout)
+        try:
+            wrapped.do_handshake()
+        except OSError:
+            wrapped.close()  # paho leaves it open
+            raise
+        return wrapped
+
+
 class MqttDevice:
-    """A device connected to one Region's endpoint for the length of a `with` block."""
+    """A device connected to one Region's endpoint for the length of a `with` block.
+
+    With `resolve` the endpoint's host is a name that it leads to an address, such as the fleet's. One process holds
+    some 300 of these: each takes three files, and paho waits by select(), which knows the first 1,024 only.
+    """
 
     def __init__(
         self,
@@ -55,6 +94,9 @@ class MqttDevice:
         identity: Identity | None,
         ca_file: Path | None = None,
         timeout: float = 5.0,
+        resolve: Resolve = by_the_system,
+        will: tuple[str, bytes] | None = None,
+        clean_session: bool = True,
     ) -> None:
         host, _, port = endpoint.partition(":")
         self._address = (host, int(port or _MQTT_PORT))
@@ -62,7 +104,16 @@ class MqttDevice:
         self._connected, self._ended, self._acknowledged = threading.Event(), threading.Event(), threading.Event()
         self._arrived = threading.Condition()
         self._messages: list[tuple[str, bytes]] = []
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, reconnect_on_failure=False)
+        self._client = ResolvingClient(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=clean_session,
+            reconnect_on_failure=False,
+            resolve=resolve,
+        )
+        self._client.connect_timeout = timeout
+        if will:
+            self._client.will_set(*will, qos=1)
         self._client.tls_set_context(tls_context(identity, ca_file))
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -70,10 +121,10 @@ class MqttDevice:
         self._client.on_subscribe = self._on_acknowledged
 
     def connect(self) -> None:
-        """Connect and return when the broker has accepted; Refused when it has not."""
+        """Connect and return when the broker has accepted; Refused when it has not, TimeoutError without an answer."""
         try:
             self._client.connect(*self._address, keepalive=30)
-        except ssl.SSLError as error:
+        except (ssl.SSLError, ConnectionError) as error:
             raise Refused(str(error)) from error
         self._client.loop_start()
         if not self._first(self._connected, self._ended):
@@ -104,6 +155,10 @@ class MqttDevice:
                 message = f"no message within {self._timeout} s"
                 raise TimeoutError(message)
             return self._messages.pop(0)
+
+    def ended(self) -> bool:
+        """Whether the connection ends within the time-out, by whoever's doing."""
+        return self._ended.wait(self._timeout)
 
     def close(self) -> None:
         """Disconnect and end the client's thread."""

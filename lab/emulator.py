@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,8 @@ SECONDARY_REGION = "us-west-2"
 REGIONS = (PRIMARY_REGION, SECONDARY_REGION)
 
 _READY_SECONDS = 30
+_BACKLOG = 512
+_PORTS_TRIED = 20
 _LOG_TAIL_LINES = 15
 
 
@@ -36,17 +38,46 @@ class LabError(Exception):
 
 def bind_loopback() -> socket.socket:
     """A listening socket on a free port of this machine only."""
+    bound = _bound("127.0.0.1", 0)
+    bound.listen(_BACKLOG)
+    return bound
+
+
+def bind_alike(addresses: Sequence[str]) -> list[socket.socket]:
+    """A listening socket on each of these loopback addresses, all on one free port.
+
+    A socket keeps a port that was asked for by its number while it does not listen: so a broker can be closed and
+    opened again, and nobody takes its port meanwhile.
+    """
+    for _ in range(_PORTS_TRIED):
+        with _bound(addresses[0], 0) as free, ExitStack() as found:
+            try:
+                bound = [found.enter_context(_bound(address, free.getsockname()[1])) for address in addresses]
+            except OSError:
+                continue  # the port is taken on one of the other addresses
+            found.pop_all()
+        for each in bound:
+            each.listen(_BACKLOG)
+        return bound
+    message = f"no port is free on all of {', '.join(addresses)}"
+    raise LabError(message)
+
+
+def _bound(address: str, port: int) -> socket.socket:
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted connections inherit it; without it small answers wait for the peer's delayed acknowledgement.
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    bound.bind(("127.0.0.1", 0))
-    bound.listen(512)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit it; without it small answers wait for the peer's delayed acknowledgement.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
     return bound
 
 
 class Emulator:
-    """The emulator as a child process on free ports of 127.0.0.1, gone with its parent whatever happens.
+    """The emulator as a child process on free ports of this machine's loopback, gone with its parent whatever happens.
 
     The parent binds the sockets and hands them over, so no other process can take a port in between. `environ` is added
     to the server's environment, which Lambda functions inherit: this is how they reach a proxy in front of an API.
@@ -67,10 +98,15 @@ class Emulator:
         self._environ = dict(environ or {})
         self._gateway = bind_loopback()
         self._tls = bind_loopback()
-        self._mqtt = {region: bind_loopback() for region in regions}
+        self._mqtt = {region: bind_alike(["127.0.0.1"])[0] for region in regions}
+        # The fleet's name leads to one of these addresses, and no name carries a port: so all have the same.
+        fleet = bind_alike([f"127.0.1.{number}" for number, _ in enumerate(regions, 1)])
+        self._fleet = dict(zip(regions, fleet, strict=True))
         self.port: int = self._gateway.getsockname()[1]
         self.tls_port: int = self._tls.getsockname()[1]
         self.mqtt_ports: dict[str, int] = {region: bound.getsockname()[1] for region, bound in self._mqtt.items()}
+        self.fleet_addresses: dict[str, str] = {region: bound.getsockname()[0] for region, bound in self._fleet.items()}
+        self.fleet_port: int = fleet[0].getsockname()[1]
         with bind_loopback() as spare:  # bound by the emulator itself, and only where that is left uncorrected
             self.uncorrected_mqtt_port: int = spare.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,6 +125,11 @@ class Emulator:
     def ca_file(self) -> Path:
         """Certificate authority of the MQTT listeners; SSL_CERT_FILE of whatever connects to them."""
         return self.folder / "iot-ca.pem"
+
+    @property
+    def health_check_file(self) -> Path:
+        """What health checkers met, which the emulator tells as GetHealthCheckStatus."""
+        return self.folder / "health-checks.json"
 
     @property
     def log_file(self) -> Path:
@@ -141,7 +182,7 @@ class Emulator:
         self._exit.callback(shutil.rmtree, scratch, ignore_errors=True)
         lifeline_read, lifeline_write = os.pipe()
         self._exit.callback(os.close, lifeline_write)
-        sockets = (self._gateway, self._tls, *self._mqtt.values())
+        sockets = (self._gateway, self._tls, *self._mqtt.values(), *self._fleet.values())
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 [interpreter, ROOT / "lab" / "server.py"],
@@ -188,8 +229,10 @@ class Emulator:
             "LAB_GATEWAY_SOCKET": str(self._gateway.fileno()),
             "LAB_TLS_SOCKET": json.dumps([self._tls.fileno(), self.tls_port]),
             "LAB_MQTT_SOCKETS": json.dumps(sockets),
+            "LAB_FLEET_SOCKETS": json.dumps({region: bound.fileno() for region, bound in self._fleet.items()}),
             "LAB_LIFELINE": str(lifeline),
             "LAB_CA_FILE": str(self.ca_file),
+            "LAB_HEALTH_CHECK_FILE": str(self.health_check_file),
             "LAB_WITHOUT": ",".join(self._without),
             # The functions inherit these; Python's default TLS context honours the first, botocore the second.
             "SSL_CERT_FILE": str(self.ca_file),

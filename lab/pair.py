@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,14 +14,18 @@ import boto3
 from botocore.config import Config
 
 from lab import codebuild, processes
-from lab.counting import CountingProxy
+from lab.counting import CountingProxy, Fault
 from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator, LabError
+from lab.partition import Broker, Replicas, away, server_certificate
 from lab.progress import Progress, step
 from lab.quotas import raised
+from lab.route53.service import Route53
 from lab.waiting import until
 
 ACCOUNT = "000000000000"
 MAIN_STACK = "iot-dr"
+FLEET = "devices.iot-dr.test"
+"""The name by which the fleet's devices reach the Region that serves."""
 _TRAIL = "management-events"
 # Every family that the product replicates; https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
 EVENT_FAMILIES = ("THING", "THING_TYPE", "THING_GROUP", "THING_GROUP_MEMBERSHIP")
@@ -65,7 +69,9 @@ class Pair:
         self.distribution = distribution or default_distribution()
         self.proxy = CountingProxy()
         self.proxy.answers["servicequotas"] = raised()
-        self.emulator = Emulator(folder, environ={**self.proxy.environ(), **(environ or {})})
+        self.route53 = Route53()
+        told = {**self.proxy.environ(), **self.route53.environ(), **(environ or {})}
+        self.emulator = Emulator(folder, environ=told)
         self.outputs: dict[str, str] = {}
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -87,13 +93,67 @@ class Pair:
             return self._clients[service, region]
 
     def start(self) -> None:
-        """Start the emulator with the counting proxy before it."""
+        """Start the emulator with the counting proxy before it, and the name servers of its hosted zones."""
         self._exit.callback(self.proxy.stop)
+        self._exit.callback(self.route53.stop)  # gives its ports back even if the emulator does not start
         self._exit.enter_context(self.emulator)
+        self._exit.callback(self.route53.stop)  # before the emulator, which it asks
+        self.route53.start(self.emulator)
         self.proxy.start(self.emulator.port, (self.emulator.tls_port, self.emulator.ca_file))
 
+    def broker(self, region: str) -> Broker:
+        """A Region's MQTT broker, to be closed and opened."""
+        return Broker(self.emulator, region)
+
+    def away(self, region: str, fault: Fault | None = None) -> AbstractContextManager[None]:
+        """Without a Region for the length of a `with` block; who calls its APIs through the proxy meets `fault`."""
+        return away(self.emulator, self.proxy, region, fault)
+
+    @property
+    def replicas(self) -> Replicas:
+        """The replicas of all global tables, to be paused and healed."""
+        return Replicas(self.emulator)
+
+    @property
+    def fleet_port(self) -> int:
+        """The port at which both Regions take devices that come by the fleet's name."""
+        return self.emulator.fleet_port
+
+    def fleet_address(self, region: str) -> str:
+        """Where the fleet's name leads when this Region serves."""
+        return self.emulator.fleet_addresses[region]
+
+    def import_fleet_certificates(self, *, days: int = 90) -> dict[str, str]:
+        """Import one certificate for the fleet's name into ACM of both Regions; its ARN there by Region."""
+        issued = server_certificate(self.emulator, FLEET, days=days)
+        return {
+            region: self.client("acm", region).import_certificate(
+                Certificate=issued.certificate_pem.encode(),
+                PrivateKey=issued.key_pem.encode(),
+                CertificateChain=self.emulator.ca_file.read_bytes(),
+            )["CertificateArn"]
+            for region in (self.primary, self.secondary)
+        }
+
+    def configure_fleet(self) -> None:
+        """Have both Regions serve the fleet's name, as far as nobody has configured it."""
+        with step(self.progress, f"Configure the fleet's name, {FLEET}, in both Regions"):
+            missing = [region for region in (self.primary, self.secondary) if not self._serves_fleet(region)]
+            arns = self.import_fleet_certificates() if missing else {}
+            for region in missing:
+                self.client("iot", region).create_domain_configuration(
+                    domainConfigurationName="fleet", domainName=FLEET, serverCertificateArns=[arns[region]]
+                )
+
+    def _serves_fleet(self, region: str) -> bool:
+        iot = self.client("iot", region)
+        pages = iot.get_paginator("list_domain_configurations").paginate()
+        names = [each["domainConfigurationName"] for page in pages for each in page["domainConfigurations"]]
+        described = (iot.describe_domain_configuration(domainConfigurationName=name) for name in names)
+        return any(each.get("domainName") == FLEET for each in described)
+
     def stop(self) -> None:
-        """Stop both."""
+        """Stop all of it."""
         self._exit.close()
 
     def build(self) -> None:

@@ -15,6 +15,7 @@ from lab import lifeline  # noqa: E402 - after the path is set
 from lab.corrections import apply, settings  # noqa: E402 - as above
 from lab.corrections.patching import replace  # noqa: E402 - as above
 from lab.moment import Moment  # noqa: E402 - as above
+from lab.switches import Switches  # noqa: E402 - as above
 
 log = logging.getLogger("lab.server")
 
@@ -70,7 +71,7 @@ def serve(certificate_file: str, key_file: str) -> None:
     config.certfile, config.keyfile = certificate_file, key_file
     config.keep_alive_timeout = 75
     config.accesslog = None
-    asyncio.run(hypercorn_serve(Moment(app), config))
+    asyncio.run(hypercorn_serve(Switches(Moment(app)), config))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from lab.emulator import ROOT, STATE, LabError
-from lab.pair import launched
+from lab.pair import FLEET, launched
 from lab.progress import ConsoleProgress
 from lab.waiting import until
 
@@ -66,13 +66,21 @@ def supervise(*, build: bool) -> None:
         _write_state({"pid": os.getpid(), "ready": False})
         try:
             with launched(FOLDER, ConsoleProgress(Console(width=160)), build=build) as pair:
+                pair.route53.evaluate()
+                pair.configure_fleet()
                 _write_state(
                     {
                         "pid": os.getpid(),
                         "ready": True,
-                        "environ": pair.emulator.client_environ(),
+                        "environ": {**pair.emulator.client_environ(), **pair.route53.environ()},
                         "endpoints": {
                             region: pair.device_endpoint(region) for region in (pair.primary, pair.secondary)
+                        },
+                        "dns": pair.route53.dns,
+                        "fleet": FLEET,
+                        "fleet_port": pair.fleet_port,
+                        "fleet_addresses": {
+                            region: pair.fleet_address(region) for region in (pair.primary, pair.secondary)
                         },
                         "outputs": pair.outputs,
                     }

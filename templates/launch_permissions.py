@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from awacs import (
+    acm,
     apigateway,
     awslambda,
     cloudformation,
@@ -30,7 +31,17 @@ from awacs import (
     sqs,
     states,
 )
-from awacs.aws import Action, ArnEquals, ArnLike, ForAnyValueStringEquals, Statement, StringEquals, StringLike
+from awacs.aws import (
+    Action,
+    ArnEquals,
+    ArnLike,
+    ForAllValuesStringEquals,
+    ForAllValuesStringLike,
+    ForAnyValueStringEquals,
+    Statement,
+    StringEquals,
+    StringLike,
+)
 from troposphere import Ref, Sub
 
 from templates.blocks import keys
@@ -93,6 +104,11 @@ def areas(boundary: Any) -> tuple[Area, ...]:
             "LaunchDataPolicy",
             "Lets the launch manage tables, buckets, queues, topic rules, secrets and the health check",
             (*_tables(), *_buckets(), *_queues(), *_rules(), *_secrets(), *_health_check()),
+        ),
+        Area(
+            "LaunchFleetPolicy",
+            "Lets the launch manage the fleet's name: its domain in AWS IoT, its certificate and its records",
+            (*_domains(), *_certificates(), *_records()),
         ),
     )
 
@@ -634,5 +650,93 @@ def _health_check() -> list[Statement]:
             list(DELIVER_LOGS),
             ["*"],  # log deliveries know no resource
             _both(),
+        ),
+    ]
+
+
+def _domains() -> list[Statement]:
+    return [
+        allow(
+            "ManageDomains",
+            [
+                iot.CreateDomainConfiguration,
+                iot.DeleteDomainConfiguration,
+                iot.DescribeDomainConfiguration,
+                iot.ListTagsForResource,
+                iot.TagResource,
+                iot.UntagResource,
+                iot.UpdateDomainConfiguration,
+            ],
+            _named("iot", "domainconfiguration/"),
+            [_both(), _through_cloudformation()],
+        ),
+    ]
+
+
+def _certificates() -> list[Statement]:
+    """Make the certificate of the fleet's name, and look at the one that the form names instead."""
+    certificates = [arn("acm", "certificate/*", "*")]  # an ID is made with it, in either Region
+    return [
+        allow(
+            "MakeCertificate",
+            [acm.RequestCertificate],
+            ["*"],  # RequestCertificate knows no resource
+            [
+                _both(),
+                _through_cloudformation(),
+                ForAllValuesStringEquals({"acm:DomainNames": [Ref("FleetName")]}),
+            ],
+        ),
+        allow(
+            "ManageCertificates",
+            [
+                acm.AddTagsToCertificate,
+                acm.DeleteCertificate,
+                acm.DescribeCertificate,
+                acm.GetCertificate,
+                acm.ListTagsForCertificate,
+                acm.RemoveTagsFromCertificate,
+                Action("acm", "UpdateCertificateOptions"),
+            ],
+            certificates,
+            [_both(), _through_cloudformation()],
+        ),
+    ]
+
+
+def _records() -> list[Statement]:
+    """Write the record of the fleet's name, and the one below it by which its certificate is validated."""
+    zone = [Sub("arn:${AWS::Partition}:route53:::hostedzone/${HostedZoneId}")]
+    validation = Sub("_*.${FleetName}")  # AWS Certificate Manager chooses the beginning
+    return [
+        allow(
+            "WriteRecords",
+            [route53.ChangeResourceRecordSets],
+            zone,
+            [
+                _through_cloudformation(),
+                ForAllValuesStringLike(
+                    {"route53:ChangeResourceRecordSetsNormalizedRecordNames": [Ref("FleetName"), validation]}
+                ),
+                ForAllValuesStringEquals({"route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"]}),
+            ],
+        ),
+        allow(
+            "ReadRecords",
+            [route53.GetHostedZone, route53.ListResourceRecordSets],
+            zone,
+            _through_cloudformation(),
+        ),
+        allow(
+            "FollowChanges",
+            [route53.GetChange],
+            [Sub("arn:${AWS::Partition}:route53:::change/*")],  # an ID is made with each change
+            _through_cloudformation(),
+        ),
+        allow(
+            "FindZones",
+            [route53.ListHostedZones],
+            ["*"],  # ListHostedZones knows no resource
+            _through_cloudformation(),
         ),
     ]

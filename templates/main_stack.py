@@ -22,7 +22,7 @@ from troposphere import (
 )
 from troposphere import codebuild as build_projects
 
-from templates import primary_region, r53_health_checker, secondary_region
+from templates import failover, fleet_domain, primary_region, r53_health_checker, secondary_region
 from templates.blocks import parameters, permissions
 from templates.blocks.buckets import log_bucket
 from templates.blocks.console import add_console_domains, link
@@ -70,6 +70,17 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requestt
 LAUNCHED = (primary_region, secondary_region, r53_health_checker)
 LOG_BUCKETS = {"PrimaryAccessLogBucket": "IoTDRPrimary", "SecondaryAccessLogBucket": "IoTDRSecondary"}
 """The parameter with the bucket of a stack's access log, and how that stack's name begins."""
+FLEET = {
+    "FleetName": "FLEET_NAME",
+    "HostedZoneId": "HOSTED_ZONE_ID",
+    "PrimaryFleetCertificateArn": "PRIMARY_FLEET_CERTIFICATE_ARN",
+    "SecondaryFleetCertificateArn": "SECONDARY_FLEET_CERTIFICATE_ARN",
+    "HealthCheckInterval": "HEALTH_CHECK_INTERVAL",
+    "FailureThreshold": "FAILURE_THRESHOLD",
+    "HealthCheckerRegions": "HEALTH_CHECKER_REGIONS",
+    "NameServers": "NAME_SERVERS",
+}
+"""The parameters of the fleet's name and of how Route 53 checks, and the build's variable of each."""
 KEPT = "the launched stacks keep what they have"
 """What an empty input means to a launch that is there; a new one has nothing to keep."""
 
@@ -110,7 +121,7 @@ def build(config: Config) -> Template:
         CertificateMode=Ref("CertificateMode"),
         ReplicateShadows=Ref("ReplicateShadows"),
         ShadowNamePattern=Ref("ShadowNamePattern"),
-        **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency")},
+        **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency", *FLEET)},
         StackPostfix=GetAtt(check, "StackPostfix"),
         Uuid=GetAtt(check, "Uuid"),
         # No build starts before its role has these; what a condition makes cannot stand in DependsOn.
@@ -148,7 +159,9 @@ def _add_form(template: Template, config: Config) -> None:
                     ("yes", "no"),
                 ),
                 _health_check_concurrency(),
+                *_checks(),
             ),
+            "Name of the fleet": _fleet(),
             "Security": (
                 own_key(f"Empty: AWS's keys in a new launch; later {KEPT}."),
                 *(
@@ -174,6 +187,7 @@ def _add_form(template: Template, config: Config) -> None:
             ]
         },
     )
+    fleet_domain.require_zone(template)
     template.add_condition("CreatesHealthCheck", Equals(Ref("CreateHealthCheck"), "yes"))
 
 
@@ -192,6 +206,49 @@ def _health_check_concurrency() -> Field:
             ConstraintDescription=f"must be a whole number from 0 to {most}, or empty",
         ),
         "Concurrent executions reserved for the health check",
+    )
+
+
+def _checks() -> tuple[Field, ...]:
+    """Ask how Route 53 checks; as text, as above."""
+    least, most = fleet_domain.FAILURES
+    return (
+        fleet_domain.optional(
+            "HealthCheckInterval",
+            "Seconds between health checks",
+            "How often each of Route 53's checkers asks: 30, or 10 to find a failure in a third of the time for three "
+            "times the requests. A change makes new health checks with other IDs. Empty: 30 in a new launch; later "
+            f"{KEPT}.",
+            "|".join(map(str, fleet_domain.INTERVALS)),
+            f"must be {' or '.join(map(str, fleet_domain.INTERVALS))}",
+        ),
+        fleet_domain.optional(
+            "FailureThreshold",
+            "Failed checks until a Region counts as unhealthy",
+            f"How many checks in a row must fail, or succeed, before Route 53 changes its opinion, {least} to {most}. "
+            f"Empty: 3 in a new launch; later {KEPT}.",
+            "[1-9]|10",
+            f"must be a whole number from {least} to {most}",
+        ),
+        fleet_domain.checker_regions(f"Empty: all in a new launch; later {KEPT}."),
+    )
+
+
+def _fleet() -> tuple[Field, ...]:
+    made = f"Empty: one is made and validated in the hosted zone in a new launch; later {KEPT}."
+    return (
+        fleet_domain.fleet_name(f"Empty: no domain and no records are made in a new launch; later {KEPT}."),
+        fleet_domain.hosted_zone(f"Empty: none is used in a new launch; later {KEPT}."),
+        *(
+            fleet_domain.fleet_certificate(
+                f"{side}FleetCertificateArn",
+                f"Certificate of the name in the {side.lower()} Region",
+                f"the {side.lower()} Region",
+                made,
+            )
+            for side in ("Primary", "Secondary")
+        ),
+        failover.name_servers(f"Empty: those of the zone's NS records in a new launch; later {KEPT}."),
     )
 
 
@@ -283,6 +340,7 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
         "PRIMARY_ACCESS_LOG_BUCKET": Ref("PrimaryAccessLogBucket"),
         "SECONDARY_ACCESS_LOG_BUCKET": Ref("SecondaryAccessLogBucket"),
         "HEALTH_CHECK_CONCURRENCY": Ref("HealthCheckConcurrency"),
+        **{variable: Ref(parameter) for parameter, variable in FLEET.items()},
         "PRIMARY_REGION": Ref("PrimaryRegion"),
         "SECONDARY_REGION": Ref("SecondaryRegion"),
         "STACK_POSTFIX": GetAtt("LaunchCheck", "StackPostfix"),

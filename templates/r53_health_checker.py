@@ -1,4 +1,7 @@
-"""The health checker of one Region: Route 53 watches a path that a real MQTT round trip answers for."""
+"""The health checker of one Region: Route 53 watches a path that a real MQTT round trip answers for.
+
+A second path tells whether devices are to leave the other Region; `fleet_domain` has what both are for.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,14 @@ from troposphere import (
     secretsmanager,
 )
 
-from templates.blocks import parameters, permissions
+from templates import fleet_domain
+from templates.blocks import leadership, parameters, permissions
 from templates.blocks.alarms import add_alarm
 from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.keys import KEY, add_key, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
+from templates.blocks.parameters import Field
 from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
 from templates.config import Config
@@ -38,12 +43,18 @@ PROBE = "iot-dr-probe-${StackPostfix}"
 """Name of the checker's own thing and policy; replication leaves names with this beginning alone."""
 PATH_LENGTH = 43
 """Letters and digits that make 256 bits."""
-PATH = "/health/{{resolve:secretsmanager:${Path}}}"
+QUESTIONS = ("health", "drains")
+"""What the API is asked: may devices come to this Region, and are they to leave the other one?"""
+PATH = "{{resolve:secretsmanager:${Path}}}"
 """CloudFormation itself reads the secret, so no template, parameter or output holds it."""
 REQUESTS_PER_SECOND = 20
 BURST = 40
 STRANGERS_PER_MINUTE = 60
 """Requests a minute that API Gateway refuses before somebody should act, when it goes on for five minutes."""
+NOT_DRAINING_PER_MINUTE = 120
+"""Answers with 404 that are right where `/drains` is asked: 96 a minute at an interval of ten seconds."""
+FAILING_MINUTES = 3
+"""How long a failure goes on before somebody should act; one call may fail by a cold start."""
 MOST_RESERVED = 100
 RESERVES = "ReservesConcurrency"
 """Condition of the template."""
@@ -93,11 +104,21 @@ def build(config: Config) -> Template:
         LambdaSpec(
             folder="check_health",
             description="Answers whether this Region's AWS IoT Core carries a message to and fro",
-            statements=(permissions.read_secrets(probe_secret, path_secret),),
+            statements=(
+                permissions.read_secrets(probe_secret, path_secret),
+                leadership.on_control(
+                    "ReadControl",
+                    leadership.READ_CONTROL,
+                    permissions.arn("dynamodb", "table/${GlobalTableName}"),
+                ),
+            ),
             environment={
                 "PROBE_SECRET_ARN": GetAtt(probe_secret, "Id"),
                 "PATH_SECRET_ARN": GetAtt(path_secret, "Id"),
                 "IOT_ENDPOINT": GetAtt(probe, "Endpoint"),
+                "CONTROL_TABLE": Ref("GlobalTableName"),
+                "PRIMARY_REGION": Ref("PrimaryRegion"),
+                "SECONDARY_REGION": Ref("SecondaryRegion"),
             },
             timeout=ANSWER_SECONDS,
             memory=1024,  # CPU comes with memory, and two TLS handshakes must fit into the answer's 2 s
@@ -107,6 +128,16 @@ def build(config: Config) -> Template:
     )
     api = _add_api(template, check, path_secret)
     health_check = _add_health_check(template, api, path_secret)
+    _add_alarms(template, check)
+    fleet_domain.add_fleet_domain(
+        template,
+        fleet_domain.Checks(
+            host=_host(api),
+            drains_path=_path("drains", path_secret),
+            health=health_check,
+            endpoint=GetAtt(probe, "Endpoint"),
+        ),
+    )
     template.add_output(
         [
             Output("SolutionVersion", Description="Release of this stack", Value=source("Version")),
@@ -131,6 +162,20 @@ def _add_form(template: Template) -> None:
                     "must be 1 to 32 letters and digits",
                 ),
             ),
+            "Leadership": (
+                _region("PrimaryRegion", "Primary Region"),
+                _region("SecondaryRegion", "Secondary Region"),
+                fleet_domain.optional(
+                    "GlobalTableName",
+                    "Name of the global table",
+                    "Table that holds the control item, which says where devices are to go. Empty: the round trip "
+                    "alone decides.",
+                    parameters.TABLE_NAME,
+                    "must be the name of a table",
+                ),
+            ),
+            "Health checks": fleet_domain.form_of_checks(),
+            "Name of the fleet": fleet_domain.form_of_fleet(),
             "Roles": (permissions_boundary(template),),
             "Security": (own_key(),),
             "Tuning": (
@@ -147,6 +192,18 @@ def _add_form(template: Template) -> None:
         },
     )
     template.add_condition(RESERVES, Not(Equals(Ref("HealthCheckConcurrency"), 0)))
+    fleet_domain.add_conditions(template)
+    fleet_domain.require_zone(template)
+
+
+def _region(title: str, label: str) -> Field:
+    return fleet_domain.optional(
+        title,
+        label,
+        f"{label} of the launch; this stack's own Region is one of the two. It is needed with a global table.",
+        "[a-z]{2}(-[a-z]+)+-[0-9]",
+        "must be a Region",
+    )
 
 
 def _add_secret(
@@ -238,10 +295,10 @@ def _manage_probe() -> list[Statement]:
 
 
 def _add_api(template: Template, check: awslambda.Function, path_secret: secretsmanager.Secret) -> apigatewayv2.Api:
-    """Add the API, whose only route is the secret path itself.
+    """Add the API, whose only routes are the secret paths themselves.
 
     A request without the secret matches no route: API Gateway answers it by itself with 404. So strangers neither start
-    the function nor use up what the route's throttle admits, which Route 53 has for itself. An HTTP API takes no
+    the function nor use up what the routes' throttle admits, which Route 53 has for itself. An HTTP API takes no
     resource policy, and the checkers' addresses change; a list of them that is out of date would be a failover.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
@@ -264,26 +321,27 @@ def _add_api(template: Template, check: awslambda.Function, path_secret: secrets
             TimeoutInMillis=ANSWER_SECONDS * 1000,
         )
     )
-    template.add_resource(
-        apigatewayv2.Route(
-            "HealthRoute",
-            ApiId=Ref(api),
-            RouteKey=Sub(f"GET {PATH}", Path=GetAtt(path_secret, "Id")),
-            AuthorizationType="NONE",  # Route 53's checkers sign nothing; the path's secret is what they have
-            Target=Sub(f"integrations/${{{integration.title}}}"),
+    for question in QUESTIONS:
+        template.add_resource(
+            apigatewayv2.Route(
+                f"{question.capitalize()}Route",
+                ApiId=Ref(api),
+                RouteKey=Sub(f"GET /{question}/{PATH}", Path=GetAtt(path_secret, "Id")),
+                AuthorizationType="NONE",  # Route 53's checkers sign nothing; the path's secret is what they have
+                Target=Sub(f"integrations/${{{integration.title}}}"),
+            )
         )
-    )
+        called = f"${{{api.title}}}/*/GET/{question}/*"  # any stage; the path holds the secret
+        template.add_resource(
+            awslambda.Permission(
+                f"{question.capitalize()}ApiPermission",
+                Action="lambda:InvokeFunction",
+                FunctionName=Ref(check),
+                Principal="apigateway.amazonaws.com",
+                SourceArn=permissions.arn("execute-api", called),
+            )
+        )
     _add_stage(template, api)
-    called = f"${{{api.title}}}/*/GET/health/*"  # any stage; the path holds the secret
-    template.add_resource(
-        awslambda.Permission(
-            "HealthApiPermission",
-            Action="lambda:InvokeFunction",
-            FunctionName=Ref(check),
-            Principal="apigateway.amazonaws.com",
-            SourceArn=permissions.arn("execute-api", called),
-        )
-    )
     return api
 
 
@@ -312,9 +370,47 @@ def _add_stage(template: Template, api: apigatewayv2.Api) -> None:
         "access log has the addresses",
         metric=("AWS/ApiGateway", "4xx"),
         dimensions={"ApiId": Ref(api)},
-        above=STRANGERS_PER_MINUTE,
+        above=If(fleet_domain.LEADS_TO_SECONDARY, STRANGERS_PER_MINUTE + NOT_DRAINING_PER_MINUTE, STRANGERS_PER_MINUTE),
         minutes=5,
     )
+
+
+def _add_alarms(template: Template, check: awslambda.Function) -> None:
+    """Add alarms on what `check_health` notices, and on that it cannot answer; its answers tell Route 53 alone."""
+    by_service, by_function = {"service": "check_health"}, {"FunctionName": Ref(check)}
+    for title, metric, dimensions, description in (
+        (
+            "PinnedWhileFailingAlarm",
+            ("IoTDR", "PinnedWhileFailing"),
+            by_service,
+            "Devices are sent to this Region by an order, but the round trip through it fails: fail over, or correct "
+            "the Region",
+        ),
+        (
+            "ControlUnreadableAlarm",
+            ("IoTDR", "ControlUnreadable"),
+            by_service,
+            "The control item cannot be read; the last order is used for five minutes, then the round trip decides",
+        ),
+        (
+            "HealthFailedAlarm",
+            ("AWS/Lambda", "Errors"),
+            by_function,
+            "The health check fails to answer, so Route 53 sends devices to the other Region, whatever was ordered",
+        ),
+        (
+            "HealthThrottledAlarm",
+            ("AWS/Lambda", "Throttles"),
+            by_function,
+            "Lambda has no execution left for the health check, so Route 53 sends devices to the other Region, "
+            "whatever was ordered; see HealthCheckConcurrency",
+        ),
+    ):
+        add_alarm(template, title, description, metric=metric, dimensions=dimensions, minutes=FAILING_MINUTES)
+
+
+def _path(question: str, path_secret: secretsmanager.Secret) -> Sub:
+    return Sub(f"/{question}/{PATH}", Path=GetAtt(path_secret, "Id"))
 
 
 def _host(api: apigatewayv2.Api) -> Sub:
@@ -334,9 +430,8 @@ def _add_health_check(
                 FullyQualifiedDomainName=_host(api),
                 Port=443,
                 EnableSNI=True,
-                ResourcePath=Sub(PATH, Path=GetAtt(path_secret, "Id")),
-                RequestInterval=30,
-                FailureThreshold=3,
+                ResourcePath=_path("health", path_secret),
+                **fleet_domain.how_to_check(),
             ),
             HealthCheckTags=Tags(Name=Sub("${AWS::StackName} ${AWS::Region}")),
         )

@@ -9,7 +9,7 @@ from troposphere import GetAtt, Output, Ref, Sub, Template, awslambda, s3, stepf
 from troposphere import dynamodb as tables
 
 from templates import replication_workflow
-from templates.blocks import parameters, permissions, registry_permissions
+from templates.blocks import leadership, parameters, permissions, registry_permissions
 from templates.blocks.alarms import add_alarm, add_queue_alarm
 from templates.blocks.buckets import add_private_bucket, log_bucket
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
@@ -21,6 +21,8 @@ from templates.blocks.solution import source, start_template
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
 from templates.config import Config
 from templates.device_registration import add_device_registration
+from templates.failover import add_failover
+from templates.failover import form as failover_form
 from templates.fleet_sync import add_fleet_sync
 from templates.request_queues import RequestQueues, add_request_queues, add_runner, workers_at_once
 from templates.shadow_replication import add_shadow_replication
@@ -58,7 +60,7 @@ def build(config: Config) -> Template:
     add_fleet_sync(template, (functions.replicate, functions.shadows, functions.record), ledger, bucket, layer)
     queues = add_request_queues(template)
     add_runner(template, queues, workflow, ledger, layer)
-    trigger = add_function(template, _start_replication(queues, bucket), layer)
+    trigger = add_function(template, _start_replication(queues, bucket, ledger), layer)
     mapping = add_stream_mapping(
         template,
         "RegistryEventMapping",
@@ -67,10 +69,12 @@ def build(config: Config) -> Template:
         function=trigger,
         bucket=bucket,
         batch_size=100,
+        more=(leadership.ORDERS,),
     )
     sweep = add_function(template, _sweep_registry(ledger, queues), layer)
     _add_schedules(template, sweep)
     _add_alarms(template, mapping, trigger, workflow, sweep)
+    add_failover(template, ledger, layer)
     unregistered = add_device_registration(template, queues.events, layer)
     add_queue_alarm(
         template,
@@ -111,6 +115,7 @@ def _add_form(template: Template, config: Config) -> None:
             "Security": (own_key(), log_bucket()),
             "Certificates": (parameters.certificate_mode(),),
             "Shadows": parameters.shadows(),
+            "Failover": failover_form(),
             "Roles": (permissions_boundary(template),),
             "Tuning": (
                 workers_at_once(),
@@ -209,12 +214,14 @@ def _replicate_resource(ledger: tables.Table) -> LambdaSpec:
                 [dynamodb.BatchGetItem, dynamodb.DeleteItem, dynamodb.GetItem, dynamodb.UpdateItem],
                 [GetAtt(ledger, "Arn")],
             ),
+            leadership.on_control("ReadControl", leadership.READ, leadership.replica_arn()),
             permissions.read_quotas(primary, own),
         ),
         environment={
             "PRIMARY_REGION": primary,
             "ACCOUNT_ID": Ref("AWS::AccountId"),
             "LEDGER_TABLE": Ref(ledger),
+            "CONTROL_TABLE": leadership.replica(),
             "SETTLE_SECONDS": Ref("SettleSeconds"),
             "INCOMPLETE_SECONDS": Ref("IncompleteSeconds"),
             "CERTIFICATE_MODE": Ref("CertificateMode"),
@@ -235,16 +242,24 @@ def _record_failure(ledger: tables.Table) -> LambdaSpec:
     )
 
 
-def _start_replication(queues: RequestQueues, bucket: s3.Bucket) -> LambdaSpec:
+def _start_replication(queues: RequestQueues, bucket: s3.Bucket, ledger: tables.Table) -> LambdaSpec:
     return LambdaSpec(
         folder="start_replication",
-        description="Queues the distinct resources of a batch of registry events, to be checked",
+        description="Queues the distinct resources of a batch of registry events, and lets the fence follow an order",
         statements=(
             *permissions.read_stream(Ref("GlobalTableStreamArn")),
             permissions.ask_for_requests(queues.events),
             *permissions.keep_failed_records(bucket),
+            leadership.on_control("KeepOrder", leadership.READ_AND_WRITE, leadership.replica_arn()),
+            leadership.on_fence("MoveFence", leadership.READ_AND_WRITE, GetAtt(ledger, "Arn")),
         ),
-        environment={"LOOK_QUEUE_URL": Ref(queues.events), "WORK_BUCKET": Ref(bucket)},
+        environment={
+            "LOOK_QUEUE_URL": Ref(queues.events),
+            "WORK_BUCKET": Ref(bucket),
+            "PRIMARY_REGION": Ref("PrimaryRegion"),
+            "LEDGER_TABLE": Ref(ledger),
+            "CONTROL_TABLE": leadership.replica(),
+        },
         timeout=60,
     )
 
@@ -263,6 +278,7 @@ def _sweep_registry(ledger: tables.Table, queues: RequestQueues) -> LambdaSpec:
                 [dynamodb.GetItem, dynamodb.BatchGetItem, dynamodb.UpdateItem],
                 [GetAtt(ledger, "Arn")],
             ),
+            leadership.on_control("ReadControl", leadership.READ, leadership.replica_arn()),
             permissions.allow("FindDue", [dynamodb.Query], [Sub(f"${{{ledger.title}.Arn}}/index/{RETRY_INDEX}")]),
             permissions.ask_for_requests(queues.background),
             permissions.read_quotas(primary, own),
@@ -271,6 +287,7 @@ def _sweep_registry(ledger: tables.Table, queues: RequestQueues) -> LambdaSpec:
             "PRIMARY_REGION": Ref("PrimaryRegion"),
             "ACCOUNT_ID": Ref("AWS::AccountId"),
             "LEDGER_TABLE": Ref(ledger),
+            "CONTROL_TABLE": leadership.replica(),
             "BACKGROUND_QUEUE_URL": Ref(queues.background),
             "SWEEP_SLICE": Ref("SweepSlice"),
             "REPLICATE_SHADOWS": Ref("ReplicateShadows"),

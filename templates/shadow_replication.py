@@ -8,11 +8,10 @@ docs/adr/0009-shadows-have-a-stream-of-their-own.md
 from __future__ import annotations
 
 from awacs import dynamodb
-from awacs.aws import ForAllValuesStringEquals
-from troposphere import GetAtt, Ref, Select, Split, Template, awslambda, s3
+from troposphere import GetAtt, Ref, Template, awslambda, s3
 from troposphere import dynamodb as tables
 
-from templates.blocks import permissions, registry_permissions
+from templates.blocks import leadership, permissions, registry_permissions
 from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
 from templates.replication_workflow import WORKER_SECONDS
@@ -21,8 +20,6 @@ PRIMARY = "${PrimaryRegion}"
 OWN = "${AWS::Region}"
 BATCH_SIZE = 1000
 """Updates that came in quick succession meet in one batch, where all but the newest of a shadow fall away."""
-CONTROL_ITEM = "iot-dr#control"
-"""Partition key of the item that says which Region serves; a test holds it to the code's."""
 
 
 def add_shadow_replication(
@@ -54,20 +51,17 @@ def _replicate_shadows(ledger: tables.Table, bucket: s3.Bucket) -> LambdaSpec:
             registry_permissions.read_shadows("Secondary", OWN),
             registry_permissions.write_shadows("Secondary", OWN),
             permissions.allow(
-                "KeepLedger", [dynamodb.DeleteItem, dynamodb.GetItem, dynamodb.UpdateItem], [GetAtt(ledger, "Arn")]
+                "KeepLedger",
+                [dynamodb.BatchGetItem, dynamodb.DeleteItem, dynamodb.GetItem, dynamodb.UpdateItem],
+                [GetAtt(ledger, "Arn")],
             ),
             permissions.read_quotas(Ref("PrimaryRegion"), Ref("AWS::Region")),
-            permissions.allow(
-                "ReadControl",
-                [dynamodb.GetItem],
-                [permissions.arn("dynamodb", "table/${Table}", Table=_event_table())],
-                ForAllValuesStringEquals({"dynamodb:LeadingKeys": [CONTROL_ITEM]}),
-            ),
+            leadership.on_control("ReadControl", leadership.READ, leadership.replica_arn()),
         ),
         environment={
             "PRIMARY_REGION": Ref("PrimaryRegion"),
             "LEDGER_TABLE": Ref(ledger),
-            "CONTROL_TABLE": _event_table(),
+            "CONTROL_TABLE": leadership.replica(),
             "WORK_BUCKET": Ref(bucket),
             "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
             "SHADOW_NAME_PATTERN": Ref("ShadowNamePattern"),
@@ -75,8 +69,3 @@ def _replicate_shadows(ledger: tables.Table, bucket: s3.Bucket) -> LambdaSpec:
         timeout=WORKER_SECONDS,  # the workflow calls it too
         memory=1769,  # one processor of its own, which a batch keeps busy
     )
-
-
-def _event_table() -> Select:
-    """Return the name of the registry's global table, which its stream's ARN holds: `...:table/NAME/stream/TIME`."""
-    return Select(1, Split("/", Ref("GlobalTableStreamArn")))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 # The order is the order of applying; each module registers its functions on import.
 _MODULES = (
     "mqtt",
+    "domains",
+    "connections",
     "registry",
     "principals",
     "groups",
@@ -24,8 +26,10 @@ _MODULES = (
     "workflows",
     "map_runs",
     "streams",
+    "replicas",
     "queues",
     "stacks",
+    "route53",
     "simulation",
     "lists",
     "metrics",

@@ -4,7 +4,8 @@ import asyncio
 import contextvars
 import socket
 import ssl
-from collections.abc import Sequence
+import weakref
+from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.services import iot
@@ -15,25 +16,114 @@ from .patching import replace
 # The Region of the listener that accepted the connection which the running task serves.
 _listener_region: contextvars.ContextVar[str | None] = contextvars.ContextVar("listener_region", default=None)
 
+_BACKLOG = 512
 
-class _Listeners:
-    """Every Region's listener behind the one handle that the emulator keeps."""
 
-    def __init__(self, servers: Sequence[asyncio.AbstractServer]) -> None:
-        self._servers = servers
+class Acceptor(iot._MtlsAcceptor):  # type: ignore[misc]  # the emulator has no types
+    """Accepts connections for one Region and knows them, so that all can be dropped at once."""
+
+    def __init__(self, region: str, accepted: weakref.WeakSet[Any]) -> None:
+        self._region = region
+        self._accepted = accepted
+
+    def connection_made(self, transport: Any) -> None:
+        """Know the connection before its TLS begins."""
+        self._accepted.add(transport)
+        super().connection_made(transport)
+
+    async def _upgrade(self, transport: Any) -> None:
+        _listener_region.set(self._region)  # each connection is served by its own task, with its own context
+        await super()._upgrade(transport)
+
+
+@dataclass
+class _Door:
+    """One listening socket of a Region, and the server that reads it while the Region's broker is open."""
+
+    bound: socket.socket
+    acceptor: type[Acceptor]
+    accepted: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
+    unread: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
+    """Connections whose clients wait in vain, until the broker is opened again."""
+    server: asyncio.AbstractServer | None = None
+    listening: bool = True
+
+
+class Listeners:
+    """Every Region's listeners behind the one handle that the emulator keeps."""
+
+    def __init__(self) -> None:
+        self._doors: dict[str, list[_Door]] = {}
+
+    async def add(self, region: str, bound: socket.socket, acceptor: type[Acceptor] = Acceptor) -> None:
+        """Listen on a socket for a Region."""
+        door = _Door(bound, acceptor)
+        self._doors.setdefault(region, []).append(door)
+        await self._open(region, door)
+
+    async def open(self, region: str) -> None:
+        """Have the Region's broker take connections; KeyError for a Region without one."""
+        for door in self._doors[region]:
+            if door.server is None:
+                door.bound.listen(_BACKLOG)
+                door.listening = True
+                await self._open(region, door)
+            for transport in door.unread:
+                transport.resume_reading()
+            door.unread.clear()
+
+    def shut(self, region: str, *, silent: bool = False) -> None:
+        """Have the Region's broker refuse connections and drop those that it has; KeyError likewise.
+
+        A silent one drops nothing: clients connect and wait in vain, and so do those that are connected.
+        """
+        for door in self._doors[region]:
+            if door.server is not None:
+                door.server.close()
+                door.server = None
+            if silent:
+                self._silence(door)
+            else:
+                self._refuse(door)
+
+    @staticmethod
+    def _silence(door: _Door) -> None:
+        for transport in door.accepted:
+            transport.pause_reading()
+            door.unread.add(transport)
+
+    @staticmethod
+    def _refuse(door: _Door) -> None:
+        if door.listening:
+            # Closed, the socket would lose its port. Shut down, Linux answers "connection refused" for it until it
+            # listens again.
+            door.bound.shutdown(socket.SHUT_RD)
+            door.listening = False
+        for transport in list(door.accepted):
+            transport.abort()
+        door.accepted.clear()
+        door.unread.clear()
 
     def close(self) -> None:
-        for server in self._servers:
-            server.close()
+        """Close all, as the emulator closes its one server."""
+        for doors in self._doors.values():
+            for door in doors:
+                if door.server is not None:
+                    door.server.close()
+
+    @staticmethod
+    async def _open(region: str, door: _Door) -> None:
+        def accept() -> Acceptor:
+            return door.acceptor(region, door.accepted)
+
+        # A duplicate, because a reset closes the server and opens it again on the same port.
+        door.server = await asyncio.get_running_loop().create_server(accept, sock=door.bound.dup(), backlog=_BACKLOG)
 
 
-def _acceptor(region: str) -> type[Any]:
-    class Acceptor(iot._MtlsAcceptor):  # type: ignore[misc]  # the emulator has no types
-        async def _upgrade(self, transport: Any) -> None:
-            _listener_region.set(region)  # each connection is served by its own task, with its own context
-            await super()._upgrade(transport)
-
-    return Acceptor
+def listeners() -> Listeners | None:
+    """The listeners, if this correction made them."""
+    made = iot._mtls_server
+    return made if isinstance(made, Listeners) else None
 
 
 @correction("https://docs.aws.amazon.com/iot/latest/developerguide/iot-connect-devices.html")
@@ -44,11 +134,11 @@ def mqtt_listener_per_region() -> None:
     async def start_locked() -> None:
         if iot._mtls_server is not None:
             return
-        loop = asyncio.get_running_loop()
-        # A duplicate, because a reset closes the server and opens it again on the same port.
-        servers = [await loop.create_server(_acceptor(region), sock=bound.dup()) for region, bound in sockets.items()]
-        iot._mtls_server = _Listeners(servers)
-        iot._mtls_loop = loop
+        iot._mtls_loop = asyncio.get_running_loop()
+        made = Listeners()
+        for region, bound in sockets.items():
+            await made.add(region, bound)
+        iot._mtls_server = made
 
     replace(iot._mtls_start_locked, start_locked)
 

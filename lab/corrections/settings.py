@@ -10,6 +10,11 @@ def mqtt_sockets() -> dict[str, tuple[int, int]]:
     return {region: (fd, port) for region, (fd, port) in json.loads(os.environ["LAB_MQTT_SOCKETS"]).items()}
 
 
+def fleet_sockets() -> dict[str, int]:
+    """Region -> file descriptor of the bound socket to which the fleet's name leads when the Region serves."""
+    return {region: int(fd) for region, fd in json.loads(os.environ["LAB_FLEET_SOCKETS"]).items()}
+
+
 def gateway_socket() -> int:
     """File descriptor of the bound socket on which the emulator answers the AWS APIs."""
     return int(os.environ["LAB_GATEWAY_SOCKET"])
@@ -39,6 +44,12 @@ def tls_socket() -> tuple[int, int]:
 def tls_port() -> int:
     """Port of the TLS socket."""
     return tls_socket()[1]
+
+
+def health_check_file() -> Path | None:
+    """Where the lab's health checkers leave what they met; None where none can be."""
+    named = os.environ.get("LAB_HEALTH_CHECK_FILE")
+    return Path(named) if named else None
 
 
 def type_deletion_seconds() -> float:

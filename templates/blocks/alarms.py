@@ -17,7 +17,7 @@ def add_alarm(  # noqa: PLR0913  # a metric is named by this many words
     *,
     metric: tuple[str, str],
     dimensions: Mapping[str, Any],
-    above: float = 0,
+    above: Any = 0,
     minutes: int = 1,
     statistic: str = "Sum",
 ) -> cloudwatch.Alarm:

@@ -9,6 +9,8 @@ from troposphere import Parameter, Template
 
 from templates.config import Config
 
+TABLE_NAME = "[A-Za-z0-9_.-]{3,255}"
+
 
 @dataclass(frozen=True)
 class Field:
@@ -102,7 +104,7 @@ def table_name(title: str, label: str, description: str) -> Field:
         title,
         label,
         description,
-        "[A-Za-z0-9_.-]{3,255}",
+        TABLE_NAME,
         "must be 3 to 255 letters, digits, underscores, dots and hyphens",
     )
 

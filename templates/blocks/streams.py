@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, Template, awslambda, s3
@@ -21,13 +22,14 @@ def add_stream_mapping(  # noqa: PLR0913  # a mapping ties this many things toge
     function: awslambda.Function,
     bucket: s3.Bucket,
     batch_size: int,
+    more: Sequence[Mapping[str, Any]] = (),
 ) -> awslambda.EventSourceMapping:
     """Map a stream to a function.
 
     Every replica's stream holds all writes, so the filter lets only the events of `source_region` (for `Fn::Sub`)
-    through, and of them only new items, not the deletions of TTL. From the trim horizon, else events of the launch's
-    own minutes would be lost. A record that keeps failing goes to the bucket whole; a queue would get only its place in
-    the stream.
+    through, and of them only new items, not the deletions of TTL; `more` are the patterns of other records that pass.
+    From the trim horizon, else events of the launch's own minutes would be lost. A record that keeps failing goes to
+    the bucket whole; a queue would get only its place in the stream.
     """
     return template.add_resource(
         awslambda.EventSourceMapping(
@@ -42,7 +44,12 @@ def add_stream_mapping(  # noqa: PLR0913  # a mapping ties this many things toge
             FunctionResponseTypes=["ReportBatchItemFailures"],
             MaximumRetryAttempts=10,
             MaximumRecordAgeInSeconds=24 * 3600,  # all that a stream keeps
-            FilterCriteria=awslambda.FilterCriteria(Filters=[awslambda.Filter(Pattern=_new_items_of(source_region))]),
+            FilterCriteria=awslambda.FilterCriteria(
+                Filters=[
+                    awslambda.Filter(Pattern=pattern)
+                    for pattern in (_new_items_of(source_region), *(json.dumps(pattern) for pattern in more))
+                ]
+            ),
             DestinationConfig=awslambda.DestinationConfig(
                 OnFailure=awslambda.OnFailure(Destination=GetAtt(bucket, "Arn"))
             ),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs import reference, rights
+from docs import operator_policies, reference, rights
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs" / "figures"
@@ -17,8 +17,6 @@ FILE = re.compile(r"`([\w./-]+/[\w.-]+\.(?:py|toml|sh|yml|md))`")
 PACKAGE = ROOT / "source" / "lambda" / "iot_dr_layer" / "python" / "iot_dr"
 TO_COME = {
     "aws/registry/role_aliases.py",  # the made-up kind
-    "cli/commands/failover.py",  # where the command would go
-    "runtime/commands/failover.py",
     "source/lambda/NAME/handler.py",  # of any function
 }
 
@@ -33,6 +31,10 @@ def test_the_page_of_rights_is_what_the_templates_say_now():
     page = rights.PAGE.read_text()
 
     assert page == rights.rendered(reference.templates()), "run: .venv/bin/python -m docs.reference"
+
+
+def test_the_page_of_policies_is_what_the_code_says_now():
+    assert operator_policies.PAGE.read_text() == operator_policies.rendered(), "run: .venv/bin/python -m docs.reference"
 
 
 def test_the_reference_has_every_part():

@@ -6,7 +6,7 @@ import pytest
 
 from iot_dr.runtime.commands import launch as launching
 from iot_dr.runtime.functions import (
-    check_launch,
+    failover,
     health,
     list_fleet,
     record_failure,
@@ -18,11 +18,13 @@ from iot_dr.runtime.functions import (
     start_replication,
     sweep_registry,
 )
+from iot_dr.runtime.functions.launch import check_launch
 from tests.unit.templates.stacks import Stack, make_stacks
 
 ENVIRONMENTS: dict[str, type | None] = {
     "CheckHealthFunction": health.HealthEnvironment,
     "CheckLaunchFunction": check_launch.CheckEnvironment,
+    "FailOverFunction": failover.FailoverEnvironment,
     "ListFleetFunction": list_fleet.ListEnvironment,
     "ProvisionProbeFunction": None,
     "RecordFailureFunction": record_failure.FailureEnvironment,
@@ -34,6 +36,7 @@ ENVIRONMENTS: dict[str, type | None] = {
     "StartLaunchFunction": None,
     "StartReplicationFunction": start_replication.TriggerEnvironment,
     "SweepRegistryFunction": sweep_registry.SweepEnvironment,
+    "WatchDomainFunction": failover.FailoverEnvironment,
 }
 SET_BY_LAMBDA = {"AWS_REGION"}
 READ_BY_POWERTOOLS = {"POWERTOOLS_SERVICE_NAME"}

@@ -30,7 +30,7 @@ RINGS: dict[str, frozenset[str]] = {
 """What each ring imports beside itself."""
 
 LIBRARIES: dict[str, frozenset[str]] = {
-    "aws": frozenset({"boto3", "botocore", "cryptography", "paho"}),
+    "aws": frozenset({"boto3", "botocore", "cryptography", "dns", "paho"}),
     "observability": frozenset({"aws_lambda_powertools"}),
     "runtime": frozenset({"aws_lambda_powertools", "urllib3"}),
     "cli": frozenset({"click", "rich"}),

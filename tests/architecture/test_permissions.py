@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from iot_dr.aws import control, quotas, secrets
+from iot_dr.aws import quotas, secrets
 from iot_dr.aws.devices import probe_things
 from iot_dr.aws.events import event_table
+from iot_dr.aws.failover import control, fence, leadership
 from iot_dr.aws.launch import builds, tables
 from iot_dr.aws.launch import checks as launch_checks
 from iot_dr.aws.launch import files as launch_files
@@ -38,11 +39,17 @@ https://docs.aws.amazon.com/iot/latest/apireference/API_ListThingPrincipalsV2.ht
 KEEP_OUTCOMES = {"dynamodb:DeleteItem", "dynamodb:UpdateItem"}
 """What of the ledger shadows need beside their notes: outcomes are recorded, and forgotten."""
 KEEP_FAILED_RECORDS = {"s3:ListBucket", "s3:PutObject"}
+READ_WHO_LEADS = control.READ_REQUIRED_ACTIONS | leadership.REQUIRED_ACTIONS
+TAKE_THE_LEAD = (
+    control.REQUIRED_ACTIONS | fence.REQUIRED_ACTIONS | leadership.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_READ
+)
+"""The two items of a failover, and the certificate by which a Region proves itself."""
 LISTS = {f"iot:{question}" for question in LISTED}
 
 CALLED_BY = {
-    "CheckHealthFunction": secrets.REQUIRED_ACTIONS_TO_READ,
+    "CheckHealthFunction": secrets.REQUIRED_ACTIONS_TO_READ | control.READ_REQUIRED_ACTIONS,
     "CheckLaunchFunction": {*launch_checks.REQUIRED_ACTIONS, *launch_files.REQUIRED_ACTIONS_TO_COMPARE},
+    "FailOverFunction": TAKE_THE_LEAD,
     "ListFleetFunction": LISTS
     | selected_things.REQUIRED_ACTIONS
     | run_files.REQUIRED_ACTIONS_TO_LIST
@@ -59,12 +66,13 @@ CALLED_BY = {
     | registry_reader.REQUIRED_ACTIONS_BEFORE_DELETING
     | registry_writer.REQUIRED_ACTIONS
     | ledger.REQUIRED_ACTIONS
+    | READ_WHO_LEADS
     | quotas.REQUIRED_ACTIONS,
     # The stream mapping reads, and keeps what failed, with its function's role.
     "ReplicateShadowsFunction": shadows.REQUIRED_ACTIONS_TO_READ
     | shadows.REQUIRED_ACTIONS_TO_WRITE
     | shadow_notes.REQUIRED_ACTIONS
-    | control.REQUIRED_ACTIONS
+    | READ_WHO_LEADS
     | quotas.REQUIRED_ACTIONS
     | KEEP_OUTCOMES
     | READ_STREAM
@@ -81,11 +89,18 @@ CALLED_BY = {
         *remains.REQUIRED_ACTIONS,
     },
     # The stream mapping reads, and keeps what failed, with its function's role.
-    "StartReplicationFunction": request_queues.REQUIRED_ACTIONS | READ_STREAM | KEEP_FAILED_RECORDS,
+    "StartReplicationFunction": request_queues.REQUIRED_ACTIONS
+    | control.REQUIRED_ACTIONS
+    | fence.REQUIRED_ACTIONS
+    | leadership.REQUIRED_ACTIONS
+    | READ_STREAM
+    | KEEP_FAILED_RECORDS,
     "SweepRegistryFunction": registry_reader.LISTER_REQUIRED_ACTIONS
     | ledger.SWEEP_REQUIRED_ACTIONS
+    | READ_WHO_LEADS
     | request_queues.REQUIRED_ACTIONS
     | quotas.REQUIRED_ACTIONS,
+    "WatchDomainFunction": TAKE_THE_LEAD,
 }
 OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from lab.emulator import PRIMARY_REGION, ROOT, Emulator
+from iot_dr.aws.failover.control import KEY
+from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator
 from lab.waiting import until
 from templates import r53_health_checker
 from templates.config import Config
@@ -31,10 +32,14 @@ STACK = f"R53HealthChecker{POSTFIX}"
 PROBE = f"iot-dr-probe-{POSTFIX}"
 CONFIG = Config("iot-dr-health", "disaster-recovery-for-aws-iot", "v0.1.0", (PRIMARY_REGION,))
 # Beside the package, the layer holds what requirements/lambda.txt names; that list is held by test_distribution.py.
-LAYER_PACKAGES = ("iot_dr", "aws_lambda_powertools", "jmespath", "paho", "typing_extensions")
+LAYER_PACKAGES = ("iot_dr", "aws_lambda_powertools", "dns", "jmespath", "paho", "typing_extensions")
 ROUTE_53_SECONDS = 2.0
 TRIES = 3
 """One in time is enough: what else the machine does now counts as well."""
+CONTROL_TABLE = f"IoTDRGlobalTable{POSTFIX}"
+FLEET = "iot.example.com"
+HERE, ELSEWHERE = PRIMARY_REGION, SECONDARY_REGION
+"""The stack is launched as the secondary's, for that one has the drains check."""
 
 
 class Relay:
@@ -102,6 +107,21 @@ class Checker:
         """The path that Route 53 was told."""
         check = self.client("route53").get_health_check(HealthCheckId=self.physical_id("HealthCheck"))
         return str(check["HealthCheck"]["HealthCheckConfig"]["ResourcePath"])
+
+    def drains_path(self) -> str:
+        """The path that Route 53 was told for the other question."""
+        check = self.client("route53").get_health_check(HealthCheckId=self.physical_id("DrainsCheck"))
+        return str(check["HealthCheck"]["HealthCheckConfig"]["ResourcePath"])
+
+    @contextmanager
+    def ordered(self, **item: str) -> Iterator[None]:
+        """Have the control item say something for a while."""
+        table = self.client("dynamodb")
+        table.put_item(TableName=CONTROL_TABLE, Item={**KEY, **{name: {"S": value} for name, value in item.items()}})
+        try:
+            yield
+        finally:
+            table.delete_item(TableName=CONTROL_TABLE, Key=KEY)
 
     def ask(self, path: str) -> tuple[int, dict[str, str], dict[str, str]]:
         """Ask the API's endpoint as Route 53 does; returns status, headers and body."""
@@ -176,6 +196,20 @@ def upload(checker: Checker) -> None:
         s3.put_object(Bucket=bucket, Key=f"{CONFIG.solution_name}/{CONFIG.version}/{name}.zip", Body=zipped(entries))
 
 
+def make_control_table(checker: Checker) -> None:
+    checker.client("dynamodb").create_table(
+        TableName=CONTROL_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in KEY],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in zip(KEY, ("HASH", "RANGE"), strict=True)],
+    )
+
+
+def make_zone(checker: Checker) -> str:
+    zone = checker.client("route53").create_hosted_zone(Name="example.com", CallerReference="zone")
+    return str(zone["HostedZone"]["Id"]).rpartition("/")[2]
+
+
 def stack_status(checker: Checker) -> str:
     (stack,) = checker.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     status = str(stack["StackStatus"])
@@ -183,16 +217,30 @@ def stack_status(checker: Checker) -> str:
 
 
 @contextmanager
-def launched_checker(folder: Path) -> Iterator[Checker]:
-    """The template's stack on an emulator of its own."""
+def launched_checker(folder: Path, **others: str) -> Iterator[Checker]:
+    """The template's stack on an emulator of its own, with some other parameters than those of a secondary's."""
     with Emulator(folder) as emulator:
         checker = Checker(emulator)
         upload(checker)
+        make_control_table(checker)
+        certificate = checker.client("acm").request_certificate(DomainName=FLEET)
+        chosen = {
+            "StackPostfix": POSTFIX,
+            "PrimaryRegion": ELSEWHERE,
+            "SecondaryRegion": HERE,
+            "GlobalTableName": CONTROL_TABLE,
+            "FleetName": FLEET,
+            "HostedZoneId": make_zone(checker),
+            "FleetCertificateArn": certificate["CertificateArn"],
+            "HealthCheckInterval": "10",
+            "RecordTtl": "3",
+            **others,
+        }
         checker.client("cloudformation").create_stack(
             StackName=STACK,
             TemplateBody=r53_health_checker.build(CONFIG).to_json(),
             Capabilities=["CAPABILITY_NAMED_IAM"],
-            Parameters=[{"ParameterKey": "StackPostfix", "ParameterValue": POSTFIX}],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in chosen.items()],
         )
         assert until(lambda: stack_status(checker), 60) == "CREATE_COMPLETE"
         yield checker
@@ -369,6 +417,67 @@ def test_a_probe_that_may_not_be_made_anew_leaves_the_old_one_in_service(checker
     assert until(lambda: checker.ask(path)[0] == 200, 10)
 
 
+@pytest.mark.parametrize(
+    ("order", "health", "drains"),
+    [
+        ({"leader": ELSEWHERE, "mode": "automatic"}, (200, "round_trip"), (404, "drains_not")),
+        ({"leader": HERE, "mode": "automatic"}, (200, "round_trip"), (200, "drains")),
+        ({"leader": HERE, "mode": "pinned"}, (200, "pinned"), (200, "drains")),
+        ({"leader": ELSEWHERE, "mode": "moving"}, (503, "drained"), (404, "drains_not")),
+    ],
+)
+def test_an_order_in_the_table_decides_both_answers_from_the_next_call_on(
+    order: dict[str, str], health: tuple[int, str], drains: tuple[int, str], checker: Checker
+) -> None:
+    with checker.ordered(**order):
+        answers = [checker.ask(path) for path in (checker.path(), checker.drains_path())]
+
+    assert [(status, body["reason"]) for status, _, body in answers] == [health, drains]
+    assert checker.ask(checker.path())[2]["reason"] == "round_trip"
+
+
+def test_a_region_that_is_pinned_while_its_certificate_is_refused_is_told_of(checker: Checker) -> None:
+    with checker.ordered(leader=HERE, mode="pinned"), checker.deactivated():
+        status, _, body = checker.ask(checker.path())
+
+    assert (status, body) == (200, {"status": "healthy", "reason": "pinned", "probe": "refused"})
+    assert checker.logged("CheckHealth", "PinnedWhileFailing")
+
+
+def test_a_garbled_order_changes_nothing_for_a_process_that_knows_the_last_one(checker: Checker) -> None:
+    with checker.ordered(leader=HERE, mode="pinned"):
+        assert checker.ask(checker.drains_path())[0] == 200
+        with checker.ordered(leader="nowhere"):
+            assert checker.ask(checker.drains_path())[0] == 200
+
+    assert checker.logged("CheckHealth", "ControlUnreadable")
+
+
+def test_an_order_that_may_not_be_read_leaves_a_new_process_to_the_round_trip(checker: Checker, relay: Relay) -> None:
+    with checker.ordered(leader=ELSEWHERE, mode="pinned"), taken(checker, "CheckHealth", "dynamodb:GetItem"):
+        _lead_through(checker, relay)  # a changed configuration ends the warm process, which knows the last order
+        assert checker.ask(checker.path())[2]["reason"] == "round_trip"
+        assert checker.ask(checker.drains_path())[0] == 404
+
+
+def test_the_fleets_name_is_a_domain_and_a_record_that_the_regions_own_check_decides(checker: Checker) -> None:
+    domain = checker.client("iot").describe_domain_configuration(domainConfigurationName=STACK)
+    (record,) = records(checker, checker.outputs()["HostedZoneId"])
+
+    assert (domain["domainName"], domain["domainConfigurationStatus"]) == (FLEET, "ENABLED")
+    assert (record["Type"], record["Failover"]) == ("CNAME", "SECONDARY")
+    assert (record["SetIdentifier"], record["TTL"]) == (HERE, 3)
+    assert record["HealthCheckId"] == checker.outputs()["HealthCheckId"]
+    assert record["ResourceRecords"] == [{"Value": checker.outputs()["RecordTarget"]}]
+
+
+def test_route_53_asks_as_often_as_the_form_says(checker: Checker) -> None:
+    check = checker.client("route53").get_health_check(HealthCheckId=checker.outputs()["DrainsCheckId"])
+    config = check["HealthCheck"]["HealthCheckConfig"]
+
+    assert (config["Type"], config["RequestInterval"], config["FailureThreshold"]) == ("HTTPS", 10, 3)
+
+
 def test_neither_outputs_nor_variables_hold_a_secret(checker: Checker) -> None:
     secret = checker.path().rpartition("/")[2]
     assert len(secret) == 43
@@ -397,9 +506,29 @@ def test_no_log_line_holds_the_path_or_a_key(checker: Checker) -> None:
     assert not any(secret in message or "PRIVATE KEY" in message for message in written)
 
 
-def test_deleting_the_stack_leaves_neither_thing_nor_certificate_policy_or_secret(tmp_path: Path) -> None:
-    with launched_checker(tmp_path) as checker:
-        iot, secrets = checker.client("iot"), checker.client("secretsmanager")
+AS_PRIMARY = {
+    "PrimaryRegion": HERE,
+    "SecondaryRegion": ELSEWHERE,
+    "SecondaryDrainsCheckId": "11111111-2222-3333-4444-555555555555",
+    "FleetCertificateArn": "",
+}
+
+
+def test_the_primarys_stack_makes_a_certificate_and_a_record_that_both_answers_decide_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    with launched_checker(tmp_path, **AS_PRIMARY) as checker:
+        iot, secrets, route53 = (checker.client(name) for name in ("iot", "secretsmanager", "route53"))
+        outputs = checker.outputs()
+        (record,) = records(checker, outputs["HostedZoneId"])
+        check = route53.get_health_check(HealthCheckId=record["HealthCheckId"])["HealthCheck"]["HealthCheckConfig"]
+        domain = iot.describe_domain_configuration(domainConfigurationName=STACK)
+
+        assert (record["Failover"], record["HealthCheckId"]) == ("PRIMARY", outputs["FleetCheckId"])
+        assert (check["Type"], check["HealthThreshold"]) == ("CALCULATED", 2)
+        assert check["ChildHealthChecks"] == [outputs["HealthCheckId"], AS_PRIMARY["SecondaryDrainsCheckId"]]
+        (certificate,) = domain["serverCertificates"]
+        assert certificate["serverCertificateArn"] == checker.physical_id("FleetCertificate")
         assert checker.certificate_id()
 
         checker.client("cloudformation").delete_stack(StackName=STACK)
@@ -408,3 +537,13 @@ def test_deleting_the_stack_leaves_neither_thing_nor_certificate_policy_or_secre
         assert iot.list_things()["things"] == []
         assert iot.list_certificates()["certificates"] == []
         assert until(lambda: not secrets.list_secrets()["SecretList"], 30)
+        assert until(lambda: not route53.list_health_checks()["HealthChecks"], 30)
+        assert records(checker, outputs["HostedZoneId"]) == []
+        names = [one["domainConfigurationName"] for one in iot.list_domain_configurations()["domainConfigurations"]]
+        assert STACK not in names
+
+
+def records(checker: Checker, zone: str) -> list[dict[str, Any]]:
+    """Return the records of the fleet's name."""
+    sets = checker.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return [one for one in sets if one["Name"].rstrip(".") == FLEET]

@@ -97,7 +97,9 @@ def test_the_whole_is_told_at_a_glance_with_the_lag_of_what_crossed(pair: Pair, 
     assert lag["changes"] >= 1
     assert 0 < lag["median"] <= lag["longest"] <= lag["hour_longest"]
     _, told = asked(pair, "status")
-    assert told["control"] == {"serving": "automatic", "replication": "active"}
+    control = told["control"]
+    assert (control["leader"], control["mode"], control["epoch"]) == (pair.primary, "automatic", 0)
+    assert told["fence"]["role"] == "follows"
     assert {stack["version"] for stack in told["stacks"]} == {pair.distribution.version}
     assert len(told["stacks"]) == 4
     assert told["dead_letters"]["RuleErrorQueue"] == 0

@@ -26,8 +26,8 @@ def test_no_fault_is_planted_twice() -> None:
 
 
 def test_a_fault_is_reported_unless_the_tests_that_it_names_notice_it() -> None:
-    (noticed,) = (fault for fault in FAULTS if fault.module == "aws/control.py")
-    unnoticed = replace(noticed, name="by other tests", tests=("tests/unit/iot_dr/model/test_control.py",))
+    (noticed,) = (fault for fault in FAULTS if fault.module == "aws/failover/leadership.py")
+    unnoticed = replace(noticed, name="by other tests", tests=("tests/unit/iot_dr/aws/failover/test_control.py",))
 
     assert plant([noticed, unnoticed], jobs=1) == {unnoticed: "no test notices"}
 

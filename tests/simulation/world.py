@@ -184,6 +184,7 @@ class Run:
         self._sweeping, self._careful = drawn.sweeps, drawn.careful
         self._made: dict[Key, int] = {}
         self._disowned: dict[Key, int] = {}
+        self._read_up_to: dict[Key, int] = {}
         self._untold: dict[Key, _Untold] = {}
         self._far: set[Key] = set()
         self._gone: set[Key] = set()
@@ -467,7 +468,8 @@ class Run:
             # Seen to be gone, and forgotten since.
             seen = request.key not in self.primary.entities and request.key not in self.secondary.entities
         else:
-            last = max(note.read.began, note.read.attached_began, note.read.whole_began)
+            # Not what the ledger says of the last reading: an older one that ends late may stand there by now.
+            last = self._read_up_to.get(request.key, 0)
             seen = note.checked_at >= since or last > request.occurred_at
         if not seen:
             self._break("lost", [request.key], str(request.key))
@@ -494,6 +496,9 @@ class Run:
             return self._written(began, operation, arguments[0], effect)
         if side == "shadow copies" and operation == "delete" and not self.shadows.lacked_since(arguments[0], began):
             self._break("evidence", arguments, f"{arguments[0]} is deleted, which the primary has had all the time")
+        if side == "ledger" and operation == "record":
+            outcome = arguments[0]
+            self._read_up_to[outcome.key] = max(outcome.read_at, self._read_up_to.get(outcome.key, 0))
         if side == "ledger" and operation in ("forget", "record"):
             keys = arguments[0] if operation == "forget" else [arguments[0].key]
             owned = self.ledger.owned(keys)

@@ -1,4 +1,4 @@
-"""Answer `GET /health/SECRET` of the HTTP API: 200 after one MQTT round trip through this Region, else 503 or 403."""
+"""Answer `GET /health/SECRET` and `GET /drains/SECRET` of the HTTP API, by the control item or one MQTT round trip."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iot_dr.runtime.functions import probes
-from iot_dr.runtime.functions.custom_resources import answering
+from iot_dr.runtime.functions.launch import probes
+from iot_dr.runtime.functions.launch.custom_resources import answering
 
 lambda_handler = answering(probes.wire)

@@ -48,6 +48,10 @@ class Check:
             raise self.error
         return self.verdict
 
+    def drains(self, offered: str) -> Verdict:
+        self.offered = offered
+        return health.DRAINS
+
 
 @pytest.fixture
 def function(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -70,6 +74,44 @@ def test_a_healthy_region_answers_200(function: ModuleType, monkeypatch: pytest.
     assert response["statusCode"] == 200
     assert json.loads(response["body"]) == {"status": "healthy", "reason": "round_trip"}
     assert check.offered == "s3cret"
+
+
+def test_the_path_tells_which_question_is_asked(function: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = Check()
+    monkeypatch.setattr(function, "check", check)
+
+    response = function.lambda_handler({"rawPath": "/drains/s3cret"}, object())
+
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"]) == {"reason": "drains"}
+    assert check.offered == "s3cret"
+
+
+def test_a_pinned_region_is_healthy_and_tells_how_its_round_trip_ended(
+    function: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = answer(function, monkeypatch, Check(Verdict(200, "pinned", probe="unreachable")))
+
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"]) == {"status": "healthy", "reason": "pinned", "probe": "unreachable"}
+
+
+@pytest.mark.parametrize("noticed", health.Notice)
+def test_what_somebody_should_know_of_is_a_metric_and_its_reason_is_logged(
+    noticed: health.Notice,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "check_health")
+
+    runtime.notice(noticed, "why")
+
+    metric = next(line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in line)
+    assert metric["service"] == "check_health"
+    assert metric[str(noticed)] == [1.0]
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "IoTDR"
+    assert [vars(record)["reason"] for record in caplog.records] == ["why"]
 
 
 def test_a_wrong_secret_answers_403(function: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from check_launch.handler import lambda_handler
 from iot_dr.model.events.registry_events import REPLICATED_EVENT_FAMILIES
 from iot_dr.model.launch.launches import IotRegion, UnreadableValue
-from iot_dr.runtime.functions import check_launch
+from iot_dr.runtime.functions.launch import check_launch
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 
 REGIONS = {"PrimaryRegion": "us-east-1", "SecondaryRegion": "us-west-2"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied
-from iot_dr.runtime.functions.custom_resources import answering
-from iot_dr.runtime.functions.probes import ProbeResource
+from iot_dr.runtime.functions.launch.custom_resources import answering
+from iot_dr.runtime.functions.launch.probes import ProbeResource
 from iot_dr.services.launch.provision_probe import ProvisionProbe
 from provision_probe.handler import lambda_handler
 from tests.unit.iot_dr.services.launch.test_provision_probe import NAME, Account

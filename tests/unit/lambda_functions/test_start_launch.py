@@ -7,7 +7,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, IotDrError
 from iot_dr.model.launch.launches import LaunchResource
-from iot_dr.runtime.functions import start_launch
+from iot_dr.runtime.functions.launch import start_launch
 from start_launch.handler import lambda_handler
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 
@@ -23,6 +23,14 @@ PROPERTIES = {
     "PrimaryAccessLogBucket": "logs-of-us-east-1",
     "SecondaryAccessLogBucket": "logs-of-us-west-2",
     "HealthCheckConcurrency": "5",
+    "FleetName": "iot.example.com",
+    "HostedZoneId": "Z1",
+    "PrimaryFleetCertificateArn": "arn:p",
+    "SecondaryFleetCertificateArn": "arn:s",
+    "HealthCheckInterval": "10",
+    "FailureThreshold": "2",
+    "HealthCheckerRegions": "us-east-1,eu-west-1,sa-east-1",
+    "NameServers": "192.0.2.1:53",
     "StackPostfix": "20261124120000",
     "Uuid": "5f0c2a12-0000-0000-0000-000000000000",
 }
@@ -92,6 +100,14 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
                 "PRIMARY_ACCESS_LOG_BUCKET": "logs-of-us-east-1",
                 "SECONDARY_ACCESS_LOG_BUCKET": "logs-of-us-west-2",
                 "HEALTH_CHECK_CONCURRENCY": "5",
+                "FLEET_NAME": "iot.example.com",
+                "HOSTED_ZONE_ID": "Z1",
+                "PRIMARY_FLEET_CERTIFICATE_ARN": "arn:p",
+                "SECONDARY_FLEET_CERTIFICATE_ARN": "arn:s",
+                "HEALTH_CHECK_INTERVAL": "10",
+                "FAILURE_THRESHOLD": "2",
+                "HEALTH_CHECKER_REGIONS": "us-east-1,eu-west-1,sa-east-1",
+                "NAME_SERVERS": "192.0.2.1:53",
                 "STACK_POSTFIX": "20261124120000",
                 "UUID": "5f0c2a12-0000-0000-0000-000000000000",
             },

@@ -14,6 +14,7 @@ PARAMETERS = {
     "PrimaryRegion": PRIMARY,
     "SecondaryRegion": SECONDARY,
     "CreateHealthCheck": "yes",
+    "HealthCheckerStack": f"R53HealthChecker{POSTFIX}",
     "GlobalTableName": f"IoTDRGlobalTable{POSTFIX}",
     # On AWS the label is a time with colons, which policy linters take for separators of the ARN.
     "GlobalTableStreamArn": (
@@ -46,12 +47,14 @@ ARN_TAILS = {
     "AWS::Lambda::LayerVersion": "lambda:{region}:{account}:layer:{name}:1",
     "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
     "AWS::S3::Bucket": "s3:::{name}",
+    "AWS::IoT::DomainConfiguration": "iot:{region}:{account}:domainconfiguration/{name}/1a2b3",
     "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
     "AWS::SecretsManager::Secret": "secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
     "AWS::StepFunctions::StateMachine": "states:{region}:{account}:stateMachine:{name}",
 }
 NAME_PROPERTIES = (
     "TableName", "BucketName", "StateMachineName", "LayerName", "LogGroupName", "RuleName", "Name", "FunctionName",
+    "DomainConfigurationName",
 )  # fmt: skip
 REFS_THAT_ARE_ARNS = {
     "AWS::IAM::ManagedPolicy",
@@ -98,6 +101,8 @@ class Resolver:
             ((name, argument),) = node.items()
             if name == "Ref" or name.startswith("Fn::"):
                 return self._intrinsic(name, argument)
+            if name == "Condition" and argument in self._conditions:
+                return self.holds(argument)
         return {key: value for key, part in node.items() if (value := self(part)) is not NO_VALUE}
 
     def holds(self, condition: str) -> bool:
@@ -131,6 +136,8 @@ class Resolver:
                 found = str(one) == str(other)
             case "Fn::Not", [operand]:
                 found = not operand
+            case "Fn::And", operands:
+                found = all(operands)
             case "Fn::Or", operands:
                 found = any(operands)
             case _:

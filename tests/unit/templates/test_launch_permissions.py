@@ -25,6 +25,7 @@ from tests.unit.templates.stacks import Stack, make_stacks
 NOT_NEEDED = {
     "AWS::ApiGatewayV2::Api": r"s3:.*",  # an API from a definition in S3
     "AWS::ApiGatewayV2::Integration": r"iam:.*",  # credentials of an integration; ours has a Lambda permission
+    "AWS::CertificateManager::Certificate": r"acm-pca:.*",  # a private authority
     "AWS::ApiGatewayV2::Stage": r"apigateway:(Unt|T)agResource",  # granted as POST and DELETE on /tags
     "AWS::DynamoDB::GlobalTable": (
         r"kinesis:.*|kms:ListAliases|application-autoscaling:(Put|Delete|Register|Deregister).*|cloudwatch:.*"
@@ -394,6 +395,57 @@ def test_keys_are_used_through_dynamodb_and_a_multi_region_key_through_stores_al
     assert tables["Condition"] == {"StringEquals": {"kms:ViaService": services}}
     assert own["Resource"] == [f"arn:aws:kms:*:{ACCOUNT}:key/mrk-*"]
     assert set(own["Condition"]["StringLike"]["kms:ViaService"]) == {f"{store}.*" for store in STORES}
+
+
+FLEET = {"FleetName": "iot.example.com", "HostedZoneId": "Z0123456789ABCDEFGHIJ"}
+
+
+def test_the_launch_writes_the_fleets_record_and_the_one_that_validates_its_certificate_alone() -> None:
+    main = make_stacks(FLEET)["main"]
+
+    (writing,) = [one for one in main.statements("LaunchRole") if "route53:ChangeResourceRecordSets" in one["Action"]]
+
+    assert writing["Action"] == ["route53:ChangeResourceRecordSets"]
+    assert writing["Resource"] == ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
+    assert _through_cloudformation(writing)
+    assert writing["Condition"]["ForAllValues:StringLike"] == {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["iot.example.com", "_*.iot.example.com"]
+    }
+    assert writing["Condition"]["ForAllValues:StringEquals"] == {
+        "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"]
+    }
+
+
+def test_the_launch_makes_a_certificate_for_the_fleets_name_alone() -> None:
+    main = make_stacks(FLEET)["main"]
+
+    (making,) = [one for one in main.statements("LaunchRole") if "acm:RequestCertificate" in one["Action"]]
+
+    assert making["Condition"]["ForAllValues:StringEquals"] == {"acm:DomainNames": ["iot.example.com"]}
+    assert _through_cloudformation(making)
+
+
+def test_the_launch_manages_the_domain_that_is_named_after_its_stack(stacks: dict[str, Stack]) -> None:
+    domain = stacks["health checker"].resolve.arn("FleetDomain")
+    granted = [
+        one for one in stacks["main"].statements("LaunchRole") if "iot:CreateDomainConfiguration" in one["Action"]
+    ]
+
+    (statement,) = granted
+    assert any(fnmatch.fnmatchcase(domain, pattern) for pattern in statement["Resource"])
+    assert not any(fnmatch.fnmatchcase(domain.replace(POSTFIX, "1"), one) for one in statement["Resource"])
+    assert _through_cloudformation(statement)
+
+
+def test_without_a_fleet_the_launch_writes_in_no_zone(stacks: dict[str, Stack]) -> None:
+    zones = {
+        resource
+        for one in stacks["main"].statements("LaunchRole")
+        for resource in one["Resource"]
+        if ":hostedzone/" in resource
+    }
+
+    assert zones == {"arn:aws:route53:::hostedzone/"}
 
 
 def test_the_start_of_the_build_puts_nothing_in_the_place_of_the_projects_own(stacks: dict[str, Stack]) -> None:

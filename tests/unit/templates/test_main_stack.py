@@ -6,7 +6,7 @@ import pytest
 
 import generate
 from iot_dr.model.launch.distribution import digests_of
-from iot_dr.runtime.functions.start_launch import CHOICES
+from iot_dr.runtime.functions.launch.start_launch import CHOICES
 from templates.main_stack import build
 from tests.unit.templates.resolving import POSTFIX, PRIMARY, Resolver
 from tests.unit.templates.stacks import Stack, golden_config, make_stacks
@@ -30,14 +30,22 @@ BUILD_VARIABLES = {
     "VERSION",
     "CERTIFICATE_MODE",
     "CREATE_HEALTH_CHECK",
+    "FAILURE_THRESHOLD",
+    "FLEET_NAME",
+    "HEALTH_CHECKER_REGIONS",
     "HEALTH_CHECK_CONCURRENCY",
+    "HEALTH_CHECK_INTERVAL",
+    "HOSTED_ZONE_ID",
     "KMS_KEY_ID",
+    "NAME_SERVERS",
     "PERMISSIONS_BOUNDARY",
     "PRIMARY_ACCESS_LOG_BUCKET",
+    "PRIMARY_FLEET_CERTIFICATE_ARN",
     "PRIMARY_REGION",
     "RELEASE_SHA256",
     "REPLICATE_SHADOWS",
     "SECONDARY_ACCESS_LOG_BUCKET",
+    "SECONDARY_FLEET_CERTIFICATE_ARN",
     "SECONDARY_REGION",
     "SHADOW_NAME_PATTERN",
     "STACK_POSTFIX",
@@ -45,7 +53,21 @@ BUILD_VARIABLES = {
 }
 
 
-TUNING = {"IncompleteSeconds", "SettleSeconds", "SweepMinutes", "SweepSlice", "WorkersAtOnce"}
+MAY_BE_EMPTY = (
+    "FailureThreshold",
+    "FleetName",
+    "HealthCheckConcurrency",
+    "HealthCheckInterval",
+    "HealthCheckerRegions",
+    "HostedZoneId",
+    "KmsKeyId",
+    "NameServers",
+    "PrimaryAccessLogBucket",
+    "PrimaryFleetCertificateArn",
+    "SecondaryAccessLogBucket",
+    "SecondaryFleetCertificateArn",
+)
+TUNING = {"IncompleteSeconds", "RecordTtl", "SettleSeconds", "SweepMinutes", "SweepSlice", "WorkersAtOnce"}
 """What an operator changes on a launched stack itself, if ever."""
 
 
@@ -64,12 +86,9 @@ def test_parameters_are_those_that_the_documentation_names(main: Stack) -> None:
         "SecondaryRegion",
         "CertificateMode",
         "CreateHealthCheck",
-        "HealthCheckConcurrency",
-        "KmsKeyId",
-        "PrimaryAccessLogBucket",
-        "SecondaryAccessLogBucket",
         "ReplicateShadows",
         "ShadowNamePattern",
+        *MAY_BE_EMPTY,
     }
 
 
@@ -88,16 +107,15 @@ def test_the_form_asks_for_all_that_the_launched_stacks_ask_for_but_names_and_tu
     launched = {name for stack in ("primary", "secondary", "health checker") for name in parameters_of(stacks[stack])}
 
     assert launched - parameters_of(stacks["main"]) == {
-        "AccessLogBucket",  # one for each Region in the form
+        *("AccessLogBucket", "FleetCertificateArn"),  # one for each Region in the form
+        *("DeviceEndpoint", "HealthCheckerStack", "SecondaryDrainsCheckId"),  # the launch knows them
         *("GlobalTableName", "GlobalTableStreamArn", "ShadowTableName", "ShadowTableStreamArn"),
         *("PermissionsBoundary", "StackPostfix", "Uuid"),
         *TUNING,
     }
 
 
-@pytest.mark.parametrize(
-    "name", ["KmsKeyId", "PrimaryAccessLogBucket", "SecondaryAccessLogBucket", "HealthCheckConcurrency"]
-)
+@pytest.mark.parametrize("name", MAY_BE_EMPTY)
 def test_what_may_be_left_empty_is_empty_at_first_and_says_what_that_means(name: str, main: Stack) -> None:
     asked = main.template["Parameters"][name]
 
@@ -106,9 +124,10 @@ def test_what_may_be_left_empty_is_empty_at_first_and_says_what_that_means(name:
     assert asked["Description"].endswith("in a new launch; later the launched stacks keep what they have.")
 
 
-def test_the_form_takes_the_executions_that_the_health_checkers_stack_takes(stacks: dict[str, Stack]) -> None:
-    pattern = stacks["main"].template["Parameters"]["HealthCheckConcurrency"]["AllowedPattern"]
-    bounds = stacks["health checker"].template["Parameters"]["HealthCheckConcurrency"]
+@pytest.mark.parametrize("name", ["HealthCheckConcurrency", "FailureThreshold"])
+def test_the_form_takes_the_numbers_that_the_health_checkers_stack_takes(name: str, stacks: dict[str, Stack]) -> None:
+    pattern = stacks["main"].template["Parameters"][name]["AllowedPattern"]
+    bounds = stacks["health checker"].template["Parameters"][name]
 
     for number in range(150):
         admitted = bounds["MinValue"] <= number <= bounds["MaxValue"]
@@ -116,14 +135,34 @@ def test_the_form_takes_the_executions_that_the_health_checkers_stack_takes(stac
     assert not re.fullmatch(pattern, "-1")
 
 
-@pytest.mark.parametrize(("asked", "taken"), [("KmsKeyId", "KmsKeyId"), ("PrimaryAccessLogBucket", "AccessLogBucket")])
-def test_the_form_takes_what_the_launched_stacks_take(asked: str, taken: str, stacks: dict[str, Stack]) -> None:
-    patterns = [
-        stacks[stack].template["Parameters"][name]["AllowedPattern"]
-        for stack, name in (("main", asked), ("primary", taken))
-    ]
+def test_the_form_takes_the_intervals_that_the_health_checkers_stack_takes(stacks: dict[str, Stack]) -> None:
+    pattern = stacks["main"].template["Parameters"]["HealthCheckInterval"]["AllowedPattern"]
+    values = stacks["health checker"].template["Parameters"]["HealthCheckInterval"]["AllowedValues"]
 
-    assert patterns[0] == patterns[1]
+    assert [number for number in range(100) if re.fullmatch(pattern, str(number))] == sorted(values) == [10, 30]
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        ("KmsKeyId", "KmsKeyId"),
+        ("PrimaryAccessLogBucket", "AccessLogBucket"),
+        ("FleetName", "FleetName"),
+        ("HostedZoneId", "HostedZoneId"),
+        ("HealthCheckerRegions", "HealthCheckerRegions"),
+        ("PrimaryFleetCertificateArn", "FleetCertificateArn"),
+        ("SecondaryFleetCertificateArn", "FleetCertificateArn"),
+        ("NameServers", "NameServers"),
+    ],
+)
+def test_the_form_takes_what_the_launched_stacks_take(asked: str, taken: str, stacks: dict[str, Stack]) -> None:
+    launched = {
+        parameters[taken]["AllowedPattern"]
+        for name in ("primary", "secondary", "health checker")
+        if taken in (parameters := stacks[name].template["Parameters"])
+    }
+
+    assert launched == {stacks["main"].template["Parameters"][asked]["AllowedPattern"]}
 
 
 def test_the_main_stacks_own_logs_are_not_encrypted_with_the_launchs_key() -> None:

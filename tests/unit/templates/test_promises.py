@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iot_dr.model.registry.keys import RESERVED_PREFIX
-from iot_dr.runtime.functions.start_launch import CHOICES
+from iot_dr.runtime.functions.launch.start_launch import CHOICES
 from iot_dr.services.sync.list_fleet import LEG_SECONDS
 from tests.unit.templates.resolving import POSTFIX, PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack, make_stacks

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from iot_dr.model.registry.keys import RESERVED_PREFIX
-from tests.unit.templates.resolving import ACCOUNT, POSTFIX, PRIMARY
+from iot_dr.services import health
+from tests.unit.templates.resolving import ACCOUNT, PARAMETERS, POSTFIX, PRIMARY
 from tests.unit.templates.stacks import Stack, make_stacks
 
 
@@ -49,11 +50,13 @@ def test_no_secret_stands_in_an_output_or_a_variable(checker: Stack) -> None:
     assert "resolve:" not in json.dumps(visible)
 
 
-def test_only_the_api_may_call_the_check_and_only_by_its_route(checker: Stack) -> None:
-    (permission,) = checker.of_type("AWS::Lambda::Permission")
-    allowed = checker.properties(permission)
-    called = f"arn:aws:execute-api:{PRIMARY}:{ACCOUNT}:{checker.resolve.name('HealthApi')}/$default/GET/health/abc"
+@pytest.mark.parametrize("question", ["health", "drains"])
+def test_only_the_api_may_call_the_check_and_only_by_its_routes(question: str, checker: Stack) -> None:
+    allowed = checker.properties(f"{question.capitalize()}ApiPermission")
+    api = checker.resolve.name("HealthApi")
+    called = f"arn:aws:execute-api:{PRIMARY}:{ACCOUNT}:{api}/$default/GET/{question}/abc"
 
+    assert len(checker.of_type("AWS::Lambda::Permission")) == 2
     assert allowed["Principal"] == "apigateway.amazonaws.com"
     assert allowed["FunctionName"] == checker.resolve.name("CheckHealthFunction")
     assert fnmatch.fnmatchcase(called, allowed["SourceArn"])
@@ -67,11 +70,11 @@ def test_the_integration_calls_the_function_that_the_permission_names(checker: S
     assert integration["PayloadFormatVersion"] == "2.0"
 
 
-def test_only_the_secret_path_is_a_route_so_strangers_meet_neither_function_nor_throttle(checker: Stack) -> None:
-    (route,) = checker.of_type("AWS::ApiGatewayV2::Route")
+def test_only_the_secret_paths_are_routes_so_strangers_meet_neither_function_nor_throttle(checker: Stack) -> None:
+    routes = {checker.properties(route)["RouteKey"] for route in checker.of_type("AWS::ApiGatewayV2::Route")}
 
     path = checker.properties("HealthCheck")["HealthCheckConfig"]["ResourcePath"]
-    assert checker.properties(route)["RouteKey"] == f"GET {path}"
+    assert routes == {f"GET {path}", f"GET {path.replace('/health/', '/drains/')}"}
     assert "{secret}" not in path
 
 
@@ -106,12 +109,35 @@ def test_the_api_is_throttled(checker: Stack) -> None:
     }
 
 
-def test_the_check_may_read_its_two_secrets_and_nothing_else(checker: Stack) -> None:
-    log, secrets = checker.statements("CheckHealthRole")
+def test_the_check_may_read_its_two_secrets_and_the_control_item_and_nothing_else(checker: Stack) -> None:
+    log, secrets, control = checker.statements("CheckHealthRole")
 
     assert log["Sid"] == "WriteOwnLog"
     assert secrets["Action"] == ["secretsmanager:GetSecretValue"]
     assert secrets["Resource"] == [checker.resolve.arn("ProbeSecret"), checker.resolve.arn("PathSecret")]
+    assert control["Action"] == ["dynamodb:GetItem"]
+    assert control["Resource"] == [f"arn:aws:dynamodb:{PRIMARY}:{ACCOUNT}:table/{PARAMETERS['GlobalTableName']}"]
+    assert control["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["iot-dr#control"]}}
+
+
+@pytest.mark.parametrize("notice", health.Notice)
+def test_what_the_check_notices_rings_when_it_goes_on_for_minutes(notice: health.Notice, checker: Stack) -> None:
+    alarm = checker.properties(f"{notice}Alarm")
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("IoTDR", notice)
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "check_health"}]
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"]) == (60, 3, 0)
+
+
+@pytest.mark.parametrize(("alarm", "metric"), [("HealthFailedAlarm", "Errors"), ("HealthThrottledAlarm", "Throttles")])
+def test_a_check_that_cannot_answer_rings_though_a_region_that_is_ill_is_for_route_53_alone(
+    alarm: str, metric: str, checker: Stack
+) -> None:
+    found = checker.properties(alarm)
+
+    assert (found["Namespace"], found["MetricName"]) == ("AWS/Lambda", metric)
+    assert found["Dimensions"] == [{"Name": "FunctionName", "Value": checker.resolve.name("CheckHealthFunction")}]
+    assert found["EvaluationPeriods"] == 3
 
 
 def test_the_probes_certificate_is_attached_to_and_taken_off_its_own_thing_alone(checker: Stack) -> None:

@@ -24,8 +24,8 @@ def test_the_launch_needs_to_give_only_what_has_no_default(secondary: Stack) -> 
     assert needed == {"PrimaryRegion", "GlobalTableStreamArn", "ShadowTableStreamArn", "Uuid"}
 
 
-def test_the_mapping_lets_only_new_items_of_the_primary_through(secondary: Stack) -> None:
-    (criterion,) = secondary.properties("RegistryEventMapping")["FilterCriteria"]["Filters"]
+def test_the_mapping_lets_of_events_only_new_items_of_the_primary_through(secondary: Stack) -> None:
+    criterion, _ = secondary.properties("RegistryEventMapping")["FilterCriteria"]["Filters"]
 
     assert json.loads(criterion["Pattern"]) == {
         "eventName": ["INSERT"],
@@ -129,7 +129,7 @@ def test_a_sweep_that_failed_is_left_to_the_schedules_next_turn(secondary: Stack
 def test_each_schedule_may_call_its_function_and_nothing_else(secondary: Stack) -> None:
     schedules = secondary.of_type("AWS::Scheduler::Schedule")
 
-    assert set(schedules) == {"RetrySchedule", "SweepSchedule"}
+    assert set(schedules) == {"RetrySchedule", "SweepSchedule", "WatchSchedule"}
     for schedule in schedules:
         target = secondary.properties(schedule)["Target"]
         (allowed,) = secondary.statements(secondary.role_of(schedule, "Target", "RoleArn"))

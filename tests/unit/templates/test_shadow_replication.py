@@ -8,7 +8,7 @@ from templates.shadow_replication import BATCH_SIZE
 from tests.unit.templates.resolving import ACCOUNT, PARAMETERS, PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack
 
-ITS_OWN = {"EventSourceArn", "FunctionName", "BatchSize"}
+ITS_OWN = {"EventSourceArn", "FunctionName", "BatchSize", "FilterCriteria"}
 
 
 @pytest.fixture(name="secondary")
@@ -32,6 +32,7 @@ def test_shadow_events_have_a_mapping_of_their_own_that_loses_no_event(secondary
     assert {key: value for key, value in shadows.items() if key not in ITS_OWN} == {
         key: value for key, value in registry.items() if key not in ITS_OWN
     }
+    assert shadows["FilterCriteria"]["Filters"] == registry["FilterCriteria"]["Filters"][:1]
 
 
 def test_a_burst_meets_in_one_batch_and_nobody_waits_for_it_to_fill(secondary: Stack) -> None:
@@ -54,7 +55,7 @@ def test_of_the_registrys_table_the_control_item_alone_is_read(secondary: Stack)
     (reading,) = [one for one in secondary.statements("ReplicateShadowsRole") if one["Sid"] == "ReadControl"]
     environment = secondary.properties("ReplicateShadowsFunction")["Environment"]["Variables"]
 
-    assert reading["Action"] == ["dynamodb:GetItem"]
+    assert reading["Action"] == ["dynamodb:BatchGetItem", "dynamodb:GetItem"]
     assert reading["Resource"] == [f"arn:aws:dynamodb:{SECONDARY}:{ACCOUNT}:table/{PARAMETERS['GlobalTableName']}"]
     assert reading["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["iot-dr#control"]}}
     assert environment["CONTROL_TABLE"] == PARAMETERS["GlobalTableName"]

@@ -41,6 +41,7 @@ FUNCTIONS = {
     "main": {"check_launch", "start_launch"},
     "primary": {"record_management_event"},
     "secondary": {
+        "fail_over",
         "list_fleet",
         "record_failure",
         "register_device",
@@ -49,6 +50,7 @@ FUNCTIONS = {
         "run_workflow",
         "start_replication",
         "sweep_registry",
+        "watch_domain",
     },
     "health checker": {"check_health", "provision_probe"},
 }

@@ -31,6 +31,7 @@ LAUNCH = {
 
 ASKING = {
     "doctor": "doctor",
+    "failover": "failover --yes --to SECONDARY",
     "launch": "launch",
     "prove": "prove -n 1",
     "repair": "repair",
@@ -54,7 +55,9 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(command: str, **environ: str | None) -> Result:
-    return CliRunner().invoke(cli, command.split(), env={**LAUNCH, **environ})
+    environ = {**LAUNCH, **environ}
+    words = [str(environ["SECONDARY_REGION"]) if word == "SECONDARY" else word for word in command.split()]
+    return CliRunner().invoke(cli, words, env=environ)
 
 
 def last_line(result: Result) -> str:

@@ -15,17 +15,16 @@ from iot_dr.errors import (
     IotDrError,
     RegionUnavailable,
     RetryableError,
+    TargetLeads,
     Throttled,
     WriteRefused,
 )
-from iot_dr.files.journal import SqliteJournal
 from iot_dr.model.failover.fence import HELD_BACK, OPEN
 from iot_dr.model.registry.entities import CertificateStatus
 from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key, thing_shadows_key
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Shadow, decode_shadow_event
-from iot_dr.model.sync.progress import Ending
 from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate, RememberedWriteGate, ensure_open
 from iot_dr.services.snapshots.restore import put_back
 from tests.builders import REGIONS, a_certificate, a_device, a_thing
@@ -107,16 +106,22 @@ def _sweep_request(_folder: Path) -> Way:
     return _in_world(world, world.run_workflow)
 
 
-def _left(folder: Path) -> Iterable[str]:
-    with SqliteJournal(folder / "j.sqlite") as journal:
-        return [one.reason for one in journal.with_ending(Ending.LEFT)]
-
-
 def _in_regions(folder: Path, *, follow: bool) -> Way:
     regions = Regions(folder)
     regions.primary.put(*a_device())
-    written = _in_registry(regions.secondary, regions.ledger)
-    return Way(regions.gate, lambda: regions.sync(follow=follow), written, lambda: _left(folder))
+    refused = list[str]()
+    run = _refusable(lambda: regions.sync(follow=follow), refused)
+    return Way(regions.gate, run, _in_registry(regions.secondary, regions.ledger), lambda: refused)
+
+
+def _refusable(run: Callable[[], object], refused: list[str]) -> Callable[[], object]:
+    def may_be_refused() -> None:
+        try:
+            run()
+        except (TargetLeads, WriteRefused) as refusal:
+            refused.append(str(refusal).partition(". ")[0])
+
+    return may_be_refused
 
 
 def _sync(folder: Path) -> Way:
@@ -128,23 +133,15 @@ def _repair(folder: Path) -> Way:
 
 
 def _restore_of_registry(folder: Path) -> Way:
-    into, gate = InMemoryRegistry(), FixedWriteGate()
-
-    def run() -> object:
-        return restored(folder, Held(*a_device()), into, lambda: None, gate)
-
-    return Way(gate, run, _in_registry(into, InMemoryLedger()), lambda: _left(folder))
+    into, gate, refused = InMemoryRegistry(), FixedWriteGate(), list[str]()
+    run = _refusable(lambda: restored(folder, Held(*a_device()), into, lambda: None, gate), refused)
+    return Way(gate, run, _in_registry(into, InMemoryLedger()), lambda: refused)
 
 
 def _restore_of_shadow(_folder: Path) -> Way:
     into, gate, refused = InMemoryShadows(), FixedWriteGate(), list[str]()
-
-    def run() -> None:
-        try:
-            put_back(Shadow(SHADOW, {"reported": {"on": True}}), into, gate, apply=True)
-        except WriteRefused as refusal:
-            refused.append(str(refusal))
-
+    wanted = Shadow(SHADOW, {"reported": {"on": True}})
+    run = _refusable(lambda: put_back(wanted, into, gate, apply=True), refused)
     return Way(gate, run, lambda: repr(into.documents), lambda: refused)
 
 

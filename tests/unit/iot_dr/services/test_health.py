@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from iot_dr.errors import AccessDenied, IotDrError, NotReadyYet, RegionUnavailable, Throttled
+from iot_dr.errors import AccessDenied, InvalidResource, IotDrError, NotReadyYet, RegionUnavailable, Throttled
+from iot_dr.model.failover.control import Control, Mode
 from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.services import health
-from iot_dr.services.health import HealthCheck, HealthSecrets
+from iot_dr.services.health import HealthCheck, HealthSecrets, LastKnownControl, Notice, Verdict
+from tests.builders import PRIMARY, SECONDARY
 
 CREDENTIALS = ProbeCredentials("iot-dr-probe-1", "a" * 64, "certificate", "key")
 RENEWED = replace(CREDENTIALS, certificate_id="b" * 64)
@@ -248,3 +250,189 @@ def test_a_secret_without_credentials_is_a_failure_that_quotes_nothing_of_it() -
 )
 def test_every_foreseen_failure_is_unhealthy_with_a_reason_from_a_fixed_list(error: IotDrError, reason: str) -> None:
     assert health.failure(error) == health.Verdict(503, reason)
+
+
+@dataclass
+class Orders:
+    """The control item of a Region's replica, or why it cannot be read."""
+
+    says: Control | IotDrError
+
+    def control(self) -> Control:
+        if isinstance(self.says, IotDrError):
+            raise self.says
+        return self.says
+
+
+@dataclass
+class Asked:
+    """A Region's health check under orders, with what somebody was told of."""
+
+    region: str
+    orders: Orders
+    broker: Broker = field(default_factory=Broker)
+    clock: Stopwatch = field(default_factory=Stopwatch)
+    noticed: list[tuple[Notice, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.check = replace(
+            a_check(self.broker, clock=self.clock),
+            region=self.region,
+            orders=LastKnownControl(self.orders, self.clock),
+            notice=lambda notice, reason: self.noticed.append((notice, reason)),
+        )
+
+    def health(self) -> Verdict:
+        try:
+            return self.check.check("s3cret")
+        except IotDrError as error:
+            return health.failure(error)
+
+    def drains(self) -> Verdict:
+        return self.check.drains("s3cret")
+
+
+WELL, ILL = None, RegionUnavailable("no connection")
+P, S = PRIMARY, SECONDARY
+CELLS = [
+    # asked, leader, mode, probe, /health, /drains
+    (P, P, Mode.AUTOMATIC, WELL, 200, 200),
+    (P, P, Mode.AUTOMATIC, ILL, 503, 404),
+    (P, S, Mode.AUTOMATIC, WELL, 200, 404),
+    (P, S, Mode.AUTOMATIC, ILL, 503, 404),
+    (P, P, Mode.PINNED, WELL, 200, 200),
+    (P, P, Mode.PINNED, ILL, 200, 200),
+    (P, S, Mode.PINNED, WELL, 503, 404),
+    (P, S, Mode.PINNED, ILL, 503, 404),
+    (P, P, Mode.MOVING, WELL, 200, 200),
+    (P, P, Mode.MOVING, ILL, 200, 200),
+    (P, S, Mode.MOVING, WELL, 503, 404),
+    (P, S, Mode.MOVING, ILL, 503, 404),
+    (S, P, Mode.AUTOMATIC, WELL, 200, 404),
+    (S, P, Mode.AUTOMATIC, ILL, 503, 404),
+    (S, S, Mode.AUTOMATIC, WELL, 200, 200),
+    (S, S, Mode.AUTOMATIC, ILL, 503, 404),
+    (S, P, Mode.PINNED, WELL, 503, 404),
+    (S, P, Mode.PINNED, ILL, 503, 404),
+    (S, S, Mode.PINNED, WELL, 200, 200),
+    (S, S, Mode.PINNED, ILL, 200, 200),
+    (S, P, Mode.MOVING, WELL, 503, 404),
+    (S, P, Mode.MOVING, ILL, 503, 404),
+    (S, S, Mode.MOVING, WELL, 200, 200),
+    (S, S, Mode.MOVING, ILL, 200, 200),
+]
+
+
+@pytest.mark.parametrize(("asked", "leader", "mode", "probe", "healthy", "drains"), CELLS)
+def test_the_order_and_the_round_trip_decide_what_is_answered(
+    asked: str, leader: str, mode: Mode, probe: IotDrError | None, healthy: int, drains: int
+) -> None:
+    region = Asked(asked, Orders(Control(leader, mode)), Broker(fails=probe))
+
+    assert (region.health().status_code, region.drains().status_code) == (healthy, drains)
+
+
+@pytest.mark.parametrize("mode", [Mode.PINNED, Mode.MOVING])
+def test_a_region_that_is_pinned_tells_how_its_round_trip_ended(mode: Mode) -> None:
+    well, ill = (Asked(S, Orders(Control(S, mode)), Broker(fails=probe)) for probe in (WELL, ILL))
+
+    assert well.health() == Verdict(200, "pinned", probe="round_trip")
+    assert ill.health() == Verdict(200, "pinned", probe="unreachable")
+    assert well.noticed == []
+    assert ill.noticed == [(Notice.PINNED_WHILE_FAILING, "no connection")]
+
+
+def test_a_pinned_region_that_returns_another_message_is_told_of_too() -> None:
+    region = Asked(S, Orders(Control(S, Mode.PINNED)), Broker(sends="another"))
+
+    assert region.health() == Verdict(200, "pinned", probe="wrong_message")
+    assert region.noticed == [(Notice.PINNED_WHILE_FAILING, "wrong_message")]
+
+
+def test_a_region_that_is_drained_says_so_without_a_round_trip() -> None:
+    region = Asked(P, Orders(Control(S, Mode.PINNED)))
+
+    assert region.health() == health.DRAINED
+    assert region.broker.calls == []
+
+
+def test_an_order_to_drain_the_other_is_told_without_a_round_trip() -> None:
+    region = Asked(S, Orders(Control(S, Mode.PINNED)))
+
+    assert region.drains() == health.DRAINS
+    assert region.broker.calls == []
+
+
+def test_a_leader_that_is_ill_does_not_drain_the_other_and_says_why() -> None:
+    region = Asked(S, Orders(Control(S)), Broker(fails=ILL))
+
+    assert region.drains() == Verdict(404, "drains_not", probe="unreachable")
+
+
+@pytest.mark.parametrize("fault", [RegionUnavailable("late"), AccessDenied("role"), InvalidResource("garbled")])
+def test_while_the_order_cannot_be_read_the_last_one_holds_for_five_minutes(fault: IotDrError) -> None:
+    region = Asked(S, Orders(Control(S, Mode.PINNED)), Broker(fails=ILL))
+    assert region.health().status_code == 200
+
+    region.orders.says = fault
+    region.clock.now += 300
+    assert (region.health().reason, region.drains().reason) == ("pinned", "drains")
+
+    region.clock.now += 1
+    assert (region.health().reason, region.drains().reason) == ("unreachable", "drains_not")
+    assert (Notice.CONTROL_UNREADABLE, str(fault)) in region.noticed
+
+
+def test_an_order_that_was_never_read_leaves_the_region_to_its_own_round_trip() -> None:
+    region = Asked(P, Orders(RegionUnavailable("late")))
+
+    assert (region.health(), region.drains()) == (health.HEALTHY, health.DRAINS_NOT)
+    assert region.noticed == [(Notice.CONTROL_UNREADABLE, "late")] * 2
+
+
+def test_five_minutes_begin_anew_with_each_order_that_is_read() -> None:
+    region = Asked(S, Orders(Control(S, Mode.PINNED)))
+    region.health()
+    region.clock.now += 299
+    region.health()
+    region.orders.says = RegionUnavailable("late")
+    region.clock.now += 299
+
+    assert region.drains() == health.DRAINS
+
+
+def test_an_order_counts_with_the_next_call() -> None:
+    region = Asked(P, Orders(Control(P)))
+    assert region.health() == health.HEALTHY
+
+    region.orders.says = Control(S, Mode.PINNED)
+
+    assert region.health() == health.DRAINED
+
+
+def test_without_a_control_item_the_round_trip_decides_and_nobody_is_drained() -> None:
+    assert a_check(Broker()).check("s3cret") == health.HEALTHY
+    assert a_check(Broker()).drains("s3cret") == health.DRAINS_NOT
+
+
+def test_who_guesses_learns_no_order_and_causes_no_read_of_it() -> None:
+    region = Asked(S, Orders(InvalidResource("garbled")))
+
+    assert {region.check.check("guess"), region.check.drains("guess")} == {health.FORBIDDEN}
+    assert region.noticed == []
+
+
+def test_the_round_trip_gets_what_reading_the_order_left_of_the_time() -> None:
+    clock = Stopwatch()
+
+    class SlowOrders(Orders):
+        def control(self) -> Control:
+            clock.now += 0.6
+            return super().control()
+
+    region = Asked(S, SlowOrders(Control(S)), clock=clock)
+    region.health()
+    region.drains()
+
+    left = pytest.approx(health.DEADLINE_SECONDS - 0.6)
+    assert [timeout for *_, timeout in region.broker.calls] == [left, left]

@@ -56,6 +56,20 @@ def test_a_garbled_fence_is_not_guessed_at(stub: Stubber, garbled: dict[str, Any
         the_fence(stub, **garbled)
 
 
+def test_that_the_name_led_elsewhere_is_noted_once_and_nothing_else_is_changed(stub: Stubber) -> None:
+    expected = {
+        "TableName": "ledger",
+        "Key": KEY,
+        "UpdateExpression": "SET elsewhere_at = if_not_exists(elsewhere_at, :at)",
+        "ExpressionAttributeValues": {":at": {"N": "7"}},
+    }
+    stub.add_response("update_item", {}, expected)
+
+    DynamoDbFenceStore(stub.client, "ledger").note_elsewhere(7)
+
+    stub.assert_no_pending_responses()
+
+
 def test_a_change_that_is_overtaken_is_a_conflict(stub: Stubber) -> None:
     stub.add_client_error("update_item", "ConditionalCheckFailedException")
 

@@ -99,10 +99,19 @@ CHOICES = {
     "PRIMARY_ACCESS_LOG_BUCKET": "logs-of-mine",
     "SECONDARY_ACCESS_LOG_BUCKET": "logs-of-mine",
     "HEALTH_CHECK_CONCURRENCY": "5",
+    "FLEET_NAME": "iot.example.com",
+    "HOSTED_ZONE_ID": "Z1",
+    "PRIMARY_FLEET_CERTIFICATE_ARN": "arn:aws:acm:us-east-1:111122223333:certificate/1a2b",
+    "SECONDARY_FLEET_CERTIFICATE_ARN": "arn:aws:acm:us-east-1:111122223333:certificate/1a2b",
+    "HEALTH_CHECK_INTERVAL": "10",
+    "FAILURE_THRESHOLD": "2",
+    "HEALTH_CHECKER_REGIONS": "us-east-1,eu-west-1,sa-east-1",
+    "NAME_SERVERS": "192.0.2.1:53",
 }
 NAMES = {
     *("SecondaryRegion", "PrimaryRegion", "StackPostfix", "Uuid"),
     *("GlobalTableName", "GlobalTableStreamArn", "ShadowTableName", "ShadowTableStreamArn"),
+    *("DeviceEndpoint", "HealthCheckerStack"),
 }
 
 
@@ -123,6 +132,20 @@ def test_variables_that_are_empty_or_not_set_take_nothing_from_a_stack(
 
     assert result.exit_code == 0, result.stderr
     assert world.given.keys() == NAMES
+
+
+def test_a_fleets_name_without_its_zone_launches_nothing(world: World) -> None:
+    result = CliRunner().invoke(main.cli, ["launch", "--fleet-name", "iot.example.com"], env=ENVIRONMENT)
+
+    assert (result.exit_code, world.given) == (2, {})
+    assert "HOSTED_ZONE_ID is missing: which hosted zone holds iot.example.com?" in result.stderr
+
+
+def test_route_53_knows_two_intervals(world: World) -> None:
+    result = CliRunner().invoke(main.cli, ["launch", "--health-check-interval", "20"], env=ENVIRONMENT)
+
+    assert (result.exit_code, world.given) == (2, {})
+    assert "20" in result.stderr
 
 
 def test_names_that_are_missing_are_told_with_their_variables(world: World) -> None:

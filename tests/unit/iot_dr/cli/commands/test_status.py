@@ -10,7 +10,9 @@ from click.testing import CliRunner, Result
 from iot_dr.cli.commands import status as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.failover.control import Control, ReplicationState
+from iot_dr.model.failover.control import Control, Mode, ReplicationState
+from iot_dr.model.failover.fence import Fence, FenceRole, Leadership
+from iot_dr.model.failover.names import FleetDomain, NameAnswer, NameAnswers
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.registry.keys import Key, policy_key, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
@@ -44,7 +46,7 @@ def overview(backlog: Backlog = NOTHING, **parts: Any) -> StatusView:
     whole = StatusView(
         at=NOW,
         backlog=backlog,
-        control=Control(),
+        leadership=Leadership(Control("us-east-1"), Fence()),
         stacks=(LaunchedStack("us-west-2", "IoTDRSecondary1", "CREATE_COMPLETE", {"SolutionVersion": "v1.0.0"}),),
         lags=(Lag("thing", 3, 412.0, 600.0, 700.0, 90, 1200.0, 1500.0),),
         streams=(StreamAge("StartReplicationFunction", 250.0), StreamAge("ReplicateShadowsFunction", None)),
@@ -209,7 +211,9 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
     )
 
     lines = told(result)
-    assert (lines["Serving"], lines["Replication"]) == ("automatic", "active")
+    assert (lines["Leader"], lines["Replication"]) == ("us-east-1 automatic, epoch 0", "active")
+    assert lines["Fence"] == "secondary follows, epoch 0"
+    assert "Held" not in lines
     assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
     assert lines["Streams"] == "StartReplicationFunction 0.250 s behind"
     assert lines["Requests waiting"] == "LookQueue 0, BackgroundQueue 1,200"
@@ -223,13 +227,13 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
 
 def test_a_part_that_cannot_be_told_says_why_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     unread = dict.fromkeys(
-        ("control", "stacks", "lags", "streams", "requests", "queues", "drift"), Unread("you lack a right")
+        ("leadership", "stacks", "lags", "streams", "requests", "queues", "drift", "names"), Unread("you lack a right")
     )
 
     result = run(monkeypatch, overview(**unread))
 
     assert result.exit_code == 0
-    assert result.stdout.count("cannot tell: you lack a right") == 7
+    assert result.stdout.count("cannot tell: you lack a right") == 8
     assert "Nothing waits." in result.stdout
 
 
@@ -240,10 +244,44 @@ def test_what_was_never_measured_nor_verified_is_said(monkeypatch: pytest.Monkey
     assert told(result)["Last verify"] == "none on this machine: iot-dr verify"
 
 
-def test_a_suspended_replication_is_told_with_the_region_that_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = told(run(monkeypatch, overview(control=Control("us-west-2", ReplicationState.SUSPENDED))))
+def test_a_suspended_replication_is_told_with_the_region_that_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    control = Control("us-west-2", Mode.PINNED, replication=ReplicationState.SUSPENDED)
+    lines = told(run(monkeypatch, overview(leadership=Leadership(control, Fence()))))
 
-    assert (lines["Serving"], lines["Replication"]) == ("us-west-2", "suspended")
+    assert (lines["Leader"], lines["Replication"]) == ("us-west-2 pinned, epoch 0", "suspended")
+
+
+def test_a_failover_is_told_with_its_number_its_reason_and_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    control = Control("us-west-2", Mode.PINNED, 2, at=NOW - 5 * MINUTE, by="an operator", why="an outage")
+    fence = Fence(FenceRole.LEADS, 2, Mode.PINNED, NOW - 5 * MINUTE, "an operator", "an outage")
+    held = Backlog(3, (Group("held", "us-west-2 leads", 2), Group("pending", "later", 1)), (FAILED,))
+
+    lines = told(run(monkeypatch, overview(held, leadership=Leadership(control, fence)), COLUMNS="250"))
+
+    assert lines["Leader"].startswith("us-west-2 pinned, epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago: an")
+    assert lines["Fence"].startswith("secondary leads, epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago: an")
+    assert lines["Held"] == "2 until the secondary follows again"
+
+
+def test_what_the_name_servers_answer_and_each_regions_domain_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = NameAnswers({"ns-1": NameAnswer("a1b2-ats.iot.us-east-1.amazonaws.com", 30), "ns-2": Unread("silent")})
+    domains = {
+        "us-east-1": FleetDomain("fleet", enabled=True, certificate_ends=NOW + 24 * 60 * MINUTE),
+        "us-west-2": None,
+    }
+    found = overview(names=names, domains=domains)
+
+    result = run(monkeypatch, found)
+    answer = json.loads(run(monkeypatch, found, "--format", "json").stdout)
+
+    lines = told(result)
+    assert lines["Name servers"] == "ns-1 a1b2-ats.iot.us-east-1.amazonaws.com, 30 s"
+    assert "ns-2 cannot tell: silent" in result.stdout
+    assert lines["Domain in us-east-1"].startswith("fleet enabled, its certificate ends 2025-11-25")
+    assert lines["Domain in us-west-2"] == "no domain configuration has the fleet's name"
+    assert answer["name_servers"]["ns-2"] == {"unread": "silent"}
+    assert answer["domains"]["us-east-1"]["enabled"] is True
+    assert answer["domains"]["us-west-2"] is None
 
 
 def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +290,17 @@ def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = json.loads(run(monkeypatch, found, "--format", "json").stdout)
 
     assert answer["at"] == "2025-11-24T16:00:00.000Z"
-    assert answer["control"] == {"serving": "automatic", "replication": "active"}
+    assert answer["control"] == {
+        "leader": "us-east-1",
+        "mode": "automatic",
+        "epoch": 0,
+        "replication": "active",
+        "at": None,
+        "by": "",
+        "why": "",
+    }
+    assert answer["fence"] == {"role": "follows", "epoch": 0, "mode": "pinned", "since": None, "by": "", "why": ""}
+    assert (answer["name_servers"], answer["domains"]) == ({"unread": "the fleet has no name"}, {})
     assert answer["stacks"][0]["version"] == "v1.0.0"
     assert answer["lag_ms"][0]["median"] == 412.0
     assert answer["streams"][1] == {"function": "ReplicateShadowsFunction", "milliseconds": None}

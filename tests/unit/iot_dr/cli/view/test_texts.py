@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iot_dr.cli.commands import doctor, launch, prove, publish, replay, restore, snapshot, status, verify
+from iot_dr.cli.commands import doctor, failover, launch, prove, publish, replay, restore, snapshot, status, verify
 from iot_dr.cli.commands import sync_in_cloud as in_cloud
 from iot_dr.cli.main import cli
 from iot_dr.cli.view import applying
@@ -24,6 +24,9 @@ from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.files.snapshot_folder import Manifest
 from iot_dr.model.events.dead_letters import DeadLetterSource
 from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.devices import DeviceCounts
+from iot_dr.model.failover.fence import Fence, Leadership
+from iot_dr.model.failover.names import FleetDomain, NameAnswer, NameAnswers
 from iot_dr.model.launch.distribution import Bucket
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import StackEvent
@@ -38,6 +41,10 @@ from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, Sync
 from iot_dr.runtime.commands.prove import Proved
 from iot_dr.runtime.commands.snapshot import TakenSnapshot
 from iot_dr.services.events.replay import Letter
+from iot_dr.services.failover.evict import Evicted
+from iot_dr.services.failover.follow import NameSeen
+from iot_dr.services.failover.losses import Losses
+from iot_dr.services.failover.result import FailoverResult
 from iot_dr.services.launch.publish import Publication
 from iot_dr.services.status.status import Backlog, Group
 from iot_dr.services.status.status import ResourceStatus as DeviceStanding
@@ -130,17 +137,61 @@ class Cloud:
 
 
 ITEM = LedgerItem(thing_key(ILL), State.FAILED, ILL, since=0)
+LEADERSHIP = Leadership(Control(ILL, by=ILL, why=ILL), Fence(by=ILL, why=ILL))
+NAMES = NameAnswers({ILL: NameAnswer(ILL, 1), f"{ILL}2": Unread(ILL)})
 OVERVIEW = StatusView(
     at=1,
     backlog=Backlog(2, (Group(ILL, ILL, 1),), (ITEM,)),
-    control=Control(serving=ILL),
+    leadership=LEADERSHIP,
     stacks=(LaunchedStack(ILL, ILL, ILL, {"SolutionVersion": ILL}),),
     lags=Unread(ILL),
     streams=Unread(ILL),
     requests={ILL: 1},
     queues={ILL: 1},
     drift=Unread(ILL),
+    names=NAMES,
+    domains={ILL: FleetDomain(ILL, enabled=True)},
 )
+
+
+class OrderedFailover:
+    """A failover of which everything is told in the same text."""
+
+    region = other = ILL
+
+    def read(self) -> Leadership:
+        return LEADERSHIP
+
+    def stands(self, _: Leadership) -> bool:
+        return False
+
+    def losses(self) -> Losses:
+        return Losses(Unread(ILL), Unread(ILL), Unread(ILL), Unread(ILL), {ILL: Unread(ILL)})
+
+    def order(self, _known: Leadership, _by: str, _why: str, progress: Any) -> FailoverResult:
+        progress.step(ILL)
+        return FailoverResult(ILL, ILL, LEADERSHIP, changed=True, untold=ILL)
+
+    def follow(self, result: FailoverResult, _seconds: float, progress: Any, *, evict: bool) -> FailoverResult:
+        assert evict
+        progress.begin(ILL, 2)
+        progress.advance(1)
+        counts = DeviceCounts(Unread(ILL), Unread(ILL))
+        progress.moved(counts, 1.0)
+        return replace(
+            result,
+            followed=True,
+            name=NameSeen(NAMES),
+            devices=counts,
+            evicted=Evicted(1, 1, (ILL,)),
+            not_evicted=ILL,
+            fenced=True,
+        )
+
+
+@contextmanager
+def failing_over(*_: object) -> Iterator[OrderedFailover]:
+    yield OrderedFailover()
 
 
 @contextmanager
@@ -183,6 +234,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(status, "status_of", lambda *_: DeviceStanding(thing_key(ILL), ITEM, (ILL,)))
     monkeypatch.setattr(status, "watched", lambda *_: lambda _: OVERVIEW)
     monkeypatch.setattr(prove, "prove", proving)
+    monkeypatch.setattr(failover, "open_failover", failing_over)
     monkeypatch.setattr(publish, "publish_build", publishing)
     monkeypatch.setattr(launch, "launcher", launching)
     for name in ("rule_errors", "shadow_rule_errors", "stream_records"):
@@ -207,6 +259,10 @@ COMMANDS = [
     ("sync", "--redrive"),
     ("status",),
     ("status", "--device", ILL),
+    (
+        *("failover", "--to", f"{ILL}2", "--evict", "--yes", "--fleet-name", ILL),
+        *("--dynamodb-global-table", ILL, "--iot-endpoint-secondary", ILL),
+    ),
     ("prove", "-n", "1"),
     ("replay",),
     ("launch", *(word for name in ("bucket-resources", "solution-name", "version") for word in (f"--{name}", ILL))),

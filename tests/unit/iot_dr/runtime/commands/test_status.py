@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from iot_dr.files.comparison_store import SqliteComparisonStore
-from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.control import Control, Mode
+from iot_dr.model.failover.fence import Fence, Leadership
 from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.status.status_parts import Drift
 from iot_dr.runtime.commands import status
@@ -58,11 +59,11 @@ def test_a_status_asks_the_launchs_own_tables_and_stacks_each_in_its_region(
     with served(account, monkeypatch):
         found = watched(environment, state=str(tmp_path))(Unwatched())
 
-    assert found.control == Control(serving=SECONDARY)
+    pinned = Control(SECONDARY, Mode.PINNED, why=f"serving = {SECONDARY}")
+    assert found.leadership == Leadership(pinned, Fence())
     assert {(one.body["TableName"], one.region) for one in account.calls("Query")} == {(LEDGER, SECONDARY)}
-    assert {(one.body["TableName"], one.region) for one in account.calls("GetItem")} == {
-        (LAUNCH.global_table, SECONDARY)
-    }
+    (read,) = account.calls("BatchGetItem")
+    assert (read.body["RequestItems"].keys(), read.region) == ({LAUNCH.global_table, LEDGER}, SECONDARY)
     asked = {(one.region, one.body["StackName"]) for one in account.calls("DescribeStacks")}
     assert asked == set(LAUNCH.stacks)
 

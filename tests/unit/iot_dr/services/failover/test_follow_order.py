@@ -47,6 +47,10 @@ class Items:
             raise Conflict("overtaken")
         self.fence_item = fence
 
+    def note_elsewhere(self, at: int) -> None:
+        """Nobody does so here."""
+        raise NotImplementedError
+
 
 def followed(items: Items, region: str = SECONDARY) -> Items:
     follow_order(region, items, items, items, lambda: NOW)
@@ -77,10 +81,11 @@ def test_nothing_makes_a_leader_follow_and_no_old_order_makes_a_follower_lead(co
     assert (found.control_item, found.fence_item) == (control, fence)
 
 
-def test_an_order_that_a_replica_has_lost_is_told_again_with_its_mode() -> None:
+@pytest.mark.parametrize("leader", [PRIMARY, SECONDARY])
+def test_an_order_that_a_replica_has_lost_is_told_again_with_its_mode(leader: str) -> None:
     fence = Fence(FenceRole.LEADS, 2, Mode.AUTOMATIC, NOW - 60_000, "the watch", "Route 53 answers us-west-2")
 
-    found = followed(Items(replace(ORDER, leader=PRIMARY, epoch=1), fence))
+    found = followed(Items(replace(ORDER, leader=leader, epoch=1), fence))
 
     assert found.control_item == Control(SECONDARY, Mode.AUTOMATIC, 2, at=fence.since, by=fence.by, why=fence.why)
     assert found.fence_item == fence

@@ -32,6 +32,7 @@ class World:
     unpublished: str = "none"
     failing: str = "none"
     changed: str = "none"
+    drains: Mapping[str, str] = field(default_factory=dict)
 
     def bring_up(self, stack: Stack, report: Callable[[StackEvent], None]) -> Mapping[str, str]:
         report(StackEvent("12:00:00", stack.region, stack.name, stack.name, "stack", "CREATE_IN_PROGRESS"))
@@ -39,7 +40,7 @@ class World:
             raise LaunchFailed(f"stack {stack.name} failed")
         self.log.append(f"{stack.name} {stack.region}")
         self.stacks[stack.region, stack.name] = stack
-        return OUTPUTS
+        return {**OUTPUTS, **self.drains} if stack.name == ORDER.health_checker_stack else OUTPUTS
 
     def url(self, file: str) -> str:
         if self.unpublished in file:
@@ -81,8 +82,8 @@ def test_stacks_come_up_in_the_order_in_which_one_needs_the_other() -> None:
         "IoTDRGlobalTable20261124120000 us-east-1 us-west-2",
         "IoTDRShadowTable20261124120000 us-east-1 us-west-2",
         "IoTDRSecondary20261124120000 us-west-2",
-        "R53HealthChecker20261124120000 us-east-1",
         "R53HealthChecker20261124120000 us-west-2",
+        "R53HealthChecker20261124120000 us-east-1",
         "protect IoTDRGlobalTable20261124120000 us-east-1",
         "protect IoTDRGlobalTable20261124120000 us-west-2",
         "protect IoTDRShadowTable20261124120000 us-east-1",
@@ -112,8 +113,47 @@ def test_each_stack_gets_its_template_and_parameters() -> None:
         "GlobalTableStreamArn": f"{STREAMS}/IoTDRGlobalTable20261124120000/stream/1",
         "ShadowTableStreamArn": f"{STREAMS}/IoTDRShadowTable20261124120000/stream/1",
         "Uuid": "5f0c2a",
+        "DeviceEndpoint": "us-west-2.example",
+        "HealthCheckerStack": "R53HealthChecker20261124120000",
     }
-    assert world.stacks["us-west-2", ORDER.health_checker_stack].parameters == {"StackPostfix": "20261124120000"}
+    for region in ("us-east-1", "us-west-2"):
+        assert world.stacks[region, ORDER.health_checker_stack].parameters == {
+            "StackPostfix": "20261124120000",
+            "PrimaryRegion": "us-east-1",
+            "SecondaryRegion": "us-west-2",
+            "GlobalTableName": "IoTDRGlobalTable20261124120000",
+        }
+
+
+def test_the_primarys_record_is_told_by_which_check_the_secondary_drains_it() -> None:
+    world = World(drains={"DrainsCheckId": "1a2b"})
+
+    launch(ORDER, Choices(create_health_check=True), RELEASE, world.launcher)
+
+    given = {
+        region: world.stacks[region, ORDER.health_checker_stack].parameters.get("SecondaryDrainsCheckId")
+        for region in ("us-east-1", "us-west-2")
+    }
+    assert given == {"us-east-1": "1a2b", "us-west-2": None}
+
+
+def test_the_tools_know_the_fleets_name_and_where_to_ask_for_it() -> None:
+    named = {"FleetName": "iot.example.com", "HostedZoneId": "Z1"}
+    world = World(drains=named)
+
+    launch(ORDER, Choices(create_health_check=True), RELEASE, world.launcher)
+
+    (text,) = world.written.values()
+    assert "export FLEET_NAME=iot.example.com\nexport HOSTED_ZONE_ID=Z1\n" in text
+    assert "NAME_SERVERS" not in text
+
+
+def test_without_health_checkers_the_secondary_is_told_of_none() -> None:
+    world = World()
+
+    launch(ORDER, Choices(), RELEASE, world.launcher)
+
+    assert "HealthCheckerStack" not in world.stacks["us-west-2", ORDER.secondary_stack].parameters
 
 
 CHOSEN = Choices(
@@ -126,6 +166,14 @@ CHOSEN = Choices(
     primary_access_log_bucket="logs-p",
     secondary_access_log_bucket="logs-s",
     health_check_concurrency="0",
+    fleet_name="iot.example.com",
+    hosted_zone_id="Z1",
+    primary_fleet_certificate_arn="arn:p",
+    secondary_fleet_certificate_arn="arn:s",
+    health_check_interval="10",
+    failure_threshold="2",
+    health_checker_regions="us-east-1,eu-west-1,sa-east-1",
+    name_servers="192.0.2.1:53",
 )
 
 
@@ -145,7 +193,15 @@ def launched_with(choices: Choices) -> dict[str, dict[str, str]]:
 def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
     everywhere = {"PermissionsBoundary": "arn:b", "KmsKeyId": "mrk-1"}
     shadows = {"ReplicateShadows": "named", "ShadowNamePattern": "config"}
-    checker = {**everywhere, "HealthCheckConcurrency": "0"}
+    checker = {
+        **everywhere,
+        "HealthCheckConcurrency": "0",
+        "FleetName": "iot.example.com",
+        "HostedZoneId": "Z1",
+        "HealthCheckInterval": "10",
+        "FailureThreshold": "2",
+        "HealthCheckerRegions": "us-east-1,eu-west-1,sa-east-1",
+    }
 
     assert launched_with(CHOSEN) == {
         "IoTDRPrimary us-east-1": {**everywhere, **shadows, "AccessLogBucket": "logs-p"},
@@ -154,9 +210,11 @@ def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
             **shadows,
             "AccessLogBucket": "logs-s",
             "CertificateMode": "jitr",
+            "FleetName": "iot.example.com",
+            "NameServers": "192.0.2.1:53",
         },
-        "R53HealthChecker us-east-1": checker,
-        "R53HealthChecker us-west-2": checker,
+        "R53HealthChecker us-east-1": {**checker, "FleetCertificateArn": "arn:p"},
+        "R53HealthChecker us-west-2": {**checker, "FleetCertificateArn": "arn:s"},
     }
 
 

@@ -33,7 +33,10 @@ class Ledger:
         return self.items.get(key)
 
     def waiting(self) -> Iterator[LedgerItem]:
-        return (item for item in self.items.values() if item.next_attempt is not None)
+        return (item for item in self.items.values() if item.next_attempt is not None and item.state is not State.HELD)
+
+    def held(self) -> Iterator[LedgerItem]:
+        return (item for item in self.items.values() if item.state is State.HELD)
 
     def note(self, *items: LedgerItem) -> Ledger:
         self.items.update((item.key, item) for item in items)
@@ -174,3 +177,10 @@ def test_the_count_is_told_while_it_goes() -> None:
 )
 def test_reasons_of_one_kind_are_told_without_names_and_numbers(reason: str, kind: str) -> None:
     assert kind_of_reason(reason) == kind
+
+
+def test_what_is_held_is_counted_as_the_rest_is_and_by_itself() -> None:
+    found = backlog(Ledger().note(waiting("a"), waiting("b", "us-west-2 leads", state=State.HELD)))
+
+    assert (found.total, found.held) == (2, 1)
+    assert {group.state for group in found.groups} == {"failed", "held"}

@@ -8,11 +8,13 @@ import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError, IotDrError, RegionUnavailable
 from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.fence import Fence, Leadership
+from iot_dr.model.failover.names import FleetDomain, NameAnswer, NameAnswers
 from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
-from iot_dr.services.status.status_view import NO_LAUNCH, Sources, status_view
+from iot_dr.services.status.status_view import NO_LAUNCH, NO_NAME, Sources, status_view
 from tests.fakes import FakeClock
 
 STACK = LaunchedStack(
@@ -47,6 +49,9 @@ class Ledger:
             raise self._error
         return iter(())
 
+    def held(self) -> Iterator[LedgerItem]:
+        return iter(())
+
 
 class Metrics:
     """Metrics, or why there are none."""
@@ -76,7 +81,7 @@ def failing(error: IotDrError) -> Any:
 WELL = Sources(
     ledger=Ledger(),
     drift=lambda: Drift(1, 0),
-    control=Control,
+    leadership=lambda: Leadership(Control("us-east-1"), Fence()),
     stacks=lambda: (STACK,),
     metrics=Metrics(),
     waiting=lambda region, url: {("us-west-2", "jitr"): 4, ("us-west-2", "looks"): 7, ("us-west-2", "background"): 8}[
@@ -89,7 +94,7 @@ def test_every_part_is_told() -> None:
     found = status_view(WELL, FakeClock())
 
     assert found.backlog.total == 0
-    assert found.control == Control()
+    assert found.leadership == Leadership(Control("us-east-1"), Fence())
     assert found.stacks == (STACK,)
     assert found.lags == (LAG,)
     assert found.streams == (StreamAge("StartReplicationFunction", 5.0),)
@@ -101,7 +106,8 @@ def test_every_part_is_told() -> None:
 @pytest.mark.parametrize(
     ("changed", "unread"),
     [
-        ({"control": failing(AccessDenied("no right"))}, {"control"}),
+        ({"leadership": failing(AccessDenied("no right"))}, {"leadership"}),
+        ({"names": failing(AccessDenied("no right"))}, {"names"}),
         ({"metrics": Metrics(AccessDenied("no right"))}, {"lags", "streams"}),
         ({"drift": failing(ConfigurationError("no right"))}, {"drift"}),
         ({"waiting": failing(AccessDenied("no right"))}, {"requests", "queues"}),
@@ -111,17 +117,37 @@ def test_every_part_is_told() -> None:
 def test_a_part_that_cannot_be_read_says_why_and_spoils_no_other(changed: dict[str, Any], unread: set[str]) -> None:
     found = status_view(replace(WELL, **changed), FakeClock())
 
-    parts = ("control", "stacks", "lags", "streams", "requests", "queues", "drift")
+    parts = ("leadership", "stacks", "lags", "streams", "requests", "queues", "drift", "names")
     assert {part for part in parts if getattr(found, part) == Unread("no right")} == unread
 
 
 def test_without_a_launch_what_belongs_to_it_says_so() -> None:
-    found = status_view(replace(WELL, control=None, stacks=None), FakeClock())
+    found = status_view(replace(WELL, leadership=None, stacks=None), FakeClock())
 
-    assert (found.control, found.stacks, found.queues) == (NO_LAUNCH, NO_LAUNCH, NO_LAUNCH)
+    assert (found.leadership, found.stacks, found.queues) == (NO_LAUNCH, NO_LAUNCH, NO_LAUNCH)
     assert found.lags == (LAG,)
 
 
 def test_a_ledger_that_cannot_be_read_is_no_answer_at_all() -> None:
     with pytest.raises(RegionUnavailable):
         status_view(replace(WELL, ledger=Ledger(RegionUnavailable("gone"))), FakeClock())
+
+
+def test_a_fleets_name_is_told_with_its_domains() -> None:
+    names, domain = NameAnswers({"ns-1": NameAnswer("endpoint", 30)}), FleetDomain("fleet", enabled=True)
+    named = replace(
+        WELL,
+        names=lambda: names,
+        domains={"us-east-1": lambda: domain, "us-west-2": failing(AccessDenied("no right"))},
+    )
+
+    found = status_view(named, FakeClock())
+
+    assert found.names == names
+    assert found.domains == {"us-east-1": domain, "us-west-2": Unread("no right")}
+
+
+def test_a_fleet_without_a_name_says_so() -> None:
+    found = status_view(WELL, FakeClock())
+
+    assert (found.names, found.domains) == (NO_NAME, {})

@@ -75,6 +75,20 @@ def client(  # noqa: PLR0913  # what a client can differ by
     return made
 
 
+def impatient_client(service: str, session: Any, *, attempts: int, seconds: float) -> Any:
+    """Return a client of the environment's own Region for a caller who must answer within two seconds.
+
+    Each attempt waits so many seconds for the connection, and for the answer. Clients of one session begin sooner.
+    """
+    configuration = Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=seconds,
+        read_timeout=seconds,
+        max_pool_connections=1,
+    )
+    return session.client(service, config=configuration)
+
+
 class Shared:
     """One client for each service and Region, for all threads, which look the account up once.
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from iot_dr.aws import clients
 from iot_dr.aws.errors import call, read
 from iot_dr.errors import NotReadyYet, RegionUnavailable, Throttled
 
@@ -20,15 +18,9 @@ REQUIRED_ACTIONS_TO_WRITE = frozenset({"secretsmanager:GetSecretValue", "secrets
 EMPTY = "{}"
 
 
-def impatient_client() -> Any:
+def impatient_client(session: Any = None) -> Any:
     """Return a client that gives up within a second: who waits longer for a secret misses Route 53's 2 s anyway."""
-    configuration = Config(
-        retries={"mode": "standard", "total_max_attempts": 2},
-        connect_timeout=0.4,
-        read_timeout=0.4,
-        max_pool_connections=1,
-    )
-    return boto3.session.Session().client("secretsmanager", config=configuration)
+    return clients.impatient_client("secretsmanager", session or clients.session(), attempts=2, seconds=0.4)
 
 
 class CachedSecretReader:

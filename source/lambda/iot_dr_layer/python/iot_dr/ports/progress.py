@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from iot_dr.model.events.dead_letters import DeadLetterSource
+from iot_dr.model.failover.devices import DeviceCounts
 from iot_dr.model.launch.distribution import Bucket, Upload
 from iot_dr.model.launch.launches import StackEvent
 from iot_dr.model.registry.differences import Difference
@@ -81,3 +82,13 @@ class RestoreObserver(SyncRunObserver, Protocol):
 
     def policies(self, changes: Iterable[Difference]) -> None:
         """Show which policies are created or changed: who may do what is worth a look before it is done."""
+
+
+class FailoverObserver(RoundsObserver, Protocol):
+    """Is told how far the devices are on their way to the Region that leads now."""
+
+    def step(self, text: str) -> None:
+        """Say what is waited for now, or what was seen."""
+
+    def moved(self, counts: DeviceCounts, per_second: float | None) -> None:
+        """Show who is connected where, and how many a second come to the Region that leads; None before it is known."""

@@ -68,9 +68,12 @@ def ensure_follows(gate: WriteGate) -> None:
         TargetLeads: the target leads, or nothing may be written there; nothing was.
         RetryableError: that cannot be told now.
     """
-    if reason := gate.standing().refusal:
+    now = gate.standing()
+    if now.closed:
+        raise TargetLeads(f"{now.closed}. Nothing was written")
+    if now.leads:
         raise TargetLeads(
-            f"{reason}. Nothing was written: this command would overwrite what devices and operators changed there. "
+            f"{now.leads}. Nothing was written: this command would overwrite what devices and operators changed there. "
             "Only a failback brings both Regions together; it shows first what it would do"
         )
 

@@ -23,7 +23,7 @@ RESOURCE = "iot-dr#fence"
 
 KEY = {"resource": {"S": RESOURCE}}
 
-_KNOWN = ("role", "epoch", "mode", "since", "by", "why")
+_KNOWN = ("role", "epoch", "mode", "since", "by", "why", "elsewhere_at")
 
 
 class DynamoDbFenceStore:
@@ -65,6 +65,16 @@ class DynamoDbFenceStore:
             ExpressionAttributeValues={f":{name}": TypeSerializer().serialize(value) for name, value in facts.items()},
         )
 
+    def note_elsewhere(self, at: int) -> None:
+        """Note that the fleet's name led to another Region at this time, unless that is noted; all else stays."""
+        call(
+            self._client.update_item,
+            TableName=self._table,
+            Key=KEY,
+            UpdateExpression="SET elsewhere_at = if_not_exists(elsewhere_at, :at)",
+            ExpressionAttributeValues={":at": TypeSerializer().serialize(at)},
+        )
+
 
 def fence_of(item: Mapping[str, Any], table: str) -> Fence:
     """Return what an item of DynamoDB says; an empty one is that the Region follows.
@@ -77,8 +87,8 @@ def fence_of(item: Mapping[str, Any], table: str) -> Fence:
     except (TypeError, ValueError) as error:
         raise InvalidResource(
             f'the fence "{RESOURCE}" of table {table} is garbled: {error}; it may have "role", which is '
-            f'{" or ".join(FenceRole)}, "mode", which is {" or ".join(Mode)}, "epoch" and "since", which are numbers, '
-            'and "by" and "why", which are texts'
+            f'{" or ".join(FenceRole)}, "mode", which is {" or ".join(Mode)}, "epoch", "since" and '
+            '"elsewhere_at", which are numbers, and "by" and "why", which are texts'
         ) from error
 
 
@@ -92,4 +102,5 @@ def _fence(item: Mapping[str, Any]) -> Fence:
         since=int(item.get("since", 0)),
         by=str(item.get("by", "")),
         why=str(item.get("why", "")),
+        elsewhere_at=int(item.get("elsewhere_at", 0)),
     )

@@ -49,6 +49,10 @@ Examples:
             "stack-postfix", "What the names of the launch's stacks end with; without it only the Regions are checked."
         ),
         from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
+        from_toolsrc("ledger-table", "Table of the ledger, which holds the fence."),
+        from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the control item."),
+        from_toolsrc("fleet-name", "Name that devices connect to, if the fleet has one."),
+        from_toolsrc("name-servers", "Name servers of its zone; the system's resolver names them otherwise."),
         click.Option(
             ["--certificates"],
             type=click.IntRange(min=0),
@@ -83,8 +87,9 @@ def command(  # noqa: PLR0913  # one argument an option
     """Check what replication and a failover need, and say how to fix what is not in order.
 
     Both Regions: events, indexing, endpoints, quotas with the time that a first copy takes, certificates that expire,
-    and the settings that nothing replicates. The launch: stacks, table, mappings, roles, alarms, dead letters. Nothing
-    is changed. A check that needs a missing right is a warning. Exits 0 if nothing fails, 1 if something does, 2 if it
+    and the settings that nothing replicates. The launch: stacks, table, mappings, roles, alarms, dead letters. The
+    failover: who leads, what the fleet's name servers answer, domain configurations and their certificates. Nothing is
+    changed. A check that needs a missing right is a warning. Exits 0 if nothing fails, 1 if something does, 2 if it
     cannot run.
     """
     reading = DoctorSettings(certificates, policies, paced=not unpaced)

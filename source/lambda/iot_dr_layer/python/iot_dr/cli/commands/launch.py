@@ -36,6 +36,7 @@ def _option(
 
 _MODES = click.Choice(["copy", "jitr"])
 _SHADOWS = click.Choice(["all", "classic", "named", "none"])
+_INTERVALS = click.Choice(["10", "30"])
 _OPTIONS = (
     _option("primary-region", "Region whose registry is replicated."),
     _option("secondary-region", "Region that is kept equal to it."),
@@ -64,6 +65,16 @@ _OPTIONS = (
     _option("primary-access-log-bucket", "Bucket in the primary Region for the access log of its work bucket."),
     _option("secondary-access-log-bucket", "Bucket in the secondary Region for the access log of its work bucket."),
     _option("health-check-concurrency", "Executions reserved for the health check in each Region, 0 to 100."),
+    _option("fleet-name", "Full domain name that devices connect to in both Regions; needs a hosted zone."),
+    _option("hosted-zone-id", "ID of the public hosted zone that holds the name."),
+    _option("primary-fleet-certificate-arn", "Certificate of the name in the primary Region; made if there is none."),
+    _option("secondary-fleet-certificate-arn", "Certificate of the name in the secondary Region; made likewise."),
+    _option("health-check-interval", "Seconds between two health checks; 30 in a new stack.", _INTERVALS),
+    _option("failure-threshold", "Failed checks until a Region counts as unhealthy, 1 to 10; 3 in a new stack."),
+    _option("health-checker-regions", "Regions that Route 53 checks from, at least three, with commas; all at first."),
+    _option(
+        "name-servers", "Name servers of the zone as host or host:port, with commas; else its NS records say them."
+    ),
 )
 _REQUIRED = (
     "primary_region",

@@ -73,6 +73,8 @@ class _ResourceKey(click.ParamType[Key]):
         from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the control item too."),
         from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),
         from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
+        from_toolsrc("fleet-name", "Name that devices connect to, if the fleet has one."),
+        from_toolsrc("name-servers", "Name servers of its zone; the system's resolver names them otherwise."),
         output_format(),
         *credentials_and_state(),
     ],
@@ -92,10 +94,11 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 ) -> None:
     """Show how replication stands, or whether one device is ready for a failover.
 
-    Without a device: which Region serves, how far behind the secondary is now and in the last hour, what waits and why,
-    dead letters, what the last verification on this machine found, and the releases of the stacks. Exits 0 if nothing
-    waits, 1 if something does. With a device or resource: in sync, pending, failed or unsupported, since when and why.
-    Exits 0 if it is in sync, 1 if it is not or the ledger does not know it. Either exits 2 if it cannot tell.
+    Without a device: which Region leads and why, what the name servers answer, how far behind the secondary is now and
+    in the last hour, what waits or is held and why, dead letters, what the last verification on this machine found, and
+    the releases of the stacks. Exits 0 if nothing waits, 1 if something does. With a device or resource: in sync,
+    pending, failed or unsupported, since when and why. Exits 0 if it is in sync, 1 if it is not or the ledger does not
+    know it. Either exits 2 if it cannot tell.
     """
     if device and resource:
         raise click.UsageError("give either --device or --resource")

@@ -11,11 +11,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from iot_dr.cli.view.tables import SafeTable, distance, iso, item_as_json, state_text, table
+from iot_dr.cli.view.tables import SafeTable, distance, iso, item_as_json, moment, state_text, table
+from iot_dr.model.failover.control import ReplicationState
+from iot_dr.model.failover.fence import Leadership
+from iot_dr.model.failover.names import FleetDomain, NameAnswers
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
 from iot_dr.services.status.status import Backlog
-from iot_dr.services.status.status_view import StatusView
+from iot_dr.services.status.status_view import NO_NAME, StatusView
 
 REASON_LENGTH = 100
 """Characters of a reason in the table of what waits; the status of the one device has all of it."""
@@ -42,11 +45,13 @@ def _parts(found: StatusView) -> Iterator[RenderableType]:
 
 
 def _facts(found: StatusView) -> Iterator[tuple[str, Text]]:
-    if isinstance(found.control, Unread):
-        yield "Control", _unread(found.control)
-    else:
-        yield "Leader", Text(f"{found.control.leader} ({found.control.mode})")
-        yield "Replication", Text(found.control.replication, style="green" if _is_active(found) else "bold yellow")
+    yield from _leadership(found.leadership, found.at)
+    if not isinstance(found.names, Unread) or found.names != NO_NAME:
+        yield "Name servers", names_text(found.names)
+    for region, domain in found.domains.items():
+        yield f"Domain in {region}", _domain(domain, found.at)
+    if found.backlog.held:
+        yield "Held", Text(f"{found.backlog.held:,} until the secondary follows again", style="bold yellow")
     yield "Stacks", _lines(found.stacks, _stack)
     yield "Streams", _lines(found.streams, _stream)
     yield "Requests waiting", _requests(found)
@@ -54,8 +59,45 @@ def _facts(found: StatusView) -> Iterator[tuple[str, Text]]:
     yield "Last verify", _drift(found.drift, found.at)
 
 
-def _is_active(found: StatusView) -> bool:
-    return not isinstance(found.control, Unread) and found.control.replication == "active"
+def _leadership(known: Leadership | Unread, at: int) -> Iterator[tuple[str, Text]]:
+    if isinstance(known, Unread):
+        yield "Leader", _unread(known)
+        return
+    control, fence = known.control, known.fence
+    since = f", since {moment(control.at, at)}" if control.at else ""
+    yield "Leader", Text(f"{control.leader} {control.mode}, epoch {control.epoch}{since}{_because(control.why)}")
+    since = f", since {moment(fence.since, at)}" if fence.since else ""
+    told = f"secondary {fence.role}, epoch {fence.epoch}{since}{_because(fence.why)}"
+    yield "Fence", Text(told, style="bold yellow" if fence.leads else "")
+    active = control.replication is ReplicationState.ACTIVE
+    yield "Replication", Text(control.replication, style="green" if active else "bold yellow")
+
+
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
+
+
+def names_text(names: NameAnswers | Unread) -> Text:
+    """Return what each name server answers, a line each."""
+    if isinstance(names, Unread):
+        return _unread(names)
+    lines = (
+        f"{server} cannot tell: {one.reason}" if isinstance(one, Unread) else f"{server} {one.target}, {one.ttl} s"
+        for server, one in names.by_server.items()
+    )
+    return Text("\n".join(lines) or "none")
+
+
+def _domain(domain: FleetDomain | Unread | None, at: int) -> Text:
+    match domain:
+        case Unread():
+            return _unread(domain)
+        case None:
+            return Text("no domain configuration has the fleet's name", style="bold yellow")
+        case FleetDomain(name=name, enabled=enabled, certificate_ends=ends):
+            state = "enabled" if enabled else "disabled"
+            told = f"{name} {state}" + (f", its certificate ends {moment(ends, at)}" if ends else "")
+            return Text(told, style="" if enabled else "bold yellow")
 
 
 def _stack(stack: LaunchedStack) -> str:
@@ -144,7 +186,9 @@ def overview_as_json(found: StatusView) -> dict[str, Any]:
     """Return the same for programs; what cannot be told is an object with `unread`."""
     return {
         "at": iso(found.at),
-        "control": _plain(found.control),
+        **leadership_as_json(found.leadership),
+        "name_servers": names_as_json(found.names),
+        "domains": {region: _domain_as_json(domain) for region, domain in found.domains.items()},
         "stacks": _json(
             found.stacks,
             lambda one: {"region": one.region, "name": one.name, "version": one.version, "status": one.status},
@@ -157,6 +201,7 @@ def overview_as_json(found: StatusView) -> dict[str, Any]:
         "dead_letters": {"unread": found.queues.reason} if isinstance(found.queues, Unread) else dict(found.queues),
         "last_verify": _drift_as_json(found.drift),
         "waiting": found.backlog.total,
+        "held": found.backlog.held,
         "groups": [dataclasses.asdict(group) for group in found.backlog.groups],
         "oldest": [item_as_json(item) for item in found.backlog.oldest],
     }
@@ -166,10 +211,35 @@ def _json(part: Sequence[Any] | Unread, of: Any) -> Any:
     return {"unread": part.reason} if isinstance(part, Unread) else [of(one) for one in part]
 
 
-def _plain(part: Any) -> Any:
-    if isinstance(part, Unread):
-        return {"unread": part.reason}
-    return {name: str(value) for name, value in dataclasses.asdict(part).items()}
+def leadership_as_json(known: Leadership | Unread) -> dict[str, Any]:
+    """Return the control item and the fence for programs."""
+    if isinstance(known, Unread):
+        return {"control": {"unread": known.reason}, "fence": {"unread": known.reason}}
+    control, fence = dataclasses.asdict(known.control), dataclasses.asdict(known.fence)
+    return {
+        "control": {**control, "at": iso(control["at"]) if control["at"] else None},
+        "fence": {**fence, "since": iso(fence["since"]) if fence["since"] else None},
+    }
+
+
+def names_as_json(names: NameAnswers | Unread) -> Any:
+    """Return what each name server answers for programs."""
+    if isinstance(names, Unread):
+        return {"unread": names.reason}
+    return {
+        server: {"unread": one.reason} if isinstance(one, Unread) else dataclasses.asdict(one)
+        for server, one in names.by_server.items()
+    }
+
+
+def _domain_as_json(domain: FleetDomain | Unread | None) -> Any:
+    match domain:
+        case Unread(reason=reason):
+            return {"unread": reason}
+        case None:
+            return None
+        case FleetDomain(name=name, enabled=enabled, certificate_ends=ends):
+            return {"name": name, "enabled": enabled, "certificate_ends": iso(ends)}
 
 
 def _drift_as_json(drift: Drift | Unread | None) -> Any:

@@ -28,6 +28,7 @@ class Fence:
         since: when it was followed, epoch milliseconds.
         by: who ordered it.
         why: the reason.
+        elsewhere_at: when the fleet's name was first seen to lead to another Region, epoch milliseconds; 0 if never.
     """
 
     role: FenceRole = FenceRole.FOLLOWS
@@ -36,6 +37,7 @@ class Fence:
     since: int = 0
     by: str = ""
     why: str = ""
+    elsewhere_at: int = 0
 
     @property
     def leads(self) -> bool:

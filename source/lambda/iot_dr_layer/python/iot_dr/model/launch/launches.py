@@ -122,6 +122,14 @@ class Choices:
         primary_access_log_bucket: bucket in the primary Region for the access log of its work bucket.
         secondary_access_log_bucket: the same in the secondary Region.
         health_check_concurrency: executions that are reserved for the health check in each Region, 0 for none.
+        fleet_name: full domain name that devices connect to in both Regions.
+        hosted_zone_id: zone of Route 53 that holds it.
+        primary_fleet_certificate_arn: its certificate in the primary Region; one is made if there is none.
+        secondary_fleet_certificate_arn: the same in the secondary Region.
+        health_check_interval: seconds between two requests of one checker, 10 or 30.
+        failure_threshold: how many checks in a row decide.
+        health_checker_regions: Regions that Route 53 checks from, separated by commas.
+        name_servers: servers of the zone, as host or host:port, separated by commas.
     """
 
     create_health_check: bool = False
@@ -133,6 +141,14 @@ class Choices:
     primary_access_log_bucket: str = ""
     secondary_access_log_bucket: str = ""
     health_check_concurrency: str = ""
+    fleet_name: str = ""
+    hosted_zone_id: str = ""
+    primary_fleet_certificate_arn: str = ""
+    secondary_fleet_certificate_arn: str = ""
+    health_check_interval: str = ""
+    failure_threshold: str = ""
+    health_checker_regions: str = ""
+    name_servers: str = ""
 
     @property
     def of_primary(self) -> Mapping[str, str]:
@@ -147,12 +163,31 @@ class Choices:
             **self._of_all,
             AccessLogBucket=self.secondary_access_log_bucket,
             CertificateMode=self.certificate_mode,
+            FleetName=self.fleet_name,
+            NameServers=self.name_servers,
         )
 
     @property
-    def of_health_checker(self) -> Mapping[str, str]:
-        """Return the parameters of a health checker's stack, the same in both Regions."""
-        return _chosen(**self._of_all, HealthCheckConcurrency=self.health_check_concurrency)
+    def of_primary_health_checker(self) -> Mapping[str, str]:
+        """Return the parameters of the health checker's stack in the primary Region."""
+        return _chosen(**self._of_health_checkers, FleetCertificateArn=self.primary_fleet_certificate_arn)
+
+    @property
+    def of_secondary_health_checker(self) -> Mapping[str, str]:
+        """Return the parameters of the health checker's stack in the secondary Region."""
+        return _chosen(**self._of_health_checkers, FleetCertificateArn=self.secondary_fleet_certificate_arn)
+
+    @property
+    def _of_health_checkers(self) -> Mapping[str, str]:
+        return {
+            **self._of_all,
+            "HealthCheckConcurrency": self.health_check_concurrency,
+            "FleetName": self.fleet_name,
+            "HostedZoneId": self.hosted_zone_id,
+            "HealthCheckInterval": self.health_check_interval,
+            "FailureThreshold": self.failure_threshold,
+            "HealthCheckerRegions": self.health_checker_regions,
+        }
 
     @property
     def _of_all(self) -> Mapping[str, str]:

@@ -14,6 +14,10 @@ from iot_dr.aws import pacing
 from iot_dr.aws.caller import caller
 from iot_dr.aws.devices.network import TcpNetwork
 from iot_dr.aws.events.failed_records import S3FailedRecords
+from iot_dr.aws.failover.domains import IotFleetDomains
+from iot_dr.aws.failover.hosted_zones import Route53HostedZones
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
+from iot_dr.aws.failover.name_servers import DnsNameServers
 from iot_dr.aws.launch import launched_stacks
 from iot_dr.aws.launch.checks import IotRegionSettings
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
@@ -32,6 +36,7 @@ from iot_dr.runtime.role_needs import needs_of_primary, needs_of_secondary
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.doctor import region_checks, stack_checks
 from iot_dr.services.doctor.examinations import Doctor
+from iot_dr.services.doctor.failover_examinations import FailoverDoctor
 from iot_dr.services.pacing import RegionCallBudgets
 
 THREADS = 8
@@ -57,6 +62,10 @@ class DoctorEnvironment:
     secondary_region: str
     stack_postfix: str = ""
     uuid: str = ""
+    ledger_table: str = ""
+    dynamodb_global_table: str = ""
+    fleet_name: str = ""
+    name_servers: str = ""
 
 
 def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: str = "") -> tuple[Check, ...]:
@@ -77,7 +86,8 @@ def consult(environment: DoctorEnvironment, reading: DoctorSettings, profile: st
         launch = Launch(regions, environment.stack_postfix, environment.uuid)
         stacks = stack_checks.Stacks(launch, CloudFormationStackReader(client_of))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="doctor") as executor:
-        return (*clock, *doctor.consult(stacks, on_threads(executor)))
+        more = _failover_doctor(environment, regions, client_of).examinations()
+        return (*clock, *doctor.consult(stacks, on_threads(executor), more))
 
 
 def client_under_budgets(client_of: ClientOf, service: str, region: str, *, paced: bool) -> Any:
@@ -109,4 +119,20 @@ def _doctor(regions: RegionPair, account: str, client_of: ClientOf, reading: Doc
         clock=now,
         certificates=reading.certificates,
         policies=reading.policies,
+    )
+
+
+def _failover_doctor(environment: DoctorEnvironment, regions: RegionPair, client_of: ClientOf) -> FailoverDoctor:
+    client, table = client_of("dynamodb", regions.secondary), environment.dynamodb_global_table
+    return FailoverDoctor(
+        regions=regions,
+        reader=DynamoDbLeadershipReader(client, table, environment.ledger_table, regions)
+        if table and environment.ledger_table
+        else None,
+        name=environment.fleet_name,
+        servers=DnsNameServers(environment.name_servers),
+        endpoint_of=IotRegionSettings(client_of).endpoint,
+        domains=IotFleetDomains(client_of),
+        accelerated_recovery=Route53HostedZones(client_of("route53", regions.primary)).accelerated_recovery,
+        clock=now,
     )

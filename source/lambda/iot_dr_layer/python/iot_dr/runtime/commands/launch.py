@@ -43,6 +43,14 @@ class LaunchEnvironment:
     primary_access_log_bucket: str = ""
     secondary_access_log_bucket: str = ""
     health_check_concurrency: str = ""
+    fleet_name: str = ""
+    hosted_zone_id: str = ""
+    primary_fleet_certificate_arn: str = ""
+    secondary_fleet_certificate_arn: str = ""
+    health_check_interval: str = ""
+    failure_threshold: str = ""
+    health_checker_regions: str = ""
+    name_servers: str = ""
 
     @property
     def order(self) -> Launch:
@@ -68,12 +76,14 @@ class LaunchEnvironment:
         """Return what was chosen.
 
         Raises:
-            ConfigurationError: whether to launch the health checkers is neither yes nor no, or the shadow name pattern
-                could take very long.
+            ConfigurationError: whether to launch the health checkers is neither yes nor no, the shadow name pattern
+                could take very long, or the fleet's name has no hosted zone.
         """
         check(self.shadow_name_pattern)
         if self.create_health_check not in {"yes", "no"}:
             raise ConfigurationError(f"CREATE_HEALTH_CHECK must be yes or no, not {self.create_health_check!r}")
+        if self.fleet_name and not self.hosted_zone_id:
+            raise ConfigurationError(f"HOSTED_ZONE_ID is missing: which hosted zone holds {self.fleet_name}?")
         return Choices(
             create_health_check=self.create_health_check == "yes",
             certificate_mode=self.certificate_mode,
@@ -84,6 +94,14 @@ class LaunchEnvironment:
             primary_access_log_bucket=self.primary_access_log_bucket,
             secondary_access_log_bucket=self.secondary_access_log_bucket,
             health_check_concurrency=self.health_check_concurrency,
+            fleet_name=self.fleet_name,
+            hosted_zone_id=self.hosted_zone_id,
+            primary_fleet_certificate_arn=self.primary_fleet_certificate_arn,
+            secondary_fleet_certificate_arn=self.secondary_fleet_certificate_arn,
+            health_check_interval=self.health_check_interval,
+            failure_threshold=self.failure_threshold,
+            health_checker_regions=self.health_checker_regions,
+            name_servers=self.name_servers,
         )
 
 

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from iot_dr.aws.clients import client, session
-from iot_dr.aws.failover.control import DynamoDbControlStore
+from iot_dr.aws.failover.domains import IotFleetDomains
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
+from iot_dr.aws.failover.name_servers import DnsNameServers
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.status import AttachedCertificates, DynamoDbLedgerReader
 from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.aws.status.running_parts import AwsRunningParts
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
-from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.fence import Leadership
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
@@ -26,6 +28,7 @@ from iot_dr.model.registry.keys import Key
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
+from iot_dr.services.failover.naming import ask_all
 from iot_dr.services.status.status import Progress, ResourceStatus, standing
 from iot_dr.services.status.status_view import Sources, StatusView, status_view
 
@@ -46,6 +49,8 @@ class StatusEnvironment:
     stack_postfix: str = ""
     uuid: str = ""
     dynamodb_global_table: str = ""
+    fleet_name: str = ""
+    name_servers: str = ""
 
 
 def status_of(key: Key, environment: StatusEnvironment, profile: str = "") -> ResourceStatus:
@@ -72,26 +77,31 @@ def watched(environment: StatusEnvironment, profile: str = "", state: str = "") 
 
 
 def _sources(environment: StatusEnvironment, client_of: Callable[..., object], state: str) -> Sources:
-    region, table = environment.secondary_region, environment.dynamodb_global_table
-    launch = _launch(environment)
-    metrics = CloudWatchMetricsReader(client_of("cloudwatch", region))
+    launch, name = _launch(environment), environment.fleet_name
+    metrics = CloudWatchMetricsReader(client_of("cloudwatch", environment.secondary_region))
+    servers, domains = DnsNameServers(environment.name_servers), IotFleetDomains(client_of)
+    regions = (environment.primary_region, environment.secondary_region)
     return Sources(
         ledger=_ledger(environment, client_of),
-        drift=partial(last_verification, _comparison(environment, state)),
-        control=_control(environment, client_of, table),
+        drift=partial(
+            last_verification, comparison_path(environment.primary_region, environment.secondary_region, state)
+        ),
+        leadership=_leadership(environment, client_of),
         stacks=_Kept(partial(_stacks, launch, CloudFormationStackReader(client_of))) if launch else None,
         metrics=_CachedMetricsReader(metrics),
         waiting=AwsRunningParts(client_of).waiting,
+        names=partial(ask_all, servers, name) if name else None,
+        domains={region: partial(domains.domain, region, name) for region in regions if region and name},
     )
 
 
-def _control(
-    environment: StatusEnvironment, client_of: Callable[..., object], table: str
-) -> Callable[[], Control] | None:
+def _leadership(environment: StatusEnvironment, client_of: Callable[..., object]) -> Callable[[], Leadership] | None:
+    table = environment.dynamodb_global_table
     if not (table and environment.primary_region):
         return None
     regions = RegionPair(environment.primary_region, environment.secondary_region)
-    return DynamoDbControlStore(client_of("dynamodb", regions.secondary), table, regions).control
+    client = client_of("dynamodb", regions.secondary)
+    return DynamoDbLeadershipReader(client, table, environment.ledger_table, regions).leadership
 
 
 def _launch(environment: StatusEnvironment) -> Launch | None:
@@ -106,12 +116,11 @@ def _stacks(launch: Launch, reader: CloudFormationStackReader) -> Sequence[Launc
     return [stack for stack in found if stack is not None]
 
 
-def _comparison(environment: StatusEnvironment, state: str) -> Path | None:
+def comparison_path(primary: str, secondary: str, state: str) -> Path | None:
+    """Return where a verification on this machine keeps what it finds; None if no primary Region is named."""
     if state:
         return StateFolder(Path(state)).comparison
-    if not environment.primary_region:
-        return None
-    return StateFolder(default_folder(RegionPair(environment.primary_region, environment.secondary_region))).comparison
+    return StateFolder(default_folder(RegionPair(primary, secondary))).comparison if primary else None
 
 
 def last_verification(path: Path | None) -> Drift | None:

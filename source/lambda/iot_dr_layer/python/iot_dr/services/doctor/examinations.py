@@ -56,11 +56,13 @@ class Doctor:
     certificates: int
     policies: int
 
-    def consult(self, stacks: stack_checks.Stacks | None, together: Together) -> tuple[Check, ...]:
-        """Ask everything: of a launch what hangs on its stacks, else of the Regions alone."""
+    def consult(
+        self, stacks: stack_checks.Stacks | None, together: Together, more: Iterable[Examination] = ()
+    ) -> tuple[Check, ...]:
+        """Ask everything, then what there is more: of a launch what hangs on its stacks, else of the Regions alone."""
         if stacks:
             stacks.read_all(together)
-        answers = examine([*self.examinations(stacks)], together)
+        answers = examine([*self.examinations(stacks), *more], together)
         unnamed = () if stacks else (warning("launch", _NO_LAUNCH, "read its settings: . ./toolsrc"),)
         return (*answers, *unnamed)
 

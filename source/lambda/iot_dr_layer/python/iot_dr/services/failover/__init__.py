@@ -1,1 +1,1 @@
-"""Failover: who leads, and how devices follow."""
+"""Failover: who leads, what may be lost by it, and how devices follow."""

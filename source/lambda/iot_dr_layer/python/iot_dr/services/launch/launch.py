@@ -21,6 +21,8 @@ PRIMARY_TEMPLATE = "disaster-recovery-for-aws-iot-primary-region.template"
 SECONDARY_TEMPLATE = "disaster-recovery-for-aws-iot-secondary-region.template"
 HEALTH_CHECKER_TEMPLATE = "disaster-recovery-for-aws-iot-r53-health-checker.template"
 TOOLSRC = "tools/toolsrc"
+_OF_FLEET = {"FleetName": "FLEET_NAME", "HostedZoneId": "HOSTED_ZONE_ID", "NameServers": "NAME_SERVERS"}
+"""The outputs of a launch with a fleet's name, and the tools' variable of each."""
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,40 @@ def launch(order: Launch, choices: Choices, release: Release, launcher: Launcher
             "GlobalTableStreamArn": _replica_stream(order, order.global_table, launcher),
             "ShadowTableStreamArn": _replica_stream(order, order.shadow_table, launcher),
             "Uuid": order.uuid,
+            "DeviceEndpoint": launcher.endpoint_of(regions.secondary),
+            **({"HealthCheckerStack": order.health_checker_stack} if choices.create_health_check else {}),
             **choices.of_secondary,
         },
     )
     outputs |= _bring_up(launcher, secondary)
 
     if choices.create_health_check:
-        parameters = {"StackPostfix": order.postfix, **choices.of_health_checker}
-        checkers = [
-            Stack(region, order.health_checker_stack, checker_url, parameters)
-            for region in (regions.primary, regions.secondary)
-        ]
-        for made in launcher.together(lambda stack: _bring_up(launcher, stack), checkers):
-            outputs |= made
+        outputs |= _bring_up_checkers(order, choices, checker_url, launcher)
 
     _protect_tables(order, launcher, outputs)
     launcher.progress.step(f"Writing {TOOLSRC} to {order.primary_bucket}")
     text = toolsrc(order, _settings(order, launcher, outputs))
     launcher.tools_bucket.put(regions.primary, order.primary_bucket, TOOLSRC, text)
     return Launched(f"s3://{order.primary_bucket}/{TOOLSRC}", outputs)
+
+
+def _bring_up_checkers(
+    order: Launch, choices: Choices, url: str, launcher: Launcher
+) -> dict[tuple[str, str], Mapping[str, str]]:
+    """Bring up the secondary's first: what says that it drains the primary is a part of the primary's record."""
+    regions, name = order.regions, order.health_checker_stack
+    common = {
+        "StackPostfix": order.postfix,
+        "PrimaryRegion": regions.primary,
+        "SecondaryRegion": regions.secondary,
+        "GlobalTableName": order.global_table,
+    }
+    made = _bring_up(launcher, Stack(regions.secondary, name, url, {**common, **choices.of_secondary_health_checker}))
+    drains = made[regions.secondary, name].get("DrainsCheckId", "")
+    given = {"SecondaryDrainsCheckId": drains} if drains else {}
+    return made | _bring_up(
+        launcher, Stack(regions.primary, name, url, {**common, **given, **choices.of_primary_health_checker})
+    )
 
 
 def _bring_up(launcher: Launcher, stack: Stack) -> dict[tuple[str, str], Mapping[str, str]]:
@@ -129,6 +146,7 @@ def _settings(
 ) -> Mapping[str, str]:
     in_primary = outputs[order.regions.primary, order.primary_stack]
     in_secondary = outputs[order.regions.secondary, order.secondary_stack]
+    checker = outputs.get((order.regions.secondary, order.health_checker_stack), {})
     return {
         "RULE_ERROR_QUEUE_URL": in_primary["RuleErrorQueueUrl"],
         "SHADOW_RULE_ERROR_QUEUE_URL": in_primary["ShadowRuleErrorQueueUrl"],
@@ -136,6 +154,7 @@ def _settings(
         "LOOK_QUEUE_URL": in_secondary["LookQueueUrl"],
         "IOT_ENDPOINT_PRIMARY": launcher.endpoint_of(order.regions.primary),
         "IOT_ENDPOINT_SECONDARY": launcher.endpoint_of(order.regions.secondary),
+        **{variable: found for name, variable in _OF_FLEET.items() if (found := {**in_secondary, **checker}.get(name))},
     }
 
 

@@ -340,7 +340,7 @@ class Replication:
             raise WriteRefused(now.closed)
         if not now.leads:
             return todo
-        made = [change.key for change in todo.creates if change.key not in work.touched]
+        made = [change.key for change in todo.creates]
         filled = fill_in(todo, self._ledger.known(made) if made else ())
         work.held, work.leads = filled.held, now.leads
         return filled.plan

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from iot_dr.errors import AccessDenied, RetryableError
 from iot_dr.model.registry.keys import Key, Kind
@@ -76,6 +77,11 @@ class Backlog:
     groups: tuple[Group, ...]
     oldest: tuple[LedgerItem, ...]
 
+    @property
+    def held(self) -> int:
+        """Return how many are held back because of who leads; no schedule tries these again."""
+        return sum(group.number for group in self.groups if group.state == State.HELD)
+
 
 def standing(key: Key, ledger: LedgerReader, certificates_of: CertificatesOf) -> ResourceStatus:
     """Return how one resource stands, a thing with its certificates."""
@@ -94,7 +100,7 @@ def backlog(ledger: LedgerReader, progress: Progress = lambda _read: None) -> Ba
     numbers: Counter[tuple[str, str]] = Counter()
 
     def counted() -> Iterator[LedgerItem]:
-        for read, item in enumerate(ledger.waiting(), 1):
+        for read, item in enumerate(chain(ledger.waiting(), ledger.held()), 1):
             numbers[str(item.state or "unknown"), kind_of_reason(item.reason)] += 1
             progress(read)
             yield item

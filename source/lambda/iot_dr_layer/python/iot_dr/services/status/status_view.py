@@ -7,11 +7,12 @@ says why, and the rest is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from iot_dr.errors import IotDrError
-from iot_dr.model.failover.control import Control
+from iot_dr.model.failover.fence import Leadership
+from iot_dr.model.failover.names import FleetDomain, NameAnswers
 from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack
 from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
@@ -30,6 +31,7 @@ STREAM_FUNCTIONS = ("StartReplicationFunction", "ReplicateShadowsFunction")
 _QUEUE_URL = "QueueUrl"
 
 NO_LAUNCH = Unread("no launch is named; read its settings: . ./toolsrc")
+NO_NAME = Unread("the fleet has no name")
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,21 @@ class StatusView:
     """All of it at one moment, epoch milliseconds; `drift` is None where nothing was ever verified.
 
     `requests` are the messages, each of up to ten resources, in the queues that resources wait in for a worker, those
-    that are worked on or are to come again included.
+    that are worked on or are to come again included. `names` is what the servers of the fleet's name answer, and
+    `domains` each Region's domain configuration of it, None where there is none.
     """
 
     at: int
     backlog: Backlog
-    control: Control | Unread
+    leadership: Leadership | Unread
     stacks: Sequence[LaunchedStack] | Unread
     lags: Sequence[Lag] | Unread
     streams: Sequence[StreamAge] | Unread
     requests: Mapping[str, int] | Unread
     queues: Mapping[str, int] | Unread
     drift: Drift | Unread | None
+    names: NameAnswers | Unread = NO_NAME
+    domains: Mapping[str, FleetDomain | Unread | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,15 @@ class Sources:
 
     ledger: LedgerReader
     drift: Callable[[], Drift | None]
-    control: Callable[[], Control] | None
+    leadership: Callable[[], Leadership] | None
     stacks: Callable[[], Sequence[LaunchedStack]] | None
     metrics: MetricsReader
     waiting: Callable[[str, str], int]
     """Counts the messages of a queue, given its Region and URL."""
+    names: Callable[[], NameAnswers] | None = None
+    """Asks the name servers of the fleet's name; None if the fleet has none."""
+    domains: Mapping[str, Callable[[], FleetDomain | None]] = field(default_factory=dict)
+    """Reads each Region's domain configuration of the fleet's name."""
 
 
 def status_view(
@@ -73,7 +82,7 @@ def status_view(
     found = () if isinstance(stacks, Unread) else stacks
     parts: tuple[Callable[[], object], ...] = (
         lambda: backlog(sources.ledger, progress),
-        lambda: read_or_unread(sources.control) if sources.control else NO_LAUNCH,
+        lambda: read_or_unread(sources.leadership) if sources.leadership else NO_LAUNCH,
         lambda: read_or_unread(lambda: sources.metrics.lags(at)),
         lambda: read_or_unread(lambda: sources.metrics.stream_ages(stream_functions(found), at)),
         lambda: (
@@ -87,9 +96,11 @@ def status_view(
             else read_or_unread(lambda: _queues(found, sources.waiting, _is_of_letters))
         ),
         lambda: read_or_unread(sources.drift),
+        lambda: read_or_unread(sources.names) if sources.names else NO_NAME,
+        lambda: {region: read_or_unread(domain) for region, domain in sources.domains.items()},
     )
-    waiting, control, lags, streams, requests, queues, drift = together(lambda part: part(), parts)
-    return StatusView(at, waiting, control, stacks, lags, streams, requests, queues, drift)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
+    waiting, control, lags, streams, requests, queues, drift, names, domains = together(lambda part: part(), parts)
+    return StatusView(at, waiting, control, stacks, lags, streams, requests, queues, drift, names, domains)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
 
 
 def read_or_unread(read: Callable[[], Part]) -> Part | Unread:

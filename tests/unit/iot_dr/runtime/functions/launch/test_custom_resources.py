@@ -11,8 +11,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from iot_dr.errors import ConfigurationError, RegionUnavailable
-from iot_dr.runtime.functions import custom_resources
-from iot_dr.runtime.functions.custom_resources import CustomResource, Request, ResourceAnswer, answering, response_body
+from iot_dr.runtime.functions.launch import custom_resources
+from iot_dr.runtime.functions.launch.custom_resources import (
+    CustomResource,
+    Request,
+    ResourceAnswer,
+    answering,
+    response_body,
+)
 from tests.unit.lambda_functions.cloudformation import Answers, Invocation, taking_answers
 
 

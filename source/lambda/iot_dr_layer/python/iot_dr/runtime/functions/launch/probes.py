@@ -10,7 +10,7 @@ from iot_dr.aws import clients
 from iot_dr.aws.devices.probe_things import IotProbeThings
 from iot_dr.aws.secrets import SecretsManagerCredentialStore
 from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.functions.custom_resources import Request, ResourceAnswer
+from iot_dr.runtime.functions.launch.custom_resources import Request, ResourceAnswer
 from iot_dr.services.launch.provision_probe import ProvisionProbe
 
 

@@ -13,7 +13,7 @@ from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.observability import logs
 from iot_dr.ports.launch import BuildSource, BuildStarter, Leftovers
-from iot_dr.runtime.functions.custom_resources import NOT_CREATED, Request, ResourceAnswer, answering
+from iot_dr.runtime.functions.launch.custom_resources import NOT_CREATED, Request, ResourceAnswer, answering
 from iot_dr.services.launch import start_launch
 
 logger = logs.logger()
@@ -27,6 +27,14 @@ CHOICES = {
     "PrimaryAccessLogBucket": "PRIMARY_ACCESS_LOG_BUCKET",
     "SecondaryAccessLogBucket": "SECONDARY_ACCESS_LOG_BUCKET",
     "HealthCheckConcurrency": "HEALTH_CHECK_CONCURRENCY",
+    "FleetName": "FLEET_NAME",
+    "HostedZoneId": "HOSTED_ZONE_ID",
+    "PrimaryFleetCertificateArn": "PRIMARY_FLEET_CERTIFICATE_ARN",
+    "SecondaryFleetCertificateArn": "SECONDARY_FLEET_CERTIFICATE_ARN",
+    "HealthCheckInterval": "HEALTH_CHECK_INTERVAL",
+    "FailureThreshold": "FAILURE_THRESHOLD",
+    "HealthCheckerRegions": "HEALTH_CHECKER_REGIONS",
+    "NameServers": "NAME_SERVERS",
 }
 """The build's variable of each choice in the main stack's form."""
 OF_OLDER_STACKS = {"CertificateMode": "copy", "ReplicateShadows": "all", "ShadowNamePattern": ".*"}

@@ -15,7 +15,7 @@ from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.ports.launch import PublishedFiles, RegionReader
 from iot_dr.runtime import environment
-from iot_dr.runtime.functions.custom_resources import Request, ResourceAnswer, answering
+from iot_dr.runtime.functions.launch.custom_resources import Request, ResourceAnswer, answering
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.launch import check_launch
 

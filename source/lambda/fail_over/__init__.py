@@ -1,0 +1,1 @@
+"""Function package: has its Region take over."""

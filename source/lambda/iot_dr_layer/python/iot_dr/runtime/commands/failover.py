@@ -1,0 +1,211 @@
+"""Wires the failover: the items of the Region that is to lead, what may be lost, and what is looked at afterwards."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from iot_dr.aws import clients
+from iot_dr.aws.failover.connections import IotConnections, connects_per_second
+from iot_dr.aws.failover.control import DynamoDbControlStore
+from iot_dr.aws.failover.fence import DynamoDbFenceStore
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
+from iot_dr.aws.failover.name_servers import DnsNameServers, listed
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
+from iot_dr.aws.ledger.status import DynamoDbLedgerReader
+from iot_dr.aws.pacing import paced
+from iot_dr.aws.quotas import DEFAULTS
+from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.launch.launches import Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.status.status_parts import StreamAge
+from iot_dr.ports.progress import FailoverObserver
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.commands.status import comparison_path, last_verification
+from iot_dr.services.concurrency import on_threads
+from iot_dr.services.failover.failover import Failover
+from iot_dr.services.failover.follow import Follow
+from iot_dr.services.failover.losses import LossSources, count_waiting
+from iot_dr.services.failover.take_lead import TakeLead
+from iot_dr.services.pacing import RegionCallBudgets
+from iot_dr.services.status.status_view import stream_functions
+
+THREADS = 24
+CATCH_UP = 0.05
+"""Seconds' worth of evictions that may be made up for after a pause: what is ended at once connects at once."""
+
+END = "DeleteConnection"
+
+READ_SECONDS = 3
+"""For one answer of what is only looked at."""
+
+ClientOf = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class FailoverOrderEnvironment:
+    """The variables of `toolsrc` that a failover needs: where the items lie, and how the fleet is followed."""
+
+    primary_region: str
+    secondary_region: str
+    ledger_table: str
+    dynamodb_global_table: str
+    stack_postfix: str = ""
+    uuid: str = ""
+    fleet_name: str = ""
+    name_servers: str = ""
+    iot_endpoint_secondary: str = ""
+
+    @property
+    def regions(self) -> RegionPair:
+        """Return both Regions."""
+        return RegionPair(self.primary_region, self.secondary_region)
+
+
+def check_target(environment: FailoverOrderEnvironment, region: str, *, follow: bool, evict: bool) -> None:
+    """See to it that a failover to a Region can be ordered and, where wanted, followed.
+
+    Raises:
+        ConfigurationError: it cannot; nothing was asked of AWS.
+    """
+    regions = environment.regions
+    if region == regions.primary:
+        raise ConfigurationError(
+            f"{region} is the primary Region: bringing devices back there is a failback, which also copies what they "
+            "have written meanwhile; iot-dr failback is not in this release; nothing was changed"
+        )
+    if region != regions.secondary:
+        raise ConfigurationError(
+            f"{region} is no Region of this launch, which can fail over to {regions.secondary}; nothing was changed"
+        )
+    if follow and environment.fleet_name and not environment.iot_endpoint_secondary:
+        raise ConfigurationError(
+            "missing: IOT_ENDPOINT_SECONDARY (--iot-endpoint-secondary), which the name servers are to answer with; "
+            "read the launch's settings with `. ./toolsrc`; nothing was changed"
+        )
+    if follow:
+        listed(environment.name_servers)
+    if evict and not environment.fleet_name:
+        raise ConfigurationError(
+            "--evict needs the fleet's name: devices are moved when its name servers answer with the new Region; give "
+            "FLEET_NAME (--fleet-name); nothing was changed"
+        )
+
+
+@contextmanager
+def open_failover(environment: FailoverOrderEnvironment, profile: str = "", state: str = "") -> Iterator[Failover]:
+    """Open a failover to the secondary Region; nothing is asked yet.
+
+    Raises:
+        ConfigurationError: there is no such profile.
+    """
+    client_of = functools.cache(partial(clients.client, session=clients.session(profile)))
+    executor = ThreadPoolExecutor(THREADS, thread_name_prefix="failover")
+    try:
+        yield _failover(environment, client_of, executor, state)
+    finally:
+        # A Region that is away is not waited for.
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def operator() -> str:
+    """Return who orders, as this machine knows it; AWS CloudTrail has the identity that signed."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "somebody"
+    return f"{user} at {socket.gethostname()}"
+
+
+def _failover(environment: FailoverOrderEnvironment, client_of: ClientOf, executor: Executor, state: str) -> Failover:
+    region, other, regions = environment.secondary_region, environment.primary_region, environment.regions
+    table, ledger = environment.dynamodb_global_table, environment.ledger_table
+    # One attempt: whoever is away is not waited for.
+    impatient = partial(client_of, attempts=1, read_timeout=READ_SECONDS)
+    dynamodb = client_of("dynamodb", region)
+    return Failover(
+        lead=TakeLead(
+            region=region,
+            regions=regions,
+            reader=DynamoDbLeadershipReader(dynamodb, table, ledger, regions),
+            fence=DynamoDbFenceStore(dynamodb, ledger),
+            control=DynamoDbControlStore(dynamodb, table, regions),
+            clock=now,
+        ),
+        other=other,
+        controls_there=DynamoDbControlStore(impatient("dynamodb", other), table, regions),
+        sources=_sources(environment, impatient, state),
+        following=partial(_follow, environment, impatient, executor),
+        connects=lambda: connects_per_second(client_of("service-quotas", region)),
+        connections_there=partial(paced_connections, client_of, other),
+        executor=executor,
+        pause=threading.Event().wait,
+    )
+
+
+def _sources(environment: FailoverOrderEnvironment, client_of: ClientOf, state: str) -> LossSources:
+    region, other = environment.secondary_region, environment.primary_region
+    ledger = DynamoDbLedgerReader(client_of("dynamodb", region), environment.ledger_table)
+    metrics = CloudWatchMetricsReader(client_of("cloudwatch", region))
+    return LossSources(
+        waiting=partial(count_waiting, ledger, time.monotonic),
+        lags=lambda: metrics.lags(now()),
+        streams=partial(_streams, environment, metrics, CloudFormationStackReader(client_of)),
+        drift=partial(last_verification, comparison_path(other, region, state)),
+        connected={one: IotConnections(client_of("iot", one), None).number for one in (other, region)},
+    )
+
+
+def _streams(
+    environment: FailoverOrderEnvironment, metrics: CloudWatchMetricsReader, stacks: CloudFormationStackReader
+) -> list[StreamAge]:
+    if not (environment.stack_postfix and environment.uuid):
+        return []
+    launch = Launch(environment.regions, environment.stack_postfix, environment.uuid)
+    stack = stacks.read(environment.secondary_region, launch.secondary_stack)
+    return list(metrics.stream_ages(stream_functions([stack] if stack else []), now()))
+
+
+def _follow(  # noqa: PLR0913, PLR0917  # the parts, then what each order gives
+    environment: FailoverOrderEnvironment,
+    client_of: ClientOf,
+    executor: Executor,
+    since: int,
+    seconds: float,
+    progress: FailoverObserver,
+) -> Follow:
+    return Follow(
+        region=environment.secondary_region,
+        endpoint=environment.iot_endpoint_secondary,
+        name=environment.fleet_name,
+        servers=DnsNameServers(environment.name_servers),
+        since=since,
+        here=IotConnections(client_of("iot", environment.secondary_region), None),
+        there=IotConnections(client_of("iot", environment.primary_region), None),
+        seconds=seconds,
+        clock=now,
+        stopwatch=time.monotonic,
+        pause=threading.Event().wait,
+        progress=progress,
+        together=on_threads(executor),
+    )
+
+
+def paced_connections(client_of: ClientOf, region: str, rate: float) -> IotConnections:
+    """Return a Region's connections, of which at most so many a second are ended, and fewer where AWS refuses."""
+    iot = paced(client_of("iot", region), RegionCallBudgets(DEFAULTS))
+    data = paced(
+        client_of("iot-data", region, connections=THREADS),
+        RegionCallBudgets({END: rate}, most={END: rate}, catch_up=CATCH_UP),
+    )
+    return IotConnections(iot, data)

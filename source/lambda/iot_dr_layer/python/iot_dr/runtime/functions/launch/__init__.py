@@ -1,0 +1,1 @@
+"""Functions of a launch: what CloudFormation and the build call."""

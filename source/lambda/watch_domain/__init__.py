@@ -1,0 +1,1 @@
+"""Function package: watches where the fleet's name leads."""
