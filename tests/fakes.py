@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from iot_dr.aws.ledger.ledger import LEASE, longest_pause, pause
 from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
 from iot_dr.model.failover.fence import Standing
-from iot_dr.model.registry.changes import Create, Delete, Plan, Update
+from iot_dr.model.registry.changes import Action, Create, Delete, Plan, Update
 from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
     BillingGroup,
@@ -62,7 +62,20 @@ class FakeClock:
         self._now += int(seconds * 1000)
 
 
-class InMemoryRegistry:
+def _action(change: Action) -> str:
+    """Name what a change does: create, update or delete."""
+    return type(change).__name__.lower()
+
+
+class Writes:
+    """`ports.RegistryWriter` by one method an action, so that a test can put another in the place of one."""
+
+    def write(self, change: Action) -> None:
+        """Make a change by the method that has the name of what it does."""
+        getattr(self, _action(change))(change)
+
+
+class InMemoryRegistry(Writes):
     """One Region's registry: reader, lister and writer.
 
     `deprecation_wait` is what AWS wants between deprecating and deleting a thing type, in milliseconds.
@@ -829,6 +842,8 @@ def _told(operation: str, *arguments: Any) -> str:
             return str(arguments[0].kind)
         case "listed":
             return f"listed {arguments[0]}"
+        case "write":
+            return _action(arguments[0])
         case _:
             return operation
 

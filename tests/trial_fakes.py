@@ -18,7 +18,7 @@ from iot_dr.services.rounds import Rounds
 from iot_dr.services.trial.fleet import TrialFleet
 from iot_dr.services.trial.prove import Place, Proof
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
-from tests.fakes import FakeClock, InMemoryRegistry
+from tests.fakes import FakeClock, InMemoryRegistry, Writes
 from tests.shadow_fakes import InMemoryShadows
 
 ALL_SHADOWS = ShadowSelection()
@@ -141,7 +141,7 @@ class World:
         self.replicate()
 
 
-class FailingWriter:
+class FailingWriter(Writes):
     """Refuses creations of one kind, some times, before it does what the registry does."""
 
     def __init__(self, registry: InMemoryRegistry, kind: Kind, error: IotDrError, times: int) -> None:

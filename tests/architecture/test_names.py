@@ -20,7 +20,6 @@ ADAPTERS = ("aws", "files", "runtime", "cli", "services")
 
 OUTSIDE_PORTS = {
     "Together": "a function: `Callable` cannot say that what comes back is of the type that the function returns",
-    "Applying": "what the command line needs of a sync and of a restore, which are both in `runtime/`",
     "CustomResource": "what a function of a custom resource is made of; `runtime/functions` has both sides of it",
 }
 """Protocols that nothing outside implements, so that they stand beside whoever needs them."""
@@ -42,16 +41,16 @@ ROOMS: dict[str, frozenset[str]] = {
     "launch": frozenset({"concurrency"}),
     "pacing": frozenset(),
     "reading": frozenset({"concurrency", "replication", "shadows", "single_resource"}),
-    "replication": frozenset({"concurrency", "single_resource"}),
+    "replication": frozenset({"concurrency"}),
     "rounds": frozenset({"concurrency"}),
     "shadows": frozenset({"concurrency", "replication"}),
     "single_resource": frozenset(),
-    "snapshots": frozenset({"concurrency", "gate", "sync"}),
+    "snapshots": frozenset({"comparison", "concurrency", "gate", "pacing", "reading", "single_resource", "sync"}),
     "status": frozenset({"concurrency"}),
     "sweep": frozenset({"comparison", "concurrency", "reading"}),
-    "sync": frozenset({"comparison", "gate", "shadows", "single_resource"}),
+    "sync": frozenset({"comparison", "gate", "pacing", "reading", "replication", "shadows", "single_resource"}),
     "trial": frozenset({"concurrency", "replication", "rounds", "single_resource"}),
-    "verify": frozenset({"comparison", "concurrency", "single_resource"}),
+    "verify": frozenset({"comparison", "concurrency", "reading", "shadows", "single_resource"}),
 }
 """Which room of `services/` imports which: those that it does not name it knows nothing of."""
 

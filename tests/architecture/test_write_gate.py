@@ -12,7 +12,6 @@ WRITERS = frozenset({"RegistryWriter", "ShadowWriter", "ShadowStore"})
 GATE = "WriteGate"
 
 WITHOUT = {
-    "single_resource.write_one": "one write for whoever has asked the gate",
     "fleet.TrialFleet": "writes devices of its own into the source, and nothing into the target",
 }
 """Who of the services writes without a gate, and why."""

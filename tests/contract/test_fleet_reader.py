@@ -64,7 +64,7 @@ class Fleet:
 
     def create(self, *entities: Entity) -> None:
         for entity in entities:
-            self.writer.create(Create(entity, ""))
+            self.writer.write(Create(entity, ""))
 
     def ask(self, question: ReadCall, subject: str = "") -> tuple[Entity, ...]:
         """All pages of an answer, this test's own entries."""

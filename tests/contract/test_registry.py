@@ -59,14 +59,14 @@ class Registry:
 
     def create(self, *entities: Entity) -> None:
         for entity in entities:
-            self.writer.create(Create(entity, ""))
+            self.writer.write(Create(entity, ""))
 
     def update(self, desired: Entity, actual: Entity) -> None:
-        self.writer.update(Update(desired, actual, ""))
+        self.writer.write(Update(desired, actual, ""))
 
     def delete(self, *entities: Entity) -> None:
         for entity in entities:
-            self.writer.delete(Delete(entity, ""))
+            self.writer.write(Delete(entity, ""))
 
     def device(self, identity: Identity = IDENTITIES[0]) -> tuple[Policy, Certificate, Thing]:
         """Make the three that can be attached to each other."""

@@ -496,7 +496,7 @@ def test_everything_is_made_with_what_aws_asks_for(iot: Stubbed, writer: IotRegi
         ThingPrincipal("pump-17", ID),
         ThingPrincipal("pump-17", ID, exclusive=True),
     ):
-        writer.create(Create(desired, ""))
+        writer.write(Create(desired, ""))
 
 
 def test_an_update_of_a_thing_replaces_its_attributes_under_its_version(
@@ -512,8 +512,8 @@ def test_an_update_of_a_thing_replaces_its_attributes_under_its_version(
         removeThingType=True,
     )
 
-    writer.update(Update(THING, Thing("pump-17", version=3), ""))
-    writer.update(Update(Thing("pump-17"), Thing("pump-17", type_name="pump", version=4), ""))
+    writer.write(Update(THING, Thing("pump-17", version=3), ""))
+    writer.write(Update(Thing("pump-17"), Thing("pump-17", type_name="pump", version=4), ""))
 
 
 @pytest.mark.parametrize("type_name", ["pump", ""])
@@ -522,7 +522,7 @@ def test_an_update_that_leaves_the_type_names_none(iot: Stubbed, writer: IotRegi
     iot.answers("update_thing", thingName="pump-17", attributePayload=payload, expectedVersion=3)
 
     wanted = replace(THING, type_name=type_name)
-    writer.update(Update(wanted, replace(wanted, attributes={}, version=3), ""))
+    writer.write(Update(wanted, replace(wanted, attributes={}, version=3), ""))
 
 
 def test_types_and_certificates_are_updated_in_what_can_change(iot: Stubbed, writer: IotRegistryWriter) -> None:
@@ -537,11 +537,11 @@ def test_types_and_certificates_are_updated_in_what_can_change(iot: Stubbed, wri
     iot.answers("update_certificate", certificateId=ID, newStatus="REVOKED")
     current, deprecated = ThingType("pump"), ThingType("pump", deprecated=True)
 
-    writer.update(Update(deprecated, current, ""))
-    writer.update(Update(current, deprecated, ""))
-    writer.update(Update(replace(current, propagating_attributes=PROPAGATING), current, ""))
-    writer.update(Update(deprecated, replace(current, propagating_attributes=PROPAGATING), ""))
-    writer.update(Update(Certificate(ID, CertificateStatus.REVOKED), Certificate(ID, CertificateStatus.ACTIVE), ""))
+    writer.write(Update(deprecated, current, ""))
+    writer.write(Update(current, deprecated, ""))
+    writer.write(Update(replace(current, propagating_attributes=PROPAGATING), current, ""))
+    writer.write(Update(deprecated, replace(current, propagating_attributes=PROPAGATING), ""))
+    writer.write(Update(Certificate(ID, CertificateStatus.REVOKED), Certificate(ID, CertificateStatus.ACTIVE), ""))
 
 
 DYNAMIC = ThingGroup(
@@ -563,10 +563,10 @@ def test_groups_are_made_changed_and_deleted_under_their_version(iot: Stubbed, w
     iot.answers("update_thing_group", thingGroupName="room", thingGroupProperties=properties, expectedVersion=4)
     iot.answers("delete_thing_group", thingGroupName="room", expectedVersion=4)
 
-    writer.create(Create(STATIC, ""))
-    writer.create(Create(ThingGroup("root"), ""))
-    writer.update(Update(STATIC, replace(STATIC, description=""), ""))
-    writer.delete(Delete(STATIC, ""))
+    writer.write(Create(STATIC, ""))
+    writer.write(Create(ThingGroup("root"), ""))
+    writer.write(Update(STATIC, replace(STATIC, description=""), ""))
+    writer.write(Delete(STATIC, ""))
 
 
 def test_dynamic_groups_have_calls_of_their_own(iot: Stubbed, writer: IotRegistryWriter) -> None:
@@ -575,9 +575,9 @@ def test_dynamic_groups_have_calls_of_their_own(iot: Stubbed, writer: IotRegistr
     iot.answers("update_dynamic_thing_group", **named, **QUERY, expectedVersion=3)
     iot.answers("delete_dynamic_thing_group", thingGroupName="hot", expectedVersion=3)
 
-    writer.create(Create(DYNAMIC, ""))
-    writer.update(Update(DYNAMIC, replace(DYNAMIC, query="another"), ""))
-    writer.delete(Delete(DYNAMIC, ""))
+    writer.write(Create(DYNAMIC, ""))
+    writer.write(Update(DYNAMIC, replace(DYNAMIC, query="another"), ""))
+    writer.write(Delete(DYNAMIC, ""))
 
 
 def test_things_join_and_leave_groups(iot: Stubbed, writer: IotRegistryWriter) -> None:
@@ -585,8 +585,8 @@ def test_things_join_and_leave_groups(iot: Stubbed, writer: IotRegistryWriter) -
     iot.answers("add_thing_to_thing_group", thingGroupName="room", thingName="pump-17")
     iot.answers("remove_thing_from_thing_group", thingGroupName="room", thingName="pump-17")
 
-    writer.create(Create(membership, ""))
-    writer.delete(Delete(membership, ""))
+    writer.write(Create(membership, ""))
+    writer.write(Delete(membership, ""))
 
 
 def test_billing_groups_are_made_changed_and_deleted_under_their_version(
@@ -598,9 +598,9 @@ def test_billing_groups_are_made_changed_and_deleted_under_their_version(
     iot.answers("update_billing_group", **named, expectedVersion=2)
     iot.answers("delete_billing_group", billingGroupName="costs", expectedVersion=2)
 
-    writer.create(Create(group, ""))
-    writer.update(Update(group, replace(group, description=""), ""))
-    writer.delete(Delete(group, ""))
+    writer.write(Create(group, ""))
+    writer.write(Update(group, replace(group, description=""), ""))
+    writer.write(Delete(group, ""))
 
 
 def test_a_thing_leaves_its_billing_group_before_it_joins_another(iot: Stubbed, writer: IotRegistryWriter) -> None:
@@ -609,8 +609,8 @@ def test_a_thing_leaves_its_billing_group_before_it_joins_another(iot: Stubbed, 
     iot.answers("remove_thing_from_billing_group", billingGroupName="new", thingName="pump-17")
 
     old, new = replace(THING, billing_group="old"), replace(THING, billing_group="new")
-    writer.update(Update(new, old, ""))
-    writer.update(Update(THING, new, ""))
+    writer.write(Update(new, old, ""))
+    writer.write(Update(THING, new, ""))
 
 
 def test_whether_an_attachment_is_exclusive_is_changed_by_attaching_anew(
@@ -620,20 +620,20 @@ def test_whether_an_attachment_is_exclusive_is_changed_by_attaching_anew(
     iot.answers("detach_thing_principal", thingName="pump-17", principal=ARN)
     iot.answers("attach_thing_principal", thingName="pump-17", principal=ARN, thingPrincipalType="EXCLUSIVE_THING")
 
-    writer.update(Update(replace(shared, exclusive=True), shared, ""))
+    writer.write(Update(replace(shared, exclusive=True), shared, ""))
 
 
 @pytest.mark.parametrize("relation", [GroupMembership("room", "pump-17"), PolicyAttachment("pumps", f"cert/{ID}")])
 def test_a_relation_has_nothing_to_update(writer: IotRegistryWriter, relation: Any) -> None:
     with pytest.raises(InvalidResource, match="no field that could be updated"):
-        writer.update(Update(relation, relation, ""))
+        writer.write(Update(relation, relation, ""))
 
 
 def test_a_group_that_got_a_child_meanwhile_is_not_deleted_yet(iot: Stubbed, writer: IotRegistryWriter) -> None:
     iot.fails("delete_thing_group", "InvalidRequestException")
 
     with pytest.raises(RetryableError):
-        writer.delete(Delete(STATIC, ""))
+        writer.write(Delete(STATIC, ""))
 
 
 def test_what_is_gone_is_left_with_success(iot: Stubbed, writer: IotRegistryWriter) -> None:
@@ -646,7 +646,7 @@ def test_what_is_gone_is_left_with_success(iot: Stubbed, writer: IotRegistryWrit
     for operation, entity in gone.items():
         iot.fails(operation, "ResourceNotFoundException", 404)
 
-        writer.delete(Delete(entity, ""))
+        writer.write(Delete(entity, ""))
 
 
 def _versions(count: int, default: int) -> dict[str, Any]:
@@ -658,7 +658,7 @@ def test_a_new_document_is_a_new_default_version(iot: Stubbed, writer: IotRegist
     iot.answers("list_policy_versions", _versions(4, 8), policyName="pumps")
     iot.answers("create_policy_version", policyName="pumps", policyDocument=a_document(), setAsDefault=True)
 
-    writer.update(Update(Policy("pumps", a_document()), Policy("pumps", "{}"), ""))
+    writer.write(Update(Policy("pumps", a_document()), Policy("pumps", "{}"), ""))
 
 
 def test_the_oldest_version_that_is_not_the_default_makes_room(iot: Stubbed, writer: IotRegistryWriter) -> None:
@@ -666,7 +666,7 @@ def test_the_oldest_version_that_is_not_the_default_makes_room(iot: Stubbed, wri
     iot.answers("delete_policy_version", policyName="pumps", policyVersionId="8")
     iot.answers("create_policy_version", policyName="pumps", policyDocument=a_document(), setAsDefault=True)
 
-    writer.update(Update(Policy("pumps", a_document()), Policy("pumps", "{}"), ""))
+    writer.write(Update(Policy("pumps", a_document()), Policy("pumps", "{}"), ""))
 
 
 def test_everything_is_deleted_with_what_aws_wants_first(iot: Stubbed, writer: IotRegistryWriter) -> None:
@@ -696,14 +696,14 @@ def test_everything_is_deleted_with_what_aws_wants_first(iot: Stubbed, writer: I
         ThingType("pump"),
         ThingType("old", deprecated=True),
     ):
-        writer.delete(Delete(actual, ""))
+        writer.write(Delete(actual, ""))
 
 
 def test_a_policy_that_is_gone_needs_no_versions_deleted(iot: Stubbed, writer: IotRegistryWriter) -> None:
     iot.fails("list_policy_versions", "ResourceNotFoundException", 404)
     iot.fails("delete_policy", "ResourceNotFoundException", 404)
 
-    writer.delete(Delete(Policy("pumps", "{}"), ""))
+    writer.write(Delete(Policy("pumps", "{}"), ""))
 
 
 @pytest.mark.parametrize(
@@ -718,8 +718,8 @@ def test_a_refusal_to_take_a_thing_into_a_type_passes_if_the_type_is_deprecated(
         iot.answers("describe_thing_type", answer, thingTypeName="pump")
 
     for write in (
-        lambda: writer.create(Create(THING, "")),
-        lambda: writer.update(Update(THING, replace(THING, type_name=""), "")),
+        lambda: writer.write(Create(THING, "")),
+        lambda: writer.write(Update(THING, replace(THING, type_name=""), "")),
     ):
         with pytest.raises(error, match="in AWS's own words"):
             write()
@@ -730,9 +730,9 @@ def test_a_refusal_of_a_thing_that_enters_no_type_is_for_good(iot: Stubbed, writ
     iot.fails("update_thing", "InvalidRequestException")
 
     with pytest.raises(InvalidResource):
-        writer.create(Create(Thing("pump-17"), ""))
+        writer.write(Create(Thing("pump-17"), ""))
     with pytest.raises(InvalidResource):
-        writer.update(Update(THING, replace(THING, attributes={}), ""))
+        writer.write(Update(THING, replace(THING, attributes={}), ""))
 
 
 @pytest.mark.parametrize("empty_pages", [0, 1, 2])
@@ -746,14 +746,14 @@ def test_a_type_that_is_in_use_is_not_even_deprecated(
     iot.answers("list_things", {"things": [THING_ANSWER]}, **of_type)
 
     with pytest.raises(NotReadyYet, match="in use"):
-        writer.delete(Delete(ThingType("pump"), ""))
+        writer.write(Delete(ThingType("pump"), ""))
 
 
 def test_a_type_that_aws_does_not_delete_yet_is_not_ready(iot: Stubbed, writer: IotRegistryWriter) -> None:
     iot.fails("delete_thing_type", "InvalidRequestException")
 
     with pytest.raises(NotReadyYet):
-        writer.delete(Delete(ThingType("pump", deprecated=True), ""))
+        writer.write(Delete(ThingType("pump", deprecated=True), ""))
 
 
 def test_a_thing_that_something_was_attached_to_meanwhile_is_a_conflict(
@@ -762,14 +762,14 @@ def test_a_thing_that_something_was_attached_to_meanwhile_is_a_conflict(
     iot.fails("delete_thing", "InvalidRequestException")
 
     with pytest.raises(Conflict):
-        writer.delete(Delete(Thing("pump-17", version=3), ""))
+        writer.write(Delete(Thing("pump-17", version=3), ""))
 
 
 def test_what_the_model_of_the_service_does_not_know_is_never_sent(clients: Callable[[str], Any]) -> None:
     writer = IotRegistryWriter(clients("iot"), SECONDARY, ACCOUNT)
 
     with pytest.raises(TerminalError) as caught:
-        writer.create(Create(Thing(""), ""))
+        writer.write(Create(Thing(""), ""))
 
     assert isinstance(caught.value.__cause__, ParamValidationError)
 

@@ -42,7 +42,7 @@ class Region:
 
     def thing(self, stem: str) -> str:
         name = f"{stem}-{self.suffix}"
-        self.things.create(Create(Thing(name), ""))
+        self.things.write(Create(Thing(name), ""))
         return name
 
     def shadow(self, key: Key, state: str) -> Shadow:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.changes import Action
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
@@ -158,20 +158,10 @@ class _Paced:
         self._writer, self._scheduler = writer, scheduler
         self._longest = scheduler.chance.choice((0, 0, 3_000, 20_000))
 
-    def create(self, change: Create) -> None:
-        """Create something in its turn."""
+    def write(self, change: Action) -> None:
+        """Make a change in its turn."""
         self._wait()
-        self._writer.create(change)
-
-    def update(self, change: Update) -> None:
-        """Update something in its turn."""
-        self._wait()
-        self._writer.update(change)
-
-    def delete(self, change: Delete) -> None:
-        """Delete something in its turn."""
-        self._wait()
-        self._writer.delete(change)
+        self._writer.write(change)
 
     def _wait(self) -> None:
         if self._longest:

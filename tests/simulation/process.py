@@ -14,7 +14,7 @@ from greenlet import getcurrent, greenlet
 from iot_dr.errors import AccessDenied, IotDrError, NotReadyYet, RegionUnavailable, Throttled
 from iot_dr.model.registry.changes import Delete, Update
 from iot_dr.model.registry.entities import Certificate, CertificateStatus, Thing
-from tests.fakes import Killed
+from tests.fakes import Killed, Writes
 from tests.simulation.scheduler import Scheduler
 
 TIME_OUT = 90_000
@@ -265,7 +265,7 @@ REGIONS = {
 """What is away together."""
 
 
-class SteppingWriter:
+class SteppingWriter(Writes):
     """The secondary's writer, which makes several calls of AWS where the adapter does; between them others go on."""
 
     def __init__(self, process: Process, registry: Any) -> None:

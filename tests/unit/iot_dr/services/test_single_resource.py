@@ -1,13 +1,12 @@
-"""Any resource or relation can be read by itself, as the whole registry has it, and every change be made."""
+"""Any resource or relation can be read by itself, as the whole registry has it."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 
-from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.keys import group_membership_key, thing_key, thing_principal_key
-from iot_dr.services.single_resource import read_one, write_one
+from iot_dr.services.single_resource import read_one
 from tests.builders import a_dynamic_group, a_thing
 from tests.fakes import InMemoryRegistry
 from tests.strategies import Registry, registries
@@ -39,33 +38,3 @@ def test_what_is_no_entity_of_the_registry_is_a_mistake() -> None:
 
     with pytest.raises(ValueError, match="no entity"):
         read_one(InMemoryRegistry(), key)
-
-
-class Writer:
-    def __init__(self) -> None:
-        self.made: list[tuple[str, Action]] = []
-
-    def create(self, change: Create) -> None:
-        self.made.append(("create", change))
-
-    def update(self, change: Update) -> None:
-        self.made.append(("update", change))
-
-    def delete(self, change: Delete) -> None:
-        self.made.append(("delete", change))
-
-
-@pytest.mark.parametrize(
-    ("change", "made"),
-    [
-        (Create(a_thing(), "missing"), "create"),
-        (Update(a_thing(), a_thing(), "differs"), "update"),
-        (Delete(a_thing(), "gone"), "delete"),
-    ],
-)
-def test_a_change_is_made_as_what_it_is(change: Action, made: str) -> None:
-    writer = Writer()
-
-    write_one(writer, change)
-
-    assert writer.made == [(made, change)]

@@ -16,12 +16,15 @@ from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.reconcile.translate import translate
+from iot_dr.services.reading.comparison_reading import ComparisonReading
 from iot_dr.services.reading.reading import Reading
-from iot_dr.services.verify import Verification
+from iot_dr.services.verify import Verification, VerifyRun
 from tests.builders import REGIONS, a_certificate, a_device, a_dynamic_group, a_group, a_thing
 from tests.fakes import Calls, InMemoryRegistry, raising
 from tests.fleets import InMemoryFleet
 from tests.shadow_fakes import InMemoryShadows
+
+NOW = 1_000_000
 
 
 class World:
@@ -227,3 +230,68 @@ def test_a_shadow_that_arrived_meanwhile_is_no_difference(world: World) -> None:
     world.shadows[Side.TARGET].put(shadow_key("pump-1"), '{"desired": {"on": true}}')
 
     assert world.found() == []
+
+
+def run_of(world: World) -> VerifyRun:
+    fleets = {Side.SOURCE: InMemoryFleet(world.primary), Side.TARGET: InMemoryFleet(world.secondary)}
+    reading = ComparisonReading(world.store, Reading(world.store, fleets), lambda: NOW, resumed=False)
+    return VerifyRun(reading, world.verification(), REGIONS)
+
+
+def verified_at(world: World) -> tuple[str, str]:
+    return world.store.fact("verified"), world.store.fact("differing")
+
+
+def test_what_a_run_found_is_there_for_the_status_when_all_was_drawn(world: World) -> None:
+    world.primary.put(a_thing("a"), a_thing("b"))
+    run = run_of(world)
+    run.read()
+
+    drawn = run.differences()
+    next(drawn)
+    assert verified_at(world) == ("", "")
+    assert len(list(drawn)) == 1
+
+    assert verified_at(world) == (str(NOW), "2")
+    assert [str(key) for key, _, _ in run.noted()] == ["thing#a", "thing#b"]
+
+
+def test_a_run_about_some_things_says_nothing_of_the_fleet(world: World) -> None:
+    world.primary.put(a_thing("a"))
+    run = run_of(world)
+    run.read()
+    world.store.set_fact("selected", "3")
+
+    assert len(list(run.differences())) == 1
+    assert verified_at(world) == ("", "")
+    assert run.notes() == ["Only 3 selected things and what is attached to them were compared."]
+
+
+def test_a_run_tells_its_calls_by_region_and_api(world: World) -> None:
+    world.both(*a_device("pump-1"))
+    run = run_of(world)
+    run.read()
+
+    assert run.calls.keys() == {REGIONS.source.region, REGIONS.target.region}
+    assert run.calls[REGIONS.source.region]["ListThings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("differing", "told"),
+    [
+        (0, "of 400 certificates only, and is the same: with 95 % confidence it differs for fewer than 0.75%"),
+        (1, "of 400 certificates only, and differs in 1 places"),
+    ],
+)
+def test_a_sample_is_told_with_what_it_proves(world: World, differing: int, told: str) -> None:
+    thing, *attached = a_device("pump-1")
+    world.both(thing, *(one for one in attached if one.key.kind is not Kind.THING_PRINCIPAL))
+    world.primary.put(*(one for one in attached if one.key.kind is Kind.THING_PRINCIPAL and differing))
+    run = run_of(world)
+    run.read()
+    world.store.set_fact("sampled", "400")
+    assert len(list(run.differences())) == differing
+
+    first, second = run.notes()
+    assert told in first
+    assert second == "Shadows were not compared."

@@ -38,7 +38,7 @@ def an_update() -> Update:
     ("write", "calls"),
     [
         (
-            lambda writer: writer.update(an_update()),
+            lambda writer: writer.write(an_update()),
             [
                 (
                     "update_thing",
@@ -52,15 +52,15 @@ def an_update() -> Update:
             ],
         ),
         (
-            lambda writer: writer.delete(Delete(FOUND, "")),
+            lambda writer: writer.write(Delete(FOUND, "")),
             [("delete_thing", {}, {"thingName": "pump-17", "expectedVersion": 7})],
         ),
         (
-            lambda writer: writer.create(Create(a_certificate(status=CertificateStatus.REVOKED), "")),
+            lambda writer: writer.write(Create(a_certificate(status=CertificateStatus.REVOKED), "")),
             [("register_certificate_without_ca", {}, {"certificatePem": "PEM of pump-17", "status": "REVOKED"})],
         ),
         (
-            lambda writer: writer.update(Update(a_policy(), a_policy(document="{}"), "")),
+            lambda writer: writer.write(Update(a_policy(), a_policy(document="{}"), "")),
             [
                 ("list_policy_versions", VERSIONS, {"policyName": "pumps"}),
                 ROOM,
@@ -72,7 +72,7 @@ def an_update() -> Update:
             ],
         ),
         (
-            lambda writer: writer.update(Update(ThingGroup("hall", attributes={"floor": "1"}), ThingGroup("hall"), "")),
+            lambda writer: writer.write(Update(ThingGroup("hall", attributes={"floor": "1"}), ThingGroup("hall"), "")),
             [
                 (
                     "update_thing_group",
@@ -89,7 +89,7 @@ def an_update() -> Update:
             ],
         ),
         (
-            lambda writer: writer.delete(Delete(ThingPrincipal("pump-17", CERTIFICATE), "")),
+            lambda writer: writer.write(Delete(ThingPrincipal("pump-17", CERTIFICATE), "")),
             [("detach_thing_principal", {}, {"thingName": "pump-17", "principal": ARN})],
         ),
     ],
@@ -112,4 +112,4 @@ def test_a_thing_that_got_a_certificate_since_it_was_read_is_read_again(iot: Any
         stub.add_client_error("delete_thing", "InvalidRequestException", "has principals attached", 400)
 
         with pytest.raises(Conflict):
-            IotRegistryWriter(iot, SECONDARY, ACCOUNT).delete(Delete(FOUND, ""))
+            IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Delete(FOUND, ""))

@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from iot_dr.aws.workflow.fleet_runs import LOOKED_THROUGH, NEWEST, FleetRuns
+from iot_dr.aws.workflow.fleet_runs import LOOKED_THROUGH, NEWEST, StepFunctionsFleetRuns
 from iot_dr.errors import ConfigurationError, Throttled
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.fleet_runs import FleetRun, RequestsDone
@@ -37,7 +37,7 @@ class StepFunctions:
             "stepfunctions", region_name="us-west-2", config=Config(retries={"total_max_attempts": 1})
         )
         self.stub = Stubber(client)
-        self.runs = FleetRuns(client, MACHINE)
+        self.runs = StepFunctionsFleetRuns(client, MACHINE)
 
     def answers(self, operation: str, answer: dict[str, Any], **expected: Any) -> None:
         self.stub.add_response(operation, answer, expected)

@@ -11,7 +11,8 @@ from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.model.status.checks import Check, failure, ok
 from iot_dr.ports.progress import RoundsObserver
-from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment, TrialOrder
+from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment
+from iot_dr.services.trial.order import TrialOrder
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",

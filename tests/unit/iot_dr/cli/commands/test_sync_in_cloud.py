@@ -15,7 +15,7 @@ from iot_dr.errors import ConfigurationError, RegionUnavailable
 from iot_dr.model.registry.keys import Kind, thing_key
 from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
-from iot_dr.runtime.commands.sync_in_cloud import Pace
+from iot_dr.services.sync.cloud_sync import Pace
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -83,7 +83,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
             sync.settings = settings
             return sync
 
-        monkeypatch.setattr(in_cloud, "CloudSync", opened)
+        monkeypatch.setattr(in_cloud, "open_cloud_sync", opened)
         monkeypatch.setattr(in_cloud, "POLL", 0)
         monkeypatch.setattr(in_cloud, "LINE_EVERY", 0)
         return sync

@@ -61,9 +61,6 @@ class FakeVerifying:
     def notes(self) -> list[str]:
         return ["3 differences were none any more when they were read again."]
 
-    def write_report(self, path: Path) -> None:
-        self.reports.append(path)
-
 
 def run(
     monkeypatch: pytest.MonkeyPatch, verifying: FakeVerifying | Exception, *arguments: str, **environ: Any
@@ -77,6 +74,7 @@ def run(
 
     asked: list[ComparisonSettings] = []
     monkeypatch.setattr(module, "open_verification", opened)
+    monkeypatch.setattr(module, "write_page", lambda run, path: run.reports.append(path))
     environment = {
         **TOOLSRC,
         "CERTIFICATE_MODE": None,

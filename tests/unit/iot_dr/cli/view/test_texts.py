@@ -40,7 +40,6 @@ from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, 
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
 from iot_dr.runtime.commands.prove import Proved
 from iot_dr.runtime.commands.snapshot import TakenSnapshot
-from iot_dr.runtime.commands.sync_in_cloud import Pace
 from iot_dr.services.events.replay import Letter
 from iot_dr.services.failover.evict import Evicted
 from iot_dr.services.failover.follow import NameSeen
@@ -50,6 +49,7 @@ from iot_dr.services.launch.publish import Publication
 from iot_dr.services.status.status import Backlog, Group
 from iot_dr.services.status.status import ResourceStatus as DeviceStanding
 from iot_dr.services.status.status_view import StatusView
+from iot_dr.services.sync.cloud_sync import Pace
 
 ILL = "x[/]y[red]z:smile:\x1b[31m\x9b1m\x07\r\u202e\udc80."
 """Markup that closes nothing, a colour, a smiley, ESC, C1, a bell, a return, a turn of direction, half of a pair."""
@@ -229,7 +229,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(applying, "open_sync", engine)
     monkeypatch.setattr(restore, "open_restore", engine)
     monkeypatch.setattr(verify, "open_verification", engine)
-    monkeypatch.setattr(in_cloud, "CloudSync", lambda _: Cloud(STATE))
+    monkeypatch.setattr(in_cloud, "open_cloud_sync", lambda _: Cloud(STATE))
     monkeypatch.setattr(snapshot, "take_snapshot", lambda *_: TakenSnapshot(Manifest(ILL, ILL, 1, 2, {ILL: 1}), ILL))
     monkeypatch.setattr(status, "status_of", lambda *_: DeviceStanding(thing_key(ILL), ITEM, (ILL,)))
     monkeypatch.setattr(status, "watched", lambda *_: lambda _: OVERVIEW)
@@ -293,7 +293,7 @@ def test_what_scripts_get_is_plain_too(arranged: pytest.MonkeyPatch, words: tupl
 
 
 def test_an_estimate_shows_what_limits_it_as_it_is(arranged: pytest.MonkeyPatch) -> None:
-    arranged.setattr(in_cloud, "CloudSync", lambda _: Cloud(DRY))
+    arranged.setattr(in_cloud, "open_cloud_sync", lambda _: Cloud(DRY))
 
     result = run("sync", "--in-cloud", "--profile", ILL)
 

@@ -1,4 +1,4 @@
-"""A comparison that was cut off is taken up where it stopped, and any other is begun anew."""
+"""Which Regions a comparison reads by which settings, and what it goes on with."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from iot_dr.aws.caller import Caller
-from iot_dr.errors import ConfigurationError, IotDrError, RegionUnavailable
+from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sites import Side
-from iot_dr.runtime.commands import comparison as module
-from iot_dr.runtime.commands.comparison import KEPT_FOR, ComparisonSettings, open_comparison
+from iot_dr.runtime import account
+from iot_dr.runtime.commands.comparison import ComparisonSettings, open_comparison
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 
@@ -53,7 +53,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setattr(module, "caller", lambda *_: Caller(ACCOUNT, "arn:aws:iam::123456789012:user/op"))
+        monkeypatch.setattr(account, "caller", lambda *_: Caller(ACCOUNT))
         yield answering
 
 
@@ -65,9 +65,9 @@ def settings(tmp_path: Path) -> ComparisonSettings:
 def resumed(settings: ComparisonSettings) -> bool:
     """Open, read and close; whether it went on where another had stopped."""
     with open_comparison(settings) as comparison:
-        comparison.read()
-        assert comparison.store.number(Side.SOURCE, Kind.THING) == 1
-        return comparison.resumed
+        comparison.reading.read()
+        assert comparison.reading.store.number(Side.SOURCE, Kind.THING) == 1
+        return comparison.reading.resumed
 
 
 def cut_off(aws: Aws, settings: ComparisonSettings) -> None:
@@ -80,7 +80,7 @@ def cut_off(aws: Aws, settings: ComparisonSettings) -> None:
 def test_what_was_read_before_it_was_cut_off_is_not_read_again(aws: Aws, settings: ComparisonSettings) -> None:
     cut_off(aws, settings)
     with open_comparison(settings) as comparison:
-        assert comparison.store.number(Side.SOURCE, Kind.THING) == 1
+        assert comparison.reading.store.number(Side.SOURCE, Kind.THING) == 1
 
     assert resumed(settings)
 
@@ -91,15 +91,13 @@ def test_what_came_to_its_end_is_begun_anew_unless_it_is_to_be_kept(aws: Aws, se
     assert resumed(replace(settings, keep_ended_for=60_000))
 
 
-@pytest.mark.parametrize("other", ["anew", "select", "sample", "shadows", "pattern", "region", "account", "time"])
+@pytest.mark.parametrize("other", ["anew", "select", "sample", "shadows", "pattern", "region", "account"])
 def test_what_is_no_beginning_of_the_same_is_begun_anew(
     aws: Aws, settings: ComparisonSettings, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_off(aws, settings)
-    later = module.now() + KEPT_FOR
-    monkeypatch.setattr(module, "now", lambda: later if other == "time" else later - KEPT_FOR)
     if other == "account":
-        monkeypatch.setattr(module, "caller", lambda *_: Caller("999999999999"))
+        monkeypatch.setattr(account, "caller", lambda *_: Caller("999999999999"))
     wanted = {
         "account": settings,
         "anew": replace(settings, anew=True),
@@ -108,21 +106,11 @@ def test_what_is_no_beginning_of_the_same_is_begun_anew(
         "shadows": replace(settings, replicate_shadows="classic"),
         "pattern": replace(settings, shadow_name_pattern="config"),
         "region": replace(settings, secondary_region="eu-west-1"),
-        "time": settings,
     }
 
     with open_comparison(wanted[other]) as comparison:
-        assert not comparison.resumed
-        assert comparison.store.number(Side.SOURCE, Kind.THING) == 0
-
-
-def test_what_has_been_applied_is_begun_anew_however_new_it_is(aws: Aws, settings: ComparisonSettings) -> None:
-    kept = replace(settings, keep_ended_for=60_000)
-    with open_comparison(kept) as comparison:
-        comparison.read()
-        comparison.store.set_fact("applied", "1")
-
-    assert not resumed(kept)
+        assert not comparison.reading.resumed
+        assert comparison.reading.store.number(Side.SOURCE, Kind.THING) == 0
 
 
 @pytest.mark.parametrize(("mode", "missing"), [("copy", 1), ("jitr", 0)])
@@ -134,36 +122,10 @@ def test_a_certificate_is_missed_unless_it_comes_with_its_device(
     aws.in_primary = {"/certificates": listed}
 
     with open_comparison(replace(settings, certificate_mode=mode)) as comparison:
-        comparison.read()
+        comparison.reading.read()
         found = [one.key.kind for one in comparison.verification.differences()]
 
     assert found.count(Kind.CERTIFICATE) == missing
-
-
-def test_a_selection_that_was_read_is_kept_where_it_may_be_and_one_that_was_cut_off_is_not(
-    aws: Aws, settings: ComparisonSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers: list[int | IotDrError] = [RegionUnavailable("no answer"), 1, 1]
-
-    def read_selected(*_: object, **__: object) -> int:
-        answer = answers.pop(0)
-        if isinstance(answer, IotDrError):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(module, "read_selected", read_selected)
-    wanted = replace(settings, select="thingName:a", keep_ended_for=60_000)
-
-    def opened(wanted: ComparisonSettings) -> bool:
-        with open_comparison(wanted) as comparison:
-            comparison.read()
-            return comparison.resumed
-
-    with pytest.raises(RegionUnavailable):
-        opened(wanted)
-    assert (opened(wanted), len(answers)) == (False, 1)
-    assert (opened(wanted), len(answers)) == (True, 1)
-    assert (opened(replace(wanted, keep_ended_for=0)), len(answers)) == (False, 0)
 
 
 @pytest.fixture
@@ -179,9 +141,9 @@ def test_a_reading_by_the_index_is_taken_up_by_one_that_may_use_it_alone(
         resumed(by_index)
 
     with open_comparison(by_index) as comparison:
-        assert comparison.resumed
+        assert comparison.reading.resumed
     with open_comparison(replace(by_index, by_index=False)) as comparison:
-        assert not comparison.resumed
+        assert not comparison.reading.resumed
 
 
 def test_a_query_that_selects_nothing_is_no_proof_that_both_are_equal(aws: Aws, settings: ComparisonSettings) -> None:
@@ -191,7 +153,7 @@ def test_a_query_that_selects_nothing_is_no_proof_that_both_are_equal(aws: Aws, 
         open_comparison(wanted) as comparison,
         pytest.raises(ConfigurationError, match="'thingName:nobody' selects no thing in us-east-1 or us-west-2"),
     ):
-        comparison.read()
+        comparison.reading.read()
 
 
 def test_a_profile_that_is_none_is_said_with_the_mend(settings: ComparisonSettings) -> None:

@@ -1,4 +1,4 @@
-"""What a run asks of this machine and of the launch before it makes anything."""
+"""What a run asks of this machine before it makes anything, and where it makes it."""
 
 from __future__ import annotations
 
@@ -11,54 +11,16 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError
-from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.runtime.commands import prove as proving
-from iot_dr.runtime.commands.prove import ProvingEnvironment, TrialOrder, key_maker, notes, replicated_shadows, together
+from iot_dr.runtime.commands.prove import ProvingEnvironment, key_maker, together
 from iot_dr.services import concurrency
-from tests.account import DENIED, Account, Unwatched, served
-from tests.account import LAUNCH as WIRED
-from tests.builders import PAIR, PRIMARY, SECONDARY
+from iot_dr.services.trial.order import TrialOrder
+from tests.account import DENIED, LAUNCH, Account, Unwatched, served
+from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import Answer, Request
 
 ROOT = Path(__file__).resolve().parents[5]
-LAUNCH = Launch(PAIR, "20261124120000", "5f0c2a")
-
 SECONDS = 30
-
-
-class Stacks:
-    """A secondary stack with these parameters, or none."""
-
-    def __init__(self, **parameters: str) -> None:
-        self._parameters = parameters
-
-    def read(self, region: str, name: str) -> LaunchedStack | None:
-        assert (region, name) == ("us-west-2", "IoTDRSecondary20261124120000")
-        if not self._parameters:
-            return None
-        return LaunchedStack(region, name, "CREATE_COMPLETE", {}, self._parameters, ())
-
-
-def test_the_launch_says_which_shadows_are_replicated() -> None:
-    chosen = Stacks(CertificateMode="copy", ReplicateShadows="named", ShadowNamePattern="config|status")
-
-    assert replicated_shadows(LAUNCH, chosen) == ShadowSelection("named", "config|status")
-
-
-def test_a_launch_that_knows_no_such_choice_replicates_all() -> None:
-    assert replicated_shadows(LAUNCH, Stacks(CertificateMode="copy")) == ShadowSelection()
-
-
-def test_without_the_launch_nothing_is_made() -> None:
-    with pytest.raises(ConfigurationError, match=r"no stack IoTDRSecondary20261124120000 in us-west-2.*\. ./toolsrc"):
-        replicated_shadows(LAUNCH, Stacks())
-
-
-def test_a_launch_whose_devices_register_themselves_is_refused_with_what_to_do() -> None:
-    with pytest.raises(ConfigurationError, match="certificates of your own CA"):
-        replicated_shadows(LAUNCH, Stacks(CertificateMode="jitr"))
 
 
 def test_without_cryptography_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,22 +46,6 @@ def test_where_no_memory_can_hold_a_key_none_is_made(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(ConfigurationError, match="Linux"):
         key_maker()
-
-
-@pytest.mark.parametrize(
-    ("order", "selection", "told"),
-    [
-        (TrialOrder(1, with_type=True), ShadowSelection(), []),
-        (TrialOrder(1), ShadowSelection(), ["No thing type"]),
-        (TrialOrder(1, with_type=True), ShadowSelection("classic"), ["Named shadows"]),
-        (TrialOrder(1, with_type=True), ShadowSelection("named", "status"), ["Classic shadows", "Named shadows"]),
-    ],
-)
-def test_what_is_left_out_is_said(order: TrialOrder, selection: ShadowSelection, told: list[str]) -> None:
-    said = list(notes(order, selection))
-
-    assert len(said) == len(told)
-    assert all(line.startswith(words) for line, words in zip(said, told, strict=True))
 
 
 def test_interrupted_it_begins_with_no_more_and_waits_for_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +79,7 @@ def test_a_trial_is_made_in_the_primary_alone_and_withdrawn_where_it_is_refused(
 
     account = Account(ReplicateShadows="all")
     account.answering = refusing
-    environment = ProvingEnvironment(PRIMARY, SECONDARY, WIRED.postfix, WIRED.uuid, "https://queue", "one", "other")
+    environment = ProvingEnvironment(PRIMARY, SECONDARY, LAUNCH.postfix, LAUNCH.uuid, "https://queue", "one", "other")
     with served(account, monkeypatch), pytest.raises(AccessDenied):
         proving.prove(environment, TrialOrder(1), Unwatched(), lambda _name: None)
 

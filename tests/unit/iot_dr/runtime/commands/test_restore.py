@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.progress import Step
 from iot_dr.runtime.commands.restore import RestoreSettings, open_restore
 from iot_dr.runtime.commands.snapshot import SnapshotSettings, take_snapshot
 from tests.account import Account, Unwatched, served
@@ -38,7 +36,7 @@ def snapshot(account: Account, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(
     ("things", "shadows", "written"),
-    [((), True, NAMES), (("pump-1",), True, ("pump-1",)), ((), False, ()), (("pump-1",), False, ())],
+    [((), True, NAMES), (("pump-1",), True, ("pump-1",)), ((), False, ())],
 )
 def test_shadows_are_brought_back_of_the_things_that_were_named_alone(
     account: Account, snapshot: str, tmp_path: Path, things: tuple[str, ...], shadows: bool, written: tuple[str, ...]
@@ -59,15 +57,3 @@ def test_a_restore_asks_and_writes_its_own_region_alone(account: Account, snapsh
 
     assert sorted(account.writes()) == [(f"POST /things/{name}", SECONDARY) for name in NAMES]
     assert {request.region for request in account.requests} == {SECONDARY}
-
-
-def test_a_restore_rests_on_what_the_region_holds_today(account: Account, snapshot: str, tmp_path: Path) -> None:
-    settings = RestoreSettings(PRIMARY, state=str(tmp_path), paced=False)
-
-    planned = []
-    for names in (NAMES, ("pump-1",)):
-        account.put_things(PRIMARY, *names)
-        with open_restore(settings, snapshot, Unwatched()) as restoring:
-            planned.append(restoring.plan().steps[Kind.THING, Step.CREATE])
-
-    assert planned == [0, 1]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from iot_dr.errors import ConfigurationError
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.registry.entities import GroupMembership
 from iot_dr.model.registry.keys import Kind, shadow_key
@@ -11,7 +14,7 @@ from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import differences
-from iot_dr.services.reading.selected import SelectedShadows, read_selected
+from iot_dr.services.reading.selected import SelectedShadows, read_selected, selected_in
 from iot_dr.services.replication.scopes import ScopeReader
 from tests.builders import REGIONS, a_device, a_group, a_thing
 from tests.fakes import InMemoryRegistry
@@ -49,3 +52,14 @@ def test_a_selection_is_compared_like_the_whole(tmp_path: Path) -> None:
         ("+", Kind.SHADOW, "pump-1"),
         ("-", Kind.SHADOW, "pump-1"),
     }
+
+
+def test_a_query_selects_the_things_of_either_region_each_once() -> None:
+    names = {"us-east-1": lambda _: iter(["a", "b"]), "us-west-2": lambda query: iter(["b", query])}
+
+    assert list(selected_in("c", names)) == ["a", "b", "c"]
+
+
+def test_a_query_that_selects_nothing_is_refused_with_the_regions_that_were_asked() -> None:
+    with pytest.raises(ConfigurationError, match="the query 'x' selects no thing in us-east-1 or us-west-2; see how"):
+        next(selected_in("x", {"us-east-1": lambda _: iter(()), "us-west-2": lambda _: iter(())}))

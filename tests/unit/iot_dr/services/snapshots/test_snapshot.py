@@ -1,11 +1,15 @@
 """What is written of a Region; tests/property/test_snapshot.py shows that all of it comes back."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+import pytest
+
+from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.registry.entities import Certificate, Entity
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sites import Side
-from iot_dr.services.snapshots.snapshot import BATCH, take
+from iot_dr.services.snapshots.snapshot import BATCH, KEPT_FOR, resume_or_begin, take
 from tests.builders import a_certificate, a_thing
 
 
@@ -60,3 +64,28 @@ def test_it_is_told_how_far_it_is() -> None:
     take(Registry(*things), Side.SOURCE, (Kind.THING,), lambda _: None, Files(), progress=lambda *one: told.append(one))
 
     assert told == [(Kind.THING, BATCH), (Kind.THING, 2 * BATCH)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteComparisonStore]:
+    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("what", "at", "anew", "began"),
+    [
+        ("us-east-1 all", 999 + KEPT_FOR, False, 1000),
+        ("us-east-1 all", 1000 + KEPT_FOR, False, 1000 + KEPT_FOR),
+        ("us-east-1 all", 2000, True, 2000),
+        ("us-east-1 none", 2000, False, 2000),
+    ],
+)
+def test_a_reading_that_was_cut_off_is_resumed_for_a_day_by_the_same_snapshot(
+    store: SqliteComparisonStore, what: str, at: int, anew: bool, began: int
+) -> None:
+    assert resume_or_begin(store, "us-east-1 all", 1000, anew=False) == 1000
+    store.put(Side.SOURCE, [a_thing()])
+
+    assert resume_or_begin(store, what, at, anew=anew) == began
+    assert store.number(Side.SOURCE, Kind.THING) == (1 if began == 1000 else 0)

@@ -153,7 +153,7 @@ class Regions:
             primary = AskedFleet(InMemoryFleet(self.primary, 3), self)
             fleets = {Side.SOURCE: primary, Side.TARGET: InMemoryFleet(self.secondary, 3)}
             reading = Reading(store, fleets, threads=2)
-            sync = self._sync(store, journal, stop, limits, width, just_in_time=just_in_time)
+            sync = self.engine(store, journal, stop, limits, width, just_in_time=just_in_time)
             if not follow:
                 assert reading.read()
                 planned = sync.plan()
@@ -163,15 +163,15 @@ class Regions:
                 ended = executor.submit(reading.read, FOLLOWED)
                 return sync.apply(sync.plan(KINDS), ready_while_reading(reading, ended))
 
-    def _sync(
+    def engine(
         self,
         store: SqliteComparisonStore,
         journal: SqliteJournal,
         stop: threading.Event,
-        limits: Limits,
-        width: int,
+        limits: Limits = DEFAULT_LIMITS,
+        width: int = 2,
         *,
-        just_in_time: bool,
+        just_in_time: bool = False,
     ) -> Sync:
         through = self.calls.through
         ledger = OneAtATime(through("ledger", self.ledger))

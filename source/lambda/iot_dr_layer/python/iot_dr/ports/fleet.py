@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from iot_dr.model.registry.differences import Difference, Pair
+from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
@@ -81,12 +81,18 @@ class FleetStore(Comparison, Protocol):
     def set_fact(self, name: str, text: str) -> None:
         """Keep a small fact."""
 
+    def clear(self) -> None:
+        """Drop everything."""
 
-class ComparisonStore(Comparison, Protocol):
+
+class ComparisonStore(FleetStore, Protocol):
     """What was read of both Regions, and what was found different."""
 
     def note(self, differences: Iterable[tuple[Difference, tuple[int, int]]]) -> None:
         """Keep differences, each with the wave and the level at which it is applied, in the order of these."""
+
+    def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
+        """Yield what was noted, in the order of its places."""
 
     def forget_noted(self) -> None:
         """Drop what was noted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.changes import Action
 from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
     Certificate,
@@ -78,21 +78,15 @@ class RegistryLister(Protocol):
 
 
 class RegistryWriter(Protocol):
-    """Writes one Region's registry; every method may be repeated.
+    """Writes one Region's registry."""
 
-    Raises:
-        Conflict: somebody else changed the resource since it was read.
-        NotReadyYet: a dependency is missing, or AWS's waiting time has not passed.
-    """
+    def write(self, change: Action) -> None:
+        """Make a change, under the version that was read; it may be repeated.
 
-    def create(self, change: Create) -> None:
-        """Make what the plan says is missing."""
-
-    def update(self, change: Update) -> None:
-        """Bring what is there to the desired values, under the version that was read."""
-
-    def delete(self, change: Delete) -> None:
-        """Remove it, under the version that was read."""
+        Raises:
+            Conflict: somebody else changed the resource since it was read.
+            NotReadyYet: a dependency is missing, or AWS's waiting time has not passed.
+        """
 
 
 class ReadableRegistry(RegistryReader, RegistryLister, Protocol):

@@ -88,6 +88,9 @@ class FleetFacts(Protocol):
     def policies(self, number: int) -> tuple[Sequence[Policy], Sample]:
         """Return the policies that are listed first, at most so many, and of how many these are."""
 
+    def first_dynamic_group(self) -> str:
+        """Return the name of a thing group that a query fills; empty if there is none."""
+
     def tagged(self, number: int) -> Iterable[Tagged]:
         """Look for one that has tags among the first so many of each kind."""
 

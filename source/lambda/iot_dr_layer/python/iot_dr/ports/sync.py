@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.sync.fleet_runs import FleetRun, RunState
 from iot_dr.model.sync.progress import ChangeResult, Ending
 
 
@@ -32,6 +33,20 @@ class Journal(Protocol):
         """Return how many ended so, by kind."""
 
 
+class RunJournal(Journal, Protocol):
+    """The journal of a run that may be interrupted."""
+
+    @property
+    def unfinished(self) -> str:
+        """Return which comparison is being applied; empty if none is, or it has come to its end."""
+
+    def begin(self, comparison: str) -> None:
+        """Begin with a comparison; what was in the journal is dropped."""
+
+    def finish(self) -> None:
+        """Note that the run has come to its end."""
+
+
 class Inventory(Protocol):
     """Keeps inventories, part by part."""
 
@@ -43,3 +58,22 @@ class Inventory(Protocol):
 
     def complete(self, name: str, upload: str, tags: Collection[str]) -> None:
         """Make the object of its parts."""
+
+
+class FleetRuns(Protocol):
+    """The syncs in the account of one launch."""
+
+    def start(self, run: FleetRun) -> str:
+        """Start a run and return its execution's ARN."""
+
+    def newest(self, status: str = "") -> str | None:
+        """Return the execution that was started last, perhaps of one status; None if there is none."""
+
+    def newest_applied(self) -> str | None:
+        """Return the execution that was started last of those that were to bring something across; None if none was."""
+
+    def state(self, arn: str) -> RunState:
+        """Return how a run stands; raises `ConfigurationError` if there is no such run."""
+
+    def redrive(self, arn: str) -> None:
+        """Take up a run where it failed: batches that succeeded are not repeated."""

@@ -1,12 +1,11 @@
-"""Reads or writes one resource or relation by itself, whatever its kind: to confirm, to copy and to repair it."""
+"""Reads one resource or relation by itself, whatever its kind: to confirm, to copy and to repair it."""
 
 from __future__ import annotations
 
-from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import Entity, GroupMembership, PolicyAttachment
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import RESOURCE_KINDS
-from iot_dr.ports.registry import RegistryReader, RegistryWriter
+from iot_dr.ports.registry import RegistryReader
 
 
 def read_one(reader: RegistryReader, key: Key) -> Entity | None:
@@ -35,14 +34,3 @@ def _membership(reader: RegistryReader, group: str, thing: str) -> GroupMembersh
     found = reader.thing_group(group)
     # AWS keeps a dynamic group's things by its query; they are no memberships.
     return None if found is None or found.dynamic else GroupMembership(group, thing)
-
-
-def write_one(writer: RegistryWriter, change: Action) -> None:
-    """Make it; raises what the writer does."""
-    match change:
-        case Create():
-            writer.create(change)
-        case Update():
-            writer.update(change)
-        case Delete():
-            writer.delete(change)

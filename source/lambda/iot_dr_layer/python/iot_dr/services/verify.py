@@ -16,7 +16,7 @@ from iot_dr.errors import InvalidResource, RetryableError
 from iot_dr.model.registry.changes import Change
 from iot_dr.model.registry.differences import Difference, Numbers, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
-from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.fleet import ComparisonStore
@@ -25,6 +25,8 @@ from iot_dr.ports.shadows import ShadowReader
 from iot_dr.reconcile.order import place
 from iot_dr.services.comparison import compare, differences
 from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.reading.comparison_reading import ComparisonReading
+from iot_dr.services.shadows.indexed import notes_of
 from iot_dr.services.single_resource import read_one
 
 CONFIRMED = 1000
@@ -137,3 +139,83 @@ def _place(change: Change | None) -> tuple[int, int]:
     if change is None:
         raise ValueError("what is the same has no place in a plan")
     return place(change)
+
+
+class VerifyRun:
+    """A verification from its first reading to what it tells: it reads, then its differences are drawn."""
+
+    def __init__(self, comparison: ComparisonReading, verification: Verification, direction: Direction) -> None:
+        self.direction = direction
+        self._comparison, self._verification = comparison, verification
+
+    @property
+    def began(self) -> int:
+        """Return when the reading began, epoch milliseconds."""
+        return self._comparison.began
+
+    @property
+    def resumed(self) -> bool:
+        """Tell whether it goes on with what a run that was cut off has read."""
+        return self._comparison.resumed
+
+    @property
+    def differing(self) -> int:
+        """Return how many resources differ or could not be read, as far as they were drawn."""
+        return self._verification.verified.differing
+
+    @property
+    def calls(self) -> Mapping[str, Mapping[str, int]]:
+        """Return how many calls of this run were answered, by Region and API."""
+        made = self._comparison.reading.calls
+        return {
+            region: {str(question): number for (where, question), number in made.items() if where is side}
+            for side, region in ((side, self.direction.site(side).region) for side in Side)
+        }
+
+    def read(self) -> None:
+        """Read what has not been read; raises what `Reading.read` does."""
+        self._comparison.read()
+
+    def differences(self, *, same: bool = False) -> Iterator[Difference]:
+        """Yield what differs, perhaps what is the same too, kinds in their order."""
+        yield from self._verification.differences(same=same)
+        if not self._comparison.store.fact("selected"):
+            # For the status, which tells of the fleet: a part of it says nothing of the rest.
+            self._comparison.store.set_fact("differing", str(self.differing))
+            self._comparison.store.set_fact("verified", str(self._comparison.clock()))
+
+    def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
+        """Yield again what differs, in the order in which it is applied, once all differences were drawn."""
+        return self._comparison.store.noted()
+
+    def numbers(self) -> Mapping[Kind, Numbers]:
+        """Return how every kind stands, once all differences were drawn."""
+        return self._verification.numbers()
+
+    def notes(self) -> list[str]:
+        """Return, in sentences, what a reader of the result must know besides."""
+        verified, store = self._verification.verified, self._comparison.store
+        notes = []
+        if verified.settled:
+            notes.append(f"{verified.settled:,} differences were none any more when they were read again.")
+        if verified.unconfirmed:
+            notes.append(f"{verified.unconfirmed:,} differences were read only once; some may have been on their way.")
+        if sampled := int(store.fact("sampled") or 0):
+            notes.append(_confidence(sampled, self.numbers().get(Kind.THING_PRINCIPAL, Numbers()).differing))
+            notes.append("Shadows were not compared.")
+        notes += notes_of(store)
+        if store.fact("selected"):
+            notes.append(
+                f"Only {int(store.fact('selected')):,} selected things and what is attached to them were compared."
+            )
+        return notes
+
+
+def _confidence(sampled: int, differing: int) -> str:
+    if differing or not sampled:
+        return f"What is attached was read of {sampled:,} certificates only, and differs in {differing:,} places."
+    # The rule of three: none among n means, with 95 % confidence, fewer than 3 in n.
+    return (
+        f"What is attached was read of {sampled:,} certificates only, and is the same: with 95 % confidence it differs "
+        f"for fewer than {3 / sampled:.2%} of those that both Regions have."
+    )

@@ -15,15 +15,6 @@ from iot_dr.errors import ConfigurationError, InvalidResource
 
 REQUIRED_ACTIONS = frozenset({"iot:GetIndexingConfiguration", "iot:ListThings", "iot:SearchIndex"})
 
-
-def nothing_selected(query: str, *regions: str) -> ConfigurationError:
-    """Return the error for a query that selects no thing, where an answer about none would be taken for one."""
-    return ConfigurationError(
-        f"the query {query!r} selects no thing in {' or '.join(regions)}; see how it is written, and note that the "
-        "index follows a change by seconds"
-    )
-
-
 HITS = 100
 """The most that SearchIndex returns at once."""
 

@@ -1,4 +1,4 @@
-"""Writes one Region's registry through the IoT control plane; every method may be repeated.
+"""Writes one Region's registry through the IoT control plane; every write may be repeated.
 
 Versions that were read guard what is updated or deleted (`expectedVersion`), so an old state is never put back. The
 calls themselves stand by kind in `thing_writes`, `group_writes`, `certificate_writes` and `policy_writes`.
@@ -13,7 +13,7 @@ from typing import Any
 from iot_dr.aws.registry import certificate_writes, group_writes, policy_writes, thing_writes
 from iot_dr.errors import InvalidResource
 from iot_dr.model.registry.arns import iot_arn
-from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
@@ -36,34 +36,23 @@ class IotRegistryWriter:
         self._region = region
         self._account = account
 
-    def create(self, change: Create) -> None:
-        """Make what the plan says is missing.
+    def write(self, change: Action) -> None:
+        """Make a change; what is gone already is deleted with success.
 
         Raises:
-            Conflict: it exists by now, with other values.
-            NotReadyYet: something it points to is missing.
+            Conflict: it exists by now with other values, was changed since it was read, or something new hangs on it.
+            NotReadyYet: something it points to is missing, or AWS's waiting time after a deprecation has not passed.
         """
-        WRITES[change.key.kind].create(self, change.desired)
-
-    def update(self, change: Update) -> None:
-        """Bring what is there to the desired values.
-
-        Raises:
-            Conflict: it was changed since it was read.
-        """
-        update = WRITES[change.key.kind].update
-        if update is None:
-            raise InvalidResource(f"{change.key} has no field that could be updated")
-        update(self, change.desired, change.actual)
-
-    def delete(self, change: Delete) -> None:
-        """Remove it; already gone is success.
-
-        Raises:
-            Conflict: it was changed since it was read, or something new hangs on it.
-            NotReadyYet: AWS's waiting time after a deprecation has not passed.
-        """
-        WRITES[change.key.kind].delete(self, change.actual)
+        writes = WRITES[change.key.kind]
+        match change:
+            case Create():
+                writes.create(self, change.desired)
+            case Update() if writes.update:
+                writes.update(self, change.desired, change.actual)
+            case Update():
+                raise InvalidResource(f"{change.key} has no field that could be updated")
+            case Delete():
+                writes.delete(self, change.actual)
 
     def arn(self, resource: str) -> str:
         """Return the ARN of a resource of this Region."""

@@ -33,8 +33,8 @@ LOOKED_THROUGH = 100
 _DETAILS = (("stateExitedEventDetails", "output"), ("stateEnteredEventDetails", "input"))
 
 
-class FleetRuns:
-    """Executions of the state machine that syncs a fleet."""
+class StepFunctionsFleetRuns:
+    """`ports.FleetRuns`: executions of the state machine that syncs a fleet."""
 
     def __init__(self, client: Any, state_machine_arn: str) -> None:
         self._client = client

@@ -19,8 +19,9 @@ from iot_dr.cli.view.tables import Screen, console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.status.checks import Level
-from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment, TrialOrder, clean, prove
+from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment, clean, prove
 from iot_dr.services.doctor.doctor import worst
+from iot_dr.services.trial.order import TrialOrder
 
 MOST = 1000
 """Devices: beyond, it is a load test, which needs more than one machine's patience."""

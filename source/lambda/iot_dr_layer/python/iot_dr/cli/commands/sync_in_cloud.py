@@ -23,7 +23,8 @@ from iot_dr.errors import RetryableError
 from iot_dr.model.registry.keys import Kind, plural
 from iot_dr.model.sync.fleet_runs import FailedRequest, RequestsDone, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
-from iot_dr.runtime.commands.sync_in_cloud import CloudSync, Pace
+from iot_dr.runtime.commands.sync_in_cloud import open_cloud_sync
+from iot_dr.services.sync.cloud_sync import CloudSync, Pace
 
 POLL = 2.0
 """Seconds between two requests for a run."""
@@ -67,7 +68,7 @@ def run_in_cloud(  # noqa: PLR0913  # the options
     at_once: int | None,
 ) -> None:
     """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
-    sync = CloudSync(settings)
+    sync = open_cloud_sync(settings)
     if redrive and not apply:
         _plan_again(context, sync, follow or sync.newest(), output)
         return

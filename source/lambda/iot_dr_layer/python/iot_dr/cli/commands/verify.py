@@ -25,7 +25,8 @@ from iot_dr.model.registry.differences import Difference, Numbers, Sigil
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.shadows.patterns import check
 from iot_dr.runtime.commands.comparison import ComparisonSettings
-from iot_dr.runtime.commands.verify import Verifying, open_verification
+from iot_dr.runtime.commands.verify import open_verification, write_page
+from iot_dr.services.verify import VerifyRun
 
 SAMPLE = 400
 """Certificates that --fast asks about: if all are alike, fewer than 3 in 400 of the fleet are not, 95 % sure."""
@@ -167,7 +168,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
             print_difference(difference)
         _print_summary(verifying, output, watch.seconds)
         if report:
-            verifying.write_report(Path(report))
+            write_page(verifying, Path(report))
         context.exit(1 if verifying.differing else 0)
 
 
@@ -243,7 +244,7 @@ def _print_json(difference: Difference) -> None:
     say(json.dumps({**facts, "reason": difference.reason}))
 
 
-def _print_summary(verifying: Verifying, output: str, seconds: float) -> None:
+def _print_summary(verifying: VerifyRun, output: str, seconds: float) -> None:
     numbers, calls = verifying.numbers(), verifying.calls
     things = max(numbers[Kind.THING].source, numbers[Kind.THING].target) if Kind.THING in numbers else 0
     if output == "json":

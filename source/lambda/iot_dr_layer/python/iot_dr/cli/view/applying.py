@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import click
 from rich.text import Text
@@ -25,6 +25,8 @@ from iot_dr.model.registry.differences import Difference
 from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
 from iot_dr.runtime.commands.sync import SyncSettings, open_sync
 from iot_dr.services.pacing import Use, most_waited_for
+from iot_dr.services.snapshots.restore_run import RestoreRun
+from iot_dr.services.sync.sync_run import SyncRun
 
 SHOWN = 20
 """Lines of what failed; `--format json` has all."""
@@ -66,30 +68,8 @@ def options(apply: str) -> list[click.Option]:
     ]
 
 
-class Applying(Protocol):
-    """A run that is open: first it plans, then perhaps it applies."""
-
-    @property
-    def taken_up(self) -> bool:
-        """Tell whether it goes on with what an earlier run began to apply."""
-        ...
-
-    def plan(self) -> Planned:
-        """Count what would be done; nothing is changed."""
-        ...
-
-    def apply(self) -> SyncProgress:
-        """Do it."""
-        ...
-
-    def problems(self) -> Iterator[ChangeResult]:
-        """Yield what failed or was left."""
-        ...
-
-    def uses(self) -> Mapping[str, tuple[Use, ...]]:
-        """Return what was made of the APIs' budgets so far, by Region."""
-        ...
-
+Applying = SyncRun | RestoreRun
+"""A run that is open: first it plans, then perhaps it applies."""
 
 Opening = Callable[["SyncWatch"], AbstractContextManager[Applying]]
 """Opens a run that tells the watch how far it is."""

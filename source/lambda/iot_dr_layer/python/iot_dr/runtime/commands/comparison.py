@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from iot_dr.aws import clients
-from iot_dr.aws.caller import caller
-from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
-from iot_dr.aws.registry.selected_things import SelectedThings, nothing_selected
+from iot_dr.aws.registry.selected_things import SelectedThings
 from iot_dr.aws.shadows.index import IotShadowIndex
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
-from iot_dr.model.sites import Direction, Side
+from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.ports.progress import ReadingObserver
-from iot_dr.runtime.budgets import budgets_of
+from iot_dr.runtime.account import AccountAccess, clients_of, open_account
 from iot_dr.runtime.clock import now
-from iot_dr.services.concurrency import on_threads
-from iot_dr.services.pacing import RegionCallBudgets
-from iot_dr.services.reading.reading import EVERYTHING, NO_SHADOWS, THREADS, CertificateSample, Documents, Reading
-from iot_dr.services.reading.selected import SelectedShadows, read_selected
+from iot_dr.services.concurrency import Together, on_threads
+from iot_dr.services.reading.comparison_reading import ComparisonReading, ComparisonScope, resume_or_begin
+from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, CertificateSample, Reading
+from iot_dr.services.reading.selected import SelectedShadows, read_selected, selected_in
 from iot_dr.services.replication.scopes import ScopeReader
-from iot_dr.services.shadows.indexed import used_index
 from iot_dr.services.verify import Verification
-
-KEPT_FOR = 24 * 3_600_000
-"""Milliseconds after which a reading that was cut off is begun anew: too much may have changed since."""
 
 
 @dataclass(frozen=True)
@@ -72,151 +64,129 @@ class ComparisonSettings:
     shadow_name_pattern: str = NO_SHADOWS.pattern
 
 
-@dataclass
-class ComparisonRun:
-    """A comparison that is open; `resumed` says that it goes on where an earlier one stopped."""
+@dataclass(frozen=True)
+class RegionParts:
+    """One Region of a comparison: its client of AWS IoT, and what reads it."""
+
+    site: Site
+    iot: Any
+    registry: IotRegistryReader
+    shadows: IotShadowStore
+
+
+@dataclass(frozen=True)
+class ComparisonParts:
+    """A comparison that is open, for whoever verifies or syncs by it."""
 
     direction: Direction
-    folder: Path
-    store: SqliteComparisonStore
-    reading: Reading
+    access: AccountAccess
+    regions: Mapping[Side, RegionParts]
+    reading: ComparisonReading
     verification: Verification
-    resumed: bool
-    client_of: Callable[..., Any]
-    iot: Mapping[Side, Any]
-    shadows: Mapping[Side, IotShadowStore]
-    selected: Callable[[], int] | None = None
-    budgets: dict[Side, RegionCallBudgets] = field(default_factory=dict)
-
-    @property
-    def began(self) -> int:
-        """Return when the reading began, epoch milliseconds."""
-        return int(self.store.fact("began"))
-
-    def read(self, documents: Documents = Documents.SHARED, kinds: Collection[Any] = EVERYTHING) -> None:
-        """Read what has not been read; raises what `Reading.read` does."""
-        if self.selected:
-            if not self.store.fact("ended"):
-                self.store.set_fact("selected", str(self.selected()))
-        elif not self.reading.read(kinds, documents=documents):
-            return
-        self.store.set_fact("ended", str(now()))
 
 
 @contextmanager
 def open_comparison(
     settings: ComparisonSettings, progress: ReadingObserver | None = None, stop: threading.Event | None = None
-) -> Iterator[ComparisonRun]:
+) -> Iterator[ComparisonParts]:
     """Open the comparison of two Regions, going on with what an earlier run has read.
 
     Raises:
         ConfigurationError: the Regions are one, the credentials are refused, or the folder cannot be used.
         RegionUnavailable: neither Region answers.
     """
-    session = clients.session(settings.profile)
-    client_of = partial(clients.client, session=session)
+    client_of = clients_of(settings.profile)
     names = RegionPair(settings.primary_region, settings.secondary_region)
-    account = caller((names.secondary, names.primary), client_of).account
-    direction = names.replication(account)
+    access = open_account(client_of, names.secondary, names.primary, paced=settings.paced)
+    direction = names.replication(access.account)
     folder = StateFolder(Path(settings.state) if settings.state else default_folder(names))
     with ExitStack() as exits:
         exits.enter_context(folder)
         store = exits.enter_context(SqliteComparisonStore(folder.comparison))
-        resumed = _begin(store, direction, settings)
-        sides = {side: direction.site(side).region for side in Side}
-        budgets = {side: budgets_of(client_of, region) for side, region in sides.items()} if settings.paced else {}
-
-        def clients_of(service: str) -> dict[Side, Any]:
-            made = partial(client_of, service, connections=settings.connections)
-            return {
-                side: paced(made(region), budgets[side]) if settings.paced else made(region)
-                for side, region in sides.items()
-            }
-
-        iot = clients_of("iot")
         together = on_threads(exits.enter_context(ThreadPoolExecutor(settings.threads)))
-        readers = {side: IotRegistryReader(iot[side], region, account) for side, region in sides.items()}
-        shadows = {side: IotShadowStore(one) for side, one in clients_of("iot-data").items()}
-        selection = ShadowSelection(settings.replicate_shadows, settings.shadow_name_pattern)
-        indexes = {side: IotShadowIndex(iot[side], region) for side, region in sides.items()}
-        yield ComparisonRun(
+        scope = _scope(settings, direction)
+        resumed = resume_or_begin(store, scope, now())
+        regions = {side: _parts(access, direction.site(side), settings.connections) for side in Side}
+        yield ComparisonParts(
             direction=direction,
-            folder=folder.path,
-            store=store,
-            reading=Reading(
-                store,
-                {
-                    side: IotFleetReader(iot[side], region, account, shadows[side], indexes[side])
-                    for side, region in sides.items()
-                },
-                threads=settings.threads,
-                progress=progress,
-                stop=stop,
-                # Certificate IDs are hashes: where the sample begins is as good as any other place.
-                sample=CertificateSample(settings.sample, secrets.token_hex(32)) if settings.sample else None,
-                shadows=selection,
-                indexes=indexes if settings.by_index else None,
+            access=access,
+            regions=regions,
+            reading=ComparisonReading(
+                store=store,
+                reading=_reading(settings, store, regions, progress, stop),
+                clock=now,
+                resumed=resumed,
+                selected=_selected(scope, store, regions, together, progress) if scope.select else None,
             ),
             verification=Verification(
                 findings=store,
                 direction=direction,
-                source=readers[Side.SOURCE],
-                target=readers[Side.TARGET],
-                shadows=shadows,
+                source=regions[Side.SOURCE].registry,
+                target=regions[Side.TARGET].registry,
+                shadows={side: one.shadows for side, one in regions.items()},
                 just_in_time=settings.certificate_mode == "jitr",
                 together=together,
             ),
-            resumed=resumed,
-            client_of=client_of,
-            iot=iot,
-            shadows=shadows,
-            selected=partial(
-                read_selected,
-                _selected(settings.select, iot, sides),
-                ScopeReader(readers[Side.SOURCE], readers[Side.TARGET], direction),
-                store,
-                shadows=SelectedShadows(shadows, selection),
-                together=together,
-                progress=progress,
-            )
-            if settings.select
-            else None,
-            budgets=budgets,
         )
 
 
-def _selected(query: str, iot: Mapping[Side, Any], sides: Mapping[Side, str]) -> Iterator[str]:
-    """Yield the things that a query selects in either Region: one that only the secondary has is a difference too."""
-    names = chain.from_iterable(SelectedThings(iot[side], region).names(query) for side, region in sides.items())
-    selected = dict.fromkeys(names)
-    if not selected:
-        raise nothing_selected(query, *sides.values())
-    yield from selected
+def _scope(settings: ComparisonSettings, direction: Direction) -> ComparisonScope:
+    return ComparisonScope(
+        direction,
+        ShadowSelection(settings.replicate_shadows, settings.shadow_name_pattern),
+        select=settings.select,
+        sample=settings.sample,
+        by_index=settings.by_index,
+        keep_ended_for=settings.keep_ended_for,
+        being_applied=settings.being_applied,
+        anew=settings.anew,
+    )
 
 
-def _begin(store: SqliteComparisonStore, direction: Direction, settings: ComparisonSettings) -> bool:
-    """Go on with what has been read of the same Regions, or begin anew; return whether it goes on."""
-    # What was read in part is no beginning of the whole, nor the other way round.
-    part = f"select {settings.select}" if settings.select else "sample" if settings.sample else "all"
-    pair, at = f"{direction.source.region} {direction.target.region} {direction.source.account} {part}", now()
-    is_kept = not store.fact("ended") or store.fact("began") == settings.being_applied
-    kept_for = KEPT_FOR if is_kept else settings.keep_ended_for
-    same = store.fact("regions") == pair and not store.fact("applied")
-    # A selection has no place where its reading can go on.
-    same = same and bool(store.fact("ended") or (not settings.select and _alike(store, settings)))
-    if same and not settings.anew and at - int(store.fact("began")) < kept_for:
-        return True
-    store.clear()
-    store.set_fact("regions", pair)
-    store.set_fact("began", str(at))
-    store.set_fact("shadows", _shadows(settings))
-    return False
+def _parts(access: AccountAccess, site: Site, connections: int) -> RegionParts:
+    iot, data = (access.paced(service, site.region, connections) for service in ("iot", "iot-data"))
+    return RegionParts(site, iot, IotRegistryReader(iot, site.region, site.account), IotShadowStore(data))
 
 
-def _alike(store: SqliteComparisonStore, settings: ComparisonSettings) -> bool:
-    """Tell whether what is left to read would be read like the rest: the same shadows, and by the index or not."""
-    return store.fact("shadows") == _shadows(settings) and (settings.by_index or not used_index(store))
+def _reading(
+    settings: ComparisonSettings,
+    store: SqliteComparisonStore,
+    regions: Mapping[Side, RegionParts],
+    progress: ReadingObserver | None,
+    stop: threading.Event | None,
+) -> Reading:
+    indexes = {side: IotShadowIndex(one.iot, one.site.region) for side, one in regions.items()}
+    return Reading(
+        store,
+        {
+            side: IotFleetReader(one.iot, one.site.region, one.site.account, one.shadows, indexes[side])
+            for side, one in regions.items()
+        },
+        threads=settings.threads,
+        progress=progress,
+        stop=stop,
+        # Certificate IDs are hashes: where the sample begins is as good as any other place.
+        sample=CertificateSample(settings.sample, secrets.token_hex(32)) if settings.sample else None,
+        shadows=ShadowSelection(settings.replicate_shadows, settings.shadow_name_pattern),
+        indexes=indexes if settings.by_index else None,
+    )
 
 
-def _shadows(settings: ComparisonSettings) -> str:
-    return f"{settings.replicate_shadows} {settings.shadow_name_pattern}"
+def _selected(
+    scope: ComparisonScope,
+    store: SqliteComparisonStore,
+    regions: Mapping[Side, RegionParts],
+    together: Together,
+    progress: ReadingObserver | None,
+) -> partial[int]:
+    return partial(
+        read_selected,
+        selected_in(
+            scope.select, {one.site.region: SelectedThings(one.iot, one.site.region).names for one in regions.values()}
+        ),
+        ScopeReader(regions[Side.SOURCE].registry, regions[Side.TARGET].registry, scope.direction),
+        store,
+        shadows=SelectedShadows({side: one.shadows for side, one in regions.items()}, scope.shadows),
+        together=together,
+        progress=progress,
+    )

@@ -213,6 +213,11 @@ class Reading:
             self._store.set_fact(fact, chosen)
         return ReadCall(self._store.fact(fact))
 
+    def source_asked_by(self, kind: Kind) -> ReadCall:
+        """Return by which question the attachments or principals of the source are read."""
+        by = self.attachments_by if kind is Kind.POLICY_ATTACHMENT else self.principals_by
+        return by(Side.SOURCE)
+
     def _lists(self, side: Side, kinds: frozenset[Kind]) -> Iterator[PageRequest]:
         for question in LISTS:
             token = self._store.token(side, question)

@@ -5,10 +5,11 @@ What a thing needs and has attached is the scope that replication checks too, so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from iot_dr.errors import ConfigurationError
 from iot_dr.model.registry.keys import shadow_key, thing_key
 from iot_dr.model.shadows.shadow import Shadow, ShadowSelection
 from iot_dr.model.sites import Side
@@ -21,6 +22,29 @@ from iot_dr.services.replication.scopes import Scope, ScopeReader
 
 BATCH = 32
 """Things that are read at the same time."""
+
+SelectedNames = Callable[[str], Iterator[str]]
+"""Names the things of one Region that a query selects."""
+
+
+def selected_in(query: str, names: Mapping[str, SelectedNames]) -> Iterator[str]:
+    """Yield the things that a query selects in any of these Regions: one that only one has is a difference too.
+
+    Raises:
+        ConfigurationError: it selects none.
+    """
+    selected = dict.fromkeys(chain.from_iterable(named(query) for named in names.values()))
+    if not selected:
+        raise nothing_selected(query, *names)
+    yield from selected
+
+
+def nothing_selected(query: str, *regions: str) -> ConfigurationError:
+    """Return the error for a query that selects no thing, where an answer about none would be taken for one."""
+    return ConfigurationError(
+        f"the query {query!r} selects no thing in {' or '.join(regions)}; see how it is written, and note that the "
+        "index follows a change by seconds"
+    )
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,6 @@ from iot_dr.services.replication.settling import (
     standing,
 )
 from iot_dr.services.replication.shared_answers import SharedAnswers
-from iot_dr.services.single_resource import write_one
 
 ROUNDS = 4
 """Times that one request reads again, after a conflict or a deletion, before the workflow's own retry takes over."""
@@ -384,7 +383,7 @@ class Replication:
 
     def _written(self, change: Action) -> IotDrError | None:
         try:
-            write_one(self._writer, change)
+            self._writer.write(change)
         except IotDrError as error:
             return error
         return None

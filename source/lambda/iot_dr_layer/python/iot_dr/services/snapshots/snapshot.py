@@ -12,6 +12,9 @@ from iot_dr.ports.fleet import FleetStore
 from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.services.concurrency import Together, one_by_one
 
+KEPT_FOR = 24 * 3_600_000
+"""Milliseconds after which a reading that was cut off is begun anew."""
+
 BATCH = 200
 """Certificates that are described at a time: no list tells their PEM."""
 
@@ -21,6 +24,17 @@ CertificateOf = Callable[[str], Certificate | None]
 
 Progress = Callable[[Kind, int], None]
 """Is told how many of a kind were written so far."""
+
+
+def resume_or_begin(registry: FleetStore, what: str, at: int, *, anew: bool) -> int:
+    """Keep what an earlier run has read of the same, else empty the store; return when the reading began."""
+    began = int(registry.fact("began") or 0)
+    if registry.fact("snapshot") == what and at - began < KEPT_FOR and not anew:
+        return began
+    registry.clear()
+    registry.set_fact("snapshot", what)
+    registry.set_fact("began", str(at))
+    return at
 
 
 def take(  # noqa: PLR0913, PLR0917  # what it reads, where it writes, and how

@@ -35,7 +35,7 @@ from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
 from iot_dr.services.gate import ensure_follows, ensure_open
-from iot_dr.services.single_resource import read_one, write_one
+from iot_dr.services.single_resource import read_one
 from iot_dr.services.sync.marking import Held, Marking, suffices, unguarded
 
 ROUNDS = 5
@@ -106,7 +106,7 @@ class ChangeApplier:
         with self._marks.writing(change.key):
             self._marks.of(change)
             ensure_open(self._gate)
-            self._writer.update(change)
+            self._writer.write(change)
 
     def note_failure(self, key: Key, error: IotDrError) -> None:
         """Have the schedule check what it belongs to again, and the operator see why it is not in sync."""
@@ -165,7 +165,7 @@ class ChangeApplier:
         """
         ensure_open(self._gate)
         try:
-            write_one(self._writer, change)
+            self._writer.write(change)
         except (Throttled, Conflict, NotReadyYet, InvalidResource, LimitExceeded) as error:
             return error
         return None

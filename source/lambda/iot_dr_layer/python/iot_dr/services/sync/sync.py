@@ -142,6 +142,11 @@ class Sync:
             endings = self._endings
             return SyncProgress(dict(self._planned), dict(self._ended), endings[Ending.FAILED], endings[Ending.LEFT])
 
+    def problems(self) -> Iterator[ChangeResult]:
+        """Yield what failed, then what was left for want of it."""
+        yield from self._journal.with_ending(Ending.FAILED)
+        yield from self._journal.with_ending(Ending.LEFT)
+
     # The phases
 
     def _lanes(self, ready_before: ReadyBefore) -> Iterator[Iterator[Action]]:

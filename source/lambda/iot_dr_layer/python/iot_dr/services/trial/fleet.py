@@ -93,7 +93,7 @@ class TrialFleet:
             self.shadows.update(key, self.trial.shadows[key], found.version if found else 0)
             return ""
         try:
-            self.writer.create(Create(self.trial.entities[key], self.trial.name))
+            self.writer.write(Create(self.trial.entities[key], self.trial.name))
         except Conflict:
             # Its name is nobody else's: an earlier attempt, whose answer was lost, made it.
             return "" if read_one(self.reader, key) else "refused as if it were there"
@@ -105,7 +105,7 @@ class TrialFleet:
             return ""
         found = read_one(self.reader, key)
         if found is not None:
-            self.writer.delete(Delete(found, f"end of {self.trial.name}"))
+            self.writer.write(Delete(found, f"end of {self.trial.name}"))
         return ""
 
 

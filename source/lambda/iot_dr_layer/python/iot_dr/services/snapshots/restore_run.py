@@ -1,0 +1,138 @@
+"""A restore from its first reading to its last shadow: a snapshot is compared with what a Region has today."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import islice
+
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.registry.entities import Entity
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.kinds import REGISTRY_KINDS
+from iot_dr.model.shadows.shadow import Shadow
+from iot_dr.model.sites import Direction, Side
+from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
+from iot_dr.ports.clock import Clock
+from iot_dr.ports.failover import WriteGate
+from iot_dr.ports.fleet import FleetReader, FleetStore
+from iot_dr.ports.progress import RestoreObserver
+from iot_dr.ports.registry import RegistryReader, RegistryWriter
+from iot_dr.ports.shadows import ShadowStore
+from iot_dr.ports.snapshots import SnapshotStore
+from iot_dr.ports.sync import RunJournal
+from iot_dr.services.comparison import differences
+from iot_dr.services.concurrency import Together
+from iot_dr.services.pacing import Use
+from iot_dr.services.reading.reading import Documents, Reading
+from iot_dr.services.single_resource import read_one
+from iot_dr.services.snapshots.restore import engine, of_things, put_back
+from iot_dr.services.sync.sync import Sync
+
+BATCH = 500
+"""Entities that are kept at once."""
+
+
+def load(snapshot: SnapshotStore, store: FleetStore, things: Collection[str]) -> None:
+    """Put the snapshot, or what these things need of it, in the source's place, and nothing in the target's.
+
+    Raises:
+        ConfigurationError: a thing is not in it.
+    """
+    store.clear()
+    entities = of_things(snapshot, frozenset(things)) if things else _entities(snapshot, REGISTRY_KINDS)
+    while batch := list(islice(entities, BATCH)):
+        store.put(Side.SOURCE, batch)
+    found = {pair.key.name for pair in store.pairs(Kind.THING)} if things else frozenset()
+    if missing := [name for name in things if name not in found]:
+        raise ConfigurationError(f"the snapshot has no thing {', '.join(missing)}; its thing.jsonl names all it has")
+
+
+def _entities(snapshot: SnapshotStore, kinds: Iterable[Kind]) -> Iterator[Entity]:
+    return (entity for kind in kinds for entity in snapshot.entities(kind))
+
+
+@dataclass(frozen=True)
+class RestoreRun:
+    """A restore whose snapshot is loaded: first it plans, then perhaps it applies.
+
+    `fleet` and `target` read the same Region, by its lists and one by one. Without `things` all is brought back,
+    without `shadows` no shadow. `uses` tells what was made of the APIs' budgets so far, by Region.
+    """
+
+    snapshot: SnapshotStore
+    store: FleetStore
+    journal: RunJournal
+    direction: Direction
+    fleet: FleetReader
+    target: RegistryReader
+    writer: RegistryWriter
+    gate: WriteGate
+    clock: Clock
+    progress: RestoreObserver
+    stop: threading.Event
+    together: Together
+    uses: Callable[[], Mapping[str, tuple[Use, ...]]]
+    things: Collection[str] = ()
+    shadows: ShadowStore | None = None
+
+    taken_up = False
+    """Each run reads the Region anew, so what an earlier one has brought back differs no more."""
+
+    @cached_property
+    def engine(self) -> Sync:
+        """Return what plans and applies."""
+        return engine(
+            comparison=self.store,
+            journal=self.journal,
+            direction=self.direction,
+            certificate_of=self.snapshot.certificate,
+            target=self.target,
+            writer=self.writer,
+            gate=self.gate,
+            clock=self.clock,
+            progress=self.progress,
+            stop=self.stop,
+        )
+
+    def plan(self) -> Planned:
+        """Read the Region and count what would be done; nothing is changed."""
+        self._read()
+        planned = self.engine.plan()
+        if differing := self._put_shadows_back(apply=False):
+            planned.steps[Kind.SHADOW, Step.UPDATE] += differing
+        return planned
+
+    def apply(self) -> SyncProgress:
+        """Bring it back; raises what `Sync.apply` does."""
+        self.journal.begin("restore")
+        self._read()
+        standing = self.engine.apply(self.engine.plan())
+        self.journal.finish()
+        written = {Kind.SHADOW: self._put_shadows_back(apply=True)}
+        return replace(standing, planned={**standing.planned, **written}, ended={**standing.ended, **written})
+
+    def problems(self) -> Iterator[ChangeResult]:
+        """Yield what failed, then what was left for want of it."""
+        return self.engine.problems()
+
+    def _read(self) -> None:
+        """Read what the Region has today, and show what becomes of its policies."""
+        if self.things:
+            keys = [pair.key for kind in REGISTRY_KINDS for pair in self.store.pairs(kind)]
+            found = self.together(partial(read_one, self.target), keys)
+            self.store.put(Side.TARGET, [entity for entity in found if entity is not None])
+        else:
+            reading = Reading(self.store, {Side.TARGET: self.fleet}, progress=self.progress, stop=self.stop)
+            reading.read(REGISTRY_KINDS, documents=Documents.ALL)
+        self.progress.policies(differences(self.store, self.direction, kinds=(Kind.POLICY,)))
+
+    def _put_shadows_back(self, *, apply: bool) -> int:
+        """Return how many shadows differed, of the things that were named alone if any were."""
+        if self.shadows is None:
+            return 0
+        wanted = (one for one in self.snapshot.entities(Kind.SHADOW) if isinstance(one, Shadow))
+        chosen = (one for one in wanted if not self.things or one.key.name in self.things)
+        return sum(put_back(one, self.shadows, self.gate, apply=apply) for one in chosen)
