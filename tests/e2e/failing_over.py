@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from iot_dr.aws.failover import control, fence
+from iot_dr.aws.failover.connections import IotConnections
+from iot_dr.runtime.commands.failover import paced_connections
 from lab.fleet import Device, Fleet
 from lab.lag import is_complete
 from lab.operators import operator_environ
@@ -74,8 +78,6 @@ class FailoverScene:
 
     def resolver(self) -> CachingResolver:
         """A resolver of the devices' own, whose seconds are Route 53's."""
-        import time  # noqa: PLC0415 - for this alone
-
         return self.pair.route53.resolver(clock=lambda: time.monotonic() / SCALE)
 
     @contextmanager
@@ -100,11 +102,11 @@ class FailoverScene:
 
     def control(self, region: str) -> dict[str, Any]:
         """The control item as a Region has it, plain."""
-        return self._item(region, self.tables["DYNAMODB_GLOBAL_TABLE"], control.KEY)
+        return self.item(region, self.tables["DYNAMODB_GLOBAL_TABLE"], control.KEY)
 
     def fence(self) -> dict[str, Any]:
         """The secondary's fence, plain."""
-        return self._item(self.pair.secondary, self.tables["LEDGER_TABLE"], fence.KEY)
+        return self.item(self.pair.secondary, self.tables["LEDGER_TABLE"], fence.KEY)
 
     def order(self, region: str, **facts: str) -> None:
         """Write a control item into a Region's replica by hand."""
@@ -120,13 +122,17 @@ class FailoverScene:
         assert not answer.get("FunctionError"), told
         return str(told["ending"])
 
-    def held(self) -> set[str]:
-        """What the ledger holds back because the secondary leads."""
-        code, status = asked(self.pair, "status", environ=self.tables)
-        assert code in (0, 1)
-        return {one["resource"] for one in status["held"]["resources"]} if "resources" in status["held"] else set()
+    def connections(self) -> IotConnections:
+        """The connections of the primary, as an eviction ends them."""
+        return paced_connections(lambda service, region, **_: self.pair.client(service, region), self.pair.primary, 500)
 
-    def _item(self, region: str, table: str, key: dict[str, Any]) -> dict[str, Any]:
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Let so many seconds pass."""
+        threading.Event().wait(seconds)
+
+    def item(self, region: str, table: str, key: dict[str, Any]) -> dict[str, str]:
+        """An item as a Region has it, plain; empty if there is none."""
         client = self.pair.client("dynamodb", region)
         found = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: next(iter(value.values())) for name, value in found.items() if name not in key}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from iot_dr.services.failover.evict import Eviction
 from lab.counting import Call, Fault, Refusal
 from lab.devices import MqttDevice
 from lab.faults import first_of, injected
@@ -17,6 +18,7 @@ from lab.pair import FLEET
 from lab.roaming import percentile
 from lab.waiting import until
 from tests.e2e.failing_over import SCALE, FailoverScene, failing_over
+from tests.failover_fakes import RecordedFailover
 
 CLIENTS = 25
 BY_COMMAND_SECONDS = 10.0
@@ -59,9 +61,9 @@ def test_with_the_primary_and_route_53_away_one_command_has_every_device_served_
     assert percentile(outages, 0.95) <= BY_ITSELF_SECONDS, outages
     calls = scene.pair.proxy.counts()
     assert not [call for call in calls if call.service == "route53"]
-    writes = {call.operation: number for call, number in calls.items() if call.service == "dynamodb"}
-    assert writes["UpdateItem"] == 2 + 1  # the fence and the order here; the order there, in vain
-    assert told["other_told"] is False
+    updates = {call.region: number for call, number in calls.items() if call.operation == "UpdateItem"}
+    assert updates[scene.pair.secondary] == 2  # the fence and the order
+    assert "unread" in told["other_told"]
 
 
 @pytest.mark.row("F2")
@@ -106,18 +108,16 @@ def test_a_primary_that_is_back_before_the_watch_overwrites_no_shadow_that_a_dev
     assert [there.read(name) for name in names] == [{"reported": {"by": "device"}}] * len(names)
 
 
+def _item(scene: FailoverScene, resource: str) -> dict[str, str]:
+    return scene.item(scene.pair.secondary, scene.tables["LEDGER_TABLE"], {"resource": {"S": resource}})
+
+
 def _reason(scene: FailoverScene, resource: str) -> str:
-    table = scene.tables["LEDGER_TABLE"]
-    client = scene.pair.client("dynamodb", scene.pair.secondary)
-    item = client.get_item(TableName=table, Key={"resource": {"S": resource}}, ConsistentRead=True).get("Item", {})
-    return str(item.get("reason", {}).get("S", ""))
+    return _item(scene, resource).get("reason", "")
 
 
 def _state(scene: FailoverScene, resource: str) -> str:
-    table = scene.tables["LEDGER_TABLE"]
-    client = scene.pair.client("dynamodb", scene.pair.secondary)
-    item = client.get_item(TableName=table, Key={"resource": {"S": resource}}, ConsistentRead=True).get("Item", {})
-    return str(item.get("state", {}).get("S", ""))
+    return _item(scene, resource).get("state", "")
 
 
 @pytest.mark.row("F4")
@@ -138,7 +138,7 @@ def test_late_events_fill_in_a_leading_secondary_and_overwrite_nothing(scene: Fa
         here.update(thing, {"reported": {"n": 0}})
     assert until(lambda: all(there.read(thing) for thing in (written, untouched)), 20)
 
-    with pair.replicas.paused():
+    with pair.trail(), pair.replicas.paused():
         late = fleet.provision(f"{name}-late")
         for number in range(1, 101):
             for thing in (written, untouched):
@@ -151,7 +151,7 @@ def test_late_events_fill_in_a_leading_secondary_and_overwrite_nothing(scene: Fa
 
     assert until(lambda: there.read(untouched) == {"reported": {"n": 100}}, 30), there.read(untouched)
     assert until(lambda: is_complete(there_iot, late), 30)
-    assert until(lambda: _state(scene, f"shadow#{written}") == "held", 20)
+    assert until(lambda: _state(scene, f"shadow#{written}") == "held", 20), _item(scene, f"shadow#{written}")
     assert there.read(written) == {"reported": {"n": -1, "by": "device"}}
     with _connected(scene, late) as client:
         client.publish(f"devices/{late.thing_name}/first", b"here")
@@ -256,19 +256,20 @@ def test_where_both_regions_are_unwell_the_primary_is_answered(scene: FailoverSc
 
 
 @pytest.mark.row("F3")
-def test_devices_whose_resolver_is_stale_are_evicted_until_they_come_and_leftovers_are_named(
+def test_devices_whose_resolver_is_stale_are_evicted_in_three_rounds_and_those_that_are_left_are_named(
     scene: FailoverScene,
 ) -> None:
     resolver = scene.resolver()
     with scene.roaming(5, resolver) as fleet:
+        there = scene.connections()
         resolver.stale_for(10**6)
+        assert scene.fail_over()[0] == 0
+        assert scene.answered(scene.new, FLIP_SECONDS + 3)
 
-        code, told = scene.fail_over("--evict", "--at-most", "1")
+        evicted = Eviction(there, RecordedFailover(), lambda seconds: scene.pause(seconds * SCALE)).run()
 
-        assert code == 1
-        assert fleet.at(scene.old) == 5
-        assert set(told["eviction"]["left"]) == {one.thing_name for one in scene.devices[:5]}
+        assert (evicted.rounds, evicted.ended) == (3, 15)
+        assert set(evicted.left) == {one.thing_name for one in scene.devices[:5]}
         resolver.stale_for(-1)
-        code, told = scene.fail_over("--evict", "--at-most", "2")
-        assert fleet.all_at(scene.new, 20), told
-        assert (code, told["eviction"]["left"]) == (0, [])
+        assert Eviction(there, RecordedFailover(), lambda seconds: scene.pause(seconds * SCALE)).run().left == ()
+        assert fleet.all_at(scene.new, 20)
