@@ -1,6 +1,7 @@
-"""A fleet on the launched pair: made, changed, its shadows too; both Regions compared; a device connects to both."""
+"""A fleet on the launched pair: made, changed, its shadows too; both Regions compared; a device follows a failover."""
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from lab.emulator import LabError
 from lab.fleet import Device, Fleet
 from lab.lag import Lag, LagWatch
 from lab.operators import verify
-from lab.pair import Pair
+from lab.pair import FLEET, Pair
 from lab.progress import step
 from lab.registry import Registry, read
+from lab.roaming import RoamingFleet
+from lab.route53.name_servers import ask
+from lab.route53.service import SCALE
 from lab.shadows import Shadows
 from lab.waiting import until
 
@@ -30,6 +34,8 @@ class Outcome:
     cold: Lag
     lag: Lag
     connected: tuple[str, ...] = ()
+    failover: float | None = None
+    """Seconds that the device was without service when the primary's broker was closed; None if it stayed without."""
     verified: bool = False
     differences: list[str] = field(default_factory=list)
 
@@ -45,15 +51,8 @@ def rehearse(pair: Pair, devices: int, report: Path) -> Outcome:
     connected = _connect(pair, next(iter(fleet)))
     with step(pair.progress, "Have the product prove it (iot-dr verify --report)"):
         verified = verify(pair, report, pair.progress.line)
-    return Outcome(
-        _read(pair, pair.primary),
-        _read(pair, pair.secondary),
-        cold,
-        lag,
-        connected,
-        verified,
-        differences,
-    )
+    found = _read(pair, pair.primary), _read(pair, pair.secondary)
+    return Outcome(*found, cold, lag, connected, _fail_over(pair, next(iter(fleet))), verified, differences)
 
 
 def _provision(pair: Pair, fleet: Fleet, devices: int) -> tuple[Lag, Lag]:
@@ -148,6 +147,32 @@ def _settle(pair: Pair) -> list[str]:
             raise LabError(message)
         until(lambda: not differences(), _CROSS_SECONDS)
         return differences()
+
+
+def _fail_over(pair: Pair, device: Device) -> float | None:
+    """Close the primary's broker, with nobody at hand, and see the device served by the secondary."""
+    old, new = (pair.fleet_address(region) for region in (pair.primary, pair.secondary))
+    resolver = pair.route53.resolver(clock=lambda: time.monotonic() / SCALE)
+    roaming = RoamingFleet(
+        [device], name=FLEET, port=pair.fleet_port, resolve=resolver.address, ca_file=pair.emulator.ca_file, every=0.2
+    )
+    with step(pair.progress, f"Close the MQTT broker of {pair.primary}: the name fails over, a device follows"):
+        with pair.route53.evaluating(SCALE):
+            # New checks have no answer yet; until they have, the name leads to the secondary.
+            until(lambda: {_leads_to(server) for server in pair.route53.addresses} == {old}, _CROSS_SECONDS)
+            with roaming:
+                if not roaming.all_at(old, _CROSS_SECONDS):
+                    message = f"{device.thing_name} did not reach {pair.primary} by {FLEET}"
+                    raise LabError(message)
+                with pair.broker(pair.primary).closed():
+                    roaming.all_at(new, _CROSS_SECONDS)
+        return next(iter(roaming.without_service(new)), None)
+
+
+def _leads_to(server: tuple[str, int]) -> str:
+    """The address that a name server answers with for the fleet's name."""
+    found = ask(FLEET, "A", server).answers
+    return next((one.value for one in found if one.type == "A"), "")
 
 
 def _connect(pair: Pair, device: Device) -> tuple[str, ...]:

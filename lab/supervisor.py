@@ -65,9 +65,8 @@ def supervise(*, build: bool) -> None:
         discard_leftovers(FOLDER)
         _write_state({"pid": os.getpid(), "ready": False})
         try:
-            with launched(FOLDER, ConsoleProgress(Console(width=160)), build=build) as pair:
+            with launched(FOLDER, ConsoleProgress(Console(width=160)), build=build, fleet_name=True) as pair:
                 pair.route53.evaluate()
-                pair.configure_fleet()
                 _write_state(
                     {
                         "pid": os.getpid(),
