@@ -106,6 +106,8 @@ class Idle:
     def dollars_an_hour(self) -> float:
         """The price, with lists metered by the call."""
         reads = self.sweep_ledger["GetItem"] + self.sweep_ledger["BatchGetItem"] + self.request_calls["GetItem"]
+        # The write gate reads two items by one call.
+        reads += 2 * self.request_calls["BatchGetItem"]
         writes = self.sweep_ledger["UpdateItem"] + self.request_calls["UpdateItem"] + self.request_calls["DeleteItem"]
         shadows = sum(self.request_calls[name] for name in SHADOW_OPERATIONS)
         metered = sum(count for name, count in (self.lists + self.request_calls).items() if name in METERED)

@@ -97,12 +97,16 @@ class FailoverAccount:
 
     def _updated(self, request: Request) -> Answer:
         place = request.region, request.body["Key"]["resource"]["S"]
+        item = self.items.setdefault(place, {})
+        if request.body["UpdateExpression"] == "SET elsewhere_at = if_not_exists(elsewhere_at, :at)":
+            item.setdefault("elsewhere_at", request.body["ExpressionAttributeValues"][":at"])
+            return Answer()
         assert request.body["ConditionExpression"] == "attribute_not_exists(#epoch) OR #epoch < :epoch"
         new = {name.removeprefix(":"): value for name, value in request.body["ExpressionAttributeValues"].items()}
-        standing = self.items.get(place, {}).get("epoch")
-        if standing is not None and int(standing["N"]) >= int(new["epoch"]["N"]):
+        if "epoch" in item and int(item["epoch"]["N"]) >= int(new["epoch"]["N"]):
             return REFUSED
-        self.items[place] = new
+        item.pop("serving", None)
+        item.update(new)
         return Answer()
 
 

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
-from iot_dr.aws.failover.control import EVENT_ID, RESOURCE, DynamoDbControlReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import KEPT_AFTER_DELETION, DynamoDbShadowNotes
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
-from iot_dr.errors import Conflict, InvalidResource, LimitExceeded
+from iot_dr.errors import Conflict, LimitExceeded
 from iot_dr.model.exact_json import parse
-from iot_dr.model.failover.control import Control, ReplicationState
 from iot_dr.model.registry.keys import Key, shadow_key
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import Shadow, ShadowNote, ShadowState, digest
@@ -369,59 +367,3 @@ def test_a_deleted_shadows_note_expires_and_one_of_what_was_made_anew_does_not(
     notes.claim(KEY, notes.read(KEY), ShadowState(8, AT, {}))
 
     assert "expires" not in attributes()
-
-
-# The control item
-
-
-@pytest.fixture
-def control(client: Client) -> Iterator[tuple[DynamoDbControlReader, Callable[..., Any]]]:
-    dynamodb = client("dynamodb", SECONDARY_REGION)
-    names = {"resource": "HASH", "event_id": "RANGE"}
-    dynamodb.create_table(
-        TableName="events",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-    def write(**attributes: Any) -> None:
-        key = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
-        dynamodb.put_item(TableName="events", Item=key | attributes)
-
-    yield DynamoDbControlReader(dynamodb, "events"), write
-    dynamodb.delete_table(TableName="events")
-
-
-@pytest.mark.lab
-def test_without_an_item_the_health_checks_decide_and_replication_is_active(
-    control: tuple[DynamoDbControlReader, Callable[..., Any]],
-) -> None:
-    reader, write = control
-
-    assert reader.control() == Control()
-    write()
-    assert reader.control() == Control()
-
-
-@pytest.mark.lab
-def test_the_item_is_read_as_it_was_written(control: tuple[DynamoDbControlReader, Callable[..., Any]]) -> None:
-    reader, write = control
-
-    write(serving={"S": "us-west-2"}, replication={"S": "suspended"})
-
-    assert reader.control() == Control("us-west-2", ReplicationState.SUSPENDED)
-
-
-@pytest.mark.lab
-@pytest.mark.parametrize(
-    "garbled", [{"replication": {"S": "paused"}}, {"serving": {"N": "1"}}, {"Serving": {"S": "us-west-2"}}]
-)
-def test_a_garbled_item_is_not_guessed_at(
-    control: tuple[DynamoDbControlReader, Callable[..., Any]], garbled: dict[str, Any]
-) -> None:
-    reader, write = control
-    write(**garbled)
-
-    with pytest.raises(InvalidResource):
-        reader.control()

@@ -67,17 +67,22 @@ def load_watch(account: FailoverAccount, monkeypatch: pytest.MonkeyPatch) -> Ite
 def test_a_region_that_devices_are_sent_to_takes_the_lead(
     account: FailoverAccount, servers: ScriptedNameServers, load_watch: Watch
 ) -> None:
+    watch = load_watch()
+    assert watch({}, None)["ending"] == "elsewhere"
     servers.lead_to(SECONDARY)
 
-    assert load_watch()({}, None) == {"ending": "took_lead", "epoch": 2, "reason": ""}
+    assert watch({}, None) == {"ending": "took_lead", "epoch": 2, "reason": ""}
     assert account.item(FENCE)["role"] == "leads"
     assert (account.item(CONTROL)["leader"], account.item(CONTROL)["mode"]) == (SECONDARY, "automatic")
 
 
 @pytest.mark.usefixtures("servers")
-def test_a_name_that_leads_to_the_primary_changes_nothing(account: FailoverAccount, load_watch: Watch) -> None:
+def test_a_name_that_leads_to_the_primary_is_noted_and_changes_nothing_else(
+    account: FailoverAccount, load_watch: Watch
+) -> None:
     assert load_watch()({}, None)["ending"] == "elsewhere"
-    assert account.writes() == []
+    assert set(account.item(FENCE)) - {"resource"} == {"elsewhere_at"}
+    assert account.item(CONTROL) == {}
 
 
 @pytest.mark.parametrize("missing", ["FLEET_NAME", "PROBE_SECRET_ARN", "IOT_ENDPOINT"])
