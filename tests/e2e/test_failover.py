@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,16 @@ def lead(pair: Pair, zone: str, name: str, endpoint: str) -> None:
     }
     changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
     pair.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+def led_for(pair: Pair, seconds: int) -> None:
+    """Have the fence say that it changed so long ago."""
+    pair.client("dynamodb", pair.secondary).update_item(
+        TableName=operator_environ(pair)["LEDGER_TABLE"],
+        Key=fence.KEY,
+        UpdateExpression="SET since = :since",
+        ExpressionAttributeValues={":since": {"N": str(int(1000 * (time.time() - seconds)))}},
+    )
 
 
 def test_waiting_asks_the_zones_own_name_servers_and_tells_when_the_region_is_fenced(pair: Pair) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from lab.pair import FLEET
 from lab.roaming import percentile
 from lab.waiting import until
 from tests.e2e.failing_over import SCALE, FailoverScene, failing_over
+from tests.e2e.test_rights import Function, taken
 from tests.failover_fakes import RecordedFailover
 
 CLIENTS = 25
@@ -148,6 +150,7 @@ def test_late_events_fill_in_a_leading_secondary_and_overwrite_nothing(scene: Fa
         code, _ = scene.fail_over("--why", "late events are held up")
         assert code == 0
         there.update(written, {"reported": {"n": -1, "by": "device"}})
+        here.update(written, {"reported": {"n": 101}})
 
     assert until(lambda: there.read(untouched) == {"reported": {"n": 100}}, 30), there.read(untouched)
     assert until(lambda: is_complete(there_iot, late), 30)
@@ -273,3 +276,33 @@ def test_devices_whose_resolver_is_stale_are_evicted_in_three_rounds_and_those_t
         resolver.stale_for(-1)
         assert Eviction(there, RecordedFailover(), lambda seconds: scene.pause(seconds * SCALE)).run().left == ()
         assert fleet.all_at(scene.new, 20)
+
+
+@pytest.mark.row("F3", "O2")
+@pytest.mark.parametrize(
+    ("stem", "action"),
+    [
+        ("FailOver", "dynamodb:BatchGetItem"),
+        ("FailOver", "dynamodb:UpdateItem"),
+        ("WatchDomain", "dynamodb:BatchGetItem"),
+    ],
+)
+def test_a_function_without_one_of_its_rights_fails_loudly_and_the_secondary_does_not_lead(
+    scene: FailoverScene, stem: str, action: str
+) -> None:
+    function = Function(stem)
+    with taken(scene.pair, function, action), scene.pair.broker(scene.pair.primary).closed():
+        assert scene.answered(scene.new, FLIP_SECONDS + 3), scene.answers()
+        answer = function.call(scene.pair, {"why": "a test"})
+
+    assert "AccessDenied" in json.dumps(answer), answer
+    assert scene.fence().get("role", "follows") == "follows"
+
+
+@pytest.mark.row("F3")
+def test_the_function_for_alarms_and_plans_has_the_secondary_lead(scene: FailoverScene) -> None:
+    answer = Function("FailOver").call(scene.pair, {"why": "an alarm"})
+
+    assert (answer["leader"], answer["epoch"], answer["changed"]) == (scene.pair.secondary, 2, True)
+    assert (scene.fence()["role"], scene.fence()["why"]) == ("leads", "an alarm")
+    assert scene.answered(scene.new, FLIP_SECONDS + 3), scene.answers()

@@ -262,13 +262,14 @@ def test_what_cannot_be_checked_is_never_told_to_be_gone(pair: Pair) -> None:
 def test_every_function_loses_a_right_in_some_test() -> None:
     here = {one.stem for one in (REPLICATE, SHADOWS, TRIGGER, RUNNER)} | {called.function.stem for called in CALLED}
     main, health_checker = {"CheckLaunch", "StartLaunch"}, {"CheckHealth", "ProvisionProbe"}  # the latter: test_health
+    failover = {"FailOver", "WatchDomain"}  # test_failover_scenarios
     made = {
         title.removesuffix("Function")
         for stack in make_stacks().values()
         for title in stack.of_type("AWS::Lambda::Function")
     }
 
-    assert made == here | main | health_checker
+    assert made == here | main | health_checker | failover
 
 
 def test_nothing_of_a_launch_goes_by_one_wrong_call(pair: Pair) -> None:

@@ -412,3 +412,43 @@ def test_an_open_gate_admits_everything() -> None:
 def test_a_refusal_is_an_error_with_the_gates_reason(gate: FixedWriteGate) -> None:
     with pytest.raises(WriteRefused, match=f"^{REASON}$"):
         ensure_open(gate)
+
+
+def _calls_of_an_update() -> int:
+    world = _with_a_late_update()
+    world.calls.made.clear()
+    world.check(THING)
+    return len(world.calls.made)
+
+
+def _with_a_late_update() -> World:
+    world = World()
+    world.customer.put(a_thing())
+    world.deliver(world.customer.take_events())
+    world.clock.advance(3600)
+    world.primary.put(a_thing(attributes={"site": "late"}))
+    return world
+
+
+@pytest.mark.parametrize("number", range(1, _calls_of_an_update() + 1))
+def test_whatever_call_of_a_worker_the_target_takes_the_lead_at_what_is_written_there_since_stays(number: int) -> None:
+    world = _with_a_late_update()
+    by_device = a_thing(attributes={"by": "the one who leads"})
+
+    def takes_the_lead(_name: str, at: int) -> None:
+        if at == number and not world.gate.leads:
+            world.gate.leads = REASON
+            world.secondary.put(by_device)
+
+    world.calls.made.clear()
+    world.calls.before = takes_the_lead
+
+    world.check(THING)
+    world.calls.before = lambda _name, _at: None
+    world.clock.advance(3600)
+    world.sweep.retry()
+    world.run_workflow()
+
+    assert world.secondary.entities[THING].attributes == by_device.attributes
+    # What was written before is written; what was to be is held.
+    assert (world.ledger.held() == {THING}) is ("writer.update" not in world.calls.made[: number - 1])
