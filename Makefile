@@ -58,7 +58,7 @@ unit: setup ## Only the tests that need no Region pair
 # Three pairs at once on two cores: these tests wait more than they compute.
 .PHONY: pair
 pair: setup ## Only the tests on the local Region pair
-	$(BIN)/pytest -m lab --numprocesses 3 --dist loadfile $(RECORD) $(ARGS)
+	$(BIN)/pytest -m lab --numprocesses 4 --dist loadfile $(RECORD) $(ARGS)
 
 .PHONY: mutation
 mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)
