@@ -2,7 +2,8 @@
 
 The local pair is launched with a fleet's name. Route 53 runs ten times as fast: a check of 10 s is made every second,
 the record's TTL of 30 s is over after 3. Devices connect by the name, each by a resolver of its own, publish twice a
-second with QoS 1, and try again after 0.2 to 1 s when they are cut off.
+second with QoS 1, and try again after 0.2 to 1 s when they are cut off. At the fault, the ages of the answers that the
+resolvers keep are spread over the TTL.
 
 By command: the primary's broker is closed and its APIs are gone, and the operator's command is started at once. Without
 an operator: the primary's broker is closed, and nothing else is done. A device is without service from the last message
@@ -34,6 +35,7 @@ import tempfile
 import threading
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -47,7 +49,7 @@ from dnslib import DNSError
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.sticky_clients import WILL, Place, StickyClients, connected
+from benchmarks.sticky_clients import WILL, Place, connected
 from iot_dr.aws.failover import control, fence
 from iot_dr.errors import IotDrError
 from iot_dr.runtime.commands.failover import THREADS, paced_connections
@@ -125,10 +127,11 @@ class Moved:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Evicted devices: their number, the set rate, the moments at which they came, and what went wrong."""
+    """Evicted devices: their number, the set rate, when they were cut off, when they came, and what went wrong."""
 
     devices: int
     rate: float
+    ended: Sequence[float]
     came: Sequence[float]
     wills: int
     left: int
@@ -150,6 +153,12 @@ def busiest(moments: Sequence[float], seconds: float = 1.0) -> int:
     """Return how many moments lie in the fullest span of so many seconds, its end left out."""
     ordered = sorted(moments)
     return max((bisect_left(ordered, at + seconds) - place for place, at in enumerate(ordered)), default=0)
+
+
+def by_second(moments: Sequence[float]) -> list[int]:
+    """Return how many moments lie in each second, from the first on."""
+    numbers = Counter(int(at - min(moments)) for at in moments)
+    return [numbers[second] for second in range(max(numbers, default=-1) + 1)]
 
 
 def outage(trace: Trace, address: str, *, fault: float, answered: float, resolved: float) -> Outage | None:
@@ -186,6 +195,14 @@ class Noted:
         found = self._resolver.address(name)
         self.first.setdefault(found, self._clock())
         return found
+
+
+def spread(resolvers: Sequence[Noted], ttl: float, pause: Callable[[float], None]) -> None:
+    """Have resolvers ask one after the other, so that what they keep is between nothing and a TTL old afterwards."""
+    pause(ttl)  # nothing of before is kept any more
+    for resolver in resolvers:
+        resolver.address(FLEET)
+        pause(ttl / len(resolvers))
 
 
 class Silent:
@@ -262,6 +279,7 @@ class Scene:
         with fleet:
             if not fleet.all_at(self.old, SETTLE_SECONDS):
                 raise NotMeasured(f"{fleet.at(self.old)} of {len(devices)} devices reached the primary")
+            spread(resolvers, TTL_SECONDS * SCALE, _pause)
             yield fleet
 
     @property
@@ -309,7 +327,7 @@ class Scene:
     def evict(self, devices: Sequence[Device], rate: float) -> Arrivals:
         """Move the name while devices stay connected, end their connections at a rate, and see them come."""
         with self._watcher() as watcher, connected(devices, self._place) as clients:
-            self._sees_wills(watcher, devices[0])
+            watcher.subscribe(f"devices/+/{WILL}")
             if not clients.all_at(self.old, len(devices), LIMIT_SECONDS):
                 raise NotMeasured("not all sticky clients reached the primary")
             self.command()
@@ -317,7 +335,10 @@ class Scene:
             _pause(2 * TTL_SECONDS * SCALE)
             evicted = self._evicted(rate)
             clients.all_at(self.new, len(devices), LIMIT_SECONDS)
-            return self._arrivals(clients, watcher, evicted, rate, len(devices))
+            met, wills = clients.met(), _number_of(watcher)
+            self._show_a_will(watcher)
+        came, ended = ([at for at, address in met if address == one] for one in (self.new, ""))
+        return Arrivals(len(devices), rate, ended, came, wills, len(evicted.left), evicted.rounds)
 
     def _evicted(self, rate: float) -> Evicted:
         with ThreadPoolExecutor(THREADS) as executor:
@@ -325,44 +346,38 @@ class Scene:
             eviction = Eviction(there, Silent(), lambda seconds: _pause(seconds * SCALE), on_threads(executor))
             return eviction.run()
 
-    def _arrivals(
-        self, clients: StickyClients, watcher: MqttDevice, evicted: Evicted, rate: float, devices: int
-    ) -> Arrivals:
-        came = [at for at, address in clients.came() if address == self.new]
-        return Arrivals(devices, rate, came, _number_of(watcher), len(evicted.left), evicted.rounds)
-
     def _watcher(self) -> MqttDevice:
-        """Return a client of the primary that receives every will."""
+        """Return a client of the primary that receives every will.
+
+        It has another client ID than its thing: so the index does not know it, and it is not evicted.
+        """
         iot = self.pair.client("iot")
         everything = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
         iot.create_policy(policyName=WATCHER, policyDocument=document)
-        fleet = Fleet(iot, region=self.pair.primary, account=self.pair.account, policy_name=WATCHER)
-        return self._client(fleet.provision(WATCHER))
+        return self._client(self._fleet(WATCHER).provision(WATCHER), f"{WATCHER}-of-wills")
 
-    def _client(self, device: Device, will: tuple[str, bytes] | None = None) -> MqttDevice:
+    def _show_a_will(self, watcher: MqttDevice) -> None:
+        """See to it that wills were noticed: one client more is ended so that its will is sent."""
+        name = "with-a-will"
+        one = self._fleet(WATCHER).provision(name)
+        with self._client(one, name, (f"devices/{name}/{WILL}", b"seen")):
+            self.pair.client("iot-data").delete_connection(clientId=name, preventWillMessage=False)
+            if not _number_of(watcher):
+                raise NotMeasured("a will that was sent was not seen")
+
+    def _fleet(self, policy: str) -> Fleet:
+        iot = self.pair.client("iot")
+        return Fleet(iot, region=self.pair.primary, account=self.pair.account, policy_name=policy)
+
+    def _client(self, device: Device, client_id: str, will: tuple[str, bytes] | None = None) -> MqttDevice:
         return MqttDevice(
             self.pair.device_endpoint(self.pair.primary),
-            client_id=device.thing_name,
+            client_id=client_id,
             identity=device.identity,
             ca_file=self.pair.emulator.ca_file,
             will=will,
         )
-
-    def _sees_wills(self, watcher: MqttDevice, like: Device) -> None:
-        """See to it that a will would be noticed: one client more is ended so that its will is sent."""
-        fleet = Fleet(
-            self.pair.client("iot"),
-            region=self.pair.primary,
-            account=self.pair.account,
-            policy_name=like.policy_name,
-        )
-        one = fleet.provision("with-a-will")
-        watcher.subscribe(f"devices/+/{WILL}")
-        with self._client(one, (f"devices/{one.thing_name}/{WILL}", b"seen")):
-            self.pair.client("iot-data").delete_connection(clientId=one.thing_name, preventWillMessage=False)
-            if not _number_of(watcher):
-                raise NotMeasured("a will that was sent was not seen")
 
 
 def _pause(seconds: float) -> None:
@@ -491,6 +506,8 @@ def as_json(moved: dict[str, Moved], arrivals: Arrivals | None) -> dict[str, Any
             "rate": arrivals.rate,
             "came": len(arrivals.came),
             "most_in_a_second": arrivals.most,
+            "most_ended_in_a_second": busiest(arrivals.ended),
+            "by_second": by_second(arrivals.came),
             "took": round(max(arrivals.came, default=0.0) - min(arrivals.came, default=0.0), 2),
             "wills": arrivals.wills,
             "left": arrivals.left,

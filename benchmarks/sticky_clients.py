@@ -1,4 +1,4 @@
-"""Devices that stay connected until they are cut off, in processes of their own, and when each came where.
+"""Devices that stay connected until they are cut off, in processes of their own, and when each was cut off and came where.
 
 paho waits by select(), which knows the first 1,024 files of a process only, so one process holds some 300 clients.
 """
@@ -33,8 +33,9 @@ WILL = "will"
 
 TOLD_SECONDS = 60.0
 
-Came = tuple[float, str]
-"""When the broker accepted a client, in monotonic seconds, which all processes of a machine share, and its address."""
+Met = tuple[float, str]
+"""When a client was accepted by an address, or cut off if that is empty; in monotonic seconds, which all processes of a
+machine share."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,15 @@ class StickyClients:
     def __init__(self, pipes: Sequence[Connection]) -> None:
         self._pipes = pipes
 
-    def came(self) -> list[Came]:
-        """Return every connection so far, the earliest first."""
+    def met(self) -> list[Met]:
+        """Return what all clients have met so far, the earliest first."""
         for pipe in self._pipes:
-            pipe.send("came")
-        return sorted(came for pipe in self._pipes for came in _told(pipe))
+            pipe.send("met")
+        return sorted(met for pipe in self._pipes for met in _told(pipe))
 
     def all_at(self, address: str, number: int, seconds: float) -> bool:
         """Wait until so many have come to an address."""
-        return bool(until(lambda: sum(at == address for _, at in self.came()) >= number, seconds))
+        return bool(until(lambda: sum(at == address for _, at in self.met()) >= number, seconds))
 
 
 @contextmanager
@@ -93,32 +94,35 @@ def connected(devices: Sequence[Device], place: Place) -> Iterator[StickyClients
             process.join(TOLD_SECONDS)
 
 
-def _told(pipe: Connection) -> list[Came]:
+def _told(pipe: Connection) -> list[Met]:
     if not pipe.poll(TOLD_SECONDS):
         message = f"a process of clients did not answer within {TOLD_SECONDS} s"
         raise TimeoutError(message)
-    told: list[Came] = pipe.recv()
+    told: list[Met] = pipe.recv()
     return told
 
 
 def _hold(devices: Sequence[Device], place: Place, asked: Connection) -> None:
-    """Run in the process: hold the clients, and tell who came, until nobody asks any more."""
-    came: list[Came] = []
+    """Run in the process: hold the clients, and tell what they met, until nobody asks any more."""
+    met: list[Met] = []
     resolver = place.resolver()
 
     def on_connect(client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         at, peer = time.monotonic(), client.socket()
         if peer and not reason.is_failure:
-            came.append((at, peer.getpeername()[0]))
+            met.append((at, peer.getpeername()[0]))
+
+    def on_disconnect(_client: Client, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
+        met.append((time.monotonic(), ""))
 
     clients = [_client(device, place, resolver) for device in devices]
     for client in clients:
-        client.on_connect = on_connect
+        client.on_connect, client.on_disconnect = on_connect, on_disconnect
         client.connect(place.name, place.port, keepalive=30)
         client.loop_start()
     try:
         while asked.recv():
-            asked.send(list(came))
+            asked.send(list(met))
     except EOFError:
         for client in clients:
             client.disconnect()

@@ -61,7 +61,13 @@ class RoamingDevice:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._number = 0
-        self._client = ResolvingClient(CallbackAPIVersion.VERSION2, client_id=device.thing_name, resolve=resolve)
+        self._client = ResolvingClient(
+            CallbackAPIVersion.VERSION2,
+            client_id=device.thing_name,
+            # By itself paho tries again after 1, 2, 4, ... s, and all devices at the same moments.
+            reconnect_on_failure=False,
+            resolve=resolve,
+        )
         self._client.connect_timeout = 4.0
         self._client.tls_set_context(tls_context(device.identity, ca_file))
         self._client.on_connect = self._on_connect
