@@ -1,4 +1,4 @@
-"""Devices that stay connected until they are cut off, in processes of their own, and when each was cut off and came where.
+"""Devices that stay connected until they are cut off, in processes of their own, and what each met when.
 
 paho waits by select(), which knows the first 1,024 files of a process only, so one process holds some 300 clients.
 """

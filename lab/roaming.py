@@ -3,6 +3,7 @@
 Each publishes numbered messages with QoS 1, so that it can be told how long it was without service.
 """
 
+import math
 import random
 import statistics
 import threading
@@ -180,8 +181,9 @@ class RoamingFleet:
 
 def percentile(seconds: Sequence[float], share: float) -> float:
     """The value below which this share of them lies, by the nearest rank."""
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    # A share has no exact binary form: 0.07 * 100 is a little more than 7.
+    rank = math.ceil(round(share * len(seconds), 9))
+    return sorted(seconds)[max(1, rank) - 1]
 
 
 def summary(seconds: Sequence[float]) -> str:
