@@ -6,7 +6,8 @@ second with QoS 1, and try again after 0.2 to 1 s when they are cut off. At the 
 resolvers keep are spread over the TTL.
 
 By command: the primary's broker is closed and its APIs are gone, and the operator's command is started at once. Without
-an operator: the primary's broker is closed, and nothing else is done. A device is without service from the last message
+an operator: the primary's broker is closed, and nothing else is done. Health checks see both faults, so the first shows
+that an order does not need the primary, not that it is faster; what it does alone, the sticky devices tell. A device is without service from the last message
 that was acknowledged before to the first after. The parts of that, of which the second overlaps the first and third:
 
 - detect: from the fault until the first name server answers with the new Region
@@ -17,7 +18,7 @@ that was acknowledged before to the first after. The parts of that, of which the
 
 So detect, DNS, connect and reconnect follow each other; before them lies what was left of the pause between messages.
 
-Sticky: devices are connected when the name moves by command, and stay. Then they are evicted at a set rate, and come to
+Sticky: devices are connected when the name moves by command while the primary is well, and stay. Then they are evicted at a set rate, and come to
 the new Region. Their connections are counted in every second that begins with one of them.
 
 Schedules are off: the watch and the sweep are not measured. The exit status is 0 if the targets are met, 1 if not, 2 if
@@ -127,10 +128,14 @@ class Moved:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Evicted devices: their number, the set rate, when they were cut off, when they came, and what went wrong."""
+    """Evicted devices: their number, the set rate, when they were cut off, when they came, and what went wrong.
+
+    `answered` is how many seconds after the order, with the primary well, a name server gave the new Region.
+    """
 
     devices: int
     rate: float
+    answered: float
     ended: Sequence[float]
     came: Sequence[float]
     wills: int
@@ -330,15 +335,16 @@ class Scene:
             watcher.subscribe(f"devices/+/{WILL}")
             if not clients.all_at(self.old, len(devices), LIMIT_SECONDS):
                 raise NotMeasured("not all sticky clients reached the primary")
+            ordered = time.monotonic()
             self.command()
-            self._first_answer()
+            answered = self._first_answer() - ordered
             _pause(2 * TTL_SECONDS * SCALE)
             evicted = self._evicted(rate)
             clients.all_at(self.new, len(devices), LIMIT_SECONDS)
             met, wills = clients.met(), _number_of(watcher)
             self._show_a_will(watcher)
         came, ended = ([at for at, address in met if address == one] for one in (self.new, ""))
-        return Arrivals(len(devices), rate, ended, came, wills, len(evicted.left), evicted.rounds)
+        return Arrivals(len(devices), rate, answered, ended, came, wills, len(evicted.left), evicted.rounds)
 
     def _evicted(self, rate: float) -> Evicted:
         with ThreadPoolExecutor(THREADS) as executor:
@@ -504,6 +510,7 @@ def as_json(moved: dict[str, Moved], arrivals: Arrivals | None) -> dict[str, Any
         found["sticky"] = {
             "devices": arrivals.devices,
             "rate": arrivals.rate,
+            "answered": round(arrivals.answered, 2),
             "came": len(arrivals.came),
             "most_in_a_second": arrivals.most,
             "most_ended_in_a_second": busiest(arrivals.ended),

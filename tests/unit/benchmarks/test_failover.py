@@ -33,7 +33,7 @@ TRACE = Trace(
 OUTAGE = Outage(whole=5.0, detect=3.0, notice=0.1, dns=1.0, connect=0.5, reconnect=0.2)
 MOVED = Moved([OUTAGE] * 20, unserved=0, target=10.0)
 ARRIVALS = Arrivals(
-    devices=4, rate=2.0, ended=[0.0, 0.5, 1.0, 1.5], came=[1.0, 1.5, 2.0, 2.5], wills=0, left=0, rounds=1
+    devices=4, rate=2.0, answered=3.0, ended=[0.0, 0.5, 1.0, 1.5], came=[1.0, 1.5, 2.0, 2.5], wills=0, left=0, rounds=1
 )
 
 
