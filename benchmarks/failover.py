@@ -7,19 +7,21 @@ resolvers keep are spread over the TTL.
 
 By command: the primary's broker is closed and its APIs are gone, and the operator's command is started at once. Without
 an operator: the primary's broker is closed, and nothing else is done. Health checks see both faults, so the first shows
-that an order does not need the primary, not that it is faster; what it does alone, the sticky devices tell. A device is without service from the last message
-that was acknowledged before to the first after. The parts of that, of which the second overlaps the first and third:
+that an order does not need the primary, not that it is faster; what an order does alone, the sticky devices tell.
+
+A device is without service from the last message that was acknowledged before to the first after. The parts of that:
 
 - detect: from the fault until the first name server answers with the new Region
 - notice: from the fault until the device sees the end of its connection
-- DNS: from then, as detect ends, until the device's own resolver gives the new Region's address
+- DNS: from the end of detect until the device's own resolver gives the new Region's address
 - connect: from that address until the broker has accepted the device
 - reconnect: from there until the first message is acknowledged
 
-So detect, DNS, connect and reconnect follow each other; before them lies what was left of the pause between messages.
+Detect, DNS, connect and reconnect follow each other; before them lies what was left of the pause between messages.
+Notice overlaps them: it begins with detect.
 
-Sticky: devices are connected when the name moves by command while the primary is well, and stay. Then they are evicted at a set rate, and come to
-the new Region. Their connections are counted in every second that begins with one of them.
+Sticky: devices are connected when the name moves by command while the primary is well, and they stay. Then they are
+evicted at a set rate, and come to the new Region. Their connections are counted in every second that begins with one.
 
 Schedules are off: the watch and the sweep are not measured. The exit status is 0 if the targets are met, 1 if not, 2 if
 nothing was measured.
