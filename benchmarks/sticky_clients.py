@@ -6,6 +6,7 @@ paho waits by select(), which knows the first 1,024 files of a process only, so 
 from __future__ import annotations
 
 import multiprocessing
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -109,7 +110,7 @@ def _hold(devices: Sequence[Device], place: Place, asked: Connection) -> None:
 
     def on_connect(client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         at, peer = time.monotonic(), client.socket()
-        if peer and not reason.is_failure:
+        if isinstance(peer, socket.socket) and not reason.is_failure:
             met.append((at, peer.getpeername()[0]))
 
     def on_disconnect(_client: Client, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:

@@ -5,6 +5,7 @@ Each publishes numbered messages with QoS 1, so that it can be told how long it 
 
 import math
 import random
+import socket
 import statistics
 import threading
 import time
@@ -118,7 +119,7 @@ class RoamingDevice:
             return
         peer = client.socket()
         with self._lock:
-            address = peer.getpeername()[0] if peer else ""
+            address = peer.getpeername()[0] if isinstance(peer, socket.socket) else ""
             self.trace.connected.append((time.monotonic(), address))
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
