@@ -3,7 +3,9 @@
 Each publishes numbered messages with QoS 1, so that it can be told how long it was without service.
 """
 
+import math
 import random
+import socket
 import statistics
 import threading
 import time
@@ -61,7 +63,13 @@ class RoamingDevice:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._number = 0
-        self._client = ResolvingClient(CallbackAPIVersion.VERSION2, client_id=device.thing_name, resolve=resolve)
+        self._client = ResolvingClient(
+            CallbackAPIVersion.VERSION2,
+            client_id=device.thing_name,
+            # By itself paho tries again after 1, 2, 4, ... s, and all devices at the same moments.
+            reconnect_on_failure=False,
+            resolve=resolve,
+        )
         self._client.connect_timeout = 4.0
         self._client.tls_set_context(tls_context(device.identity, ca_file))
         self._client.on_connect = self._on_connect
@@ -111,7 +119,7 @@ class RoamingDevice:
             return
         peer = client.socket()
         with self._lock:
-            address = peer.getpeername()[0] if peer else ""
+            address = peer.getpeername()[0] if isinstance(peer, socket.socket) else ""
             self.trace.connected.append((time.monotonic(), address))
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
@@ -174,8 +182,9 @@ class RoamingFleet:
 
 def percentile(seconds: Sequence[float], share: float) -> float:
     """The value below which this share of them lies, by the nearest rank."""
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    # A share has no exact binary form: 0.07 * 100 is a little more than 7.
+    rank = math.ceil(round(share * len(seconds), 9))
+    return sorted(seconds)[max(1, rank) - 1]
 
 
 def summary(seconds: Sequence[float]) -> str:
