@@ -1,5 +1,6 @@
 """Both Regions with the product launched in them, as a customer would do it."""
 
+import fcntl
 import os
 import shutil
 import threading
@@ -152,6 +153,7 @@ class Pair:
             "PrimaryFleetCertificateArn": arns[self.primary],
             "SecondaryFleetCertificateArn": arns[self.secondary],
             "HealthCheckInterval": "10",
+            "HealthCheckerRegions": "us-east-1,eu-west-1,sa-east-1",
             "NameServers": self.route53.environ()["NAME_SERVERS"],
         }
 
@@ -176,13 +178,23 @@ class Pair:
         """Stop all of it."""
         self._exit.close()
 
-    def build(self) -> None:
-        """Build the distribution with the project's own script."""
+    def build(self, built: Path | None = None) -> None:
+        """Build the distribution with the project's own script; or take what another pair has built.
+
+        `built` is a folder that several pairs share: the first of them builds, whichever process it is in.
+        """
         it = self.distribution
         with step(self.progress, "Build templates and zips (deployment/build-s3-dist.sh)"):
             shutil.rmtree(self._checkout, ignore_errors=True)
-            shutil.copytree(ROOT, self._checkout, symlinks=True, ignore=_NOT_COPIED)
-            self._project("deployment/build-s3-dist.sh", it.bucket_prefix, it.solution_name, it.version)
+            with _alone(built):
+                if built is not None and (built / "checkout").exists():
+                    shutil.copytree(built / "checkout", self._checkout, symlinks=True)
+                    return
+                shutil.copytree(ROOT, self._checkout, symlinks=True, ignore=_NOT_COPIED)
+                self._project("deployment/build-s3-dist.sh", it.bucket_prefix, it.solution_name, it.version)
+                if built is not None:
+                    shutil.copytree(self._checkout, built / "copying", symlinks=True)
+                    (built / "copying").rename(built / "checkout")
 
     def prepare_account(self) -> None:
         """Turn on registry events in the primary Region, and thing indexing in both, which dynamic groups need."""
@@ -274,11 +286,16 @@ class Pair:
                 raise LabError(message)
 
     def launch(
-        self, *, build: bool = True, health_check: bool = True, choices: Mapping[str, str] | None = None
+        self,
+        *,
+        build: bool = True,
+        built: Path | None = None,
+        health_check: bool = True,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
         """Everything from an empty account to a product that replicates."""
         if build:
-            self.build()
+            self.build(built)
         self.prepare_account()
         self.publish()
         self.create_main_stack(health_check=health_check, choices=choices)
@@ -358,22 +375,36 @@ class Pair:
 
 
 @contextmanager
+def _alone(shared: Path | None) -> Iterator[None]:
+    """Be the only process at a shared folder, which is made if need be."""
+    if shared is None:
+        yield
+        return
+    shared.mkdir(parents=True, exist_ok=True)
+    with (shared / "lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def launched(
     folder: Path,
     progress: Progress,
     *,
     build: bool = True,
+    built: Path | None = None,
     environ: Mapping[str, str] | None = None,
     own_stores: bool = False,
     fleet_name: bool = False,
 ) -> Iterator[Pair]:
     """A pair with the product launched, for the length of a `with` block; `environ` is added to the emulator's.
 
-    With `own_stores` the form names a key and log buckets of the customer's own, and reserves executions. With
-    `fleet_name` it names the fleet's name, with a hosted zone and certificates.
+    Pairs that share the folder `built` build once. With `own_stores` the form names a key and log buckets of the
+    customer's own, and reserves executions. With `fleet_name` it names the fleet's name, with a hosted zone and
+    certificates.
     """
     with Pair(folder, progress, environ=environ) as pair:
         choices = {**pair.make_own_stores(), "HealthCheckConcurrency": "5"} if own_stores else {}
         choices |= pair.make_fleet_name() if fleet_name else {}
-        pair.launch(build=build, choices=choices)
+        pair.launch(build=build, built=built, choices=choices)
         yield pair

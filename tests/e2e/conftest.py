@@ -2,17 +2,19 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from iot_dr.model.registry.keys import shadow_key
 from lab.fleet import Fleet
 from lab.pair import Pair, launched
 from lab.progress import QuietProgress
 from lab.shadows import Shadows
-from tests.e2e.observing import Ledger, ledger_of
+from tests.e2e.observing import Ledger, ledger_of, output
 
 _HERE = Path(__file__).parent
 _numbers = itertools.count()
@@ -29,11 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder by which all pairs of this run, in whatever process, share one build of this checkout."""
+    base = tmp_path_factory.getbasetemp()
+    return (base if worker_id == "master" else base.parent) / "built"
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Pair]:
     """Both Regions with the whole product launched from a build of this checkout, with a key of the customer's own."""
     environ = {"LAB_TYPE_DELETION_SECONDS": TYPE_DELETION_SECONDS}
     folder = tmp_path_factory.mktemp("pair")
-    with launched(folder, QuietProgress(), environ=environ, own_stores=True) as launched_pair:
+    with launched(folder, QuietProgress(), built=built, environ=environ, own_stores=True) as launched_pair:
         yield launched_pair
 
 
@@ -71,10 +80,33 @@ def here(pair: Pair) -> Shadows:
     return Shadows(pair.client("iot-data", pair.primary))
 
 
+class RecordedShadows(Shadows):
+    """Shadows that know which of them a test has written."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.written: set[tuple[str, str]] = set()
+
+    def update(self, thing: str, state: Mapping[str, Any], name: str = "") -> int:
+        """Merge into a shadow, and remember it."""
+        self.written.add((thing, name))
+        return super().update(thing, state, name)
+
+
 @pytest.fixture
-def there(pair: Pair) -> Shadows:
-    """The shadows of the secondary Region."""
-    return Shadows(pair.client("iot-data", pair.secondary))
+def there(pair: Pair, here: Shadows) -> Iterator[Shadows]:
+    """The shadows of the secondary Region. What a test writes there by hand is taken away after it.
+
+    It would be kept for a quarter of an hour, and count as not in sync for every test that asks for the whole.
+    """
+    recorded = RecordedShadows(pair.client("iot-data", pair.secondary))
+    yield recorded
+    client, table = pair.client("dynamodb", pair.secondary), output(pair, "LedgerTableName")
+    for thing, name in recorded.written:
+        for shadows in (here, recorded):
+            with suppress(pair.client("iot-data").exceptions.ResourceNotFoundException):
+                shadows.delete(thing, name)
+        client.delete_item(TableName=table, Key={"resource": {"S": str(shadow_key(thing, name))}})
 
 
 @pytest.fixture

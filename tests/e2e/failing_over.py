@@ -148,9 +148,12 @@ class FailoverScene:
 
 
 @contextmanager
-def failing_over(folder: Path, number: int) -> Iterator[FailoverScene]:
+def failing_over(folder: Path, built: Path, number: int) -> Iterator[FailoverScene]:
     """A pair with a fleet's name, whose health is checked, and so many devices that have crossed."""
-    with launched(folder, QuietProgress(), fleet_name=True) as pair, pair.route53.evaluating(SCALE) as checkers:
+    with (
+        launched(folder, QuietProgress(), built=built, fleet_name=True) as pair,
+        pair.route53.evaluating(SCALE) as checkers,
+    ):
         for region in (pair.primary, pair.secondary):
             pair.client("iot", region).update_indexing_configuration(
                 thingIndexingConfiguration={"thingIndexingMode": "REGISTRY", "thingConnectivityIndexingMode": "STATUS"}

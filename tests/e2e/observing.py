@@ -13,7 +13,7 @@ from lab.fleet import Device, Identity
 from lab.pair import Pair
 from lab.waiting import until
 
-SECONDS = 15.0
+SECONDS = 30.0
 """What the slowest of these takes at worst on a busy machine; each usually takes a fraction of a second."""
 
 ROUND_KINDS = ("thing", "policy", "certificate", "thing_group", "billing_group")

@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +17,13 @@ from lab.devices import MqttDevice
 from lab.faults import first_of, injected
 from lab.fleet import Device, Fleet
 from lab.lag import is_complete
-from lab.pair import FLEET
+from lab.operators import operator_environ, toolsrc
+from lab.pair import FLEET, Pair
 from lab.roaming import percentile
 from lab.waiting import until
+from tests.e2e.commands import iot_dr
 from tests.e2e.failing_over import SCALE, FailoverScene, failing_over
+from tests.e2e.test_launch import build_variables, launched_stacks
 from tests.e2e.test_rights import Function, taken
 from tests.failover_fakes import RecordedFailover
 
@@ -30,8 +35,8 @@ FLIP_SECONDS = 4 * 10 * SCALE
 
 
 @pytest.fixture(scope="module", name="everything")
-def one_pair_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FailoverScene]:
-    with failing_over(tmp_path_factory.mktemp("failover"), CLIENTS) as scene:
+def one_pair_for_all(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[FailoverScene]:
+    with failing_over(tmp_path_factory.mktemp("failover"), built, CLIENTS) as scene:
         yield scene
 
 
@@ -306,3 +311,108 @@ def test_the_function_for_alarms_and_plans_has_the_secondary_lead(scene: Failove
     assert (answer["leader"], answer["epoch"], answer["changed"]) == (scene.pair.secondary, 2, True)
     assert (scene.fence()["role"], scene.fence()["why"]) == ("leads", "an alarm")
     assert scene.answered(scene.new, FLIP_SECONDS + 3), scene.answers()
+
+
+# What the launch made
+
+
+def outputs(pair: Pair, region: str, stack: str) -> dict[str, str]:
+    name = f"{stack}{pair.outputs['StackPostfix']}"
+    (found,) = pair.client("cloudformation", region).describe_stacks(StackName=name)["Stacks"]
+    return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
+
+
+def hosted_zone(pair: Pair) -> str:
+    return outputs(pair, pair.secondary, "R53HealthChecker")["HostedZoneId"]
+
+
+def servers(scene: FailoverScene) -> str:
+    return scene.pair.route53.environ()["NAME_SERVERS"]
+
+
+def check(pair: Pair, check_id: str) -> dict[str, Any]:
+    found = pair.client("route53", pair.primary).get_health_check(HealthCheckId=check_id)
+    config: dict[str, Any] = found["HealthCheck"]["HealthCheckConfig"]
+    return config
+
+
+def test_both_regions_answer_to_the_name_and_the_secondary_can_empty_the_primarys_record(scene: FailoverScene) -> None:
+    pair = scene.pair
+    primary, secondary = (outputs(pair, region, "R53HealthChecker") for region in (pair.primary, pair.secondary))
+    sets = pair.client("route53", pair.primary).list_resource_record_sets(HostedZoneId=hosted_zone(pair))[
+        "ResourceRecordSets"
+    ]
+    records = {one["Failover"]: one for one in sets if one["Name"].rstrip(".") == FLEET}
+
+    assert {role: one["HealthCheckId"] for role, one in records.items()} == {
+        "PRIMARY": primary["FleetCheckId"],
+        "SECONDARY": secondary["HealthCheckId"],
+    }
+    assert {one["ResourceRecords"][0]["Value"] for one in records.values()} == {
+        pair.device_endpoint(region) for region in (pair.primary, pair.secondary)
+    }
+    assert check(pair, primary["FleetCheckId"])["ChildHealthChecks"] == [
+        primary["HealthCheckId"],
+        secondary["DrainsCheckId"],
+    ]
+    for region in (pair.primary, pair.secondary):
+        domains = pair.client("iot", region).list_domain_configurations()["domainConfigurations"]
+        assert f"R53HealthChecker{pair.outputs['StackPostfix']}" in {one["domainConfigurationName"] for one in domains}
+
+
+def test_route_53_asks_as_the_form_says(scene: FailoverScene) -> None:
+    pair = scene.pair
+    ids = [outputs(pair, region, "R53HealthChecker")["HealthCheckId"] for region in (pair.primary, pair.secondary)]
+    ids.append(outputs(pair, pair.secondary, "R53HealthChecker")["DrainsCheckId"])
+
+    for config in (check(pair, one) for one in ids):
+        assert (config["RequestInterval"], config["FailureThreshold"]) == (10, 3)
+        assert config["Regions"] == ["us-east-1", "eu-west-1", "sa-east-1"]
+
+
+def test_the_watch_knows_the_name_and_its_servers_and_how_this_region_proves_itself(
+    scene: FailoverScene,
+) -> None:
+    pair = scene.pair
+    names = [one["FunctionName"] for one in pair.client("lambda", pair.secondary).list_functions()["Functions"]]
+    (watch,) = [one for one in names if "WatchDomain" in one]
+    found = pair.client("lambda", pair.secondary).get_function_configuration(FunctionName=watch)
+    variables = found["Environment"]["Variables"]
+    secret = pair.client("secretsmanager", pair.secondary).describe_secret(SecretId=variables["PROBE_SECRET_ARN"])
+
+    assert (variables["FLEET_NAME"], variables["NAME_servers(scene)"]) == (FLEET, servers(scene))
+    assert variables["IOT_ENDPOINT"] == pair.device_endpoint(pair.secondary)
+    assert secret["Name"] == f"R53HealthChecker{pair.outputs['StackPostfix']}/probe"
+    schedules = pair.client("scheduler", pair.secondary).list_schedules()["Schedules"]
+    assert [one for one in schedules if one["Name"].endswith("-WatchSchedule")]
+
+
+def test_the_operators_tools_know_the_name(scene: FailoverScene) -> None:
+    pair = scene.pair
+    settings = toolsrc(pair)
+
+    assert {name: settings[name] for name in ("FLEET_NAME", "HOSTED_ZONE_ID", "NAME_servers(scene)")} == {
+        "FLEET_NAME": FLEET,
+        "HOSTED_ZONE_ID": hosted_zone(pair),
+        "NAME_servers(scene)": servers(scene),
+    }
+
+
+def test_a_launch_that_is_run_again_without_the_name_keeps_it(scene: FailoverScene) -> None:
+    pair = scene.pair
+    before, project = launched_stacks(pair), build_variables(pair)
+    named = ("BUCKET_RESOURCES", "SOLUTION_NAME", "VERSION", "PRIMARY_REGION", "SECONDARY_REGION")
+    shell = {
+        **operator_environ(pair),
+        **{name: project[name] for name in named},
+        **dict.fromkeys(("FLEET_NAME", "HOSTED_ZONE_ID", "NAME_servers(scene)"), ""),
+        "STACK_POSTFIX": pair.outputs["StackPostfix"],
+        "UUID": pair.outputs["UuidS3Postfix"],
+        "CREATE_HEALTH_CHECK": "yes",
+    }
+
+    again = iot_dr(pair, "launch", environ=shell)
+
+    assert again.returncode == 0, again.stderr
+    assert launched_stacks(pair) == before
+    assert toolsrc(pair)["FLEET_NAME"] == FLEET
