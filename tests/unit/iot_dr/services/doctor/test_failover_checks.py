@@ -72,6 +72,20 @@ def test_a_region_that_would_refuse_the_fleet_is_a_failure(found: FleetDomain | 
     assert told in check.found
 
 
+@pytest.mark.parametrize(
+    ("things", "kept"), [("REGISTRY_AND_SHADOW", "REGISTRY_AND_SHADOW"), ("REGISTRY", "REGISTRY"), ("OFF", "REGISTRY")]
+)
+def test_an_index_that_does_not_know_who_is_connected_is_mended_without_losing_what_it_has(
+    things: str, kept: str
+) -> None:
+    (check,) = failover_checks.connectivity(SECONDARY, "OFF", things)
+
+    assert check.level is Level.WARNING
+    assert f"thingIndexingMode={kept},thingConnectivityIndexingMode=STATUS" in check.mend
+    (known,) = failover_checks.connectivity(SECONDARY, "STATUS", things)
+    assert known.level is Level.OK
+
+
 @pytest.mark.parametrize(("status", "told"), [("ENABLED", "on for"), ("", "off for"), ("DISABLED", "disabled for")])
 def test_accelerated_recovery_is_recommended_and_never_asked_for(status: str, told: str) -> None:
     (check,) = failover_checks.accelerated_recovery(FLEET, status)

@@ -29,7 +29,16 @@ def denied(_name: str) -> str:
 
 
 DOCTOR = FailoverDoctor(
-    PAIR, Secondary().reader, FLEET, ScriptedNameServers(), ENDPOINTS.__getitem__, Domains(), denied, lambda: 0
+    regions=PAIR,
+    reader=Secondary().reader,
+    name=FLEET,
+    servers=ScriptedNameServers(),
+    endpoint_of=ENDPOINTS.__getitem__,
+    domains=Domains(),
+    connectivity_mode={PRIMARY: "STATUS", SECONDARY: "OFF"}.__getitem__,
+    indexing_mode={PRIMARY: "REGISTRY", SECONDARY: "REGISTRY_AND_SHADOW"}.__getitem__,
+    accelerated_recovery=denied,
+    clock=lambda: 0,
 )
 
 
@@ -41,6 +50,8 @@ def test_everything_is_asked_and_what_cannot_be_is_a_warning() -> None:
         ("fleet's name", Level.OK),
         ("domain configuration", Level.OK),
         ("domain configuration", Level.FAILURE),
+        ("connectivity index", Level.OK),
+        ("connectivity index", Level.WARNING),
         ("accelerated recovery", Level.WARNING),
     ]
     assert "you lack route53:GetHostedZone" in checks[-1].found

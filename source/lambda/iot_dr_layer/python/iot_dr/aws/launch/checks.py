@@ -42,6 +42,11 @@ class IotRegionSettings:
         """Return how a Region indexes things, `OFF` among the modes."""
         return _indexing_mode(self._client_of("iot", region))
 
+    def connectivity_mode(self, region: str) -> str:
+        """Return how a Region indexes which things are connected, `OFF` among the modes."""
+        answer = errors.call(self._client_of("iot", region).get_indexing_configuration)
+        return str(answer.get("thingIndexingConfiguration", {}).get("thingConnectivityIndexingMode", "OFF"))
+
     def concurrency(self, region: str) -> int:
         """Return how many functions may run at once in a Region, those without reserved concurrency together."""
         return _concurrency(self._client_of("lambda", region))

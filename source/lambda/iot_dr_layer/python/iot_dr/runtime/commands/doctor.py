@@ -124,6 +124,7 @@ def _doctor(regions: RegionPair, account: str, client_of: ClientOf, reading: Doc
 
 def _failover_doctor(environment: DoctorEnvironment, regions: RegionPair, client_of: ClientOf) -> FailoverDoctor:
     client, table = client_of("dynamodb", regions.secondary), environment.dynamodb_global_table
+    settings = IotRegionSettings(client_of)
     return FailoverDoctor(
         regions=regions,
         reader=DynamoDbLeadershipReader(client, table, environment.ledger_table, regions)
@@ -131,8 +132,10 @@ def _failover_doctor(environment: DoctorEnvironment, regions: RegionPair, client
         else None,
         name=environment.fleet_name,
         servers=DnsNameServers(environment.name_servers),
-        endpoint_of=IotRegionSettings(client_of).endpoint,
+        endpoint_of=settings.endpoint,
         domains=IotFleetDomains(client_of),
+        connectivity_mode=settings.connectivity_mode,
+        indexing_mode=settings.indexing_mode,
         accelerated_recovery=Route53HostedZones(client_of("route53", regions.primary)).accelerated_recovery,
         clock=now,
     )

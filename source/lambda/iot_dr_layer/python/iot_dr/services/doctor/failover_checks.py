@@ -73,6 +73,21 @@ def domain(region: str, name: str, found: FleetDomain | None, now: int) -> Itera
         yield ok(check, f"{found.name} in {region} is enabled, its certificate holds for {days} days")
 
 
+def connectivity(region: str, mode: str, things: str) -> Iterator[Check]:
+    """Tell whether a Region's index knows who is connected, which `failover --wait` and `--evict` ask it.
+
+    `things` is how it indexes things now, which the call that mends it has to keep.
+    """
+    check = "connectivity index"
+    if mode == "STATUS":
+        yield ok(check, f"{region} knows which devices are connected")
+        return
+    kept = things if things != "OFF" else "REGISTRY"
+    mend = f"aws iot update-indexing-configuration --region {region} --thing-indexing-configuration "
+    mend += f"thingIndexingMode={kept},thingConnectivityIndexingMode=STATUS"
+    yield warning(check, f"{region} does not index who is connected; a failover can neither count nor evict them", mend)
+
+
 def accelerated_recovery(name: str, status: str) -> Iterator[Check]:
     """Recommend it where it is off: with it, records of a public zone can be changed within about an hour of an outage.
 

@@ -16,6 +16,7 @@ from iot_dr.services.failover.naming import ask_all
 
 TO_READ_LEADER = ("dynamodb:BatchGetItem",)
 TO_READ_DOMAINS = ("iot:ListDomainConfigurations", "iot:DescribeDomainConfiguration", "acm:DescribeCertificate")
+TO_READ_INDEX = ("iot:GetIndexingConfiguration",)
 TO_READ_ZONE = ("route53:ListHostedZonesByName", "route53:GetHostedZone")
 
 
@@ -29,6 +30,8 @@ class FailoverDoctor:
     servers: NameServers
     endpoint_of: Callable[[str], str]
     domains: FleetDomains
+    connectivity_mode: Callable[[str], str]
+    indexing_mode: Callable[[str], str]
     accelerated_recovery: Callable[[str], str]
     clock: Clock
 
@@ -43,6 +46,8 @@ class FailoverDoctor:
         if self.name:
             for region in (self.regions.primary, self.regions.secondary):
                 yield Examination("domain configuration", region, TO_READ_DOMAINS, partial(self._domain, region))
+            for region in (self.regions.primary, self.regions.secondary):
+                yield Examination("connectivity index", region, TO_READ_INDEX, partial(self._connectivity, region))
             yield Examination("accelerated recovery", self.regions.primary, TO_READ_ZONE, self._zone)
 
     def _leader(self, reader: LeadershipReader) -> Iterator[Check]:
@@ -55,6 +60,9 @@ class FailoverDoctor:
 
     def _domain(self, region: str) -> Iterator[Check]:
         return failover_checks.domain(region, self.name, self.domains.domain(region, self.name), self.clock())
+
+    def _connectivity(self, region: str) -> Iterator[Check]:
+        return failover_checks.connectivity(region, self.connectivity_mode(region), self.indexing_mode(region))
 
     def _zone(self) -> Iterator[Check]:
         return failover_checks.accelerated_recovery(self.name, self.accelerated_recovery(self.name))
