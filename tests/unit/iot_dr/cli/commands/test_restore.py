@@ -19,6 +19,7 @@ from iot_dr.ports.progress import RestoreObserver
 from iot_dr.runtime.commands.restore import RestoreSettings
 from tests.builders import a_policy
 
+REGIONS = {"primary_region": "us-east-1", "secondary_region": "us-west-2"}
 TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
 
 
@@ -76,7 +77,7 @@ def test_a_dry_run_shows_the_plan_and_how_to_do_it(monkeypatch: pytest.MonkeyPat
     result, asked = run(monkeypatch, "today")
 
     assert result.exit_code == 1
-    assert asked == [RestoreSettings("us-east-1"), "today"]
+    assert asked == [RestoreSettings("us-east-1", **REGIONS), "today"]
     assert "restore today --apply`." in " ".join(result.stdout.split())
 
 
@@ -91,7 +92,10 @@ def test_either_region_one_thing_or_shadows_can_be_asked_for(monkeypatch: pytest
     result, asked = run(monkeypatch, "s3://mine/today", *arguments, "--format", "json")
 
     assert result.exit_code == 0
-    assert asked == [RestoreSettings("us-west-2", ("a", "b"), shadows=True, paced=False), "s3://mine/today"]
+    assert asked == [
+        RestoreSettings("us-west-2", ("a", "b"), shadows=True, paced=False, **REGIONS),
+        "s3://mine/today",
+    ]
     assert json.loads(result.stdout)["done"] == 1
 
 
@@ -118,4 +122,4 @@ def test_policies_are_named_before_anything_is_done(monkeypatch: pytest.MonkeyPa
 def test_the_checksum_that_was_noted_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     _, asked = run(monkeypatch, "today", "--sha256", "ab12")
 
-    assert asked[0] == RestoreSettings("us-east-1", sha256="ab12")
+    assert asked[0] == RestoreSettings("us-east-1", sha256="ab12", **REGIONS)

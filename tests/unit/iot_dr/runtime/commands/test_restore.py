@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from iot_dr.errors import TargetLeads
 from iot_dr.runtime.commands.restore import RestoreSettings, open_restore
 from iot_dr.runtime.commands.snapshot import SnapshotSettings, take_snapshot
-from tests.account import Account, Unwatched, served
+from tests.account import LAUNCH, LEDGER, Account, Unwatched, served
 from tests.builders import PRIMARY, SECONDARY
 
 NAMES = ("pump-1", "pump-2")
@@ -57,3 +58,19 @@ def test_a_restore_asks_and_writes_its_own_region_alone(account: Account, snapsh
 
     assert sorted(account.writes()) == [(f"POST /things/{name}", SECONDARY) for name in NAMES]
     assert {request.region for request in account.requests} == {SECONDARY}
+
+
+def test_into_a_secondary_that_leads_nothing_is_restored(account: Account, snapshot: str, tmp_path: Path) -> None:
+    account.control = {"serving": SECONDARY}
+    tables = {"ledger_table": LEDGER, "dynamodb_global_table": LAUNCH.global_table}
+    settings = RestoreSettings(
+        SECONDARY, state=str(tmp_path), paced=False, primary_region=PRIMARY, secondary_region=SECONDARY, **tables
+    )
+
+    with (
+        open_restore(settings, snapshot, Unwatched()) as restoring,
+        pytest.raises(TargetLeads, match="us-west-2 leads"),
+    ):
+        restoring.apply()
+
+    assert account.writes() == []

@@ -54,6 +54,8 @@ Examples:
         ),
         from_toolsrc("primary-region", "Region of the fleet."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
+        from_toolsrc("ledger-table", "Table of the ledger, which says whether the secondary leads."),
+        from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the control item too."),
         output_format(),
         *credentials_and_state(),
         unpaced_option(),
@@ -79,10 +81,11 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Shows, by kind, what would be created and updated, and policies by name; with --apply it does that. Every file of
     the snapshot must have the checksum that snapshot.json has for it. Replication does not own what is restored into
-    the secondary Region: it stays there when the primary no longer has it. If a run was stopped, run it again. Exits 0
+    the secondary Region: it stays there when the primary no longer has it. Into a secondary that leads nothing is
+    restored. If a run was stopped, run it again. Exits 0
     if nothing differs or all was done, 1 if something differs, failed or was left, 2 if it cannot run.
     """
     settings = RestoreSettings(
-        region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced, sha256=sha256
+        region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced, sha256=sha256, **toolsrc
     )
     run_opened(context, lambda watch: open_restore(settings, source, watch), apply=apply, output=output)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
@@ -20,12 +21,14 @@ from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.journal import SqliteJournal
 from iot_dr.files.snapshot_folder import FolderSnapshotStore
 from iot_dr.files.state_folder import ROOT, StateFolder
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Direction, Site
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import RestoreObserver
 from iot_dr.runtime.account import clients_of, open_account
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
-from iot_dr.services.gate import OpenWriteGate
+from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
 from iot_dr.services.snapshots.restore_run import RestoreRun, load
 from iot_dr.services.sync import sync
@@ -37,7 +40,8 @@ CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
 class RestoreSettings:
     """Which Region is written, what of a snapshot, and whose credentials are used; no things means all there is.
 
-    `sha256`: what the snapshot's last file must have, if it is known.
+    `sha256`: what the snapshot's last file must have, if it is known. The last four tell where the launch notes who
+    leads; without them nobody is asked.
     """
 
     region: str
@@ -47,6 +51,10 @@ class RestoreSettings:
     state: str = ""
     paced: bool = True
     sha256: str = ""
+    primary_region: str = ""
+    secondary_region: str = ""
+    ledger_table: str = ""
+    dynamodb_global_table: str = ""
 
 
 @contextmanager
@@ -70,7 +78,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
         journal = exits.enter_context(SqliteJournal(state.path / "journal.sqlite"))
         load(snapshot, store, settings.things)
         iot = access.paced("iot", settings.region, CONNECTIONS)
-        gate = OpenWriteGate()
+        gate = _gate(settings, client_of)
         yield RestoreRun(
             snapshot=snapshot,
             store=store,
@@ -88,6 +96,17 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
             things=settings.things,
             shadows=IotShadowStore(access.paced("iot-data", settings.region)) if settings.shadows else None,
         )
+
+
+def _gate(settings: RestoreSettings, client_of: Callable[..., Any]) -> WriteGate:
+    """Return what tells whether a Region leads: only the secondary has a fence."""
+    region, tables = settings.region, (settings.dynamodb_global_table, settings.ledger_table)
+    if region != settings.secondary_region or not all((settings.primary_region, *tables)):
+        return OpenWriteGate()
+    reader = DynamoDbLeadershipReader(
+        client_of("dynamodb", region), *tables, RegionPair(settings.primary_region, region)
+    )
+    return RememberedWriteGate(LeadershipWriteGate(reader, region), now)
 
 
 @contextmanager
