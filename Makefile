@@ -58,7 +58,12 @@ unit: setup ## Only the tests that need no Region pair
 # Four pairs at once on two cores: these tests wait more than they compute.
 .PHONY: pair
 pair: setup ## Only the tests on the local Region pair
-	$(BIN)/pytest -m lab --numprocesses 4 --dist loadfile --no-loadscope-reorder $(RECORD) $(ARGS)
+	$(BIN)/pytest -m "lab and not correction" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(RECORD) $(ARGS)
+
+# The emulator is pinned: what it lacks changes with the pin and with lab/corrections alone.
+.PHONY: corrections
+corrections: setup ## Whether the emulator still needs each correction of the lab; after a change of its pin or of lab/
+	$(BIN)/pytest -m correction --numprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: mutation
 mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -59,6 +61,33 @@ def _guarded(connect: Callable[..., Any]) -> Callable[..., Any]:
         return connect(self, address)
 
     return guard
+
+
+class _Paths(list[str]):
+    """Places to search in, each once: every session of boto3 adds its own."""
+
+    def append(self, path: str) -> None:
+        """Add a place, unless it is there."""
+        if path not in self:
+            super().append(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_are_read_once() -> Iterator[None]:
+    """Let all sessions of the SDK share what they have read of its service models.
+
+    Each session keeps them for itself. The hundreds that tests make would read the same megabytes of JSON each.
+    """
+    make = botocore.loaders.create_loader
+    shared = make()
+    shared._search_paths = _Paths(shared.search_paths)
+
+    def create_loader(search_path_string: str | None = None) -> botocore.loaders.Loader:
+        return make(search_path_string) if search_path_string else shared
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", create_loader)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,10 +24,12 @@ TYPE_DELETION_SECONDS = "2"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, so that `-m "not lab"` leaves it out."""
+    """Mark what stands in this folder, so that `-m "not lab"` leaves it out, and what is about corrections alone."""
     for item in items:
         if _HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+        if _HERE / "corrections" in item.path.parents:
+            item.add_marker(pytest.mark.correction)
 
 
 @pytest.fixture(scope="session")

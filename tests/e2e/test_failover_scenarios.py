@@ -380,7 +380,7 @@ def test_the_watch_knows_the_name_and_its_servers_and_how_this_region_proves_its
     variables = found["Environment"]["Variables"]
     secret = pair.client("secretsmanager", pair.secondary).describe_secret(SecretId=variables["PROBE_SECRET_ARN"])
 
-    assert (variables["FLEET_NAME"], variables["NAME_servers(scene)"]) == (FLEET, servers(scene))
+    assert (variables["FLEET_NAME"], variables["NAME_SERVERS"]) == (FLEET, servers(scene))
     assert variables["IOT_ENDPOINT"] == pair.device_endpoint(pair.secondary)
     assert secret["Name"] == f"R53HealthChecker{pair.outputs['StackPostfix']}/probe"
     schedules = pair.client("scheduler", pair.secondary).list_schedules()["Schedules"]
@@ -391,10 +391,10 @@ def test_the_operators_tools_know_the_name(scene: FailoverScene) -> None:
     pair = scene.pair
     settings = toolsrc(pair)
 
-    assert {name: settings[name] for name in ("FLEET_NAME", "HOSTED_ZONE_ID", "NAME_servers(scene)")} == {
+    assert {name: settings[name] for name in ("FLEET_NAME", "HOSTED_ZONE_ID", "NAME_SERVERS")} == {
         "FLEET_NAME": FLEET,
         "HOSTED_ZONE_ID": hosted_zone(pair),
-        "NAME_servers(scene)": servers(scene),
+        "NAME_SERVERS": servers(scene),
     }
 
 
@@ -405,7 +405,7 @@ def test_a_launch_that_is_run_again_without_the_name_keeps_it(scene: FailoverSce
     shell = {
         **operator_environ(pair),
         **{name: project[name] for name in named},
-        **dict.fromkeys(("FLEET_NAME", "HOSTED_ZONE_ID", "NAME_servers(scene)"), ""),
+        **dict.fromkeys(("FLEET_NAME", "HOSTED_ZONE_ID", "NAME_SERVERS"), ""),
         "STACK_POSTFIX": pair.outputs["StackPostfix"],
         "UUID": pair.outputs["UuidS3Postfix"],
         "CREATE_HEALTH_CHECK": "yes",
