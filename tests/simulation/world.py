@@ -185,6 +185,7 @@ class Run:
         self._made: dict[Key, int] = {}
         self._disowned: dict[Key, int] = {}
         self._read_up_to: dict[Key, int] = {}
+        self._recorded_up_to: dict[Key, int] = {}
         self._untold: dict[Key, _Untold] = {}
         self._far: set[Key] = set()
         self._gone: set[Key] = set()
@@ -463,14 +464,13 @@ class Run:
 
     def _deleted_untaken(self, request: ReconcileRequest, since: int) -> None:
         """Check that the change which a request was to see has been seen, as its message is deleted."""
-        note = self.ledger.notes.get(request.key)
-        if note is None:
+        if request.key not in self.ledger.notes:
             # Seen to be gone, and forgotten since.
             seen = request.key not in self.primary.entities and request.key not in self.secondary.entities
         else:
-            # Not what the ledger says of the last reading: an older one that ends late may stand there by now.
+            # Not the times that the ledger has: those of an older request that ended late may stand there by now.
             last = self._read_up_to.get(request.key, 0)
-            seen = note.checked_at >= since or last > request.occurred_at
+            seen = self._recorded_up_to.get(request.key, 0) >= since or last > request.occurred_at
         if not seen:
             self._break("lost", [request.key], str(request.key))
 
@@ -498,7 +498,8 @@ class Run:
             self._break("evidence", arguments, f"{arguments[0]} is deleted, which the primary has had all the time")
         if side == "ledger" and operation == "record":
             outcome = arguments[0]
-            self._read_up_to[outcome.key] = max(outcome.read_at, self._read_up_to.get(outcome.key, 0))
+            for times, at in ((self._read_up_to, outcome.read_at), (self._recorded_up_to, outcome.at)):
+                times[outcome.key] = max(at, times.get(outcome.key, 0))
         if side == "ledger" and operation in ("forget", "record"):
             keys = arguments[0] if operation == "forget" else [arguments[0].key]
             owned = self.ledger.owned(keys)

@@ -128,6 +128,7 @@ ROWS = (
         described_by=ReadCall.BILLING_GROUP,
         arn_type="billinggroup",
         holds_many=True,
+        has_depth=True,
     ),
     KindRow(
         Kind.POLICY,
