@@ -16,8 +16,7 @@ from templates import fleet_domain
 from templates.blocks import leadership, permissions
 from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.parameters import Field
-from templates.blocks.roles import add_role
-from templates.blocks.schedules import ONE_TRY_SECONDS, add_schedule
+from templates.blocks.schedules import add_schedule, let_schedules_call
 
 HAS_FLEET = "HasFleet"
 _HAS_CHECKER, _HAS_SERVERS = "HasHealthChecker", "HasNameServers"
@@ -130,23 +129,7 @@ def _variables(ledger: tables.Table) -> Mapping[str, Any]:
 
 
 def _add_watch_schedule(template: Template, watch: awslambda.Function) -> None:
-    # The scheduler calls asynchronously, and Lambda would repeat what failed; the next turn looks again.
-    template.add_resource(
-        awslambda.EventInvokeConfig(
-            "WatchCalledOnce",
-            FunctionName=Ref(watch),
-            Qualifier="$LATEST",
-            MaximumRetryAttempts=0,
-            MaximumEventAgeInSeconds=ONE_TRY_SECONDS,
-        )
-    )
-    role = add_role(
-        template,
-        "WatchScheduleRole",
-        "scheduler",
-        "Lets the schedule start the watch",
-        {"InvokeWatch": (permissions.invoke(watch),)},
-    )
+    role = let_schedules_call(template, "Watch", "Lets the schedule start the watch", watch)
     schedule = add_schedule(
         template,
         "WatchSchedule",

@@ -16,7 +16,7 @@ from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.keys import KEY, add_key, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
 from templates.blocks.roles import add_role, permissions_boundary
-from templates.blocks.schedules import ONE_TRY_SECONDS, add_schedule
+from templates.blocks.schedules import add_schedule, let_schedules_call
 from templates.blocks.solution import source, start_template
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
 from templates.config import Config
@@ -358,23 +358,7 @@ def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.St
 
 
 def _add_schedules(template: Template, sweep: awslambda.Function) -> None:
-    # The scheduler calls asynchronously, and Lambda would repeat what failed; the next turn does the same work.
-    template.add_resource(
-        awslambda.EventInvokeConfig(
-            "SweepCalledOnce",
-            FunctionName=Ref(sweep),
-            Qualifier="$LATEST",
-            MaximumRetryAttempts=0,
-            MaximumEventAgeInSeconds=ONE_TRY_SECONDS,
-        )
-    )
-    role = add_role(
-        template,
-        "SweepScheduleRole",
-        "scheduler",
-        "Lets the schedules start the sweep",
-        {"InvokeSweep": (permissions.invoke(sweep),)},
-    )
+    role = let_schedules_call(template, "Sweep", "Lets the schedules start the sweep", sweep)
     add_schedule(
         template,
         "RetrySchedule",

@@ -98,8 +98,8 @@ class FailoverAccount:
     def _updated(self, request: Request) -> Answer:
         place = request.region, request.body["Key"]["resource"]["S"]
         item = self.items.setdefault(place, {})
-        if request.body["UpdateExpression"] == "SET elsewhere_at = if_not_exists(elsewhere_at, :at)":
-            item.setdefault("elsewhere_at", request.body["ExpressionAttributeValues"][":at"])
+        if request.body["UpdateExpression"] == "SET #elsewhere_at = if_not_exists(#elsewhere_at, :elsewhere_at)":
+            item.setdefault("elsewhere_at", request.body["ExpressionAttributeValues"][":elsewhere_at"])
             return Answer()
         assert request.body["ConditionExpression"] == "attribute_not_exists(#epoch) OR #epoch < :epoch"
         new = {name.removeprefix(":"): value for name, value in request.body["ExpressionAttributeValues"].items()}

@@ -27,7 +27,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target
 from iot_dr.model.registry.kinds import HOLDING_KINDS
-from iot_dr.model.replication.marks import FENCE, Certainty, Mark, OtherWriters, dead, made_at, new_token
+from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty, Mark, OtherWriters, dead, made_at, new_token
 from iot_dr.model.replication.messages import RequestMessage, messages
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
@@ -556,7 +556,7 @@ class InMemoryLedger:
                 note.owned_at, note.gone = at, False
             note.gone = note.gone or key in taken
             if due:
-                note.check_again(made_at(token) + FENCE)
+                note.check_again(made_at(token) + MARK_LIFETIME)
         return Mark(token, frozenset(keys) | (mark.keys if mark else frozenset()))
 
     def own(self, key: Key, at: int) -> None:
@@ -571,7 +571,7 @@ class InMemoryLedger:
             alone = note.marks == {mark.token}
             note.marks.discard(mark.token)
             note.closed_at = at
-            if due and alone and note.next_attempt == mark.at + FENCE and note.noted_at < mark.at:
+            if due and alone and note.next_attempt == mark.at + MARK_LIFETIME and note.noted_at < mark.at:
                 note.rest()
 
     def gone(self, keys: Collection[Key]) -> frozenset[Key]:
@@ -588,7 +588,7 @@ class InMemoryLedger:
                 note.owned_at = None
             else:
                 note.doubt(at)
-                note.check_again(at + FENCE)
+                note.check_again(at + MARK_LIFETIME)
 
     def forget(self, keys: Collection[Key], before: int, mark: Mark | None = None) -> None:
         """Drop the notes of resources that are gone."""
@@ -602,7 +602,7 @@ class InMemoryLedger:
                     self.notes[key] = _Note(gone=note.gone, read=note.read)
             else:
                 note.doubt(before)
-                note.check_again(before + FENCE)
+                note.check_again(before + MARK_LIFETIME)
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
         """Have each checked by itself a minute after `at`, or sooner."""
@@ -663,7 +663,7 @@ class InMemoryLedger:
         self._note_facts(note, outcome)
         if outcome.partial:
             note.outcome = note.outcome or outcome
-            if mark and note.next_attempt == mark.at + FENCE:
+            if mark and note.next_attempt == mark.at + MARK_LIFETIME:
                 note.rest()
             return
         note.outcome, note.noted_at, note.noted_whole = outcome, 0, False
@@ -679,7 +679,7 @@ class InMemoryLedger:
         if outcome.state is not State.ABSENT:
             note.outcome = note.outcome or outcome if outcome.partial else outcome
         note.doubt(outcome.at)
-        again = outcome.at + (FENCE if note.marks else 0)
+        again = outcome.at + (MARK_LIFETIME if note.marks else 0)
         if not outcome.partial and outcome.state is not State.ABSENT:
             again = again if note.next_attempt is None else min(again, note.next_attempt)
             note.rest()

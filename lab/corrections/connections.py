@@ -8,12 +8,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iot, iot_data
 
 from . import correction
-from .patching import Request, replace, serve
+from .patching import Authorized, Request, authorize, replace, serve
 
 _PATH = re.compile(r"/connections/(?P<client>.+?)(?P<what>/subscriptions|/messages)?")
 _ENDED = "API_INITIATED_DISCONNECT"
@@ -193,24 +192,12 @@ _ANSWERS = {
 @correction("https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html")
 def connections_are_authorized_on_their_client() -> None:
     """Calls on a connection are authorized on client/CLIENTID; the emulator authorizes them on everything."""
-    extract = iam_actions.extract_resource_arn
 
-    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> Any:
-        found = _PATH.fullmatch(path) if service == "iot-data" else None
-        if found:
-            return f"arn:aws:iot:{region}:{account_id}:client/{found['client']}"
-        return extract(service, method, path, headers, body, query_params, region, account_id)
+    def resource_of(call: Authorized) -> str | None:
+        found = _PATH.fullmatch(call.path) if call.service == "iot-data" else None
+        return f"{call.iot}:client/{found['client']}" if found else None
 
-    replace(extract, extract_resource_arn)
+    authorize(resource_of)
 
 
 @correction("https://docs.aws.amazon.com/iot/latest/apireference/API_GetThingConnectivityData.html")

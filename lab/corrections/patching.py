@@ -54,3 +54,49 @@ def serve(routes: Mapping[tuple[str, str], Callable[[Request], Any]]) -> None:
         return await original(method, path, headers, body, query_params)
 
     replace(original, route_request)
+
+
+@dataclass(frozen=True)
+class Authorized:
+    """A call that is to be authorized; `own` is the resource that the emulator would take."""
+
+    service: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    query: Mapping[str, Any]
+    iot: str
+    """How ARNs of AWS IoT begin, in the call's Region and account."""
+    own: Callable[[], Any]
+
+    @property
+    def parts(self) -> list[str]:
+        """What stands between the slashes of the path."""
+        return [part for part in self.path.split("/") if part]
+
+
+def authorize(resource_of: Callable[[Authorized], str | None]) -> None:
+    """Have calls authorized on the resource that is returned for them, on the emulator's own where that is None."""
+    from ministack.core import iam_actions  # noqa: PLC0415 - as above
+
+    extract = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
+        service: str,
+        method: str,
+        path: str,
+        headers: Any,
+        body: bytes,
+        query_params: Any,
+        region: str,
+        account_id: str,
+    ) -> Any:
+        def own() -> Any:
+            return extract(service, method, path, headers, body, query_params, region, account_id)
+
+        iot = f"arn:aws:iot:{region}:{account_id}"
+        found = resource_of(Authorized(service, method, path, headers or {}, body, query_params or {}, iot, own))
+        return own() if found is None else found
+
+    replace(extract, extract_resource_arn)

@@ -8,7 +8,7 @@ from ministack.core import iam_actions
 from ministack.services import iot
 
 from . import correction
-from .patching import replace
+from .patching import Authorized, authorize, replace
 
 _IOT_SERVICES = ("iot", "iot-data", "iot-jobs-data")
 _thing_of_attachment: contextvars.ContextVar[str] = contextvars.ContextVar("thing_of_attachment", default="")
@@ -35,27 +35,17 @@ def update_thing_expected_version() -> None:
 @correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
 def policy_attachment_is_authorized_on_its_target() -> None:
     """Attach- and DetachPolicy are authorized on the certificate or group, ListTargetsForPolicy on the policy."""
-    extract = iam_actions.extract_resource_arn
 
-    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> Any:
-        if service in _IOT_SERVICES:
-            parts = [part for part in path.split("/") if part]
-            if len(parts) == 2 and parts[0] == "target-policies":
-                return _target(body)
-            if len(parts) == 2 and parts[0] == "policy-targets":
-                return f"arn:aws:iot:{region}:{account_id}:policy/{parts[1]}"
-        return extract(service, method, path, headers, body, query_params, region, account_id)
+    def resource_of(call: Authorized) -> str | None:
+        if call.service in _IOT_SERVICES and len(call.parts) == 2:
+            kind, name = call.parts
+            if kind == "target-policies":
+                return _target(call.body)
+            if kind == "policy-targets":
+                return f"{call.iot}:policy/{name}"
+        return None
 
-    replace(extract, extract_resource_arn)
+    authorize(resource_of)
 
 
 @correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
@@ -64,25 +54,16 @@ def groups_and_principals_are_authorized_by_name() -> None:
 
     A thing that is made in a billing group is authorized on both.
     """
-    extract, named = iam_actions.extract_resource_arn, iam_actions.iot_resource_arns
+    named = iam_actions.iot_resource_arns
     kinds = {"billing-groups": "billinggroup", "dynamic-thing-groups": "thinggroup"}
 
-    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> Any:
-        parts = [part for part in path.split("/") if part]
-        if service == "iot" and path in ("/principals/things", "/principals/things-v2"):
-            return headers.get("x-amzn-principal") or "*"
-        if service == "iot" and len(parts) > 1 and parts[0] in kinds and not path.endswith("BillingGroup"):
-            return f"arn:aws:iot:{region}:{account_id}:{kinds[parts[0]]}/{parts[1]}"
-        return extract(service, method, path, headers, body, query_params, region, account_id)
+    def resource_of(call: Authorized) -> str | None:
+        parts = call.parts
+        if call.service == "iot" and call.path in ("/principals/things", "/principals/things-v2"):
+            return call.headers.get("x-amzn-principal") or "*"
+        if call.service == "iot" and len(parts) > 1 and parts[0] in kinds and not call.path.endswith("BillingGroup"):
+            return f"{call.iot}:{kinds[parts[0]]}/{parts[1]}"
+        return None
 
     def iot_resource_arns(method: str, path: str, body: bytes, region: str, account_id: str) -> Any:
         if path in ("/billing-groups/addThingToBillingGroup", "/billing-groups/removeThingFromBillingGroup"):
@@ -97,61 +78,39 @@ def groups_and_principals_are_authorized_by_name() -> None:
             return [f"{arn}:thing/{parts[1]}", *([f"{arn}:billinggroup/{group}"] if group else [])]
         return named(method, path, body, region, account_id)
 
-    replace(extract, extract_resource_arn)
+    authorize(resource_of)
     replace(named, iot_resource_arns)
 
 
 @correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
 def searches_are_authorized_on_their_index() -> None:
     """SearchIndex is authorized on the index that it names, AWS_Things if none."""
-    extract = iam_actions.extract_resource_arn
 
-    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> Any:
-        if service == "iot" and path == "/indices/search":
-            index = iot._parse_body(body).get("indexName") or "AWS_Things"
-            return f"arn:aws:iot:{region}:{account_id}:index/{index}"
-        return extract(service, method, path, headers, body, query_params, region, account_id)
+    def resource_of(call: Authorized) -> str | None:
+        if call.service == "iot" and call.path == "/indices/search":
+            return f"{call.iot}:index/{iot._parse_body(call.body).get('indexName') or 'AWS_Things'}"
+        return None
 
-    replace(extract, extract_resource_arn)
+    authorize(resource_of)
 
 
 @correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html")
 def things_attachments_are_authorized_on_the_certificate() -> None:
     """Attach- and DetachThingPrincipal are authorized on the certificate, and iot:thingArn names the thing."""
-    extract, tags = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+    tags = iam_actions.request_tag_context
 
-    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> Any:
-        parts = [part for part in path.split("/") if part]
-        attaches = service == "iot" and method in ("PUT", "DELETE") and parts[::2] == ["things", "principals"]
-        _thing_of_attachment.set(f"arn:aws:iot:{region}:{account_id}:thing/{parts[1]}" if attaches else "")
-        if attaches:
-            return headers.get("x-amzn-principal") or "*"
-        return extract(service, method, path, headers, body, query_params, region, account_id)
+    def resource_of(call: Authorized) -> str | None:
+        parts = call.parts
+        attaches = call.service == "iot" and call.method in ("PUT", "DELETE") and parts[::2] == ["things", "principals"]
+        _thing_of_attachment.set(f"{call.iot}:thing/{parts[1]}" if attaches else "")
+        return (call.headers.get("x-amzn-principal") or "*") if attaches else None
 
     def request_tag_context(service: str, iam_action: str, body: bytes, params: Any) -> Any:
         # The emulator asks for what a condition may know right after it asked for the resource.
         thing = _thing_of_attachment.get() if service == "iot" else ""
         return {**tags(service, iam_action, body, params), **({"iot:thingarn": thing} if thing else {})}
 
-    replace(extract, extract_resource_arn)
+    authorize(resource_of)
     replace(tags, request_tag_context)
 
 

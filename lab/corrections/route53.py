@@ -5,12 +5,11 @@ import re
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
-from ministack.core import iam_actions
 from ministack.services import route53
 from ministack.services.cloudformation import provisioners
 
 from . import correction, settings
-from .patching import replace
+from .patching import Authorized, authorize, replace
 
 _OBSERVED = re.compile(r"/2013-04-01/healthcheck/([^/]+)/(status|lastfailurereason)")
 _AUTHORIZED = re.compile(r"/2013-04-01/(?P<kind>healthcheck|change)/(?P<id>[^/]+)")
@@ -130,15 +129,12 @@ def _tell(root: Element, observations: list[dict[str, str]]) -> None:
 @correction("https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53.html")
 def health_checks_and_changes_are_authorized_by_id() -> None:
     """Calls on one health check or change are authorized on it; the emulator authorizes them on `*` alone."""
-    extract = iam_actions.extract_resource_arn
 
-    def extract_resource_arn(service: str, method: str, path: str, *request: Any, **more: Any) -> Any:
-        named = _AUTHORIZED.match(path) if service == "route53" else None
-        if named:
-            return f"arn:aws:route53:::{named['kind']}/{named['id']}"
-        return extract(service, method, path, *request, **more)
+    def resource_of(call: Authorized) -> str | None:
+        named = _AUTHORIZED.match(call.path) if call.service == "route53" else None
+        return f"arn:aws:route53:::{named['kind']}/{named['id']}" if named else None
 
-    replace(extract, extract_resource_arn)
+    authorize(resource_of)
 
 
 @correction("https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-route53-recordsetgroup.html")

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iot, iot_data
 
 from . import correction
-from .patching import replace
+from .patching import Authorized, authorize, replace
 
 _LIST = "/api/things/shadow/ListNamedShadowsForThing/"
 _PAGE = 25
@@ -70,29 +69,17 @@ def _named_shadows(thing: str, known: Iterable[str], query: Mapping[str, str]) -
 @correction("https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html")
 def shadows_are_authorized_by_name() -> None:
     """Calls on a named shadow are authorized on thing/NAME/SHADOW, the list of a thing's shadows on the thing."""
-    extract = iam_actions.extract_resource_arn
 
-    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> Any:
-        things = f"arn:aws:iot:{region}:{account_id}:thing"
-        if service == "iot-data" and path.startswith(_LIST):
-            return f"{things}/{path.removeprefix(_LIST)}"
-        arn = extract(service, method, path, headers, body, query_params, region, account_id)
-        if service == "iot-data" and path.startswith("/things/") and path.endswith("/shadow"):
-            name = query_params.get("name") or ""
+    def resource_of(call: Authorized) -> str | None:
+        if call.service == "iot-data" and call.path.startswith(_LIST):
+            return f"{call.iot}:thing/{call.path.removeprefix(_LIST)}"
+        if call.service == "iot-data" and call.path.startswith("/things/") and call.path.endswith("/shadow"):
+            name = call.query.get("name") or ""
             name = name[0] if isinstance(name, list) else name
-            return f"{arn}/{name}" if name else arn
-        return arn
+            return f"{call.own()}/{name}" if name else None
+        return None
 
-    replace(extract, extract_resource_arn)
+    authorize(resource_of)
 
 
 @correction("https://docs.aws.amazon.com/general/latest/gr/iot-core.html#device-shadow-limits")

@@ -6,10 +6,31 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from troposphere import GetAtt, Sub, Template, awslambda, iam, scheduler
+from troposphere import GetAtt, Ref, Sub, Template, awslambda, iam, scheduler
+
+from templates.blocks import permissions
+from templates.blocks.roles import add_role
 
 ONE_TRY_SECONDS = 60
 """The least that the services admit; what is older is left to the schedule's next turn."""
+
+
+def let_schedules_call(template: Template, stem: str, description: str, function: awslambda.Function) -> iam.Role:
+    """Add the role by which schedules call a function, and have Lambda not repeat a call that failed.
+
+    The scheduler calls asynchronously, and Lambda would repeat what failed; the next turn does the same work.
+    """
+    template.add_resource(
+        awslambda.EventInvokeConfig(
+            f"{stem}CalledOnce",
+            FunctionName=Ref(function),
+            Qualifier="$LATEST",
+            MaximumRetryAttempts=0,
+            MaximumEventAgeInSeconds=ONE_TRY_SECONDS,
+        )
+    )
+    invoke = {f"Invoke{stem}": (permissions.invoke(function),)}
+    return add_role(template, f"{stem}ScheduleRole", "scheduler", description, invoke)
 
 
 def add_schedule(  # noqa: PLR0913  # a schedule is this many things

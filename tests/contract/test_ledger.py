@@ -12,7 +12,7 @@ from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.errors import Conflict
 from iot_dr.model.registry.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
 from iot_dr.ports.ledger import Ledger
 from lab.emulator import SECONDARY_REGION
@@ -375,8 +375,8 @@ def test_a_failure_is_no_reading(ledger: Ledger) -> None:
 def test_what_is_marked_is_checked_once_its_writer_must_have_died(ledger: Ledger) -> None:
     ledger.begin([THING], BEGAN, below=[KEYS[1]])
 
-    assert list(ledger.due(BEGAN + FENCE - 1)) == []
-    assert set(ledger.due(BEGAN + FENCE)) == {THING, KEYS[1]}
+    assert list(ledger.due(BEGAN + MARK_LIFETIME - 1)) == []
+    assert set(ledger.due(BEGAN + MARK_LIFETIME)) == {THING, KEYS[1]}
     assert ledger.owned(KEYS) == {THING}
 
 
@@ -418,8 +418,8 @@ def test_while_another_writes_a_request_that_finds_all_equal_has_another_come(le
 
     ledger.record(a_reading())
 
-    assert list(ledger.due(BEGAN + 50 + FENCE - 1)) == []
-    assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
+    assert list(ledger.due(BEGAN + 50 + MARK_LIFETIME - 1)) == []
+    assert list(ledger.due(BEGAN + 50 + MARK_LIFETIME)) == [THING]
 
 
 def test_what_had_failed_long_and_is_equal_now_is_checked_again_once_the_other_writer_must_have_died(
@@ -435,7 +435,7 @@ def test_what_had_failed_long_and_is_equal_now_is_checked_again_once_the_other_w
 
     ledger.record(a_reading())
 
-    assert list(ledger.due(BEGAN + 50 + FENCE)) == [THING]
+    assert list(ledger.due(BEGAN + 50 + MARK_LIFETIME)) == [THING]
 
 
 def test_only_a_check_everything_ends_what_one_at_everything_noted(ledger: Ledger) -> None:
@@ -683,7 +683,7 @@ def test_what_was_never_there_is_not_gone(ledger: Ledger) -> None:
 
 def test_a_writer_that_died_keeps_nobody_from_anything(ledger: Ledger) -> None:
     ledger.begin(KEYS, BEGAN)
-    began = BEGAN + FENCE
+    began = BEGAN + MARK_LIFETIME
 
     ledger.record(a_reading(began=began, at=began + 10))
     ledger.record(Outcome(KEYS[1], State.ABSENT, "", at=began + 10, read_at=began))
@@ -753,7 +753,7 @@ def test_what_had_failed_and_is_equal_now_waits_no_more_though_it_is_checked_aga
     table.record(a_reading())
 
     assert list(status.waiting()) == []
-    assert list(table.due(BEGAN + 50 + FENCE)) == [THING]
+    assert list(table.due(BEGAN + 50 + MARK_LIFETIME)) == [THING]
 
 
 @pytest.mark.lab

@@ -131,6 +131,14 @@ class FailoverScene:
         """Let so many seconds pass."""
         threading.Event().wait(seconds)
 
+    def answers_for(self, seconds: float) -> list[set[str]]:
+        """What the name servers answer, looked at five times a second for so long."""
+        found, ends = [set(self.answers())], time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self.pause(0.2)
+            found.append(set(self.answers()))
+        return found
+
     def item(self, region: str, table: str, key: dict[str, Any]) -> dict[str, str]:
         """An item as a Region has it, plain; empty if there is none."""
         client = self.pair.client("dynamodb", region)

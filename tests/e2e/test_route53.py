@@ -4,14 +4,11 @@ The emulator is one of its own without the product: these tests are about the te
 """
 
 import json
-import socket
-import struct
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dns.resolver
@@ -23,37 +20,13 @@ from lab.route53.checkers import HealthCheckers
 from lab.route53.name_servers import ask
 from lab.waiting import until
 from tests.e2e.corrections.making import Aws, make_function, make_stack
+from tests.http_site import Site, serving
 
 SCALE = 0.1
 INTERVAL = 10
 FLIP_SECONDS = 4 * INTERVAL * SCALE
 PRIMARY_TARGET, SECONDARY_TARGET = "p-ats.iot.us-east-1.amazonaws.com.", "s-ats.iot.us-west-2.amazonaws.com."
 ADDRESSES = {PRIMARY_TARGET: "127.0.1.1", SECONDARY_TARGET: "127.0.1.2"}
-
-
-class Site(ThreadingHTTPServer):
-    """A small endpoint: healthy, or dark, when it breaks every connection; `asked` counts its requests."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Page)
-        self.dark = False
-        self.asked = 0
-
-
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Site)
-        self.server.asked += 1
-        if self.server.dark:
-            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +45,8 @@ def checkers(bare: Pair) -> Iterator[HealthCheckers]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    server = Site()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as served:
+        yield served
 
 
 other = site
@@ -174,10 +142,10 @@ def test_every_name_server_answers_the_secondary_within_four_intervals_of_darkne
     assert fleet.flips_to(PRIMARY_TARGET)
     assert fleet.resolved() == (PRIMARY_TARGET, "127.0.1.1")
 
-    site.dark, begun, asked = True, time.monotonic(), site.asked
+    site.dark, begun, asked = True, time.monotonic(), len(site.asked)
     assert fleet.flips_to(SECONDARY_TARGET)
     assert time.monotonic() - begun <= FLIP_SECONDS
-    assert 3 <= site.asked - asked <= 4
+    assert 3 <= len(site.asked) - asked <= 4
     assert fleet.resolved() == (SECONDARY_TARGET, "127.0.1.2")
 
     site.dark, begun = False, time.monotonic()
@@ -223,7 +191,7 @@ def test_a_stack_whose_secondary_has_a_veto_fails_over_by_the_secondarys_word_al
     stack = make_stack(Aws(bare.emulator), failover_stack(zone_id, fleet.name, checks))
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack
     fleet.served()
-    assert until(lambda: drains.asked >= 3, 10)
+    assert until(lambda: len(drains.asked) >= 3, 10)
     assert fleet.flips_to(PRIMARY_TARGET)
 
     drains.dark = False

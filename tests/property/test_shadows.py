@@ -17,7 +17,7 @@ from iot_dr.model.events.counts import LARGEST
 from iot_dr.model.exact_json import Json, Number, parse, render, to_bytes
 from iot_dr.model.failover.control import Control, ReplicationState
 from iot_dr.model.registry.keys import shadow_key
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.shadows.shadow import Document, decode_shadow_event, document_of
 from iot_dr.reconcile.shadows import STALE_FOR, halves, patch
 from tests.fakes import Calls, Killed, raising
@@ -355,7 +355,7 @@ def test_a_worker_that_dies_beside_another_leaves_nothing_wrong_for_longer_than_
         world.replication.apply([decode_shadow_event(item)])
 
     for _ in range(2):
-        world.retry(after=FENCE / 1000)
+        world.retry(after=MARK_LIFETIME / 1000)
     assert world.secondary.documents == world.primary.documents
     assert list(world.ledger.due(10**15)) == []
 

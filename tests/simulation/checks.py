@@ -19,7 +19,7 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_key, key_of_target, policy_key, thing_group_key, thing_key
-from iot_dr.model.replication.marks import FENCE, made_at
+from iot_dr.model.replication.marks import MARK_LIFETIME, made_at
 from iot_dr.model.replication.outcomes import State
 from iot_dr.reconcile.translate import translate
 from tests.builders import REGIONS
@@ -81,7 +81,7 @@ def differing(primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) ->
 def noted(ledger: Any, keys: Iterable[Key], now: int) -> bool:
     """Tell whether the ledger says of one of these that it waits, is being written, or differs for good."""
     for note in filter(None, map(ledger.notes.get, keys)):
-        if note.next_attempt is not None or any(made_at(token) + FENCE > now for token in note.marks):
+        if note.next_attempt is not None or any(made_at(token) + MARK_LIFETIME > now for token in note.marks):
             return True
         if note.outcome is not None and note.outcome.state in (State.FAILED, State.UNSUPPORTED):
             return True

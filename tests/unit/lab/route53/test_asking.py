@@ -3,46 +3,18 @@
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from lab.route53.asking import Asking, Reached, through_gateway
 from lab.route53.health import SEARCHED_BYTES, Endpoint
-
-
-class Site(ThreadingHTTPServer):
-    """Answers every path with a status and a body."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Page)
-        self.status = 200
-        self.body = b"fine"
-        self.hosts: list[str] = []
-
-
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Site)
-        self.server.hosts.append(f"{self.headers['Host']}{self.path}")
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        pass
+from tests.http_site import Site, serving
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    server = Site()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as served:
+        yield served
 
 
 def endpoint(site: Site, kind: str = "HTTP", search: str = "") -> Endpoint:
@@ -62,7 +34,7 @@ def test_a_status_from_200_to_399_is_a_success(site: Site, status: int, success:
 def test_it_asks_for_the_checks_host_and_path(site: Site) -> None:
     Asking()(endpoint(site))
 
-    assert site.hosts == ["health.example.com/health"]
+    assert site.asked == ["health.example.com/health"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +12,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from lab.route53.name_servers import ask
 from lab.route53.service import Route53
 from lab.waiting import until
+from tests.http_site import Site, serving
 
 FLEET = "fleet.example.com."
-
-
-class Site(ThreadingHTTPServer):
-    """An endpoint that answers 200, or 503."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Page)
-        self.status = 200
-
-
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Site)
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        pass
 
 
 class ControlPlane:
@@ -89,13 +70,8 @@ class ControlPlane:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    server = Site()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as served:
+        yield served
 
 
 @pytest.fixture

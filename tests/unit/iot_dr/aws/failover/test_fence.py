@@ -60,8 +60,9 @@ def test_that_the_name_led_elsewhere_is_noted_once_and_nothing_else_is_changed(s
     expected = {
         "TableName": "ledger",
         "Key": KEY,
-        "UpdateExpression": "SET elsewhere_at = if_not_exists(elsewhere_at, :at)",
-        "ExpressionAttributeValues": {":at": {"N": "7"}},
+        "UpdateExpression": "SET #elsewhere_at = if_not_exists(#elsewhere_at, :elsewhere_at)",
+        "ExpressionAttributeNames": {"#elsewhere_at": "elsewhere_at"},
+        "ExpressionAttributeValues": {":elsewhere_at": {"N": "7"}},
     }
     stub.add_response("update_item", {}, expected)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from iot_dr.model.replication.marks import FENCE, Certainty, Mark, OtherWriters, dead, new_token
+from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty, Mark, OtherWriters, dead, new_token
 
 BEGAN = 1_000_000
 
@@ -12,9 +12,9 @@ def test_a_mark_knows_when_it_was_made() -> None:
 
 
 def test_a_writer_counts_as_dead_once_nothing_of_it_can_arrive_any_more() -> None:
-    tokens = {new_token(BEGAN - FENCE, "old"), new_token(BEGAN - FENCE + 1, "young")}
+    tokens = {new_token(BEGAN - MARK_LIFETIME, "old"), new_token(BEGAN - MARK_LIFETIME + 1, "young")}
 
-    assert dead(tokens, BEGAN) == {new_token(BEGAN - FENCE, "old")}
+    assert dead(tokens, BEGAN) == {new_token(BEGAN - MARK_LIFETIME, "old")}
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_a_writer_counts_as_dead_once_nothing_of_it_can_arrive_any_more() -> Non
         (OtherWriters(), Certainty.SURE),
         (OtherWriters(open=frozenset({"own"})), Certainty.SURE),
         (OtherWriters(open=frozenset({new_token(BEGAN - 1, "other")})), Certainty.UNSURE),
-        (OtherWriters(open=frozenset({new_token(BEGAN - FENCE, "dead")})), Certainty.SURE),
+        (OtherWriters(open=frozenset({new_token(BEGAN - MARK_LIFETIME, "dead")})), Certainty.SURE),
         (OtherWriters(closed_at=BEGAN - 1), Certainty.SURE),
         (OtherWriters(closed_at=BEGAN), Certainty.UNSURE),
         (OtherWriters(noted_at=BEGAN - 1), Certainty.SURE),

@@ -18,7 +18,7 @@ from iot_dr.model.registry.keys import (
     thing_principal_key,
     thing_type_key,
 )
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.services.replication.replicate import NO_CERTIFICATE, ReplicationResult
@@ -390,7 +390,7 @@ def test_what_aws_refused_to_delete_leaves_nothing_in_the_ledger_as_soon_as_it_i
     world.check(thing_type_key("pump"))
 
     assert world.ledger.outcome(thing_type_key("pump")) is None
-    assert not list(world.ledger.due(world.clock() + 10 * FENCE))
+    assert not list(world.ledger.due(world.clock() + 10 * MARK_LIFETIME))
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -403,7 +403,7 @@ def test_a_request_that_fails_takes_its_mark_off_where_aws_has_answered(answered
     with pytest.raises(type(error)):
         world.check(certificate_key(CERTIFICATE_ID))
 
-    assert bool(list(world.ledger.due(world.clock() + 10 * FENCE))) is not answered
+    assert bool(list(world.ledger.due(world.clock() + 10 * MARK_LIFETIME))) is not answered
 
 
 def test_a_mark_stays_on_what_aws_did_not_answer_though_it_refused_another_write_of_the_request() -> None:
@@ -429,7 +429,7 @@ def test_a_mark_stays_on_what_aws_did_not_answer_though_it_refused_another_write
         world.check(certificate)
 
     assert not answers
-    assert attachments[1].key in set(world.ledger.due(world.clock() + 10 * FENCE))
+    assert attachments[1].key in set(world.ledger.due(world.clock() + 10 * MARK_LIFETIME))
 
 
 def test_what_was_to_be_made_stays_marked_for_it_may_have_been_made_after_all() -> None:
@@ -439,7 +439,7 @@ def test_what_was_to_be_made_stays_marked_for_it_may_have_been_made_after_all() 
     with pytest.raises(Throttled):
         _new(world)
 
-    assert THING in set(world.ledger.due(world.clock() + 10 * FENCE))
+    assert THING in set(world.ledger.due(world.clock() + 10 * MARK_LIFETIME))
 
 
 def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> None:
@@ -862,7 +862,7 @@ def test_what_was_made_again_before_its_deletion_landed_is_not_forgotten() -> No
 
     assert made
     assert policy_key("pumps") not in world.secondary.entities
-    assert policy_key("pumps") in world.ledger.due(world.clock() + FENCE + 1000)
+    assert policy_key("pumps") in world.ledger.due(world.clock() + MARK_LIFETIME + 1000)
 
 
 # A policy that is too long for the secondary

@@ -13,7 +13,7 @@ from iot_dr.model.exact_json import Number
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.failover.fence import HELD_BACK, Fence, FenceRole
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import Document, ShadowSelection, decode_shadow_event
 from iot_dr.reconcile.shadows import LATE, STALE_FOR
@@ -333,7 +333,7 @@ def test_what_a_deletion_hits_that_dies_comes_back_within_minutes(world: ShadowW
 
     world.calls.after = lambda _name, _number: None
     apply(world, deletion, world.primary.items[-1])
-    world.retry(after=FENCE / 1000)
+    world.retry(after=MARK_LIFETIME / 1000)
 
     assert held(world) == {"reported": {"on": False}}
     assert list(world.ledger.due(10**15)) == []
@@ -351,7 +351,7 @@ def test_an_empty_copy_of_a_worker_that_died_goes_within_minutes(world: ShadowWo
 
     world.calls.after = lambda _name, _number: None
     apply(world, first)
-    world.retry(after=FENCE / 1000)
+    world.retry(after=MARK_LIFETIME / 1000)
 
     assert world.secondary.documents == {}
     assert list(world.ledger.due(10**15)) == []

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from iot_dr.model.registry.keys import shadow_key
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.shadows.shadow import decode_shadow_event
 from tests.fakes import Calls
@@ -199,7 +199,7 @@ def test_whenever_one_dies_beside_the_other_all_is_equal_within_minutes(story: S
         _alone(mortal)
 
         for _ in range(2):
-            world.retry(after=FENCE / 1000)
+            world.retry(after=MARK_LIFETIME / 1000)
         assert world.secondary.documents == world.primary.documents, (one, other, lifetime)
         assert list(world.ledger.due(10**15)) == [], (one, other, lifetime)
 
@@ -215,6 +215,6 @@ def test_whenever_each_is_stopped_the_newest_state_stays(story: Story, begins: b
         Turns(order).run(*workers)
 
         # Only what a worker gave up for the other's haste is due, and says so.
-        world.retry(after=FENCE / 1000)
+        world.retry(after=MARK_LIFETIME / 1000)
         assert world.secondary.documents == world.primary.documents, (one, other)
         assert set(states(world.replication.check([KEY]))) <= {State.IN_SYNC, State.ABSENT}, (one, other)

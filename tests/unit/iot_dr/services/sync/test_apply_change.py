@@ -16,7 +16,7 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Key, thing_key
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import State
 from iot_dr.reconcile.dependencies import needs
 from iot_dr.reconcile.translate import translate
@@ -189,7 +189,7 @@ def test_whoever_requests_between_reading_and_writing_has_it_checked_again(chang
     applier.apply(Create(change, ""))
 
     assert change.key in world.secondary.entities
-    world.clock.advance(FENCE / 1000)
+    world.clock.advance(MARK_LIFETIME / 1000)
     assert checked in set(world.ledger.due(world.clock()))
     world.run_schedule()
     assert change.key not in world.secondary.entities
@@ -258,7 +258,7 @@ def test_what_was_written_after_its_mark_ran_out_is_compared_once_more(applying:
     applying.primary.put(a_thing())
 
     def meanwhile() -> None:
-        applying.clock.advance(FENCE / 1000)
+        applying.clock.advance(MARK_LIFETIME / 1000)
         applying.primary.remove(thing_key("pump-17"))
 
     applying.calls.before = once("secondary.create", meanwhile)
@@ -303,7 +303,7 @@ def test_a_mark_that_cannot_be_taken_off_runs_out_and_fails_nothing(applying: Ap
     applying.applier.apply(Create(a_thing(), ""))
 
     assert thing_key("pump-17") in applying.secondary.entities
-    assert not list(applying.ledger.due(applying.clock() + FENCE))
+    assert not list(applying.ledger.due(applying.clock() + MARK_LIFETIME))
 
 
 @pytest.mark.parametrize("error", [RegionUnavailable("answer lost"), Killed()])

@@ -44,7 +44,7 @@ from iot_dr.model.registry.keys import (
     thing_shadows_key,
 )
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import Ending, Step, SyncProgress
@@ -799,7 +799,7 @@ def test_the_marks_of_a_killed_run_run_out_and_have_nothing_wait(regions: Region
     assert marked
     assert not list(regions.ledger.due(10**15))
 
-    regions.clock.advance(FENCE / 1000)
+    regions.clock.advance(MARK_LIFETIME / 1000)
     for key in marked:
         at = regions.clock()
         regions.ledger.record(Outcome(key, State.IN_SYNC, "", at=regions.clock(), read_at=at))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer
 
 from iot_dr.aws.errors import call
+from iot_dr.aws.ledger.updates import ItemUpdate
 from iot_dr.errors import InvalidResource
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.regions import RegionPair
@@ -22,6 +23,9 @@ RESOURCE, EVENT_ID = "iot-dr#control", "control"
 """The item's key. No thing has such a name, so no event shares its partition."""
 
 KEY = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
+
+ABOVE = "attribute_not_exists(#epoch) OR #epoch < :epoch"
+"""The condition by which an order, or a fence that follows it, is written over an older one alone."""
 
 _OLD, _AUTOMATIC = "serving", "automatic"
 _KNOWN = ("leader", "mode", "epoch", "replication", "at", "by", "why", _OLD)
@@ -58,15 +62,8 @@ class DynamoDbControlStore:
             "by": control.by,
             "why": control.why,
         }
-        call(
-            self._client.update_item,
-            TableName=self._table,
-            Key=KEY,
-            UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in facts)} REMOVE #{_OLD}",
-            ConditionExpression="attribute_not_exists(#epoch) OR #epoch < :epoch",
-            ExpressionAttributeNames={f"#{name}": name for name in (*facts, _OLD)},
-            ExpressionAttributeValues={f":{name}": TypeSerializer().serialize(value) for name, value in facts.items()},
-        )
+        update = ItemUpdate(facts=facts, removed=(_OLD,)).where(ABOVE)
+        call(self._client.update_item, TableName=self._table, Key=KEY, **update)
 
 
 def control_of(item: Mapping[str, Any], table: str, regions: RegionPair) -> Control:

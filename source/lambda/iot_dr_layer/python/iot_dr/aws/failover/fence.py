@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer
 
 from iot_dr.aws.errors import call
+from iot_dr.aws.failover.control import ABOVE
+from iot_dr.aws.ledger.updates import ItemUpdate
 from iot_dr.errors import InvalidResource
 from iot_dr.model.failover.control import Mode
 from iot_dr.model.failover.fence import Fence, FenceRole
@@ -55,25 +57,13 @@ class DynamoDbFenceStore:
             "by": fence.by,
             "why": fence.why,
         }
-        call(
-            self._client.update_item,
-            TableName=self._table,
-            Key=KEY,
-            UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in facts)}",
-            ConditionExpression="attribute_not_exists(#epoch) OR #epoch < :epoch",
-            ExpressionAttributeNames={f"#{name}": name for name in facts},
-            ExpressionAttributeValues={f":{name}": TypeSerializer().serialize(value) for name, value in facts.items()},
-        )
+        update = ItemUpdate(facts=facts).where(ABOVE)
+        call(self._client.update_item, TableName=self._table, Key=KEY, **update)
 
     def note_elsewhere(self, at: int) -> None:
         """Note that the fleet's name led to another Region at this time, unless that is noted; all else stays."""
-        call(
-            self._client.update_item,
-            TableName=self._table,
-            Key=KEY,
-            UpdateExpression="SET elsewhere_at = if_not_exists(elsewhere_at, :at)",
-            ExpressionAttributeValues={":at": TypeSerializer().serialize(at)},
-        )
+        update = ItemUpdate(facts={"elsewhere_at": at}, kept=("elsewhere_at",)).where()
+        call(self._client.update_item, TableName=self._table, Key=KEY, **update)
 
 
 def fence_of(item: Mapping[str, Any], table: str) -> Fence:

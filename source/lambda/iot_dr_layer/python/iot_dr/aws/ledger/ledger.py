@@ -42,7 +42,7 @@ from iot_dr.aws.ledger.updates import (
 from iot_dr.errors import Conflict, EventError, Throttled
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import HOLDING_KINDS
-from iot_dr.model.replication.marks import FENCE, Certainty, Mark, OtherWriters, dead, made_at, new_token
+from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty, Mark, OtherWriters, dead, made_at, new_token
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
@@ -187,7 +187,7 @@ class DynamoDbLedger:
         removed = ("expires", "gone") if "owned_at" in facts else ("expires",)
         update = ItemUpdate(facts=facts, added={"marks": {token}}, removed=removed)
         if due:
-            update.wait(CHECK_AGAIN, made_at(token) + FENCE)
+            update.wait(CHECK_AGAIN, made_at(token) + MARK_LIFETIME)
         conditions = ["attribute_not_exists(#gone)"] if unless_gone and key.kind in HOLDING_KINDS else []
         if began is None:
             return self._item(key) | update.where(" AND ".join(conditions))
@@ -231,7 +231,7 @@ class DynamoDbLedger:
             "#marks = :own AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
             "AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
         )
-        return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, due=mark.at + FENCE)
+        return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, due=mark.at + MARK_LIFETIME)
 
     def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
         """Take back what was noted of their ownership at that time, unless somebody else may have made them since."""
@@ -273,7 +273,7 @@ class DynamoDbLedger:
 
     def _keep_for_later(self, key: Key, at: int) -> None:
         update = ItemUpdate(facts={"noted_at": at, "noted_whole": True})
-        update.wait(CHECK_AGAIN, at + FENCE)
+        update.wait(CHECK_AGAIN, at + MARK_LIFETIME)
         _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
 
     def revisit(self, keys: Collection[Key], at: int) -> None:
@@ -447,7 +447,7 @@ def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:
     update = _sure(outcome, own)
     if outcome.partial:
         update.removed = ("expires", "marks", *_OF_RETRIES)
-        due = made_at(own) + FENCE if own else 0
+        due = made_at(own) + MARK_LIFETIME if own else 0
         condition += " AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
         values = values | {"due": due}
     return update.where(condition, **values)
@@ -473,7 +473,7 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> ItemUpda
         update.facts |= {name: value for name, value in facts_of(outcome).items() if name not in _VERDICT}
     if certainty is Certainty.UNSURE:
         update.facts |= {"noted_at": outcome.at, "noted_whole": True}
-        again = outcome.at + (FENCE if others.open - gone else 0)
+        again = outcome.at + (MARK_LIFETIME if others.open - gone else 0)
         if outcome.partial or outcome.state is State.ABSENT:
             update.wait(CHECK_AGAIN, again)
         else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from iot_dr.model.registry.keys import Key
 
-FENCE = 150_000
+MARK_LIFETIME = 150_000
 """Milliseconds after which a writer that has not taken its mark off has died, and nothing that it sent arrives any
 more: a function's longest time, and the time-outs of its last call."""
 
@@ -47,7 +47,7 @@ def made_at(token: str) -> int:
 
 def dead(tokens: Collection[str], began: int) -> frozenset[str]:
     """Return the marks of writers that had died when a reading began: whatever they wrote, the reading saw."""
-    return frozenset(token for token in tokens if made_at(token) + FENCE <= began)
+    return frozenset(token for token in tokens if made_at(token) + MARK_LIFETIME <= began)
 
 
 class Certainty(enum.Enum):

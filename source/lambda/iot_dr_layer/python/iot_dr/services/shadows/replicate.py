@@ -44,7 +44,7 @@ from dataclasses import dataclass, replace
 from iot_dr.errors import Conflict, IotDrError, LimitExceeded, RetryableError
 from iot_dr.model.failover.fence import HELD_BACK
 from iot_dr.model.registry.keys import Key, Kind, shadow_key
-from iot_dr.model.replication.marks import FENCE
+from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Document, Shadow, ShadowEvent, ShadowNote, ShadowSelection, ShadowState, digest
@@ -327,7 +327,7 @@ class ShadowReplication:
     def _claimed_unguarded(self, task: _Task, known: _Known, owned_at: int | None = None) -> _Task:
         """Claim, before a write that no version guards, that the shadow is checked again after it."""
         note = known.note
-        unsure_until = max(self._clock() + FENCE, note.unsure_until + 1)
+        unsure_until = max(self._clock() + MARK_LIFETIME, note.unsure_until + 1)
         self._notes.claim(task.key, note, known.source, owned_at=owned_at, unsure_until=unsure_until)
         alone = note.is_sure(known.begun, task.unsure_until)
         return replace(task, unsure_until=unsure_until if alone else 0)

@@ -18,7 +18,7 @@ from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import BillingGroup, Thing, ThingGroup
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
-from iot_dr.model.replication.marks import FENCE, Mark
+from iot_dr.model.replication.marks import MARK_LIFETIME, Mark
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
@@ -31,8 +31,8 @@ FRESH = 45_000
 """Milliseconds for which a mark serves whoever begins to read under it."""
 
 USABLE = 90_000
-"""Milliseconds for which a mark serves whoever begins to write under it: a third and more of `FENCE` is left for what
-the write waits for."""
+"""Milliseconds for which a mark serves whoever begins to write under it: a third and more of `MARK_LIFETIME` is left
+for what the write waits for."""
 
 EVER = 1
 """A time before all that anybody has noted."""
@@ -54,7 +54,7 @@ class Held:
 
     def run_out(self, now: int) -> bool:
         """Tell whether others may take its writer for dead."""
-        return now - self.mark.at >= FENCE
+        return now - self.mark.at >= MARK_LIFETIME
 
 
 class Marking:
