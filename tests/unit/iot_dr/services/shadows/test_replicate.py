@@ -716,6 +716,27 @@ def test_what_somebody_wrote_a_moment_ago_into_a_following_target_is_kept_for_a_
     assert list(world.ledger.due(10**15)) == []
 
 
+def test_what_another_worker_wrote_meanwhile_is_not_taken_for_a_devices(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    events = [decode_shadow_event(world.primary.put(KEY, f'{{"reported":{{"n":{number}}}}}')) for number in (1, 2)]
+    world.notes.claim(KEY, world.notes.read(KEY), events[0].source)
+    world.calls.before = once("secondary.update", lambda: world.secondary.put(KEY, '{"reported":{"n":1}}'))
+
+    worker = world.worker(world.calls, kept_for=KEPT_FOR)
+
+    assert states(worker.apply(events[1:])) == [State.IN_SYNC]
+    assert held(world) == world.primary.documents[KEY]
+
+
+def test_a_device_that_writes_meanwhile_into_a_following_target_is_kept_for_a_while(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = decode_shadow_event(world.primary.put(KEY, '{"reported":{"late":true}}'))
+    world.calls.before = once("secondary.update", lambda: world.secondary.put(KEY, OFF))
+
+    assert states(world.worker(world.calls, kept_for=KEPT_FOR).apply([late])) == [State.PENDING]
+    assert held(world) == {"reported": {"on": False}}
+
+
 def test_an_event_that_is_held_back_costs_one_write(world: ShadowWorld) -> None:
     world.control.now = SUSPENDED
 

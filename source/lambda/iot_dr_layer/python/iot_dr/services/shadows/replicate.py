@@ -136,7 +136,7 @@ class _Task:
         key: the shadow.
         event: what asks for it; None if a request does.
         by_event: the event may decide; once something was deleted only the source may.
-        contested: somebody wrote the copy between its reading and its write.
+        contested: somebody wrote the copy between its reading and its write, and no worker was known to be about it.
         unsure_until: what it has noted itself before a write that no version guards, to be taken back by it; 0 if
             nothing, or if another worker's stood there.
     """
@@ -384,7 +384,8 @@ class ShadowReplication:
         try:
             written = replace(wanted, version=self._update(task.key, change, copy.version))
         except Conflict:
-            return replace(task, contested=True)
+            # With another worker's claim open, it is most likely that worker who has written.
+            return replace(task, contested=task.contested or note.is_settled)
         if repeated and self._differs(written):
             outcome = self._outcome(task, State.UNSUPPORTED, KEPT_OTHERWISE)
         else:
