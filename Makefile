@@ -38,11 +38,21 @@ lab-down: setup ## Stop what lab-up started
 
 .PHONY: lint
 lint: setup $(CHECKOV_VENV)/.ready ## ruff, mypy, shellcheck, generated templates current, cfn-lint, checkov
+	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target lint-style lint-types lint-templates lint-findings
+
+.PHONY: lint-style lint-types lint-templates lint-findings
+lint-style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	git ls-files -z --cached --others --exclude-standard | grep -zE '\.sh$$|^\.ci/run$$' | xargs -0 $(BIN)/shellcheck
+
+lint-types: setup
+	$(BIN)/mypy
+
+lint-templates: setup
 	$(BIN)/python generate.py --lint --check tests/golden
+
+lint-findings: $(CHECKOV_VENV)/.ready
 	$(CHECKOV_VENV)/bin/python -m tests.checkov_findings
 
 .PHONY: test

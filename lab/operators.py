@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import processes
+from lab.counting import CountingProxy
 from lab.pair import Pair
 
 
@@ -18,10 +19,10 @@ def toolsrc(pair: Pair) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def operator_environ(pair: Pair, *, through_proxy: bool = False) -> dict[str, str]:
-    """The environment of an operator's shell; through the proxy its calls meet the faults that a test injects."""
-    proxy = pair.proxy.environ(["IOT"]) if through_proxy else {}
-    return {**os.environ, **pair.emulator.client_environ(), **toolsrc(pair), **proxy}
+def operator_environ(pair: Pair, proxy: CountingProxy | None = None) -> dict[str, str]:
+    """The environment of an operator's shell; through a proxy its calls to AWS IoT are counted and can be spoiled."""
+    through = proxy.environ(["IOT"]) if proxy else {}
+    return {**os.environ, **pair.emulator.client_environ(), **toolsrc(pair), **through}
 
 
 def verify(pair: Pair, report: Path, line: Callable[[str], None]) -> bool:

@@ -3,33 +3,55 @@
 import itertools
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iot_dr.model.registry.keys import shadow_key
+from lab.counting import CountingProxy
 from lab.fleet import Fleet
 from lab.pair import Pair, launched
 from lab.progress import QuietProgress
+from lab.quotas import raised
 from lab.shadows import Shadows
-from tests.e2e.observing import Ledger, ledger_of, output
+from tests.e2e.observing import Ledger, forget_held, forget_shadow, ledger_of
 
 _HERE = Path(__file__).parent
 _numbers = itertools.count()
+
+_FIRST = (
+    "test_sync",
+    "test_failover_scenarios",
+    "test_faults",
+    "test_sync_in_cloud",
+    "test_interruptions",
+    "test_verify_by_index",
+    "test_verify",
+    "test_doctor",
+    "test_unsafe_plan",
+    "test_run_tests",
+    "test_shadows",
+    "test_backlog",
+    "test_rights",
+)
+"""Files that begin before the others: the longest, so that no process ends alone with one, and those that read the
+whole registry, before other tests have filled it."""
+
+_PAIR = pytest.StashKey[Pair]()
 
 TYPE_DELETION_SECONDS = "2"
 """AWS's five minutes between a type's deprecation and its deletion, short enough for a test to see them pass."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, so that `-m "not lab"` leaves it out, and what is about corrections alone."""
+    """Mark what stands in this folder, and what is about corrections alone; the longest files come first."""
     for item in items:
         if _HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
         if _HERE / "corrections" in item.path.parents:
             item.add_marker(pytest.mark.correction)
+    order = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +62,26 @@ def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Pair]:
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Pair]:
     """Both Regions with the whole product launched from a build of this checkout, with a key of the customer's own."""
     environ = {"LAB_TYPE_DELETION_SECONDS": TYPE_DELETION_SECONDS}
     folder = tmp_path_factory.mktemp("pair")
     with launched(folder, QuietProgress(), built=built, environ=environ, own_stores=True) as launched_pair:
+        request.config.stash[_PAIR] = launched_pair
         yield launched_pair
+        del request.config.stash[_PAIR]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays_held(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No file of tests leaves a shadow that a device wrote in the secondary Region.
+
+    It is kept for a quarter of an hour, and counts as not in sync for every later test that asks for the whole.
+    """
+    yield
+    pair = request.config.stash.get(_PAIR, None)
+    if pair is not None:
+        forget_held(pair)
 
 
 @pytest.fixture
@@ -96,19 +132,25 @@ class RecordedShadows(Shadows):
 
 
 @pytest.fixture
-def there(pair: Pair, here: Shadows) -> Iterator[Shadows]:
+def there(pair: Pair) -> Iterator[Shadows]:
     """The shadows of the secondary Region. What a test writes there by hand is taken away after it.
 
     It would be kept for a quarter of an hour, and count as not in sync for every test that asks for the whole.
     """
     recorded = RecordedShadows(pair.client("iot-data", pair.secondary))
     yield recorded
-    client, table = pair.client("dynamodb", pair.secondary), output(pair, "LedgerTableName")
     for thing, name in recorded.written:
-        for shadows in (here, recorded):
-            with suppress(pair.client("iot-data").exceptions.ResourceNotFoundException):
-                shadows.delete(thing, name)
-        client.delete_item(TableName=table, Key={"resource": {"S": str(shadow_key(thing, name))}})
+        forget_shadow(pair, thing, name)
+
+
+@pytest.fixture
+def own_proxy(pair: Pair) -> Iterator[CountingProxy]:
+    """A way to the pair for a test's own commands: what functions do meanwhile is neither counted nor spoiled."""
+    proxy = CountingProxy()
+    proxy.answers["servicequotas"] = raised()
+    proxy.start(pair.emulator.port, (pair.emulator.tls_port, pair.emulator.ca_file))
+    yield proxy
+    proxy.stop()
 
 
 @pytest.fixture

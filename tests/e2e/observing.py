@@ -9,8 +9,12 @@ from contextlib import suppress
 from typing import Any
 
 from iot_dr.aws.events.failed_records import PREFIXES
+from iot_dr.aws.ledger.updates import HELD
+from iot_dr.model.failover.fence import HELD_BACK
+from iot_dr.model.registry.keys import Key, shadow_key
 from lab.fleet import Device, Identity
 from lab.pair import Pair
+from lab.shadows import Shadows
 from lab.waiting import until
 
 SECONDS = 30.0
@@ -208,6 +212,30 @@ def converges(pair: Pair, done: Callable[[], bool], *tasks: str, seconds: float 
         for task in tasks or ("retry",):
             try_sweep(pair, task)
     return until(done, seconds / 5)
+
+
+def forget_held(pair: Pair) -> None:
+    """Take away, in both Regions and from the ledger, every shadow that waits because a device wrote its copy."""
+    client, table = pair.client("dynamodb", pair.secondary), output(pair, "LedgerTableName")
+    pages = client.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="begins_with(#resource, :shadow) AND (retry_state = :held OR begins_with(#reason, :back))",
+        ExpressionAttributeNames={"#resource": "resource", "#reason": "reason"},
+        ExpressionAttributeValues={":shadow": {"S": "shadow#"}, ":held": {"S": HELD}, ":back": {"S": HELD_BACK}},
+    )
+    for item in [item for page in pages for item in page["Items"]]:
+        key = Key.parse(item["resource"]["S"])
+        forget_shadow(pair, key.name, key.other)
+
+
+def forget_shadow(pair: Pair, thing: str, name: str) -> None:
+    """Take a shadow away, in both Regions and from the ledger."""
+    data = pair.client("iot-data")
+    for region in (pair.primary, pair.secondary):
+        with suppress(data.exceptions.ResourceNotFoundException):
+            Shadows(pair.client("iot-data", region)).delete(thing, name)
+    key = {"resource": {"S": str(shadow_key(thing, name))}}
+    pair.client("dynamodb", pair.secondary).delete_item(TableName=output(pair, "LedgerTableName"), Key=key)
 
 
 def changes_logged(pair: Pair, name: str) -> set[str]:

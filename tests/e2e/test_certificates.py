@@ -41,7 +41,8 @@ def test_all_certificates_of_a_thing_arrive_each_with_its_status(
     assert until(lambda: certificates_of(secondary, name) == wanted, SECONDS)
     for status, (identity, _) in made.items():
         assert certificate_status(secondary, identity) == status
-        assert policies_of(pair, identity) == {fleet.policy_name}
+        # Side by side with the attachment to the thing.
+        assert until(lambda of=identity: policies_of(pair, of) == {fleet.policy_name}, SECONDS)
 
 
 def test_a_certificate_of_several_things_is_attached_to_each(

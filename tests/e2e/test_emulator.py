@@ -1,11 +1,13 @@
 """The emulator's process: there when asked for, gone with whoever asked."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from lab.fleet import Fleet, make_identity
 from lab.pair import ACCOUNT
 from lab.registry import KINDS, read
 from lab.waiting import until
+from tests.e2e.corrections.making import Aws, make_function, zipped
 
 HOLDER = """
 import sys, signal
@@ -43,7 +46,7 @@ def test_it_stops_with_its_block_and_takes_its_temporary_folder_along(tmp_path: 
         group = emulator.pid
         assert group
         assert members(group)
-    assert members(group) == []
+    assert until(lambda: not members(group), 5), "killed, and gone as soon as the kernel comes to it"
     assert list(tmp_path.glob("tmp-*")) == []
 
 
@@ -67,6 +70,45 @@ def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
         listening = [row[1].split(":") for row in rows if row[3] == "0A"]
         assert {int(port, 16) for host, port in listening if host == "0100007F"} >= wanted
         assert not {int(port, 16) for host, port in listening if host == "00000000"} & wanted
+
+
+INSIDE = """
+import importlib.util, os, sys
+
+def handler(event, context):
+    print("said to the log", file=sys.stderr)
+    if event.get("die"):
+        os._exit(3)
+    found = [name for name in ("tests", "templates", "iot_dr") if importlib.util.find_spec(name)]
+    return {"found": found, "environ": sorted(os.environ), "process": os.getpid(), "own": VERSION}
+
+VERSION = 1
+"""
+
+
+def test_a_functions_environment_has_its_own_code_and_settings_and_nothing_of_the_lab(tmp_path: Path) -> None:
+    with Emulator(tmp_path, environ={"AWS_ENDPOINT_URL_IOT": "http://127.0.0.1:9"}) as emulator:
+        aws = Aws(emulator)
+        function = make_function(aws, INSIDE, secret="own")
+
+        def invoke(**event: bool) -> dict[str, Any]:
+            answer = aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+            inside: dict[str, Any] = json.loads(answer["Payload"].read())
+            return inside
+
+        first = invoke()
+        assert invoke(die=True)["errorType"] == "Runtime.ExitError"
+        again = invoke()
+        aws.client("lambda").update_function_code(
+            FunctionName=function, ZipFile=zipped(INSIDE.replace("VERSION = 1", "VERSION = 2"))
+        )
+        changed = invoke()
+
+    assert (first["found"], first["own"]) == ([], 1)
+    assert {"AWS_ENDPOINT_URL_IOT", "secret"} <= set(first["environ"])
+    assert "PYTHONPATH" not in first["environ"]
+    assert again["process"] != first["process"], "an environment that died is not used again"
+    assert changed["own"] == 2
 
 
 def test_an_unknown_correction_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:

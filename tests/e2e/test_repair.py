@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lab.counting import CountingProxy
 from lab.fleet import Device, Fleet
 from lab.operators import operator_environ
 from lab.pair import Pair
@@ -34,10 +35,10 @@ def alone(pair: Pair) -> Iterator[None]:
 
 
 class Operator:
-    """Verifies and repairs this test's own things, with a state folder of its own, through the proxy."""
+    """Verifies and repairs this test's own things, with a state folder of its own, through a proxy."""
 
-    def __init__(self, pair: Pair, name: str, folder: Path) -> None:
-        self._pair = pair
+    def __init__(self, pair: Pair, proxy: CountingProxy, name: str, folder: Path) -> None:
+        self._pair, self._proxy = pair, proxy
         self._common = ("--format", "json", "--unpaced", "--select", f"thingName:{name}*", "--state", str(folder))
 
     def verify(self) -> tuple[int, Counter[tuple[str, str]]]:
@@ -62,7 +63,7 @@ class Operator:
 
     def calls(self) -> Counter[tuple[str, str]]:
         """Count the calls to AWS IoT of the last command, by Region and API."""
-        counts = self._pair.proxy.counts()
+        counts = self._proxy.counts()
         return Counter({(call.region, call.operation): n for call, n in counts.items() if call.service == "iot"})
 
     def written(self) -> dict[str, int]:
@@ -74,16 +75,16 @@ class Operator:
         }
 
     def _run(self, name: str, *arguments: str) -> Any:
-        self._pair.proxy.reset()
-        environ = operator_environ(self._pair, through_proxy=True)
+        self._proxy.reset()
+        environ = operator_environ(self._pair, self._proxy)
         result = iot_dr(self._pair, name, *self._common, *arguments, environ=environ)
         assert "Traceback" not in result.stderr
         return result
 
 
 @pytest.fixture
-def operator(pair: Pair, name: str, tmp_path: Path) -> Operator:
-    return Operator(pair, name, tmp_path / "state")
+def operator(pair: Pair, own_proxy: CountingProxy, name: str, tmp_path: Path) -> Operator:
+    return Operator(pair, own_proxy, name, tmp_path / "state")
 
 
 @pytest.fixture

@@ -52,8 +52,17 @@ def device(pair: Pair, fleet: Fleet, primary: Any, name: str) -> Device:
     primary.add_thing_to_thing_group(thingName=name, thingGroupName=f"{name}-group")
     state = json.dumps({"state": {"reported": {"temperature": 20.50, "S": "text"}}})
     pair.client("iot-data", pair.primary).update_thing_shadow(thingName=name, payload=state)
-    assert until(lambda: is_whole(pair, made), SECONDS)
+    assert until(lambda: is_whole(pair, made) and joined(pair, f"{name}-group") == [name], SECONDS)
     return made
+
+
+def joined(pair: Pair, group: str) -> list[str]:
+    """The things of a group in the secondary; none if it is not there."""
+    secondary = pair.client("iot", pair.secondary)
+    try:
+        return list(secondary.list_things_in_thing_group(thingGroupName=group)["things"])
+    except secondary.exceptions.ResourceNotFoundException:
+        return []
 
 
 def removed(primary: Any, device: Device) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lab.counting import Call, Fault, Refusal
+from lab.counting import Call, CountingProxy, Fault, Refusal
 from lab.faults import injected
 from lab.fleet import Device, Fleet, device_policy
 from lab.operators import toolsrc
@@ -30,15 +30,16 @@ WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "
 
 
 class Operator:
-    """Runs `iot-dr` with a state folder of its own, through the proxy."""
+    """Runs `iot-dr` with a state folder and a proxy of its own."""
 
-    def __init__(self, pair: Pair, folder: Path) -> None:
+    def __init__(self, pair: Pair, proxy: CountingProxy, folder: Path) -> None:
         self._pair = pair
+        self.proxy = proxy
         self.folder = folder
         self._environ = {
             **os.environ,
             **pair.emulator.client_environ(),
-            **pair.proxy.environ(("IOT", "IOT_DATA_PLANE", "SERVICE_QUOTAS")),
+            **proxy.environ(("IOT", "IOT_DATA_PLANE", "SERVICE_QUOTAS")),
             **toolsrc(pair),
         }
 
@@ -55,9 +56,9 @@ class Operator:
 
 
 @pytest.fixture
-def operator(pair: Pair, tmp_path: Path) -> Operator:
+def operator(pair: Pair, own_proxy: CountingProxy, tmp_path: Path) -> Operator:
     """An operator whose Regions are equal to begin with, as far as they can be: the fleet's policy has crossed."""
-    operator = Operator(pair, tmp_path)
+    operator = Operator(pair, own_proxy, tmp_path)
     operator.run("sync", "--apply", "--delete-share", "1")
     return operator
 
@@ -143,7 +144,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
     a_fleet(pair, fleet, name, 2)
-    pair.proxy.reset()
+    operator.proxy.reset()
 
     result = operator.run("sync", "--format", "json")
 
@@ -159,18 +160,18 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(
         ("thing_principal", "create"): 2,
         ("group_membership", "create"): 2,
     }
-    assert not written(pair.proxy.counts(), pair)
+    assert not written(operator.proxy.counts(), pair)
 
 
 def test_a_second_run_writes_nothing(pair: Pair, fleet: Fleet, name: str, operator: Operator) -> None:
     a_fleet(pair, fleet, name, 2)
     assert operator.run("sync", "--apply").returncode == 0
-    pair.proxy.reset()
+    operator.proxy.reset()
 
     result = operator.run("sync", "--apply")
 
     assert result.returncode == 0, result.stderr
-    assert not written(pair.proxy.counts(), pair)
+    assert not written(operator.proxy.counts(), pair)
 
 
 def test_a_killed_run_goes_on_and_repeats_only_what_was_under_way(
@@ -178,11 +179,11 @@ def test_a_killed_run_goes_on_and_repeats_only_what_was_under_way(
 ) -> None:
     devices = a_fleet(pair, fleet, name, 60)
     quotas = Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 15.0, "AttachPolicy": 20.0})
-    pair.proxy.reset()
-    with injected(pair.proxy, quotas):
+    operator.proxy.reset()
+    with injected(operator.proxy, quotas):
         process = operator.begin("sync", "--apply")
         try:
-            registered = until(lambda: written(pair.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 25, 60)
+            registered = until(lambda: written(operator.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 25, 60)
         finally:
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -195,7 +196,7 @@ def test_a_killed_run_goes_on_and_repeats_only_what_was_under_way(
     assert "Resuming the interrupted run" in result.stderr
     assert all(is_whole(pair, device) for device in devices)
     refused = sum(number for call, number in quotas.refused.items() if call.region == pair.secondary)
-    writes = written(pair.proxy.counts(), pair)
+    writes = written(operator.proxy.counts(), pair)
     # Type, billing group, two groups, one attachment; of each device certificate, thing, two attachments, membership.
     needed = 5 + 5 * len(devices)
     assert needed <= sum(writes.values()) <= needed + refused + 40
@@ -205,10 +206,10 @@ def test_control_c_leaves_a_run_that_goes_on_and_says_how(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
     devices = a_fleet(pair, fleet, name, 40)
-    pair.proxy.reset()
-    with injected(pair.proxy, Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 10.0})):
+    operator.proxy.reset()
+    with injected(operator.proxy, Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 10.0})):
         process = operator.begin("sync", "--apply")
-        until(lambda: written(pair.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 12, 60)
+        until(lambda: written(operator.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 12, 60)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
 
@@ -231,7 +232,7 @@ def test_a_refusal_of_one_thing_does_not_stop_the_others(
         refused.append(call)
         return Refusal(400, "InvalidRequestException", "not today")
 
-    with injected(pair.proxy, refuse_the_first_thing):
+    with injected(operator.proxy, refuse_the_first_thing):
         result = operator.run("sync", "--apply", "--format", "json")
 
     answer = asked(result)
@@ -301,13 +302,13 @@ def test_repair_applies_what_a_dry_sync_found_without_reading_it_again(
 ) -> None:
     device = a_fleet(pair, fleet, name, 1)[0]
     assert operator.run("sync").returncode == 1
-    pair.proxy.reset()
+    operator.proxy.reset()
 
     result = operator.run("repair", "--apply")
 
     assert result.returncode == 0, result.stderr
     assert is_whole(pair, device)
-    calls = [call for call in pair.proxy.counts() if call.service == "iot"]
+    calls = [call for call in operator.proxy.counts() if call.service == "iot"]
     lists = {call.operation for call in calls if call.operation.startswith("List")}
     assert lists <= {"ListAttachedPolicies", "ListThingPrincipalsV2", "ListThingGroupsForThing"}, "each of one resource"
 
@@ -338,7 +339,7 @@ def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
             order.append(call)
             return quotas(call)
 
-        with injected(pair.proxy, seen):
+        with injected(operator.proxy, seen):
             result = operator.run("sync", "--apply", paced=True)
 
     assert result.returncode == 0, result.stdout + result.stderr
@@ -355,15 +356,15 @@ def test_shadows_are_checked_no_faster_than_their_quota_allows(
     pages = pair.client("iot", pair.primary).get_paginator("list_things").paginate()
     things = sum(len(page["things"]) for page in pages)
     quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: float(things)})
-    pair.proxy.reset()
+    operator.proxy.reset()
 
-    with injected(pair.proxy, quotas):
+    with injected(operator.proxy, quotas):
         result = operator.run("sync", "--apply", paced=True)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert all(is_whole(pair, device) for device in devices)
-    of_shadows = [call for call in pair.proxy.counts() if "Shadow" in call.operation]
-    made = sum(pair.proxy.counts()[call] for call in of_shadows)
+    of_shadows = [call for call in operator.proxy.counts() if "Shadow" in call.operation]
+    made = sum(operator.proxy.counts()[call] for call in of_shadows)
     # Of each thing the names of its shadows and the one without a name, in both Regions.
     assert made >= 4 * len(devices)
     assert sum(quotas.refused[call] for call in of_shadows) < made / 10

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.counting import Call, Refusal
+from lab.counting import Call, CountingProxy, Refusal
 from lab.faults import without_region
 from lab.fleet import Device, Fleet
 from lab.pair import Pair
@@ -147,12 +147,12 @@ def test_the_lines_and_the_table_stay_within_a_hundred_columns(
 
 
 def test_a_region_that_does_not_answer_is_said_and_what_was_read_is_kept(
-    pair: Pair, fleet: Fleet, name: str, tmp_path: Path
+    pair: Pair, own_proxy: CountingProxy, fleet: Fleet, name: str, tmp_path: Path
 ) -> None:
     crossed(pair, fleet, name)
-    environ = operator_environ(pair, through_proxy=True)
+    environ = operator_environ(pair, own_proxy)
     arguments = ("verify", "--unpaced", "--state", str(tmp_path))
-    with without_region(pair.proxy, pair.primary):
+    with without_region(own_proxy, pair.primary):
         result = iot_dr(pair, *arguments, environ=environ)
 
     assert result.returncode == 2
@@ -164,18 +164,17 @@ def test_a_region_that_does_not_answer_is_said_and_what_was_read_is_kept(
     assert "Resuming an interrupted run" in again.stderr
 
 
-def test_an_interrupted_run_says_how_to_go_on(pair: Pair, fleet: Fleet, name: str, tmp_path: Path) -> None:
+def test_an_interrupted_run_says_how_to_go_on(
+    pair: Pair, own_proxy: CountingProxy, fleet: Fleet, name: str, tmp_path: Path
+) -> None:
     crossed(pair, fleet, name)
     slow = [sys.executable, "-m", "iot_dr.cli", "verify", "--state", str(tmp_path)]
-    pair.proxy.intercept = lambda call: time.sleep(0.2) if call.operation == "ListThings" else None
-    try:
-        environ = operator_environ(pair, through_proxy=True)
-        process = subprocess.Popen(slow, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert until((tmp_path / "comparison.sqlite").exists, SECONDS)
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
-    finally:
-        pair.proxy.intercept = None
+    own_proxy.intercept = lambda call: time.sleep(0.2) if call.operation == "ListThings" else None
+    environ = operator_environ(pair, own_proxy)
+    process = subprocess.Popen(slow, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert until((tmp_path / "comparison.sqlite").exists, SECONDS)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
 
     assert process.returncode == 2
     assert "Traceback" not in told

@@ -43,17 +43,22 @@ def make_role(aws: Aws, service: str, *statements: dict[str, Any]) -> str:
     return arn
 
 
-def make_function(aws: Aws, code: str, *statements: dict[str, Any], timeout: int = 10) -> str:
+def zipped(code: str) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("function.py", code)
+    return archive.getvalue()
+
+
+def make_function(aws: Aws, code: str, *statements: dict[str, Any], timeout: int = 10, **environ: str) -> str:
     arn: str = aws.client("lambda").create_function(
         FunctionName=f"function-{uuid.uuid4().hex[:8]}",
         Runtime="python3.13",
         Handler="function.handler",
         Role=make_role(aws, "lambda", *statements),
-        Code={"ZipFile": archive.getvalue()},
+        Code={"ZipFile": zipped(code)},
         Timeout=timeout,
+        Environment={"Variables": environ},
     )["FunctionArn"]
     return arn
 

@@ -5,7 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.registry.keys import Key, group_membership_key, policy_key, thing_key
+from iot_dr.model.registry.keys import (
+    Key,
+    billing_group_key,
+    certificate_key,
+    group_membership_key,
+    policy_key,
+    thing_group_key,
+    thing_key,
+)
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.services.replication.superseding import BACKLOG, MARGIN, last_reads, without_superseded
@@ -65,10 +73,11 @@ def test_a_reading_before_the_change_or_too_near_to_it_proves_nothing(
 
 @pytest.mark.parametrize("wanted", list(Depth))
 @pytest.mark.parametrize("read", list(Depth))
+@pytest.mark.parametrize("key", [PUMP.key, billing_group_key("mill"), thing_group_key("hall"), certificate_key("a1")])
 def test_what_hangs_on_a_resource_is_left_out_only_if_it_was_read_too(
-    clock: FakeClock, ledger: InMemoryLedger, wanted: Depth, read: Depth
+    clock: FakeClock, ledger: InMemoryLedger, key: Key, wanted: Depth, read: Depth
 ) -> None:
-    request, other = a_late(replace(PUMP, depth=wanted), clock), replace(PUMP, depth=read)
+    request, other = a_late(ReconcileRequest(key, depth=wanted), clock), ReconcileRequest(key, depth=read)
     read_after(ledger, request, 2 * MARGIN, whole=other.whole, attached=other.attached)
 
     as_much = tuple(Depth).index(read) >= tuple(Depth).index(wanted)
