@@ -12,9 +12,11 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,11 +35,12 @@ def start_quickly(folder: Path) -> None:
     vars(sys.modules["__main__"]).pop("__file__", None)
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(list(_LOADED))
-    os.environ["PYTHONPATH"] = _ROOT  # for the process that environments are forks of, and for no other
-    try:
-        forkserver.ensure_running()
-    finally:
-        del os.environ["PYTHONPATH"]
+    with _reached_by_a_short_path(folder.parent):
+        os.environ["PYTHONPATH"] = _ROOT  # for the process that environments are forks of, and for no other
+        try:
+            forkserver.ensure_running()
+        finally:
+            del os.environ["PYTHONPATH"]
 
     def popen(command: list[str], **more: Any) -> Any:
         if command[0] != sys.executable:
@@ -46,6 +49,16 @@ def start_quickly(folder: Path) -> None:
 
     lambda_runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": popen})
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _unpacked_once(folder)})
+
+
+@contextmanager
+def _reached_by_a_short_path(folder: Path) -> Iterator[None]:
+    """Let temporary files be made in a folder of any length: the path of a socket may have 108 characters."""
+    usual, tempfile.tempdir = tempfile.tempdir, f"/proc/self/fd/{os.open(folder, os.O_DIRECTORY)}"
+    try:
+        yield
+    finally:
+        tempfile.tempdir = usual
 
 
 class _Environment:
