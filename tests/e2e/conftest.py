@@ -14,28 +14,37 @@ from lab.pair import Pair, launched
 from lab.progress import QuietProgress
 from lab.quotas import raised
 from lab.shadows import Shadows
-from tests.e2e.observing import Ledger, forget_held, forget_shadow, ledger_of
+from tests.e2e.observing import Ledger, await_empty_queues, forget_held, forget_shadow, ledger_of
 
 _HERE = Path(__file__).parent
 _numbers = itertools.count()
 
 _FIRST = (
-    "test_sync",
+    "test_unsafe_plan",
     "test_failover_scenarios",
+    "test_sync",
     "test_faults",
     "test_sync_in_cloud",
-    "test_interruptions",
-    "test_verify_by_index",
-    "test_verify",
-    "test_doctor",
-    "test_unsafe_plan",
     "test_run_tests",
     "test_shadows",
-    "test_backlog",
+    "test_interruptions",
     "test_rights",
+    "test_unannounced",
+    "test_snapshot",
+    "test_management_events",
+    "test_verify_by_index",
+    "test_backlog",
+    "test_distribution",
+    "test_thing_types",
+    "test_repair",
+    "test_replay",
+    "test_status",
+    "test_verify",
+    "test_doctor",
+    "test_device_example",
 )
-"""Files that begin before the others: the longest, so that no process ends alone with one, and those that read the
-whole registry, before other tests have filled it."""
+"""Files that begin before the others: those that have the sweep check all there is, before others have filled the
+registry, and the longest, so that no process ends alone with one."""
 
 _PAIR = pytest.StashKey[Pair]()
 
@@ -73,14 +82,16 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_stays_held(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No file of tests leaves a shadow that a device wrote in the secondary Region.
+def left_at_rest(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No file of tests leaves requests that wait for a worker, or a shadow that a device wrote in the secondary Region.
 
-    It is kept for a quarter of an hour, and counts as not in sync for every later test that asks for the whole.
+    The schedule steps back for the requests. The shadow is kept for a quarter of an hour, and counts as not in sync for
+    every later test that asks for the whole.
     """
     yield
     pair = request.config.stash.get(_PAIR, None)
     if pair is not None:
+        await_empty_queues(pair)
         forget_held(pair)
 
 

@@ -163,17 +163,34 @@ def stays(request: Callable[[], object], seconds: float = 1.5) -> bool:
     return not until(lambda: not request(), seconds)
 
 
+CONFIRMING = {"ListThingPrincipalsV2", "ListAttachedPolicies", "SendMessageBatch", "StartSyncExecution"}
+"""What only asks again, for minutes, whether a thing without a certificate has one by now."""
+
+
 def await_quiet(pair: Pair, still: float = 4.0) -> None:
     """Return when the product has been silent for longer than a pause of its workflow."""
     last: list[tuple[int, float]] = [(-1, time.monotonic())]
 
     def quiet() -> bool:
-        calls = sum(pair.proxy.counts().values())
+        calls = sum(number for call, number in pair.proxy.counts().items() if call.operation not in CONFIRMING)
         if calls != last[0][0]:
             last[0] = (calls, time.monotonic())
         return time.monotonic() - last[0][1] > still
 
     until(quiet, 300)
+
+
+def await_empty_queues(pair: Pair) -> None:
+    """Return when no request waits for a worker or is with one; what is to be checked later may stay."""
+    sqs = pair.client("sqs", pair.secondary)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def empty() -> bool:
+        urls = (resource_of(pair, queue) for queue in ("LookQueue", "BackgroundQueue"))
+        found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in urls]
+        return not any(int(number) for attributes in found for number in attributes.values())
+
+    until(empty, 120)
 
 
 def make_due(pair: Pair) -> int:
