@@ -31,11 +31,13 @@ COMMANDS = (
     "launch",
     "prove",
     "publish",
+    "reconcile",
     "repair",
     "replay",
     "restore",
     "snapshot",
     "status",
+    "sweep",
     "sync",
     "verify",
 )

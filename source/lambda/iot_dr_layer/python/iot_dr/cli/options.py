@@ -63,6 +63,19 @@ def from_toolsrc(name: str, text: str) -> click.Option:
     return FromToolsrc(list(names), envvar=_variable(name), show_envvar=True, default="", help=text)
 
 
+def certificate_mode() -> click.Option:
+    """Make the option that says how the launch's certificates come to the secondary Region."""
+    return FromToolsrc(
+        ["--certificate-mode"],
+        envvar="CERTIFICATE_MODE",
+        show_envvar=True,
+        type=click.Choice(["copy", "jitr"]),
+        default="copy",
+        show_default=True,
+        help="The launch's own: with jitr a certificate may come later.",
+    )
+
+
 def output_format(text: str = "How to print the result.") -> click.Option:
     """Make the option that asks for a table or for JSON."""
     kinds = click.Choice(["table", "json"])

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from iot_dr.cli.command import Command, command_line
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.options import certificate_mode, credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.bars import Watch
@@ -79,9 +79,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
     params=[
         from_toolsrc("primary-region", "Region that is replicated."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
-        from_toolsrc(
-            "certificate-mode", "The launch's own: with `jitr` a certificate may come later.  [default: copy]"
-        ),
+        certificate_mode(),
         click.Option(
             ["--replicate-shadows", "--shadows"],
             type=click.Choice(["all", "classic", "named", "none"]),
