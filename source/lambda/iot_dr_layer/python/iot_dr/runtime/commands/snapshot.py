@@ -65,7 +65,7 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: ReadingObserver
     state = StateFolder(Path(settings.state or ROOT) / f"snapshot-{settings.region}")
     with ExitStack() as exits:
         exits.enter_context(state)
-        store = exits.enter_context(SqliteComparisonStore(state.comparison))
+        store = exits.enter_context(SqliteComparisonStore(state.comparison()))
         began = resume_or_begin(store, f"{settings.region} {settings.shadows}", now(), anew=settings.anew)
         iot, data = (access.paced(service, settings.region) for service in ("iot", "iot-data"))
         reader = IotFleetReader(iot, settings.region, access.account, IotShadowStore(data))
