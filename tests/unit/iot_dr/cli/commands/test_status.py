@@ -205,9 +205,21 @@ def test_nothing_waiting_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stdout.endswith("Nothing waits.\n")
 
 
+@pytest.mark.parametrize(
+    ("records", "told_as"),
+    [(0, "none"), (1, "kept stream records 1"), (Unread("no right"), "kept stream records: cannot tell: no right")],
+)
+def test_dead_letters_are_none_only_if_none_is_kept_anywhere(
+    monkeypatch: pytest.MonkeyPatch, records: int | Unread, told_as: str
+) -> None:
+    assert told(run(monkeypatch, overview(records=records)))["Dead letters"] == told_as
+
+
 def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(
-        monkeypatch, overview(drift=Drift(NOW - 5 * MINUTE, 1200), queues={"RuleErrorQueue": 2}), COLUMNS="250"
+        monkeypatch,
+        overview(drift=Drift(NOW - 5 * MINUTE, 1200), queues={"RuleErrorQueue": 2}, records=1),
+        COLUMNS="250",
     )
 
     lines = told(result)
@@ -217,7 +229,7 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
     assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
     assert lines["Streams"] == "StartReplicationFunction 0.250 s behind"
     assert lines["Requests waiting"] == "LookQueue 0, BackgroundQueue 1,200"
-    assert lines["Dead letters"] == "RuleErrorQueue 2"
+    assert lines["Dead letters"] == "RuleErrorQueue 2, kept stream records 1"
     assert lines["Last verify"] == "5 min ago: 1,200 differ"
     assert [line.split() for line in result.stdout.splitlines() if line.startswith("thing ")] == [
         ["thing", "3", "0.412", "0.600", "0.700", "90", "1.200", "1.500"]

@@ -70,8 +70,9 @@ class Asked:
             show_default=True,
             help="For how long --wait looks at DNS, and then at the devices.",
         ),
-        from_toolsrc("primary-region", "Region that has led until now."),
-        from_toolsrc("secondary-region", "Region that can take over."),
+        # In an emergency no list of an SDK may stand in the way of a launch that is there.
+        from_toolsrc("primary-region", "Region that has led until now.", any_region=True),
+        from_toolsrc("secondary-region", "Region that can take over.", any_region=True),
         from_toolsrc("ledger-table", "Table of the ledger, which holds the fence."),
         from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the control item."),
         from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),

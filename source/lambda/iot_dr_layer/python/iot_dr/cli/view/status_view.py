@@ -125,8 +125,11 @@ def _requests(found: StatusView) -> Text:
 def _queues(found: StatusView) -> Text:
     if isinstance(found.queues, Unread):
         return _unread(found.queues)
-    full = ", ".join(f"{name} {number}" for name, number in found.queues.items() if number)
-    return Text(full, style="red") if full else Text("none")
+    full = [f"{name} {number}" for name, number in found.queues.items() if number]
+    if isinstance(found.records, Unread):
+        return Text.assemble((", ".join((*full, "")), "red"), "kept stream records: ", _unread(found.records))
+    full += [f"kept stream records {found.records}"] if found.records else []
+    return Text(", ".join(full), style="red") if full else Text("none")
 
 
 def _drift(drift: Drift | Unread | None, at: int) -> Text:
@@ -199,6 +202,7 @@ def overview_as_json(found: StatusView) -> dict[str, Any]:
         if isinstance(found.requests, Unread)
         else dict(found.requests),
         "dead_letters": {"unread": found.queues.reason} if isinstance(found.queues, Unread) else dict(found.queues),
+        "kept_stream_records": {"unread": found.records.reason} if isinstance(found.records, Unread) else found.records,
         "last_verify": _drift_as_json(found.drift),
         "waiting": found.backlog.total,
         "held": found.backlog.held,

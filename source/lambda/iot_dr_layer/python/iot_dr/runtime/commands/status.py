@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from iot_dr.aws.clients import client, session
+from iot_dr.aws.events.failed_records import S3FailedRecords
 from iot_dr.aws.failover.domains import IotFleetDomains
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.failover.name_servers import DnsNameServers
@@ -90,6 +91,7 @@ def _sources(environment: StatusEnvironment, client_of: Callable[..., object], s
         stacks=_Kept(partial(_stacks, launch, CloudFormationStackReader(client_of))) if launch else None,
         metrics=_CachedMetricsReader(metrics),
         waiting=AwsRunningParts(client_of).waiting,
+        records=_Kept(partial(_kept_records, launch, client_of)) if launch else None,
         names=partial(ask_all, servers, name) if name else None,
         domains={region: partial(domains.domain, region, name) for region in regions if region and name},
     )
@@ -114,6 +116,10 @@ def _launch(environment: StatusEnvironment) -> Launch | None:
 def _stacks(launch: Launch, reader: CloudFormationStackReader) -> Sequence[LaunchedStack]:
     found = (reader.read(region, name) for region, name in launch.stacks)
     return [stack for stack in found if stack is not None]
+
+
+def _kept_records(launch: Launch, client_of: Callable[..., object]) -> int:
+    return len(S3FailedRecords(client_of("s3", launch.regions.secondary), launch.secondary_bucket).keys())
 
 
 def verification_path(primary: str, secondary: str, state: str) -> Path | None:
