@@ -61,6 +61,9 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: ReadingObserver
         AccessDenied: a right is missing; the message names it.
     """
     in_bucket = is_bucket(to)
+    if not in_bucket:
+        # Before hours are spent on reading.
+        FolderSnapshotStore(Path(to)).ensure_ours()
     access = open_account(clients_of(settings.profile), settings.region, paced=settings.paced)
     state = StateFolder(Path(settings.state or ROOT) / f"snapshot-{settings.region}")
     with ExitStack() as exits:
