@@ -26,7 +26,7 @@ def test_what_is_none_is_told_with_the_mend(tmp_path: Path, text: str) -> None:
     path = tmp_path / "last-verify.json"
     path.write_text(text)
 
-    with pytest.raises(ConfigurationError, match="run iot-dr verify again"):
+    with pytest.raises(ConfigurationError, match="run `iot-dr verify` again"):
         kept(path)
 
 

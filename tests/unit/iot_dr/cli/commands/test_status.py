@@ -253,7 +253,7 @@ def test_what_was_never_measured_nor_verified_is_said(monkeypatch: pytest.Monkey
     result = run(monkeypatch, overview(lags=(), drift=None))
 
     assert "no change in three hours" in result.stdout
-    assert told(result)["Last verify"] == "none on this machine: iot-dr verify"
+    assert told(result)["Last verify"] == "none of the whole fleet on this machine; run `iot-dr verify`"
 
 
 def test_a_suspended_replication_is_told_with_the_region_that_leads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from iot_dr import __version__
+from iot_dr.cli.command import with_settings
 from iot_dr.cli.stopping import stop_by_signals, stoppable
 from iot_dr.cli.streams import flushed, steady
 from iot_dr.cli.view.texts import say
@@ -97,7 +98,7 @@ class LazyGroup(click.Group):
             with stoppable():
                 return super().invoke(ctx)
         except RegionUnavailable as error:
-            say(f"error: {error}; {UNREACHABLE}", err=True)
+            say(f"error: {with_settings(ctx, str(error))}; {UNREACHABLE}", err=True)
             ctx.exit(2)
         except click.ClickException as error:
             shown = StringIO()
@@ -108,7 +109,7 @@ class LazyGroup(click.Group):
             say(f"error: {failure_of(error)}", err=True)
             ctx.exit(2)
         except IotDrError as error:
-            say(f"error: {error}", err=True)
+            say(f"error: {with_settings(ctx, str(error))}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
 
 

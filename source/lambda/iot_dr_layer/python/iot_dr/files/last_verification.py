@@ -40,4 +40,4 @@ def kept(path: Path) -> Drift | None:
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigurationError(f"{path} is none that iot-dr verify wrote; run iot-dr verify again") from error
+        raise ConfigurationError(f"{path} is none that verify wrote; run `iot-dr verify` again") from error

@@ -163,7 +163,7 @@ class FolderSnapshotStore:
             _check_types(manifest)
         except FileNotFoundError:
             raise ConfigurationError(
-                f"{self._path} holds no whole snapshot: there is no {MANIFEST}; take it again with iot-dr snapshot"
+                f"{self._path} holds no whole snapshot: there is no {MANIFEST}; take it again: iot-dr snapshot"
             ) from None
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{self._path / MANIFEST} cannot be read: {error}") from error

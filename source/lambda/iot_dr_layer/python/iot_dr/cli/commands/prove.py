@@ -110,7 +110,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         facts = {"trial": proved.trial, "devices": number, "seconds": round(watch.seconds, 1), "notes": proved.notes}
         say(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
     else:
-        _print(proved, number, watch.seconds)
+        _print(context, proved, number, watch.seconds)
     context.exit(1 if worst(proved.checks) is Level.FAILURE else 0)
 
 
@@ -125,8 +125,8 @@ def _clean(region: str, trial: str, watch: TrialWatch, profile: str, output: str
         say(f"Nothing in {region} begins with {trial}.")
 
 
-def _print(proved: Proved, number: int, seconds: float) -> None:
-    print_checks(proved.checks)
+def _print(context: click.Context, proved: Proved, number: int, seconds: float) -> None:
+    print_checks(proved.checks, context)
     screen = console()
     for note in proved.notes:
         screen.print(note)

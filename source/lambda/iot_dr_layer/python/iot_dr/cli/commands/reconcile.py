@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.command import Command, command_line, with_settings
 from iot_dr.cli.keys import ResourceKey
 from iot_dr.cli.options import applying, certificate_mode, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
@@ -70,7 +70,8 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     """
     with open_reconcile(settings(ReconcileEnvironment, toolsrc), profile) as opened:
         if apply:
-            with stoppable(lambda: f"The request stays in the queue. Its result: iot-dr status --resource '{key}'"):
+            later = f"The request stays in the queue. For its result run `iot-dr status --resource '{key}'`."
+            with stoppable(lambda: with_settings(context, later)):
                 checked = opened.apply(key, timeout)
             _print_checked(checked, output)
             context.exit(0 if checked.in_order else 1)

@@ -7,7 +7,7 @@ import json
 
 import click
 
-from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.command import Command, command_line, with_settings
 from iot_dr.cli.options import applying, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
@@ -66,7 +66,7 @@ def command(  # one parameter an option
             swept = opened.plan(delete_share)
             _print(swept, output, command_line(context, apply=True))
             context.exit(1 if swept.drift or _is_short(swept) else 0)
-        go_on = "The sweep goes on in the account; iot-dr status tells what waits."
+        go_on = with_settings(context, "The sweep goes on in the account; `iot-dr status` tells what waits.")
         with stoppable(lambda: go_on):
             say("The sweep runs ...", err=True)
             try:

@@ -7,10 +7,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from iot_dr.cli.command import with_settings
 from iot_dr.cli.view.tables import SafeTable, distance, iso, item_as_json, moment, state_text, table
 from iot_dr.model.failover.control import ReplicationState
 from iot_dr.model.failover.fence import Leadership
@@ -137,7 +139,8 @@ def _drift(drift: Drift | Unread | None, at: int) -> Text:
         case Unread():
             return _unread(drift)
         case None:
-            return Text("none on this machine: iot-dr verify")
+            hint = with_settings(click.get_current_context(silent=True), "run `iot-dr verify`")
+            return Text(f"none of the whole fleet on this machine; {hint}")
         case Drift(verified_at=verified_at, differing=differing):
             told = f"{distance(verified_at, at)}: {f'{differing:,} differ' if differing else 'all the same'}"
             return Text(told, style="yellow" if differing else "")

@@ -106,7 +106,7 @@ class ReconcileOne:
                 return CheckedResource(key, self.item(key))
         raise NotReadyYet(
             f"{key} was not checked within {seconds:g} s; its request waits in the queue, where what events tell goes "
-            "first come, first served: iot-dr status tells how many wait"
+            "first come, first served; see how many wait: iot-dr status"
         )
 
     def _is_checked(self, key: Key, before: int) -> bool:
