@@ -146,6 +146,14 @@ def test_credentials_that_are_none_any_more_name_the_mend_whichever_call_met_the
     assert "); sign in again with `aws sso login` or `aws login`" in str(error)
 
 
+def test_what_is_attached_by_hand_and_so_cannot_be_deleted_is_told_with_the_mend() -> None:
+    error = convert(a_fault("DeleteConflictException", message="The policy cannot be deleted as it is attached"))
+
+    assert type(error) is errors.Conflict
+    assert "cannot be deleted as it is attached; something is still attached to it in this Region" in str(error)
+    assert "detach that, and it goes by itself" in str(error)
+
+
 def test_a_parameter_that_the_sdk_refuses_is_terminal() -> None:
     assert type(convert(ParamValidationError(report="thingName: too short"))) is errors.TerminalError
 

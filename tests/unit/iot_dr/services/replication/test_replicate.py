@@ -616,7 +616,7 @@ def test_what_keeps_changing_is_left_to_the_workflows_retry() -> None:
     world = _with_device()
     world.calls.before = raising(Conflict("changed"), on=["writer.create"])
 
-    with pytest.raises(Conflict, match="kept changing"):
+    with pytest.raises(Conflict, match="kept changing while it was checked: changed"):
         _new(world)
 
 

@@ -76,6 +76,15 @@ _CLASSES: tuple[tuple[frozenset[str], type[errors.IotDrError]], ...] = (
     # A write that names something missing can succeed once that something is there; an index is built at some time.
     (frozenset({"IndexNotReadyException", "ResourceNotFoundException"}), errors.NotReadyYet),
 )
+_CAUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "DeleteConflictException": (
+            "; something is still attached to it in this Region, perhaps by hand: detach that, and it goes by itself"
+        )
+    }
+)
+"""What AWS does not say, and what mends it."""
+
 _SIGN_IN = "sign in again with `aws sso login` or `aws login`, or give other credentials by `aws configure`"
 _CERTIFICATES = re.compile(r"certificate|\[Errno (2|13|21)\]", re.IGNORECASE)
 """What an error of TLS has in its text if no trusted certificate, or no file of them, was found: not a lost line."""
@@ -149,7 +158,7 @@ def _convert_answer(error: ClientError) -> errors.IotDrError:
         return errors.AccessDenied(f"AWS refused the credentials ({message}); {_SIGN_IN}")
     for codes, kind in _CLASSES:
         if code in codes:
-            return kind(message)
+            return kind(f"{message}{_CAUSES.get(code, '')}")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
     if status == 429:
         return errors.Throttled(message)
