@@ -265,7 +265,7 @@ def test_a_run_about_some_things_says_nothing_of_the_fleet(world: World, part: s
     assert len(list(run.differences())) == 1
     assert kept == []
     if part == "selected":
-        assert run.notes() == ["Only 3 selected things and what is attached to them were compared."]
+        assert run.notes() == ["Only 3 selected things and what is attached were compared."]
 
 
 def test_a_run_tells_its_calls_by_region_and_api(world: World) -> None:
@@ -281,7 +281,7 @@ def test_a_run_tells_its_calls_by_region_and_api(world: World) -> None:
     ("differing", "told"),
     [
         (0, "of 400 certificates only, and is the same: with 95 % confidence it differs for fewer than 0.75%"),
-        (1, "of 400 certificates only, and differs in 1 places"),
+        (1, "of 400 certificates only, and differs in 1 place."),
     ],
 )
 def test_a_sample_is_told_with_what_it_proves(world: World, differing: int, told: str) -> None:

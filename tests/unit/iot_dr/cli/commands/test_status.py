@@ -223,7 +223,7 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
     )
 
     lines = told(result)
-    assert (lines["Leader"], lines["Replication"]) == ("us-east-1 automatic, epoch 0", "active")
+    assert (lines["Leader"], lines["Replication"]) == ("us-east-1 (health checks decide), epoch 0", "active")
     assert lines["Fence"] == "secondary follows, epoch 0"
     assert "Held" not in lines
     assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
@@ -260,7 +260,7 @@ def test_a_suspended_replication_is_told_with_the_region_that_leads(monkeypatch:
     control = Control("us-west-2", Mode.PINNED, replication=ReplicationState.SUSPENDED)
     lines = told(run(monkeypatch, overview(leadership=Leadership(control, Fence()))))
 
-    assert (lines["Leader"], lines["Replication"]) == ("us-west-2 pinned, epoch 0", "suspended")
+    assert (lines["Leader"], lines["Replication"]) == ("us-west-2 (pinned by an order), epoch 0", "suspended")
 
 
 def test_a_failover_is_told_with_its_number_its_reason_and_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +270,9 @@ def test_a_failover_is_told_with_its_number_its_reason_and_what_is_held(monkeypa
 
     lines = told(run(monkeypatch, overview(held, leadership=Leadership(control, fence)), COLUMNS="250"))
 
-    assert lines["Leader"].startswith("us-west-2 pinned, epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago: an")
+    assert lines["Leader"].startswith(
+        "us-west-2 (pinned by an order), epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago"
+    )
     assert lines["Fence"].startswith("secondary leads, epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago: an")
     assert lines["Held"] == "2 until the secondary follows again"
 

@@ -126,7 +126,7 @@ def test_what_was_applied_is_counted_and_exits_0(arranged: Arrange) -> None:
     result = run("sync", "--apply")
 
     assert (result.exit_code, sync.applied) == (0, 1)
-    assert "3 changes are done, 0 failed, 0 were left." in result.stdout
+    assert "3 changes are done, 0 failed, 0 not tried." in result.stdout
 
 
 def test_what_failed_is_listed_with_its_reason_and_exits_1(arranged: Arrange) -> None:

@@ -20,6 +20,7 @@ from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.status.status_parts import Drift
+from iot_dr.model.words import counted
 from iot_dr.ports.fleet import ComparisonStore
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.ports.shadows import ShadowReader
@@ -207,23 +208,27 @@ class VerifyRun:
         verified, store = self._verification.verified, self._comparison.store
         notes = []
         if verified.settled:
-            notes.append(f"{verified.settled:,} differences were none any more when they were read again.")
+            was = counted(verified.settled, "difference was", "differences were")
+            notes.append(f"{was} gone on the second read: replication caught up.")
         if verified.unconfirmed:
-            notes.append(f"{verified.unconfirmed:,} differences were read only once; some may have been on their way.")
+            were = counted(verified.unconfirmed, "difference was", "differences were")
+            notes.append(f"{were} read only once; replication may catch up with some.")
         if sampled := int(store.fact("sampled") or 0):
             notes.append(_confidence(sampled, self.numbers().get(Kind.THING_PRINCIPAL, Numbers()).differing))
             notes.append("Shadows were not compared.")
         notes += notes_of(store)
         if store.fact("selected"):
             notes.append(
-                f"Only {int(store.fact('selected')):,} selected things and what is attached to them were compared."
+                f"Only {counted(int(store.fact('selected')), 'selected thing')} and what is attached were compared."
             )
         return notes
 
 
 def _confidence(sampled: int, differing: int) -> str:
     if differing or not sampled:
-        return f"What is attached was read of {sampled:,} certificates only, and differs in {differing:,} places."
+        return (
+            f"What is attached was read of {sampled:,} certificates only, and differs in {counted(differing, 'place')}."
+        )
     # The rule of three: none among n means, with 95 % confidence, fewer than 3 in n.
     return (
         f"What is attached was read of {sampled:,} certificates only, and is the same: with 95 % confidence it differs "

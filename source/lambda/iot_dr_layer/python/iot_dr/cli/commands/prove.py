@@ -19,6 +19,7 @@ from iot_dr.cli.view.tables import Screen, console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.status.checks import Level
+from iot_dr.model.words import counted
 from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment, clean, prove
 from iot_dr.services.doctor.doctor import worst
 from iot_dr.services.trial.order import TrialOrder
@@ -120,7 +121,8 @@ def _clean(region: str, trial: str, watch: TrialWatch, profile: str, output: str
     if output == "json":
         say(json.dumps({"trial": trial, "region": region, "removed": removed}, indent=2))
     elif removed:
-        say(f"What begins with {trial} is removed from {region}: {removed} resources and relations.")
+        number = counted(removed, "resource or relation", "resources and relations")
+        say(f"What begins with {trial} is removed from {region}: {number}.")
     else:
         say(f"Nothing in {region} begins with {trial}.")
 
@@ -131,7 +133,7 @@ def _print(context: click.Context, proved: Proved, number: int, seconds: float) 
     for note in proved.notes:
         screen.print(note)
     failed = worst(proved.checks) is Level.FAILURE
-    screen.print(f"\n{'Not proved' if failed else 'Proved'} with {number} devices in {seconds:.0f} s.")
+    screen.print(f"\n{'Not proved' if failed else 'Proved'} with {counted(number, 'device')} in {seconds:.0f} s.")
 
 
 class TrialWatch(Watch):

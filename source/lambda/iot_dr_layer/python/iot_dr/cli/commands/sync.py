@@ -54,8 +54,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     cloud = {name: given.pop(name) for name in ("in_cloud", "follow", "redrive", "at_once")}
     wanted = settings(SyncSettings, given, anew=anew, delete_share=delete_share, paced=not unpaced)
     if cloud.pop("in_cloud") or cloud["follow"] or cloud["redrive"]:
-        if unpaced:
-            raise click.UsageError("--unpaced is for a sync from here; in the account, --at-once says how fast it is")
+        in_cloud.refuse_what_has_no_effect(context)
         in_cloud.run_in_cloud(context, wanted, apply=apply, output=output, **cloud)
         return
     if cloud["at_once"]:

@@ -24,6 +24,7 @@ from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.registry.differences import Difference, Numbers, Sigil
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.shadows.patterns import check
+from iot_dr.model.words import counted
 from iot_dr.runtime.commands.comparison import ComparisonSettings
 from iot_dr.runtime.commands.verify import open_verification, write_page
 from iot_dr.services.verify import VerifyRun
@@ -254,17 +255,19 @@ def _print_summary(verifying: VerifyRun, output: str, seconds: float) -> None:
     if verifying.differing:
         click.echo()
     screen.print(_table(numbers))
-    screen.print(f"\n{things:,} things in {seconds:,.1f} s{_pace(calls, things, seconds)}.")
+    screen.print(f"\n{counted(things, 'thing')} in {seconds:,.1f} s{_pace(calls, things, seconds)}.")
     for note in verifying.notes():
         screen.print(note)
-    screen.print(f"{verifying.differing:,} differences." if verifying.differing else "Both Regions hold the same.")
+    screen.print(
+        f"{counted(verifying.differing, 'difference')}." if verifying.differing else "Both Regions hold the same."
+    )
 
 
 def _pace(calls: Mapping[str, Mapping[str, int]], things: int, seconds: float) -> str:
     made = sum(sum(each.values()) for each in calls.values())
     if not made or not things:
         return ""
-    return f" by {made:,} calls, {things / seconds:,.0f} things/s, {made / things:.2f} calls a thing"
+    return f" by {counted(made, 'call')}, {things / seconds:,.0f} things/s, {made / things:.2f} calls a thing"
 
 
 def _table(numbers: Mapping[Kind, Numbers]) -> Table:
