@@ -122,7 +122,7 @@ def test_a_region_that_cannot_be_reached_is_not_available(error: BotoCoreError) 
         (CredentialRetrievalError(provider="custom-process", error_msg=""), "custom-process.*; sign in again"),
         (PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "aws configure list"),
         (InvalidConfigError(error_msg="no such source_profile."), "no such source_profile. See what `aws configure"),
-        (ConfigParseError(path="~/.aws/config"), "~/.aws/config; mend the file, or name another by AWS_CONFIG_FILE"),
+        (ConfigParseError(path="~/.aws/config"), "~/.aws/config; correct the file, or name another by AWS_CONFIG_FILE"),
         (SSLError(endpoint_url=URL, error="[Errno 2] No such file or directory"), "see that AWS_CA_BUNDLE"),
         (SSLError(endpoint_url=URL, error="[SSL: CERTIFICATE_VERIFY_FAILED] unable"), "see that AWS_CA_BUNDLE"),
     ],

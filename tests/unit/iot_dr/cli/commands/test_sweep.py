@@ -85,7 +85,7 @@ def test_what_is_left_exits_1(account: Account) -> None:
     result = run("--apply")
 
     assert result.exit_code == 1
-    assert "Left to the next sweep: 2,000." in result.stdout
+    assert "Wait for the next sweep: 2,000." in result.stdout
 
 
 def test_deletions_that_are_refused_exit_1_with_what_allows_them(account: Account) -> None:

@@ -139,7 +139,7 @@ def test_the_table_fits_into_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) 
 
     assert max(map(len, lines)) <= 100
     head = next(line for line in lines if line.startswith("Kind"))
-    assert [part in head for part in ("= same", "+ missing", "- surplus", "* differ", "! unread")] == [True] * 5
+    assert [part in head for part in ("= same", "+ missing", "- extra", "* differ", "! unread")] == [True] * 5
     assert any(line.split() == ["thing", "20,000", "20,000", "19,998", "1", "1", "1"] for line in lines)
     assert any("3 differences were gone" in line for line in lines)
 

@@ -122,7 +122,7 @@ _MENDS: Mapping[type[BotoCoreError], str] = MappingProxyType(
         exceptions.CredentialRetrievalError: f"{{}}; {_SIGN_IN}",
         exceptions.PartialCredentialsError: "{}; see what `aws configure list` shows",
         exceptions.InvalidConfigError: "{} See what `aws configure list` shows.",
-        exceptions.ConfigParseError: "{}; mend the file, or name another by AWS_CONFIG_FILE",
+        exceptions.ConfigParseError: "{}; correct the file, or name another by AWS_CONFIG_FILE",
     }
 )
 """What is wrong with the set-up and not with AWS, subclasses included; {} stands for the SDK's own words."""

@@ -59,7 +59,7 @@ Examples:
         click.Option(
             ["--clean"],
             metavar="TRIAL",
-            help="Create nothing; remove what a killed run left: everything whose name begins with TRIAL.",
+            help="Create nothing; remove what a killed run did not: everything whose name begins with TRIAL.",
         ),
         from_toolsrc("primary-region", "Region in which the devices are created."),
         from_toolsrc("secondary-region", "Region to which they are copied."),
@@ -91,7 +91,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     publishes and subscribes in both, by MQTT with mutual TLS. Then everything is deleted in the primary Region, and the
     command waits until the secondary has none of it. Private keys are kept only in memory. Exits 0 if all checks pass,
     1 if one fails, 2 if it cannot run or was stopped. Ctrl-C and SIGTERM remove what was created; --clean removes what
-    a killed run left.
+    a killed run did not.
     """
     if (number is None) is (clean is None):
         raise click.UsageError("say how many devices, by -n, or of what run to remove the rest, by --clean")

@@ -59,7 +59,7 @@ def command(  # one parameter an option
     The schedule does the same every few minutes. Without --apply this machine reads the lists and tells what a sweep
     would have checked. With --apply the function of the launch sweeps, which takes minutes for a large fleet; what it
     finds is then checked in the background: iot-dr status tells what waits. Exits 0 if all that was found is being
-    checked, 1 if something differs, is left to the next sweep, cannot be read or is refused, 2 if it cannot run.
+    checked, 1 if something differs, waits for the next sweep, cannot be read or is refused, 2 if it cannot run.
     """
     with open_sweep(settings(SweepNowEnvironment, toolsrc), profile) as opened:
         if not apply:
@@ -102,7 +102,7 @@ def _lines(swept: Swept, *, applied: bool) -> list[str]:
         f"Checked fully in their turn, whatever the lists say: {swept.round:,}.",
     ]
     if swept.left:
-        lines.append(f"Left to the next sweep: {swept.left:,}.")
+        lines.append(f"Wait for the next sweep: {swept.left:,}.")
     if swept.unreadable:
         lines.append(f"Entries that cannot be read: {swept.unreadable:,}; the first: {swept.why_unreadable}")
     if swept.refused:

@@ -37,7 +37,7 @@ COLOURS = {Sigil.MISSING: "cyan", Sigil.SURPLUS: "yellow", Sigil.DIFFERENT: "mag
 HEADS = {
     Sigil.SAME: "= same",
     Sigil.MISSING: "+ missing",
-    Sigil.SURPLUS: "- surplus",
+    Sigil.SURPLUS: "- extra",
     Sigil.DIFFERENT: "* differ",
     Sigil.UNREADABLE: "! unread",
 }

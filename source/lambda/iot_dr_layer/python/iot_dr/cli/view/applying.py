@@ -215,7 +215,7 @@ def _print_plan(planned: Planned, output: str, command: str) -> None:
     if changes:
         screen.print(f"\nNothing was changed. To make {counted(changes, 'change')}, run `{command}`.", soft_wrap=True)
     if any(step is Step.LEAVE for _, step in planned.steps):
-        screen.print("What is left stays as it is: replication did not create it, or cannot change it.")
+        screen.print("What stays is not changed: replication did not create it, or cannot change it.")
 
 
 def _plan_as_json(planned: Planned) -> dict[str, Any]:
@@ -239,7 +239,7 @@ def _print_result(progress: SyncProgress, syncing: Applying, output: str, again:
     screen.print(_problems(syncing.problems()))
     if progress.failed + progress.left > SHOWN:
         screen.print(f"... and {progress.failed + progress.left - SHOWN} more; --format json has all of them")
-    screen.print(f"\nMend what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
+    screen.print(f"\nFix what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
 
 
 def _problems(problems: Iterable[ChangeResult]) -> Any:
