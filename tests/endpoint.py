@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -23,12 +23,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What AWS answers: JSON, or `xml` where the service's protocol wants that."""
+    """What AWS answers: JSON, or `xml` where the service's protocol wants that; perhaps with more headers."""
 
     body: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     error: str = ""
     xml: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Answering = Callable[[Request], Answer]
@@ -81,6 +82,8 @@ class Endpoint:
                 text = (answer.xml or json.dumps(answer.body)).encode() if answer.xml or answer.body else b""
                 self.send_response(answer.status)
                 self.send_header("x-amzn-RequestId", f"r-{len(endpoint.requests)}")
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
                 if answer.error:
                     self.send_header("x-amzn-errortype", answer.error)
                 self.send_header("Content-Type", "text/xml" if answer.xml else "application/x-amz-json-1.0")

@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_commands_in_help_texts_parse() -> None:
     context = click.Context(cli)
     helps = [cli, *filter(None, (cli.get_command(context, name) for name in COMMANDS))]
     examples = "\n".join(text for shown in helps for text in (shown.help, shown.epilog) if text)
-    typed = list(commands(examples))
+    # A page's block is indented further than a help text's.
+    typed = list(commands(textwrap.indent(examples, "    ")))
     wrong = [f"{shlex.join(words)}: {why}" for words in typed if (why := refusal(words))]
 
     assert typed

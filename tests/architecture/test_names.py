@@ -39,6 +39,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "gate": frozenset(),
     "health": frozenset(),
     "launch": frozenset({"concurrency"}),
+    "on_demand": frozenset({"comparison", "replication", "sweep"}),
     "pacing": frozenset(),
     "reading": frozenset({"concurrency", "replication", "shadows", "single_resource"}),
     "replication": frozenset({"concurrency"}),

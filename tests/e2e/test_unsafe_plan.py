@@ -57,7 +57,7 @@ def test_a_primary_that_requests_empty_deletes_nothing_until_the_share_is_meant(
         refused = try_sweep(pair)
         assert refused.get("errorType") == "UnsafePlan", refused
         assert "over the limit of 30%" in refused["errorMessage"]
-        assert 'higher "delete_share"' in refused["errorMessage"]
+        assert "higher --delete-share" in refused["errorMessage"]
         assert stays(lambda: thing(secondary, things["deleted"]))
 
         assert sweep_with(pair, 1.0)["drift"] >= len(things)

@@ -127,10 +127,10 @@ def test_every_kind_of_difference_has_its_sign_and_its_reason(
         ("+", "thing"),
     }
     reasons = {one["name"]: one["reason"] for one in found if "sigil" in one}
-    assert reasons[name] == "attributes differs"
+    assert reasons[name] == "attributes differ"
     assert reasons[certificate] == "status differs"
     page = report.read_text(encoding="utf-8")
-    assert f'["*", "thing", "{name}", "attributes differs"]' in page
+    assert f'["*", "thing", "{name}", "attributes differ"]' in page
     secondary.delete_thing(thingName=f"{name}-surplus")
 
 

@@ -7,14 +7,23 @@ import pytest
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidConfigError,
     InvalidRegionError,
+    LoginTokenLoadError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
+    PartialCredentialsError,
     ProfileNotFound,
     ReadTimeoutError,
+    SSLError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
 )
 
 from iot_dr import errors
@@ -89,6 +98,7 @@ def test_too_many_requests_is_throttling_whatever_its_code() -> None:
         EndpointConnectionError(endpoint_url=URL),
         ConnectTimeoutError(endpoint_url=URL),
         ReadTimeoutError(endpoint_url=URL),
+        SSLError(endpoint_url=URL, error="EOF occurred in violation of protocol"),
     ],
 )
 def test_a_region_that_cannot_be_reached_is_not_available(error: BotoCoreError) -> None:
@@ -102,6 +112,19 @@ def test_a_region_that_cannot_be_reached_is_not_available(error: BotoCoreError) 
         (NoRegionError(), "AWS_REGION"),
         (InvalidRegionError(region_name="us east"), "'us east' .* for example us-east-1"),
         (ProfileNotFound(profile="ops"), "(ops).* `aws configure list-profiles`"),
+        (SSOTokenLoadError(error_msg="Token for s does not exist"), "Token for s does not exist; sign in again with"),
+        (UnauthorizedSSOTokenError(), "SSO session .* has expired .*; sign in again with `aws sso login`"),
+        (TokenRetrievalError(provider="sso", error_msg="Token has expired"), "expired; sign in again with `aws sso lo"),
+        (
+            LoginTokenLoadError(error_msg="no session"),
+            "no session.*; sign in again with `aws sso login` or `aws login`",
+        ),
+        (CredentialRetrievalError(provider="custom-process", error_msg=""), "custom-process.*; sign in again"),
+        (PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "aws configure list"),
+        (InvalidConfigError(error_msg="no such source_profile."), "no such source_profile. See what `aws configure"),
+        (ConfigParseError(path="~/.aws/config"), "~/.aws/config; correct the file, or name another by AWS_CONFIG_FILE"),
+        (SSLError(endpoint_url=URL, error="[Errno 2] No such file or directory"), "see that AWS_CA_BUNDLE"),
+        (SSLError(endpoint_url=URL, error="[SSL: CERTIFICATE_VERIFY_FAILED] unable"), "see that AWS_CA_BUNDLE"),
     ],
 )
 def test_a_setting_that_is_missing_or_wrong_names_the_mend(error: BotoCoreError, mend: str) -> None:
@@ -109,6 +132,26 @@ def test_a_setting_that_is_missing_or_wrong_names_the_mend(error: BotoCoreError,
 
     assert type(converted_error) is errors.ConfigurationError
     assert re.search(mend, str(converted_error))
+
+
+@pytest.mark.parametrize(
+    "code", ["ExpiredToken", "InvalidClientTokenId", "InvalidSignatureException", "RequestExpired"]
+)
+def test_credentials_that_are_none_any_more_name_the_mend_whichever_call_met_them(code: str) -> None:
+    error = convert(a_fault(code, message="The security token is expired"))
+
+    assert type(error) is errors.AccessDenied
+    assert str(error).startswith("AWS refused the credentials (")
+    assert "The security token is expired" in str(error)
+    assert "); sign in again with `aws sso login` or `aws login`" in str(error)
+
+
+def test_what_is_attached_by_hand_and_so_cannot_be_deleted_is_told_with_the_mend() -> None:
+    error = convert(a_fault("DeleteConflictException", message="The policy cannot be deleted as it is attached"))
+
+    assert type(error) is errors.Conflict
+    assert "cannot be deleted as it is attached; something is still attached to it in this Region" in str(error)
+    assert "detach that, and it goes by itself" in str(error)
 
 
 def test_a_parameter_that_the_sdk_refuses_is_terminal() -> None:

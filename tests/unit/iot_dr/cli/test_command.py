@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import click
 import pytest
@@ -11,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.commands import doctor
 from iot_dr.cli.main import COMMANDS, cli
+from iot_dr.errors import ConfigurationError
+from iot_dr.model.status.checks import Check, failure
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1).filter(str.strip)
 SETTINGS = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2", "LEDGER_TABLE": "ledger"}
@@ -61,6 +65,52 @@ def test_a_command_line_means_the_same_when_it_is_given_again(source: str, name:
 
     assert told(*again[2:])[0] == again
     assert {name, *things} <= {one.partition("=")[2] if one.startswith("--") else one for one in again} | set(again)
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "told"),
+    [
+        ([], "iot-dr replay", "iot-dr replay"),
+        (
+            ["--profile", "my ops", "--primary", "eu-west-1"],
+            "run `iot-dr replay --apply` now",
+            "run `iot-dr replay --primary-region eu-west-1 --profile 'my ops' --apply` now",
+        ),
+        (
+            ["--settings", "my/toolsrc"],
+            "launch again: iot-dr doctor",
+            "launch again: iot-dr doctor --settings my/toolsrc",
+        ),
+        (["--ledger-table", "x"], "iot-dr replay", "iot-dr replay"),
+        (["--certificates", "5"], "iot-dr doctor", "iot-dr doctor"),
+        (["--profile", "ops"], "iot-dr mend", "iot-dr mend"),
+        (["--profile", "ops"], "what iot-dr verify wrote", "what iot-dr verify wrote"),
+    ],
+)
+def test_a_hint_at_another_command_has_the_same_launch_and_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], text: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my").mkdir()
+    Path("my/toolsrc").write_text("export PRIMARY_REGION=us-east-1\nexport SECONDARY_REGION=us-west-2\n")
+
+    def consult(*_: object) -> tuple[Check, ...]:
+        return (failure("it", "is ill", text),)
+
+    monkeypatch.setattr(doctor, "consult", consult)
+
+    result = run("doctor", *given)
+
+    assert f"it: {told}\n" in result.stdout, result.stderr
+
+
+def test_a_hint_of_an_error_has_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def consult(*_: object) -> None:
+        raise ConfigurationError("do it: iot-dr replay")
+
+    monkeypatch.setattr(doctor, "consult", consult)
+
+    assert run("doctor", "--profile", "ops").stderr == "error: do it: iot-dr replay --profile ops\n"
 
 
 def run(*words: str) -> Result:

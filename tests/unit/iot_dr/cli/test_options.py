@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from iot_dr.cli.commands import status
-from iot_dr.cli.main import cli
+from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.errors import ConfigurationError
 from iot_dr.runtime.commands.status import StatusEnvironment
+from tests.unit.iot_dr.cli.test_out_of_reach import LAUNCH
 
 TEXT = "# of a launch\nexport SECONDARY_REGION='eu-west-1'\nexport LEDGER_TABLE=of-the-file\nexport PROFILE=other\n"
 
@@ -69,3 +71,30 @@ def test_settings_that_cannot_be_read_are_one_line(
 
     assert (result.exit_code, result.stderr.count("\n"), asked) == (2, 1, [])
     assert reason in result.stderr
+
+
+REGIONS_OF = [
+    (name, option.opts[0])
+    for name in COMMANDS
+    for option in cli.get_command(click.Context(cli), name).params  # type: ignore[union-attr]  # all are there
+    # A failover is to a Region of the launch, and no list may stand in its way; publish has a test of its own.
+    if option.opts[0].endswith("-region") and name not in {"failover", "publish"}
+]
+ARGUMENTS = {"snapshot": ["today"], "restore": ["today"], "reconcile": ["thing#a"], "prove": ["-n", "1"]}
+
+
+@pytest.mark.parametrize(("command", "option"), REGIONS_OF)
+@pytest.mark.parametrize("by_variable", [True, False], ids=["variable", "option"])
+def test_a_region_that_does_not_exist_is_refused_before_the_first_call(
+    command: str, option: str, by_variable: bool
+) -> None:
+    variable = option.removeprefix("--").replace("-", "_").upper()
+    given = {} if by_variable else {option: "us-east-9"}
+    environ = {**LAUNCH, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", **({variable: "us-east-9"} if by_variable else {})}
+    words = [command, *ARGUMENTS.get(command, []), *(word for pair in given.items() for word in pair)]
+
+    result = CliRunner().invoke(cli, words, env=environ, prog_name="iot-dr")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: 'us-east-9' is not a Region with AWS IoT Core; did you mean us-east-")
+    assert result.stderr.count("\n") == 1

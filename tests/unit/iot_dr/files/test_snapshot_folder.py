@@ -18,7 +18,7 @@ from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import Shadow
 from tests.builders import a_certificate, a_policy, a_thing
 
-MANIFEST_OF_NOTHING = Manifest("us-east-1", "123456789012", 1, 2, {})
+MANIFEST_OF_NOTHING = Manifest("us-east-1", "123456789012", 0, 0, {})
 
 
 @pytest.fixture
@@ -74,6 +74,43 @@ def test_what_is_written_to_an_old_snapshot_is_no_whole_one_until_its_end(folder
 
     with pytest.raises(ConfigurationError, match="holds no whole snapshot"):
         folder.manifest()
+
+
+def test_two_snapshots_of_the_same_are_the_same_whenever_they_are_taken(tmp_path: Path) -> None:
+    first, second = (FolderSnapshotStore(tmp_path / name) for name in ("first", "second"))
+    for at, one in enumerate((first, second)):
+        one.begin()
+        one.write(Kind.THING, [a_thing("pump-17")])
+        told = one.complete(replace(MANIFEST_OF_NOTHING, began=at, ended=at + 1))
+        assert (told.began, told.ended) == (at, at + 1)
+
+    contents = [{file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("first", "second")]
+    assert contents[0] == contents[1]
+    assert contents[0].keys() == {MANIFEST, "thing.jsonl"}
+
+
+@pytest.mark.parametrize("name", ["thing.jsonl", MANIFEST])
+def test_what_no_snapshot_wrote_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("somebody's own\n")
+
+    with pytest.raises(ConfigurationError, match=name):
+        FolderSnapshotStore(tmp_path).begin()
+
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {name: "somebody's own\n"}
+
+
+def test_a_snapshot_that_was_cut_off_is_begun_again(folder: FolderSnapshotStore) -> None:
+    folder.write(Kind.THING, [a_thing("pump-17")])
+
+    folder.begin()
+
+
+def test_a_snapshot_with_times_of_an_earlier_release_can_be_read(folder: FolderSnapshotStore) -> None:
+    folder.complete(MANIFEST_OF_NOTHING)
+    (file,) = [file for file in folder.files if file.name == MANIFEST]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2, "began": 5, "ended": 6}))
+
+    assert (folder.manifest().began, folder.manifest().ended) == (5, 6)
 
 
 def test_a_kind_that_was_cut_off_leaves_no_file(folder: FolderSnapshotStore) -> None:
@@ -243,4 +280,4 @@ def test_a_full_disk_is_said_and_leaves_no_beginning_of_a_file(folder: FolderSna
     with pytest.raises(ConfigurationError, match="is full; free some space"):
         folder.write(Kind.THING, full())
 
-    assert list(folder.files[0].parent.iterdir()) == []
+    assert [file.name for file in folder.files[0].parent.iterdir()] == ["snapshot.part"]

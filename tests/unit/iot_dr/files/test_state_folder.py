@@ -19,7 +19,7 @@ def test_it_is_free_again_afterwards(tmp_path: Path) -> None:
     with StateFolder(tmp_path):
         pass
     with StateFolder(tmp_path) as folder:
-        assert folder.comparison.parent == tmp_path
+        assert folder.comparison().parent == tmp_path
 
 
 def test_a_folder_that_cannot_be_written_is_said_with_the_mend(tmp_path: Path) -> None:

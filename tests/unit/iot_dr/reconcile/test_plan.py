@@ -48,7 +48,7 @@ def test_what_is_missing_in_the_secondary_is_created() -> None:
 def test_what_differs_is_updated() -> None:
     changes = tuple(plan(a_snapshot(CHANGED), a_snapshot(THING)))
 
-    assert changes == (Update(CHANGED, THING, "attributes differs"),)
+    assert changes == (Update(CHANGED, THING, "attributes differ"),)
 
 
 def test_what_is_the_same_needs_no_change() -> None:
@@ -167,13 +167,17 @@ ANEW = [
 ]
 
 
+def differ(fields: str) -> str:
+    return "differ" if "," in fields or fields.endswith("attributes") else "differs"
+
+
 @pytest.mark.parametrize(("wanted", "found", "fields"), ANEW)
 def test_what_was_made_anew_in_the_primary_goes_if_replication_made_it(
     wanted: Entity, found: Entity, fields: str
 ) -> None:
     changes = tuple(plan(a_snapshot(wanted), a_snapshot(found), owned={found.key}))
 
-    reason = f"{fields} differs, which AWS lets nobody change: it was created again in the primary"
+    reason = f"{fields} {differ(fields)}, which AWS lets nobody change: it was created again in the primary"
     assert changes == (Delete(found, reason),)
 
 
@@ -181,7 +185,7 @@ def test_what_was_made_anew_in_the_primary_goes_if_replication_made_it(
 def test_what_replication_did_not_make_is_shown_and_left(wanted: Entity, found: Entity, fields: str) -> None:
     changes = tuple(plan(a_snapshot(wanted), a_snapshot(found)))
 
-    reason = f"{fields} differs, which AWS lets nobody change, and replication did not create it"
+    reason = f"{fields} {differ(fields)}, which AWS lets nobody change, and replication did not create it"
     assert changes == (Skip(wanted.key, reason),)
 
 
@@ -196,9 +200,9 @@ def test_what_of_a_group_or_type_can_change_is_updated() -> None:
     group = replace(SITE, description="another", attributes={"a": "b"})
 
     assert tuple(plan(a_snapshot(type_), a_snapshot(a_thing_type()))) == (
-        Update(type_, a_thing_type(), "propagating_attributes differs"),
+        Update(type_, a_thing_type(), "propagating_attributes differ"),
     )
-    assert tuple(plan(a_snapshot(group), a_snapshot(SITE))) == (Update(group, SITE, "description, attributes differs"),)
+    assert tuple(plan(a_snapshot(group), a_snapshot(SITE))) == (Update(group, SITE, "description, attributes differ"),)
 
 
 # Statuses that AWS alone sets
@@ -297,7 +301,7 @@ def test_a_deprecated_type_that_differs_besides_is_taken_back_all_the_same() -> 
     assert tuple(plan(a_snapshot(DEPRECATED, TYPED), a_snapshot(found, absent=[TYPED.key]))) == (
         Update(usable, found, "a thing is to be made in it"),
         Create(TYPED, "missing in the secondary"),
-        Update(DEPRECATED, usable, "propagating_attributes differs"),
+        Update(DEPRECATED, usable, "propagating_attributes differ"),
     )
 
 
@@ -373,7 +377,7 @@ def test_what_was_attached_while_its_end_was_found_gone_is_left_to_the_next_read
     [
         (a_certificate(status=CertificateStatus.REVOKED), a_certificate(), "status differs"),
         (a_policy(document='{"a":1}'), a_policy(), "document differs"),
-        (a_thing(type_name="pump"), a_thing(attributes={"a": "b"}), "attributes, type_name differs"),
+        (a_thing(type_name="pump"), a_thing(attributes={"a": "b"}), "attributes, type_name differ"),
     ],
 )
 def test_the_reason_names_what_differs_and_none_of_its_content(wanted: Entity, found: Entity, reason: str) -> None:

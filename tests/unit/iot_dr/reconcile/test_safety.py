@@ -25,7 +25,7 @@ def test_a_refusal_says_what_to_check_and_what_overrides_it() -> None:
 
     assert str(refused.value) == (
         "the plan deletes 4 of 10 resources, over the limit of 30%; "
-        'check the primary Region; if so many deletes are meant, start the sweep with a higher "delete_share"'
+        "check the primary Region; if so many deletes are meant, run iot-dr sweep --apply with a higher --delete-share"
     )
 
 

@@ -65,7 +65,7 @@ def test_every_difference_has_its_change_and_its_reason() -> None:
     assert (surplus.sigil, surplus.reason) == (Sigil.SURPLUS, ONLY_IN_TARGET)
     assert isinstance(surplus.change, Skip)
     changed = one(a_thing("a", {"x": "1"}), a_thing("a"))
-    assert (changed.sigil, changed.reason) == (Sigil.DIFFERENT, "attributes differs")
+    assert (changed.sigil, changed.reason) == (Sigil.DIFFERENT, "attributes differ")
     assert isinstance(changed.change, Update)
     same = one(a_thing("a"), replace(a_thing("a"), version=3))
     assert (same.sigil, same.change) == (Sigil.SAME, None)

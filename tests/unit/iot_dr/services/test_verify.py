@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from iot_dr.model.registry.entities import BillingGroup, Entity, GroupMembership
 from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
+from iot_dr.model.status.status_parts import Drift
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.reading.comparison_reading import ComparisonReading
 from iot_dr.services.reading.reading import Reading
@@ -232,39 +233,39 @@ def test_a_shadow_that_arrived_meanwhile_is_no_difference(world: World) -> None:
     assert world.found() == []
 
 
-def run_of(world: World) -> VerifyRun:
+def run_of(world: World, keep: Callable[[Drift], object] = lambda _: None) -> VerifyRun:
     fleets = {Side.SOURCE: InMemoryFleet(world.primary), Side.TARGET: InMemoryFleet(world.secondary)}
     reading = ComparisonReading(world.store, Reading(world.store, fleets), lambda: NOW, resumed=False)
-    return VerifyRun(reading, world.verification(), REGIONS)
-
-
-def verified_at(world: World) -> tuple[str, str]:
-    return world.store.fact("verified"), world.store.fact("differing")
+    return VerifyRun(reading, world.verification(), REGIONS, keep)
 
 
 def test_what_a_run_found_is_there_for_the_status_when_all_was_drawn(world: World) -> None:
     world.primary.put(a_thing("a"), a_thing("b"))
-    run = run_of(world)
+    kept: list[Drift] = []
+    run = run_of(world, kept.append)
     run.read()
 
     drawn = run.differences()
     next(drawn)
-    assert verified_at(world) == ("", "")
+    assert kept == []
     assert len(list(drawn)) == 1
 
-    assert verified_at(world) == (str(NOW), "2")
+    assert kept == [Drift(NOW, 2)]
     assert [str(key) for key, _, _ in run.noted()] == ["thing#a", "thing#b"]
 
 
-def test_a_run_about_some_things_says_nothing_of_the_fleet(world: World) -> None:
+@pytest.mark.parametrize("part", ["selected", "sampled"])
+def test_a_run_about_some_things_says_nothing_of_the_fleet(world: World, part: str) -> None:
     world.primary.put(a_thing("a"))
-    run = run_of(world)
+    kept: list[Drift] = []
+    run = run_of(world, kept.append)
     run.read()
-    world.store.set_fact("selected", "3")
+    world.store.set_fact(part, "3")
 
     assert len(list(run.differences())) == 1
-    assert verified_at(world) == ("", "")
-    assert run.notes() == ["Only 3 selected things and what is attached to them were compared."]
+    assert kept == []
+    if part == "selected":
+        assert run.notes() == ["Only 3 selected things and what is attached were compared."]
 
 
 def test_a_run_tells_its_calls_by_region_and_api(world: World) -> None:
@@ -280,7 +281,7 @@ def test_a_run_tells_its_calls_by_region_and_api(world: World) -> None:
     ("differing", "told"),
     [
         (0, "of 400 certificates only, and is the same: with 95 % confidence it differs for fewer than 0.75%"),
-        (1, "of 400 certificates only, and differs in 1 places"),
+        (1, "of 400 certificates only, and differs in 1 place."),
     ],
 )
 def test_a_sample_is_told_with_what_it_proves(world: World, differing: int, told: str) -> None:

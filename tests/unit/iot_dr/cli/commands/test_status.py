@@ -205,19 +205,31 @@ def test_nothing_waiting_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stdout.endswith("Nothing waits.\n")
 
 
+@pytest.mark.parametrize(
+    ("records", "told_as"),
+    [(0, "none"), (1, "kept stream records 1"), (Unread("no right"), "kept stream records: cannot tell: no right")],
+)
+def test_dead_letters_are_none_only_if_none_is_kept_anywhere(
+    monkeypatch: pytest.MonkeyPatch, records: int | Unread, told_as: str
+) -> None:
+    assert told(run(monkeypatch, overview(records=records)))["Dead letters"] == told_as
+
+
 def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(
-        monkeypatch, overview(drift=Drift(NOW - 5 * MINUTE, 1200), queues={"RuleErrorQueue": 2}), COLUMNS="250"
+        monkeypatch,
+        overview(drift=Drift(NOW - 5 * MINUTE, 1200), queues={"RuleErrorQueue": 2}, records=1),
+        COLUMNS="250",
     )
 
     lines = told(result)
-    assert (lines["Leader"], lines["Replication"]) == ("us-east-1 automatic, epoch 0", "active")
+    assert (lines["Leader"], lines["Replication"]) == ("us-east-1 (health checks decide), epoch 0", "active")
     assert lines["Fence"] == "secondary follows, epoch 0"
     assert "Held" not in lines
     assert lines["Stacks"] == "IoTDRSecondary1 v1.0.0 CREATE_COMPLETE in us-west-2"
     assert lines["Streams"] == "StartReplicationFunction 0.250 s behind"
     assert lines["Requests waiting"] == "LookQueue 0, BackgroundQueue 1,200"
-    assert lines["Dead letters"] == "RuleErrorQueue 2"
+    assert lines["Dead letters"] == "RuleErrorQueue 2, kept stream records 1"
     assert lines["Last verify"] == "5 min ago: 1,200 differ"
     assert [line.split() for line in result.stdout.splitlines() if line.startswith("thing ")] == [
         ["thing", "3", "0.412", "0.600", "0.700", "90", "1.200", "1.500"]
@@ -241,14 +253,14 @@ def test_what_was_never_measured_nor_verified_is_said(monkeypatch: pytest.Monkey
     result = run(monkeypatch, overview(lags=(), drift=None))
 
     assert "no change in three hours" in result.stdout
-    assert told(result)["Last verify"] == "none on this machine: iot-dr verify"
+    assert told(result)["Last verify"] == "none of the whole fleet on this machine; run `iot-dr verify`"
 
 
 def test_a_suspended_replication_is_told_with_the_region_that_leads(monkeypatch: pytest.MonkeyPatch) -> None:
     control = Control("us-west-2", Mode.PINNED, replication=ReplicationState.SUSPENDED)
     lines = told(run(monkeypatch, overview(leadership=Leadership(control, Fence()))))
 
-    assert (lines["Leader"], lines["Replication"]) == ("us-west-2 pinned, epoch 0", "suspended")
+    assert (lines["Leader"], lines["Replication"]) == ("us-west-2 (pinned by an order), epoch 0", "suspended")
 
 
 def test_a_failover_is_told_with_its_number_its_reason_and_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +270,9 @@ def test_a_failover_is_told_with_its_number_its_reason_and_what_is_held(monkeypa
 
     lines = told(run(monkeypatch, overview(held, leadership=Leadership(control, fence)), COLUMNS="250"))
 
-    assert lines["Leader"].startswith("us-west-2 pinned, epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago: an")
+    assert lines["Leader"].startswith(
+        "us-west-2 (pinned by an order), epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago"
+    )
     assert lines["Fence"].startswith("secondary leads, epoch 2, since 2025-11-24 15:55:00 UTC, 5 min ago: an")
     assert lines["Held"] == "2 until the secondary follows again"
 

@@ -93,7 +93,7 @@ def test_a_dry_run_shows_what_would_be_done_by_kind_and_exits_1(arranged: Arrang
     assert (result.exit_code, sync.applied) == (1, 0)
     assert "thing " in result.stdout
     assert "To make 3 changes, run `iot-dr sync --apply`" in result.stdout
-    assert "What is left stays as it is" in result.stdout
+    assert "What stays is not changed" in result.stdout
 
 
 def test_nothing_to_do_exits_0(arranged: Arrange) -> None:
@@ -126,7 +126,7 @@ def test_what_was_applied_is_counted_and_exits_0(arranged: Arrange) -> None:
     result = run("sync", "--apply")
 
     assert (result.exit_code, sync.applied) == (0, 1)
-    assert "3 changes are done, 0 failed, 0 were left." in result.stdout
+    assert "3 changes are done, 0 failed, 0 not tried." in result.stdout
 
 
 def test_what_failed_is_listed_with_its_reason_and_exits_1(arranged: Arrange) -> None:

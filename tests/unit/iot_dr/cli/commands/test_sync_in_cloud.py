@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -103,7 +103,7 @@ def test_a_dry_run_counts_by_kind_and_says_how_long_it_takes_and_what_limits_it(
     assert (result.exit_code, sync.asked[0]) == (0, ("start", False, 0, ""))
     assert "policies" in result.stdout
     assert "36000" in result.stdout
-    assert "1.0 hours at the least, at 10 a second" in result.stdout
+    assert "it takes at least 1 h, at 10 a second" in result.stdout
     assert "us-west-2: RegisterCertificateWithoutCA" in result.stdout
     assert "`iot-dr sync --in-cloud --apply`" in result.stdout
 
@@ -111,7 +111,7 @@ def test_a_dry_run_counts_by_kind_and_says_how_long_it_takes_and_what_limits_it(
 def test_quotas_that_could_not_be_read_are_said_to_be_assumed(arranged: Arrange) -> None:
     arranged(ArrangedSync([RunState(ARN, "SUCCEEDED", 0, COUNTED)], limit=Pace(10, PACE.limits, "not allowed")))
 
-    assert "could not be read: not allowed" in run("--in-cloud").stdout
+    assert "Could not read your quotas, so AWS's defaults are assumed: not allowed" in run("--in-cloud").stdout
 
 
 def test_a_dry_run_is_told_to_scripts_too(arranged: Arrange) -> None:
@@ -275,13 +275,42 @@ def test_batches_at_once_are_the_accounts_affair(arranged: Arrange) -> None:
 
 
 @pytest.mark.parametrize("where", [("--in-cloud",), ("--follow", ARN), ("--redrive",)])
-def test_the_account_knows_no_unpaced_sync(arranged: Arrange, where: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("option", ["--unpaced", "--anew", "--delete-share=0.5", "--state=here"])
+def test_what_would_be_ignored_in_silence_is_refused(arranged: Arrange, where: tuple[str, ...], option: str) -> None:
     sync = arranged(ArrangedSync([ENDED]))
 
-    result = run(*where, "--unpaced")
+    result = run(*where, option)
 
     assert (result.exit_code, sync.asked) == (2, [])
-    assert "--at-once" in result.stderr
+    assert f"{option.partition('=')[0]} has no effect in the account: it is for a sync from this" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--follow", ARN, "--select", "thingName:a"), "--select has no effect"),
+        (("--redrive", "--at-once", "3"), "--at-once has no effect"),
+        (("--follow", ARN, "--apply"), "--follow only watches"),
+    ],
+)
+def test_what_a_started_run_has_of_its_own_is_refused(arranged: Arrange, words: tuple[str, ...], named: str) -> None:
+    sync = arranged(ArrangedSync([ENDED]))
+
+    result = run(*words)
+
+    assert (result.exit_code, sync.asked) == (2, [])
+    assert named in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("devices", "told"),
+    [(1, "If the device is new, it takes at least 1 s"), (30, "If all 30 devices are new, it takes at least 3 s")],
+)
+def test_a_small_fleet_takes_no_zero_hours(arranged: Arrange, devices: int, told: str) -> None:
+    counted = replace(COUNTED, listed={Kind.THING: devices})
+    arranged(ArrangedSync([RunState(ARN, "SUCCEEDED", 0, counted)]))
+
+    assert told in run("--in-cloud").stdout
 
 
 def test_a_run_that_nobody_started_is_wrong_use(arranged: Arrange) -> None:

@@ -23,7 +23,7 @@ TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
 DIFFERENCES = (
     Difference(thing_key("new"), Sigil.MISSING, "missing in the secondary"),
     Difference(thing_key("old"), Sigil.SURPLUS, "only the secondary has it"),
-    Difference(thing_key("pump-1"), Sigil.DIFFERENT, "attributes differs"),
+    Difference(thing_key("pump-1"), Sigil.DIFFERENT, "attributes differ"),
     Difference(group_membership_key("site", "pump-1"), Sigil.UNREADABLE, "primary unreadable: why"),
 )
 NUMBERS = {
@@ -59,7 +59,7 @@ class FakeVerifying:
         return self.counted
 
     def notes(self) -> list[str]:
-        return ["3 differences were none any more when they were read again."]
+        return ["3 differences were gone on the second read: replication caught up."]
 
 
 def run(
@@ -128,7 +128,7 @@ def test_every_difference_is_one_line_with_its_sign_and_its_reason(monkeypatch: 
     assert result.stdout.splitlines()[:4] == [
         "+ thing#new  missing in the secondary",
         "- thing#old  only the secondary has it",
-        "* thing#pump-1  attributes differs",
+        "* thing#pump-1  attributes differ",
         "! group_membership#site#pump-1  primary unreadable: why",
     ]
     assert result.stdout.splitlines()[-1] == "4 differences."
@@ -139,9 +139,9 @@ def test_the_table_fits_into_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) 
 
     assert max(map(len, lines)) <= 100
     head = next(line for line in lines if line.startswith("Kind"))
-    assert [part in head for part in ("= same", "+ missing", "- surplus", "* differ", "! unread")] == [True] * 5
+    assert [part in head for part in ("= same", "+ missing", "- extra", "* differ", "! unread")] == [True] * 5
     assert any(line.split() == ["thing", "20,000", "20,000", "19,998", "1", "1", "1"] for line in lines)
-    assert any("3 differences were none any more" in line for line in lines)
+    assert any("3 differences were gone" in line for line in lines)
 
 
 def test_json_is_one_line_a_difference_and_a_summary_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,17 @@ def test_what_was_read_before_it_was_cut_off_is_not_read_again(aws: Aws, setting
     assert resumed(settings)
 
 
+@pytest.mark.parametrize("part", [{"select": "thingName:pump-1"}, {"sample": 5}])
+def test_what_was_read_of_all_outlasts_a_comparison_of_a_part(
+    aws: Aws, settings: ComparisonSettings, part: dict[str, Any]
+) -> None:
+    cut_off(aws, settings)
+    with open_comparison(replace(settings, **part)) as comparison:
+        assert not comparison.reading.resumed
+
+    assert resumed(settings)
+
+
 def test_what_came_to_its_end_is_begun_anew_unless_it_is_to_be_kept(aws: Aws, settings: ComparisonSettings) -> None:
     assert not resumed(settings)
     assert not resumed(settings)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.files.last_verification import keep
 from iot_dr.model.failover.control import Control, Mode
 from iot_dr.model.failover.fence import Fence, Leadership
 from iot_dr.model.registry.keys import thing_key
@@ -16,22 +16,19 @@ from tests.builders import PRIMARY, SECONDARY, a_certificate_id
 from tests.endpoint import Answer
 
 
-def test_a_verification_that_ended_is_found_with_what_it_found(tmp_path: Path) -> None:
-    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as store:
-        store.set_fact("verified", "1764000000000")
-        store.set_fact("differing", "3")
+def test_a_verification_that_ended_is_found_with_what_it_found_by_whoever_may_only_read(tmp_path: Path) -> None:
+    path = tmp_path / "last-verify.json"
+    keep(path, Drift(1_764_000_000_000, 3))
+    tmp_path.chmod(0o500)
 
-    assert last_verification(tmp_path / "comparison.sqlite") == Drift(1_764_000_000_000, 3)
+    assert last_verification(path) == Drift(1_764_000_000_000, 3)
+    assert [one.name for one in tmp_path.iterdir()] == ["last-verify.json"], "nothing is made"
 
 
-def test_a_verification_that_was_cut_off_or_never_made_is_none(tmp_path: Path) -> None:
-    with SqliteComparisonStore(tmp_path / "comparison.sqlite"):
-        pass
-
-    assert last_verification(tmp_path / "comparison.sqlite") is None
-    assert last_verification(tmp_path / "elsewhere" / "comparison.sqlite") is None
+def test_where_nothing_was_ever_verified_there_is_none_and_nothing_is_made(tmp_path: Path) -> None:
+    assert last_verification(tmp_path / "elsewhere" / "last-verify.json") is None
     assert last_verification(None) is None
-    assert not (tmp_path / "elsewhere").exists(), "checking makes nothing"
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_what_is_slow_is_read_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

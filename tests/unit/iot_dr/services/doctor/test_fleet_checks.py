@@ -70,7 +70,8 @@ def test_quotas_that_cannot_be_read_are_a_warning_with_the_time_by_aws_defaults(
     check = quotas(36_000, why="no right")
 
     assert check.level is Level.WARNING
-    assert "in 1.0 h at best; cannot tell the account's own: no right" in check.found
+    assert check.found.startswith("could not read your quotas, so AWS's defaults are assumed: ")
+    assert check.found.endswith("in 1.0 h at best; no right")
     assert "servicequotas:ListServiceQuotas" in check.mend
 
 

@@ -201,7 +201,8 @@ def test_a_file_that_is_no_template_of_ours_is_refused(buckets: FakeBuckets, ass
 
 
 @pytest.mark.parametrize(
-    ("region", "mend"), [("us-esat-2", "did you mean .*us-east-2"), ("mars", "a Region is named like us-east-1")]
+    ("region", "mend"),
+    [("us-esat-2", "did you mean .*us-east-2"), ("mars", "give its name as AWS has it, for example us-east-1")],
 )
 def test_a_region_that_has_no_iot_core_is_refused_before_any_bucket_is_made(
     buckets: FakeBuckets, assets: Path, region: str, mend: str

@@ -451,7 +451,7 @@ def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> 
 
     assert outcome.state is State.UNSUPPORTED
     assert outcome.reason == (
-        "thing_type#pump: description, searchable_attributes differs, which AWS lets nobody change, "
+        "thing_type#pump: description, searchable_attributes differ, which AWS lets nobody change, "
         "and replication did not create it"
     )
 
@@ -616,7 +616,7 @@ def test_what_keeps_changing_is_left_to_the_workflows_retry() -> None:
     world = _with_device()
     world.calls.before = raising(Conflict("changed"), on=["writer.create"])
 
-    with pytest.raises(Conflict, match="kept changing"):
+    with pytest.raises(Conflict, match="kept changing while it was checked: changed"):
         _new(world)
 
 

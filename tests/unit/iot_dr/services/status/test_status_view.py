@@ -111,14 +111,24 @@ def test_every_part_is_told() -> None:
         ({"metrics": Metrics(AccessDenied("no right"))}, {"lags", "streams"}),
         ({"drift": failing(ConfigurationError("no right"))}, {"drift"}),
         ({"waiting": failing(AccessDenied("no right"))}, {"requests", "queues"}),
+        ({"records": failing(AccessDenied("no right"))}, {"records"}),
         ({"stacks": failing(AccessDenied("no right"))}, {"stacks", "requests", "queues"}),
     ],
 )
 def test_a_part_that_cannot_be_read_says_why_and_spoils_no_other(changed: dict[str, Any], unread: set[str]) -> None:
     found = status_view(replace(WELL, **changed), FakeClock())
 
-    parts = ("leadership", "stacks", "lags", "streams", "requests", "queues", "drift", "names")
+    parts = ("leadership", "stacks", "lags", "streams", "requests", "queues", "records", "drift", "names")
     assert {part for part in parts if getattr(found, part) == Unread("no right")} == unread
+
+
+def test_stream_records_that_are_kept_are_counted_as_replay_and_doctor_count_them() -> None:
+    assert status_view(replace(WELL, records=lambda: 3), FakeClock()).records == 3
+
+
+def test_a_launch_of_which_there_is_no_stack_is_no_launch() -> None:
+    with pytest.raises(ConfigurationError, match="there is no stack of this launch in either Region; see that STACK_P"):
+        status_view(replace(WELL, stacks=lambda: ()), FakeClock())
 
 
 def test_without_a_launch_what_belongs_to_it_says_so() -> None:

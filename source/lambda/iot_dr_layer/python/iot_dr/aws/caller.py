@@ -43,9 +43,7 @@ def _asked(client: Any) -> Caller:
     except (ClientError, BotoCoreError) as error:
         refused = errors.convert(error)
         if isinstance(refused, AccessDenied):
-            raise ConfigurationError(
-                f"AWS refused the credentials ({refused}); sign in again with `aws sso login`, or run `aws configure`"
-            ) from error
+            raise ConfigurationError(str(refused)) from error
         raise refused from error
     return Caller(answer["Account"], _told_time(answer["ResponseMetadata"].get("HTTPHeaders", {})))
 

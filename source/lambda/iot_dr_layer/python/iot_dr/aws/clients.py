@@ -35,6 +35,8 @@ def config(connections: int = CONNECTIONS, read_timeout: int = READ_TIMEOUT, att
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=read_timeout,
         max_pool_connections=connections,
+        # Of what answers after minutes, a router on the way would drop the connection that says nothing until then.
+        tcp_keepalive=read_timeout > READ_TIMEOUT,
     )
 
 

@@ -6,14 +6,20 @@ not set. Nothing is guessed then, for `--select ""` would be the whole fleet.
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from iot_dr.cli.options import SETTINGS, FromToolsrc, settings_file
+
+_RUNNING = "iot_dr.running"
+"""Where the context of a group has the context of the command that runs."""
+
+_HINT = re.compile(r"(?P<command>(?:(?<=`)|^|(?<=: ))iot-dr (?P<name>[a-z-]+))(?P<rest>[^`]*)(?=`|$)")
 
 
 class Command(click.Command):
@@ -30,6 +36,7 @@ class Command(click.Command):
         Raises:
             click.UsageError: an option is given twice, or has an empty value.
         """
+        ctx.meta[_RUNNING] = ctx
         self._refuse_twice(ctx, args)
         rest = super().parse_args(ctx, args)
         for parameter in self.get_params(ctx):
@@ -58,13 +65,42 @@ def command_line(context: click.Context, **changes: Any) -> str:
     kept = [one for one in parameters if _is_given(context, one) and one.name not in changes]
     given = [(one, _value(context, one)) for one in kept]
     given += [(one, changes[one.name]) for one in parameters if one.name and one.name in changes]
+    return shlex.join([*context.command_path.split(), *_line(given)])
+
+
+def with_settings(context: click.Context | None, text: str) -> str:
+    """Return a text whose hints, `iot-dr NAME` in accents or at the end, say the same launch and credentials.
+
+    What was given to this command, and the other takes too, is put behind the other's name: whose credentials, which
+    Regions, tables and stacks, and which state folder. Nothing is added that came from the environment.
+    """
+    if context is None:
+        return text
+    running = context.meta.get(_RUNNING, context)
+    return _HINT.sub(lambda found: _with_settings(running, found), text)
+
+
+def _with_settings(context: click.Context, found: re.Match[str]) -> str:
+    group = context.find_root().command
+    other = group.get_command(context, found["name"]) if isinstance(group, click.Group) else None
+    if other is None:
+        return found[0]
+    taken = {one.name for one in other.params if isinstance(one, FromToolsrc)} | (
+        {one.name for one in other.params} & {"profile", "state", "settings"}
+    )
+    shared = [one for one in context.command.get_params(context) if one.name in taken and _is_given(context, one)]
+    words = _line([(one, _value(context, one)) for one in shared if f" {one.opts[0]} " not in f"{found['rest']} "])
+    return f"{found['command']}{f' {shlex.join(words)}' if words else ''}{found['rest']}"
+
+
+def _line(given: Iterable[tuple[click.Parameter, Any]]) -> list[str]:
+    given = list(given)
     arguments = [str(value) for one, value in given if isinstance(one, click.Argument)]
     valued = [(one, value) for one, value in given if isinstance(one, click.Option) and value is not None]
     options = [word for one, value in valued for word in _words(one, value)]
     # What begins with a hyphen would be read as an option.
     ahead = not any(word.startswith("-") for word in arguments)
-    words = [*arguments, *options] if ahead else [*options, "--", *arguments]
-    return shlex.join([*context.command_path.split(), *words])
+    return [*arguments, *options] if ahead else [*options, "--", *arguments]
 
 
 def _words(option: click.Option, value: Any) -> Iterator[str]:

@@ -11,16 +11,18 @@ A command's module is imported when it is asked for, so that none pays for anoth
 from __future__ import annotations
 
 import importlib
-import os
 import sqlite3
 import sys
-from io import StringIO, TextIOWrapper
+import traceback
+from io import StringIO
 from typing import Any
 
 import click
 
 from iot_dr import __version__
+from iot_dr.cli.command import with_settings
 from iot_dr.cli.stopping import stop_by_signals, stoppable
+from iot_dr.cli.streams import flushed, steady
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.commands.disk import failure_of
@@ -31,15 +33,20 @@ COMMANDS = (
     "launch",
     "prove",
     "publish",
+    "reconcile",
     "repair",
     "replay",
     "restore",
     "snapshot",
     "status",
+    "sweep",
     "sync",
     "verify",
 )
 """Each is a module beside this one that has a `command`."""
+
+FAILED = 2
+"""The exit code of what could not be run or came to no end."""
 
 UNREACHABLE = "see that the Region's name is right and that this machine reaches it, and run it again"
 """What follows an error of that class, which AWS's words leave open."""
@@ -91,20 +98,18 @@ class LazyGroup(click.Group):
             with stoppable():
                 return super().invoke(ctx)
         except RegionUnavailable as error:
-            say(f"error: {error}; {UNREACHABLE}", err=True)
+            say(f"error: {with_settings(ctx, str(error))}; {UNREACHABLE}", err=True)
             ctx.exit(2)
         except click.ClickException as error:
             shown = StringIO()
             error.show(shown)
             say(shown.getvalue().rstrip("\n"), err=True)
             ctx.exit(error.exit_code)
-        except BrokenPipeError:
-            raise
         except (OSError, sqlite3.Error) as error:
             say(f"error: {failure_of(error)}", err=True)
             ctx.exit(2)
         except IotDrError as error:
-            say(f"error: {error}", err=True)
+            say(f"error: {with_settings(ctx, str(error))}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
 
 
@@ -121,23 +126,28 @@ def cli() -> None:
 def main() -> None:
     """Run the command line (the console script `iot-dr`)."""
     stop_by_signals()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # What the terminal's encoding cannot show is no reason to end.
-            stream.reconfigure(errors="backslashreplace")
+    steady()
+    code = _ended()
+    error = flushed()
+    if error is not None and code != FAILED:
+        say(f"error: {failure_of(error)}", err=True)
+        code = FAILED
+    sys.exit(code)
+
+
+def _ended() -> int:
+    """Run it and return its exit code; 0 and 1 are answers, so nothing that goes wrong ends with them."""
     try:
-        cli(prog_name="iot-dr")
+        ended = cli.main(prog_name="iot-dr", standalone_mode=False)
+    except click.Abort:
+        say("\nStopped.", err=True)
+    except click.ClickException as error:
+        error.show()
     except OSError as error:
         # Help and version are printed before a command is run.
         say(f"error: {failure_of(error)}", err=True)
-        sys.exit(2)
-    finally:
-        _drop_unwritten_output()
-
-
-def _drop_unwritten_output() -> None:
-    """Keep Python from trying once more, at its end, to write what could not be written, and from its own exit code."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:  # noqa: BLE001  # the boundary: a fault of this program, which whoever mends it wants to see whole
+        traceback.print_exc()
+    else:
+        return ended if isinstance(ended, int) else 0
+    return FAILED

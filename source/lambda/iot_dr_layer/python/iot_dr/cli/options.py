@@ -57,10 +57,40 @@ def _keep_settings(ctx: click.Context, _option: click.Parameter, source: str | N
         ctx.meta[SETTINGS] = source
 
 
-def from_toolsrc(name: str, text: str) -> click.Option:
-    """Make an option whose default is the variable of the same name; a Region's has a short name too, `--primary`."""
+def from_toolsrc(name: str, text: str, *, any_region: bool = False) -> click.Option:
+    """Make an option whose default is the variable of the same name; a Region's has a short name too, `--primary`.
+
+    A Region that the SDK does not know is refused, unless it may be `any_region`.
+    """
     names = dict.fromkeys((f"--{name}", f"--{name.removesuffix('-region')}"))
-    return FromToolsrc(list(names), envvar=_variable(name), show_envvar=True, default="", help=text)
+    known = known_region if name.endswith("-region") and not any_region else None
+    return FromToolsrc(list(names), envvar=_variable(name), show_envvar=True, default="", help=text, callback=known)
+
+
+def known_region(_context: click.Context, _option: click.Parameter, region: str | None) -> str | None:
+    """Return a Region that is given, if there is such a one.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if region:
+        from iot_dr.runtime.regions import ensure_region  # noqa: PLC0415  # the SDK is imported where it is needed
+
+        ensure_region(region)
+    return region
+
+
+def certificate_mode() -> click.Option:
+    """Make the option that says how the launch's certificates come to the secondary Region."""
+    return FromToolsrc(
+        ["--certificate-mode"],
+        envvar="CERTIFICATE_MODE",
+        show_envvar=True,
+        type=click.Choice(["copy", "jitr"]),
+        default="copy",
+        show_default=True,
+        help="The launch's own: with jitr a certificate may come later.",
+    )
 
 
 def output_format(text: str = "How to print the result.") -> click.Option:

@@ -17,6 +17,7 @@ from iot_dr.files.private import opened_to_write
 from iot_dr.files.report_page import SCRIPT, STYLE
 from iot_dr.model.registry.differences import Numbers, Sigil
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.words import counted
 
 WORDS: Mapping[Sigil, str] = {
     Sigil.SAME: "same",
@@ -74,7 +75,9 @@ def _page(report: Report, rows: Iterable[tuple[Key, Sigil, str]]) -> Iterator[st
 
 def _verdict(report: Report) -> Iterator[str]:
     differing = report.differing
-    word, text = ("differs", f"{differing:,} differences") if differing else ("equal", "Both Regions hold the same.")
+    word, text = (
+        ("differs", counted(differing, "difference")) if differing else ("equal", "Both Regions hold the same.")
+    )
     yield f'<p class="verdict {word}">{text}</p>\n'
     yield f'<p class="note">Read from {escape(report.began)} to {escape(report.ended)}.</p>\n'
     for note in report.notes:

@@ -2,8 +2,9 @@
 
 Every line is a JSON object that begins with the fields that name the resource. What a Region counts for itself, such as
 versions, is left out, so that two snapshots differ exactly if the registries do. Lines are sorted by name, relations to
-a certificate by the certificate first. `snapshot.json` comes last: a folder without it is the beginning of a snapshot.
-There are never private keys in it; AWS has none to give.
+a certificate by the certificate first. `snapshot.json` comes last: a folder without it is the beginning of a snapshot,
+which `snapshot.part` tells from a stranger's folder. When it was taken stands in no file: the time of `snapshot.json`
+is that of its end. There are never private keys in it; AWS has none to give.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ from iot_dr.model.registry.kinds import ROWS
 from iot_dr.model.shadows.shadow import Shadow, document_of
 
 MANIFEST = "snapshot.json"
-FORMAT = 2
-"""Format 1 had no checksums; it can still be read."""
+FORMAT = 3
+"""Format 1 had no checksums, and 2 had times in `snapshot.json`; both can still be read."""
 KINDS = tuple(kind for kind in Kind if kind is not Kind.THING_SHADOWS)
 """Kinds that have a file; the shadows of a thing are told one by one."""
+
+_TIMES = ("began", "ended")
+"""Fields of a manifest that are not written."""
 
 _NAMES: Mapping[Kind, tuple[str, ...]] = {row.kind: row.names for row in ROWS} | {Kind.SHADOW: ("thing", "shadow")}
 """The fields that name a resource, in the order of its key."""
@@ -43,7 +47,8 @@ _NAMES: Mapping[Kind, tuple[str, ...]] = {row.kind: row.names for row in ROWS} |
 class Manifest:
     """What a snapshot is of, when it was read (epoch milliseconds), and how many resources of each kind it holds.
 
-    `sha256` has the checksum of every other file by its name: damage is seen, and so is who changed one file alone.
+    The times are told and not written, or two snapshots of the same would differ; 0 where they are not known. `sha256`
+    has the checksum of every other file by its name: damage is seen, and so is who changed one file alone.
     """
 
     region: str
@@ -66,15 +71,37 @@ class FolderSnapshotStore:
         """Return all files of a snapshot, the one that completes it last."""
         return (*(self._file(kind) for kind in KINDS), self._path / MANIFEST)
 
+    def ensure_ours(self) -> None:
+        """See to it that nothing is overwritten but an earlier snapshot, whole or not.
+
+        Raises:
+            ConfigurationError: the folder holds files of these names that no snapshot wrote.
+        """
+        there = [file.name for file in self.files if file.exists()]
+        if MANIFEST in there:
+            self.manifest()
+        elif there and not self._unfinished.exists():
+            raise ConfigurationError(
+                f"{self._path / there[0]} is there, and no snapshot that was cut off; give another folder, or remove it"
+            )
+
     def begin(self) -> None:
         """Make the folder; what it held before is no whole snapshot from now on.
 
         Raises:
-            ConfigurationError: the folder cannot be written.
+            ConfigurationError: the folder cannot be written, or holds what no snapshot wrote.
         """
+        self.ensure_ours()
         with disk_errors(self._path, "another folder"):
             make_folder(self._path)
+            with opened_to_write(self._unfinished):
+                pass
             (self._path / MANIFEST).unlink(missing_ok=True)
+
+    @property
+    def _unfinished(self) -> Path:
+        """Return the file that is there until the snapshot is whole."""
+        return (self._path / MANIFEST).with_suffix(".part")
 
     def write(self, kind: Kind, entities: Iterable[Entity]) -> int:
         """Write all of one kind, which come sorted; return how many they are. The file is there whole or not at all."""
@@ -93,10 +120,11 @@ class FolderSnapshotStore:
         """Say what it is of, which makes it whole; return that with the checksums of its files."""
         digests = {file.name: _digest(file) for file in self.files[:-1] if file.exists()}
         whole = dataclasses.replace(manifest, sha256=digests)
-        part = (self._path / MANIFEST).with_suffix(".part")
+        facts = {name: value for name, value in dataclasses.asdict(whole).items() if name not in _TIMES}
+        part = self._unfinished
         with disk_errors(part, "another folder"):
             with opened_to_write(part) as text:
-                text.write(json.dumps(dataclasses.asdict(whole), indent=2) + "\n")
+                text.write(json.dumps(facts, indent=2) + "\n")
             part.replace(self._path / MANIFEST)
         return whole
 
@@ -131,11 +159,11 @@ class FolderSnapshotStore:
         """
         try:
             found = loads((self._path / MANIFEST).read_text(encoding="utf-8"))
-            manifest = Manifest(**found)
+            manifest = Manifest(**{**dict.fromkeys(_TIMES, 0), **found})
             _check_types(manifest)
         except FileNotFoundError:
             raise ConfigurationError(
-                f"{self._path} holds no whole snapshot: there is no {MANIFEST}; take it again with iot-dr snapshot"
+                f"{self._path} holds no whole snapshot: there is no {MANIFEST}; take it again: iot-dr snapshot"
             ) from None
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{self._path / MANIFEST} cannot be read: {error}") from error
@@ -143,8 +171,8 @@ class FolderSnapshotStore:
             raise ConfigurationError(
                 f"{self._path / MANIFEST} is none that iot-dr snapshot wrote; take the snapshot again, or name another"
             ) from error
-        if manifest.format not in (1, FORMAT):
-            raise ConfigurationError(f"{self._path} is of format {manifest.format}; this tool reads 1 and {FORMAT}")
+        if manifest.format not in range(1, FORMAT + 1):
+            raise ConfigurationError(f"{self._path} is of format {manifest.format}; this tool reads 1 to {FORMAT}")
         return manifest
 
     def entities(self, kind: Kind) -> Iterator[Entity]:

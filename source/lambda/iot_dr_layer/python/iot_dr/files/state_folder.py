@@ -25,6 +25,10 @@ def default_folder(regions: RegionPair) -> Path:
     return Path(ROOT) / f"{regions.primary}-{regions.secondary}"
 
 
+def _name(what: str, part: str) -> str:
+    return f"{what}-{part}.sqlite" if part else f"{what}.sqlite"
+
+
 class StateFolder:
     """Held by one process at a time, for the length of a `with` block; the system lets go of it whatever happens."""
 
@@ -32,10 +36,18 @@ class StateFolder:
         self.path = path
         self._lock = -1
 
+    def comparison(self, part: str = "") -> Path:
+        """Return the file of what was read and found, of all or of a part of it."""
+        return self.path / _name("comparison", part)
+
+    def journal(self, part: str = "") -> Path:
+        """Return the file of what was applied of that."""
+        return self.path / _name("journal", part)
+
     @property
-    def comparison(self) -> Path:
-        """Return the file of what was read and found."""
-        return self.path / "comparison.sqlite"
+    def last_verification(self) -> Path:
+        """Return the file of what the last verification of all found, which no other command touches."""
+        return self.path / "last-verify.json"
 
     def __enter__(self) -> Self:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from iot_dr.errors import ConfigurationError
@@ -36,3 +38,18 @@ class RegionPair:
     def replication(self, account: str = "") -> Direction:
         """Return the direction of replication, from the primary to the secondary Region of an account."""
         return Direction(Site(self.primary, account), Site(self.secondary, account))
+
+
+def check_region(region: str, known: Collection[str]) -> None:
+    """See to it that a Region is one of these, which have AWS IoT Core.
+
+    Raises:
+        ConfigurationError: it is none; the message names those that are spelt alike.
+    """
+    if region in known:
+        return
+    near = difflib.get_close_matches(region, sorted(known), n=3, cutoff=0.8)
+    mend = (
+        f"did you mean {' or '.join(sorted(near))}?" if near else "give its name as AWS has it, for example us-east-1"
+    )
+    raise ConfigurationError(f"{region!r} is not a Region with AWS IoT Core; {mend}")

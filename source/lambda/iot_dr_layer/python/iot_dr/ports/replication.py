@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from iot_dr.model.replication.messages import Delivery, RequestMessage, Run
 from iot_dr.model.replication.requests import ReconcileRequest
@@ -53,4 +53,17 @@ class ReplicationRun(Protocol):
         Raises:
             Throttled: AWS runs too many at this time.
             RetryableError: it did not come to an end.
+        """
+
+
+class SweepFunction(Protocol):
+    """The function that the schedule calls to sweep."""
+
+    def run(self, delete_share: float) -> Mapping[str, Any]:
+        """Run it to its end; at most this share of the target may be deleted.
+
+        Raises:
+            UnsafePlan: too many deletions wait for an operator; all else was started.
+            TerminalError: it failed, or could not read everything; the message is its own.
+            RetryableError: it was not run, or did not answer.
         """

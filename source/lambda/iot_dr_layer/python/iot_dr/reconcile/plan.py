@@ -146,12 +146,19 @@ def _kept_by_what_stays(changes: Iterable[Change], actual: Snapshot) -> Iterator
 
 
 def _difference(wanted: Entity, found: Entity, owned: Collection[Key]) -> Change:
-    fields = ", ".join(differing_fields(wanted, found))
+    fields = _differ(differing_fields(wanted, found))
     if fixed_fields(wanted) == fixed_fields(found):
-        return Update(wanted, found, f"{fields} differs")
+        return Update(wanted, found, fields)
     if found.key not in owned:
-        return Skip(wanted.key, f"{fields} differs, which AWS lets nobody change, and replication did not create it")
-    return Delete(found, f"{fields} differs, which AWS lets nobody change: it was created again in the primary")
+        return Skip(wanted.key, f"{fields}, which AWS lets nobody change, and replication did not create it")
+    return Delete(found, f"{fields}, which AWS lets nobody change: it was created again in the primary")
+
+
+def _differ(fields: Collection[str]) -> str:
+    """Say that fields differ; the name of one may be a plural."""
+    named = ", ".join(fields)
+    plural = len(fields) > 1 or named.endswith("tes")
+    return f"{named} {'differ' if plural else 'differs'}"
 
 
 def _with_types_taken_back(changes: Iterable[Change], actual: Snapshot) -> list[Change]:

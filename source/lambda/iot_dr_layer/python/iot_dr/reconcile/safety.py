@@ -17,7 +17,7 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
-SWEEP_OVERRIDE = 'start the sweep with a higher "delete_share"'
+SWEEP_OVERRIDE = "run iot-dr sweep --apply with a higher --delete-share"
 """What an operator does who means a sweep that was refused."""
 
 

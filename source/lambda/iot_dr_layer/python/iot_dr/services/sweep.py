@@ -88,7 +88,7 @@ class Swept:
 
 
 class Sweep:
-    """The use case, over ports."""
+    """The use case, over ports; without `apply` a sweep starts nothing and notes nothing, and tells what it would."""
 
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
@@ -105,6 +105,7 @@ class Sweep:
         shadows: bool = False,
         just_in_time: bool = False,
         together: Together = one_by_one,
+        apply: bool = True,
     ) -> None:
         self._listers = {Side.SOURCE: source, Side.TARGET: target}
         self._direction = direction
@@ -117,6 +118,7 @@ class Sweep:
         self._shadows = shadows
         self._just_in_time = just_in_time
         self._together = together
+        self._apply = apply
 
     def retry(self) -> Retried:
         """Have what failed or was left unfinished checked again, if its time has come; return what was started."""
@@ -181,11 +183,14 @@ class Sweep:
     def _start(self, turns: Collection[_Turn], most: int, begun: set[Key]) -> int:
         """Have the next of each turn checked, unless their requests were begun, and return how many these are.
 
-        A turn moves on once its requests are started, and not before: what was not started has its turn again.
+        A turn moves on once its requests are started, and not before: what was not started has its turn again. Where
+        nothing is applied they are only counted.
         """
         keys = [key for turn in turns for key in turn.take(most)]
         new = [key for key in keys if key not in begun]
         begun.update(new)
+        if not self._apply:
+            return len(keys)
         self._workflow.start([ReconcileRequest(key) for key in (*new, *self._shadows_of(new))], background=True)
         for turn in turns:
             turn.move_on()

@@ -8,7 +8,7 @@ it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -19,6 +19,8 @@ from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction, Side
+from iot_dr.model.status.status_parts import Drift
+from iot_dr.model.words import counted
 from iot_dr.ports.fleet import ComparisonStore
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.ports.shadows import ShadowReader
@@ -142,11 +144,20 @@ def _place(change: Change | None) -> tuple[int, int]:
 
 
 class VerifyRun:
-    """A verification from its first reading to what it tells: it reads, then its differences are drawn."""
+    """A verification from its first reading to what it tells: it reads, then its differences are drawn.
 
-    def __init__(self, comparison: ComparisonReading, verification: Verification, direction: Direction) -> None:
+    `keep` is told what was found of all, once it is known.
+    """
+
+    def __init__(
+        self,
+        comparison: ComparisonReading,
+        verification: Verification,
+        direction: Direction,
+        keep: Callable[[Drift], object] = lambda _found: None,
+    ) -> None:
         self.direction = direction
-        self._comparison, self._verification = comparison, verification
+        self._comparison, self._verification, self._keep = comparison, verification, keep
 
     @property
     def began(self) -> int:
@@ -179,10 +190,10 @@ class VerifyRun:
     def differences(self, *, same: bool = False) -> Iterator[Difference]:
         """Yield what differs, perhaps what is the same too, kinds in their order."""
         yield from self._verification.differences(same=same)
-        if not self._comparison.store.fact("selected"):
+        store = self._comparison.store
+        if not store.fact("selected") and not store.fact("sampled"):
             # For the status, which tells of the fleet: a part of it says nothing of the rest.
-            self._comparison.store.set_fact("differing", str(self.differing))
-            self._comparison.store.set_fact("verified", str(self._comparison.clock()))
+            self._keep(Drift(self._comparison.clock(), self.differing))
 
     def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
         """Yield again what differs, in the order in which it is applied, once all differences were drawn."""
@@ -197,23 +208,27 @@ class VerifyRun:
         verified, store = self._verification.verified, self._comparison.store
         notes = []
         if verified.settled:
-            notes.append(f"{verified.settled:,} differences were none any more when they were read again.")
+            was = counted(verified.settled, "difference was", "differences were")
+            notes.append(f"{was} gone on the second read: replication caught up.")
         if verified.unconfirmed:
-            notes.append(f"{verified.unconfirmed:,} differences were read only once; some may have been on their way.")
+            were = counted(verified.unconfirmed, "difference was", "differences were")
+            notes.append(f"{were} read only once; replication may catch up with some.")
         if sampled := int(store.fact("sampled") or 0):
             notes.append(_confidence(sampled, self.numbers().get(Kind.THING_PRINCIPAL, Numbers()).differing))
             notes.append("Shadows were not compared.")
         notes += notes_of(store)
         if store.fact("selected"):
             notes.append(
-                f"Only {int(store.fact('selected')):,} selected things and what is attached to them were compared."
+                f"Only {counted(int(store.fact('selected')), 'selected thing')} and what is attached were compared."
             )
         return notes
 
 
 def _confidence(sampled: int, differing: int) -> str:
     if differing or not sampled:
-        return f"What is attached was read of {sampled:,} certificates only, and differs in {differing:,} places."
+        return (
+            f"What is attached was read of {sampled:,} certificates only, and differs in {counted(differing, 'place')}."
+        )
     # The rule of three: none among n means, with 95 % confidence, fewer than 3 in n.
     return (
         f"What is attached was read of {sampled:,} certificates only, and is the same: with 95 % confidence it differs "

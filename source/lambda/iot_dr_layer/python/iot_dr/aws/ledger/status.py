@@ -41,13 +41,25 @@ class DynamoDbLedgerReader:
         Raises:
             ConfigurationError: there is no such table.
         """
+        item = self._item(key)
+        gone = "expires" in item and "state" not in item
+        return None if gone or not item else _ledger_item(item)
+
+    def checked_at(self, key: Key) -> int:
+        """Return when a resource was checked last, though it be gone by now; 0 for never.
+
+        Raises:
+            ConfigurationError: there is no such table.
+        """
+        return int(self._item(key).get("checked_at", {"N": "0"})["N"])
+
+    def _item(self, key: Key) -> Mapping[str, Any]:
         with self._found():
             answer = self._client.get_item(
                 TableName=self._table, Key={"resource": {"S": str(key)}}, ConsistentRead=True
             )
-        item = answer.get("Item", {})
-        gone = "expires" in item and "state" not in item
-        return None if gone or not item else _ledger_item(item)
+        found: Mapping[str, Any] = answer.get("Item", {})
+        return found
 
     def waiting(self) -> Iterator[LedgerItem]:
         """Yield what waits for another request, soonest first, read page by page.

@@ -97,5 +97,5 @@ def command(  # noqa: PLR0913  # one argument an option
     if output == "json":
         say(json.dumps(as_json(checks), indent=2))
     else:
-        print_checks(checks)
+        print_checks(checks, context)
     context.exit(1 if worst(checks) is Level.FAILURE else 0)

@@ -68,10 +68,11 @@ class Asked:
             type=click.FloatRange(0),
             default=15.0,
             show_default=True,
-            help="For how long --wait looks at DNS, and then at the devices.",
+            help="For how long --wait watches DNS, and then the devices.",
         ),
-        from_toolsrc("primary-region", "Region that has led until now."),
-        from_toolsrc("secondary-region", "Region that can take over."),
+        # In an emergency no list of an SDK may stand in the way of a launch that is there.
+        from_toolsrc("primary-region", "Region that has led until now.", any_region=True),
+        from_toolsrc("secondary-region", "Region that can take over.", any_region=True),
         from_toolsrc("ledger-table", "Table of the ledger, which holds the fence."),
         from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the control item."),
         from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),
@@ -102,8 +103,8 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Tells first what may be lost. Then three calls of DynamoDB in the secondary Region switch: neither the primary
     Region nor the API of Route 53 is needed. Health checks answer by it, so DNS moves within about two minutes. All
-    that follows only looks, except --evict. If it was stopped, run it again: it goes on. Exits 0 if all is as asked, 1
-    if the Region leads but DNS was not seen to move or devices are left behind, 2 if nothing was changed.
+    that follows only watches, except --evict. If it was stopped, run it again: it goes on. Exits 0 if all is as asked,
+    1 if the Region leads but DNS was not seen to move or devices have not moved, 2 if nothing was changed.
     """
     environment = settings(FailoverOrderEnvironment, toolsrc)
     asked = Asked(wait or evict, yes, why, at_most, output)

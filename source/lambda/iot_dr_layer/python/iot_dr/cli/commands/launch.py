@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from iot_dr.cli.command import Command
+from iot_dr.cli.options import known_region
 from iot_dr.cli.view.progress import ConsoleProgress
 from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
@@ -31,7 +32,10 @@ def _option(
     name: str, text: str, kind: click.ParamType[str] = click.STRING, default: str | None = None
 ) -> click.Option:
     variable = name.replace("-", "_").upper()
-    return click.Option([f"--{name}"], envvar=variable, show_envvar=True, type=kind, default=default, help=text)
+    known = known_region if name.endswith("-region") else None
+    return click.Option(
+        [f"--{name}"], envvar=variable, show_envvar=True, type=kind, default=default, help=text, callback=known
+    )
 
 
 _MODES = click.Choice(["copy", "jitr"])

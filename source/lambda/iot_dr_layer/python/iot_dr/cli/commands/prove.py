@@ -19,6 +19,7 @@ from iot_dr.cli.view.tables import Screen, console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.status.checks import Level
+from iot_dr.model.words import counted
 from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment, clean, prove
 from iot_dr.services.doctor.doctor import worst
 from iot_dr.services.trial.order import TrialOrder
@@ -58,7 +59,7 @@ Examples:
         click.Option(
             ["--clean"],
             metavar="TRIAL",
-            help="Create nothing; remove what a killed run left: everything whose name begins with TRIAL.",
+            help="Create nothing; remove what a killed run did not: everything whose name begins with TRIAL.",
         ),
         from_toolsrc("primary-region", "Region in which the devices are created."),
         from_toolsrc("secondary-region", "Region to which they are copied."),
@@ -90,7 +91,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     publishes and subscribes in both, by MQTT with mutual TLS. Then everything is deleted in the primary Region, and the
     command waits until the secondary has none of it. Private keys are kept only in memory. Exits 0 if all checks pass,
     1 if one fails, 2 if it cannot run or was stopped. Ctrl-C and SIGTERM remove what was created; --clean removes what
-    a killed run left.
+    a killed run did not.
     """
     if (number is None) is (clean is None):
         raise click.UsageError("say how many devices, by -n, or of what run to remove the rest, by --clean")
@@ -110,7 +111,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         facts = {"trial": proved.trial, "devices": number, "seconds": round(watch.seconds, 1), "notes": proved.notes}
         say(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
     else:
-        _print(proved, number, watch.seconds)
+        _print(context, proved, number, watch.seconds)
     context.exit(1 if worst(proved.checks) is Level.FAILURE else 0)
 
 
@@ -120,18 +121,19 @@ def _clean(region: str, trial: str, watch: TrialWatch, profile: str, output: str
     if output == "json":
         say(json.dumps({"trial": trial, "region": region, "removed": removed}, indent=2))
     elif removed:
-        say(f"What begins with {trial} is removed from {region}: {removed} resources and relations.")
+        number = counted(removed, "resource or relation", "resources and relations")
+        say(f"What begins with {trial} is removed from {region}: {number}.")
     else:
         say(f"Nothing in {region} begins with {trial}.")
 
 
-def _print(proved: Proved, number: int, seconds: float) -> None:
-    print_checks(proved.checks)
+def _print(context: click.Context, proved: Proved, number: int, seconds: float) -> None:
+    print_checks(proved.checks, context)
     screen = console()
     for note in proved.notes:
         screen.print(note)
     failed = worst(proved.checks) is Level.FAILURE
-    screen.print(f"\n{'Not proved' if failed else 'Proved'} with {number} devices in {seconds:.0f} s.")
+    screen.print(f"\n{'Not proved' if failed else 'Proved'} with {counted(number, 'device')} in {seconds:.0f} s.")
 
 
 class TrialWatch(Watch):

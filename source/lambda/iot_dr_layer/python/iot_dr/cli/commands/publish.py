@@ -20,8 +20,15 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.runtime.commands.publish import publish_build
 from iot_dr.services.launch.publish import Publication
 
+_EPILOG = """
+\b
+Example, after deployment/build-s3-dist.sh:
+  iot-dr publish --bucket-prefix my-iot-dr --solution-name disaster-recovery-for-aws-iot \\
+    --version v0.1.0 --primary-region us-east-1 --secondary-region us-west-2
+"""
 
-@click.command("publish", cls=Command)
+
+@click.command("publish", cls=Command, epilog=_EPILOG)
 @click.option("--bucket-prefix", required=True, help="BUCKET_NAME_PREFIX of the build.")
 @click.option("--solution-name", required=True, help="SOLUTION_NAME of the build.")
 @click.option("--version", required=True, help="VERSION of the build, vX.Y.Z.")
@@ -32,7 +39,7 @@ from iot_dr.services.launch.publish import Publication
     type=click.Path(path_type=Path),
     default=Path("deployment"),
     show_default=True,
-    help="Folder in which build-s3-dist.sh left its output.",
+    help="Folder with the output of build-s3-dist.sh.",
 )
 @click.option(
     "--format",

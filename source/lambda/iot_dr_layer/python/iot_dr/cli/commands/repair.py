@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     What verify read, everything or what --select chooses, is not read again unless it is older than --max-age. Each
     resource is compared again before it is updated or deleted. Exits 0 if nothing differs or all was done, 1 if
-    something differs, failed or was left, 2 if it cannot run.
+    something differs, failed or was not tried, 2 if it cannot run.
     """
     wanted = settings(
         SyncSettings, given, not_older_than=int(max_age * HOUR), delete_share=delete_share, paced=not unpaced

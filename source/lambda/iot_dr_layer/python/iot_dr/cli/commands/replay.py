@@ -78,8 +78,8 @@ def command(context: click.Context, /, apply: bool, wanted: str, profile: str, o
 
     Events that the topic rules could not store are written to the event table. For stream records that could not be
     handled, requests are queued. What was replayed is deleted where it waited. Without --apply nothing is changed. You
-    can repeat it. Exits 0 if nothing is left, 1 if something cannot be replayed and stays with its reason, 2 if it
-    cannot run.
+    can repeat it. Exits 0 if nothing stays where it is, 1 if something cannot be replayed and stays with its reason, 2
+    if it cannot run.
     """
     sources = [source for source in DeadLetterSource if wanted in {_ALL, source}]
     # All settings before the first change: a replay by half tells less than none.
@@ -123,7 +123,7 @@ def _print(sources: Sequence[DeadLetterSource], letters: Sequence[Letter], comma
     screen, left = console(), problems(letters)
     replayed = "To replay" if command else "Replayed"
     found, stay = Counter(one.source for one in letters), Counter(one.source for one in left)
-    numbers = table("Source", "Found", replayed, "Left", numbers=frozenset({"Found", replayed, "Left"}))
+    numbers = table("Source", "Found", replayed, "Stays", numbers=frozenset({"Found", replayed, "Stays"}))
     for source in sources:
         numbers.add_row(source, str(found[source]), str(found[source] - stay[source]), str(stay[source]))
     screen.print(numbers)
@@ -135,13 +135,15 @@ def _print(sources: Sequence[DeadLetterSource], letters: Sequence[Letter], comma
     if command and len(letters) > len(left):
         screen.print(f"\nNothing was changed. To replay {len(letters) - len(left)}, run `{command}`.", soft_wrap=True)
     if left:
-        screen.print("\nWhat is left stays where it is: 14 days in the queue, in the bucket until you delete it.")
+        screen.print(
+            "\nWhat cannot be replayed stays where it is: 14 days in the queue, in the bucket until you delete it."
+        )
 
 
 def _letters(letters: Sequence[Letter], replayed: str) -> Table:
     made = table("Resource", "Event", "Result", "Reason")
     for one in letters[:SHOWN]:
-        result = Text("left", style="red") if one.problem else Text(replayed.lower(), style="green")
+        result = Text("stays", style="red") if one.problem else Text(replayed.lower(), style="green")
         reason = f"{one.problem}\n{one.place}" if one.problem else one.cause
         made.add_row(Text(one.resource or "-"), Text(one.operation or "-"), result, Text(reason))
     return made

@@ -83,7 +83,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     the snapshot must have the checksum that snapshot.json has for it. Replication does not own what is restored into
     the secondary Region: it stays there when the primary no longer has it. Into a secondary that leads nothing is
     restored. If a run was stopped, run it again. Exits 0
-    if nothing differs or all was done, 1 if something differs, failed or was left, 2 if it cannot run.
+    if nothing differs or all was done, 1 if something differs, failed or was not tried, 2 if it cannot run.
     """
     settings = RestoreSettings(
         region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced, sha256=sha256, **toolsrc

@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.text import Text
 
 from iot_dr.cli.command import Command
+from iot_dr.cli.keys import ResourceKey
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.view.status_view import overview_as_json, screen_of
 from iot_dr.cli.view.tables import Counting, SafeTable, console, item_as_json, moment, state_text
 from iot_dr.cli.view.texts import say
-from iot_dr.errors import EventError
-from iot_dr.model.registry.keys import Key, Kind, thing_key
+from iot_dr.model.registry.keys import Key, thing_key
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.status import StatusEnvironment, status_of, watched
 from iot_dr.services.status.status import Progress, ResourceStatus
@@ -38,27 +38,13 @@ EVERY = 5.0
 """Seconds."""
 
 
-class _ResourceKey(click.ParamType[Key]):
-    """A key as the ledger has it."""
-
-    name = "key"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Key:
-        """Read it, or refuse it with the forms that there are."""
-        forms = ", ".join(f"{kind}#NAME" for kind in sorted(Kind))
-        try:
-            return Key.parse(str(value))
-        except EventError:
-            self.fail(f"{value!r} is none of {forms}", param, ctx)
-
-
 @click.command(
     "status",
     cls=Command,
     epilog=_EPILOG,
     params=[
         click.Option(["--device"], metavar="NAME", help="Name of a thing."),
-        click.Option(["--resource"], type=_ResourceKey(), help="Any resource, as the ledger names it: policy#NAME."),
+        click.Option(["--resource"], type=ResourceKey(), help="Any resource, as the ledger names it: policy#NAME."),
         click.Option(["--watch"], is_flag=True, help="Tell it again and again, until Ctrl-C."),
         click.Option(
             ["--every"],

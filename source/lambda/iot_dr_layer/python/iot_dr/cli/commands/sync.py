@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     Reads both Regions and shows, by kind, what would be created, updated and deleted; with --apply it does that, as
     fast as the account's API quotas allow. Only what replication created is deleted. The next run resumes a run that
     was stopped, by Ctrl-C or otherwise. Exits 0 if nothing differs or all was done, 1 if something differs, failed or
-    was left, 2 if it cannot run.
+    was not tried, 2 if it cannot run.
 
     With --in-cloud a state machine in the account checks everything that the primary has. It deletes nothing; the
     sweep deletes what the primary no longer has. Ctrl-C leaves it running.
@@ -54,8 +54,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     cloud = {name: given.pop(name) for name in ("in_cloud", "follow", "redrive", "at_once")}
     wanted = settings(SyncSettings, given, anew=anew, delete_share=delete_share, paced=not unpaced)
     if cloud.pop("in_cloud") or cloud["follow"] or cloud["redrive"]:
-        if unpaced:
-            raise click.UsageError("--unpaced is for a sync from here; in the account, --at-once says how fast it is")
+        in_cloud.refuse_what_has_no_effect(context)
         in_cloud.run_in_cloud(context, wanted, apply=apply, output=output, **cloud)
         return
     if cloud["at_once"]:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.text import Text
 
 from iot_dr.cli.command import command_line
@@ -21,7 +22,9 @@ from iot_dr.cli.view.tables import Screen, console, distance, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import RetryableError
 from iot_dr.model.registry.keys import Kind, plural
+from iot_dr.model.status.checks import error_line
 from iot_dr.model.sync.fleet_runs import FailedRequest, RequestsDone, RunState
+from iot_dr.model.words import counted
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import open_cloud_sync
 from iot_dr.services.sync.cloud_sync import CloudSync, Pace
@@ -52,9 +55,33 @@ def options() -> list[click.Option]:
         click.Option(
             ["--at-once"],
             type=click.IntRange(1, 1000),
-            help="Batches of ten requests that the account takes side by side.  [default: what the quotas feed]",
+            help="Parallel batches of ten resources.  [default: chosen from your quotas]",
         ),
     ]
+
+
+_HERE = ("anew", "delete_share", "state", "unpaced")
+"""Parameters of a sync from this machine, which mean nothing to one in the account."""
+
+_OF_A_START = ("select", "at_once")
+"""Parameters of a sync that is started, which mean nothing to one that was."""
+
+
+def refuse_what_has_no_effect(context: click.Context) -> None:
+    """Refuse options that would be ignored in silence.
+
+    Raises:
+        click.UsageError: one is given; the message names it.
+    """
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    started = {"follow", "redrive"} & given
+    for name in (*_HERE, *(_OF_A_START if started else ())):
+        if name in given:
+            option = f"--{name.replace('_', '-')}"
+            why = "a sync that was started has its own" if name in _OF_A_START else "it is for a sync from this machine"
+            raise click.UsageError(f"{option} has no effect in the account: {why}; leave it out")
+    if "apply" in given and context.params["apply"] and "redrive" not in given and "follow" in given:
+        raise click.UsageError("--follow only watches; leave out --apply, or add --redrive to run again what failed")
 
 
 def run_in_cloud(  # noqa: PLR0913  # the options
@@ -176,28 +203,34 @@ class CloudRunWatch(Watch):
 
 def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> None:
     devices = state.run.listed.get(Kind.THING, 0)
-    hours = devices / pace.per_second / 3600
+    seconds = devices / pace.per_second
     if output == "json":
         facts = {"arn": state.arn, "run": state.run.run, "applied": False, "listed": _listed(state)}
         apis = [{"region": region, "operation": operation} for region, operation in pace.limits]
         limit = {"per_second": pace.per_second, "apis": apis, "assumed": pace.assumed}
-        say(json.dumps({**facts, "hours_if_all_are_new": round(hours, 3), "limit": limit}, indent=2))
+        say(json.dumps({**facts, "hours_if_all_are_new": round(seconds / 3600, 3), "limit": limit}, indent=2))
         return
     screen = console()
     shown = table("Kind", "In the primary", numbers=frozenset({"In the primary"}))
     for kind, number in state.run.listed.items():
         shown.add_row(plural(kind), str(number))
     screen.print(shown)
+    screen.print("\nThese are in the primary Region; what the secondary has already is checked and costs less.")
     screen.print(
-        f"\nNothing was changed. If all {devices} devices are new, it takes {hours:.1f} hours at the least, at "
-        f"{pace.per_second:g} a second. Raise first what sets that limit:"
+        f"Nothing was changed. If {'the device is' if devices == 1 else f'all {devices:,} devices are'} new, it takes "
+        f"at least {_duration(seconds)}, at {pace.per_second:g} a second. Raise first the quotas that set that limit:"
     )
     for region in dict.fromkeys(region for region, _ in pace.limits):
         named = ", ".join(operation for where, operation in pace.limits if where == region)
         screen.print(f"  {region}: {named}")
     if pace.assumed:
-        screen.print(f"These are AWS's defaults; the account's quotas could not be read: {pace.assumed}")
+        screen.print(f"Could not read your quotas, so AWS's defaults are assumed: {error_line(pace.assumed)}")
+        screen.print("Grant servicequotas:ListServiceQuotas to know them.")
     screen.print(f"To do it, run `{command}`.", soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    return distance(int(max(seconds, 1) * 1000), 0).removeprefix("in ")
 
 
 def _print_result(state: RunState, failures: tuple[FailedRequest, ...], output: str, again: str) -> None:
@@ -219,16 +252,16 @@ def _print_result(state: RunState, failures: tuple[FailedRequest, ...], output: 
     _print_failures(failures)
     if failures or not state.succeeded:
         # Not by the screen, which would break the line that is to be copied.
-        say(f"\nMend what failed, and run that again:\n  {again}")
+        say(f"\nFix the causes, then run what failed again:\n  {again}")
     else:
-        screen.print("\nAll of it was checked, and nothing failed.")
+        screen.print("\nAll of it was checked, with what is attached to it, and nothing failed.")
 
 
 def _print_failures(failures: Sequence[FailedRequest]) -> None:
     if not failures:
         return
     screen = console()
-    screen.print(f"\n{len(failures)} resources could not be copied:")
+    screen.print(f"\n{counted(len(failures), 'resource')} could not be copied:")
     screen.print(_failures(failures))
     if len(failures) > SHOWN:
         screen.print(f"... and {len(failures) - SHOWN} more; --format json has all of them")

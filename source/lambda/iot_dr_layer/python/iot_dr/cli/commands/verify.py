@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from iot_dr.cli.command import Command, command_line
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.options import certificate_mode, credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.bars import Watch
@@ -24,6 +24,7 @@ from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.registry.differences import Difference, Numbers, Sigil
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.shadows.patterns import check
+from iot_dr.model.words import counted
 from iot_dr.runtime.commands.comparison import ComparisonSettings
 from iot_dr.runtime.commands.verify import open_verification, write_page
 from iot_dr.services.verify import VerifyRun
@@ -36,7 +37,7 @@ COLOURS = {Sigil.MISSING: "cyan", Sigil.SURPLUS: "yellow", Sigil.DIFFERENT: "mag
 HEADS = {
     Sigil.SAME: "= same",
     Sigil.MISSING: "+ missing",
-    Sigil.SURPLUS: "- surplus",
+    Sigil.SURPLUS: "- extra",
     Sigil.DIFFERENT: "* differ",
     Sigil.UNREADABLE: "! unread",
 }
@@ -79,9 +80,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
     params=[
         from_toolsrc("primary-region", "Region that is replicated."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
-        from_toolsrc(
-            "certificate-mode", "The launch's own: with `jitr` a certificate may come later.  [default: copy]"
-        ),
+        certificate_mode(),
         click.Option(
             ["--replicate-shadows", "--shadows"],
             type=click.Choice(["all", "classic", "named", "none"]),
@@ -256,17 +255,19 @@ def _print_summary(verifying: VerifyRun, output: str, seconds: float) -> None:
     if verifying.differing:
         click.echo()
     screen.print(_table(numbers))
-    screen.print(f"\n{things:,} things in {seconds:,.1f} s{_pace(calls, things, seconds)}.")
+    screen.print(f"\n{counted(things, 'thing')} in {seconds:,.1f} s{_pace(calls, things, seconds)}.")
     for note in verifying.notes():
         screen.print(note)
-    screen.print(f"{verifying.differing:,} differences." if verifying.differing else "Both Regions hold the same.")
+    screen.print(
+        f"{counted(verifying.differing, 'difference')}." if verifying.differing else "Both Regions hold the same."
+    )
 
 
 def _pace(calls: Mapping[str, Mapping[str, int]], things: int, seconds: float) -> str:
     made = sum(sum(each.values()) for each in calls.values())
     if not made or not things:
         return ""
-    return f" by {made:,} calls, {things / seconds:,.0f} things/s, {made / things:.2f} calls a thing"
+    return f" by {counted(made, 'call')}, {things / seconds:,.0f} things/s, {made / things:.2f} calls a thing"
 
 
 def _table(numbers: Mapping[Kind, Numbers]) -> Table:

@@ -23,6 +23,7 @@ from iot_dr.errors import IotDrError
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference
 from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
+from iot_dr.model.words import counted
 from iot_dr.runtime.commands.sync import SyncSettings, open_sync
 from iot_dr.services.pacing import Use, most_waited_for
 from iot_dr.services.snapshots.restore_run import RestoreRun
@@ -114,7 +115,7 @@ def _say_what_is_taken_up(syncing: Applying, *, apply: bool) -> None:
 def _go_on(progress: SyncProgress, command: str, kept: str) -> str:
     done = progress.all_ended - progress.failed - progress.left
     if done:
-        kept = f"{done} of {progress.all_planned} changes are done and noted"
+        kept = f"{done} of {counted(progress.all_planned, 'change')} {'is' if done == 1 else 'are'} done and noted"
     return f"{kept}; run `{command}` again to continue from there." if kept else f"Run `{command}` again."
 
 
@@ -168,7 +169,7 @@ class SyncWatch(Watch):
         self._bar.update(self._applying, completed=done, total=planned, visible=True, pace=pace)
         if self._bar.disable and now >= self._line_due:
             self._line_due = now + LINE_EVERY
-            say(f"{done} of {planned} changes{', ' + pace if pace else ''}", err=True)
+            say(f"{done} of {counted(planned, 'change')}{', ' + pace if pace else ''}", err=True)
 
     def _pace(self, now: float) -> str:
         then, earlier, uses_then = self._past[0]
@@ -212,9 +213,9 @@ def _print_plan(planned: Planned, output: str, command: str) -> None:
     screen.print(shown)
     changes = planned.changes().total()
     if changes:
-        screen.print(f"\nNothing was changed. To make {changes} changes, run `{command}`.", soft_wrap=True)
+        screen.print(f"\nNothing was changed. To make {counted(changes, 'change')}, run `{command}`.", soft_wrap=True)
     if any(step is Step.LEAVE for _, step in planned.steps):
-        screen.print("What is left stays as it is: replication did not create it, or cannot change it.")
+        screen.print("What stays is not changed: replication did not create it, or cannot change it.")
 
 
 def _plan_as_json(planned: Planned) -> dict[str, Any]:
@@ -230,13 +231,15 @@ def _print_result(progress: SyncProgress, syncing: Applying, output: str, again:
         say(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
         return
     screen = console()
-    screen.print(f"{done} changes are done, {progress.failed} failed, {progress.left} were left.")
+    screen.print(
+        f"{counted(done, 'change is', 'changes are')} done, {progress.failed} failed, {progress.left} not tried."
+    )
     if progress.complete:
         return
     screen.print(_problems(syncing.problems()))
     if progress.failed + progress.left > SHOWN:
         screen.print(f"... and {progress.failed + progress.left - SHOWN} more; --format json has all of them")
-    screen.print(f"\nMend what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
+    screen.print(f"\nFix what failed and run `{again}` again: what is done is not repeated.", soft_wrap=True)
 
 
 def _problems(problems: Iterable[ChangeResult]) -> Any:

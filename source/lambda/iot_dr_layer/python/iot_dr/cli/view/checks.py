@@ -6,8 +6,10 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
+import click
 from rich.text import Text
 
+from iot_dr.cli.command import with_settings
 from iot_dr.cli.view.tables import console, table
 from iot_dr.model.status.checks import Check, Level
 from iot_dr.services.doctor.doctor import worst
@@ -25,8 +27,8 @@ def as_json(checks: Sequence[Check]) -> dict[str, object]:
     }
 
 
-def print_checks(checks: Sequence[Check]) -> None:
-    """Print the answers, then the mends of what is not in order, failures first."""
+def print_checks(checks: Sequence[Check], context: click.Context) -> None:
+    """Print the answers, then the mends of what is not in order, failures first; commands as whole as this one."""
     screen = console()
     answers = table("", "Check", "Found")
     for check in checks:
@@ -37,6 +39,7 @@ def print_checks(checks: Sequence[Check]) -> None:
         screen.print("\nWhat to do:")
     for name, level, mend in dict.fromkeys((check.name, check.level, check.mend) for check in ill):
         # A command is copied whole, so these lines are left to the terminal to wrap.
-        screen.print(Text.assemble("  ", (name, _STYLES[level]), ": ", mend), soft_wrap=True)
+        whole = with_settings(context, mend)
+        screen.print(Text.assemble("  ", (name, _STYLES[level]), ": ", whole), soft_wrap=True)
     numbers = Counter(check.level for check in checks)
     screen.print("\n" + ", ".join(f"{numbers[level]} {level}" for level in Level))

@@ -16,6 +16,7 @@ from iot_dr.cli.view.texts import say
 from iot_dr.model.failover.devices import DeviceCounts
 from iot_dr.model.status.fleets import FleetSize
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
+from iot_dr.model.words import counted
 from iot_dr.runtime.clock import now
 from iot_dr.services.failover.follow import seconds_left
 from iot_dr.services.failover.losses import Losses, Waiting
@@ -123,7 +124,7 @@ def _waiting(waiting: Waiting | Unread) -> str:
     if not waiting.total:
         return "none"
     states = ", ".join(f"{number:,} {state}" for state, number in sorted(waiting.states.items()))
-    return f"{'' if waiting.complete else 'at least '}{waiting.total:,} resources: {states}"
+    return f"{'' if waiting.complete else 'at least '}{counted(waiting.total, 'resource')}: {states}"
 
 
 def _oldest(waiting: Waiting | Unread, at: int) -> str:
@@ -157,7 +158,8 @@ def _drift(drift: Drift | Unread | None, at: int) -> str:
         case None:
             return "none on this machine"
         case Drift(verified_at=verified_at, differing=differing):
-            return f"{distance(verified_at, at)}: {f'{differing:,} differ' if differing else 'all the same'}"
+            found = counted(differing, "differs", "differ") if differing else "all the same"
+            return f"{distance(verified_at, at)}: {found}"
 
 
 def print_result(result: FailoverResult, again: str) -> None:

@@ -7,23 +7,42 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from iot_dr.cli.command import with_settings
 from iot_dr.cli.view.tables import SafeTable, distance, iso, item_as_json, moment, state_text, table
-from iot_dr.model.failover.control import ReplicationState
+from iot_dr.model.failover.control import Mode, ReplicationState
 from iot_dr.model.failover.fence import Leadership
 from iot_dr.model.failover.names import FleetDomain, NameAnswers
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
+from iot_dr.model.words import counted
 from iot_dr.services.status.status import Backlog
 from iot_dr.services.status.status_view import NO_NAME, StatusView
 
 REASON_LENGTH = 100
 """Characters of a reason in the table of what waits; the status of the one device has all of it."""
 
-_LAG_NUMBERS = ("Now", "Median", "p99", "Longest", "Hour", "Worst p99", "Longest, hour")
+_LAG_NUMBERS = (
+    "Changes in 5 min",
+    "median s",
+    "p99 s",
+    "longest s",
+    "Changes in 1 h",
+    "worst p99 s",
+    "longest s",
+)
+
+
+DECIDED = {
+    Mode.AUTOMATIC: "health checks decide",
+    Mode.PINNED: "pinned by an order",
+    Mode.MOVING: "devices are being moved",
+}
+"""Who decides which Region leads, by the mode of the control item."""
 
 
 def screen_of(found: StatusView) -> Group:
@@ -65,7 +84,8 @@ def _leadership(known: Leadership | Unread, at: int) -> Iterator[tuple[str, Text
         return
     control, fence = known.control, known.fence
     since = f", since {moment(control.at, at)}" if control.at else ""
-    yield "Leader", Text(f"{control.leader} {control.mode}, epoch {control.epoch}{since}{_because(control.why)}")
+    decided = DECIDED[control.mode]
+    yield "Leader", Text(f"{control.leader} ({decided}), epoch {control.epoch}{since}{_because(control.why)}")
     since = f", since {moment(fence.since, at)}" if fence.since else ""
     told = f"secondary {fence.role}, epoch {fence.epoch}{since}{_because(fence.why)}"
     yield "Fence", Text(told, style="bold yellow" if fence.leads else "")
@@ -125,8 +145,11 @@ def _requests(found: StatusView) -> Text:
 def _queues(found: StatusView) -> Text:
     if isinstance(found.queues, Unread):
         return _unread(found.queues)
-    full = ", ".join(f"{name} {number}" for name, number in found.queues.items() if number)
-    return Text(full, style="red") if full else Text("none")
+    full = [f"{name} {number}" for name, number in found.queues.items() if number]
+    if isinstance(found.records, Unread):
+        return Text.assemble((", ".join((*full, "")), "red"), "kept stream records: ", _unread(found.records))
+    full += [f"kept stream records {found.records}"] if found.records else []
+    return Text(", ".join(full), style="red") if full else Text("none")
 
 
 def _drift(drift: Drift | Unread | None, at: int) -> Text:
@@ -134,9 +157,11 @@ def _drift(drift: Drift | Unread | None, at: int) -> Text:
         case Unread():
             return _unread(drift)
         case None:
-            return Text("none on this machine: iot-dr verify")
+            hint = with_settings(click.get_current_context(silent=True), "run `iot-dr verify`")
+            return Text(f"none of the whole fleet on this machine; {hint}")
         case Drift(verified_at=verified_at, differing=differing):
-            told = f"{distance(verified_at, at)}: {f'{differing:,} differ' if differing else 'all the same'}"
+            found = counted(differing, "differs", "differ") if differing else "all the same"
+            told = f"{distance(verified_at, at)}: {found}"
             return Text(told, style="yellow" if differing else "")
 
 
@@ -149,7 +174,7 @@ def _no_lag(lags: Sequence[Lag] | Unread) -> Text:
 
 
 def _lag_table(lags: Sequence[Lag]) -> Table:
-    made = table("Lag, seconds", *_LAG_NUMBERS, numbers=frozenset(_LAG_NUMBERS))
+    made = table("Lag", *_LAG_NUMBERS, numbers=frozenset(_LAG_NUMBERS))
     for lag in lags:
         now = (str(lag.changes), _seconds(lag.median), _seconds(lag.p99), _seconds(lag.longest))
         made.add_row(lag.kind, *now, str(lag.hour_changes), _seconds(lag.hour_p99), _seconds(lag.hour_longest))
@@ -199,6 +224,7 @@ def overview_as_json(found: StatusView) -> dict[str, Any]:
         if isinstance(found.requests, Unread)
         else dict(found.requests),
         "dead_letters": {"unread": found.queues.reason} if isinstance(found.queues, Unread) else dict(found.queues),
+        "kept_stream_records": {"unread": found.records.reason} if isinstance(found.records, Unread) else found.records,
         "last_verify": _drift_as_json(found.drift),
         "waiting": found.backlog.total,
         "held": found.backlog.held,

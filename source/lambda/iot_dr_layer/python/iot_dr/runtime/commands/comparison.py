@@ -26,7 +26,7 @@ from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.account import AccountAccess, clients_of, open_account
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import Together, on_threads
-from iot_dr.services.reading.comparison_reading import ComparisonReading, ComparisonScope, resume_or_begin
+from iot_dr.services.reading.comparison_reading import ComparisonReading, ComparisonScope, part_of, resume_or_begin
 from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, CertificateSample, Reading
 from iot_dr.services.reading.selected import SelectedShadows, read_selected, selected_in
 from iot_dr.services.replication.scopes import ScopeReader
@@ -62,6 +62,16 @@ class ComparisonSettings:
     by_index: bool = False
     replicate_shadows: str = NO_SHADOWS.mode
     shadow_name_pattern: str = NO_SHADOWS.pattern
+
+    @property
+    def folder(self) -> StateFolder:
+        """Return where it is kept.
+
+        Raises:
+            ConfigurationError: both Regions are the same.
+        """
+        names = RegionPair(self.primary_region, self.secondary_region)
+        return StateFolder(Path(self.state) if self.state else default_folder(names))
 
 
 @dataclass(frozen=True)
@@ -99,10 +109,11 @@ def open_comparison(
     names = RegionPair(settings.primary_region, settings.secondary_region)
     access = open_account(client_of, names.secondary, names.primary, paced=settings.paced)
     direction = names.replication(access.account)
-    folder = StateFolder(Path(settings.state) if settings.state else default_folder(names))
+    folder = settings.folder
     with ExitStack() as exits:
         exits.enter_context(folder)
-        store = exits.enter_context(SqliteComparisonStore(folder.comparison))
+        # What a part was read into is not where hours of reading all of it lie.
+        store = exits.enter_context(SqliteComparisonStore(folder.comparison(part_of(settings.select, settings.sample))))
         together = on_threads(exits.enter_context(ThreadPoolExecutor(settings.threads)))
         scope = _scope(settings, direction)
         resumed = resume_or_begin(store, scope, now())

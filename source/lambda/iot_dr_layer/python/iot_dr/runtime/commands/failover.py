@@ -31,7 +31,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.status_parts import StreamAge
 from iot_dr.ports.progress import FailoverObserver
 from iot_dr.runtime.clock import now
-from iot_dr.runtime.commands.status import comparison_path, last_verification
+from iot_dr.runtime.commands.status import last_verification, verification_path
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.failover.failover import Failover
 from iot_dr.services.failover.follow import Follow
@@ -161,7 +161,7 @@ def _sources(environment: FailoverOrderEnvironment, client_of: ClientOf, state: 
         waiting=partial(count_waiting, ledger, time.monotonic),
         lags=lambda: metrics.lags(now()),
         streams=partial(_streams, environment, metrics, CloudFormationStackReader(client_of)),
-        drift=partial(last_verification, comparison_path(other, region, state)),
+        drift=partial(last_verification, verification_path(other, region, state)),
         connected={one: IotConnections(client_of("iot", one), None).number for one in (other, region)},
     )
 

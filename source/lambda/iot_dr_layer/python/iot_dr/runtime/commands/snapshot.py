@@ -61,11 +61,14 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: ReadingObserver
         AccessDenied: a right is missing; the message names it.
     """
     in_bucket = is_bucket(to)
+    if not in_bucket:
+        # Before hours are spent on reading.
+        FolderSnapshotStore(Path(to)).ensure_ours()
     access = open_account(clients_of(settings.profile), settings.region, paced=settings.paced)
     state = StateFolder(Path(settings.state or ROOT) / f"snapshot-{settings.region}")
     with ExitStack() as exits:
         exits.enter_context(state)
-        store = exits.enter_context(SqliteComparisonStore(state.comparison))
+        store = exits.enter_context(SqliteComparisonStore(state.comparison()))
         began = resume_or_begin(store, f"{settings.region} {settings.shadows}", now(), anew=settings.anew)
         iot, data = (access.paced(service, settings.region) for service in ("iot", "iot-data"))
         reader = IotFleetReader(iot, settings.region, access.account, IotShadowStore(data))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from iot_dr.aws.clients import client, session
+from iot_dr.aws.events.failed_records import S3FailedRecords
 from iot_dr.aws.failover.domains import IotFleetDomains
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.failover.name_servers import DnsNameServers
@@ -18,7 +19,7 @@ from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.status import AttachedCertificates, DynamoDbLedgerReader
 from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.aws.status.running_parts import AwsRunningParts
-from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.files.last_verification import kept
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.failover.fence import Leadership
 from iot_dr.model.launch.launched_stacks import LaunchedStack
@@ -84,12 +85,13 @@ def _sources(environment: StatusEnvironment, client_of: Callable[..., object], s
     return Sources(
         ledger=_ledger(environment, client_of),
         drift=partial(
-            last_verification, comparison_path(environment.primary_region, environment.secondary_region, state)
+            last_verification, verification_path(environment.primary_region, environment.secondary_region, state)
         ),
         leadership=_leadership(environment, client_of),
         stacks=_Kept(partial(_stacks, launch, CloudFormationStackReader(client_of))) if launch else None,
         metrics=_CachedMetricsReader(metrics),
         waiting=AwsRunningParts(client_of).waiting,
+        records=_Kept(partial(_kept_records, launch, client_of)) if launch else None,
         names=partial(ask_all, servers, name) if name else None,
         domains={region: partial(domains.domain, region, name) for region in regions if region and name},
     )
@@ -116,20 +118,20 @@ def _stacks(launch: Launch, reader: CloudFormationStackReader) -> Sequence[Launc
     return [stack for stack in found if stack is not None]
 
 
-def comparison_path(primary: str, secondary: str, state: str) -> Path | None:
-    """Return where a verification on this machine keeps what it finds; None if no primary Region is named."""
+def _kept_records(launch: Launch, client_of: Callable[..., object]) -> int:
+    return len(S3FailedRecords(client_of("s3", launch.regions.secondary), launch.secondary_bucket).keys())
+
+
+def verification_path(primary: str, secondary: str, state: str) -> Path | None:
+    """Return where a verification on this machine keeps what it found; None if no primary Region is named."""
     if state:
-        return StateFolder(Path(state)).comparison
-    return StateFolder(default_folder(RegionPair(primary, secondary))).comparison if primary else None
+        return StateFolder(Path(state)).last_verification
+    return StateFolder(default_folder(RegionPair(primary, secondary))).last_verification if primary else None
 
 
 def last_verification(path: Path | None) -> Drift | None:
     """Return what a verification on this machine found last; None if there was none, or none that ended."""
-    if path is None or not path.exists():
-        return None
-    with SqliteComparisonStore(path) as store:
-        at, differing = store.fact("verified"), store.fact("differing")
-    return Drift(int(at), int(differing or 0)) if at else None
+    return None if path is None else kept(path)
 
 
 def _ledger(environment: StatusEnvironment, client_of: Callable[..., object]) -> DynamoDbLedgerReader:

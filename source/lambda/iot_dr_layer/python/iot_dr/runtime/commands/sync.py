@@ -15,7 +15,7 @@ from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.files.state_folder import default_folder
+from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
@@ -28,6 +28,7 @@ from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
+from iot_dr.services.reading.comparison_reading import part_of
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.sync import sync
@@ -82,10 +83,10 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
     launch = Launch(regions, settings.stack_postfix, settings.uuid)
     stacks = CloudFormationStackReader(clients_of(settings.profile))
     launched = launched_stack(launch, stacks)
-    folder = Path(settings.state) if settings.state else default_folder(regions)
+    folder = StateFolder(Path(settings.state) if settings.state else default_folder(regions))
     stop = threading.Event()
     with (
-        SqliteJournal(folder / "journal.sqlite") as journal,
+        SqliteJournal(folder.journal(part_of(settings.select))) as journal,
         open_comparison(_compared(settings, launched, journal), progress, stop) as comparison,
     ):
         dynamodb = comparison.access.client_of("dynamodb", regions.secondary, connections=CONNECTIONS)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from iot_dr.files import last_verification
 from iot_dr.files.html_report import Report, write_report
 from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.clock import now, utc_text
@@ -17,7 +19,8 @@ from iot_dr.services.verify import VerifyRun
 def open_verification(settings: ComparisonSettings, progress: ReadingObserver) -> Iterator[VerifyRun]:
     """Open a verification; raises what `open_comparison` does."""
     with open_comparison(settings, progress) as opened:
-        yield VerifyRun(opened.reading, opened.verification, opened.direction)
+        keep = partial(last_verification.keep, settings.folder.last_verification)
+        yield VerifyRun(opened.reading, opened.verification, opened.direction, keep)
 
 
 def write_page(run: VerifyRun, path: Path) -> None:

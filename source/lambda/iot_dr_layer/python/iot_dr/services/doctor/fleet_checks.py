@@ -37,8 +37,8 @@ def quotas(regions: RegionPair, readers: Mapping[Side, Quotas], fleet: FleetFact
     told = f"{tightest.per_second:g} devices/s by {tightest.operation} in {region}: {size} in {duration(hours)} at best"
     mend = f"request a higher quota for {tightest.operation} in {region}, in Service Quotas, AWS IoT Core"
     if unread:
-        found = f"by AWS's defaults, {told}; cannot tell the account's own: {error_line(unread)}"
-        yield warning(name, found, "check AWS IoT Core in Service Quotas; servicequotas:ListServiceQuotas is needed")
+        found = f"could not read your quotas, so AWS's defaults are assumed: {told}; {error_line(unread)}"
+        yield warning(name, found, "grant servicequotas:ListServiceQuotas, then run again: iot-dr doctor")
     elif hours > LONG:
         yield warning(name, f"{told}; {_raised(known)}", mend)
     else:

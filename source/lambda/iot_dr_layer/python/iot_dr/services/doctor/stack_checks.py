@@ -10,6 +10,7 @@ from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack, M
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.checks import Check, failure, first_names, ok, warning
+from iot_dr.model.words import counted
 from iot_dr.ports.events import FailedRecords
 from iot_dr.ports.status import Rights, RunningParts, StackReader
 from iot_dr.services.concurrency import Together, one_by_one
@@ -182,7 +183,7 @@ def kept_records(region: str, records: FailedRecords) -> Iterator[Check]:
     """Tell how many stream records were given up and are kept in the work bucket."""
     number = len(records.keys())
     if number:
-        yield failure("kept stream records", f"{number} objects in {region}'s work bucket", "iot-dr replay")
+        yield failure("kept stream records", f"{counted(number, 'object')} in {region}'s work bucket", "iot-dr replay")
     else:
         yield ok("kept stream records", f"none in {region}")
 

@@ -181,7 +181,7 @@ def endpoints(regions: RegionPair, reader: RegionReader) -> Endpoints:
 def _refuse(findings: tuple[Finding, ...]) -> None:
     if findings:
         numbered = " ".join(f"({number}) {finding}" for number, finding in enumerate(findings, 1))
-        raise ConfigurationError(f"Nothing was created. Mend this and launch again: {numbered}")
+        raise ConfigurationError(f"Nothing was created. Fix this and launch again: {numbered}")
 
 
 def new_launch(regions: RegionPair, stack_id: str, clock: Clock) -> Launch:

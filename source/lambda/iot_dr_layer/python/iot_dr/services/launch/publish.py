@@ -8,7 +8,6 @@ complete.
 from __future__ import annotations
 
 import base64
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch import distribution as names
 from iot_dr.model.launch.distribution import Bucket, Distribution, Upload
-from iot_dr.model.regions import RegionPair
+from iot_dr.model.regions import RegionPair, check_region
 from iot_dr.ports.launch import Buckets
 from iot_dr.ports.progress import PublishObserver
 
@@ -47,7 +46,7 @@ def publish(
     """
     code, templates = _built(distribution, assets)
     for region in (regions.primary, regions.secondary):
-        _check_region(region, buckets.regions())
+        check_region(region, buckets.regions())
 
     # The one in the Region of the launch first: it fails for the likeliest reasons, before anything is made elsewhere.
     places: list[tuple[Bucket, Sequence[Path]]] = [
@@ -115,14 +114,6 @@ def _baked(template: Path) -> Distribution:
 
 def _words(distribution: Distribution) -> str:
     return f"{distribution.bucket_prefix} {distribution.solution_name} {distribution.version}"
-
-
-def _check_region(region: str, known: frozenset[str]) -> None:
-    if region in known:
-        return
-    near = difflib.get_close_matches(region, sorted(known), n=3, cutoff=0.8)
-    mend = f"did you mean {' or '.join(sorted(near))}?" if near else "a Region is named like us-east-1"
-    raise ConfigurationError(f"{region!r} is not a Region with AWS IoT Core; {mend}")
 
 
 def _code_bucket(distribution: Distribution, region: str, buckets: Buckets) -> Bucket:

@@ -64,6 +64,11 @@ class ComparisonReading:
         self.store.set_fact("ended", str(self.clock()))
 
 
+def part_of(select: str, sample: int = 0) -> str:
+    """Name what part of both Regions is read, nothing for all: of each the last reading is kept by itself."""
+    return "selected" if select else "sampled" if sample else ""
+
+
 def resume_or_begin(store: FleetStore, scope: ComparisonScope, at: int) -> bool:
     """Keep what an earlier run has read if it serves, else empty the store; return whether the reading goes on."""
     source, target = scope.direction.source, scope.direction.target

@@ -290,6 +290,7 @@ class Replication:
         return work
 
     def _reconcile_in_rounds(self, request: ReconcileRequest, work: _Work, shared: SharedAnswers | None) -> None:
+        met = ""
         for _ in range(ROUNDS):
             work.began = self._clock() if shared is None else shared.began
             scope = self._scopes.read(request.key, work.depth, needs=work.needs, also=work.touched, shared=shared)
@@ -302,8 +303,8 @@ class Replication:
             try:
                 todo = self._admitted(todo, work)
                 self._apply(todo, work, _taken_along(todo, scope))
-            except Conflict:
-                work.overtaken = True
+            except Conflict as error:
+                work.overtaken, met = True, f": {error}"
                 continue
             except (NotReadyYet, InvalidResource):
                 # Something that it needs may be missing, or not be what it was: only a deeper reading tells.
@@ -315,7 +316,7 @@ class Replication:
                 work.scope, work.skips = scope, todo.skips
                 return
             # The source may have changed it between the reading and the write: only another reading tells.
-        raise Conflict(f"{request.key} kept changing while it was checked")
+        raise Conflict(f"{request.key} kept changing while it was checked{met}")
 
     def _plan(self, scope: Scope, refused: Mapping[Key, IotDrError]) -> Plan:
         desired, actual = scope.desired, scope.actual

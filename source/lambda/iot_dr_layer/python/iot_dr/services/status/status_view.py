@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from iot_dr.errors import IotDrError
+from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.failover.fence import Leadership
 from iot_dr.model.failover.names import FleetDomain, NameAnswers
 from iot_dr.model.launch.launched_stacks import REQUEST_QUEUES, LaunchedStack
@@ -31,6 +31,9 @@ STREAM_FUNCTIONS = ("StartReplicationFunction", "ReplicateShadowsFunction")
 _QUEUE_URL = "QueueUrl"
 
 NO_LAUNCH = Unread("no launch is named; read its settings: . ./toolsrc")
+NO_STACKS = (
+    "there is no stack of this launch in either Region; see that STACK_POSTFIX and the Regions are those of its toolsrc"
+)
 NO_NAME = Unread("the fleet has no name")
 
 
@@ -39,8 +42,10 @@ class StatusView:
     """All of it at one moment, epoch milliseconds; `drift` is None where nothing was ever verified.
 
     `requests` are the messages, each of up to ten resources, in the queues that resources wait in for a worker, those
-    that are worked on or are to come again included. `names` is what the servers of the fleet's name answer, and
-    `domains` each Region's domain configuration of it, None where there is none.
+    that are worked on or are to come again included. `queues` are the messages of what could not be handled, and
+    `records` the objects of stream records that are kept in the bucket, which `iot-dr replay` counts. `names` is what
+    the servers of the fleet's name answer, and `domains` each Region's domain configuration of it, None where there is
+    none.
     """
 
     at: int
@@ -52,6 +57,7 @@ class StatusView:
     requests: Mapping[str, int] | Unread
     queues: Mapping[str, int] | Unread
     drift: Drift | Unread | None
+    records: int | Unread = 0
     names: NameAnswers | Unread = NO_NAME
     domains: Mapping[str, FleetDomain | Unread | None] = field(default_factory=dict)
 
@@ -67,6 +73,8 @@ class Sources:
     metrics: MetricsReader
     waiting: Callable[[str, str], int]
     """Counts the messages of a queue, given its Region and URL."""
+    records: Callable[[], int] | None = None
+    """Counts the stream records that are kept in the launch's bucket."""
     names: Callable[[], NameAnswers] | None = None
     """Asks the name servers of the fleet's name; None if the fleet has none."""
     domains: Mapping[str, Callable[[], FleetDomain | None]] = field(default_factory=dict)
@@ -76,9 +84,15 @@ class Sources:
 def status_view(
     sources: Sources, clock: Clock, progress: Progress = lambda _read: None, together: Together = one_by_one
 ) -> StatusView:
-    """Read all parts; raises what reading the ledger meets."""
+    """Read all parts; raises what reading the ledger meets.
+
+    Raises:
+        ConfigurationError: a launch is named, and there is no stack of it.
+    """
     at = clock()
     stacks: Sequence[LaunchedStack] | Unread = read_or_unread(sources.stacks) if sources.stacks else NO_LAUNCH
+    if not isinstance(stacks, Unread) and not stacks:
+        raise ConfigurationError(NO_STACKS)
     found = () if isinstance(stacks, Unread) else stacks
     parts: tuple[Callable[[], object], ...] = (
         lambda: backlog(sources.ledger, progress),
@@ -95,12 +109,15 @@ def status_view(
             if isinstance(stacks, Unread)
             else read_or_unread(lambda: _queues(found, sources.waiting, _is_of_letters))
         ),
+        lambda: read_or_unread(sources.records) if sources.records else 0,
         lambda: read_or_unread(sources.drift),
         lambda: read_or_unread(sources.names) if sources.names else NO_NAME,
         lambda: {region: read_or_unread(domain) for region, domain in sources.domains.items()},
     )
-    waiting, control, lags, streams, requests, queues, drift, names, domains = together(lambda part: part(), parts)
-    return StatusView(at, waiting, control, stacks, lags, streams, requests, queues, drift, names, domains)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
+    waiting, control, lags, streams, requests, queues, records, drift, names, domains = together(
+        lambda part: part(), parts
+    )
+    return StatusView(at, waiting, control, stacks, lags, streams, requests, queues, drift, records, names, domains)  # type: ignore[arg-type]  # each is what its part returns, which a list of results does not tell
 
 
 def read_or_unread(read: Callable[[], Part]) -> Part | Unread:

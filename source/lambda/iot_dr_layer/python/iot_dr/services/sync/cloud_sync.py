@@ -72,7 +72,9 @@ class CloudSync:
             rates |= {(region, name): quotas[name].applied / calls for name, calls in CALLS_PER_REQUEST[side].items()}
             reasons += [reason] if reason else []
         least = min(rates.values())
-        return Pace(least, tuple(limit for limit, rate in rates.items() if rate == least), "; ".join(reasons))
+        return Pace(
+            least, tuple(limit for limit, rate in rates.items() if rate == least), "; ".join(dict.fromkeys(reasons))
+        )
 
     def start(self, *, apply: bool, at_once: int = 0) -> str:
         """Start a run and return its execution's ARN.

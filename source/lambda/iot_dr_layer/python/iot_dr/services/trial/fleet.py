@@ -16,6 +16,7 @@ from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import RELATIONS
 from iot_dr.model.status.checks import first_names
 from iot_dr.model.trials import Trial
+from iot_dr.model.words import counted
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.ports.shadows import ShadowStore
 from iot_dr.services.rounds import Rounds
@@ -60,7 +61,7 @@ class TrialFleet:
             TerminalError: AWS refuses something for good.
         """
         keys = (*self.trial.entities, *self.trial.shadows)
-        self.rounds.begin(f"Making {len(self.trial.devices)} devices in {self.region}", len(keys))
+        self.rounds.begin(f"Making {counted(len(self.trial.devices), 'device')} in {self.region}", len(keys))
         for _, of_a_kind in groupby(keys, key=lambda key: key.kind):
             if left := self.rounds.until_all(of_a_kind, self._make, MAKING_SECONDS):
                 return left

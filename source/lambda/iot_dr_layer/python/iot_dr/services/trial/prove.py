@@ -19,6 +19,7 @@ from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.sites import Direction
 from iot_dr.model.status.checks import Check, Level, failure, ok
 from iot_dr.model.trials import TrialDevice
+from iot_dr.model.words import counted
 from iot_dr.ports.health import MqttProbe
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.ports.replication import Workflow
@@ -217,7 +218,7 @@ class Proof:
         if left:
             yield failure(name, f"{len(left)} of {number} stay: {reasons_text(left)}", REMOVE_BY_HAND, map(str, left))
         else:
-            yield ok(name, f"all {number} resources and relations")
+            yield ok(name, f"all {counted(number, 'resource or relation', 'resources and relations')}")
         yield self._followed(left)
 
     def _followed(self, staying: Mapping[Key, str]) -> Check:
@@ -239,7 +240,7 @@ class Proof:
             found = f"{len(left)} of {len(keys)} stay after {spent:.0f} s: {reasons_text(left)}"
             return failure(name, found, "see `iot-dr status`; the sweep removes what is left", map(str, left))
         helped = f"; checks {len(asked)} of them were asked for, as the sweep does" if asked else ""
-        return ok(name, f"nothing is left of {len(keys)} resources after {spent:.1f} s{helped}")
+        return ok(name, f"nothing is left of {counted(len(keys), 'resource')} after {spent:.1f} s{helped}")
 
     def _gone(self, key: Key) -> str:
         place = self._secondary
