@@ -1,0 +1,148 @@
+"""What one client of a drill met, moment by moment, and its time line over one move.
+
+Times are seconds of a monotonic clock since the drill began.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+PHASES = ("detect", "DNS", "notice", "reconnect")
+"""What a client's time without its Region is split into; `ClientLine.split` says where each ends."""
+
+
+class Met(enum.StrEnum):
+    """What a client meets."""
+
+    ANSWER = "answer"
+    """Its resolver names a Region."""
+    LEFT = "left"
+    """It ends its connection, because its name leads elsewhere."""
+    CUT = "cut"
+    """Its connection ended without its doing."""
+    REFUSED = "refused"
+    """A try to connect failed."""
+    TCP = "tcp"
+    TLS = "tls"
+    CONNACK = "connack"
+    SUBACK = "suback"
+    PUBACK = "puback"
+    OWN = "own"
+    """A message of its own came back to it."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One thing that a client met: when, what, in which Region, and a message's number where it is about one."""
+
+    at: float
+    met: Met
+    region: str
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class ClientLine:
+    """One client's way from the Region that it leaves to the one that it goes to.
+
+    Attributes:
+        client: its name.
+        before: its last PUBACK before the fault.
+        last: its last PUBACK of all from the Region that it left.
+        answer: its resolver named the new Region.
+        left: it left the old Region, or was cut off.
+        tcp: TCP was connected to the new Region.
+        tls: the handshake was done.
+        connack: it was accepted.
+        suback: it was subscribed.
+        puback: its first PUBACK from the new Region.
+        own: the first message of its own that came back there.
+    """
+
+    client: str
+    before: float | None = None
+    last: float | None = None
+    answer: float | None = None
+    left: float | None = None
+    tcp: float | None = None
+    tls: float | None = None
+    connack: float | None = None
+    suback: float | None = None
+    puback: float | None = None
+    own: float | None = None
+
+    @property
+    def rto(self) -> float | None:
+        """Return the seconds from its last PUBACK before the fault to its first after; None if it was not served."""
+        return _between(self.before, self.puback)
+
+    @property
+    def silence(self) -> float | None:
+        """Return the seconds in which neither Region served it: a drained Region serves until a client leaves it."""
+        return _between(self.last, self.puback)
+
+    def split(self, first_answer: float | None) -> Mapping[str, float]:
+        """Split its RTO by phase; empty if there is none.
+
+        Detect ends when the first name server names the new Region, DNS when the client's own resolver does, notice
+        when it leaves, and reconnect with its first PUBACK. What was not seen, or came out of order, takes no time.
+        """
+        if self.before is None or self.puback is None:
+            return {}
+        ends = (first_answer, self.answer, self.left, self.puback)
+        found, since = {}, self.before
+        for phase, end in zip(PHASES, ends, strict=True):
+            until = min(max(since, since if end is None else end), self.puback)
+            found[phase] = until - since
+            since = until
+        return found
+
+
+def line_of(client: str, trace: Sequence[Moment], *, fault: float, source: str, target: str) -> ClientLine:
+    """Return the time line of one client, from a trace that ends with the move or after it."""
+    after = [one for one in trace if one.at > fault]
+    served = _first(after, Met.PUBACK, target)
+    end = served.at if served else float("inf")
+    # Of several tries, the one that came to the end counts.
+    connecting = [one for one in after if one.region == target and one.at <= end]
+    ends = [one for one in after if one.region == source and one.met in (Met.LEFT, Met.CUT) and one.at <= end]
+    return ClientLine(
+        client,
+        before=_at(_last([one for one in trace if one.at <= fault], Met.PUBACK, source)),
+        last=_at(_last([one for one in trace if one.at <= end], Met.PUBACK, source)),
+        answer=_at(_first(after, Met.ANSWER, target)),
+        left=_at(ends[0] if ends else None),
+        **{met: _at(_last(connecting, Met(met), target)) for met in ("tcp", "tls", "connack", "suback")},
+        puback=_at(served),
+        own=_at(_first([one for one in after if served and one.at >= served.at], Met.OWN, target)),
+    )
+
+
+def connects(traces: Mapping[str, Sequence[Moment]]) -> Mapping[int, int]:
+    """Count the connections that were accepted, by second."""
+    found: dict[int, int] = {}
+    for at in sorted(int(one.at) for trace in traces.values() for one in trace if one.met is Met.CONNACK):
+        found[at] = found.get(at, 0) + 1
+    return found
+
+
+def _found(trace: Sequence[Moment], met: Met, region: str) -> Iterator[Moment]:
+    return (one for one in trace if one.met is met and one.region == region)
+
+
+def _first(trace: Sequence[Moment], met: Met, region: str) -> Moment | None:
+    return next(_found(trace, met, region), None)
+
+
+def _last(trace: Sequence[Moment], met: Met, region: str) -> Moment | None:
+    return next(_found(trace[::-1], met, region), None)
+
+
+def _at(moment: Moment | None) -> float | None:
+    return None if moment is None else moment.at
+
+
+def _between(since: float | None, until: float | None) -> float | None:
+    return None if since is None or until is None else until - since
