@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iot_dr.model.drill.deliveries import Run, delivery, shadow_found
+from iot_dr.model.drill.deliveries import NumberRun, delivery, shadow_found
 
 P, S = "us-east-1", "us-west-2"
 
@@ -10,7 +10,7 @@ P, S = "us-east-1", "us-west-2"
 def test_each_region_has_the_runs_that_it_acknowledged() -> None:
     found = delivery("c", {1: P, 2: P, 4: P, 5: S, 6: S}, [1, 2, 4, 5, 6])
 
-    assert found.runs == (Run(1, 2, P), Run(4, 4, P), Run(5, 6, S))
+    assert found.runs == (NumberRun(1, 2, P), NumberRun(4, 4, P), NumberRun(5, 6, S))
     assert (found.acknowledged, found.lost, found.doubled, found.reordered) == (5, (), (), ())
 
 

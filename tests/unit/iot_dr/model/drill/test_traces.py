@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from iot_dr.model.drill.traces import PHASES, ClientLine, Met, Moment, connects, line_of
+from iot_dr.model.drill.traces import PHASES, ClientEvent, ClientLine, Moment, connects, line_of
 
 P, S = "us-east-1", "us-west-2"
 
 
 def acknowledged(*times: float, region: str = P) -> list[Moment]:
-    return [Moment(at, Met.PUBACK, region, number) for number, at in enumerate(times, 1)]
+    return [Moment(at, ClientEvent.PUBACK, region, number) for number, at in enumerate(times, 1)]
 
 
 MOVED = [
-    Moment(12.0, Met.ANSWER, S),
-    Moment(13.0, Met.LEFT, P),
-    Moment(13.1, Met.TCP, S),
-    Moment(13.2, Met.TLS, S),
-    Moment(13.3, Met.CONNACK, S),
-    Moment(13.4, Met.SUBACK, S),
-    Moment(13.5, Met.PUBACK, S, 13),
-    Moment(13.6, Met.OWN, S, 13),
+    Moment(12.0, ClientEvent.ANSWER, S),
+    Moment(13.0, ClientEvent.LEFT, P),
+    Moment(13.1, ClientEvent.TCP, S),
+    Moment(13.2, ClientEvent.TLS, S),
+    Moment(13.3, ClientEvent.CONNACK, S),
+    Moment(13.4, ClientEvent.SUBACK, S),
+    Moment(13.5, ClientEvent.PUBACK, S, 13),
+    Moment(13.6, ClientEvent.OWN, S, 13),
 ]
 
 
@@ -46,7 +46,7 @@ def test_the_phases_of_a_client_add_up_to_its_rto() -> None:
 
 @pytest.mark.parametrize("first_answer", [None, 3.0, 12.5, 99.0])
 def test_a_step_that_was_not_seen_or_came_out_of_order_takes_no_time(first_answer: float | None) -> None:
-    line = the_line(*acknowledged(9.9), *(one for one in MOVED if one.met is not Met.ANSWER))
+    line = the_line(*acknowledged(9.9), *(one for one in MOVED if one.met is not ClientEvent.ANSWER))
 
     split = line.split(first_answer)
 
@@ -55,7 +55,7 @@ def test_a_step_that_was_not_seen_or_came_out_of_order_takes_no_time(first_answe
 
 
 def test_of_several_tries_to_connect_the_one_that_came_to_its_end_counts() -> None:
-    failed = [Moment(12.1, Met.TCP, S), Moment(12.2, Met.REFUSED, S)]
+    failed = [Moment(12.1, ClientEvent.TCP, S), Moment(12.2, ClientEvent.REFUSED, S)]
 
     assert the_line(*acknowledged(9.9), *failed, *MOVED).tcp == 13.1
 
@@ -70,12 +70,12 @@ def test_what_a_region_acknowledged_before_the_fault_is_no_way_to_it() -> None:
 
 
 def test_a_client_that_is_cut_off_leaves_its_region_then() -> None:
-    cut = [Moment(10.2, Met.CUT, P), Moment(10.3, Met.REFUSED, P)]
+    cut = [Moment(10.2, ClientEvent.CUT, P), Moment(10.3, ClientEvent.REFUSED, P)]
 
     assert the_line(*acknowledged(9.9), *cut, *MOVED).left == 10.2
 
 
 def test_connections_are_counted_by_the_second() -> None:
-    traces = {"a": MOVED, "b": [Moment(13.9, Met.CONNACK, S)], "c": [Moment(15.0, Met.CONNACK, S)]}
+    traces = {"a": MOVED, "b": [Moment(13.9, ClientEvent.CONNACK, S)], "c": [Moment(15.0, ClientEvent.CONNACK, S)]}
 
     assert connects(traces) == {13: 2, 15: 1}

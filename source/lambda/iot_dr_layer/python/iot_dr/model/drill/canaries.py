@@ -24,7 +24,8 @@ from iot_dr.model.registry.entities import (
     Thing,
     ThingPrincipal,
 )
-from iot_dr.model.registry.keys import certificate_target
+from iot_dr.model.registry.keys import Key, certificate_target, shadow_key
+from iot_dr.model.shadows.shadow import Document
 from iot_dr.model.trials import Trial, TrialDevice
 
 PREFIX = "iot-dr-canary-"
@@ -137,9 +138,10 @@ class Canaries:
 
     @property
     def everything(self) -> Trial:
-        """Return all that is to be removed in the end, the thing that is made last too."""
+        """Return all that is to be removed in the end: the thing that is made last, and what devices wrote, too."""
         nobody = ProbeCredentials(self.late.name, "", "", "")
-        return Trial(self.drill, (*self.trial.devices, TrialDevice(nobody, (self.late,))))
+        shadows: dict[Key, Document] = {shadow_key(one.name): {} for one in self.clients}
+        return Trial(self.drill, (*self.trial.devices, TrialDevice(nobody, (self.late,), shadows)))
 
 
 def make_canaries(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Run:
+class NumberRun:
     """Messages in a row that one Region acknowledged, by their first and last number."""
 
     first: int
@@ -17,7 +17,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class ClientDelivery:
     """What became of one client's messages of QoS 1.
 
     Attributes:
@@ -31,20 +31,20 @@ class Delivery:
 
     client: str
     acknowledged: int
-    runs: tuple[Run, ...] = ()
+    runs: tuple[NumberRun, ...] = ()
     lost: tuple[int, ...] = ()
     doubled: tuple[int, ...] = ()
     reordered: tuple[int, ...] = ()
 
 
-def delivery(client: str, acknowledged: Mapping[int, str], arrived: Sequence[int]) -> Delivery:
+def delivery(client: str, acknowledged: Mapping[int, str], arrived: Sequence[int]) -> ClientDelivery:
     """Compare what Regions acknowledged, by number, with what subscribers saw, in the order in which they saw it.
 
     >>> delivery("c", {1: "here", 2: "here", 3: "there"}, [1, 3, 3]).lost
     (2,)
     """
     times = Counter(arrived)
-    return Delivery(
+    return ClientDelivery(
         client,
         len(acknowledged),
         tuple(_runs(acknowledged)),
@@ -54,15 +54,15 @@ def delivery(client: str, acknowledged: Mapping[int, str], arrived: Sequence[int
     )
 
 
-def _runs(acknowledged: Mapping[int, str]) -> Iterator[Run]:
-    run: Run | None = None
+def _runs(acknowledged: Mapping[int, str]) -> Iterator[NumberRun]:
+    run: NumberRun | None = None
     for number, region in sorted(acknowledged.items()):
         if run and run.region == region and number == run.last + 1:
-            run = Run(run.first, number, region)
+            run = NumberRun(run.first, number, region)
             continue
         if run:
             yield run
-        run = Run(number, number, region)
+        run = NumberRun(number, number, region)
     if run:
         yield run
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from iot_dr.model.drill.deliveries import Delivery, ShadowFound
+from iot_dr.model.drill.deliveries import ClientDelivery, ShadowFound
 from iot_dr.model.drill.traces import PHASES, ClientLine
 
 
@@ -114,7 +114,7 @@ class DrillResult:
     seconds: float
     objectives: Objectives
     legs: tuple[Leg, ...]
-    deliveries: tuple[Delivery, ...] = ()
+    deliveries: tuple[ClientDelivery, ...] = ()
     shadows: tuple[ShadowFound, ...] | None = None
     late_thing: float | None = None
     overwritten: int = 0

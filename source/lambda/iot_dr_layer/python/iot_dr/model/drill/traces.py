@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 PHASES = ("detect", "DNS", "notice", "reconnect")
 """What a client's time without its Region is split into; `ClientLine.split` says where each ends."""
 
 
-class Met(enum.StrEnum):
+class ClientEvent(enum.StrEnum):
     """What a client meets."""
 
     ANSWER = "answer"
@@ -38,7 +38,7 @@ class Moment:
     """One thing that a client met: when, what, in which Region, and a message's number where it is about one."""
 
     at: float
-    met: Met
+    met: ClientEvent
     region: str
     number: int = 0
 
@@ -103,40 +103,44 @@ class ClientLine:
 def line_of(client: str, trace: Sequence[Moment], *, fault: float, source: str, target: str) -> ClientLine:
     """Return the time line of one client, from a trace that ends with the move or after it."""
     after = [one for one in trace if one.at > fault]
-    served = _first(after, Met.PUBACK, target)
+    served = _first(after, ClientEvent.PUBACK, target)
     end = served.at if served else float("inf")
     # Of several tries, the one that came to the end counts.
     connecting = [one for one in after if one.region == target and one.at <= end]
-    ends = [one for one in after if one.region == source and one.met in (Met.LEFT, Met.CUT) and one.at <= end]
+    ends = [
+        one
+        for one in after
+        if one.region == source and one.met in (ClientEvent.LEFT, ClientEvent.CUT) and one.at <= end
+    ]
     return ClientLine(
         client,
-        before=_at(_last([one for one in trace if one.at <= fault], Met.PUBACK, source)),
-        last=_at(_last([one for one in trace if one.at <= end], Met.PUBACK, source)),
-        answer=_at(_first(after, Met.ANSWER, target)),
+        before=_at(_last([one for one in trace if one.at <= fault], ClientEvent.PUBACK, source)),
+        last=_at(_last([one for one in trace if one.at <= end], ClientEvent.PUBACK, source)),
+        answer=_at(_first(after, ClientEvent.ANSWER, target)),
         left=_at(ends[0] if ends else None),
-        **{met: _at(_last(connecting, Met(met), target)) for met in ("tcp", "tls", "connack", "suback")},
+        **{met: _at(_last(connecting, ClientEvent(met), target)) for met in ("tcp", "tls", "connack", "suback")},
         puback=_at(served),
-        own=_at(_first([one for one in after if served and one.at >= served.at], Met.OWN, target)),
+        own=_at(_first([one for one in after if served and one.at >= served.at], ClientEvent.OWN, target)),
     )
 
 
 def connects(traces: Mapping[str, Sequence[Moment]]) -> Mapping[int, int]:
     """Count the connections that were accepted, by second."""
     found: dict[int, int] = {}
-    for at in sorted(int(one.at) for trace in traces.values() for one in trace if one.met is Met.CONNACK):
+    for at in sorted(int(one.at) for trace in traces.values() for one in trace if one.met is ClientEvent.CONNACK):
         found[at] = found.get(at, 0) + 1
     return found
 
 
-def _found(trace: Sequence[Moment], met: Met, region: str) -> Iterator[Moment]:
+def _found(trace: Sequence[Moment], met: ClientEvent, region: str) -> Iterator[Moment]:
     return (one for one in trace if one.met is met and one.region == region)
 
 
-def _first(trace: Sequence[Moment], met: Met, region: str) -> Moment | None:
+def _first(trace: Sequence[Moment], met: ClientEvent, region: str) -> Moment | None:
     return next(_found(trace, met, region), None)
 
 
-def _last(trace: Sequence[Moment], met: Met, region: str) -> Moment | None:
+def _last(trace: Sequence[Moment], met: ClientEvent, region: str) -> Moment | None:
     return next(_found(trace[::-1], met, region), None)
 
 
@@ -146,3 +150,32 @@ def _at(moment: Moment | None) -> float | None:
 
 def _between(since: float | None, until: float | None) -> float | None:
     return None if since is None or until is None else until - since
+
+
+@dataclass(frozen=True)
+class ClientRecord:
+    """All that one client knows in the end.
+
+    Attributes:
+        client: its name.
+        trace: what it met.
+        acknowledged: the Region that acknowledged each message, by number.
+        counts: when the primary acknowledged each count of its shadow.
+        found: the count that it found in the secondary before it wrote there; None if it looked at none.
+        overwritten: how often a write that was not its own took back what it had written to its shadow.
+    """
+
+    client: str
+    trace: tuple[Moment, ...] = ()
+    acknowledged: Mapping[int, str] = field(default_factory=dict)
+    counts: Mapping[int, float] = field(default_factory=dict)
+    found: int | None = None
+    overwritten: int = 0
+
+
+@dataclass(frozen=True)
+class DrillRecords:
+    """What all clients know, and the numbers of messages that observers saw of each, in that order."""
+
+    clients: tuple[ClientRecord, ...] = ()
+    arrived: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
