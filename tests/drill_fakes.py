@@ -170,6 +170,7 @@ class FakeDrillDevices:
         self._stage = stage
         self.running = False
         self.silent = False
+        self.blind = 0
         self.lost: frozenset[int] = frozenset()
         self._records: dict[str, ClientRecord] = {}
         self._served: dict[str, tuple[str, float]] = {}
@@ -196,7 +197,7 @@ class FakeDrillDevices:
         return sum(1 for where, at in self._served.values() if where == region and at >= since)
 
     def records(self) -> DrillRecords:
-        return DrillRecords(tuple(self._records.values()), dict(self._arrived))
+        return DrillRecords(tuple(self._records.values()), dict(self._arrived), self.blind)
 
     def move(self) -> None:
         """Have each publish once."""

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -53,7 +54,8 @@ class SmallBroker:
         """End all connections."""
         with self._lock:
             for one in self._open:
-                one.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # the device was faster
+                    one.shutdown(socket.SHUT_RDWR)
 
     def tell(self, topic: str, payload: bytes) -> None:
         """Send a message to all that are subscribed."""

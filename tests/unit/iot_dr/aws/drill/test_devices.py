@@ -96,6 +96,11 @@ def events(record: ClientRecord) -> list[tuple[ClientEvent, str]]:
     return [(one.met, one.region) for one in record.trace if one.met not in messages]
 
 
+def own_there(record: ClientRecord) -> bool:
+    """Whether a message of its own came back to a client in the secondary."""
+    return any(one.met is ClientEvent.OWN and one.region == SECONDARY for one in record.trace)
+
+
 CONNECTED = (ClientEvent.TCP, ClientEvent.TLS, ClientEvent.CONNACK, ClientEvent.SUBACK)
 
 
@@ -110,6 +115,7 @@ def test_devices_go_where_their_name_leads_and_lose_nothing(world: World) -> Non
         return not any(delivery(one.client, one.acknowledged, found.arrived[one.client]).lost for one in found.clients)
 
     assert until(settled)
+    assert until(lambda: all(own_there(one) for one in world.records))
     for record in world.records:
         assert events(record) == [
             (ClientEvent.ANSWER, PRIMARY),
@@ -120,7 +126,6 @@ def test_devices_go_where_their_name_leads_and_lose_nothing(world: World) -> Non
         ]
         assert set(record.acknowledged.values()) == {PRIMARY, SECONDARY}
         assert list(record.acknowledged) == sorted(record.acknowledged)
-        assert any(one.met is ClientEvent.OWN and one.region == SECONDARY for one in record.trace)
 
 
 def test_no_device_connects_with_the_name_of_its_thing(world: World) -> None:
@@ -204,3 +209,12 @@ def test_devices_are_stopped_twice_without_harm(world: World) -> None:
     world.devices.stop()
 
     assert world.records
+
+
+def test_that_an_observer_was_cut_off_is_told(world: World) -> None:
+    assert world.devices.records().blind == 0
+
+    world.there.cut()
+
+    assert until(lambda: world.devices.records().blind == 1)
+    assert until(world.devices.observed)

@@ -96,6 +96,12 @@ def test_shadows_that_a_launch_does_not_replicate_are_not_tested_and_that_is_tol
     assert "Shadows: the launch does not replicate classic ones." in result.untested
 
 
+def test_what_observers_may_have_missed_is_told(stage: Stage) -> None:
+    stage.devices.blind = 2
+
+    assert any("an observer was cut off, which happened 2 times" in one for one in stage.drill().run().untested)
+
+
 def test_while_another_drill_has_the_item_nothing_is_made_and_nothing_of_it_removed(stage: Stage) -> None:
     stage.control.item = Control(PRIMARY, epoch=3, by="iot-dr-canary-20261127-000000-ffff")
 

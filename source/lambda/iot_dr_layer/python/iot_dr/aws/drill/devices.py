@@ -76,15 +76,23 @@ class PahoDrillDevices:
             for count, client in enumerate(canaries.clients)
         ]
         self._arrived: dict[str, list[int]] = defaultdict(list)
-        self._observers = [_Witness(one, self._arrived, self._shared) for one in canaries.observers]
+        self._observers = [_Witness(one, self._arrived, self._observing, self._shared) for one in canaries.observers]
+        self._started = False
         self._running: Future[None] | None = None
 
     def start(self) -> None:
-        """Have all of them connect."""
+        """Have observers connect, then devices: what is published before nobody would see."""
         _allow_files(len(self._devices) + len(self._observers) + FILES_BESIDE)
         self._running = self._executor.submit(self._shared.loop.run)
-        for start in (*(one.start for one in self._observers), *(one.start for one in self._devices)):
+        for start in (one.start for one in self._observers):
             self._shared.loop.hand_over(start)
+
+    def _observing(self) -> None:
+        """Start the devices once all observers are subscribed."""
+        if not self._started and self.observed():
+            self._started = True
+            for one in self._devices:
+                one.start()
 
     def stop(self) -> None:
         """Disconnect all; what went wrong in the loop is raised here."""
@@ -116,6 +124,7 @@ class PahoDrillDevices:
         return DrillRecords(
             tuple(one.record() for one in self._devices),
             {client: tuple(numbers) for client, numbers in list(self._arrived.items())},
+            sum(one.cut for one in self._observers),
         )
 
 
@@ -352,10 +361,19 @@ def _counted(body: object) -> int:
 class _Witness:
     """Sees all messages of one group in one Region, and connects there again if it is cut off."""
 
-    def __init__(self, observer: CanaryObserver, arrived: dict[str, list[int]], shared: _Surroundings) -> None:
+    def __init__(
+        self,
+        observer: CanaryObserver,
+        arrived: dict[str, list[int]],
+        observing: Callable[[], None],
+        shared: _Surroundings,
+    ) -> None:
         self._observer, self._arrived, self._shared = observer, arrived, shared
+        self._observing = observing
         self._connection: DrillConnection | None = None
         self.subscribed = False
+        self.cut = 0
+        """How often its connection ended."""
 
     def start(self) -> None:
         """Connect."""
@@ -383,8 +401,10 @@ class _Witness:
 
     def _ready(self) -> None:
         self.subscribed = True
+        self._observing()
 
     def _ended(self) -> None:
+        self.cut += self.subscribed
         self.subscribed = False
         if not self._shared.ended:
             self._shared.loop.after(self._shared.pace.again[0], self.start)

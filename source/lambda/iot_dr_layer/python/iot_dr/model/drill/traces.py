@@ -175,7 +175,14 @@ class ClientRecord:
 
 @dataclass(frozen=True)
 class DrillRecords:
-    """What all clients know, and the numbers of messages that observers saw of each, in that order."""
+    """What all clients know.
+
+    Attributes:
+        clients: of each.
+        arrived: the numbers of messages that observers saw of each, in that order.
+        blind: how often an observer was cut off; what it did not see then counts as lost.
+    """
 
     clients: tuple[ClientRecord, ...] = ()
     arrived: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    blind: int = 0

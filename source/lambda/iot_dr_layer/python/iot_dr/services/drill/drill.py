@@ -6,7 +6,7 @@ is removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -152,7 +152,7 @@ class Drill:
             facts.settings,
             facts.versions,
             lag,
-            (*UNTESTED, *(() if parts.shadows else ("Shadows: the launch does not replicate classic ones.",))),
+            (*UNTESTED, *_also_untested(records, shadows=parts.shadows)),
             left,
         )
 
@@ -279,6 +279,16 @@ class Drill:
     def _phase(self, name: str) -> None:
         self._phases.append((name, self._clock()))
         self._progress.step(f"Phase: {name}")
+
+
+def _also_untested(records: DrillRecords, *, shadows: bool) -> Iterator[str]:
+    if not shadows:
+        yield "Shadows: the launch does not replicate classic ones."
+    if records.blind:
+        yield (
+            f"Messages while an observer was cut off, which happened {records.blind:,} times: what it did not see "
+            "counts as lost."
+        )
 
 
 def _deliveries(records: DrillRecords) -> tuple[ClientDelivery, ...]:
