@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     environment = settings(DrillEnvironment, toolsrc)
     watch = DrillWatch(lambda name: command_line(context, **dict.fromkeys(_ASKED), clean=name))
     if clean is not None:
-        _clean(environment, clean, watch, profile)
+        _clean(environment, clean, watch, profile, output)
         return
     pace = DevicePace(rate=rate, look=look, within=within)
     order = DrillOrder(clients, pace, DrillFault(fault), Objectives(rto, rpo), baseline, stay, ttl, timeout)
@@ -172,8 +173,11 @@ _ASKED = (
 """Options that say nothing about a removal."""
 
 
-def _clean(environment: DrillEnvironment, name: str, watch: DrillWatch, profile: str) -> None:
+def _clean(environment: DrillEnvironment, name: str, watch: DrillWatch, profile: str, output: str) -> None:
     again = partial(watch.cleaning, name)
     with stoppable(lambda: f"Run `{again()}` again to go on."), watch:
         removed = clean(environment, name, watch, profile)
+    if output == "json":
+        say(json.dumps({"drill": name, "removed": removed}, indent=2))
+        return
     say(f"Nothing that begins with {name} is left; the primary still had {removed} resources and relations of it.")

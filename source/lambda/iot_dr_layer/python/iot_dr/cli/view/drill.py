@@ -11,6 +11,7 @@ from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.tables import Screen, console, table
 from iot_dr.model.drill.results import DrillResult, Leg, spread
 from iot_dr.model.drill.verdicts import REMOVED, is_met, judgements
+from iot_dr.services.drill.drill import WITHDRAWN
 
 
 class DrillWatch(Watch):
@@ -23,7 +24,7 @@ class DrillWatch(Watch):
         super().__init__(paced_bar(self._console))
         self._task = self._bar.add_task("", total=None, pace="", visible=False)
         self._began = time.monotonic()
-        self._drill = ""
+        self._drill = self._last = ""
 
     def announce(self, drill: str) -> None:
         """Tell what the names of all that is made begin with."""
@@ -32,6 +33,7 @@ class DrillWatch(Watch):
 
     def step(self, text: str) -> None:
         """Say which phase begins, or what was seen."""
+        self._last = text
         self._console.print(Text(f"{time.monotonic() - self._began:6.1f} s  {text}"), soft_wrap=True)
 
     def begin(self, stage: str, total: int) -> None:
@@ -48,7 +50,9 @@ class DrillWatch(Watch):
         """Say what a drill that was stopped leaves."""
         if not self._drill:
             return "Nothing was made."
-        return f"If something of it may be left, run `{self.cleaning(self._drill)}`."
+        if self._last == WITHDRAWN:
+            return f"{WITHDRAWN}."
+        return f"Some of it may be left; to remove it, run `{self.cleaning(self._drill)}`."
 
 
 def print_result(result: DrillResult, page: str) -> None:

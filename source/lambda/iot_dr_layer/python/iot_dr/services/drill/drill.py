@@ -31,6 +31,9 @@ from iot_dr.services.single_resource import read_one
 from iot_dr.services.trial.crossing import Crossing
 from iot_dr.services.trial.fleet import TrialFleet, reasons_text
 
+WITHDRAWN = "What it had made is removed in both Regions"
+"""What is told last of a drill that did not come to its end."""
+
 LOOK_SECONDS = 0.5
 """Between two looks at name servers and devices."""
 
@@ -120,13 +123,18 @@ class Drill:
         parts = self._parts
         with ExitStack() as undo:
             parts.orders.begin()
-            undo.callback(parts.removal.withdraw)
+            undo.callback(self._withdraw)
             legs, records = self._rehearsed()
             quota, lag = parts.facts.quota(), tuple(parts.facts.lag())
             self._phase("remove")
             left = parts.removal.remove()
             undo.pop_all()
         return self._result(legs, records, quota, lag, left)
+
+    def _withdraw(self) -> None:
+        self._phase("remove")
+        self._parts.removal.withdraw()
+        self._progress.step(WITHDRAWN)
 
     def _result(
         self, legs: Sequence[Leg], records: DrillRecords, quota: float, lag: tuple[str, ...], left: tuple[str, ...]
