@@ -106,7 +106,7 @@ def build(config: Config) -> Template:
             description="Answers whether this Region's AWS IoT Core carries a message to and fro",
             statements=(
                 permissions.read_secrets(probe_secret, path_secret),
-                leadership.on_control(
+                leadership.on_controls(
                     "ReadControl",
                     leadership.READ_CONTROL,
                     permissions.arn("dynamodb", "table/${GlobalTableName}"),

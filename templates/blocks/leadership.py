@@ -1,4 +1,4 @@
-"""Rights on the two items that say which Region leads: the control item, and a Region's fence.
+"""Rights on the items that say which Region leads: the control item, and a Region's fence.
 
 Both stand in tables that hold other things too, so a condition holds each statement to the item's key.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
@@ -17,7 +17,8 @@ from templates.blocks import permissions
 
 CONTROL_ITEM = "iot-dr#control"
 FENCE = "iot-dr#fence"
-"""Partition keys; a test holds them to the code's."""
+CANARY_ITEM = "iot-dr#canary"
+"""Partition keys; a test holds them to the code's. The last is a drill's own control item."""
 
 READ_CONTROL = (dynamodb.GetItem,)
 READ = (dynamodb.BatchGetItem, dynamodb.GetItem)
@@ -42,10 +43,15 @@ def on_control(intent: str, actions: Sequence[Action], table: Any) -> Statement:
     return _on(intent, actions, table, CONTROL_ITEM)
 
 
+def on_controls(intent: str, actions: Sequence[Action], table: Any) -> Statement:
+    """Allow actions on the control item of a table and on that of a drill."""
+    return _on(intent, actions, table, CONTROL_ITEM, CANARY_ITEM)
+
+
 def on_fence(intent: str, actions: Sequence[Action], table: Any) -> Statement:
     """Allow actions on the fence in a ledger alone."""
     return _on(intent, actions, table, FENCE)
 
 
-def _on(intent: str, actions: Sequence[Action], table: Any, key: str) -> Statement:
-    return permissions.allow(intent, actions, [table], ForAllValuesStringEquals({"dynamodb:LeadingKeys": [key]}))
+def _on(intent: str, actions: Sequence[Action], table: Any, *keys: str) -> Statement:
+    return permissions.allow(intent, actions, [table], ForAllValuesStringEquals({"dynamodb:LeadingKeys": [*keys]}))

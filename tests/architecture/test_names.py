@@ -34,6 +34,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "comparison": frozenset(),
     "concurrency": frozenset(),
     "doctor": frozenset({"concurrency", "failover", "launch"}),
+    "drill": frozenset({"concurrency", "pacing", "rounds", "single_resource", "trial"}),
     "events": frozenset({"concurrency"}),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),

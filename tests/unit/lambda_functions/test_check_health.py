@@ -52,6 +52,9 @@ class Check:
         self.offered = offered
         return health.DRAINS
 
+    def for_canary(self) -> "Check":
+        return Check(health.UNWELL)
+
 
 @pytest.fixture
 def function(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -112,6 +115,20 @@ def test_what_somebody_should_know_of_is_a_metric_and_its_reason_is_logged(
     assert metric[str(noticed)] == [1.0]
     assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "IoTDR"
     assert [vars(record)["reason"] for record in caplog.records] == ["why"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status"),
+    [({"control": "canary"}, 503), ({"control": "fleet"}, 200), ({"canary": "control"}, 200), (None, 200)],
+)
+def test_a_parameter_has_the_drills_item_answer(
+    function: ModuleType, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str] | None, status: int
+) -> None:
+    monkeypatch.setattr(function, "check", Check())
+
+    answer = function.lambda_handler({**a_request(), "queryStringParameters": parameters}, object())
+
+    assert answer["statusCode"] == status
 
 
 def test_a_wrong_secret_answers_403(function: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ def held_to(key: str) -> dict[str, Any]:
 
 def test_the_templates_name_the_items_by_the_keys_that_the_code_has() -> None:
     assert (leadership.CONTROL_ITEM, leadership.FENCE) == (control.RESOURCE, fence.RESOURCE)
+    assert leadership.CANARY_ITEM == control.CANARY
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -109,7 +109,7 @@ def test_the_api_is_throttled(checker: Stack) -> None:
     }
 
 
-def test_the_check_may_read_its_two_secrets_and_the_control_item_and_nothing_else(checker: Stack) -> None:
+def test_the_check_may_read_its_two_secrets_and_both_control_items_and_nothing_else(checker: Stack) -> None:
     log, secrets, control = checker.statements("CheckHealthRole")
 
     assert log["Sid"] == "WriteOwnLog"
@@ -117,7 +117,8 @@ def test_the_check_may_read_its_two_secrets_and_the_control_item_and_nothing_els
     assert secrets["Resource"] == [checker.resolve.arn("ProbeSecret"), checker.resolve.arn("PathSecret")]
     assert control["Action"] == ["dynamodb:GetItem"]
     assert control["Resource"] == [f"arn:aws:dynamodb:{PRIMARY}:{ACCOUNT}:table/{PARAMETERS['GlobalTableName']}"]
-    assert control["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["iot-dr#control"]}}
+    keys = ["iot-dr#control", "iot-dr#canary"]
+    assert control["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
 
 
 @pytest.mark.parametrize("notice", health.Notice)

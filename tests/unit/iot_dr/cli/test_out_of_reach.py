@@ -26,11 +26,13 @@ LAUNCH = {
     "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/requests",
     "IOT_ENDPOINT_PRIMARY": "a.iot.us-east-1.amazonaws.com",
     "IOT_ENDPOINT_SECONDARY": "a.iot.us-west-2.amazonaws.com",
+    "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJ",
 }
 """What an operator has after `. ./toolsrc`, and a build beside that."""
 
 ASKING = {
     "doctor": "doctor",
+    "drill": "drill",
     "failover": "failover --yes --to SECONDARY",
     "launch": "launch",
     "prove": "prove -n 1",

@@ -207,3 +207,18 @@ def test_a_revocation_crosses_into_the_leader(wanted: CertificateStatus) -> None
     change = Update(a_certificate(status=wanted), a_certificate(status=CertificateStatus.ACTIVE), "")
 
     assert fill_in(Plan((change,)), ()).held == ()
+
+
+@pytest.mark.parametrize("leader", [P, S])
+def test_a_drill_can_have_one_region_fail_as_if_it_were_ill(leader: str) -> None:
+    unwell = Control(leader, unwell=P)
+
+    assert (health_answer(P, unwell), health_answer(S, unwell)) == (HealthAnswer.UNWELL, HealthAnswer.PROBE)
+    assert not drains_other(P, unwell, probe=True)
+    assert drains_other(S, unwell, probe=True) is (leader == S)
+    assert answered(Endpoint(P, unwell, True, True), Endpoint(S, unwell, True, True)) == S
+
+
+def test_an_order_ends_what_a_drill_has_a_region_say() -> None:
+    assert health_answer(P, Control(P, Mode.PINNED, unwell=P)) is HealthAnswer.PINNED
+    assert drains_other(P, Control(P, Mode.PINNED, unwell=P), probe=False)

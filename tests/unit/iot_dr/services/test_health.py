@@ -1,6 +1,7 @@
 """The health check's decisions, with a probe and secrets that do what the test says."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -436,3 +437,27 @@ def test_the_round_trip_gets_what_reading_the_order_left_of_the_time() -> None:
 
     left = pytest.approx(health.DEADLINE_SECONDS - 0.6)
     assert [timeout for *_, timeout in region.broker.calls] == [left, left]
+
+
+def test_a_drills_devices_are_answered_by_the_drills_item_and_the_fleet_by_its_own() -> None:
+    region = Asked(P, Orders(Control(P)))
+    canary = LastKnownControl(Orders(Control(P, unwell=P)), region.clock)
+    region.check = replace(region.check, canary=canary)
+
+    fleet, drill = region.health(), region.check.for_canary().check("s3cret")
+
+    assert (fleet, drill) == (health.HEALTHY, health.UNWELL)
+    assert len(region.broker.calls) == 1
+
+
+def test_nobody_is_called_because_of_a_drills_item() -> None:
+    region = Asked(P, Orders(Control(P)), Broker(fails=ILL))
+    pinned = LastKnownControl(Orders(Control(P, Mode.PINNED)), region.clock)
+    unreadable = LastKnownControl(Orders(RegionUnavailable("no table")), region.clock)
+    for orders in (pinned, unreadable):
+        check = replace(region.check, canary=orders).for_canary()
+        with suppress(IotDrError):
+            check.check("s3cret")
+        check.drains("s3cret")
+
+    assert region.noticed == []

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from iot_dr.aws.failover.control import KEY, DynamoDbControlStore
+from iot_dr.aws.failover.control import KEY, DynamoDbCanaryControl, DynamoDbControlStore
 from iot_dr.errors import Conflict, InvalidResource
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.regions import RegionPair
@@ -126,3 +126,40 @@ _ASKED = (
     "ExpressionAttributeNames",
     "ExpressionAttributeValues",
 )
+
+
+def test_a_drill_has_an_item_of_its_own_which_alone_may_say_that_a_region_is_unwell(stub: Stubber) -> None:
+    key = {"resource": {"S": "iot-dr#canary"}, "event_id": {"S": "control"}}
+    item = {**key, "leader": {"S": "us-east-1"}, "epoch": {"N": "1"}, "unwell": {"S": "us-east-1"}}
+    stub.add_response("get_item", {"Item": item}, {"TableName": "events", "Key": key, "ConsistentRead": True})
+
+    assert DynamoDbCanaryControl(stub.client, "events", PAIR).control() == Control(
+        "us-east-1", Mode.AUTOMATIC, 1, unwell="us-east-1"
+    )
+    with pytest.raises(InvalidResource, match="unwell"):
+        the_item(stub, leader={"S": "us-east-1"}, unwell={"S": "us-east-1"})
+
+
+@pytest.mark.parametrize(
+    ("control", "ends"),
+    [(ORDER, "REMOVE #unwell"), (Control("us-east-1", epoch=1, unwell="us-east-1"), "#unwell = :unwell")],
+    ids=["order", "unwell"],
+)
+def test_an_order_of_a_drill_ends_what_it_had_a_region_say(stub: Stubber, control: Control, ends: str) -> None:
+    request: dict[str, Any] = {}
+    stub.add_response("update_item", {}, dict.fromkeys(_ASKED, ANY))
+    stub.client.meta.events.register(
+        "provide-client-params.dynamodb.UpdateItem", lambda params, **_: request.update(params)
+    )
+
+    DynamoDbCanaryControl(stub.client, "events", PAIR).order(control)
+
+    assert request["Key"]["resource"] == {"S": "iot-dr#canary"}
+    assert request["UpdateExpression"].endswith(ends)
+
+
+def test_a_drills_item_is_taken_away_at_its_end(stub: Stubber) -> None:
+    key = {"resource": {"S": "iot-dr#canary"}, "event_id": {"S": "control"}}
+    stub.add_response("delete_item", {}, {"TableName": "events", "Key": key})
+
+    DynamoDbCanaryControl(stub.client, "events", PAIR).forget()

@@ -2,7 +2,8 @@
 
     0   done, or in order
     1   a launch failed: the message names the first failing resource and AWS's reason; or something is not in order: a
-        device is not in sync, an event cannot be replayed, devices are left behind by a failover
+        device is not in sync, an event cannot be replayed, devices are left behind by a failover, a drill misses its
+        objectives
     2   wrong use, or it cannot run: the message says what to do; or it was stopped by Ctrl-C or SIGTERM
 
 A command's module is imported when it is asked for, so that none pays for another's imports.
@@ -29,6 +30,7 @@ from iot_dr.runtime.commands.disk import failure_of
 
 COMMANDS = (
     "doctor",
+    "drill",
     "failover",
     "launch",
     "prove",
@@ -73,6 +75,8 @@ Examples:
     . ./toolsrc && iot-dr status --device pump-17
   Have the secondary Region take over:
     . ./toolsrc && iot-dr failover --to us-west-2 --wait
+  Rehearse a failover and the way back, with devices of its own:
+    . ./toolsrc && iot-dr drill --report drill.html
   Bring in events that did not arrive:
     iot-dr replay --apply
 """

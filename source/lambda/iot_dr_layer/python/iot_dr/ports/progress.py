@@ -92,3 +92,10 @@ class FailoverObserver(RoundsObserver, Protocol):
 
     def moved(self, counts: DeviceCounts, per_second: float | None) -> None:
         """Show who is connected where, and how many a second come to the Region that leads; None before it is known."""
+
+
+class DrillObserver(RoundsObserver, Protocol):
+    """Is told how far a drill is."""
+
+    def step(self, text: str) -> None:
+        """Say which phase begins, or what was seen."""

@@ -26,6 +26,8 @@ class HealthAnswer(enum.StrEnum):
     """Yes, whatever the round trip says."""
     DRAINED = "drained"
     """No, whatever the round trip says."""
+    UNWELL = "unwell"
+    """No, for a drill has it so."""
 
 
 def health_answer(region: str, control: Control) -> HealthAnswer:
@@ -35,13 +37,13 @@ def health_answer(region: str, control: Control) -> HealthAnswer:
     <HealthAnswer.PINNED: 'pinned'>
     """
     if control.mode is Mode.AUTOMATIC:
-        return HealthAnswer.PROBE
+        return HealthAnswer.UNWELL if control.unwell == region else HealthAnswer.PROBE
     return HealthAnswer.PINNED if control.orders(region) else HealthAnswer.DRAINED
 
 
 def drains_other(region: str, control: Control, *, probe: bool) -> bool:
     """Tell whether `/drains` of a Region says that devices are to leave the other one."""
-    return control.leader == region and (control.orders(region) or probe)
+    return control.leader == region and (control.orders(region) or (probe and control.unwell != region))
 
 
 @dataclass(frozen=True)

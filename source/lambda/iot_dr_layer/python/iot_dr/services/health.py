@@ -66,6 +66,8 @@ PINNED = Verdict(200, "pinned")
 """Devices are to come here, whatever the round trip says."""
 DRAINED = Verdict(503, "drained")
 """Devices are to go to the other Region, whatever a round trip would say."""
+UNWELL = Verdict(503, "unwell")
+"""A drill has this Region fail for the drill's own devices."""
 DRAINS = Verdict(200, "drains")
 """Devices are to leave the other Region."""
 DRAINS_NOT = Verdict(404, "drains_not")
@@ -128,6 +130,7 @@ class HealthCheck:
         region: the Region that is asked.
         orders: the control item; without it the round trip alone decides, and this Region drains no other.
         notice: is told what somebody should know of, with the reason for the log.
+        canary: a drill's control item, by which its own devices are answered.
     """
 
     ids: HealthSecrets
@@ -138,6 +141,11 @@ class HealthCheck:
     region: str = ""
     orders: LastKnownControl | None = None
     notice: Callable[[Notice, str], None] = _noticed_by_nobody
+    canary: LastKnownControl | None = None
+
+    def for_canary(self) -> HealthCheck:
+        """Return the same check by the control item of a drill, of which nobody is to be told anything."""
+        return replace(self, orders=self.canary, notice=_noticed_by_nobody)
 
     def check(self, offered: str) -> Verdict:
         """Judge a caller by the secret offered, then tell whether devices may come to this Region.
@@ -164,6 +172,8 @@ class HealthCheck:
         match HealthAnswer.PROBE if control is None else health_answer(self.region, control):
             case HealthAnswer.DRAINED:
                 return DRAINED
+            case HealthAnswer.UNWELL:
+                return UNWELL
             case HealthAnswer.PINNED:
                 return self._pinned(deadline)
             case HealthAnswer.PROBE:

@@ -1,4 +1,7 @@
-"""The control item, in the registry's global table, by the replica of one Region."""
+"""The control item, in the registry's global table, by the replica of one Region.
+
+A drill has an item of its own beside it, by which health checks answer for its name alone.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +22,41 @@ READ_REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem"})
 REQUIRED_ACTIONS = READ_REQUIRED_ACTIONS | {"dynamodb:UpdateItem"}
 """What reading and writing it needs there."""
 
+CANARY_REQUIRED_ACTIONS = REQUIRED_ACTIONS | {"dynamodb:DeleteItem"}
+"""What a drill's own item needs there."""
+
 RESOURCE, EVENT_ID = "iot-dr#control", "control"
 """The item's key. No thing has such a name, so no event shares its partition."""
 
-KEY = {"resource": {"S": RESOURCE}, "event_id": {"S": EVENT_ID}}
+CANARY = "iot-dr#canary"
+"""The same of a drill. It is another partition: functions have rights to partitions, and streams are filtered so."""
+
+
+def key_of(resource: str) -> dict[str, Any]:
+    """Return the key of an item."""
+    return {"resource": {"S": resource}, "event_id": {"S": EVENT_ID}}
+
+
+KEY = key_of(RESOURCE)
 
 ABOVE = "attribute_not_exists(#epoch) OR #epoch < :epoch"
 """The condition by which an order, or a fence that follows it, is written over an older one alone."""
 
 _OLD, _AUTOMATIC = "serving", "automatic"
 _KNOWN = ("leader", "mode", "epoch", "replication", "at", "by", "why", _OLD)
+_UNWELL = "unwell"
+"""What only a drill's item may have: in the fleet's it would be a slip of the pen."""
 
 
 class DynamoDbControlStore:
     """`ports.ControlStore` over a `dynamodb` client of one Region."""
 
+    _replaced: tuple[str, ...] = (_OLD,)
+    """What an order takes away if it does not set it."""
+
     def __init__(self, client: Any, table: str, regions: RegionPair) -> None:
         self._client, self._table, self._regions = client, table, regions
+        self._key = KEY
 
     def control(self) -> Control:
         """Return what is in force now.
@@ -44,8 +65,8 @@ class DynamoDbControlStore:
             InvalidResource: the item has something that is not known, which may be a slip of the pen for what is;
                 nothing may be guessed then.
         """
-        item = call(self._client.get_item, TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
-        return control_of(item, self._table, self._regions)
+        answer = call(self._client.get_item, TableName=self._table, Key=self._key, ConsistentRead=True)
+        return control_of(answer.get("Item", {}), self._table, self._regions)
 
     def order(self, control: Control) -> None:
         """Write an order, if its epoch is above the one that stands in this replica; the old form goes with it.
@@ -62,8 +83,23 @@ class DynamoDbControlStore:
             "by": control.by,
             "why": control.why,
         }
-        update = ItemUpdate(facts=facts, removed=(_OLD,)).where(ABOVE)
-        call(self._client.update_item, TableName=self._table, Key=KEY, **update)
+        facts |= {_UNWELL: control.unwell} if control.unwell else {}
+        update = ItemUpdate(facts=facts, removed=self._replaced).where(ABOVE)
+        call(self._client.update_item, TableName=self._table, Key=self._key, **update)
+
+
+class DynamoDbCanaryControl(DynamoDbControlStore):
+    """`ports.CanaryControl` over a `dynamodb` client of one Region: a drill's own item."""
+
+    _replaced = (_UNWELL,)
+
+    def __init__(self, client: Any, table: str, regions: RegionPair) -> None:
+        super().__init__(client, table, regions)
+        self._key = key_of(CANARY)
+
+    def forget(self) -> None:
+        """Take the item away; that there is none is success."""
+        call(self._client.delete_item, TableName=self._table, Key=self._key)
 
 
 def control_of(item: Mapping[str, Any], table: str, regions: RegionPair) -> Control:
@@ -85,7 +121,8 @@ def control_of(item: Mapping[str, Any], table: str, regions: RegionPair) -> Cont
 
 
 def _control(item: Mapping[str, Any], regions: RegionPair) -> Control:
-    if unknown := sorted(item.keys() - {*_KNOWN, *KEY}):
+    of_drill = {_UNWELL} if item.get("resource") == CANARY else set[str]()
+    if unknown := sorted(item.keys() - {*_KNOWN, *KEY} - of_drill):
         raise ValueError(", ".join(unknown))
     replication = ReplicationState(item.get("replication", ReplicationState.ACTIVE))
     if "leader" not in item:
@@ -98,6 +135,7 @@ def _control(item: Mapping[str, Any], regions: RegionPair) -> Control:
         at=int(item.get("at", 0)),
         by=_text(item.get("by", "")),
         why=_text(item.get("why", "")),
+        unwell=_one_of(item[_UNWELL], regions, _UNWELL) if _UNWELL in item else "",
     )
 
 

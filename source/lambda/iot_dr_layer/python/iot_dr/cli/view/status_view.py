@@ -243,6 +243,7 @@ def leadership_as_json(known: Leadership | Unread) -> dict[str, Any]:
         return {"control": {"unread": known.reason}, "fence": {"unread": known.reason}}
     control, fence = dataclasses.asdict(known.control), dataclasses.asdict(known.fence)
     del fence["elsewhere_at"]  # the watch's own note, which says nothing of who leads
+    del control["unwell"]  # which only a drill's item says
     return {
         "control": {**control, "at": iso(control["at"]) if control["at"] else None},
         "fence": {**fence, "since": iso(fence["since"]) if fence["since"] else None},

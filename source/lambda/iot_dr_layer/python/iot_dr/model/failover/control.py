@@ -41,6 +41,7 @@ class Control:
         at: when it was ordered, epoch milliseconds; 0 if nobody has.
         by: who ordered it.
         why: the reason.
+        unwell: the Region whose health answer fails while no order decides; a drill's item alone says so.
     """
 
     leader: str
@@ -50,6 +51,7 @@ class Control:
     at: int = 0
     by: str = ""
     why: str = ""
+    unwell: str = ""
 
     def orders(self, region: str) -> bool:
         """Tell whether devices are to go to this Region whatever its health."""

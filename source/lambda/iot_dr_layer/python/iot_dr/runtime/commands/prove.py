@@ -86,7 +86,7 @@ def prove(
     """
     new_credentials = key_maker()
     regions = RegionPair(environment.primary_region, environment.secondary_region)
-    access = _account(profile, regions.primary, regions.secondary)
+    access = account_of(profile, regions.primary, regions.secondary)
     launch = Launch(regions, environment.stack_postfix, environment.uuid)
     selection = shadows_to_prove(launch, CloudFormationStackReader(access.client_of))
     name = f"{PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -121,10 +121,10 @@ def clean(region: str, name: str, progress: RoundsObserver, profile: str = "") -
         NotReadyYet: something stays; the message names it.
     """
     since = began(name) - CLOCKS_DIFFER
-    _require_cryptography()
+    require_cryptography()
     from iot_dr.aws.devices.trial_certificates import certificates_of  # noqa: PLC0415  # needs what was just looked for
 
-    access = _account(profile, region)
+    access = account_of(profile, region)
     iot = access.paced("iot", region, THREADS)
     rounds = Rounds(time.monotonic, threading.Event().wait, progress, together)
     rounds.begin(f"Checking for what begins with {name} in {region}", 0)
@@ -135,7 +135,8 @@ def clean(region: str, name: str, progress: RoundsObserver, profile: str = "") -
     return len(trial.entities) + len(trial.shadows)
 
 
-def _account(profile: str, *regions: str) -> AccountAccess:
+def account_of(profile: str, *regions: str) -> AccountAccess:
+    """Open the account for as many calls at once as a trial makes; raises what `open_account` does."""
     return open_account(partial(clients_of(profile), connections=THREADS), *regions, paced=True)
 
 
@@ -164,13 +165,18 @@ def key_maker() -> Callable[[str], ProbeCredentials]:
     """
     if not hasattr(os, "memfd_create"):
         raise ConfigurationError("private keys are kept in memory by a call that only Linux has; use AWS CloudShell")
-    _require_cryptography()
+    require_cryptography()
     from iot_dr.aws.devices.device_keys import new_credentials  # noqa: PLC0415  # needs what was just looked for
 
     return new_credentials
 
 
-def _require_cryptography() -> None:
+def require_cryptography() -> None:
+    """See to it that this machine can make keys and read certificates.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
     if find_spec("cryptography") is None:
         raise ConfigurationError(
             "the Python package cryptography, which makes the devices' keys, is missing; run: "

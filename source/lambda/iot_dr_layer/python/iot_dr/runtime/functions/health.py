@@ -11,7 +11,7 @@ from typing import Any
 
 from iot_dr.aws import clients
 from iot_dr.aws.devices.mqtt import IotMqttProbe
-from iot_dr.aws.failover.control import DynamoDbControlStore
+from iot_dr.aws.failover.control import DynamoDbCanaryControl, DynamoDbControlStore
 from iot_dr.aws.secrets import CachedSecretReader, impatient_client
 from iot_dr.errors import IotDrError
 from iot_dr.model.regions import RegionPair
@@ -30,6 +30,8 @@ from iot_dr.services.health import (
 NONCE_BYTES = 16
 CONTROL_SECONDS = 0.3
 """What reading the control item may take for the connection and for the answer; the rest is the round trip's."""
+CONTROL, CANARY = "control", "canary"
+"""The parameter of a request, and its value, by which a drill's own health checks ask by the drill's control item."""
 DRAINS = "drains"
 """The part before the secret in the path that asks whether devices are to leave the other Region."""
 OK = 200
@@ -69,18 +71,19 @@ def wire(environ: Mapping[str, str]) -> HealthCheck:
         clock=time.monotonic,
         new_nonce=lambda: secrets.token_hex(NONCE_BYTES),
         region=variables.aws_region,
-        orders=_orders(variables, session),
+        orders=_orders(variables, session, DynamoDbControlStore),
         notice=notice,
+        canary=_orders(variables, session, DynamoDbCanaryControl),
     )
 
 
-def _orders(variables: HealthEnvironment, session: Any) -> LastKnownControl | None:
+def _orders(variables: HealthEnvironment, session: Any, store: type[DynamoDbControlStore]) -> LastKnownControl | None:
     if not variables.control_table:
         return None
     # One attempt: what cannot be read is the order that was read last, and Route 53 asks again in two seconds.
     client = clients.impatient_client("dynamodb", session, attempts=1, seconds=CONTROL_SECONDS)
     regions = RegionPair(variables.primary_region, variables.secondary_region)
-    return LastKnownControl(DynamoDbControlStore(client, variables.control_table, regions), time.time)
+    return LastKnownControl(store(client, variables.control_table, regions), time.time)
 
 
 def notice(noticed: Notice, reason: str) -> None:
@@ -94,10 +97,14 @@ def notice(noticed: Notice, reason: str) -> None:
 def answer(check: HealthCheck, event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer one request, for `/health/SECRET` or `/drains/SECRET`. The event is never logged: its path is the secret.
 
+    With `?control=canary` the answer is for the devices of a drill, and the fleet's own stays what it is.
+
     A foreseen failure is 503; a bug propagates, which the API answers with 500: both are unhealthy to Route 53.
     """
     # The route is the whole path, secret included, so there is no path parameter.
     path, _, offered = str(event.get("rawPath", "")).rpartition("/")
+    if (event.get("queryStringParameters") or {}).get(CONTROL) == CANARY:
+        check = check.for_canary()
     if path.rpartition("/")[2] == DRAINS:
         verdict = check.drains(offered)
         logger.info("drain answered", extra={"verdict": verdict.reason, "probe": verdict.probe})

@@ -13,22 +13,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from iot_dr.errors import AccessDenied
-from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind, plural
-from iot_dr.model.registry.kinds import RELATIONS
-from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.model.registry.keys import Key, Kind, plural
 from iot_dr.model.sites import Direction
 from iot_dr.model.status.checks import Check, Level, failure, ok
 from iot_dr.model.trials import TrialDevice
 from iot_dr.model.words import counted
 from iot_dr.ports.health import MqttProbe
-from iot_dr.ports.registry import RegistryReader
 from iot_dr.ports.replication import Workflow
-from iot_dr.ports.shadows import ShadowReader
-from iot_dr.reconcile.plan import plan
-from iot_dr.reconcile.translate import translate
-from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.rounds import Rounds
-from iot_dr.services.single_resource import read_one
+from iot_dr.services.trial.crossing import Crossing, CrossingPlace
 from iot_dr.services.trial.fleet import REMOVE_BY_HAND, TrialFleet, reasons_text
 
 MQTT_SECONDS = 10.0
@@ -37,24 +30,11 @@ MQTT_SECONDS = 10.0
 MQTT_PATIENCE = 60
 """How long a device is tried that is refused: AWS caches certificates and policies for a while."""
 
-ASKED_AFTER = 20
-"""Seconds after which this run asks for checks what is left in the secondary.
-
-A deleted certificate or policy raises no event. Mostly its thing's event has it deleted; else it is checked a minute
-or two later, or the sweep finds it within `SweepMinutes`: the same requests.
-"""
-
-TYPE_SECONDS = 600
-"""How much longer a type takes to leave the secondary, where the five minutes count from its deprecation there."""
-
 
 @dataclass(frozen=True)
-class Place:
-    """What one Region is asked through."""
+class Place(CrossingPlace):
+    """What one Region is asked through, and where devices connect."""
 
-    region: str
-    registry: RegistryReader
-    shadows: ShadowReader
     mqtt: MqttProbe
 
 
@@ -74,14 +54,20 @@ class Proof:
         new_nonce: Callable[[], str],
     ) -> None:
         self._trial = fleet.trial
-        self._direction = direction
         self._primary, self._secondary = primary, secondary
         self._fleet = fleet
-        self._workflow = workflow
         self._rounds = rounds
         self._seconds = seconds
         self._new_nonce = new_nonce
-        self._scopes = ScopeReader(primary.registry, secondary.registry, direction)
+        self._crossing = Crossing(
+            fleet.trial,
+            direction=direction,
+            primary=primary,
+            secondary=secondary,
+            workflow=workflow,
+            rounds=rounds,
+            seconds=seconds,
+        )
 
     def run(self) -> tuple[Check, ...]:
         """Make the devices, check them, remove them, and return one check for each thing that was to be proved.
@@ -121,27 +107,14 @@ class Proof:
 
     def _crossed(self) -> tuple[Check, tuple[TrialDevice, ...]]:
         """Wait until the secondary has everything, and return the devices of which that is so."""
-        devices = {device.key: device for device in self._trial.devices}
-        self._rounds.begin(f"Waiting for them in {self._secondary.region}", len(devices))
-        began = self._rounds.clock()
-        times: list[float] = []
-
-        def check(key: Key) -> str:
-            # One call, until there is anything to compare.
-            if not self._secondary.registry.principals_of_thing(key.name):
-                return f"{self._secondary.region} has no such thing with a certificate"
-            found = self._differences(devices[key])
-            if not found:
-                times.append(self._rounds.clock() - began)
-            return "; ".join(f"{other}: {reason}" for other, reason in found.items())
-
-        left = self._rounds.until_all(devices, check, self._seconds)
-        crossed = tuple(device for key, device in devices.items() if key not in left)
-        if left:
-            found = f"{len(crossed)} of {len(devices)} after {self._seconds:.0f} s; {reasons_text(left)}"
-            return failure("devices crossed", found, "run `iot-dr doctor`", map(str, left)), crossed
-        found = f"{len(crossed)} to {self._secondary.region}, {_pace(len(crossed), max(times, default=0.0))}"
-        return ok("devices crossed", found), crossed
+        found, number = self._crossing.crossed(), len(self._trial.devices)
+        crossed = len(found.devices)
+        if found.left:
+            text = f"{crossed} of {number} after {self._seconds:.0f} s; {reasons_text(found.left)}"
+            return failure("devices crossed", text, "run `iot-dr doctor`", map(str, found.left)), found.devices
+        return ok("devices crossed", f"{crossed} to {self._secondary.region}, {_pace(crossed, found.seconds)}"), (
+            found.devices
+        )
 
     # Compare
 
@@ -149,7 +122,7 @@ class Proof:
         """Read everything of both Regions once more, now that nothing is under way."""
         self._rounds.begin("Comparing both Regions", len(self._trial.devices))
         differing: dict[Kind, dict[Key, str]] = defaultdict(dict)
-        for found in self._rounds.each(self._differences, self._trial.devices):
+        for found in self._rounds.each(self._crossing.differences, self._trial.devices):
             for key, reason in found.items():
                 differing[key.kind][key] = reason
         wanted: dict[Kind, int] = defaultdict(int)
@@ -162,26 +135,6 @@ class Proof:
                 yield failure(name, text, "run `iot-dr doctor`", map(str, unlike))
             else:
                 yield ok(name, f"{number} of {number} the same in both Regions")
-
-    def _differences(self, device: TrialDevice) -> Mapping[Key, str]:
-        """Return in what the Regions differ of one device, and in what the primary holds something else than was made.
-
-        Raises:
-            RetryableError: a Region does not answer.
-        """
-        scope = self._scopes.read(device.key, needs=True)
-        found = {change.key: change.reason for change in plan(scope.desired, scope.actual)}
-        for entity in device.entities:
-            if scope.desired.entities.get(entity.key) != translate(entity, self._direction):
-                found.setdefault(entity.key, f"not as it was made in {self._primary.region}")
-        for key, document in device.shadows.items():
-            for place in (self._primary, self._secondary):
-                shadow = place.shadows.shadow(key)
-                if shadow is None:
-                    found.setdefault(key, f"missing in {place.region}")
-                elif shadow.document != document:
-                    found.setdefault(key, f"the document differs in {place.region}")
-        return found
 
     # Use
 
@@ -223,29 +176,12 @@ class Proof:
 
     def _followed(self, staying: Mapping[Key, str]) -> Check:
         """Wait until the secondary has nothing of it left."""
-        name = f"gone from {self._secondary.region}"
-        keys = [key for key in (*self._trial.entities, *self._trial.shadows) if key.kind not in RELATIONS]
-        keys = [key for key in keys if key not in staying]
-        self._rounds.begin(f"Waiting until nothing is left in {self._secondary.region}", len(keys))
-        began = self._rounds.clock()
-        seconds = self._seconds + (TYPE_SECONDS if any(key.kind is Kind.THING_TYPE for key in keys) else 0)
-        left = self._rounds.until_all(keys, self._gone, min(ASKED_AFTER, seconds))
-        asked = [ReconcileRequest(key) for key in left if key.kind not in SHADOW_KINDS]
-        if asked:
-            self._workflow.start(asked)
-        if left:
-            left = self._rounds.until_all(left, self._gone, seconds)
-        spent = self._rounds.clock() - began
-        if left:
-            found = f"{len(left)} of {len(keys)} stay after {spent:.0f} s: {reasons_text(left)}"
-            return failure(name, found, "see `iot-dr status`; the sweep removes what is left", map(str, left))
-        helped = f"; checks {len(asked)} of them were asked for, as the sweep does" if asked else ""
-        return ok(name, f"nothing is left of {counted(len(keys), 'resource')} after {spent:.1f} s{helped}")
-
-    def _gone(self, key: Key) -> str:
-        place = self._secondary
-        found = place.shadows.shadow(key) if key.kind is Kind.SHADOW else read_one(place.registry, key)
-        return "" if found is None else "still there"
+        name, found = f"gone from {self._secondary.region}", self._crossing.followed(staying)
+        if found.left:
+            text = f"{len(found.left)} of {found.keys} stay after {found.seconds:.0f} s: {reasons_text(found.left)}"
+            return failure(name, text, "see `iot-dr status`; the sweep removes what is left", map(str, found.left))
+        helped = f"; checks {found.asked} of them were asked for, as the sweep does" if found.asked else ""
+        return ok(name, f"nothing is left of {counted(found.keys, 'resource')} after {found.seconds:.1f} s{helped}")
 
 
 def _pace(number: int, seconds: float) -> str:

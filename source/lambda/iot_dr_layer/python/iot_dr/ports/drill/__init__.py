@@ -1,0 +1,1 @@
+"""What a drill needs from outside."""
