@@ -35,6 +35,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "concurrency": frozenset(),
     "doctor": frozenset({"concurrency", "failover", "launch"}),
     "events": frozenset({"concurrency"}),
+    "failback": frozenset({"comparison", "concurrency", "failover", "gate", "pacing", "shadows", "snapshots", "sync"}),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "health": frozenset(),

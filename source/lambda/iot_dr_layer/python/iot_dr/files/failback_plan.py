@@ -104,9 +104,14 @@ class SqliteFailbackPlan:
 
     def clear(self) -> None:
         """Drop everything."""
+        self.clear_rows()
+        with self._lock, disk_errors(self._path):
+            self._database.execute("DELETE FROM fact")
+
+    def clear_rows(self) -> None:
+        """Drop the rows; facts stay."""
         with self._lock, disk_errors(self._path):
             self._database.execute("DELETE FROM row")
-            self._database.execute("DELETE FROM fact")
 
     def close(self) -> None:
         """Close the file."""

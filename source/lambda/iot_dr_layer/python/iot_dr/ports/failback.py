@@ -55,3 +55,6 @@ class FailbackPlan(Protocol):
 
     def clear(self) -> None:
         """Drop everything."""
+
+    def clear_rows(self) -> None:
+        """Drop the rows; facts stay."""
