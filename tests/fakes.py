@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from iot_dr.aws.ledger.ledger import LEASE, longest_pause, pause
 from iot_dr.errors import Conflict, InvalidResource, IotDrError, LimitExceeded, NotReadyYet
+from iot_dr.model.failback.plan import LastEqual
 from iot_dr.model.failover.fence import Standing
 from iot_dr.model.registry.changes import Action, Create, Delete, Plan, Update
 from iot_dr.model.registry.differences import Unreadable
@@ -29,7 +30,7 @@ from iot_dr.model.registry.keys import Key, Kind, certificate_target
 from iot_dr.model.registry.kinds import HOLDING_KINDS
 from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty, Mark, OtherWriters, dead, made_at, new_token
 from iot_dr.model.replication.messages import RequestMessage, messages
-from iot_dr.model.replication.outcomes import LastRead, Outcome, State
+from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.ports.clock import Clock
 from iot_dr.reconcile.order import ordered
@@ -473,6 +474,7 @@ class _Note:
     gone: bool = False
     was_absent: bool = False
     held: bool = False
+    digest: str = ""
 
     @property
     def standing(self) -> OtherWriters:
@@ -504,6 +506,10 @@ class _Note:
     def doubt(self, at: int) -> None:
         """Note that only a request for everything can tell that nothing is wrong."""
         self.noted_at, self.noted_whole = at, True
+
+
+def _last_equal(note: _Note | None) -> LastEqual:
+    return LastEqual() if note is None else LastEqual(note.had or bool(note.digest), note.digest)
 
 
 def _read(outcome: Outcome, before: LastRead) -> LastRead:
@@ -563,11 +569,20 @@ class InMemoryLedger:
         """Note ownership alone, as the claim of a shadow does in the same table."""
         self.notes.setdefault(key, _Note()).owned_at = at
 
-    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
+    def end(
+        self,
+        mark: Mark,
+        keys: Collection[Key],
+        at: int,
+        *,
+        due: bool = True,
+        equal: Mapping[Key, str] = NOTHING_EQUAL,
+    ) -> None:
         """Take a mark off these."""
         for key in keys:
             if (note := self.notes.get(key)) is None:
                 continue
+            note.digest = equal.get(key, note.digest)
             alone = note.marks == {mark.token}
             note.marks.discard(mark.token)
             note.closed_at = at
@@ -621,7 +636,7 @@ class InMemoryLedger:
         note.next_attempt, note.trying = now + LEASE, True
         return True
 
-    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
         """Note how a request ended."""
         note = self.notes.setdefault(outcome.key, _Note())
         own = mark.token if mark else ""
@@ -651,7 +666,7 @@ class InMemoryLedger:
             note.marks -= {own, *dead(note.marks, began)}
             self._doubt(note, outcome, certainty)
         if mark is not None:
-            self.end(mark, mark.keys - {outcome.key}, outcome.at)
+            self.end(mark, mark.keys - {outcome.key}, outcome.at, equal=equal)
 
     def _conclude(self, note: _Note, outcome: Outcome, mark: Mark | None) -> None:
         if outcome.state is State.ABSENT:
@@ -690,6 +705,7 @@ class InMemoryLedger:
         note.read = _read(outcome, note.read)
         if outcome.source_id:
             note.source = (outcome.source_id, outcome.source_version)
+        note.digest = outcome.digest or note.digest
 
     def note_applied(self, outcome: Outcome) -> None:
         """Note what was applied of a thing's own fields, and how it stands if nothing is known of that."""
@@ -697,10 +713,31 @@ class InMemoryLedger:
         note.outcome = note.outcome or outcome
         note.checked_at = note.checked_at or outcome.at
         note.source = (outcome.source_id, outcome.source_version)
+        note.digest = outcome.digest or note.digest
 
-    def held(self) -> frozenset[Key]:
-        """What a test asks: what is held because the target leads."""
-        return frozenset(key for key, note in self.notes.items() if note.held)
+    def held(self) -> Iterator[Key]:
+        """Yield what is held because the target leads."""
+        return iter([key for key, note in self.notes.items() if note.held])
+
+    def bases(self, keys: Collection[Key]) -> Mapping[Key, LastEqual]:
+        """Return what is noted of the state that both Regions held last."""
+        return {key: _last_equal(self.notes.get(key)) for key in keys}
+
+    def note_equal(self, digests: Mapping[Key, str], at: int) -> None:
+        """Note that both Regions hold these states by now."""
+        for key, digest in digests.items():
+            note = self.notes.setdefault(key, _Note())
+            note.digest, note.gone = digest, False
+            note.owned_at = at if note.owned_at is None else note.owned_at
+
+    def release(self, keys: Collection[Key], at: int) -> None:
+        """Have the schedule check these, if they are held still."""
+        for key in keys:
+            note = self.notes[key]
+            if note.held:
+                note.rest()
+                note.doubt(at)
+                note.next_attempt = at
 
     def marked(self, key: Key) -> frozenset[str]:
         """What a test asks: the tokens of those who are writing there."""

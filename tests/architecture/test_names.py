@@ -36,6 +36,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "doctor": frozenset({"concurrency", "failover", "launch"}),
     "drill": frozenset({"concurrency", "pacing", "rounds", "single_resource", "trial"}),
     "events": frozenset({"concurrency"}),
+    "failback": frozenset({"comparison", "concurrency", "failover", "gate", "pacing", "shadows", "snapshots", "sync"}),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "health": frozenset(),

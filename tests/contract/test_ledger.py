@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from iot_dr.aws.ledger.bases import DynamoDbBaseStore, DynamoDbHeldResources
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.errors import Conflict
+from iot_dr.model.failback.plan import LastEqual
 from iot_dr.model.registry.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
 from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
+from iot_dr.ports.failback import BaseStore, HeldResources
 from iot_dr.ports.ledger import Ledger
 from lab.emulator import SECONDARY_REGION
 from tests.contract.emulated import Client, ledger_table
@@ -835,3 +838,99 @@ def test_marks_end_together_even_where_one_of_their_resources_has_been_forgotten
 
     assert ledger.owned(KEYS) == {KEYS[0], KEYS[2]}
     assert list(ledger.due(10**12)) == []
+
+
+@pytest.fixture(params=["fake", pytest.param("table", marks=pytest.mark.lab)])
+def both(request: pytest.FixtureRequest) -> tuple[Ledger, BaseStore, HeldResources]:
+    """A ledger, and what a failback reads and tells of it."""
+    if request.param == "fake":
+        fake = InMemoryLedger()
+        return fake, fake, fake
+    table = request.getfixturevalue("table")
+    dynamodb = request.getfixturevalue("client")("dynamodb", SECONDARY_REGION)
+    return table, DynamoDbBaseStore(dynamodb, "ledger"), DynamoDbHeldResources(dynamodb, "ledger")
+
+
+Both = tuple[Ledger, BaseStore, HeldResources]
+
+
+def test_of_what_nothing_is_noted_nothing_is_known(both: Both) -> None:
+    assert both[1].bases(KEYS) == dict.fromkeys(KEYS, LastEqual())
+    assert both[1].bases([]) == {}
+
+
+def test_the_state_of_what_ended_in_sync_is_noted_with_how_it_ended(both: Both) -> None:
+    ledger, bases, _ = both
+
+    ledger.record(replace(an_outcome(), digest="0a", read_at=1))
+
+    assert bases.bases([THING]) == {THING: LastEqual(known=True, digest="0a")}
+
+
+def test_an_outcome_that_tells_no_state_leaves_the_one_that_is_noted(both: Both) -> None:
+    ledger, bases, _ = both
+    ledger.record(replace(an_outcome(at=1_000_000), digest="0a"))
+
+    ledger.record(an_outcome(at=1_000_001, again=True))
+
+    assert bases.bases([THING])[THING].digest == "0a"
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_the_state_of_what_was_written_along_is_noted_as_its_mark_is_taken_off(both: Both, due: bool) -> None:
+    ledger, bases, _ = both
+    mark = ledger.begin(KEYS, 5, due=due)
+
+    assert bases.bases([KEYS[1]]) == {KEYS[1]: LastEqual()}
+    ledger.end(mark, KEYS[1:], 6, due=due, equal={KEYS[1]: "0b"})
+
+    assert bases.bases(KEYS[1:]) == {KEYS[1]: LastEqual(True, "0b"), KEYS[2]: LastEqual(known=True)}
+
+
+def test_the_states_of_all_that_a_request_wrote_are_noted_as_it_is_recorded(both: Both) -> None:
+    ledger, bases, _ = both
+    mark = ledger.begin(KEYS, 5)
+
+    ledger.record(replace(an_outcome(at=7), digest="0a"), mark, {KEYS[1]: "0b", THING: "older"})
+
+    assert {key: found.digest for key, found in bases.bases(KEYS[:2]).items()} == {THING: "0a", KEYS[1]: "0b"}
+
+
+def test_the_state_of_a_thing_that_was_applied_alone_is_noted(both: Both) -> None:
+    ledger, bases, _ = both
+
+    ledger.note_applied(replace(a_copy(1, partial=True), digest="0a"))
+
+    assert bases.bases([THING])[THING] == LastEqual(known=True, digest="0a")
+
+
+def test_of_what_is_gone_no_state_is_noted(both: Both) -> None:
+    ledger, bases, _ = both
+    for key in (THING, policy_key("pumps")):
+        ledger.record(replace(an_outcome(key, at=5), digest="0a"))
+        ledger.record(Outcome(key, State.ABSENT, "", at=9))
+
+    assert {found.digest for found in bases.bases([THING, policy_key("pumps")]).values()} == {""}
+
+
+def test_what_a_failback_made_equal_is_known_and_owned(both: Both) -> None:
+    ledger, bases, _ = both
+    many = {thing_key(f"pump-{number}"): f"{number:04x}" for number in range(120)}
+
+    bases.note_equal(many, 7)
+
+    assert bases.bases(many) == {key: LastEqual(True, digest) for key, digest in many.items()}
+    assert ledger.owned(many) == many.keys()
+
+
+def test_what_was_held_is_due_once_it_is_released_and_what_is_held_no_more_stays(both: Both) -> None:
+    ledger, _, held = both
+    for key in KEYS[:2]:
+        ledger.record(Outcome(key, State.HELD, "why", at=1_000_000))
+    assert set(held.held()) == set(KEYS[:2])
+    ledger.record(an_outcome(KEYS[1], at=1_000_001))
+
+    held.release(KEYS[:2], 1_000_002)
+
+    assert list(ledger.due(1_000_002)) == [THING]
+    assert list(held.held()) == []

@@ -8,6 +8,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, IotDrError, NotReadyYet, RegionUnavailable, Throttled
 from iot_dr.model.registry.changes import Delete
+from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import CertificateStatus, Policy, PolicyAttachment, ThingPrincipal, ThingType
 from iot_dr.model.registry.keys import (
     Key,
@@ -882,3 +883,59 @@ def test_of_a_device_whose_policy_is_too_long_all_else_crosses_and_the_policy_is
     world.primary.put(a_policy())
     assert _new(world).outcome.state is State.IN_SYNC
     assert world.secondary.entities == world.wanted
+
+
+# What a failback asks for later
+
+
+def _digests(world: World) -> dict[Key, str]:
+    held = world.secondary.entities
+    return {key: found.digest for key, found in world.ledger.bases(held).items()}
+
+
+def test_the_state_of_all_that_was_made_is_noted_as_it_stands_in_the_secondary() -> None:
+    world = _replicated()
+
+    assert _digests(world) == {key: digest_of(one) for key, one in world.secondary.entities.items()}
+
+
+def test_the_state_of_what_was_updated_along_is_noted_too() -> None:
+    world = _replicated()
+    world.primary.put(a_policy("pumps", a_document(iot_arn("client/other"))))
+
+    world.check(THING, depth=Depth.EVERYTHING)
+
+    assert _digests(world)[policy_key("pumps")] == digest_of(world.wanted[policy_key("pumps")])
+
+
+def test_the_state_of_what_was_found_equal_is_noted_without_another_call() -> None:
+    world = World()
+    world.primary.put(*a_device())
+    world.secondary.put(*world.wanted.values())
+
+    world.check(THING)
+
+    assert _digests(world)[THING] == digest_of(world.wanted[THING])
+    assert [call for call in world.calls.to("ledger") if call != "ledger.owned"] == ["ledger.record"]
+
+
+def test_what_was_about_to_be_written_and_was_not_leaves_the_state_of_before() -> None:
+    world = _replicated()
+    before = _digests(world)
+    world.primary.put(a_policy("pumps", a_document(iot_arn("client/other"))))
+    world.calls.before = raising(Killed(), on=["writer.update"])
+
+    with pytest.raises(Killed):
+        world.check(policy_key("pumps"))
+
+    assert _digests(world) == before
+
+
+def test_what_is_held_back_leaves_the_state_of_before() -> None:
+    world = _replicated()
+    before = _digests(world)
+    world.primary.put(a_thing(attributes={"site": "south"}))
+    world.gate.leads = "the secondary leads"
+
+    assert world.check(THING).outcome.state is State.HELD
+    assert _digests(world) == before

@@ -22,6 +22,7 @@ from iot_dr.errors import (
 )
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.journal import SqliteJournal
+from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import (
     BillingGroup,
     CertificateStatus,
@@ -876,3 +877,16 @@ def test_a_run_that_dies_while_a_type_is_taken_back_has_the_next_one_deprecate_i
     assert regions.sync(anew=False).complete
 
     assert regions.secondary.entities == regions.expected()
+
+
+def test_the_state_of_what_was_brought_across_is_noted_for_a_failback(regions: Regions) -> None:
+    regions.primary.put(*a_fleet())
+    regions.sync()
+    regions.primary.put(a_thing("pump-1", {"site": "south"}), a_policy("pumps", a_document("*")))
+
+    regions.comparison = "second"
+    regions.sync()
+
+    held = regions.secondary.entities
+    found = {key: base.digest for key, base in regions.ledger.bases(held).items()}
+    assert {key for key, one in held.items() if found[key] != digest_of(one)} == set()

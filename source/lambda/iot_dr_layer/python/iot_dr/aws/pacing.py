@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from iot_dr.aws.errors import convert
 from iot_dr.aws.quotas import SHARED
 from iot_dr.errors import Throttled
-from iot_dr.ports.pacing import CallBudgets
+from iot_dr.ports.clock import CallBudgets
 
 _PERMIT = "iot_dr_permit"
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.marks import Mark
-from iot_dr.model.replication.outcomes import LastRead, Outcome
+from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome
 
 
 class Ledger(Protocol):
@@ -51,8 +51,19 @@ class Ledger(Protocol):
     def gone(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those of `HOLDING_KINDS` that replication took away, so that what hung on them went along."""
 
-    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
-        """Take a mark off these, begun with `due` or without: what was written below them has ended."""
+    def end(
+        self,
+        mark: Mark,
+        keys: Collection[Key],
+        at: int,
+        *,
+        due: bool = True,
+        equal: Mapping[Key, str] = NOTHING_EQUAL,
+    ) -> None:
+        """Take a mark off these, begun with `due` or without: what was written below them has ended.
+
+        `equal` has digests of what both Regions hold now, by resource.
+        """
 
     def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
         """Take back that replication will own these, which was noted at `at` with a mark: AWS refused to make them.
@@ -76,8 +87,8 @@ class Ledger(Protocol):
             Whether it was due still.
         """
 
-    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
-        """Note how a request ended, and take its mark off.
+    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
+        """Note how a request ended, and take its mark off; `equal` as for `end`.
 
         Where somebody else is writing, or has written since the reading began, another request stays noted. What was
         noted to wait since then stays waiting.

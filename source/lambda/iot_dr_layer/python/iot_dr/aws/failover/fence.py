@@ -31,8 +31,8 @@ _KNOWN = ("role", "epoch", "mode", "since", "by", "why", "elsewhere_at")
 class DynamoDbFenceStore:
     """`ports.FenceStore` over a `dynamodb` client of one Region."""
 
-    def __init__(self, client: Any, table: str) -> None:
-        self._client, self._table = client, table
+    def __init__(self, client: Any, table: str, key: Mapping[str, Any] = KEY) -> None:
+        self._client, self._table, self._key = client, table, key
 
     def fence(self) -> Fence:
         """Return what is in force now.
@@ -40,7 +40,7 @@ class DynamoDbFenceStore:
         Raises:
             InvalidResource: the item has something that is not known; nothing may be guessed then.
         """
-        item = call(self._client.get_item, TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
+        item = call(self._client.get_item, TableName=self._table, Key=self._key, ConsistentRead=True).get("Item", {})
         return fence_of(item, self._table)
 
     def change(self, fence: Fence) -> None:
@@ -58,12 +58,12 @@ class DynamoDbFenceStore:
             "why": fence.why,
         }
         update = ItemUpdate(facts=facts).where(ABOVE)
-        call(self._client.update_item, TableName=self._table, Key=KEY, **update)
+        call(self._client.update_item, TableName=self._table, Key=self._key, **update)
 
     def note_elsewhere(self, at: int) -> None:
         """Note that the fleet's name led to another Region at this time, unless that is noted; all else stays."""
         update = ItemUpdate(facts={"elsewhere_at": at}, kept=("elsewhere_at",)).where()
-        call(self._client.update_item, TableName=self._table, Key=KEY, **update)
+        call(self._client.update_item, TableName=self._table, Key=self._key, **update)
 
 
 def fence_of(item: Mapping[str, Any], table: str) -> Fence:

@@ -3,9 +3,9 @@
 Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_at`, `applied_at`, `lag`, `event_id`,
 `read_at`, `read_attached_at` and `read_whole_at` (when the last reading began that was applied, the last that took in
 what is attached too, and the last that took in everything), `source_id` and `source_version` (the primary's of the
-thing that was applied), and `owned_at` where replication created the resource. All times are epoch milliseconds. Of the
-`since_` attributes only that of the present state is there, which keeps the time of a change of state without reading
-the item first.
+thing that was applied), `digest` (of the state in which both Regions last held the same), and `owned_at` where
+replication created the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present
+state is there, which keeps the time of a change of state without reading the item first.
 
 Items that are checked again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
 `by_state`, and `noted_at` (with `noted_whole`, if only a request for everything can tell that it is over); those that
@@ -32,6 +32,7 @@ from iot_dr.aws.ledger.updates import (
     WAITING,
     ItemUpdate,
     dated,
+    digest_fact,
     ended,
     facts_of,
     names,
@@ -43,7 +44,7 @@ from iot_dr.errors import Conflict, EventError, Throttled
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import HOLDING_KINDS
 from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty, Mark, OtherWriters, dead, made_at, new_token
-from iot_dr.model.replication.outcomes import LastRead, Outcome, State
+from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome, State
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -94,8 +95,8 @@ _OF_RETRIES = ("retry_state", "next_attempt", "attempts", "trying")
 _OF_WAITING = (*_OF_RETRIES, "noted_at", "noted_whole")
 _VERDICT = ("state", "reason")
 _DOUBTS = ("marks", "noted_at", "closed_at", "checked_at")
-_HAD = ("gone", "expires", "applied_at", "read_at", "source_id")
-"""What is noted only of what was read, written or taken away in the target."""
+HAD = ("gone", "expires", "applied_at", "read_at", "source_id")
+"""Attributes that only what was read, written or taken away in the target has."""
 _READINGS = ("read_at", "read_attached_at", "read_whole_at")
 _BATCH = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
@@ -147,8 +148,8 @@ class DynamoDbLedger:
 
         What is owned was only to be made as long as no mark has been taken off since.
         """
-        found = self._noted((*_HAD, "owned_at", "closed_at"), keys)
-        return frozenset(key for key, times in found.items() if _was_had(times))
+        found = self._noted((*HAD, "owned_at", "closed_at"), keys)
+        return frozenset(key for key, times in found.items() if was_had(times))
 
     def begin(  # noqa: PLR0913  # every caller names what it needs of these
         self,
@@ -198,34 +199,41 @@ class DynamoDbLedger:
         """Return those that replication took away, as long as it is kept."""
         return frozenset(self._times("gone", keys))
 
-    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
+    def end(
+        self,
+        mark: Mark,
+        keys: Collection[Key],
+        at: int,
+        *,
+        due: bool = True,
+        equal: Mapping[Key, str] = NOTHING_EQUAL,
+    ) -> None:
         """Take a mark off; with the last one goes the request that it asked for, unless somebody else needs it too."""
         for batch in _batched(sorted(keys), _BATCH):
-            if due or not self._ended_together(mark, batch, at):
-                self._end_each(mark, batch, at)
+            if due or not self._ended_together(mark, batch, at, equal):
+                self._end_each(mark, batch, at, equal)
 
-    def _ended_together(self, mark: Mark, keys: Sequence[Key], at: int) -> bool:
+    def _ended_together(self, mark: Mark, keys: Sequence[Key], at: int, equal: Mapping[Key, str]) -> bool:
         """Take a mark off that asked for no request, in one call; or tell that one is gone, or is being written to."""
-        update = ItemUpdate(facts={"closed_at": at}, deleted={"marks": {mark.token}}).where(
-            "attribute_exists(#resource)"
-        )
+        ends = {key: _closing(key, mark, at, equal).where("attribute_exists(#resource)") for key in keys}
         try:
             call(
                 self._client.transact_write_items,
-                TransactItems=[{"Update": self._item(key) | update} for key in keys],
+                TransactItems=[{"Update": self._item(key) | end} for key, end in ends.items()],
             )
         except Conflict:
             return False
         return True
 
-    def _end_each(self, mark: Mark, keys: Sequence[Key], at: int) -> None:
+    def _end_each(self, mark: Mark, keys: Sequence[Key], at: int, equal: Mapping[Key, str]) -> None:
         for key in keys:
-            if not _held(self._client.update_item, **self._ending(key, mark, at)):
-                update = ItemUpdate(facts={"closed_at": at}, deleted={"marks": {mark.token}})
+            if not _held(self._client.update_item, **self._ending(key, mark, at, equal)):
+                update = _closing(key, mark, at, equal)
                 _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
 
-    def _ending(self, key: Key, mark: Mark, at: int) -> dict[str, Any]:
-        update = ItemUpdate(facts={"closed_at": at}, removed=("marks", *_OF_RETRIES))
+    def _ending(self, key: Key, mark: Mark, at: int, equal: Mapping[Key, str]) -> dict[str, Any]:
+        facts = {"closed_at": at} | digest_fact(equal.get(key, ""))
+        update = ItemUpdate(facts=facts, removed=("marks", *_OF_RETRIES))
         # Only the request that this mark asked for goes with it: another has been asked for by somebody else.
         condition = (
             "#marks = :own AND (attribute_not_exists(#noted_at) OR #noted_at < :began) "
@@ -301,22 +309,22 @@ class DynamoDbLedger:
         update = ItemUpdate(facts={"next_attempt": now + LEASE, "trying": True}, counted=("attempts",))
         return _held(self._client.update_item, **self._item(key), **update.where("#next_attempt <= :now", now=now))
 
-    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
         """Note how a request ended, and take its mark off; what others are about keeps another request coming."""
         others = frozenset[Key]() if mark is None else mark.keys - {outcome.key}
         if outcome.again:
             self._record_waiting(outcome, mark)
-        elif mark is not None and 0 < len(others) < _BATCH and self._record_with(outcome, mark, others):
+        elif mark is not None and 0 < len(others) < _BATCH and self._record_with(outcome, mark, others, equal):
             return
         else:
             self._conclude(outcome, mark.token if mark else "")
         if mark is not None and others:
-            self.end(mark, others, outcome.at)
+            self.end(mark, others, outcome.at, equal=equal)
 
-    def _record_with(self, outcome: Outcome, mark: Mark, others: Collection[Key]) -> bool:
+    def _record_with(self, outcome: Outcome, mark: Mark, others: Collection[Key], equal: Mapping[Key, str]) -> bool:
         """Record and take the mark off everywhere in one call, if nobody else is about any of it."""
         notes = [self._item(outcome.key) | _concluding(outcome, mark.token)]
-        notes += [self._ending(key, mark, outcome.at) for key in sorted(others)]
+        notes += [self._ending(key, mark, outcome.at, equal) for key in sorted(others)]
         try:
             call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
         except Conflict:
@@ -453,6 +461,11 @@ def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:
     return update.where(condition, **values)
 
 
+def _closing(key: Key, mark: Mark, at: int, equal: Mapping[Key, str]) -> ItemUpdate:
+    """Return what takes a mark off, whatever else stands there."""
+    return ItemUpdate(facts={"closed_at": at} | digest_fact(equal.get(key, "")), deleted={"marks": {mark.token}})
+
+
 def began_of(outcome: Outcome) -> int:
     """Return when the reading began that an outcome rests on, epoch milliseconds."""
     return outcome.read_at or outcome.at
@@ -522,9 +535,10 @@ def _tombstone(key: Key, at: int) -> ItemUpdate:
     return ItemUpdate(facts={"expires": at // 1000 + kept}, removed=OF_OUTCOMES)
 
 
-def _was_had(times: Mapping[str, int]) -> bool:
+def was_had(times: Mapping[str, int]) -> bool:
+    """Tell by these attributes whether the target has had a resource."""
     made = "owned_at" in times and times.get("closed_at", 0) >= times["owned_at"]
-    return made or any(name in times for name in _HAD)
+    return made or any(name in times for name in HAD)
 
 
 def _last_read(times: Mapping[str, int]) -> LastRead:

@@ -29,6 +29,7 @@ OF_OUTCOMES = (
     "event_id",
     "source_id",
     "source_version",
+    "digest",
     "owned_at",
     "attempts",
     "trying",
@@ -134,7 +135,12 @@ def facts_of(outcome: Outcome) -> dict[str, Any]:
         facts["event_id"] = outcome.event_id
     if outcome.source_id:
         facts |= {"source_id": outcome.source_id, "source_version": outcome.source_version}
-    return facts
+    return facts | digest_fact(outcome.digest)
+
+
+def digest_fact(digest: str) -> dict[str, Any]:
+    """Return what is noted of the state that both Regions hold; nothing if it is not known."""
+    return {"digest": digest} if digest else {}
 
 
 def since(outcome: Outcome) -> tuple[str, ...]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from iot_dr.model.registry.keys import Key
+
+NOTHING_EQUAL: Mapping[Key, str] = MappingProxyType({})
+"""Digests, by resource, of states that both Regions hold, where none is known."""
 
 
 class State(enum.StrEnum):
@@ -49,7 +54,8 @@ class Outcome:
     the resource's own fields alone, so it says nothing about what stood in the way of the rest. One that is not `whole`
     is of the resource and what is attached to it, so it says nothing about what has events of its own; one that is not
     `attached` is of less than that. `source_id` and `source_version` are the primary's of the thing that was applied.
-    `read_at` is when the reading began that found nothing more to do, 0 if there was none.
+    `read_at` is when the reading began that found nothing more to do, 0 if there was none. `digest` is of the state in
+    which both Regions hold the resource now, empty if that is not known.
     """
 
     key: Key
@@ -65,6 +71,7 @@ class Outcome:
     source_id: str = ""
     source_version: int = 0
     read_at: int = 0
+    digest: str = ""
 
     def facts(self) -> dict[str, str | int | None]:
         """Return what a log line says of it; nothing here is secret."""

@@ -28,6 +28,7 @@ from iot_dr.errors import (
 )
 from iot_dr.model.events.counts import FAR_AHEAD
 from iot_dr.model.registry.changes import Action, Create, Delete, Plan, Skip, Snapshot, Update
+from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import (
     BillingGroup,
     GroupMembership,
@@ -139,6 +140,12 @@ class _Work:
     mark: Mark | None = None
     denied: frozenset[Key] = frozenset()
     unanswered: bool = False
+
+    @property
+    def equal(self) -> Mapping[Key, str]:
+        """Return digests of what was made equal, as it was written last."""
+        written = {change.key: change for change in self.done}
+        return {key: digest_of(one.desired) for key, one in written.items() if not isinstance(one, Delete)}
 
     def ended(self, changes: Iterable[Action]) -> None:
         """Note what was written."""
@@ -264,9 +271,10 @@ class Replication:
             source_id=source.thing_id if isinstance(source, Thing) else "",
             source_version=source.version if isinstance(source, Thing) else 0,
             read_at=work.began,
+            digest=_digest_of_both(work, request.key),
         )
         self._forget(work)
-        self._ledger.record(outcome, work.mark)
+        self._ledger.record(outcome, work.mark, work.equal)
         wait = pause(request, seen, now, self._settling, beside, by_groups) if there else 0
         return ReplicationResult(
             outcome, done, replace(request, checks=request.checks + 1, fingerprint=fingerprint(seen)), wait
@@ -441,7 +449,7 @@ class Replication:
         if work.mark:
             unmade = work.unmade - work.scope.actual.entities.keys()
             self._ledger.disown(unmade, work.noted_at, work.mark, work.began)
-            self._ledger.end(work.mark, work.mark.keys, self._clock())
+            self._ledger.end(work.mark, work.mark.keys, self._clock(), equal=work.equal)
         raise next(iter(work.refused.values()))
 
     def _lay_down(self, work: _Work) -> None:
@@ -495,8 +503,17 @@ class Replication:
             again=True,
             source_id=carried.thing_id,
             source_version=carried.version,
+            digest=work.equal.get(request.key, ""),
         )
-        self._ledger.record(outcome, work.mark)
+        self._ledger.record(outcome, work.mark, work.equal)
+
+
+def _digest_of_both(work: _Work, key: Key) -> str:
+    """Return the digest of what both Regions hold of a resource; empty if they differ in it."""
+    source = work.scope.desired.entities.get(key)
+    if source is not None and source == work.scope.actual.entities.get(key):
+        return digest_of(source)
+    return work.equal.get(key, "")
 
 
 def _held_reason(work: _Work) -> str:

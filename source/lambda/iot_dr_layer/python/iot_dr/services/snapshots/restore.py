@@ -21,7 +21,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
 from iot_dr.model.replication.marks import Mark, new_token
-from iot_dr.model.replication.outcomes import LastRead, Outcome
+from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
@@ -167,7 +167,15 @@ class NoLedger:
         """Note nothing: what comes into a Region tells its own events."""
         return Mark(new_token(at, ""), frozenset((*made, *below)))
 
-    def end(self, mark: Mark, keys: Collection[Key], at: int, *, due: bool = True) -> None:
+    def end(
+        self,
+        mark: Mark,
+        keys: Collection[Key],
+        at: int,
+        *,
+        due: bool = True,
+        equal: Mapping[Key, str] = NOTHING_EQUAL,
+    ) -> None:
         """Note nothing."""
 
     def gone(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
@@ -187,7 +195,7 @@ class NoLedger:
     def revisit(self, keys: Collection[Key], at: int) -> None:
         """Note nothing."""
 
-    def record(self, outcome: Outcome, mark: Mark | None = None) -> None:
+    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
         """Note nothing."""
 
     def note_applied(self, outcome: Outcome) -> None:

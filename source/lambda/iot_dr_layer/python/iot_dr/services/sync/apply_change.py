@@ -23,6 +23,7 @@ from iot_dr.errors import (
 )
 from iot_dr.model.registry.changes import Action, Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Pair, Sigil
+from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import Policy, Thing, ThingType
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import root_of
@@ -224,8 +225,11 @@ class ChangeApplier:
                     partial=True,
                     source_id=thing.thing_id,
                     source_version=thing.version,
+                    digest=digest_of(thing),
                 )
                 self._ledger.note_applied(applied)
+            case Create() | Update():
+                self._marks.written(change)
             case Delete():
                 self._note_gone(change.key, replace(reading, missing=True))
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from iot_dr.errors import Conflict, RetryableError, WriteRefused
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
+from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import BillingGroup, Thing, ThingGroup
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
@@ -40,13 +41,17 @@ EVER = 1
 
 @dataclass
 class Held:
-    """A mark that stands, what of it will be made, and how many writes below each resource have not ended."""
+    """A mark that stands, what of it will be made, and how many writes below each resource have not ended.
+
+    `equal`: digests of what was written under it, noted as the mark is taken off.
+    """
 
     mark: Mark
     made: frozenset[Key]
     stands_since: int
     left: Counter[Key]
     cut_off: set[Key] = field(default_factory=set)
+    equal: dict[Key, str] = field(default_factory=dict)
 
     def usable(self, now: int) -> bool:
         """Tell whether a write may begin under it."""
@@ -90,6 +95,12 @@ class Marking:
             with suppress(Conflict):
                 return self._begin((change,))
         return self._begin((change,))
+
+    def written(self, change: Create | Update) -> None:
+        """Have it noted, as its mark is taken off, in which state both Regions hold a resource now."""
+        with self._lock:
+            if held := self._held.get(change.key):
+                held.equal[change.key] = digest_of(change.desired)
 
     @contextmanager
     def writing(self, key: Key) -> Iterator[None]:
@@ -147,7 +158,7 @@ class Marking:
         if keys:
             # If that cannot be noted the mark runs out by itself.
             with suppress(RetryableError):
-                self._ledger.end(held.mark, sorted(keys), self._clock(), due=False)
+                self._ledger.end(held.mark, sorted(keys), self._clock(), due=False, equal=held.equal)
 
 
 def suffices(held: Held | None, change: Action) -> bool:
