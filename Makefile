@@ -63,12 +63,13 @@ test: setup $(CHECKOV_VENV)/.ready ## Lint, and every test: unit, property, cont
 
 .PHONY: unit
 unit: setup ## Only the tests that need no Region pair
-	$(BIN)/pytest -m "not lab" --numprocesses 3 $(RECORD) $(ARGS)
+	$(BIN)/pytest -m "not lab" --ignore tests/e2e --numprocesses 3 $(RECORD) $(ARGS)
 
-# Four pairs at once on two cores: these tests wait more than they compute.
+# Six pairs at once on two cores: these tests wait more than they compute.
 .PHONY: pair
 pair: setup ## Only the tests on the local Region pair
-	$(BIN)/pytest -m "lab and not correction" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(RECORD) $(ARGS)
+	$(BIN)/pytest -m "lab and not correction" -o testpaths="tests/contract tests/e2e" \
+	  --numprocesses 6 --dist loadfile --no-loadscope-reorder $(RECORD) $(ARGS)
 
 # The emulator is pinned: what it lacks changes with the pin and with lab/corrections alone.
 .PHONY: corrections
