@@ -91,10 +91,17 @@ def supervise(*, build: bool) -> None:
 
 
 def up(line: Callable[[str], None], *, build: bool) -> dict[str, Any]:
-    """Start a supervisor, hand on what it says, and return its state once the product is launched."""
+    """Start a supervisor, hand on what it says, and return its state once the product is launched.
+
+    A pair that runs already is used as it is.
+    """
     if is_running():
-        message = "a pair is running already; use it, or stop it with: make lab-down"
-        raise LabError(message)
+        found = state()
+        if found is None or not found.get("ready"):
+            message = "a pair is being started already; wait for it, or stop it with: make lab-down"
+            raise LabError(message)
+        line("A pair is running already, and is used as it is; to begin again: make lab-down")
+        return found
     FOLDER.mkdir(parents=True, exist_ok=True)
     STATE_FILE.unlink(missing_ok=True)
     with LOG_FILE.open("w") as log:

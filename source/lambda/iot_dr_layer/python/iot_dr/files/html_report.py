@@ -22,7 +22,7 @@ from iot_dr.model.words import counted
 WORDS: Mapping[Sigil, str] = {
     Sigil.SAME: "same",
     Sigil.MISSING: "missing",
-    Sigil.SURPLUS: "surplus",
+    Sigil.SURPLUS: "extra",
     Sigil.DIFFERENT: "different",
     Sigil.UNREADABLE: "unreadable",
 }

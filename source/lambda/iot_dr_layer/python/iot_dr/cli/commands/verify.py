@@ -68,7 +68,10 @@ def _fitting(_context: click.Context, _option: click.Parameter, pattern: str) ->
 
 def _writable(_context: click.Context, _option: click.Parameter, report: str | None) -> str | None:
     """Refuse a page that could not be written before hours are spent on reading."""
-    if report is not None and not os.access(report if Path(report).exists() else Path(report).parent, os.W_OK):
+    if report is None:
+        return None
+    page = Path(report)
+    if not (page.parent.is_dir() and os.access(page if page.exists() else page.parent, os.W_OK)):
         raise click.BadParameter(f"{report} cannot be written; give a file in a folder that is there and yours")
     return report
 
