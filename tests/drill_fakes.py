@@ -69,7 +69,7 @@ class Stage:
         self.control = InMemoryCanaryControl()
         self.name = InMemoryCanaryName()
         self.devices = FakeDrillDevices(self)
-        self.progress = Told()
+        self.progress: Told = Told()
         self.stuck: frozenset[str] = frozenset()
         self.delay = 4.0
         """Seconds until a name server knows."""
@@ -101,16 +101,7 @@ class Stage:
     def drill(self, order: DrillOrder | None = None, *, shadows: bool = True) -> Drill:
         """The drill."""
         chosen = order or DrillOrder(clients=len(self.canaries.clients), patience=60)
-        everything = self.canaries.everything
-        orders = CanaryOrders(DRILL, PAIR, dict.fromkeys(BOTH, self.control), self.world.clock)
-        removal = Removal(
-            DRILL,
-            self.name,
-            self._fleet(everything),
-            self.world.secondary_shadows,
-            self._crossing(everything),
-            orders,
-        )
+        removal = self.removal(self.canaries.everything)
         records = CanaryRecords(
             DRILL, f"{DRILL}.{ZONE}", 30, PRIMARY, SECONDARY, ENDPOINTS, dict.fromkeys(BOTH, "check")
         )
@@ -123,7 +114,7 @@ class Stage:
             crossing=self._crossing(self.canaries.trial),
             things_here=self.world.primary,
             things_there=self.world.secondary,
-            orders=orders,
+            orders=removal.orders,
             name=self.name,
             names=self,
             devices=self._connected,
@@ -132,6 +123,17 @@ class Stage:
             facts=DrillFacts(began="today", quota=lambda: 500.0),
         )
         return Drill(parts, rounds=self.rounds, progress=self.progress)
+
+    def removal(self, trial: Trial) -> Removal:
+        """What removes a trial, and all else that the drill has."""
+        return Removal(
+            DRILL,
+            self.name,
+            self._fleet(trial),
+            self.world.secondary_shadows,
+            self._crossing(trial),
+            CanaryOrders(DRILL, PAIR, dict.fromkeys(BOTH, self.control), self.world.clock),
+        )
 
     def _connected(self, servers: Sequence[str]) -> FakeDrillDevices:
         assert tuple(servers) == SERVERS
