@@ -35,7 +35,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "concurrency": frozenset(),
     "doctor": frozenset({"concurrency", "failover", "launch"}),
     "events": frozenset({"concurrency"}),
-    "failback": frozenset({"comparison", "concurrency", "failover", "gate", "pacing", "shadows", "snapshots", "sync"}),
+    "failback": frozenset(
+        {"comparison", "concurrency", "failover", "gate", "pacing", "reading", "shadows", "snapshots", "sync"}
+    ),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "health": frozenset(),

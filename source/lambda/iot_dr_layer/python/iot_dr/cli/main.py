@@ -23,10 +23,11 @@ from iot_dr import __version__
 from iot_dr.cli.stopping import stop_by_signals, stoppable
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
-from iot_dr.runtime.commands.disk import failure_of
+from iot_dr.runtime.disk import failure_of
 
 COMMANDS = (
     "doctor",
+    "failback",
     "failover",
     "launch",
     "prove",
@@ -66,6 +67,8 @@ Examples:
     . ./toolsrc && iot-dr status --device pump-17
   Have the secondary Region take over:
     . ./toolsrc && iot-dr failover --to us-west-2 --wait
+  See what changed since a failover, and have the primary lead again:
+    . ./toolsrc && iot-dr failback && iot-dr failback --apply --switch
   Bring in events that did not arrive:
     iot-dr replay --apply
 """

@@ -92,3 +92,10 @@ class FailoverObserver(RoundsObserver, Protocol):
 
     def moved(self, counts: DeviceCounts, per_second: float | None) -> None:
         """Show who is connected where, and how many a second come to the Region that leads; None before it is known."""
+
+
+class FailbackObserver(SyncRunObserver, Protocol):
+    """Is told which step of a failback comes next, and how far the reading and the applying are."""
+
+    def step(self, text: str) -> None:
+        """Say what comes next."""
