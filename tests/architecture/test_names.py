@@ -36,7 +36,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "doctor": frozenset({"concurrency", "failover", "launch"}),
     "drill": frozenset({"concurrency", "pacing", "rounds", "single_resource", "trial"}),
     "events": frozenset({"concurrency"}),
-    "failback": frozenset({"comparison", "concurrency", "failover", "gate", "pacing", "shadows", "snapshots", "sync"}),
+    "failback": frozenset(
+        {"comparison", "concurrency", "failover", "gate", "pacing", "reading", "shadows", "snapshots", "sync"}
+    ),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "health": frozenset(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from lab.pair import FLEET, Pair
 from lab.roaming import percentile
 from lab.waiting import until
 from tests.e2e.commands import iot_dr
+from tests.e2e.failing_back import WRITES, FailbackOperator, change, has, refuse, role_of_primary, site
 from tests.e2e.failing_over import SCALE, FailoverScene, failing_over
 from tests.e2e.test_launch import build_variables, launched_stacks
 from tests.e2e.test_rights import Function, taken
@@ -46,6 +48,11 @@ def scene(everything: FailoverScene) -> Iterator[FailoverScene]:
     everything.pair.proxy.reset()
     yield everything
     everything.the_primary_leads_again()
+
+
+@pytest.fixture
+def operator(scene: FailoverScene, tmp_path: Path) -> FailbackOperator:
+    return FailbackOperator(scene, tmp_path / "state")
 
 
 def refuse_route53(call: Call) -> Fault | None:
@@ -408,3 +415,100 @@ def test_a_launch_that_is_run_again_without_the_name_keeps_it(scene: FailoverSce
     assert again.returncode == 0, again.stderr
     assert launched_stacks(pair) == before
     assert toolsrc(pair)["FLEET_NAME"] == FLEET
+
+
+@pytest.mark.row("F5")
+def test_a_plan_has_every_class_and_applying_it_makes_both_regions_equal_after_a_kill_too(
+    scene: FailoverScene, operator: FailbackOperator, name: str
+) -> None:
+    pair = scene.pair
+    here, there = (pair.client("iot", region) for region in (pair.primary, pair.secondary))
+    mine = {
+        f"certificate#{scene.devices[24].identity.certificate_id}": "update_old",
+        f"shadow#{scene.devices[23].thing_name}": "update_old",
+        f"thing#{name}-changed": "update_old",
+        f"thing#{name}-late": "update_leader",
+        f"thing#{name}-both": "conflict",
+        f"thing#{name}-gone": "delete_old",
+        f"thing#{name}-new": "create_old",
+        f"thing#{name}-never-crossed": "create_leader",
+    }
+    names = [f"{name}-{what}" for what in ("changed", "late", "both", "gone")]
+    for one in names:
+        here.create_thing(thingName=one, attributePayload={"attributes": {"site": "north"}})
+    assert until(lambda: all(has(there, one) for one in names), 20)
+    certificate = scene.devices[24].identity.certificate_id
+    shadow = scene.devices[23].thing_name
+    scene.shadows(pair.primary).update(shadow, {"reported": {"n": 1}})
+    assert until(lambda: scene.shadows(pair.secondary).read(shadow) == {"reported": {"n": 1}}, 20)
+    assert "does not lead" in operator.refused()
+    with pair.replicas.paused():
+        assert scene.fail_over()[0] == 0
+        change(here, there, name)
+        there.update_certificate(certificateId=certificate, newStatus="INACTIVE")
+        scene.shadows(pair.secondary).update(shadow, {"reported": {"n": 2}})
+        scene.pair.proxy.reset()
+
+        code, plan = operator.plan()
+
+        assert code == 1
+        assert {one["resource"]: one["step"] for one in plan["rows"] if one["resource"] in mine} == mine
+        conflict = next(one for one in plan["undecided"] if one["resource"] == f"thing#{name}-both")
+        assert conflict["leader"] == {"attributes": {"site": "south"}}
+        assert conflict["old"] == {"attributes": {"site": "late"}}
+        assert not [call for call in pair.proxy.counts() if call.operation.startswith(WRITES)]
+        assert "conflicts are undecided" in operator.refused("--apply")
+
+        before = there.describe_thing(thingName=f"{name}-late")["version"]
+        away = refuse("CreateThing", "UpdateThing", "UpdateCertificate", region=pair.primary)
+        with injected(pair.proxy, first_of(away)):
+            follows = lambda: role_of_primary(scene) == "follows"  # noqa: E731  # one word for what is waited for
+            assert operator.killed_while(follows, "--prefer", "leader") == -signal.SIGKILL
+        assert there.describe_thing(thingName=f"{name}-late")["version"] == before
+
+        code, told = operator.apply("--prefer", "leader", "--accept", plan["plan"])
+
+        assert (code, told["complete"], told["left"]) == (0, True, 1), told
+        assert site(here, f"{name}-changed") == site(here, f"{name}-both") == "south"
+        assert site(there, f"{name}-late") == "late"
+        assert has(here, f"{name}-gone")
+        assert has(here, f"{name}-new")
+        assert has(there, f"{name}-never-crossed")
+        assert here.describe_certificate(certificateId=certificate)["certificateDescription"]["status"] == "INACTIVE"
+        assert scene.shadows(pair.primary).read(shadow) == {"reported": {"n": 2}}
+        snapshot = Path(told["snapshot"])
+        kept = [json.loads(line) for line in (snapshot / "thing.jsonl").read_text().splitlines()]
+        assert next(one for one in kept if one["name"] == f"{name}-both")["attributes"] == {"site": "late"}
+
+        code, told = operator.apply("--prefer", "leader", "--with-deletes")
+
+        assert (code, told["left"]) == (0, 0), told
+        assert not has(here, f"{name}-gone")
+        assert operator.verified() == 0
+
+
+@pytest.mark.row("F5")
+def test_devices_come_back_and_replication_goes_on_in_the_old_direction(
+    scene: FailoverScene, operator: FailbackOperator, name: str
+) -> None:
+    pair = scene.pair
+    there = pair.client("iot", pair.secondary)
+    shadow = scene.devices[22].thing_name
+    with scene.roaming(5) as fleet:
+        assert scene.fail_over()[0] == 0
+        assert scene.answered(scene.new, BY_ITSELF_SECONDS), scene.answers()
+        Eviction(scene.connections(), RecordedFailover(), lambda seconds: scene.pause(seconds * SCALE)).run()
+        assert fleet.all_at(scene.new, 2 * BY_ITSELF_SECONDS)
+        scene.shadows(pair.secondary).update(shadow, {"reported": {"by": "device"}})
+        assert operator.plan()[0] == 1
+
+        code, told = operator.apply("--prefer", "leader", "--switch", "--yes", "--at-most", "1")
+
+        assert (code, told["complete"]) == (0, True), told
+        assert fleet.all_at(scene.old, 2 * BY_ITSELF_SECONDS), f"{fleet.at(scene.old)} of {5} came back"
+        assert scene.shadows(pair.primary).read(shadow) == {"reported": {"by": "device"}}
+        assert scene.fence()["role"] == "follows"
+        for region in (pair.primary, pair.secondary):
+            assert (scene.control(region)["leader"], scene.control(region)["mode"]) == (pair.primary, "automatic")
+        late = Fleet(pair.client("iot"), region=pair.primary, account=pair.account).provision(f"{name}-after")
+        assert until(lambda: is_complete(there, late), 30)

@@ -110,7 +110,7 @@ def test_a_region_that_leads_already_is_left_alone(account: FailoverAccount) -> 
     [
         ("eu-west-1", "is no Region of this launch"),
         ("", "has an empty value"),
-        (PRIMARY, "iot-dr failback is not in this release"),
+        (PRIMARY, "iot-dr failback"),
     ],
 )
 def test_a_region_that_cannot_take_over_changes_nothing(account: FailoverAccount, to: str, why: str) -> None:

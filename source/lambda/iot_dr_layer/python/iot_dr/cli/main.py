@@ -26,11 +26,12 @@ from iot_dr.cli.stopping import stop_by_signals, stoppable
 from iot_dr.cli.streams import flushed, steady
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
-from iot_dr.runtime.commands.disk import failure_of
+from iot_dr.runtime.disk import failure_of
 
 COMMANDS = (
     "doctor",
     "drill",
+    "failback",
     "failover",
     "launch",
     "prove",
@@ -77,6 +78,8 @@ Examples:
     . ./toolsrc && iot-dr failover --to us-west-2 --wait
   Rehearse a failover and the way back, with devices of its own:
     . ./toolsrc && iot-dr drill --report drill.html
+  See what changed since a failover, and have the primary lead again:
+    . ./toolsrc && iot-dr failback && iot-dr failback --apply --switch
   Bring in events that did not arrive:
     iot-dr replay --apply
 """

@@ -99,3 +99,10 @@ class DrillObserver(RoundsObserver, Protocol):
 
     def step(self, text: str) -> None:
         """Say which phase begins, or what was seen."""
+
+
+class FailbackObserver(SyncRunObserver, Protocol):
+    """Is told which step of a failback comes next, and how far the reading and the applying are."""
+
+    def step(self, text: str) -> None:
+        """Say what comes next."""

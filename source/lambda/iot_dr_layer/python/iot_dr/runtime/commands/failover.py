@@ -82,7 +82,7 @@ def check_target(environment: FailoverOrderEnvironment, region: str, *, follow: 
     if region == regions.primary:
         raise ConfigurationError(
             f"{region} is the primary Region: bringing devices back there is a failback, which also copies what they "
-            "have written meanwhile; iot-dr failback is not in this release; nothing was changed"
+            "have written meanwhile: iot-dr failback; nothing was changed"
         )
     if region != regions.secondary:
         raise ConfigurationError(

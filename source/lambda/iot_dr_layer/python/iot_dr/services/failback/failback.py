@@ -31,7 +31,7 @@ from iot_dr.services.failback.lead_back import LeadBack
 from iot_dr.services.failback.moving import Moved
 from iot_dr.services.failback.planned import PlannedWrites
 from iot_dr.services.failback.planning import Planning, existing
-from iot_dr.services.pacing import Wait
+from iot_dr.services.pacing import Use, Wait
 
 KEPT_FOR = 24 * 3_600_000
 """Milliseconds for which the reading of a plan that was cut off is gone on with."""
@@ -72,6 +72,7 @@ class Failback:
         moving: moves the devices, given since when they are sent to the old primary.
         old_clock: the old primary's own time.
         step: is told in words what comes next.
+        uses: tells what was made of the APIs' budgets so far, by Region.
         leave_behind: go on though devices stay connected to the Region that has led.
     """
 
@@ -92,6 +93,7 @@ class Failback:
     pause: Wait
     step: Callable[[str], object]
     choices: FailbackChoices
+    uses: Callable[[], Mapping[str, tuple[Use, ...]]] = dict
     limits: Limits = DEFAULT_LIMITS
     leave_behind: bool = False
 
@@ -123,10 +125,14 @@ class Failback:
         """Return the steps that have ended."""
         return tuple(step for step in FailbackStep if self._has_ended(step))
 
+    def rows(self) -> Iterator[PlannedRow]:
+        """Yield the plan, kinds in their order."""
+        return (row for kind in Kind for row in self.plan.rows(kind))
+
     def open_rows(self) -> Iterator[PlannedRow]:
         """Yield what somebody must decide, or what could not be read."""
         undecided = (FailbackVerdict.CONFLICT, FailbackVerdict.UNDECIDED)
-        return (row for kind in Kind for row in self.plan.rows(kind) if row.verdict in undecided)
+        return (row for row in self.rows() if row.verdict in undecided)
 
     # Applying
 

@@ -21,6 +21,8 @@ from iot_dr.ports.fleet import Comparison
 from iot_dr.reconcile.failback import decide
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import differences
+from iot_dr.services.reading.comparison_reading import ComparisonReading, ComparisonScope, resume_or_begin
+from iot_dr.services.reading.reading import Documents
 
 SIDES = {Party.OLD: Side.SOURCE, Party.LEADER: Side.TARGET}
 """Under which side of a comparison each Region is kept: the old primary is what replication read."""
@@ -85,6 +87,18 @@ class Planning:
             return False
         certificate = certificate_of(row.key)
         return certificate is not None and self.comparison.pair(certificate).target is None
+
+
+def read_since(comparison: ComparisonReading, scope: ComparisonScope, since: int) -> None:
+    """Read both Regions; go on with a reading that was cut off if it began at `since`, epoch milliseconds, or later.
+
+    Raises:
+        RetryableError, AccessDenied: as `ComparisonReading.read`.
+    """
+    store = comparison.store
+    anew = bool(store.fact("ended")) or int(store.fact("began") or 0) < since
+    resume_or_begin(store, replace(scope, anew=anew), comparison.clock())
+    comparison.read(Documents.ALL)
 
 
 def existing(party: Party, kind: Kind) -> str:
