@@ -20,14 +20,22 @@ from iot_dr.errors import (
     WriteRefused,
 )
 from iot_dr.model.failover.fence import HELD_BACK, OPEN
-from iot_dr.model.registry.entities import CertificateStatus
-from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key, thing_shadows_key
+from iot_dr.model.registry.entities import CertificateStatus, GroupMembership
+from iot_dr.model.registry.keys import (
+    Key,
+    Kind,
+    group_membership_key,
+    shadow_key,
+    thing_group_key,
+    thing_key,
+    thing_shadows_key,
+)
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import Shadow, decode_shadow_event
 from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate, RememberedWriteGate, ensure_open
 from iot_dr.services.snapshots.restore import put_back
-from tests.builders import REGIONS, a_certificate, a_device, a_thing
+from tests.builders import REGIONS, a_certificate, a_device, a_group, a_thing
 from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, InMemoryRegistry, once, raising
 from tests.shadow_fakes import FixedControl, InMemoryShadows, ShadowWorld
 from tests.unit.iot_dr.services.snapshots.test_restore import Held, restored
@@ -335,6 +343,27 @@ def test_a_device_whose_first_try_was_throttled_still_comes_into_a_leading_targe
     world.run_workflow()
 
     assert world.secondary.entities == world.wanted
+
+
+def test_what_aws_refuses_because_of_something_that_is_held_is_held_with_it() -> None:
+    world = World()
+    world.primary.put(a_group("site"), a_group("floor", parent="site"), a_thing())
+    world.primary.put(GroupMembership("floor", "pump-17"))
+    for key in (thing_group_key("site"), thing_group_key("floor"), thing_key("pump-17")):
+        world.check(key)
+    world.primary.remove(group_membership_key("floor", "pump-17"))
+    world.primary.put(GroupMembership("site", "pump-17"))
+    world.gate.leads = REASON
+    before = world.secondary.entities
+
+    joined = group_membership_key("site", "pump-17")
+    outcome = world.check(joined).outcome
+
+    assert outcome.state is State.HELD
+    assert "another group of the hierarchy" in outcome.reason
+    assert world.secondary.entities == before
+    assert world.ledger.held() == {joined}
+    assert joined not in world.ledger.due(10**15)
 
 
 def test_the_sweep_of_a_leading_target_reads_nothing_and_tells_why() -> None:
