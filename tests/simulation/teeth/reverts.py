@@ -435,9 +435,13 @@ REVERTS: tuple[Revert, ...] = (
         (),
         FAILOVERS,
     ),
+    # The stream's function tells it at once, and the watch a minute later.
     Revert(
         "an order that the replica lost is not told again",
-        (Edit(_FOLLOW, "elif found.fence.leads and found.control.epoch < found.fence.epoch:", "elif False:"),),
+        (
+            Edit(_FOLLOW, "elif found.fence.leads and found.control.epoch < found.fence.epoch:", "elif False:"),
+            Edit("services/failover/watch.py", "if self.lead.unfinished(known):", "if False:"),
+        ),
         ("epoch", "answer"),
         ("order secondary", "order primary", "part replicas", "part replicas"),
         {"fault_rate": 0.0},
