@@ -6,14 +6,14 @@ replicas may be parted and in which the last writer wins, and failover records t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 from iot_dr.errors import Conflict, IotDrError, RegionUnavailable
-from iot_dr.model.failover.control import Control, Mode, ReplicationState
+from iot_dr.model.failover.control import Control, ReplicationState
 from iot_dr.model.failover.fence import Fence, FenceRole, Leadership
 from iot_dr.model.failover.names import NameAnswer
 from iot_dr.ports.failover import ControlStore, FenceStore, LeadershipReader, NameServers
@@ -22,6 +22,7 @@ from iot_dr.services.failover.failover import Failover
 from iot_dr.services.failover.follow_order import follow_order
 from iot_dr.services.failover.take_lead import TakeLead
 from iot_dr.services.failover.watch import DomainWatch
+from tests.answers import promised
 from tests.builders import PAIR, PRIMARY, SECONDARY
 from tests.failover_fakes import ENDPOINTS, FLEET, SERVERS, RecordedFailover
 from tests.simulation.process import Process
@@ -410,34 +411,3 @@ class _Names:
         if server == SERVERS[0] and self.failovers.is_parted:
             raise RegionUnavailable("the server is silent")
         return NameAnswer(ENDPOINTS[self.failovers.answer], 30)
-
-
-def promised(primary: Endpoint, secondary: Endpoint) -> Iterable[tuple[str, str]]:
-    """Yield what is promised of the answer as both Regions stand: the property's letter, and where the name leads.
-
-    The letters are those of tests/unit/iot_dr/reconcile/test_failover.py, which has them for all combinations.
-    """
-    p, s = primary.control, secondary.control
-    p_well, s_well = primary.answers and primary.probe, secondary.answers and secondary.probe
-    if s.orders(SECONDARY):
-        # By its own word, whatever the primary says; if its API is dead and the primary knows too, the primary.
-        if secondary.answers:
-            yield "A", SECONDARY
-        elif p.orders(SECONDARY):
-            yield "E", PRIMARY
-    if p.orders(PRIMARY) and s.orders(PRIMARY):
-        yield "B", PRIMARY
-    if _automatic(p, PRIMARY) and _automatic(s, PRIMARY) and p_well:
-        yield "C", PRIMARY
-    if p.mode is s.mode is Mode.AUTOMATIC and p.leader == s.leader and p_well != s_well:
-        yield "D", PRIMARY if p_well else SECONDARY
-    if _automatic(s, SECONDARY) and s_well:
-        yield "F", SECONDARY
-    if p.orders(SECONDARY) and secondary.healthy:
-        yield "G", SECONDARY
-    if p.orders(PRIMARY) and _automatic(s, PRIMARY) and primary.answers:
-        yield "G", PRIMARY
-
-
-def _automatic(control: Control, leader: str) -> bool:
-    return control.mode is Mode.AUTOMATIC and control.leader == leader
