@@ -34,6 +34,13 @@ BACK_OFF = 120.0
 EVICTION_SHARE = 0.5
 """Of the quota of CONNECTs: for devices that are moved; the other half is for those that connect anyway."""
 
+LISTED_AT_ONCE = 100
+LISTS = 15.0
+"""Clients that a call of SearchIndex names, and its quota a second: as fast an eviction learns whom to end."""
+
+CALL = 0.06
+"""The longest that DeleteConnection may take for an eviction to keep to its pace, with the threads that it has."""
+
 
 @dataclass(frozen=True)
 class Setting:

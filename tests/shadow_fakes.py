@@ -245,7 +245,8 @@ class InMemoryShadowNotes:
             held.next_attempt = None if held.held else until
 
     def _check(self, key: Key, at: int) -> None:
-        self.ledger.notes.setdefault(key, LedgerNote()).next_attempt = at
+        note = self.ledger.notes.setdefault(key, LedgerNote())
+        note.next_attempt, note.held = at, False
 
     def _end(self, outcome: Outcome) -> None:
         if outcome.state is State.ABSENT:

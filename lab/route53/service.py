@@ -131,7 +131,7 @@ class Route53:
         emulator = self._started()
         config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
         with closing(emulator.client("route53", config=config)) as client:
-            self.checkers = checkers
+            before, self.checkers = self.checkers, checkers
             self._read(client)
             ended = threading.Event()
             threads = [
@@ -150,6 +150,8 @@ class Route53:
                 ended.set()
                 for thread in threads:
                     thread.join()
+                # One within another takes the answers over for its time.
+                self.checkers = before
 
     def _started(self) -> Emulator:
         assert self._emulator is not None, "start comes first"

@@ -74,8 +74,8 @@ def _progress(total: Tally, first: int, elapsed: float, wanted: int) -> str:
     share = total.faults / total.calls if total.calls else 0.0
     return (
         f"{total.operations:,} operations in {total.runs:,} runs (seeds {first} to {first + total.runs - 1}), "
-        f"{rate:,.0f} a second, {share:.1%} of {total.calls:,} calls met a fault, {len(total.broken)} violations"
-        + (f", {left} left" if left is not None else "")
+        f"{rate:,.0f} a second, {share:.1%} of {total.calls:,} calls met a fault, {total.failovers:,} failovers, "
+        f"{len(total.broken)} violations" + (f", {left} left" if left is not None else "")
     )
 
 

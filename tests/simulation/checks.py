@@ -37,6 +37,12 @@ NAMES = {
     "leak": "the ledger owns what is gone in both Regions",
     "storm": "what waits is started again and again",
     "restless": "what cannot be done is tried again and again, with pauses that do not grow",
+    "overwritten": "what others wrote in the Region that leads is overwritten, deleted, made again or lets in more",
+    "device": "what a device wrote in the secondary is lost",
+    "follows": "a Region leads or follows though nobody commanded it, or does not follow an order",
+    "epoch": "two orders have one number, or a lower one stands for ever over a higher one",
+    "answer": "the name leads to a Region to which it must not lead",
+    "held": "what is held counts as what waits, or is tried by the schedule",
     "bug": "an error that nobody foresaw",
 }
 """The rules that a run may break."""
@@ -79,11 +85,11 @@ def differing(primary: Mapping[Key, Entity], secondary: Mapping[Key, Entity]) ->
 
 
 def noted(ledger: Any, keys: Iterable[Key], now: int) -> bool:
-    """Tell whether the ledger says of one of these that it waits, is being written, or differs for good."""
+    """Tell whether the ledger says of one of these that it waits, is held or being written, or differs for good."""
     for note in filter(None, map(ledger.notes.get, keys)):
         if note.next_attempt is not None or any(made_at(token) + MARK_LIFETIME > now for token in note.marks):
             return True
-        if note.outcome is not None and note.outcome.state in (State.FAILED, State.UNSUPPORTED):
+        if note.outcome is not None and note.outcome.state in (State.FAILED, State.UNSUPPORTED, State.HELD):
             return True
     return False
 

@@ -18,9 +18,11 @@ from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import ChangeResult, Ending, SyncProgress
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryReader
 from iot_dr.reconcile.safety import Limits
+from iot_dr.services.gate import RememberedWriteGate, ensure_follows
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.sync import sync
 from iot_dr.services.sync.apply_change import ChangeApplier
@@ -28,7 +30,7 @@ from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows
 from tests.builders import REGIONS
-from tests.fakes import FixedWriteGate, InMemoryRegistry
+from tests.fakes import InMemoryRegistry
 from tests.simulation.process import Process, SteppingWriter
 from tests.simulation.scheduler import Scheduler
 
@@ -93,9 +95,14 @@ class Operator:
     """Runs a sync now and then; nobody runs one again that was ended."""
 
     def __init__(
-        self, process: Process, scheduler: Scheduler, registries: Mapping[Side, InMemoryRegistry], ledger: Any
+        self,
+        process: Process,
+        scheduler: Scheduler,
+        registries: Mapping[Side, InMemoryRegistry],
+        ledger: Any,
+        gate: WriteGate,
     ):
-        self.process = process
+        self.process, self._gate = process, RememberedWriteGate(gate, scheduler.clock)
         self._scheduler, self._registries = scheduler, registries
         self._ledger = process.port("ledger", ledger, Ledger)
         self._primary = process.port("primary", registries[Side.SOURCE], RegistryReader)
@@ -103,11 +110,11 @@ class Operator:
         self._writer = _Paced(SteppingWriter(process, registries[Side.TARGET]), scheduler)
 
     def sync(self) -> None:
-        """Read all, wait for the operator's yes, and apply."""
+        """Read all, wait for the operator's yes, and apply; where the target leads by now, nothing."""
         read = {side: self._read(side) for side in (Side.SOURCE, Side.TARGET)}
         self._scheduler.wait(int(100 * 6_000 ** self._scheduler.chance.random()))
         comparison, journal = Compared(read[Side.SOURCE], read[Side.TARGET]), KeptJournal()
-        marks = Marking(self._ledger, FixedWriteGate(), self._scheduler.clock)
+        marks = Marking(self._ledger, self._gate, self._scheduler.clock)
         pending = PendingChanges(
             comparison=comparison,
             journal=journal,
@@ -126,7 +133,9 @@ class Operator:
             stop=threading.Event(),
             limits=Limits(deletes=1.0),
         )
-        run.apply(run.plan())
+        planned = run.plan()
+        ensure_follows(self._gate)
+        run.apply(planned)
 
     def _applier(self, marks: Marking) -> ChangeApplier:
         return ChangeApplier(
@@ -136,7 +145,7 @@ class Operator:
             writer=self._writer,
             ledger=self._ledger,
             marks=marks,
-            gate=FixedWriteGate(),
+            gate=self._gate,
             clock=self._scheduler.clock,
         )
 

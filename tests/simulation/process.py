@@ -248,7 +248,9 @@ class _Port:
                 setattr(self, name, partial(process.call, side, name, method))
 
 
-WRITTEN = frozenset({"writer", "ledger", "notes", "shadow copies", "workflow"})
+WRITTEN = frozenset(
+    {"writer", "ledger", "notes", "shadow copies", "workflow", "fence", "fence there", "orders", "orders there"}
+)
 """Sides whose calls may land after their process has died."""
 
 REGIONS = {
@@ -260,6 +262,12 @@ REGIONS = {
     "ledger": "tables",
     "notes": "tables",
     "control": "tables",
+    "fence": "tables",
+    "orders": "tables",
+    "control there": "primary",
+    "fence there": "primary",
+    "orders there": "primary",
+    "names": "names",
     "workflow": "tables",
 }
 """What is away together."""

@@ -23,6 +23,8 @@ class Tally:
     calls: int = 0
     faults: int = 0
     events: int = 0
+    failovers: int = 0
+    """Runs in which the secondary took the lead."""
     broken: dict[int, Violation] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
@@ -32,6 +34,7 @@ class Tally:
         self.calls += other.calls
         self.faults += other.faults
         self.events += other.events
+        self.failovers += other.failovers
         self.broken |= other.broken
 
     @property
@@ -64,6 +67,7 @@ def tried(seeds: Iterable[int], settings: Settings) -> Tally:
         tally.operations += run.fleet.calls
         tally.calls += run.faults.calls
         tally.faults += run.faults.met
+        tally.failovers += run.failovers.led_since is not None
         if violation:
             tally.broken[seed] = violation
     return tally

@@ -50,13 +50,15 @@ class ShadowSide:
 
     scheduler: Scheduler
     ledger: InMemoryLedger
+    control: Any = field(default_factory=FixedControl)
+    """Reads who leads."""
+    kept_for: int = 0
     absent_until: dict[Key, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         clock = self.scheduler.clock
         self.primary, self.secondary = InMemoryShadows(clock), InMemoryShadows(clock)
         self.notes = InMemoryShadowNotes(self.ledger)
-        self.control = FixedControl()
 
     def replication(self, process: Process) -> ShadowReplication:
         """Wire it as the runtime does."""
@@ -67,6 +69,7 @@ class ShadowSide:
             notes=process.port("notes", self.notes, ShadowNotes),
             gate=LeadershipWriteGate(process.port("control", self.control, LeadershipReader), REGIONS.target.region),
             clock=self.scheduler.clock,
+            kept_for=self.kept_for,
             together=process.together,
         )
 
@@ -109,6 +112,9 @@ class ShadowSide:
 
     def hold(self, *, back: bool) -> None:
         """Suspend replication, or let it go on."""
+        if not isinstance(self.control, FixedControl):
+            self.control.suspended = back
+            return
         state = ReplicationState.SUSPENDED if back else ReplicationState.ACTIVE
         self.control.now = replace(self.control.now, replication=state)
 

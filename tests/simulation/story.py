@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from iot_dr.errors import IotDrError
@@ -28,10 +28,14 @@ def timeline(lines: Iterable[Any], keys: Iterable[Key], last: int = 400) -> Iter
     """Yield the lines that name one of these keys, or an end of one; all lines if there are no keys."""
     names = {part for key in keys for part in (key.name, key.other.partition("/")[2] or key.other) if part}
     wanted = {_SHORT.get(name, name) for name in names}
-    told = [text for text in map(_line, lines) if not wanted or any(name in text for name in wanted)]
+    told = [text for line in lines if _concerns(line, wanted, text := _line(line))]
     if len(told) > last:
         yield f"… {len(told) - last} lines before"
     yield from told[-last:]
+
+
+def _concerns(line: Any, wanted: Collection[str], text: str) -> bool:
+    return not wanted or line.who == "leadership" or any(name in text for name in wanted)
 
 
 def _line(line: Any) -> str:

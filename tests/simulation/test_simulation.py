@@ -33,6 +33,7 @@ def test_no_rule_is_broken_under_the_seeds_of_every_day() -> None:
     assert not tally.broken, _explained(tally.broken)
     assert tally.operations > 1_000
     assert tally.faults > 100
+    assert tally.failovers > 10
 
 
 @pytest.mark.row("C1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,12 +19,14 @@ from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowEvent
 from iot_dr.model.sites import Side
+from iot_dr.ports.failover import LeadershipReader, WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryLister, RegistryReader
 from iot_dr.ports.replication import Workflow
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.services.events.start_replication import start_replication
+from iot_dr.services.gate import LeadershipWriteGate
 from iot_dr.services.replication.batch import BatchResult, handle_batch
 from iot_dr.services.replication.confirm import Confirmation
 from iot_dr.services.replication.record_failure import record_failure
@@ -32,6 +34,7 @@ from iot_dr.services.replication.replicate import Replication
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import DEFAULT_SETTLING
 from iot_dr.services.replication.shared_answers import SharedAnswers
+from iot_dr.services.shadows.replicate import KEPT_FOR
 from iot_dr.services.sweep import Sweep
 from templates.request_queues import BACKGROUND_WORKERS
 from tests.builders import REGIONS
@@ -39,6 +42,8 @@ from tests.fakes import FixedWriteGate, InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
 from tests.simulation.checks import Broken, Violation
 from tests.simulation.customers import REFUSED, VERBS, Customer, Fleet, Operation, Told, operations
+from tests.simulation.failovers import FAILOVER_VERBS, Failovers
+from tests.simulation.leading import DEVICE_DELETES, DEVICE_WRITES, SERVED_WITHIN, THERE, THERE_VERBS, Led
 from tests.simulation.operator_at_work import Operator, one_after_the_other
 from tests.simulation.process import Faults, Process, SteppingWriter
 from tests.simulation.scheduler import START, Scheduler
@@ -75,6 +80,9 @@ MOST_STARTS = 3
 MOST_COPIES = 100
 """The same where answers are lost: what was sent comes again with the message that it was sent for."""
 
+FAILING = 0.15
+"""The share of runs with a failover."""
+
 UNDOUBTED = frozenset({"throttled", "unavailable", "refused"})
 """Faults of which the caller knows that nothing has been done."""
 
@@ -107,6 +115,8 @@ class Scenario:
     shadows: bool = False
     syncs: tuple[int, ...] = ()
     """When the operator begins with a sync, milliseconds from the beginning."""
+    failover: bool = False
+    """Regions fail, operators order who leads, and others write in the secondary once it serves."""
 
     @property
     def strict(self) -> bool:
@@ -123,10 +133,15 @@ def scenario(
     lost = chance.choice((0.0, 0.0, 0.0, 0.1))
     about = chance.choices((sorted(VERBS), SHADOW_VERBS, (*sorted(VERBS), *SHADOW_VERBS)), (70, 20, 10))[0]
     about = tuple(verbs) or about
+    told = operations(chance, chance.randint(3, number), about)
+    if not verbs and fixed.get("failover", Random(f"failover {seed}").random() < FAILING):
+        told = _with_failover(told, Random(f"failover of {seed}"))
+    told_verbs = {one.verb for one in told} | {*about}
     drawn = Scenario(
         seed=seed,
-        operations=operations(chance, chance.randint(3, number), about),
-        shadows=bool({*about} & {*SHADOW_VERBS}),
+        operations=told,
+        shadows=bool(told_verbs & {*SHADOW_VERBS, DEVICE_WRITES, DEVICE_DELETES}),
+        failover=bool(told_verbs & {*FAILOVER_VERBS, *THERE_VERBS}),
         fault_rate=chance.choice((0.0, 0.01, 0.05, 0.3)),
         kills=chance.random() < 0.7,
         late=chance.random() < 0.3,
@@ -145,6 +160,16 @@ def scenario(
         careful=chance.random() < 0.2,
     )
     return replace(drawn, **fixed)
+
+
+def _with_failover(told: Sequence[Operation], chance: Random) -> tuple[Operation, ...]:
+    """Add what has the secondary serve, and what is done there then."""
+    last = max(one.at for one in told)
+    causes = operations(chance, chance.randint(1, 4), FAILOVER_VERBS)
+    there = operations(chance, chance.randint(1, 12), THERE_VERBS)
+    begins = int(last * chance.random())
+    later = (replace(one, at=begins + one.at) for one in (*causes, *there))
+    return tuple(sorted((*told, *later), key=lambda one: one.at))
 
 
 @dataclass(frozen=True)
@@ -198,7 +223,12 @@ class Run:
         self.primary, self.secondary = InMemoryRegistry(scheduler.clock), InMemoryRegistry(scheduler.clock)
         self.ledger = InMemoryLedger()
         self.fleet = Fleet(self.primary, scheduler, trail=drawn.trail, implicit=drawn.implicit)
-        self.shadows = ShadowSide(scheduler, self.ledger)
+        self.failovers = Failovers(scheduler, self._process, self._break_order, self._led)
+        reader = (self.failovers.reader, KEPT_FOR) if drawn.failover else ()
+        self.shadows = ShadowSide(scheduler, self.ledger, *reader)
+        self.there = Led(
+            scheduler, self.failovers, self.secondary, self.fleet, self.shadows, self._break, bool(drawn.syncs)
+        )
         self._shadow_stream = ShadowStream(self.shadows, self._process("shadows"), self._busy, self._tell_of)
         self.queue = Queue(scheduler, self._busy, self._deleted_untaken, drawn.doubled / 10)
         # One more than wait for them at the same time: now and then there is no room for background work.
@@ -220,7 +250,7 @@ class Run:
             direction=REGIONS,
             ledger=self._schedule.port("ledger", self.ledger, Ledger),
             workflow=self._schedule.port("workflow", self.queue, Workflow),
-            gate=FixedWriteGate(),
+            gate=self._gate(self._schedule),
             clock=scheduler.clock,
             slice_size=drawn.slice_size,
             shadows=drawn.shadows,
@@ -254,10 +284,16 @@ class Run:
             target=secondary,
             writer=SteppingWriter(process, self.secondary),
             ledger=ledger,
-            gate=FixedWriteGate(),
+            gate=self._gate(process),
             clock=self.scheduler.clock,
             together=process.together,
         )
+
+    def _gate(self, process: Process) -> WriteGate:
+        if not self.scenario.failover:
+            return FixedWriteGate()
+        reader = process.port("control", self.failovers.reader, LeadershipReader)
+        return LeadershipWriteGate(reader, REGIONS.target.region)
 
     # The run
 
@@ -322,21 +358,50 @@ class Run:
                 self._raise(told, changed)
             return answer is not None
 
+        def done() -> None:
+            self._coming -= 1
+            self._busy(-1)
+
+        if operation.verb in FAILOVER_VERBS:
+            self.failovers.begin(operation.verb, operation.other, done)
+            return
+
         def work() -> None:
-            if operation.verb in SHADOW_VERBS:
+            if operation.verb in THERE_VERBS:
+                self._do_there(operation, rest)
+            elif operation.verb in SHADOW_VERBS:
                 changes = made_changes(self.shadows, operation.verb, operation.subject, operation.other, rest)
                 for event in filter(None, changes):
                     self._shadow_changed(operation.verb, event)
             else:
                 Customer(self.fleet, call, rest).do(operation)
-            self._coming -= 1
-            self._busy(-1)
+            done()
 
         self.scheduler.spawn(work)
 
+    def _do_there(self, operation: Operation, rest: Callable[..., None]) -> None:
+        """Wait until the secondary serves, and do it there; nobody is told."""
+        until = self.scheduler.now + SERVED_WITHIN
+        while not self.failovers.serves_there:
+            if self.scheduler.now > until:
+                return
+            rest(10_000)
+        if operation.verb in (DEVICE_WRITES, DEVICE_DELETES):
+            key = self.there.device(operation.verb, operation.subject, operation.other)
+            self._tell_of("device there", operation.verb, (key, operation.other), "")
+            return
+
+        def call(name: str, change: Create | Update | Delete) -> bool:
+            done = self.there.call(name, change)
+            self._tell_of("customer there", operation.verb, (change,), "" if done else "refused")
+            return done
+
+        Customer(self.there.fleet, call, rest).do(replace(operation, verb=operation.verb.removesuffix(THERE)))
+
     def _begin_sync(self) -> None:
         registries = {Side.SOURCE: self.primary, Side.TARGET: self.secondary}
-        operator = Operator(self._process("operator"), self.scheduler, registries, self.ledger)
+        process = self._process("operator")
+        operator = Operator(process, self.scheduler, registries, self.ledger, self._gate(process))
 
         def ended(error: BaseException | None) -> None:
             self._tell_of("operator", "ended", (), error)
@@ -390,7 +455,7 @@ class Run:
             if chance.random() < drawn.slow_events:
                 delay = int(1_000 * 120 ** chance.random())
             self._busy(1)
-            self.scheduler.after(delay, partial(arrived, event))
+            self.scheduler.after(self.failovers.arrives_in(delay), partial(arrived, event))
 
     def _delivered(self, event: RegistryEvent) -> None:
         self._stream.append(event)
@@ -438,16 +503,20 @@ class Run:
         if self._schedule_runs:
             return
         sweeping = self._sweeping and now % self._every == 0
+        swept = False
 
         def work() -> None:
+            nonlocal swept
             self._sweep.retry()
             if sweeping:
+                swept = True
                 with suppress(UnsafePlan):
-                    self._sweep.sweep(DEFAULT_LIMITS if self._careful else Limits(deletes=1.0))
+                    found = self._sweep.sweep(DEFAULT_LIMITS if self._careful else Limits(deletes=1.0))
+                    swept = not found.held_back
 
         def ended(error: BaseException | None) -> None:
             self._schedule_runs = False
-            self._sweeps += error is None and sweeping
+            self._sweeps += error is None and swept
             self._busy(-1)
             self._check_storm()
 
@@ -493,7 +562,10 @@ class Run:
         """Make a call's effect, and check what it did."""
         self._changed = True
         if side == "writer":
+            effect = partial(self.there.by_registry, began, arguments[0], effect)
             return self._written(began, operation, arguments[0], effect)
+        if side == "shadow copies" and operation in ("make", "update", "delete"):
+            effect = partial(self.there.by_shadows, began, operation, arguments[0], effect)
         if side == "shadow copies" and operation == "delete" and not self.shadows.lacked_since(arguments[0], began):
             self._break("evidence", arguments, f"{arguments[0]} is deleted, which the primary has had all the time")
         if side == "ledger" and operation == "record":
@@ -534,6 +606,12 @@ class Run:
             self._far |= {one for one in checks.hung_on(key, self._untold) if self._untold[one].at < began and gone}
         return answer
 
+    def _break_order(self, rule: str, text: str) -> None:
+        self._break(rule, (), text)
+
+    def _led(self, what: str, about: tuple[Any, ...]) -> None:
+        self._tell_of("leadership", what, about, "")
+
     def _break(self, rule: str, keys: Sequence[Key], text: str) -> None:
         if rule not in self.ignore:
             violation = Violation(rule, tuple(keys), text)
@@ -547,7 +625,8 @@ class Run:
         self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is Kind.SHADOW}
         self._far &= {*differing}
         for key in differing:
-            if checks.noted(self.ledger, checks.roots(key, primary, secondary), self.scheduler.now):
+            roots = checks.roots(key, primary, secondary)
+            if checks.noted(self.ledger, roots, self.scheduler.now) or self.there.explains(roots):
                 continue
             if not self._excused(key):
                 self._break("lie", [key], f"{key} differs")
@@ -556,18 +635,28 @@ class Run:
         if self.scenario.shadows:
             self._check_shadows()
         self._made = {key: at for key, at in self._made.items() if key in secondary}
-        for key in self._made.keys() - self.ledger.owned(self._made.keys()):
+        for key in self._made.keys() - self.ledger.owned(self._made.keys()) - self.there.touched.keys():
             self._break("orphan", [key], f"{key} was made by replication")
-        self._check_validity(differing)
+        if self.failovers.led_since is None:
+            self._check_validity(differing)
+        self._check_notes()
+
+    def _check_notes(self) -> None:
         for key, note in self.ledger.notes.items():
-            if note.waiting and note.outcome is not None and note.outcome.state is State.IN_SYNC:
+            state = note.outcome.state if note.outcome is not None else None
+            if note.waiting and state is State.IN_SYNC:
                 self._break("waits", [key], str(key))
+            if note.held and (state is not State.HELD or note.next_attempt is not None):
+                self._break("held", [key], f"{key} is held, its state is {state}, it is due at {note.next_attempt}")
 
     def _check_shadows(self) -> None:
         differing = self.shadows.differing()
         self._untold = {key: at for key, at in self._untold.items() if key in differing or key.kind is not Kind.SHADOW}
         for key in differing:
-            if not self._excused(key) and not checks.noted(self.ledger, self.shadows.roots(key), self.scheduler.now):
+            roots = self.shadows.roots(key)
+            if self._excused(key) or self.there.explains(roots):
+                continue
+            if not checks.noted(self.ledger, roots, self.scheduler.now):
                 self._break("lie", [key], f"{key} differs")
 
     def _excused(self, key: Key) -> bool:
@@ -605,8 +694,11 @@ class Run:
             lambda: False, self.scheduler.now + (SETTLED_AFTER if self.scenario.strict else SETTLED_BY_ROUND_AFTER)
         )
         differing = checks.differing(self.primary.entities, self.secondary.entities) + self.shadows.differing()
-        self._sweeps += (_MOST_OF_A_KIND + 3) * self._sweeping
+        self._sweeps += (_MOST_OF_A_KIND + 3) * (self._sweeping and self.failovers.led_since is None)
         differing = [key for key in differing if not (self._excused(key) or self._stands_for_its_things(key))]
+        if self.scenario.failover:
+            self.failovers.check_end()
+            differing = [key for key in differing if not self._explained(key)]
         if differing and (self.scenario.strict or self._sweeping):
             self._break("different", differing, checks.told_of(differing))
         self._sweeping = False
@@ -620,10 +712,17 @@ class Run:
             key
             for key, note in self.ledger.notes.items()
             if note.next_attempt is not None and note.outcome and note.outcome.state is State.PENDING
-            if not (self._kept_by_untold(key) or self._stands_for_its_things(key))
+            if not (self._kept_by_untold(key) or self._stands_for_its_things(key) or self._explained(key))
         ]
         if pending:
             self._break("pending", pending, checks.told_of(pending))
+        retried_for_ever = [
+            key
+            for key, note in self.ledger.notes.items()
+            if note.next_attempt is not None and note.outcome and note.outcome.state is State.HELD
+        ]
+        if retried_for_ever:
+            self._break("held", retried_for_ever, checks.told_of(retried_for_ever))
         gone = [
             key
             for key in self.ledger.owned(list(self.ledger.notes))
@@ -631,9 +730,19 @@ class Run:
             # Of a sync that was killed its marks still stand: nobody can tell whether it had made them.
             if not self.ledger.notes[key].marks
             if key not in self.primary.entities and key not in self.secondary.entities
+            if key not in self.there.touched
         ]
-        if gone:
+        if gone and self.failovers.led_since is None:
             self._break("leak", gone, checks.told_of(gone))
+
+    def _explained(self, key: Key) -> bool:
+        """Tell whether the Regions may go on to differ in it: others changed it in the secondary, or it is held."""
+        roots = checks.roots(key, self.primary.entities, self.secondary.entities) | self.shadows.roots(key)
+        return self.there.explains(roots) or self._waits_for_a_failback(roots)
+
+    def _waits_for_a_failback(self, keys: Iterable[Key]) -> bool:
+        found = [self.ledger.notes[key].outcome for key in keys if key in self.ledger.notes]
+        return any(one is not None and one.state is State.HELD for one in found)
 
     def _kept_by_untold(self, key: Key) -> bool:
         """Tell whether it cannot go before something else does, whose end no event told of and no sweep has found."""

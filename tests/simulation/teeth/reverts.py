@@ -75,7 +75,14 @@ SHADOWS = TROUBLE | {"shadows": True, "late": True, "functions": 4}
 SHADOW_CHANGES = ("write shadow", "flip shadow", "delete shadow", "replace shadow")
 LIES = ("lie", "different", "valid", "orphan")
 
+FAILOVERS = {"failover": True}
+"""Regions fail, and others write in the secondary."""
+
+OVERWRITTEN = ("overwritten", "device")
+
 _APPLY = "services/sync/apply_change.py"
+_FOLLOW = "services/failover/follow_order.py"
+_GATE = "services/gate.py"
 _LEDGER = "aws/ledger/ledger.py"
 _FAKES = "tests/fakes.py"
 _QUEUES = "runtime/functions/run_workflow.py"
@@ -393,6 +400,87 @@ REVERTS: tuple[Revert, ...] = (
         ("leak",),
         ("attach policy", "attach certificate", "retire", "provision"),
         EVENTS_ALONE | {"fault_rate": 0.5, "late": True},
+    ),
+    Revert(
+        "the gate admits everything",
+        (Edit(_GATE, "return standing(self._region, self._reader.leadership())", "return OPEN"),),
+        OVERWRITTEN,
+        (),
+        FAILOVERS,
+    ),
+    Revert(
+        "the fence is asked once, and not after a conflict",
+        (
+            Edit(
+                _REPLICATE,
+                "        now = self._gate.standing()\n        if now.closed:",
+                "        self._now = now = self._gate.standing() if not work.overtaken else self._now\n"
+                "        if now.closed:",
+            ),
+        ),
+        ("overwritten",),
+        ("order secondary", "set attributes", "set attributes", "set attributes there", "set attributes there"),
+        {"fault_rate": 0.05, "kinds": ["slow"], "functions": 8},
+    ),
+    Revert(
+        "what is held is tried again by the schedule",
+        (
+            Edit(
+                _REPLICATE,
+                "state, reason, again = State.HELD, _held_reason(work), False",
+                "state, reason, again = State.HELD, _held_reason(work), True",
+            ),
+        ),
+        ("held", "restless"),
+        (),
+        FAILOVERS,
+    ),
+    # The stream's function tells it at once, and the watch a minute later.
+    Revert(
+        "an order that the replica lost is not told again",
+        (
+            Edit(_FOLLOW, "elif found.fence.leads and found.control.epoch < found.fence.epoch:", "elif False:"),
+            Edit("services/failover/watch.py", "if self.lead.unfinished(known):", "if False:"),
+        ),
+        ("epoch", "answer"),
+        ("order secondary", "order primary", "part replicas", "part replicas"),
+        {"fault_rate": 0.0},
+    ),
+    Revert(
+        "what a device has just written is taken for replication's own by a check that finds nothing to do",
+        (Edit(_SHADOWS, "if copy.written_at + self._kept_for > self._clock() or self._leads():", "if False:"),),
+        ("device",),
+        (),
+        FAILOVERS,
+    ),
+    Revert(
+        "a deletion that comes before the watch takes away what a device has just written",
+        (
+            Edit(
+                _SHADOWS,
+                "        if note.is_foreign(copy) and (kept := self._kept(task, note, copy)):\n"
+                "            return kept\n"
+                "        if leads",
+                "        if leads",
+            ),
+        ),
+        ("device",),
+        ("primary unwell", "device writes", "device writes", "write shadow", "delete shadow"),
+        {"replicated": True},
+    ),
+    Revert(
+        "what the ledger knew is made again in a Region that leads",
+        (Edit(_REPLICATE, "fill_in(todo, self._ledger.known(made) if made else ())", "fill_in(todo, ())"),),
+        ("overwritten",),
+        (),
+        FAILOVERS,
+    ),
+    Revert(
+        "what AWS refuses because of something that is held has failed",
+        (Edit(_REPLICATE, "if work.held and all(", "if False and all("),),
+        ("different",),
+        ("order secondary", "move member", "move member", "change group"),
+        CALM | {"replicated": True},
     ),
     # Two writes of one request must fail at once, one of them unanswered, and it must land when all else is over.
     Revert(

@@ -17,7 +17,25 @@ from hypothesis import strategies as st
 from benchmarks import failover
 from benchmarks.failover import Arrivals, Moved, Noted, Outage, as_json, busiest, by_second, is_met, outage, spread
 from docs import failover_times
-from docs.failover_times import BACK_OFF, FLEETS, INTERVALS, QUOTAS, Setting, arrived, commanded, drained, evicted, lost
+from docs.failover_times import (
+    BACK_OFF,
+    CALL,
+    EVICTION_SHARE,
+    FLEETS,
+    INTERVALS,
+    LISTED_AT_ONCE,
+    LISTS,
+    QUOTAS,
+    Setting,
+    arrived,
+    commanded,
+    drained,
+    evicted,
+    lost,
+)
+from iot_dr.aws.quotas import DEFAULTS
+from iot_dr.aws.registry.selected_things import HITS
+from iot_dr.runtime.commands.failover import THREADS
 from lab.emulator import LabError
 from lab.roaming import Acknowledged, Trace
 from lab.route53.resolver import CachingResolver
@@ -187,6 +205,16 @@ def test_resolvers_forget_the_old_answer_at_moments_that_are_spread_over_the_ttl
 
 def test_the_page_has_the_times_of_large_fleets() -> None:
     assert "\n".join(failover_times.rows()) in PAGE
+
+
+@pytest.mark.parametrize("quota", QUOTAS)
+def test_an_eviction_keeps_up_with_half_of_any_quota(quota: int) -> None:
+    wanted = EVICTION_SHARE * quota
+
+    assert LISTED_AT_ONCE == HITS
+    assert DEFAULTS["SearchIndex"] == LISTS
+    assert wanted <= LISTED_AT_ONCE * LISTS, "names are listed as fast as they are ended"
+    assert wanted <= THREADS / CALL
 
 
 @pytest.mark.parametrize("devices", [300, 1_000, 3_000, 20_000])

@@ -19,16 +19,25 @@ from iot_dr.errors import (
     Throttled,
     WriteRefused,
 )
-from iot_dr.model.failover.fence import HELD_BACK, OPEN
-from iot_dr.model.registry.entities import CertificateStatus
-from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key, thing_shadows_key
+from iot_dr.model.exact_json import Number
+from iot_dr.model.failover.fence import HELD_BACK, OPEN, Fence, FenceRole
+from iot_dr.model.registry.entities import CertificateStatus, GroupMembership
+from iot_dr.model.registry.keys import (
+    Key,
+    Kind,
+    group_membership_key,
+    shadow_key,
+    thing_group_key,
+    thing_key,
+    thing_shadows_key,
+)
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
-from iot_dr.model.shadows.shadow import Shadow, decode_shadow_event
+from iot_dr.model.shadows.shadow import Shadow, ShadowEvent, decode_shadow_event
 from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate, RememberedWriteGate, ensure_open
 from iot_dr.services.snapshots.restore import put_back
-from tests.builders import REGIONS, a_certificate, a_device, a_thing
-from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, InMemoryRegistry, once, raising
+from tests.builders import REGIONS, a_certificate, a_device, a_group, a_thing
+from tests.fakes import Calls, FakeClock, FixedWriteGate, InMemoryLedger, InMemoryRegistry, Killed, once, raising
 from tests.shadow_fakes import FixedControl, InMemoryShadows, ShadowWorld
 from tests.unit.iot_dr.services.snapshots.test_restore import Held, restored
 from tests.unit.iot_dr.services.sync.test_sync import Regions
@@ -337,6 +346,27 @@ def test_a_device_whose_first_try_was_throttled_still_comes_into_a_leading_targe
     assert world.secondary.entities == world.wanted
 
 
+def test_what_aws_refuses_because_of_something_that_is_held_is_held_with_it() -> None:
+    world = World()
+    world.primary.put(a_group("site"), a_group("floor", parent="site"), a_thing())
+    world.primary.put(GroupMembership("floor", "pump-17"))
+    for key in (thing_group_key("site"), thing_group_key("floor"), thing_key("pump-17")):
+        world.check(key)
+    world.primary.remove(group_membership_key("floor", "pump-17"))
+    world.primary.put(GroupMembership("site", "pump-17"))
+    world.gate.leads = REASON
+    before = world.secondary.entities
+
+    joined = group_membership_key("site", "pump-17")
+    outcome = world.check(joined).outcome
+
+    assert outcome.state is State.HELD
+    assert "another group of the hierarchy" in outcome.reason
+    assert world.secondary.entities == before
+    assert set(world.ledger.held()) == {joined}
+    assert joined not in world.ledger.due(10**15)
+
+
 def test_the_sweep_of_a_leading_target_reads_nothing_and_tells_why() -> None:
     world = World()
     world.primary.put(*a_device())
@@ -430,8 +460,15 @@ def _with_a_late_update() -> World:
     return world
 
 
+STOPPED = pytest.mark.parametrize("stopped", [False, True], ids=["it goes on", "it is stopped there"])
+"""What becomes of a worker when the target takes the lead at one of its calls: scenario 9 of the design."""
+
+
+@STOPPED
 @pytest.mark.parametrize("number", range(1, _calls_of_an_update() + 1))
-def test_whatever_call_of_a_worker_the_target_takes_the_lead_at_what_is_written_there_since_stays(number: int) -> None:
+def test_whatever_call_of_a_worker_the_target_takes_the_lead_at_what_is_written_there_since_stays(
+    number: int, stopped: bool
+) -> None:
     world = _with_a_late_update()
     by_device = a_thing(attributes={"by": "the one who leads"})
 
@@ -439,16 +476,61 @@ def test_whatever_call_of_a_worker_the_target_takes_the_lead_at_what_is_written_
         if at == number and not world.gate.leads:
             world.gate.leads = REASON
             world.secondary.put(by_device)
+            if stopped:
+                raise Killed
 
     world.calls.made.clear()
     world.calls.before = takes_the_lead
 
-    world.check(THING)
+    with suppress(Killed):
+        world.check(THING)
     world.calls.before = lambda _name, _at: None
+    # The event's message is shown again, or its mark runs out.
+    world.check(THING)
     world.clock.advance(3600)
     world.sweep.retry()
     world.run_workflow()
 
     assert world.secondary.entities[THING].attributes == by_device.attributes
-    # What was written before is written; what was to be is held.
-    assert (set(world.ledger.held()) == {THING}) is ("writer.update" not in world.calls.made[: number - 1])
+    assert set(world.ledger.held()) == {THING}
+
+
+LATE_SHADOW = shadow_key("pump-17")
+
+
+def _with_a_late_shadow() -> tuple[ShadowWorld, ShadowEvent]:
+    world = ShadowWorld()
+    world.replication.apply([decode_shadow_event(world.primary.put(LATE_SHADOW, '{"reported":{"n":1}}'))])
+    world.calls.made.clear()
+    return world, decode_shadow_event(world.primary.put(LATE_SHADOW, '{"reported":{"n":2}}'))
+
+
+def _calls_of_a_late_shadow() -> int:
+    world, late = _with_a_late_shadow()
+    world.replication.apply([late])
+    return len(world.calls.made)
+
+
+@STOPPED
+@pytest.mark.parametrize("number", range(1, _calls_of_a_late_shadow() + 1))
+def test_whatever_call_the_target_takes_the_lead_at_what_a_device_writes_into_its_shadow_stays(
+    number: int, stopped: bool
+) -> None:
+    world, late = _with_a_late_shadow()
+
+    def takes_the_lead(_name: str, at: int) -> None:
+        if at == number and not world.control.fence.leads:
+            world.control.fence = Fence(FenceRole.LEADS, 2)
+            world.secondary.put(LATE_SHADOW, '{"reported":{"n":-1}}')
+            if stopped:
+                raise Killed
+
+    world.calls.before = takes_the_lead
+
+    with suppress(Killed):
+        world.replication.apply([late])
+    world.calls.before = lambda _name, _at: None
+    world.replication.apply([late])
+    world.retry()
+
+    assert world.secondary.documents[LATE_SHADOW] == {"reported": {"n": Number("-1")}}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from iot_dr.errors import AccessDenied, InvalidResource, Throttled
-from iot_dr.services.failover.evict import Evicted, Eviction
+from iot_dr.services.failover.evict import BATCH, Evicted, Eviction
 from tests.failover_fakes import SILENT, InMemoryConnections, RecordedFailover, Time
 
 CLIENTS = [f"device-{number}" for number in range(1200)]
@@ -53,3 +55,22 @@ def test_a_missing_right_ends_the_eviction() -> None:
 def test_a_region_that_does_not_say_who_is_connected_ends_the_eviction() -> None:
     with pytest.raises(type(SILENT)):
         evict(InMemoryConnections(["a"], error=SILENT))
+
+
+def test_the_next_clients_are_read_while_those_before_are_ended() -> None:
+    seen: list[str] = []
+
+    class Listed(InMemoryConnections):
+        def clients(self) -> Iterator[str]:
+            for client in list(self.connected):
+                seen.append(f"read {client}")
+                yield client
+
+        def end(self, client: str) -> bool:
+            seen.append(f"end {client}")
+            return super().end(client)
+
+    evict(Listed(list(CLIENTS)))
+
+    assert seen.index(f"read {CLIENTS[2 * BATCH - 1]}") < seen.index(f"end {CLIENTS[BATCH - 1]}")
+    assert seen.index(f"end {CLIENTS[0]}") < seen.index(f"read {CLIENTS[2 * BATCH]}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -11,9 +14,12 @@ from hypothesis import strategies as st
 from iot_dr.errors import AccessDenied, Conflict, InvalidResource, IotDrError, RegionUnavailable
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.failover.fence import Fence, FenceRole
+from iot_dr.reconcile.failover import Endpoint, answered, next_epoch
+from iot_dr.services.failover.follow_order import follow_order
 from iot_dr.services.failover.take_lead import LeadOrder, TakeLead, Told, UnfinishedOrder, tell_other
+from tests.answers import promised
 from tests.builders import PRIMARY, SECONDARY
-from tests.failover_fakes import LEADING, InMemoryControlStore, Secondary
+from tests.failover_fakes import LEADING, InMemoryControlStore, InMemoryLeadershipReader, Secondary
 from tests.fakes import Calls, Killed, once, raising
 
 ORDER = LeadOrder(Mode.PINNED, "an operator", "an outage")
@@ -194,71 +200,120 @@ def test_a_region_that_is_away_is_no_fault() -> None:
     assert "Could not connect" in tell_other(Away(), PINNED).why
 
 
+@dataclass
+class Replica(InMemoryControlStore):
+    """A replica that knows when it was written last, by a count that all replicas share."""
+
+    times: Iterator[int] = field(default_factory=count)
+    written: int = 0
+
+    def order(self, control: Control) -> None:
+        super().order(control)
+        self.written = next(self.times)
+
+
 class Pair:
-    """Both replicas of the control item, with the rule that a Region writes back an order higher than what arrives."""
+    """Both Regions: replicas of which the last writer wins, and what health checks find of APIs and round trips."""
 
     def __init__(self) -> None:
+        times = count(1)
+        self.primary, self.there = Replica(times=times), Replica(times=times)
         self.secondary = Secondary()
-        self.primary = InMemoryControlStore()
-        self.paused = False
+        self.secondary.controls = self.there
+        self.secondary.reader = InMemoryLeadershipReader(self.there, self.secondary.fences)
+        self.parted = False
+        self.answers = dict.fromkeys((PRIMARY, SECONDARY), True)
+        self.probes = dict.fromkeys((PRIMARY, SECONDARY), True)
 
-    def replicate(self) -> None:
-        """Let the last writer win, whichever it is, and then each Region its highest order."""
-        if self.paused:
-            return
-        mine, theirs = self.secondary.controls.item, self.primary.item
-        last = max(mine, theirs, key=lambda one: one.at)
-        higher = max(mine, theirs, key=lambda one: one.epoch)
-        winner = last if last.epoch >= higher.epoch else higher
-        self.secondary.controls.item = self.primary.item = winner
+    @property
+    def items(self) -> tuple[Control, Control]:
+        """What each replica has."""
+        return self.primary.item, self.there.item
+
+    def _heal(self) -> None:
+        if not self.parted:
+            last = max(self.primary, self.there, key=lambda one: one.written)
+            for replica in (self.primary, self.there):
+                replica.item, replica.written = last.item, last.written
+
+    def replicate(self, killed_at: int = 0) -> None:
+        """Let the last writer win, and the secondary's stream follow, which may be killed."""
+        self._heal()
+        secondary = self.secondary
+        calls = Calls(before=raising(Killed(), at={killed_at} if killed_at else ()))
+        ports = [
+            calls.through(name, port)
+            for name, port in (
+                ("reader", secondary.reader),
+                ("fence", secondary.fences),
+                ("control", secondary.controls),
+            )
+        ]
+        with suppress(Killed):
+            follow_order(SECONDARY, *ports, secondary.clock)
+        self._heal()
+
+    def ends(self) -> tuple[Endpoint, Endpoint]:
+        """Both Regions as Route 53 sees them."""
+        known = zip((PRIMARY, SECONDARY), self.items, strict=True)
+        here, there = (Endpoint(one, item, self.answers[one], self.probes[one]) for one, item in known)
+        return here, there
 
 
+KILLED_AT = st.sampled_from([0, 0, 1, 2, 3])
+REGION = st.sampled_from([PRIMARY, SECONDARY])
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("failover"), st.sampled_from([0, 2, 3])),
-        st.tuples(st.just("watch"), st.sampled_from([0, 2, 3])),
-        st.tuples(st.just("pin the primary"), st.just(0)),
-        st.tuples(st.just("pause"), st.just(0)),
-        st.tuples(st.just("heal"), st.just(0)),
+        st.tuples(st.sampled_from(["failover", "watch", "heal", "stream"]), KILLED_AT),
+        st.tuples(st.sampled_from(["pin the primary", "part"]), st.just(0)),
+        st.tuples(st.sampled_from(["API", "round trip"]), REGION),
     ),
-    max_size=12,
+    max_size=14,
 )
 
 
 @given(STEPS)
-def test_whatever_is_ordered_and_stopped_the_higher_order_wins_and_nothing_follows_without_a_command(
-    steps: list[tuple[str, int]],
+def test_whatever_is_ordered_parted_and_stopped_the_name_leads_as_promised_and_nothing_follows_without_a_command(
+    steps: list[tuple[str, int | str]],
 ) -> None:
-    pair, led, highest = Pair(), False, 0
-    for step, killed_at in steps:
-        secondary = pair.secondary
+    """Scenario 11 of the design: histories of orders, pauses and crashes; tests/simulation has longer ones.
+
+    Orders are given by the secondary's own calls, and for the primary by hand, as long as no command does. Each may be
+    killed before each of its calls, and so may the stream that follows them.
+    """
+    pair, led, ordered = Pair(), False, False
+    for step, given_to in steps:
+        secondary, killed_at = pair.secondary, given_to if isinstance(given_to, int) else 0
         match step:
             case "failover" | "watch":
+                ordered = True
                 mode = Mode.PINNED if step == "failover" else Mode.AUTOMATIC
                 lead = through(secondary, Calls(before=raising(Killed(), at={killed_at} if killed_at else ())))
-                try:
+                with suppress(Killed):
                     taken = lead.take(lead.read(), LeadOrder(mode, step, "because"))
-                except Killed:
-                    pass
-                else:
                     assert secondary.lead.stands(taken.leadership, mode)
             case "pin the primary":
-                known = pair.primary.item.epoch
-                epoch = known + 1 if known % 2 == 0 else known + 2
+                epoch = next_epoch(pair.primary.item.epoch, in_primary=True)
                 pair.primary.order(Control(PRIMARY, Mode.PINNED, epoch, at=secondary.clock()))
-            case "pause":
-                pair.paused = True
-            case _:
-                pair.paused = False
-        pair.replicate()
+            case "part" | "heal":
+                pair.parted = step == "part"
+            case "API" | "round trip":
+                told = pair.answers if step == "API" else pair.probes
+                told[str(given_to)] = not told[str(given_to)]
+        pair.replicate(killed_at)
+        here, there = pair.ends()
+        for letter, leads_to in promised(here, there):
+            assert answered(here, there) == leads_to, (letter, here, there)
         led = led or secondary.fences.item.leads
         assert secondary.fences.item.leads is led, "a Region that leads goes on to lead"
-        highest = max(highest, secondary.controls.item.epoch, pair.primary.item.epoch)
-    pair.paused = False
+        assert ordered or not led, "nobody leads without an order"
+    pair.parted = False
     pair.replicate()
 
-    assert pair.primary.item == pair.secondary.controls.item
-    assert pair.primary.item.epoch == highest
+    at_primary, at_secondary = pair.items
+    assert at_primary == at_secondary
+    assert at_secondary.epoch >= pair.secondary.fences.item.epoch, "no order of the secondary is lost"
+    assert led or at_secondary.leader == PRIMARY, "an order to lead is followed"
     epochs = [one.epoch for one in pair.secondary.fences.changes]
     assert epochs == sorted(set(epochs))
     assert all(epoch % 2 == 0 for epoch in epochs), "the two Regions never give the same number"

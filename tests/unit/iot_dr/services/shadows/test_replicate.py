@@ -716,6 +716,53 @@ def test_what_somebody_wrote_a_moment_ago_into_a_following_target_is_kept_for_a_
     assert list(world.ledger.due(10**15)) == []
 
 
+@pytest.mark.parametrize("had", ["nothing", "the same"])
+def test_what_a_device_has_just_written_is_its_own_though_a_check_found_nothing_to_do(
+    world: ShadowWorld, had: str
+) -> None:
+    worker = world.worker(world.calls, kept_for=KEPT_FOR)
+    if had == "the same":
+        world.primary.put(KEY, OFF)
+        worker.check([KEY])
+    world.secondary.put(KEY, OFF)
+    worker.check([KEY])
+    world.control.fence = LEADS
+
+    assert states(worker.apply([decode_shadow_event(world.primary.put(KEY, ON))])) == [State.HELD]
+    assert held(world) == {"reported": {"on": False}}
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_copy_that_others_made_long_ago_is_replications_own_while_the_target_follows(
+    world: ShadowWorld, leads: bool
+) -> None:
+    worker = world.worker(world.calls, kept_for=KEPT_FOR)
+    for registry in (world.primary, world.secondary):
+        registry.put(KEY, OFF)
+    world.clock.advance(KEPT_FOR / 1000)
+    world.control.fence = LEADS if leads else Fence()
+    worker.check([KEY])
+    world.control.fence = LEADS
+
+    (state,) = states(worker.apply([decode_shadow_event(world.primary.put(KEY, ON))]))
+
+    assert state is (State.HELD if leads else State.IN_SYNC)
+
+
+def test_what_a_device_has_just_written_is_not_deleted_for_a_while(world: ShadowWorld) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    world.secondary.put(KEY, OFF)
+    worker = world.worker(world.calls, kept_for=KEPT_FOR)
+
+    assert states(worker.apply([decode_shadow_event(world.primary.remove(KEY))])) == [State.PENDING]
+    assert held(world) == {"reported": {"on": False}}
+    for _ in range(4):
+        world.clock.advance(HELD_FOR / 1000)
+        worker.check(list(world.ledger.due(world.clock())))
+
+    assert held(world) is None
+
+
 def test_what_another_worker_wrote_meanwhile_is_not_taken_for_a_devices(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON))
     events = [decode_shadow_event(world.primary.put(KEY, f'{{"reported":{{"n":{number}}}}}')) for number in (1, 2)]

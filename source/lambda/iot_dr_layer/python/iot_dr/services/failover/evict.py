@@ -6,8 +6,9 @@ client; one that came back, because its resolver still has the old answer, is fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from iot_dr.errors import InvalidResource, RetryableError
@@ -17,7 +18,7 @@ from iot_dr.services.concurrency import Together, one_by_one
 
 ROUNDS = 3
 BATCH = 500
-"""Clients that are read before the first of them is ended."""
+"""Clients that are read while as many before them are ended."""
 
 SETTLE_SECONDS = 15.0
 """After a round, for the index to follow and devices to be back."""
@@ -60,9 +61,11 @@ class Eviction:
         return Evicted(ended, rounds, tuple(islice(self.connections.clients(), MOST_NAMED)))
 
     def _round(self) -> int:
-        clients, ended = self.connections.clients(), 0
-        while batch := list(islice(clients, BATCH)):
-            ended += sum(self.together(self._end, batch))
+        clients, ended = _Ahead(self.connections.clients()), 0
+        while batch := clients.take():
+            # At half of a large quota names are ended as fast as they are listed, so neither waits for the other.
+            calls: list[Callable[[], int]] = [clients.read, *(partial(self._end, client) for client in batch)]
+            ended += sum(self.together(lambda call: call(), calls))
         return ended
 
     def _end(self, client: str) -> bool:
@@ -73,3 +76,21 @@ class Eviction:
             return False
         finally:
             self.progress.advance(1)
+
+
+class _Ahead:
+    """Clients in batches, of which the next is read while somebody works on the one before."""
+
+    def __init__(self, clients: Iterator[str]) -> None:
+        self._clients, self._batch = clients, list[str]()
+        self.read()
+
+    def take(self) -> list[str]:
+        """Hand over the batch that was read last; empty if there is none left."""
+        taken, self._batch = self._batch, []
+        return taken
+
+    def read(self) -> int:
+        """Read the next batch; none of it is ended yet."""
+        self._batch = list(islice(self._clients, BATCH))
+        return 0

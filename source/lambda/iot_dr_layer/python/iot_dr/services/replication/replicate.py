@@ -20,6 +20,7 @@ from iot_dr.errors import (
     Conflict,
     InvalidResource,
     IotDrError,
+    LimitExceeded,
     NotReadyYet,
     RegionUnavailable,
     RetryableError,
@@ -442,13 +443,20 @@ class Replication:
             self._ledger.revisit(strays, self._clock())
 
     def _raise_refusal(self, work: _Work) -> None:
-        """Raise what AWS refused, now that all that does not need it is done."""
+        """Raise what AWS refused, now that all that does not need it is done.
+
+        What may only be in the way of something that is held, such as a group that a thing has left, is held with it.
+        """
         if not work.refused:
             return
         self._forget(work)
         if work.mark:
             unmade = work.unmade - work.scope.actual.entities.keys()
             self._ledger.disown(unmade, work.noted_at, work.mark, work.began)
+        if work.held and all(isinstance(error, InvalidResource | LimitExceeded) for error in work.refused.values()):
+            # The mark comes off as the outcome is recorded.
+            return
+        if work.mark:
             self._ledger.end(work.mark, work.mark.keys, self._clock(), equal=work.equal)
         raise next(iter(work.refused.values()))
 
@@ -517,7 +525,9 @@ def _digest_of_both(work: _Work, key: Key) -> str:
 
 
 def _held_reason(work: _Work) -> str:
-    return f"{work.leads}; not written: {', '.join(f'{type(one).__name__} {one.key}' for one in work.held)}"
+    held = [f"{type(one).__name__} {one.key}" for one in work.held]
+    refused = [f"{key} ({error})" for key, error in work.refused.items()]
+    return f"{work.leads}; not written: {', '.join((*held, *refused))}"
 
 
 def _without(found: Plan, refused: Mapping[Key, IotDrError]) -> Plan:

@@ -356,7 +356,10 @@ class ShadowReplication:
             ended = self._outcome(task, State.ABSENT)
             return self._concluded(task, known, ended, None) if worth_noting else ended
         if copy.document and not note.owned:
-            return self._concluded(task, known, self._outcome(task, State.UNSUPPORTED, NOT_OWNED), copy)
+            outcome = self._outcome(task, State.UNSUPPORTED, NOT_OWNED)
+            return self._concluded(task, known, outcome, self._taken_for_own(note, copy))
+        if note.is_foreign(copy) and (kept := self._kept(task, note, copy)):
+            return kept
         if leads := self._leads():
             return self._held(task, f"{leads}; the shadow is not deleted")
         claimed_at = self._clock()
@@ -374,7 +377,8 @@ class ShadowReplication:
         """Make the copy what is wanted."""
         note, change = known.note, patch(wanted.document, copy.document)
         if note.is_settled and not change:
-            return self._concluded(task, known, self._outcome(task, State.IN_SYNC), copy)
+            outcome = self._outcome(task, State.IN_SYNC)
+            return self._concluded(task, known, outcome, self._taken_for_own(note, copy))
         if note.is_foreign(copy) and (kept := self._kept(task, note, copy)):
             return kept
         repeated = note.is_settled and note.copy_version == copy.version and note.digest == digest(wanted.document)
@@ -409,6 +413,17 @@ class ShadowReplication:
         outcome = replace(self._outcome(task, State.PENDING, reason), again=True)
         self._notes.hold(outcome, min(until, now + HELD_FOR))
         return outcome
+
+    def _taken_for_own(self, note: ShadowNote, copy: Shadow) -> Shadow | None:
+        """Return a copy that is noted as replication's own though it may have found it so; None if it may not be.
+
+        What a device has just written here may be what the source has too, or has not: it is the device's all the same.
+        """
+        if not note.is_foreign(copy):
+            return copy
+        if copy.written_at + self._kept_for > self._clock() or self._leads():
+            return None
+        return copy
 
     def _leads(self) -> str:
         """Return why what is there may not be overwritten, as it is right before a write; empty if it may.
