@@ -37,6 +37,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "events": frozenset({"concurrency"}),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
+    "gauges": frozenset(),
     "health": frozenset(),
     "launch": frozenset({"concurrency"}),
     "pacing": frozenset(),
