@@ -33,6 +33,7 @@ VAGUE = frozenset({"told", "some", "short", "on", "of"})
 ROOMS: dict[str, frozenset[str]] = {
     "comparison": frozenset(),
     "concurrency": frozenset(),
+    "cost": frozenset(),
     "doctor": frozenset({"concurrency", "failover", "launch"}),
     "events": frozenset({"concurrency"}),
     "failover": frozenset({"concurrency", "health", "pacing"}),

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 import generate
+from iot_dr.model.cost.work import ALARMS, CHECKER_ALARMS
 from tests.unit.templates.stacks import Stack
 
 COST = (generate.ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
@@ -33,6 +34,13 @@ def in_readme(label: str) -> tuple[Decimal, str]:
     found = re.search(rf"^\| \**{label}\** \| \**([\d.]+)\** \| (.*?) ?\|$", README, re.MULTILINE)
     assert found, label
     return Decimal(found[1]), found[2]
+
+
+def test_the_estimate_counts_the_alarms_of_the_stacks(stacks: dict[str, Stack]) -> None:
+    of_name = {"FleetCertificateAlarm"}  # only with a name
+
+    assert alarms(stacks) == ALARMS
+    assert len(stacks["health checker"].of_type("AWS::CloudWatch::Alarm").keys() - of_name) == CHECKER_ALARMS
 
 
 def alarms(stacks: dict[str, Stack]) -> int:

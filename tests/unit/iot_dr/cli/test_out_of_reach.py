@@ -30,6 +30,7 @@ LAUNCH = {
 """What an operator has after `. ./toolsrc`, and a build beside that."""
 
 ASKING = {
+    "cost": "cost --from-account",
     "doctor": "doctor",
     "failover": "failover --yes --to SECONDARY",
     "launch": "launch",

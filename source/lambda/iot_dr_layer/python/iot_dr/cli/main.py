@@ -26,6 +26,7 @@ from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.commands.disk import failure_of
 
 COMMANDS = (
+    "cost",
     "doctor",
     "failover",
     "launch",
@@ -39,7 +40,10 @@ COMMANDS = (
     "sync",
     "verify",
 )
-"""Each is a module beside this one that has a `command`."""
+"""Each is a module below `commands` that has a `command`."""
+
+LAUNCHED = frozenset({"cost"})
+"""Those of them whose modules are in `commands/launched`."""
 
 UNREACHABLE = "see that the Region's name is right and that this machine reaches it, and run it again"
 """What follows an error of that class, which AWS's words leave open."""
@@ -68,6 +72,8 @@ Examples:
     . ./toolsrc && iot-dr failover --to us-west-2 --wait
   Bring in events that did not arrive:
     iot-dr replay --apply
+  See what it costs a month, and what would make it cheaper:
+    . ./toolsrc && iot-dr cost --from-account
 """
 
 
@@ -82,7 +88,8 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{cmd_name}").command
+        folder = "launched." if cmd_name in LAUNCHED else ""
+        command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{folder}{cmd_name}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
