@@ -44,6 +44,7 @@ ASKING = {
     "sync in the account": "sync --in-cloud",
     "sync that was started": "sync --follow arn:aws:states:us-west-2:123456789012:execution:sync:r",
     "sync to run again": "sync --redrive",
+    "uninstall": "uninstall",
     "verify": "verify",
 }
 """Each way in which a command asks AWS; `restore` has its files first, `publish` its build."""

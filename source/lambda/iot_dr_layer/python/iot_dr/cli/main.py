@@ -38,11 +38,12 @@ COMMANDS = (
     "snapshot",
     "status",
     "sync",
+    "uninstall",
     "verify",
 )
 """Each is a module below `commands` that has a `command`."""
 
-LAUNCHED = frozenset({"cost"})
+LAUNCHED = frozenset({"cost", "uninstall"})
 """Those of them whose modules are in `commands/launched`."""
 
 UNREACHABLE = "see that the Region's name is right and that this machine reaches it, and run it again"
@@ -72,6 +73,8 @@ Examples:
     . ./toolsrc && iot-dr failover --to us-west-2 --wait
   Bring in events that did not arrive:
     iot-dr replay --apply
+  See what there is of a launch, in the order of its removal:
+    . ./toolsrc && iot-dr uninstall
   See what it costs a month, and what would make it cheaper:
     . ./toolsrc && iot-dr cost --from-account
 """
