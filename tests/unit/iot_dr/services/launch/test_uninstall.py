@@ -1,4 +1,4 @@
-"""A removal takes a launch down in order, never without consent, and says what is left; the registry is no part of it."""
+"""A removal takes a launch down in order, never without consent, and says what is left; the registry stays."""
 
 from __future__ import annotations
 
