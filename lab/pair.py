@@ -229,19 +229,21 @@ class Pair:
             )
 
     def make_own_stores(self) -> dict[str, str]:
-        """A key and log buckets of the customer's own, and the main stack's parameters that name them."""
-        with step(self.progress, "Make a multi-Region key, and a bucket for access logs in each Region"):
+        """A key, log buckets and topics of the customer's own, and the main stack's parameters that name them."""
+        with step(self.progress, "Make a multi-Region key; a bucket for access logs and a topic in each Region"):
             kms = self.client("kms", self.primary)
             key: str = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
             kms.replicate_key(KeyId=key, ReplicaRegion=self.secondary)
-            buckets = {}
+            buckets, topics = {}, {}
             for side, region in (("Primary", self.primary), ("Secondary", self.secondary)):
                 buckets[f"{side}AccessLogBucket"] = bucket = f"{self.distribution.bucket_prefix}-logs-{region}"
                 elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
                 self.client("s3", region).create_bucket(
                     Bucket=bucket, **({} if region == PRIMARY_REGION else elsewhere)
                 )
-        return {"KmsKeyId": key, **buckets}
+                topic = self.client("sns", region).create_topic(Name="iot-dr-alarms")
+                topics[f"{side}NotificationTopicArn"] = topic["TopicArn"]
+        return {"KmsKeyId": key, **buckets, **topics}
 
     def create_main_stack(self, *, health_check: bool = True, choices: Mapping[str, str] | None = None) -> None:
         """Create the main stack from the published template, as the quick-create link does."""

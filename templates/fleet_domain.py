@@ -35,6 +35,7 @@ from troposphere import (
 )
 
 from templates.blocks import parameters
+from templates.blocks.alarms import add_alarm
 from templates.blocks.parameters import Field
 
 HAS_FLEET = "HasFleet"
@@ -62,6 +63,13 @@ ALL_CHECKERS = (
 """https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html"""
 _CHECKER = f"({'|'.join(ALL_CHECKERS)})"
 CHECKERS = f"{_CHECKER}(,{_CHECKER}){{2,7}}"
+EXPIRY_DAYS = 30
+"""ACM renews what it validates itself 60 days before; later than this somebody must act.
+
+https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html
+"""
+A_DAY = 86_400
+"""Seconds; ACM tells the days twice a day."""
 INTERVALS = (30, 10)
 """Seconds between two requests of one checker; the first is what health checks had before there was a choice."""
 FAILURES = (1, 10)
@@ -266,6 +274,17 @@ def _add_domain(template: Template) -> iot.DomainConfiguration:
             ],
         )
     )
+    of_name = If(_HAS_CERTIFICATE, Ref("FleetCertificateArn"), Ref(certificate))
+    add_alarm(
+        template,
+        "FleetCertificateAlarm",
+        f"The certificate of the fleet's name expires within {EXPIRY_DAYS} days; devices will refuse the name then",
+        metric=("AWS/CertificateManager", "DaysToExpiry"),
+        dimensions={"CertificateArn": of_name},
+        statistic="Minimum",
+        below=EXPIRY_DAYS,
+        period=A_DAY,
+    ).Condition = HAS_FLEET
     return template.add_resource(
         iot.DomainConfiguration(
             "FleetDomain",
@@ -273,7 +292,7 @@ def _add_domain(template: Template) -> iot.DomainConfiguration:
             DomainConfigurationName=Ref("AWS::StackName"),
             DomainConfigurationStatus="ENABLED",
             DomainName=Ref("FleetName"),
-            ServerCertificateArns=[If(_HAS_CERTIFICATE, Ref("FleetCertificateArn"), Ref(certificate))],
+            ServerCertificateArns=[of_name],
             ServiceType="DATA",
         )
     )

@@ -99,7 +99,7 @@ def areas(boundary: Any) -> tuple[Area, ...]:
             "Lets the launch manage functions, their workflow, and what starts them",
             (*_functions(), *_workflow(), *_event_rules()),
         ),
-        Area("LaunchLogsPolicy", "Lets the launch manage logs and alarms", (*_logs(), *_alarms())),
+        Area("LaunchLogsPolicy", "Lets the launch manage logs, alarms and the dashboard", (*_logs(), *_alarms())),
         Area(
             "LaunchDataPolicy",
             "Lets the launch manage tables, buckets, queues, topic rules, secrets and the health check",
@@ -611,7 +611,12 @@ def _alarms() -> list[Statement]:
             ],
             _named("cloudwatch", "alarm:"),
             _both(),
-        )
+        ),
+        allow(
+            "ManageDashboard",
+            [cloudwatch.DeleteDashboards, cloudwatch.GetDashboard, cloudwatch.PutDashboard],
+            _named("cloudwatch", "dashboard/", ""),  # dashboards are global, no Region holds them
+        ),
     ]
 
 

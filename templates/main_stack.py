@@ -30,6 +30,7 @@ from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.keys import KEY, own_key
 from templates.blocks.log_groups import add_log_group
+from templates.blocks.notifications import notification_topic
 from templates.blocks.parameters import Field
 from templates.blocks.roles import add_managed_policy, add_role, document
 from templates.blocks.solution import (
@@ -70,6 +71,11 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requestt
 LAUNCHED = (primary_region, secondary_region, r53_health_checker)
 LOG_BUCKETS = {"PrimaryAccessLogBucket": "IoTDRPrimary", "SecondaryAccessLogBucket": "IoTDRSecondary"}
 """The parameter with the bucket of a stack's access log, and how that stack's name begins."""
+TOPICS = {
+    "PrimaryNotificationTopicArn": "PRIMARY_NOTIFICATION_TOPIC_ARN",
+    "SecondaryNotificationTopicArn": "SECONDARY_NOTIFICATION_TOPIC_ARN",
+}
+"""The parameters of the topics that alarms notify, and the build's variable of each."""
 FLEET = {
     "FleetName": "FLEET_NAME",
     "HostedZoneId": "HOSTED_ZONE_ID",
@@ -121,7 +127,7 @@ def build(config: Config) -> Template:
         CertificateMode=Ref("CertificateMode"),
         ReplicateShadows=Ref("ReplicateShadows"),
         ShadowNamePattern=Ref("ShadowNamePattern"),
-        **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency", *FLEET)},
+        **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency", *FLEET, *TOPICS)},
         StackPostfix=GetAtt(check, "StackPostfix"),
         Uuid=GetAtt(check, "Uuid"),
         # No build starts before its role has these; what a condition makes cannot stand in DependsOn.
@@ -162,6 +168,15 @@ def _add_form(template: Template, config: Config) -> None:
                 *_checks(),
             ),
             "Name of the fleet": _fleet(),
+            "Alarms": tuple(
+                notification_topic(
+                    f"{side}NotificationTopicArn",
+                    f"Topic that alarms of the {side.lower()} Region notify",
+                    f"the {side.lower()} Region",
+                    f"Empty: alarms notify nobody in a new launch; later {KEPT}.",
+                )
+                for side in ("Primary", "Secondary")
+            ),
             "Security": (
                 own_key(f"Empty: AWS's keys in a new launch; later {KEPT}."),
                 *(
@@ -340,7 +355,7 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
         "PRIMARY_ACCESS_LOG_BUCKET": Ref("PrimaryAccessLogBucket"),
         "SECONDARY_ACCESS_LOG_BUCKET": Ref("SecondaryAccessLogBucket"),
         "HEALTH_CHECK_CONCURRENCY": Ref("HealthCheckConcurrency"),
-        **{variable: Ref(parameter) for parameter, variable in FLEET.items()},
+        **{variable: Ref(parameter) for parameter, variable in (FLEET | TOPICS).items()},
         "PRIMARY_REGION": Ref("PrimaryRegion"),
         "SECONDARY_REGION": Ref("SecondaryRegion"),
         "STACK_POSTFIX": GetAtt("LaunchCheck", "StackPostfix"),

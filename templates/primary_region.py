@@ -14,6 +14,7 @@ from templates.blocks.buckets import add_private_bucket, log_bucket
 from templates.blocks.event_tables import add_event_table
 from templates.blocks.functions import add_layer
 from templates.blocks.keys import add_key, let_roles_use_key, own_key
+from templates.blocks.notifications import add_notifications, notification_topic
 from templates.blocks.queues import add_dead_letter_queue
 from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
@@ -57,6 +58,7 @@ def build(config: Config) -> Template:
     )
     _add_form(template, config)
     add_key(template)
+    add_notifications(template)
     table = add_event_table(template, "RegistryEventTable", "GlobalTableName", backed_up=True)
     queue = add_dead_letter_queue(template, "RuleErrorQueue")
     store = add_store(template, "RegistryEventRulesRole", "registry events", table, queue)
@@ -127,6 +129,7 @@ def _add_form(template: Template, config: Config) -> None:
                 parameters.uuid(),
             ),
             "Security": (own_key(), log_bucket()),
+            "Alarms": (notification_topic(),),
             "Shadows": parameters.shadows(),
             "Roles": (permissions_boundary(template),),
         },

@@ -34,6 +34,7 @@ from templates.blocks.custom_resources import add_custom_resource
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.keys import KEY, add_key, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
+from templates.blocks.notifications import add_notifications, notification_topic
 from templates.blocks.parameters import Field
 from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
@@ -82,6 +83,7 @@ def build(config: Config) -> Template:
     template = start_template(config, "Disaster recovery for AWS IoT Core: checks AWS IoT Core's health in one Region")
     _add_form(template)
     add_key(template)
+    add_notifications(template)
     layer = add_layer(template)
     probe_secret = _add_secret(template, "ProbeSecret", "probe", "Certificate and private key of the health checker")
     path_secret = _add_secret(
@@ -178,6 +180,7 @@ def _add_form(template: Template) -> None:
             "Name of the fleet": fleet_domain.form_of_fleet(),
             "Roles": (permissions_boundary(template),),
             "Security": (own_key(),),
+            "Alarms": (notification_topic(),),
             "Tuning": (
                 parameters.number(
                     "HealthCheckConcurrency",

@@ -15,11 +15,13 @@ from templates.blocks.buckets import add_private_bucket, log_bucket
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
 from templates.blocks.keys import KEY, add_key, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
+from templates.blocks.notifications import add_notifications, notification_topic
 from templates.blocks.roles import add_role, permissions_boundary
 from templates.blocks.schedules import add_schedule, let_schedules_call
 from templates.blocks.solution import source, start_template
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
 from templates.config import Config
+from templates.dashboard import add_dashboard
 from templates.device_registration import add_device_registration
 from templates.failover import add_failover
 from templates.failover import form as failover_form
@@ -30,6 +32,8 @@ from templates.shadow_replication import add_shadow_replication
 PRIMARY = "${PrimaryRegion}"
 OWN = "${AWS::Region}"
 RETRY_INDEX = "by_state"
+HOUR_SECONDS = 3600
+"""What failed is tried again within minutes at first, so that an alarm over an hour rings once and not at each try."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def build(config: Config) -> Template:
     )
     _add_form(template, config)
     add_key(template)
+    add_notifications(template)
     layer = add_layer(template)
     ledger = add_ledger(template)
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-secondary-${Uuid}"))
@@ -93,6 +98,7 @@ def build(config: Config) -> Template:
         ]
     )
     let_roles_use_key(template)
+    add_dashboard(template)
     return template
 
 
@@ -113,6 +119,7 @@ def _add_form(template: Template, config: Config) -> None:
                 parameters.uuid(),
             ),
             "Security": (own_key(), log_bucket()),
+            "Alarms": (notification_topic(),),
             "Certificates": (parameters.certificate_mode(),),
             "Shadows": parameters.shadows(),
             "Failover": failover_form(),
@@ -279,6 +286,11 @@ def _sweep_registry(ledger: tables.Table, queues: RequestQueues) -> LambdaSpec:
                 [GetAtt(ledger, "Arn")],
             ),
             leadership.on_control("ReadControl", leadership.READ, leadership.replica_arn()),
+            leadership.on_control(
+                "CompareControl",
+                leadership.READ_CONTROL,
+                permissions.arn("dynamodb", "table/${Table}", PRIMARY, Table=leadership.replica()),
+            ),
             permissions.allow("FindDue", [dynamodb.Query], [Sub(f"${{{ledger.title}.Arn}}/index/{RETRY_INDEX}")]),
             permissions.ask_for_requests(queues.background),
             permissions.read_quotas(primary, own),
@@ -407,4 +419,44 @@ def _add_alarms(
         "The sweep, which finds what raises no event, failed",
         metric=("AWS/Lambda", "Errors"),
         dimensions={"FunctionName": Ref(sweep)},
+    )
+    _add_alarms_of_standing(template)
+
+
+def _add_alarms_of_standing(template: Template) -> None:
+    """Add alarms on what goes on being wrong, though each part does its work."""
+    of_all = {"service": "replication"}
+    add_alarm(
+        template,
+        "LagAlarm",
+        "For five minutes changes took longer than a minute from their events to the secondary Region",
+        metric=("IoTDR", "Late"),
+        dimensions=of_all,
+        minutes=5,
+    )
+    add_alarm(
+        template,
+        "FailedAlarm",
+        "AWS refused to replicate some resources within the last hour; iot-dr status names them with the reasons",
+        metric=("IoTDR", "Failed"),
+        dimensions=of_all,
+        period=HOUR_SECONDS,
+    )
+    of_sweep = {"service": "sweep_registry"}
+    add_alarm(
+        template,
+        "StaleCertificatesAlarm",
+        "Every sweep of the last hour found certificates whose status in the secondary Region is not the primary's",
+        metric=("IoTDR", "StaleCertificates"),
+        dimensions=of_sweep,
+        statistic="Minimum",
+        period=HOUR_SECONDS,
+    )
+    add_alarm(
+        template,
+        "ControlUnequalAlarm",
+        "For five minutes the control items of the two Regions have differed, or one is garbled",
+        metric=("IoTDR", "ControlUnequal"),
+        dimensions=of_sweep,
+        minutes=5,
     )

@@ -1,4 +1,4 @@
-"""Alarms on what somebody must check. They notify nobody by themselves: actions are the account's own affair."""
+"""Alarms on what somebody must check; they notify the topic of the stack's form, if one is given there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from troposphere import GetAtt, Template, cloudwatch, sqs
+
+from templates.blocks.notifications import notified
 
 PERIOD_SECONDS = 60
 
@@ -20,8 +22,13 @@ def add_alarm(  # noqa: PLR0913  # a metric is named by this many words
     above: Any = 0,
     minutes: int = 1,
     statistic: str = "Sum",
+    period: int = PERIOD_SECONDS,
+    below: int | None = None,
 ) -> cloudwatch.Alarm:
-    """Add an alarm that rings when `metric` (namespace, name) stays above a value for some minutes."""
+    """Add an alarm that rings when `metric` (namespace, name) stays above a value, or `below` one, for some minutes.
+
+    With a longer `period`, in seconds, it is so many periods instead.
+    """
     namespace, name = metric
     return template.add_resource(
         cloudwatch.Alarm(
@@ -31,14 +38,22 @@ def add_alarm(  # noqa: PLR0913  # a metric is named by this many words
             MetricName=name,
             Dimensions=[cloudwatch.MetricDimension(Name=key, Value=value) for key, value in dimensions.items()],
             Statistic=statistic,
-            Period=PERIOD_SECONDS,
-            EvaluationPeriods=minutes,
-            ComparisonOperator="GreaterThanThreshold",
-            Threshold=above,
-            # Nothing measured means nothing went wrong: a quiet fleet makes no events.
-            TreatMissingData="notBreaching",
+            Period=period,
+            **_ringing(above, minutes, below),
         )
     )
+
+
+def _ringing(above: Any, periods: int, below: int | None = None) -> dict[str, Any]:
+    return {
+        "EvaluationPeriods": periods,
+        "ComparisonOperator": "GreaterThanThreshold" if below is None else "LessThanThreshold",
+        "Threshold": above if below is None else below,
+        # Nothing measured means nothing went wrong: a quiet fleet makes no events.
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": notified(),
+        "OKActions": notified(),
+    }
 
 
 def add_age_alarm(  # noqa: PLR0913  # as many words as another alarm

@@ -33,6 +33,7 @@ VAGUE = frozenset({"told", "some", "short", "on", "of"})
 ROOMS: dict[str, frozenset[str]] = {
     "comparison": frozenset(),
     "concurrency": frozenset(),
+    "cost": frozenset(),
     "doctor": frozenset({"concurrency", "failover", "launch"}),
     "drill": frozenset({"concurrency", "pacing", "rounds", "single_resource", "trial"}),
     "events": frozenset({"concurrency"}),
@@ -41,6 +42,7 @@ ROOMS: dict[str, frozenset[str]] = {
     ),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
+    "gauges": frozenset(),
     "health": frozenset(),
     "launch": frozenset({"concurrency"}),
     "on_demand": frozenset({"comparison", "replication", "sweep"}),

@@ -5,6 +5,7 @@ The pair of the session is launched with a key and log buckets of the customer's
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lab.operators import operator_environ
@@ -53,6 +54,26 @@ def test_what_the_form_asks_for_reaches_every_launched_stack(pair: Pair) -> None
     assert launched[pair.secondary, "IoTDRSecondary"]["AccessLogBucket"] == asked["SecondaryAccessLogBucket"]
     for region in (pair.primary, pair.secondary):
         assert launched[region, "R53HealthChecker"]["HealthCheckConcurrency"] == asked["HealthCheckConcurrency"] == "5"
+
+
+def test_the_alarms_of_each_region_notify_its_topic_and_a_dashboard_is_there(pair: Pair) -> None:
+    asked, postfix = parameters(pair, MAIN_STACK, pair.primary), pair.outputs["StackPostfix"]
+    for region, side, stacks in (
+        (pair.primary, "Primary", ("IoTDRPrimary", "R53HealthChecker")),
+        (pair.secondary, "Secondary", ("IoTDRSecondary", "R53HealthChecker")),
+    ):
+        for stack in stacks:
+            names = resources(pair, stack, region, "AWS::CloudWatch::Alarm")
+            alarms = pair.client("cloudwatch", region).describe_alarms(AlarmNames=names)["MetricAlarms"]
+            told = {topic for alarm in alarms for topic in (*alarm["AlarmActions"], *alarm["OKActions"])}
+
+            assert len(alarms) == len(names) > 0
+            assert told == {asked[f"{side}NotificationTopicArn"]}
+
+    name = f"IoTDRSecondary{postfix}"
+    body = json.loads(pair.client("cloudwatch", pair.secondary).get_dashboard(DashboardName=name)["DashboardBody"])
+    assert {widget["type"] for widget in body["widgets"]} == {"text", "alarm", "metric"}
+    assert "${" not in json.dumps(body)
 
 
 def test_queues_logs_and_secrets_name_the_key_of_the_form(pair: Pair) -> None:

@@ -48,9 +48,10 @@ def test_a_failure_is_an_error_in_the_log_and_counted(
     recorder({"looks": [REQUEST], "error": {"Error": "AccessDenied"}}, None)
 
     errors = [vars(record)["resource"] for record in caplog.records if record.levelname == "ERROR"]
-    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    metrics, together = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert errors == ["thing#pump-17"]
-    assert metrics["Failed"] == [1.0]
+    assert metrics["Failed"] == together["Failed"] == [1.0]
+    assert (metrics["service"], together["service"]) == ("record_failure", "replication")
 
 
 def test_without_its_variables_the_function_does_not_start() -> None:

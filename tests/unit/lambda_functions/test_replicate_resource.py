@@ -112,7 +112,7 @@ def test_the_answer_is_what_the_workflow_needs_to_check_again(worker: Function) 
     assert json.loads(json.dumps(answer)) == answer
 
 
-def test_a_request_leaves_one_log_line_and_one_line_of_metrics(
+def test_a_request_leaves_one_log_line_and_one_line_of_metrics_and_one_more_if_it_came_late(
     worker: Function, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("INFO")
@@ -120,12 +120,13 @@ def test_a_request_leaves_one_log_line_and_one_line_of_metrics(
     worker({"looks": [REQUEST]}, None)
 
     (log,) = [vars(record) for record in caplog.records if record.name == "replicate_resource"]
-    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    metrics, late = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert (log["resource"], log["changes"], log["event_id"]) == ("thing#pump-17", ["Create thing#pump-17"], "e-1")
     assert [request.split()[0] for request in log["requests"]] == ["CreateThing"]
     assert log["requests"][0].split()[1].startswith("r-")
     assert metrics["service"] == "replicate_resource"
     assert metrics["ReplicationLag"]
+    assert late["Late"] == [1.0]
 
 
 def test_the_requests_of_a_batch_are_taken_by_one_invocation(aws: Endpoint, worker: Function) -> None:

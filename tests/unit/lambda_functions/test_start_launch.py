@@ -31,6 +31,8 @@ PROPERTIES = {
     "FailureThreshold": "2",
     "HealthCheckerRegions": "us-east-1,eu-west-1,sa-east-1",
     "NameServers": "192.0.2.1:53",
+    "PrimaryNotificationTopicArn": "arn:topic-p",
+    "SecondaryNotificationTopicArn": "arn:topic-s",
     "StackPostfix": "20261124120000",
     "Uuid": "5f0c2a12-0000-0000-0000-000000000000",
 }
@@ -108,6 +110,8 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
                 "FAILURE_THRESHOLD": "2",
                 "HEALTH_CHECKER_REGIONS": "us-east-1,eu-west-1,sa-east-1",
                 "NAME_SERVERS": "192.0.2.1:53",
+                "PRIMARY_NOTIFICATION_TOPIC_ARN": "arn:topic-p",
+                "SECONDARY_NOTIFICATION_TOPIC_ARN": "arn:topic-s",
                 "STACK_POSTFIX": "20261124120000",
                 "UUID": "5f0c2a12-0000-0000-0000-000000000000",
             },
@@ -168,6 +172,7 @@ def test_an_update_starts_another_build_of_the_same_launch(world: World, answers
         ("PrimaryAccessLogBucket", "PRIMARY_ACCESS_LOG_BUCKET", ""),
         ("SecondaryAccessLogBucket", "SECONDARY_ACCESS_LOG_BUCKET", ""),
         ("HealthCheckConcurrency", "HEALTH_CHECK_CONCURRENCY", ""),
+        ("PrimaryNotificationTopicArn", "PRIMARY_NOTIFICATION_TOPIC_ARN", ""),
     ],
 )
 def test_an_update_rolled_back_to_a_stack_without_a_parameter_takes_what_that_stack_did(

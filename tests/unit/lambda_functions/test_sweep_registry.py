@@ -11,7 +11,7 @@ import pytest
 
 from iot_dr.errors import ConfigurationError, TerminalError, UnsafePlan
 from iot_dr.runtime.functions.sweep_registry import SECONDS_TO_START, sweep_registry_handler
-from tests.builders import PRIMARY, a_certificate_id
+from tests.builders import PRIMARY, SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import BACKGROUND_QUEUE, WORKER_VARIABLES, Function, load, queued_requests
 
@@ -46,6 +46,8 @@ def answering(things_of: NamesOf, certificates_of: NamesOf) -> Callable[[Request
                 return Answer({"Responses": {"ledger": [{**key, "owned_at": {"N": "1"}} for key in keys]}})
             case "Query":
                 waiting = request.body["ExpressionAttributeValues"][":state"] == {"S": "waiting"}
+                if request.body.get("Select") == "COUNT":
+                    return Answer({"Count": 2 if waiting else 1})
                 names = ("role_alias#of-another-release", "thing#waits") if waiting else ()
                 due = {"next_attempt": {"N": "1"}}
                 return Answer({"Items": [{"resource": {"S": name}} | due for name in names]})
@@ -130,9 +132,26 @@ def test_a_retry_queues_what_is_due_as_background_work_and_tells_of_what_it_does
 
     assert answer == {"retried": 1, "unknown": 1}
     assert _started(aws) == ["waits"]
-    assert set(aws.operations()) == {"ListServiceQuotas", "Query", "UpdateItem", "SendMessageBatch"}
+    assert set(aws.operations()) == {"GetItem", "ListServiceQuotas", "Query", "UpdateItem", "SendMessageBatch"}
     warnings = [record.__dict__ for record in caplog.records if record.levelname == "WARNING"]
     assert [warning["first"] for warning in warnings] == ["role_alias#of-another-release"]
+
+
+@pytest.mark.parametrize(("leader_there", "unequal"), [(PRIMARY, 0.0), (SECONDARY, 1.0)])
+def test_a_retry_measures_what_stands_still_and_whether_both_control_items_agree(
+    leader_there: str, unequal: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(request: Request) -> Answer:
+        if request.operation == "GetItem":
+            return Answer({"Item": {"leader": {"S": leader_there if request.region == PRIMARY else PRIMARY}}})
+        return answering(_nothing, _nothing)(request)
+
+    variables = {**WORKER_VARIABLES, "BACKGROUND_QUEUE_URL": BACKGROUND_QUEUE}
+    with Endpoint(answer) as aws:
+        load("sweep_registry", aws, monkeypatch, variables)({"task": "retry"}, Invocation())
+
+    (line,) = [found for found in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in found]
+    assert (line["Waiting"], line["Held"], line["ControlUnequal"]) == ([2.0], [1.0], [unequal])
 
 
 def test_an_unsafe_sweep_leaves_the_deletions_until_their_share_is_allowed_and_says_so(
@@ -149,7 +168,7 @@ def test_an_unsafe_sweep_leaves_the_deletions_until_their_share_is_allowed_and_s
 
     logged = [record.__dict__["refused"] for record in caplog.records if record.message == "swept"]
     assert [refused.partition(" of ")[0] for refused in logged] == ["the plan deletes 20", ""]
-    assert [line["Drift"] for line in lines if "_aws" in line] == [[21.0]]
+    assert [(line["Drift"], line["StaleCertificates"]) for line in lines if "_aws" in line] == [([21.0], [0.0])]
     assert (answer["drift"], answer["left"], answer["refused"]) == (21, 0, "")
 
 

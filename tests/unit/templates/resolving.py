@@ -37,6 +37,7 @@ ATTRIBUTES = {
 
 # How a resource's ARN ends, by its type: https://docs.aws.amazon.com/service-authorization/latest/reference/
 ARN_TAILS = {
+    "AWS::CloudWatch::Alarm": "cloudwatch:{region}:{account}:alarm:{name}",
     "AWS::CodeBuild::Project": "codebuild:{region}:{account}:project/{name}",
     "AWS::DynamoDB::GlobalTable": "dynamodb:{region}:{account}:table/{name}",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 import generate
+from iot_dr.model.cost.work import ALARMS, CHECKER_ALARMS
 from tests.unit.templates.stacks import Stack
 
 COST = (generate.ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
@@ -35,6 +36,13 @@ def in_readme(label: str) -> tuple[Decimal, str]:
     return Decimal(found[1]), found[2]
 
 
+def test_the_estimate_counts_the_alarms_of_the_stacks(stacks: dict[str, Stack]) -> None:
+    of_name = {"FleetCertificateAlarm"}  # only with a name
+
+    assert alarms(stacks) == ALARMS
+    assert len(stacks["health checker"].of_type("AWS::CloudWatch::Alarm").keys() - of_name) == CHECKER_ALARMS
+
+
 def alarms(stacks: dict[str, Stack]) -> int:
     return sum(len(stacks[name].of_type("AWS::CloudWatch::Alarm")) for name in ("primary", "secondary"))
 
@@ -43,9 +51,9 @@ def test_the_page_and_the_readme_count_the_alarms_of_the_stacks(stacks: dict[str
     number = alarms(stacks)
 
     assert f"| Alarms | {number} | x 0.10 | {Decimal(number) / 10:.2f} |" in COST
-    assert in_readme("Alarms and metrics") == (
-        Decimal(number) / 10 + 3,
-        f"{number} alarms x 0.10 + about 10 metrics x 0.30",
+    assert in_readme("Alarms, metrics, dashboard") == (
+        Decimal(number) / 10 + Decimal("4.20") + 3,
+        f"{number} alarms x 0.10 + about 14 metrics x 0.30 + dashboard 3.00",
     )
 
 
@@ -54,7 +62,7 @@ def test_the_page_and_the_readme_count_the_alarms_of_the_stacks(stacks: dict[str
     [
         ("1,000 new devices", 11, "0.0001"),
         ("1,000 changes of attributes", 11, "0.0001"),
-        ("Every month", 12, "0.00"),
+        ("Every month", 13, "0.00"),
     ],
 )
 def test_the_rows_come_to_the_sum(title: str, rows: int, slack: str) -> None:
@@ -90,6 +98,6 @@ def test_the_parts_of_a_row_of_the_readme_come_to_its_amount(label: str, count: 
 
 
 def test_the_fixed_rows_of_the_readme_come_to_their_sum() -> None:
-    rows = [in_readme(label)[0] for label in ("Alarms and metrics", "Sweeps and retries, 10,000 devices")]
+    rows = [in_readme(label)[0] for label in ("Alarms, metrics, dashboard", "Sweeps and retries, 10,000 devices")]
 
     assert sum(rows) == in_readme("Replication, fixed")[0]

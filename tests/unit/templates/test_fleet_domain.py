@@ -15,7 +15,8 @@ from tests.unit.templates.stacks import Stack
 
 NAME, ZONE, DRAINS = "iot.example.com", "Z0123456789ABCDEFGHIJ", "11111111-2222-3333-4444-555555555555"
 FLEET = {"FleetName": NAME, "HostedZoneId": ZONE}
-OF_FLEET = {"FleetCertificate", "FleetDomain", "DrainsCheck", "FleetCheck", "PrimaryRecord", "SecondaryRecord"}
+EVERYWHERE = {"FleetCertificate", "FleetCertificateAlarm", "FleetDomain"}
+OF_FLEET = EVERYWHERE | {"DrainsCheck", "FleetCheck", "PrimaryRecord", "SecondaryRecord"}
 
 
 def deployed(stacks: Mapping[str, Stack], region: str, **chosen: Any) -> Stack:
@@ -61,8 +62,8 @@ def test_without_a_name_the_health_check_is_what_it_was_before_there_was_a_choic
 def test_each_region_makes_its_own_part_of_the_name(stacks: dict[str, Stack]) -> None:
     primary, secondary = deployed(stacks, PRIMARY, SecondaryDrainsCheckId=DRAINS), deployed(stacks, SECONDARY)
 
-    assert made(primary) == {"FleetCertificate", "FleetDomain", "FleetCheck", "PrimaryRecord"}
-    assert made(secondary) == {"FleetCertificate", "FleetDomain", "DrainsCheck", "SecondaryRecord"}
+    assert made(primary) == EVERYWHERE | {"FleetCheck", "PrimaryRecord"}
+    assert made(secondary) == EVERYWHERE | {"DrainsCheck", "SecondaryRecord"}
     common = {"FleetName", "HostedZoneId", "RecordTarget", "DomainConfigurationName"}
     assert made(primary, "Outputs") == common | {"FleetCheckId"}
     assert made(secondary, "Outputs") == common | {"DrainsCheckId"}
@@ -75,7 +76,22 @@ def test_all_that_belongs_to_a_fleet_has_a_condition(stacks: dict[str, Stack]) -
 
 
 def test_the_primary_has_no_record_before_the_secondary_can_drain_it(stacks: dict[str, Stack]) -> None:
-    assert made(deployed(stacks, PRIMARY)) == {"FleetCertificate", "FleetDomain"}
+    assert made(deployed(stacks, PRIMARY)) == EVERYWHERE
+
+
+@pytest.mark.parametrize(("given", "watched"), [({}, "FleetCertificate"), ({"FleetCertificateArn": "arn:own"}, "")])
+def test_an_alarm_rings_a_month_before_the_names_certificate_expires(
+    given: dict[str, str], watched: str, stacks: dict[str, Stack]
+) -> None:
+    stack = deployed(stacks, SECONDARY, **given)
+    alarm = stack.properties("FleetCertificateAlarm")
+
+    assert (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+        "DaysToExpiry",
+        "LessThanThreshold",
+        30,
+    )
+    assert alarm["Dimensions"][0]["Value"] == (stack.resolve.name(watched) if watched else "arn:own")
 
 
 def test_the_drains_check_asks_the_secret_path_and_is_inverted(stacks: dict[str, Stack]) -> None:

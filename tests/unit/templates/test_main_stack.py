@@ -41,11 +41,13 @@ BUILD_VARIABLES = {
     "PERMISSIONS_BOUNDARY",
     "PRIMARY_ACCESS_LOG_BUCKET",
     "PRIMARY_FLEET_CERTIFICATE_ARN",
+    "PRIMARY_NOTIFICATION_TOPIC_ARN",
     "PRIMARY_REGION",
     "RELEASE_SHA256",
     "REPLICATE_SHADOWS",
     "SECONDARY_ACCESS_LOG_BUCKET",
     "SECONDARY_FLEET_CERTIFICATE_ARN",
+    "SECONDARY_NOTIFICATION_TOPIC_ARN",
     "SECONDARY_REGION",
     "SHADOW_NAME_PATTERN",
     "STACK_POSTFIX",
@@ -64,8 +66,10 @@ MAY_BE_EMPTY = (
     "NameServers",
     "PrimaryAccessLogBucket",
     "PrimaryFleetCertificateArn",
+    "PrimaryNotificationTopicArn",
     "SecondaryAccessLogBucket",
     "SecondaryFleetCertificateArn",
+    "SecondaryNotificationTopicArn",
 )
 TUNING = {"IncompleteSeconds", "RecordTtl", "SettleSeconds", "SweepMinutes", "SweepSlice", "WorkersAtOnce"}
 """What an operator changes on a launched stack itself, if ever."""
@@ -107,7 +111,7 @@ def test_the_form_asks_for_all_that_the_launched_stacks_ask_for_but_names_and_tu
     launched = {name for stack in ("primary", "secondary", "health checker") for name in parameters_of(stacks[stack])}
 
     assert launched - parameters_of(stacks["main"]) == {
-        *("AccessLogBucket", "FleetCertificateArn"),  # one for each Region in the form
+        *("AccessLogBucket", "FleetCertificateArn", "NotificationTopicArn"),  # one for each Region in the form
         *("DeviceEndpoint", "HealthCheckerStack", "SecondaryDrainsCheckId"),  # the launch knows them
         *("GlobalTableName", "GlobalTableStreamArn", "ShadowTableName", "ShadowTableStreamArn"),
         *("PermissionsBoundary", "StackPostfix", "Uuid"),
@@ -153,6 +157,8 @@ def test_the_form_takes_the_intervals_that_the_health_checkers_stack_takes(stack
         ("PrimaryFleetCertificateArn", "FleetCertificateArn"),
         ("SecondaryFleetCertificateArn", "FleetCertificateArn"),
         ("NameServers", "NameServers"),
+        ("PrimaryNotificationTopicArn", "NotificationTopicArn"),
+        ("SecondaryNotificationTopicArn", "NotificationTopicArn"),
     ],
 )
 def test_the_form_takes_what_the_launched_stacks_take(asked: str, taken: str, stacks: dict[str, Stack]) -> None:

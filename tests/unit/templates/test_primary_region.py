@@ -31,7 +31,7 @@ def primary_stack(stacks: dict[str, Stack]) -> Stack:
 
 
 def test_parameters_are_those_that_the_launch_gives_and_what_the_operator_may_set(primary: Stack) -> None:
-    assert set(primary.template["Parameters"]) - {"AccessLogBucket", "KmsKeyId"} == {
+    assert set(primary.template["Parameters"]) - {"AccessLogBucket", "KmsKeyId", "NotificationTopicArn"} == {
         "SecondaryRegion",
         "PermissionsBoundary",
         "GlobalTableName",

@@ -240,7 +240,8 @@ def test_the_sweeps_period_says_what_the_page_on_cost_says(secondary: Stack) -> 
 
 
 def test_what_piles_up_fails_or_is_dropped_rings_an_alarm(secondary: Stack) -> None:
-    watched = {secondary.properties(alarm)["MetricName"] for alarm in secondary.of_type("AWS::CloudWatch::Alarm")}
+    alarms = [secondary.properties(alarm) for alarm in secondary.of_type("AWS::CloudWatch::Alarm")]
+    watched = {alarm["MetricName"] for alarm in alarms}
 
     assert watched == {
         "ApproximateAgeOfOldestMessage",
@@ -252,6 +253,10 @@ def test_what_piles_up_fails_or_is_dropped_rings_an_alarm(secondary: Stack) -> N
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "Errors",
+        "StaleCertificates",
+        "ControlUnequal",
+        "Late",
+        "Failed",
     }
     # The mapping's counts exist only where they are asked for.
     assert secondary.properties("RegistryEventMapping")["MetricsConfig"] == {"Metrics": ["EventCount"]}

@@ -31,6 +31,7 @@ LAUNCH = {
 """What an operator has after `. ./toolsrc`, and a build beside that."""
 
 ASKING = {
+    "cost": "cost --from-account",
     "doctor": "doctor",
     "drill": "drill",
     "failover": "failover --yes --to SECONDARY",
@@ -47,6 +48,7 @@ ASKING = {
     "sync in the account": "sync --in-cloud",
     "sync that was started": "sync --follow arn:aws:states:us-west-2:123456789012:execution:sync:r",
     "sync to run again": "sync --redrive",
+    "uninstall": "uninstall",
     "verify": "verify",
 }
 """Each way in which a command asks AWS; `restore` has its files first, `publish` its build."""

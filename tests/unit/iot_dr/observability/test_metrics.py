@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from iot_dr.observability.metrics import NAMESPACE, ReplicationMetrics
+from iot_dr.observability.metrics import ALL_SERVICES, NAMESPACE, ReplicationMetrics
 
 
 def _flushed(capsys: pytest.CaptureFixture[str]) -> list[dict]:
@@ -31,7 +31,7 @@ def test_each_state_has_its_metric(state: str, name: str, capsys: pytest.Capture
     metrics.outcome("thing", state, None)
     metrics.flush()
 
-    (line,) = _flushed(capsys)
+    line, *_ = _flushed(capsys)
     assert line[name] == [1.0]
     assert "ReplicationLag" not in line
 
@@ -61,3 +61,20 @@ def test_one_invocation_leaves_nothing_to_the_next(capsys: pytest.CaptureFixture
     first, second = _flushed(capsys)
     assert (first["kind"], second["kind"]) == ("thing", "policy")
     assert first["Applied"] == second["Applied"] == [1.0]
+
+
+def test_what_failed_or_came_late_is_counted_once_more_for_all_functions_and_kinds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "worker")
+    metrics = ReplicationMetrics()
+    for kind, state, lag in (("thing", "failed", None), ("policy", "failed", 60_000), ("thing", "in_sync", 60_001)):
+        metrics.outcome(kind, state, lag)
+        metrics.flush()
+    metrics.outcome("thing", "in_sync", 5)
+    metrics.flush()
+
+    lines = [line for line in _flushed(capsys) if line["service"] == ALL_SERVICES]
+    assert [(line.get("Failed"), line.get("Late")) for line in lines] == [([1.0], None), ([1.0], None), (None, [1.0])]
+    dimensions = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in lines]
+    assert dimensions == 3 * [[["service"]]]

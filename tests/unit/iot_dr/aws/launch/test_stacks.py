@@ -106,6 +106,11 @@ class Script:
             "update_termination_protection", {"StackId": STACK_ID}, {**NAME, "EnableTerminationProtection": True}
         )
 
+    def unprotected(self) -> None:
+        self._stub.add_response(
+            "update_termination_protection", {"StackId": STACK_ID}, {**NAME, "EnableTerminationProtection": False}
+        )
+
     def denied(self) -> None:
         self._stub.add_client_error("create_stack", "AccessDenied", "not authorized", 403)
 
@@ -266,3 +271,41 @@ def test_a_missing_right_is_no_failed_stack(script: Script) -> None:
 
     with pytest.raises(AccessDenied):
         script.play()
+
+
+def take_down(script: Script) -> None:
+    deployer = CloudFormationStackDeployer(lambda service, region: script.client, delay=0)
+    deployer.take_down("us-east-1", "IoTDRPrimary1", script.shown.append)
+
+
+def test_a_stack_that_is_taken_down_loses_its_protection_first(script: Script) -> None:
+    script.is_in("CREATE_COMPLETE")
+    script.is_in("CREATE_COMPLETE")
+    script.unprotected()
+    script.deleted()
+    script.is_in("DELETE_IN_PROGRESS", ("WorkBucket", "DELETE_COMPLETE", ""))
+    script.gone()
+
+    take_down(script)
+
+    assert [event.status for event in script.shown] == ["DELETE_COMPLETE"]
+
+
+def test_a_stack_that_is_gone_is_taken_down_already(script: Script) -> None:
+    script.absent()
+    script.absent()
+
+    take_down(script)
+
+    assert script.shown == []
+
+
+def test_a_stack_that_cannot_be_taken_down_is_told_with_what_failed_first(script: Script) -> None:
+    script.is_in("UPDATE_COMPLETE")
+    script.is_in("UPDATE_COMPLETE")
+    script.unprotected()
+    script.deleted()
+    script.is_in("DELETE_FAILED", ("GlobalTable", "DELETE_FAILED", "its replica was made within 24 hours"))
+
+    with pytest.raises(LaunchFailed, match=r"GlobalTable .* its replica was made within 24 hours"):
+        take_down(script)

@@ -33,9 +33,11 @@ class World:
 
     def __init__(self) -> None:
         self.given: dict[str, str] = {}
+        self.values: set[str] = set()
 
     def bring_up(self, stack: Stack, report: Callable[[StackEvent], None]) -> Mapping[str, str]:
         self.given |= stack.parameters
+        self.values.update(value for name, value in stack.parameters.items() if name not in NAMES)
         report(
             StackEvent("12:00:00", stack.region, stack.name, "WorkBucket", "AWS::S3::Bucket", "CREATE_FAILED", REASON)
         )
@@ -107,6 +109,8 @@ CHOICES = {
     "FAILURE_THRESHOLD": "2",
     "HEALTH_CHECKER_REGIONS": "us-east-1,eu-west-1,sa-east-1",
     "NAME_SERVERS": "192.0.2.1:53",
+    "PRIMARY_NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alarms",
+    "SECONDARY_NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:111122223333:alarms",
 }
 NAMES = {
     *("SecondaryRegion", "PrimaryRegion", "StackPostfix", "Uuid"),
@@ -119,9 +123,8 @@ def test_variables_that_are_set_reach_the_stacks(world: World) -> None:
     result = CliRunner().invoke(main.cli, ["launch"], env={**ENVIRONMENT, **CHOICES, "CREATE_HEALTH_CHECK": "yes"})
 
     assert result.exit_code == 0, result.stderr
-    chosen = {name: value for name, value in world.given.items() if name not in NAMES}
-    assert set(chosen.values()) == set(CHOICES.values())
-    assert "AccessLogBucket" in chosen
+    assert world.values == set(CHOICES.values())
+    assert "AccessLogBucket" in world.given
 
 
 @pytest.mark.parametrize("unset", [dict.fromkeys(CHOICES), dict.fromkeys(CHOICES, "")])
@@ -139,6 +142,14 @@ def test_a_fleets_name_without_its_zone_launches_nothing(world: World) -> None:
 
     assert (result.exit_code, world.given) == (2, {})
     assert "HOSTED_ZONE_ID is missing: which hosted zone holds iot.example.com?" in result.stderr
+
+
+def test_a_topic_of_the_other_region_launches_nothing_since_no_alarm_could_notify_it(world: World) -> None:
+    topic = CHOICES["SECONDARY_NOTIFICATION_TOPIC_ARN"]
+    result = CliRunner().invoke(main.cli, ["launch", "--primary-notification-topic-arn", topic], env=ENVIRONMENT)
+
+    assert (result.exit_code, world.given) == (2, {})
+    assert f"{topic} is no topic in us-east-1" in result.stderr
 
 
 def test_route_53_knows_two_intervals(world: World) -> None:

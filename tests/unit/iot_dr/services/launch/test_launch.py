@@ -174,6 +174,8 @@ CHOSEN = Choices(
     failure_threshold="2",
     health_checker_regions="us-east-1,eu-west-1,sa-east-1",
     name_servers="192.0.2.1:53",
+    primary_notification_topic_arn="arn:topic-p",
+    secondary_notification_topic_arn="arn:topic-s",
 )
 
 
@@ -192,6 +194,7 @@ def launched_with(choices: Choices) -> dict[str, dict[str, str]]:
 
 def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
     everywhere = {"PermissionsBoundary": "arn:b", "KmsKeyId": "mrk-1"}
+    topic_p, topic_s = {"NotificationTopicArn": "arn:topic-p"}, {"NotificationTopicArn": "arn:topic-s"}
     shadows = {"ReplicateShadows": "named", "ShadowNamePattern": "config"}
     checker = {
         **everywhere,
@@ -204,17 +207,18 @@ def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
     }
 
     assert launched_with(CHOSEN) == {
-        "IoTDRPrimary us-east-1": {**everywhere, **shadows, "AccessLogBucket": "logs-p"},
+        "IoTDRPrimary us-east-1": {**everywhere, **shadows, "AccessLogBucket": "logs-p", **topic_p},
         "IoTDRSecondary us-west-2": {
             **everywhere,
             **shadows,
+            **topic_s,
             "AccessLogBucket": "logs-s",
             "CertificateMode": "jitr",
             "FleetName": "iot.example.com",
             "NameServers": "192.0.2.1:53",
         },
-        "R53HealthChecker us-east-1": {**checker, "FleetCertificateArn": "arn:p"},
-        "R53HealthChecker us-west-2": {**checker, "FleetCertificateArn": "arn:s"},
+        "R53HealthChecker us-east-1": {**checker, **topic_p, "FleetCertificateArn": "arn:p"},
+        "R53HealthChecker us-west-2": {**checker, **topic_s, "FleetCertificateArn": "arn:s"},
     }
 
 

@@ -29,6 +29,7 @@ from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.disk import failure_of
 
 COMMANDS = (
+    "cost",
     "doctor",
     "drill",
     "failback",
@@ -44,9 +45,13 @@ COMMANDS = (
     "status",
     "sweep",
     "sync",
+    "uninstall",
     "verify",
 )
-"""Each is a module beside this one that has a `command`."""
+"""Each is a module below `commands` that has a `command`."""
+
+LAUNCHED = frozenset({"cost", "uninstall"})
+"""Those of them whose modules are in `commands/launched`."""
 
 FAILED = 2
 """The exit code of what could not be run or came to no end."""
@@ -82,6 +87,10 @@ Examples:
     . ./toolsrc && iot-dr failback && iot-dr failback --apply --switch
   Bring in events that did not arrive:
     iot-dr replay --apply
+  See what there is of a launch, in the order of its removal:
+    . ./toolsrc && iot-dr uninstall
+  See what it costs a month, and what would make it cheaper:
+    . ./toolsrc && iot-dr cost --from-account
 """
 
 
@@ -96,7 +105,8 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{cmd_name}").command
+        folder = "launched." if cmd_name in LAUNCHED else ""
+        command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{folder}{cmd_name}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

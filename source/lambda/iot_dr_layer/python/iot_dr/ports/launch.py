@@ -99,6 +99,22 @@ class Leftovers(Protocol):
         """Tell whether it is there in any state but deleted."""
 
 
+class LaunchRemover(Protocol):
+    """Removes what a launch made; removing what is gone already is success."""
+
+    def take_down(self, region: str, name: str, report: Callable[[StackEvent], None]) -> None:
+        """Take a stack's protection off, delete it and wait; raises `LaunchFailed`."""
+
+    def unprotect(self, table: str, region: str) -> bool:
+        """Let AWS delete a table, and tell whether there is one."""
+
+    def remove_table(self, table: str, region: str) -> None:
+        """Take a table's protection off, delete it and wait; raises `LaunchFailed`."""
+
+    def remove_bucket(self, bucket: str, region: str) -> int:
+        """Delete all versions of all that a bucket holds, then the bucket, and tell how many versions there were."""
+
+
 class RegionReader(Protocol):
     """Reads the state of any Region; every fault becomes an `Unreadable`."""
 

@@ -130,3 +130,13 @@ class LedgerReader(Protocol):
 
     def held(self) -> Iterator[LedgerItem]:
         """Yield what is held back because the target leads."""
+
+
+class LedgerGauges(Protocol):
+    """Counts entries of the ledger, as far as one page goes."""
+
+    def number_waiting(self) -> int:
+        """Return how many wait for another try."""
+
+    def number_held(self) -> int:
+        """Return how many are held because the target leads."""

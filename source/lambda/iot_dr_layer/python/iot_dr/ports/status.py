@@ -110,3 +110,10 @@ class MetricsReader(Protocol):
 
     def stream_ages(self, functions: Mapping[str, str], now: int) -> Sequence[StreamAge]:
         """Return how far behind each function is, given their names by logical ID."""
+
+
+class ActivityReader(Protocol):
+    """Reads how much a fleet changed."""
+
+    def changes(self, now: int, days: int) -> Mapping[str, int]:
+        """Return how many changes crossed in the last days, by kind."""

@@ -75,6 +75,7 @@ class Swept:
         refused: why the deletions are left until an operator says that they are meant; empty if they are not.
         complete: whether the lists were read to their end in time; if not, only what both Regions listed was compared.
         held_back: why nothing was read: the target may not be made equal now; empty if it may.
+        stale: certificates among the differences: in the target they have another status than in the source.
     """
 
     drift: int
@@ -85,6 +86,7 @@ class Swept:
     refused: str = ""
     complete: bool = True
     held_back: str = ""
+    stale: int = 0
 
 
 class Sweep:
@@ -170,7 +172,14 @@ class Sweep:
             checked += self._start([found[_DELETIONS]], self._room(checked), begun)
         drift = sum(turn.number for turn in found.values())
         return Swept(
-            drift, drift - checked, in_turn, len(unreadable), next(iter(unreadable), ""), refused, complete=complete
+            drift,
+            drift - checked,
+            in_turn,
+            len(unreadable),
+            next(iter(unreadable), ""),
+            refused,
+            complete=complete,
+            stale=found[_STATUSES].number,
         )
 
     def _wanted(self, change: Change) -> bool:

@@ -83,7 +83,18 @@ class CloudFormationStackDeployer:
         Raises:
             LaunchFailed: the stack could not be brought up; the message names the first failing resource and why.
         """
-        return _Deployment(self._client_of("cloudformation", stack.region), stack, report, self._delay).run()
+        return self._deployment(stack, report).run()
+
+    def take_down(self, region: str, name: str, report: Report) -> None:
+        """Take a stack's protection off and delete it, reporting its events; one that is not there is success.
+
+        Raises:
+            LaunchFailed: it could not be deleted; the message names the first failing resource and why.
+        """
+        self._deployment(Stack(region, name, template_url=""), report).remove()
+
+    def _deployment(self, stack: Stack, report: Report) -> _Deployment:
+        return _Deployment(self._client_of("cloudformation", stack.region), stack, report, self._delay)
 
 
 class _Deployment:
@@ -117,6 +128,13 @@ class _Deployment:
                         f"`aws cloudformation continue-update-rollback --stack-name {self._stack.name} "
                         f"--region {self._stack.region}`, then launch again"
                     )
+
+    def remove(self) -> None:
+        self._events.skip_past()
+        if self._settle() is None:
+            return
+        self._protect(enable=False)
+        self._delete()
 
     def _update(self, found: Mapping[str, Any]) -> Mapping[str, str]:
         parameters = [*_given(self._stack.parameters), *self._kept(found)]
@@ -174,10 +192,10 @@ class _Deployment:
         self._protect()
         return _outputs(found or {})
 
-    def _protect(self) -> None:
+    def _protect(self, *, enable: bool = True) -> None:
         """Have AWS refuse to delete the stack; not before it is complete, else one that failed could not be removed."""
         errors.call(
-            self._client.update_termination_protection, StackName=self._stack.name, EnableTerminationProtection=True
+            self._client.update_termination_protection, StackName=self._stack.name, EnableTerminationProtection=enable
         )
 
     def _failed(self, found: Mapping[str, Any] | None) -> LaunchFailed:

@@ -56,6 +56,27 @@ class DynamoDbGlobalTables:
         if not found["Table"].get("DeletionProtectionEnabled", False):
             errors.call(client.update_table, TableName=table, DeletionProtectionEnabled=True)
 
+    def remove(self, table: str, region: str) -> None:
+        """Take a table's protection off and delete it; one that is not there is success."""
+        if self.unprotect(table, region):
+            client = self._client_of("dynamodb", region)
+            errors.read(client.delete_table, TableName=table)
+            wait_until(
+                f"the deletion of table {table} in {region}",
+                lambda: errors.read(client.describe_table, TableName=table) is None,
+                delay=self._delay,
+            )
+
+    def unprotect(self, table: str, region: str) -> bool:
+        """Let AWS delete a table, and tell whether there is one."""
+        client = self._client_of("dynamodb", region)
+        found = errors.read(client.describe_table, TableName=table)
+        if found is None:
+            return False
+        if found["Table"].get("DeletionProtectionEnabled", False):
+            errors.call(client.update_table, TableName=table, DeletionProtectionEnabled=False)
+        return True
+
 
 def _replica_status(client: Any, table: str, region: str, replica_region: str) -> str:
     description = errors.read(client.describe_table, TableName=table)

@@ -79,6 +79,8 @@ _OPTIONS = (
     _option(
         "name-servers", "Name servers of the zone as host or host:port, with commas; else its NS records say them."
     ),
+    _option("primary-notification-topic-arn", "Topic of Amazon SNS that alarms of the primary Region notify."),
+    _option("secondary-notification-topic-arn", "Topic of Amazon SNS that alarms of the secondary Region notify."),
 )
 _REQUIRED = (
     "primary_region",

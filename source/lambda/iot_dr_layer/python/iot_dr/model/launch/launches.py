@@ -130,6 +130,8 @@ class Choices:
         failure_threshold: how many checks in a row decide.
         health_checker_regions: Regions that Route 53 checks from, separated by commas.
         name_servers: servers of the zone, as host or host:port, separated by commas.
+        primary_notification_topic_arn: topic in the primary Region that its alarms notify.
+        secondary_notification_topic_arn: the same in the secondary Region.
     """
 
     create_health_check: bool = False
@@ -149,11 +151,18 @@ class Choices:
     failure_threshold: str = ""
     health_checker_regions: str = ""
     name_servers: str = ""
+    primary_notification_topic_arn: str = ""
+    secondary_notification_topic_arn: str = ""
 
     @property
     def of_primary(self) -> Mapping[str, str]:
         """Return the parameters of the primary Region's stack."""
-        return _chosen(**self._of_shadows, **self._of_all, AccessLogBucket=self.primary_access_log_bucket)
+        return _chosen(
+            **self._of_shadows,
+            **self._of_all,
+            AccessLogBucket=self.primary_access_log_bucket,
+            NotificationTopicArn=self.primary_notification_topic_arn,
+        )
 
     @property
     def of_secondary(self) -> Mapping[str, str]:
@@ -165,17 +174,26 @@ class Choices:
             CertificateMode=self.certificate_mode,
             FleetName=self.fleet_name,
             NameServers=self.name_servers,
+            NotificationTopicArn=self.secondary_notification_topic_arn,
         )
 
     @property
     def of_primary_health_checker(self) -> Mapping[str, str]:
         """Return the parameters of the health checker's stack in the primary Region."""
-        return _chosen(**self._of_health_checkers, FleetCertificateArn=self.primary_fleet_certificate_arn)
+        return _chosen(
+            **self._of_health_checkers,
+            FleetCertificateArn=self.primary_fleet_certificate_arn,
+            NotificationTopicArn=self.primary_notification_topic_arn,
+        )
 
     @property
     def of_secondary_health_checker(self) -> Mapping[str, str]:
         """Return the parameters of the health checker's stack in the secondary Region."""
-        return _chosen(**self._of_health_checkers, FleetCertificateArn=self.secondary_fleet_certificate_arn)
+        return _chosen(
+            **self._of_health_checkers,
+            FleetCertificateArn=self.secondary_fleet_certificate_arn,
+            NotificationTopicArn=self.secondary_notification_topic_arn,
+        )
 
     @property
     def _of_health_checkers(self) -> Mapping[str, str]:
@@ -196,6 +214,19 @@ class Choices:
     @property
     def _of_shadows(self) -> Mapping[str, str]:
         return {"ReplicateShadows": self.replicate_shadows, "ShadowNamePattern": self.shadow_name_pattern}
+
+
+def check_topics(regions: RegionPair, primary_topic: str, secondary_topic: str) -> None:
+    """Refuse a topic that the alarms of its Region could not notify; an empty ARN is none.
+
+    Raises:
+        ConfigurationError: the topic lies in another Region.
+    """
+    for region, topic in ((regions.primary, primary_topic), (regions.secondary, secondary_topic)):
+        if topic and f":sns:{region}:" not in topic:
+            raise ConfigurationError(
+                f"{topic} is no topic in {region}: an alarm notifies topics of its own Region alone"
+            )
 
 
 def _chosen(**parameters: str) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from iot_dr.aws.launch.stacks import CloudFormationStackDeployer
 from iot_dr.aws.launch.tables import DynamoDbGlobalTables
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.distribution import Release, digests_of, distribution_of
-from iot_dr.model.launch.launches import Choices, Launch
+from iot_dr.model.launch.launches import Choices, Launch, check_topics
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.patterns import check
 from iot_dr.ports.progress import LaunchObserver
@@ -51,6 +51,8 @@ class LaunchEnvironment:
     failure_threshold: str = ""
     health_checker_regions: str = ""
     name_servers: str = ""
+    primary_notification_topic_arn: str = ""
+    secondary_notification_topic_arn: str = ""
 
     @property
     def order(self) -> Launch:
@@ -77,13 +79,14 @@ class LaunchEnvironment:
 
         Raises:
             ConfigurationError: whether to launch the health checkers is neither yes nor no, the shadow name pattern
-                could take very long, or the fleet's name has no hosted zone.
+                could take very long, the fleet's name has no hosted zone, or a topic lies in another Region.
         """
         check(self.shadow_name_pattern)
         if self.create_health_check not in {"yes", "no"}:
             raise ConfigurationError(f"CREATE_HEALTH_CHECK must be yes or no, not {self.create_health_check!r}")
         if self.fleet_name and not self.hosted_zone_id:
             raise ConfigurationError(f"HOSTED_ZONE_ID is missing: which hosted zone holds {self.fleet_name}?")
+        check_topics(self.order.regions, self.primary_notification_topic_arn, self.secondary_notification_topic_arn)
         return Choices(
             create_health_check=self.create_health_check == "yes",
             certificate_mode=self.certificate_mode,
@@ -102,6 +105,8 @@ class LaunchEnvironment:
             failure_threshold=self.failure_threshold,
             health_checker_regions=self.health_checker_regions,
             name_servers=self.name_servers,
+            primary_notification_topic_arn=self.primary_notification_topic_arn,
+            secondary_notification_topic_arn=self.secondary_notification_topic_arn,
         )
 
 

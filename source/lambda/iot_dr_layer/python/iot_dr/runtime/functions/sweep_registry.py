@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from iot_dr.aws.clients import client
+from iot_dr.aws.failover.control import DynamoDbControlStore
+from iot_dr.aws.ledger.gauges import DynamoDbLedgerGauges
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
@@ -24,7 +27,11 @@ from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.runtime.functions.write_gates import write_gate
 from iot_dr.services.concurrency import on_threads
+from iot_dr.services.gauges import Measured, measure
 from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep, Swept
+
+ASK_SECONDS = 2
+"""How long the primary Region may take to tell its control item."""
 
 SECONDS_TO_START = 90
 """What is left of the function's time, when the lists take too long, for starting what they have shown until then."""
@@ -50,7 +57,8 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
 
     Deletions refused as unsafe are allowed by `{"task": "sweep", "delete_share": 1.0}`: the share that is meant.
     """
-    sweep = _sweep(read(SweepEnvironment, environ))
+    environment = read(SweepEnvironment, environ)
+    sweep, measured = _sweep(environment), _measuring(environment)
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -62,6 +70,7 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
                 first = {"unknown": unknown, "first": retried.unknown[0]}
                 log.warning("the ledger has entries of a kind that this release does not know; they wait", extra=first)
             metrics.count("Retried", retried.requests)
+            _tell(measured(), metrics)
             metrics.flush()
             return {"retried": retried.requests, "unknown": unknown}
         limits = Limits(deletes=float(event.get("delete_share", Limits.deletes)))
@@ -69,11 +78,19 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
         swept = sweep.sweep(limits, until=now() + int(1000 * seconds))
         log.info("swept", extra=asdict(swept))
         metrics.count("Drift", swept.drift)
+        metrics.count("StaleCertificates", swept.stale)
         metrics.flush()
         _ensure_whole(swept, seconds)
         return asdict(swept)
 
     return handle
+
+
+def _tell(measured: Measured, metrics: ReplicationMetrics) -> None:
+    metrics.count("Waiting", measured.waiting)
+    metrics.count("Held", measured.held)
+    if measured.unequal is not None:
+        metrics.count("ControlUnequal", int(measured.unequal))
 
 
 def _ensure_whole(swept: Swept, seconds: float) -> None:
@@ -96,6 +113,16 @@ def _ensure_whole(swept: Swept, seconds: float) -> None:
 def _lister(region: str, account: str) -> IotRegistryReader:
     """Return what lists a Region, at a part of the quotas, so that others who list are not refused."""
     return IotRegistryReader(paced(client("iot", region), background_budgets(client, region)), region, account)
+
+
+def _measuring(environment: SweepEnvironment) -> Callable[[], Measured]:
+    """Return what measures; the primary Region is asked once and briefly, for it may be away."""
+    regions = RegionPair(environment.primary_region, environment.aws_region)
+    dynamodb = client("dynamodb")
+    there = client("dynamodb", regions.primary, attempts=1, read_timeout=ASK_SECONDS)
+    ledger = DynamoDbLedgerGauges(dynamodb, environment.ledger_table)
+    controls = (DynamoDbControlStore(one, environment.control_table, regions) for one in (dynamodb, there))
+    return functools.partial(measure, ledger, *controls)
 
 
 def _sweep(environment: SweepEnvironment) -> Sweep:

@@ -35,6 +35,8 @@ CHOICES = {
     "FailureThreshold": "FAILURE_THRESHOLD",
     "HealthCheckerRegions": "HEALTH_CHECKER_REGIONS",
     "NameServers": "NAME_SERVERS",
+    "PrimaryNotificationTopicArn": "PRIMARY_NOTIFICATION_TOPIC_ARN",
+    "SecondaryNotificationTopicArn": "SECONDARY_NOTIFICATION_TOPIC_ARN",
 }
 """The build's variable of each choice in the main stack's form."""
 OF_OLDER_STACKS = {"CertificateMode": "copy", "ReplicateShadows": "all", "ShadowNamePattern": ".*"}

@@ -1,0 +1,60 @@
+"""Wires `iot-dr uninstall`: what looks for the parts of a launch and what removes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iot_dr.aws.failover.control import DynamoDbControlStore
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
+from iot_dr.aws.launch.leftovers import RegionalLeftovers
+from iot_dr.aws.launch.removal import AwsLaunchRemover
+from iot_dr.model.launch.launches import Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.ports.failover import ControlReader
+from iot_dr.ports.progress import LaunchObserver
+from iot_dr.runtime.account import clients_of
+from iot_dr.services.launch.uninstall import Uninstaller
+
+
+@dataclass(frozen=True)
+class UninstallEnvironment:
+    """The variables of `toolsrc` that name a launch."""
+
+    primary_region: str
+    secondary_region: str
+    stack_postfix: str
+    uuid: str
+
+    @property
+    def launch(self) -> Launch:
+        """Return the launch that these variables name.
+
+        Raises:
+            ConfigurationError: Regions, postfix or UUID cannot be.
+        """
+        return Launch(RegionPair(self.primary_region, self.secondary_region), self.stack_postfix, self.uuid)
+
+
+@dataclass(frozen=True)
+class UninstallTools:
+    """What a removal is done with, and what says which Region leads."""
+
+    uninstaller: Uninstaller
+    control: ControlReader
+
+
+def uninstall_tools(launch: Launch, progress: LaunchObserver, profile: str = "") -> UninstallTools:
+    """Build them, as a named profile if one is given.
+
+    Raises:
+        ConfigurationError: there is no such profile.
+    """
+    client_of = clients_of(profile)
+    uninstaller = Uninstaller(
+        there=RegionalLeftovers(client_of),
+        stacks=CloudFormationStackReader(client_of),
+        remover=AwsLaunchRemover(client_of),
+        progress=progress,
+    )
+    dynamodb = client_of("dynamodb", launch.regions.secondary)
+    return UninstallTools(uninstaller, DynamoDbControlStore(dynamodb, launch.global_table, launch.regions))
