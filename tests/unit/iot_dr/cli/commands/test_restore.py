@@ -34,6 +34,9 @@ class Restoring:
     def plan(self) -> Planned:
         return self._planned
 
+    def differences(self) -> Iterator[Difference]:
+        return iter(())
+
     def apply(self) -> SyncProgress:
         return self._standing
 

@@ -14,11 +14,14 @@ from click.testing import CliRunner, Result
 from iot_dr.cli.main import cli
 from iot_dr.cli.view import applying
 from iot_dr.errors import RegionUnavailable, UnsafePlan
+from iot_dr.model.registry.changes import Create
+from iot_dr.model.registry.differences import Difference, Sigil
 from iot_dr.model.registry.keys import Kind, certificate_key, thing_key
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.pacing import Use
+from tests.builders import a_thing
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -36,6 +39,7 @@ class ArrangedSync:
     """A sync that answers what a test says, and remembers what it was asked."""
 
     planned: Planned = field(default_factory=Planned)
+    found: tuple[Difference, ...] = ()
     standing: SyncProgress | BaseException = field(default_factory=SyncProgress)
     problem_list: tuple[ChangeResult, ...] = ()
     taken_up: bool = False
@@ -55,6 +59,9 @@ class ArrangedSync:
         if isinstance(self.standing, BaseException):
             raise self.standing
         return self.standing
+
+    def differences(self) -> Iterator[Difference]:
+        return iter(self.found)
 
     def problems(self) -> Iterator[ChangeResult]:
         return iter(self.problem_list)
@@ -96,6 +103,15 @@ def test_a_dry_run_shows_what_would_be_done_by_kind_and_exits_1(arranged: Arrang
     assert "What is left stays as it is" in result.stdout
 
 
+def test_a_dry_run_names_each_resource_with_its_fields_before_the_counts(arranged: Arrange) -> None:
+    thing = a_thing("pump-17", {"site": "north"})
+    arranged(ArrangedSync(PLANNED, (Difference(thing.key, Sigil.MISSING, "", Create(thing, ""), thing),)))
+
+    lines = run("sync").stdout.splitlines()
+
+    assert lines[:3] == ["Things: 3 create", "  create thing#pump-17", '      attributes.site: "north"']
+
+
 def test_nothing_to_do_exits_0(arranged: Arrange) -> None:
     arranged(ArrangedSync())
 
@@ -105,7 +121,9 @@ def test_nothing_to_do_exits_0(arranged: Arrange) -> None:
 
 
 def test_a_plan_is_told_to_scripts_too(arranged: Arrange) -> None:
-    arranged(ArrangedSync(PLANNED))
+    things = [a_thing(name, {"site": "north"}) for name in ("pump-17", "pump-18")]
+    found = [Difference(one.key, Sigil.MISSING, "missing", Create(one, "missing"), one) for one in things]
+    arranged(ArrangedSync(PLANNED, tuple(found)))
 
     answer = json.loads(run("sync", "--format", "json").stdout)
 
@@ -117,6 +135,18 @@ def test_a_plan_is_told_to_scripts_too(arranged: Arrange) -> None:
         ],
         "changes": 3,
         "existing": 10,
+        "resources": [
+            {
+                "resource": f"thing#{name}",
+                "kind": "thing",
+                "name": name,
+                "other": "",
+                "step": "create",
+                "reason": "missing",
+                "fields": [{"field": "attributes.site", "old": None, "new": "north"}],
+            }
+            for name in ("pump-17", "pump-18")
+        ],
     }
 
 

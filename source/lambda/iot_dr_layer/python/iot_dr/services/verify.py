@@ -14,9 +14,9 @@ from itertools import islice
 
 from iot_dr.errors import InvalidResource, RetryableError
 from iot_dr.model.registry.changes import Change
-from iot_dr.model.registry.differences import Difference, Numbers, Pair, Sigil
+from iot_dr.model.registry.differences import Difference, NotedDifference, Numbers, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
-from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.fleet import ComparisonStore
@@ -184,7 +184,7 @@ class VerifyRun:
             self._comparison.store.set_fact("differing", str(self.differing))
             self._comparison.store.set_fact("verified", str(self._comparison.clock()))
 
-    def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
+    def noted(self) -> Iterator[NotedDifference]:
         """Yield again what differs, in the order in which it is applied, once all differences were drawn."""
         return self._comparison.store.noted()
 

@@ -18,6 +18,7 @@ from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_forma
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.bars import Watch
+from iot_dr.cli.view.plans import field_lines, fields_json
 from iot_dr.cli.view.tables import Screen, console, table
 from iot_dr.cli.view.texts import say, visible
 from iot_dr.errors import ConfigurationError, IotDrError
@@ -236,12 +237,17 @@ class ReadingWatch(Watch):
 def _print_line(difference: Difference) -> None:
     sign = click.style(str(difference.sigil), fg=COLOURS.get(difference.sigil), bold=True)
     click.echo(f"{sign} {visible(f'{difference.key}  {difference.reason}')}".rstrip())
+    if difference.sigil is Sigil.DIFFERENT:
+        for line in field_lines(difference.fields, ("secondary", "primary")):
+            click.echo(line)
 
 
 def _print_json(difference: Difference) -> None:
     key = difference.key
     facts = {"sigil": difference.sigil, "kind": key.kind, "name": key.name, "other": key.other}
-    say(json.dumps({**facts, "reason": difference.reason}))
+    fields = difference.fields if difference.sigil is Sigil.DIFFERENT else ()
+    told = json.dumps({**facts, "reason": difference.reason})
+    say(f'{told[:-1]}, "fields": {fields_json(fields, "secondary", "primary")}}}')
 
 
 def _print_summary(verifying: VerifyRun, output: str, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
@@ -17,8 +17,9 @@ from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.bars import Watch, paced_bar
+from iot_dr.cli.view.plans import STEPS, plan_lines, print_lines, resource_json
 from iot_dr.cli.view.tables import Screen, console, distance, table
-from iot_dr.cli.view.texts import say
+from iot_dr.cli.view.texts import say, visible
 from iot_dr.errors import IotDrError
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference
@@ -36,8 +37,6 @@ WINDOW = 20.0
 
 LINE_EVERY = 15.0
 """Seconds between two lines where no bar can be drawn, as in a build's log."""
-
-_STEPS = (Step.CREATE, Step.UPDATE, Step.DELETE, Step.LEAVE, Step.UNREADABLE)
 
 
 def options(apply: str) -> list[click.Option]:
@@ -99,7 +98,7 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
             raise
         watch.end()
         if isinstance(answer, Planned):
-            _print_plan(answer, output, command_line(context, apply=True))
+            _print_plan(answer, syncing.differences(), output, command_line(context, apply=True))
             context.exit(1 if answer.changes() else 0)
         _print_result(answer, syncing, output, again)
         context.exit(0 if answer.complete else 1)
@@ -196,18 +195,19 @@ def _limit(before: Mapping[str, tuple[Use, ...]], after: Mapping[str, tuple[Use,
     return f"{use.operation} in {region} ({use.rate:.1f}/s)"
 
 
-def _print_plan(planned: Planned, output: str, command: str) -> None:
+def _print_plan(planned: Planned, differences: Iterable[Difference], output: str, command: str) -> None:
     if output == "json":
-        say(json.dumps({"applied": False, **_plan_as_json(planned)}, indent=2))
+        print_lines(_plan_as_json(planned, differences))
         return
     if not planned.steps:
         say("Nothing differs.")
         return
+    print_lines(plan_lines(planned, differences))
     screen = console()
-    heads = [str(step) for step in _STEPS]
+    heads = [str(step) for step in STEPS]
     shown = table("Kind", *heads, numbers=frozenset(heads))
     for kind in dict.fromkeys(kind for kind, _ in planned.steps):
-        counts = (planned.steps[kind, step] for step in _STEPS)
+        counts = (planned.steps[kind, step] for step in STEPS)
         shown.add_row(kind.replace("_", " "), *(str(count) if count else "" for count in counts))
     screen.print(shown)
     changes = planned.changes().total()
@@ -217,9 +217,17 @@ def _print_plan(planned: Planned, output: str, command: str) -> None:
         screen.print("What is left stays as it is: replication did not create it, or cannot change it.")
 
 
-def _plan_as_json(planned: Planned) -> dict[str, Any]:
+def _plan_as_json(planned: Planned, differences: Iterable[Difference]) -> Iterator[str]:
+    """Yield the lines of one JSON object, whose resources come last: they are drawn as they are printed."""
     plan = [{"kind": kind, "step": step, "number": number} for (kind, step), number in planned.steps.items()]
-    return {"plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
+    facts = {"applied": False, "plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
+    yield f'{visible(json.dumps(facts, indent=2))[:-2]},\n  "resources": ['
+    before = ""
+    for one in differences:
+        yield from (before + ",",) if before else ()
+        before = f"    {visible(resource_json(one))}"
+    yield from (before,) if before else ()
+    yield "  ]\n}"
 
 
 def _print_result(progress: SyncProgress, syncing: Applying, output: str, again: str) -> None:

@@ -9,12 +9,13 @@ from functools import cached_property, partial
 from itertools import islice
 
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.registry.differences import Difference
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side
-from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
+from iot_dr.model.sync.progress import ChangeResult, Planned, SyncProgress
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.fleet import FleetReader, FleetStore
@@ -23,12 +24,12 @@ from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.ports.shadows import ShadowStore
 from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.ports.sync import RunJournal
-from iot_dr.services.comparison import differences
+from iot_dr.services.comparison import compare, differences
 from iot_dr.services.concurrency import Together
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading.reading import Documents, Reading
 from iot_dr.services.single_resource import read_one
-from iot_dr.services.snapshots.restore import engine, of_things, put_back
+from iot_dr.services.snapshots.restore import compared, engine, of_things, put_back
 from iot_dr.services.sync.sync import Sync
 
 BATCH = 500
@@ -101,9 +102,16 @@ class RestoreRun:
         """Read the Region and count what would be done; nothing is changed."""
         self._read()
         planned = self.engine.plan()
-        if differing := self._put_shadows_back(apply=False):
-            planned.steps[Kind.SHADOW, Step.UPDATE] += differing
+        if self.shadows is not None:
+            for pair in filter(None, (compared(one, self.shadows) for one in self._wanted_shadows())):
+                self.store.put(Side.SOURCE, [one for one in (pair.source,) if one is not None])
+                self.store.put(Side.TARGET, [one for one in (pair.target,) if one is not None])
+                planned.count(compare(pair, self.direction))
         return planned
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield what `plan` counted."""
+        return self.engine.differences()
 
     def apply(self) -> SyncProgress:
         """Bring it back; raises what `Sync.apply` does."""
@@ -111,7 +119,7 @@ class RestoreRun:
         self._read()
         standing = self.engine.apply(self.engine.plan())
         self.journal.finish()
-        written = {Kind.SHADOW: self._put_shadows_back(apply=True)}
+        written = {Kind.SHADOW: self._put_shadows_back()}
         return replace(standing, planned={**standing.planned, **written}, ended={**standing.ended, **written})
 
     def problems(self) -> Iterator[ChangeResult]:
@@ -129,10 +137,13 @@ class RestoreRun:
             reading.read(REGISTRY_KINDS, documents=Documents.ALL)
         self.progress.policies(differences(self.store, self.direction, kinds=(Kind.POLICY,)))
 
-    def _put_shadows_back(self, *, apply: bool) -> int:
-        """Return how many shadows differed, of the things that were named alone if any were."""
+    def _put_shadows_back(self) -> int:
+        """Return how many shadows differed."""
         if self.shadows is None:
             return 0
+        return sum(put_back(one, self.shadows, self.gate) for one in self._wanted_shadows())
+
+    def _wanted_shadows(self) -> Iterator[Shadow]:
+        """Yield the snapshot's shadows, of the things that were named alone if any were."""
         wanted = (one for one in self.snapshot.entities(Kind.SHADOW) if isinstance(one, Shadow))
-        chosen = (one for one in wanted if not self.things or one.key.name in self.things)
-        return sum(put_back(one, self.shadows, self.gate, apply=apply) for one in chosen)
+        return (one for one in wanted if not self.things or one.key.name in self.things)

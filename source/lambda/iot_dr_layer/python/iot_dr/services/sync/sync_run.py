@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from iot_dr.model.registry.differences import Difference
 from iot_dr.model.sync.progress import ChangeResult, Planned, SyncProgress
 from iot_dr.ports.sync import RunJournal
 from iot_dr.services.pacing import Use
@@ -39,6 +40,10 @@ class SyncRun:
         """Read what has not been read yet, and count what would be done; nothing is changed."""
         self.comparison.read()
         return self.engine.plan()
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield what `plan` counted."""
+        return self.engine.differences()
 
     def apply(self) -> SyncProgress:
         """Read what has not been read yet and apply it.
