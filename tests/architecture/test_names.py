@@ -38,6 +38,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "health": frozenset(),
+    "history": frozenset(),
     "launch": frozenset({"concurrency"}),
     "pacing": frozenset(),
     "reading": frozenset({"concurrency", "replication", "shadows", "single_resource"}),

@@ -12,6 +12,8 @@ WRITERS = frozenset({"RegistryWriter", "ShadowWriter", "ShadowStore"})
 GATE = "WriteGate"
 
 WITHOUT = {
+    "recorded.RecordedRegistryWriter": "notes what another one writes, whose callers ask the gate",
+    "recorded.RecordedShadowStore": "as the writer of the registry",
     "fleet.TrialFleet": "writes devices of its own into the source, and nothing into the target",
 }
 """Who of the services writes without a gate, and why."""

@@ -45,7 +45,7 @@ ASKING = {
     "sync to run again": "sync --redrive",
     "verify": "verify",
 }
-"""Each way in which a command asks AWS; `restore` has its files first, `publish` its build."""
+"""Each way in which a command asks AWS; `restore` has its files first, `publish` its build, `history` its records."""
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def last_line(result: Result) -> str:
 
 
 def test_no_command_is_left_out() -> None:
-    assert {command.split()[0] for command in ASKING.values()} == {*COMMANDS} - {"publish", "restore"}
+    assert {command.split()[0] for command in ASKING.values()} == {*COMMANDS} - {"history", "publish", "restore"}
 
 
 @pytest.mark.parametrize("command", ASKING.values(), ids=ASKING)

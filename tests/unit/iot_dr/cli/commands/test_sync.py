@@ -271,6 +271,7 @@ def test_the_options_reach_the_sync(arranged: Arrange) -> None:
         delete_share=0.5,
         anew=True,
         paced=False,
+        command="iot-dr sync --select 'thingName:a*' --delete-share 0.5 --profile ops --state there --unpaced --anew",
     )
     assert sync.asked[0] == expected
     assert not sync.asked[1].paced

@@ -28,6 +28,7 @@ from iot_dr.runtime.commands.disk import failure_of
 COMMANDS = (
     "doctor",
     "failover",
+    "history",
     "launch",
     "prove",
     "publish",
@@ -39,7 +40,10 @@ COMMANDS = (
     "sync",
     "verify",
 )
-"""Each is a module beside this one that has a `command`."""
+"""Each is a module of `commands` that has a `command`."""
+
+_FOLDERS = {"history": "runs."}
+"""Below which folder of `commands` a module is, if not at the top."""
 
 UNREACHABLE = "see that the Region's name is right and that this machine reaches it, and run it again"
 """What follows an error of that class, which AWS's words leave open."""
@@ -82,7 +86,9 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{cmd_name}").command
+        command: click.Command = importlib.import_module(
+            f"iot_dr.cli.commands.{_FOLDERS.get(cmd_name, '')}{cmd_name}"
+        ).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

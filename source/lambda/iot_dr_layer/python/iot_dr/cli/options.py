@@ -34,7 +34,7 @@ def _settings_of(ctx: click.Context) -> Mapping[str, str] | None:
         return None
     read: Mapping[str, str] | None = ctx.meta.get(_READ)
     if read is None:
-        from iot_dr.runtime.commands.toolsrc import read_toolsrc  # noqa: PLC0415  # the SDK is imported where it is needed
+        from iot_dr.runtime.commands.settings.toolsrc import read_toolsrc  # noqa: PLC0415  # the SDK is imported where it is needed
 
         read = ctx.meta[_READ] = read_toolsrc(source, ctx.params.get("profile") or "")
     return read

@@ -14,6 +14,7 @@ from iot_dr.files.private import make_folder
 from iot_dr.model.regions import RegionPair
 
 ROOT = ".iot-dr"
+HISTORY = "history"
 
 
 def default_folder(regions: RegionPair) -> Path:
@@ -36,6 +37,11 @@ class StateFolder:
     def comparison(self) -> Path:
         """Return the file of what was read and found."""
         return self.path / "comparison.sqlite"
+
+    @property
+    def history(self) -> Path:
+        """Return the folder of the records of what was applied."""
+        return self.path / HISTORY
 
     def __enter__(self) -> Self:
         try:

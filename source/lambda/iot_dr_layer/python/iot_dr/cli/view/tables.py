@@ -1,4 +1,4 @@
-"""How commands print: tables of at most 100 columns, times in UTC, and a count where a reading takes long."""
+"""How commands print: tables, times in UTC, and a count where a reading takes long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from iot_dr.cli.view.texts import visible
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.runtime.clock import utc_text
 
-WIDTH = 100
+PIPE = 100_000
+"""Columns of what is no terminal: nothing is folded there."""
 PATIENCE = 2.0
 """Seconds that nobody needs to be told about."""
 
@@ -55,9 +56,9 @@ def _safe(cell: RenderableType | None) -> RenderableType | None:
 
 
 def console() -> Screen:
-    """Return standard output, as wide as the terminal but no wider than a table may be."""
+    """Return standard output: as wide as the terminal, or, in a pipe, so wide that names are found whole."""
     found = Screen()
-    return Screen(width=min(found.width, WIDTH) if found.is_terminal else WIDTH)
+    return found if found.is_terminal else Screen(width=PIPE)
 
 
 def table(*columns: str, numbers: frozenset[str] = frozenset()) -> Table:

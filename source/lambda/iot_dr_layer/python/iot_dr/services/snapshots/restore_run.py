@@ -16,6 +16,7 @@ from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.progress import ChangeResult, Planned, SyncProgress
+from iot_dr.model.sync.records import ended
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.fleet import FleetReader, FleetStore
@@ -23,7 +24,7 @@ from iot_dr.ports.progress import RestoreObserver
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.ports.shadows import ShadowStore
 from iot_dr.ports.snapshots import SnapshotStore
-from iot_dr.ports.sync import RunJournal
+from iot_dr.ports.sync import ChangeRecord, RunJournal
 from iot_dr.services.comparison import compare, differences
 from iot_dr.services.concurrency import Together
 from iot_dr.services.pacing import Use
@@ -34,6 +35,9 @@ from iot_dr.services.sync.sync import Sync
 
 BATCH = 500
 """Entities that are kept at once."""
+
+SMALL = 100
+"""Entities of a snapshot: as many calls of one each as the lists of a fleet of 10,000 devices take pages."""
 
 
 def load(snapshot: SnapshotStore, store: FleetStore, things: Collection[str]) -> None:
@@ -60,7 +64,8 @@ class RestoreRun:
     """A restore whose snapshot is loaded: first it plans, then perhaps it applies.
 
     `fleet` and `target` read the same Region, by its lists and one by one. Without `things` all is brought back,
-    without `shadows` no shadow. `uses` tells what was made of the APIs' budgets so far, by Region.
+    without `shadows` no shadow. `uses` tells what was made of the APIs' budgets so far, by Region. `record` is told
+    how it ended.
     """
 
     snapshot: SnapshotStore
@@ -78,6 +83,7 @@ class RestoreRun:
     uses: Callable[[], Mapping[str, tuple[Use, ...]]]
     things: Collection[str] = ()
     shadows: ShadowStore | None = None
+    record: ChangeRecord | None = None
 
     taken_up = False
     """Each run reads the Region anew, so what an earlier one has brought back differs no more."""
@@ -120,7 +126,10 @@ class RestoreRun:
         standing = self.engine.apply(self.engine.plan())
         self.journal.finish()
         written = {Kind.SHADOW: self._put_shadows_back()}
-        return replace(standing, planned={**standing.planned, **written}, ended={**standing.ended, **written})
+        whole = replace(standing, planned={**standing.planned, **written}, ended={**standing.ended, **written})
+        if self.record is not None:
+            self.record.end(ended(whole, self.clock()))
+        return whole
 
     def problems(self) -> Iterator[ChangeResult]:
         """Yield what failed, then what was left for want of it."""
@@ -128,7 +137,7 @@ class RestoreRun:
 
     def _read(self) -> None:
         """Read what the Region has today, and show what becomes of its policies."""
-        if self.things:
+        if self.things or self._is_small():
             keys = [pair.key for kind in REGISTRY_KINDS for pair in self.store.pairs(kind)]
             found = self.together(partial(read_one, self.target), keys)
             self.store.put(Side.TARGET, [entity for entity in found if entity is not None])
@@ -136,6 +145,10 @@ class RestoreRun:
             reading = Reading(self.store, {Side.TARGET: self.fleet}, progress=self.progress, stop=self.stop)
             reading.read(REGISTRY_KINDS, documents=Documents.ALL)
         self.progress.policies(differences(self.store, self.direction, kinds=(Kind.POLICY,)))
+
+    def _is_small(self) -> bool:
+        """Tell whether it holds so little that its resources are read one by one, not the whole Region by its lists."""
+        return sum(self.store.number(Side.SOURCE, kind) for kind in REGISTRY_KINDS) <= SMALL
 
     def _put_shadows_back(self) -> int:
         """Return how many shadows differed."""
