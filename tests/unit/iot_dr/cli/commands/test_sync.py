@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iot_dr.cli.main import cli
-from iot_dr.cli.view import applying
+from iot_dr.cli.view import applying, bars
 from iot_dr.errors import RegionUnavailable, UnsafePlan
 from iot_dr.model.registry.changes import Create
 from iot_dr.model.registry.differences import Difference, Sigil
@@ -298,7 +299,28 @@ def test_missing_settings_are_all_named(arranged: Arrange) -> None:
 
 
 def test_a_log_without_a_terminal_gets_a_line_now_and_then(arranged: Arrange, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applying, "LINE_EVERY", 0.0)
-    arranged(ArrangedSync())
+    said = threading.Event()
+    monkeypatch.setattr(bars, "LINE_EVERY", 0.001)
+    monkeypatch.setattr(bars, "say", lambda *_, **__: said.set())
+    sync = arranged(ArrangedSync())
+    apply = sync.apply
 
-    assert "4 of 10 changes" in run("sync", "--apply").stderr
+    def waiting() -> SyncProgress:
+        standing = apply()
+        assert said.wait(10)
+        return standing
+
+    monkeypatch.setattr(sync, "apply", waiting)
+
+    assert run("sync", "--apply").exit_code == 0
+
+
+def test_the_line_has_what_the_bars_would_show() -> None:
+    watch = applying.SyncWatch()
+    watch.begin("lists", None)
+    watch.advance(1, 250)
+    assert watch.line() == "Reading lists: 1 calls"
+
+    watch.begin("attachments", 3, 7)
+    watch.reached(SyncProgress({Kind.THING: 10}, {Kind.THING: 4}))
+    assert watch.line() == "Reading attachments: 0 of 3 calls; Applying: 4 of 10 changes"

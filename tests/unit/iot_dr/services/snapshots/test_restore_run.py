@@ -46,7 +46,7 @@ class Region:
         self.shadows = InMemoryShadows()
         self.policies_shown: list[Difference] = []
 
-    def begin(self, stage: str, calls: int | None) -> None:
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Show nothing."""
 
     def advance(self, calls: int, found: int) -> None:

@@ -14,15 +14,20 @@ import click
 from click.core import ParameterSource
 
 from iot_dr.cli.options import SETTINGS, FromToolsrc, settings_file
+from iot_dr.cli.telling import telling_options
 
 
 class Command(click.Command):
-    """A command that takes every option once, and none with an empty value; one of a launch takes its settings."""
+    """A command that takes every option once, and none with an empty value.
+
+    One of a launch takes the launch's settings, and every one says how much it tells.
+    """
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         if any(isinstance(parameter, FromToolsrc) for parameter in self.params):
             self.params.append(settings_file())
+        self.params += telling_options()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words of the command line.

@@ -134,7 +134,7 @@ class CloudRunWatch(Watch):
 
     def __init__(self) -> None:
         self._console = Screen(stderr=True)
-        super().__init__(paced_bar(self._console))
+        super().__init__(paced_bar(self._console), lines=False)
         self._task = self._bar.add_task("Listing", total=None, pace="")
         self._past: deque[tuple[float, int]] = deque()
         self._kind: Kind | None = None
@@ -154,7 +154,7 @@ class CloudRunWatch(Watch):
         else:
             line, pace = f"Checking {kind}", self._pace(done, now)
             self._bar.update(self._task, description=line, completed=done.ended, total=done.total, pace=pace)
-        if self._bar.disable and now >= self._line_due:
+        if self.says_lines and now >= self._line_due:
             self._line_due = now + LINE_EVERY
             number = f"{state.run.rows}" if done is None else f"{done.ended} of {done.total}"
             say(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)

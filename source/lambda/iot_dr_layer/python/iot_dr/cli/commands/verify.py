@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.bars import Watch
+from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
 from iot_dr.cli.view.plans import field_lines, fields_json
 from iot_dr.cli.view.tables import Screen, console, table
 from iot_dr.cli.view.texts import say, visible
@@ -198,35 +197,21 @@ class ReadingWatch(Watch):
 
     def __init__(self) -> None:
         screen = Screen(stderr=True)
-        super().__init__(
-            Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[pace]}", markup=False),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                console=screen,
-                disable=not screen.is_terminal,
-            )
-        )
+        super().__init__(paced_bar(screen))
         self._task = self._bar.add_task("Reading", total=None, pace="")
-        self._begun = self._stage_begun = time.monotonic()
-        self._calls = 0
+        self._begun = time.monotonic()
+        self._pace = ReadingPace()
         self.seconds = 0.0
         """How long the reading took."""
 
-    def begin(self, stage: str, calls: int | None) -> None:
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Begin with a stage of the reading."""
-        self._calls, self._stage_begun = 0, time.monotonic()
+        self._pace.begin(calls, ahead)
         self._bar.reset(self._task, total=calls, description=f"Reading {stage}", pace="")
 
     def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
         """Count the calls of the reading."""
-        self._calls += calls
-        seconds = time.monotonic() - self._stage_begun
-        pace = f"calls, {self._calls / seconds:,.0f}/s" if seconds > 1 else "calls"
-        self._bar.update(self._task, advance=calls, pace=pace)
+        self._bar.update(self._task, advance=calls, pace=self._pace.advance(calls))
 
     def end(self) -> None:
         """Show nothing more."""

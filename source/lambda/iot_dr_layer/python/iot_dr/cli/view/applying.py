@@ -16,7 +16,7 @@ from rich.text import Text
 from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.bars import Watch, paced_bar
+from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
 from iot_dr.cli.view.plans import STEPS, plan_lines, print_lines, resource_json
 from iot_dr.cli.view.tables import Screen, console, distance, table
 from iot_dr.cli.view.texts import say, visible
@@ -34,9 +34,6 @@ SHOWN = 20
 
 WINDOW = 20.0
 """Seconds over which the pace is taken."""
-
-LINE_EVERY = 15.0
-"""Seconds between two lines where no bar can be drawn, as in a build's log."""
 
 
 def options(apply: str) -> list[click.Option]:
@@ -125,22 +122,23 @@ class SyncWatch(Watch):
         self._console = Screen(stderr=True)
         super().__init__(paced_bar(self._console))
         self._reading = self._bar.add_task("Reading", total=None, pace="")
-        self._applying = self._bar.add_task("Applying", total=None, pace="", visible=False)
+        self._applying = self._bar.add_task("Applying", total=None, pace="changes", visible=False)
         self._uses: Callable[[], Mapping[str, tuple[Use, ...]]] = dict
         self._past: deque[tuple[float, SyncProgress, Mapping[str, tuple[Use, ...]]]] = deque()
-        self._line_due = time.monotonic() + LINE_EVERY
+        self._reading_pace = ReadingPace()
 
     def watch(self, uses: Callable[[], Mapping[str, tuple[Use, ...]]]) -> None:
         """Say where to ask what was made of the APIs' budgets."""
         self._uses = uses
 
-    def begin(self, stage: str, calls: int | None) -> None:
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Begin with a stage of the reading."""
+        self._reading_pace.begin(calls, ahead)
         self._bar.reset(self._reading, total=calls, description=f"Reading {stage}", pace="calls")
 
     def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
         """Count the calls of the reading."""
-        self._bar.advance(self._reading, calls)
+        self._bar.update(self._reading, advance=calls, pace=self._reading_pace.advance(calls))
 
     def policies(self, changes: Iterable[Difference]) -> None:
         """Name the policies that are created or changed, before they are."""
@@ -162,12 +160,9 @@ class SyncWatch(Watch):
         while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
             self._past.popleft()
         self.last = progress
-        pace = self._pace(now)
+        pace = ", ".join(filter(None, ("changes", self._pace(now))))
         done, planned = progress.all_ended, max(progress.all_planned, progress.all_ended)
         self._bar.update(self._applying, completed=done, total=planned, visible=True, pace=pace)
-        if self._bar.disable and now >= self._line_due:
-            self._line_due = now + LINE_EVERY
-            say(f"{done} of {planned} changes{', ' + pace if pace else ''}", err=True)
 
     def _pace(self, now: float) -> str:
         then, earlier, uses_then = self._past[0]
