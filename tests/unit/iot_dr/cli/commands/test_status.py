@@ -189,7 +189,8 @@ def test_without_settings_all_that_is_missing_is_named_with_the_mend(monkeypatch
     assert result.exit_code == 2
     assert result.stderr == (
         "error: missing: SECONDARY_REGION (--secondary-region), LEDGER_TABLE (--ledger-table); read the launch's "
-        "settings with `. ./toolsrc` or --settings, set the variable or give the option\n"
+        "settings with `. ./toolsrc` or --settings, name it by --launch, set the variable or give the option (no "
+        "launch was found by itself: no launch has a stack in us-east-1)\n"
     )
 
 

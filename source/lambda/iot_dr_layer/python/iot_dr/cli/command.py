@@ -13,8 +13,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from iot_dr.cli.options import SETTINGS, FromToolsrc, settings_file
-from iot_dr.cli.telling import telling_options
+from iot_dr.cli.options import LAUNCH, SETTINGS, FromToolsrc, launch_options, take_profile
+from iot_dr.cli.telling import LOG_FILE, telling_options
 
 
 class Command(click.Command):
@@ -26,7 +26,7 @@ class Command(click.Command):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         if any(isinstance(parameter, FromToolsrc) for parameter in self.params):
-            self.params.append(settings_file())
+            self.params += launch_options()
         self.params += telling_options()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -37,6 +37,7 @@ class Command(click.Command):
         """
         self._refuse_twice(ctx, args)
         rest = super().parse_args(ctx, args)
+        take_profile(ctx)
         for parameter in self.get_params(ctx):
             if _is_given(ctx, parameter) and _is_empty(_value(ctx, parameter)):
                 mend = "give one or leave it out (is a shell variable not set?)"
@@ -52,6 +53,10 @@ class Command(click.Command):
             if parameter.opts[0] in seen:
                 raise click.UsageError(f"{_name(ctx, parameter)} is given twice; give it once", ctx)
             seen.add(parameter.opts[0])
+
+
+_KEPT = {"settings": SETTINGS, "launch": LAUNCH, "log_file": LOG_FILE}
+"""Where the values are of options that no command is given."""
 
 
 def command_line(context: click.Context, **changes: Any) -> str:
@@ -84,7 +89,7 @@ def _words(option: click.Option, value: Any) -> Iterator[str]:
 
 def _value(context: click.Context, parameter: click.Parameter) -> Any:
     name = parameter.name or ""
-    return context.params[name] if name in context.params else context.meta.get(SETTINGS)
+    return context.params[name] if name in context.params else context.meta.get(_KEPT.get(name, ""))
 
 
 def _is_given(context: click.Context, parameter: click.Parameter) -> bool:

@@ -20,9 +20,10 @@ from typing import Any
 import click
 
 from iot_dr import __version__
+from iot_dr.cli.options import origins_of
 from iot_dr.cli.stopping import stop_by_signals, stoppable
 from iot_dr.cli.view.texts import say
-from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
+from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.commands.disk import failure_of
 
 COMMANDS = (
@@ -110,7 +111,8 @@ class LazyGroup(click.Group):
             say(f"error: {failure_of(error)}", err=True)
             ctx.exit(2)
         except IotDrError as error:
-            say(f"error: {error}", err=True)
+            where = origins_of(ctx, str(error)) if isinstance(error, ConfigurationError) else ""
+            say(f"error: {error}{f' ({where})' if where else ''}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
 
 

@@ -15,6 +15,8 @@ import click
 from iot_dr.cli.view.texts import SAID, visible
 from iot_dr.runtime.commands.disk import open_log
 
+LOG_FILE = "iot_dr.log_file"
+"""Where a command's context has the path of the log."""
 _TELLING = "iot_dr.telling"
 _LOGGER = "iot_dr"
 
@@ -101,6 +103,8 @@ def _quiet(context: click.Context, _option: click.Parameter, given: bool) -> Non
 
 
 def _log_file(context: click.Context, _option: click.Parameter, path: str | None) -> None:
+    if path is not None:
+        context.meta[LOG_FILE] = path
     if path is not None and path.strip():
         file = open_log(path)
         context.call_on_close(file.close)

@@ -13,7 +13,7 @@ import click
 from rich.table import Table
 
 from iot_dr.cli.command import Command, command_line
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.options import FromToolsrc, credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
@@ -82,7 +82,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
         from_toolsrc(
             "certificate-mode", "The launch's own: with `jitr` a certificate may come later.  [default: copy]"
         ),
-        click.Option(
+        FromToolsrc(
             ["--replicate-shadows", "--shadows"],
             type=click.Choice(["all", "classic", "named", "none"]),
             envvar="REPLICATE_SHADOWS",
@@ -91,7 +91,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
             show_default=True,
             help="Shadows to compare.",
         ),
-        click.Option(
+        FromToolsrc(
             ["--shadow-name-pattern"],
             envvar="SHADOW_NAME_PATTERN",
             show_envvar=True,
