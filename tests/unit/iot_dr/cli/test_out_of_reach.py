@@ -36,6 +36,7 @@ ASKING = {
     "prove": "prove -n 1",
     "repair": "repair",
     "replay": "replay",
+    "runs": "runs",
     "snapshot": "snapshot today",
     "status": "status",
     "status of a device": "status --device pump-17",

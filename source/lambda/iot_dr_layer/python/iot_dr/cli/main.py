@@ -36,6 +36,7 @@ COMMANDS = (
     "repair",
     "replay",
     "restore",
+    "runs",
     "snapshot",
     "status",
     "sync",
@@ -43,7 +44,7 @@ COMMANDS = (
 )
 """Each is a module of `commands` that has a `command`."""
 
-_FOLDERS = {"history": "runs."}
+_FOLDERS = {"history": "runs.", "runs": "runs."}
 """Below which folder of `commands` a module is, if not at the top."""
 
 UNREACHABLE = "see that the Region's name is right and that this machine reaches it, and run it again"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.sync.fleet_runs import FleetRun, RunState
+from iot_dr.model.sync.fleet_runs import FleetRun, ListedRun, RunState
 from iot_dr.model.sync.progress import ChangeResult, Ending
 from iot_dr.model.sync.records import AppliedChange, RunEnd, RunHeader, RunSummary
 
@@ -76,6 +76,12 @@ class FleetRuns(Protocol):
 
     def state(self, arn: str) -> RunState:
         """Return how a run stands; raises `ConfigurationError` if there is no such run."""
+
+    def listed(self) -> Iterator[ListedRun]:
+        """Yield all runs, those that were started last first."""
+
+    def stop(self, arn: str) -> None:
+        """Stop a run; what it has brought across stays."""
 
     def redrive(self, arn: str) -> None:
         """Take up a run where it failed: batches that succeeded are not repeated."""

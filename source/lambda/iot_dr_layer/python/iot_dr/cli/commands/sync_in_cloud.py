@@ -39,11 +39,20 @@ SHOWN = 20
 """Lines of what failed; `--format json` has all."""
 
 
+RUNNING = "running"
+"""What stands for the ARN of the run that is under way."""
+
+
+def follow_option(text: str) -> click.Option:
+    """Make the option that watches a run."""
+    return click.Option(["--follow"], metavar="[ARN]", is_flag=False, flag_value=RUNNING, default="", help=text)
+
+
 def options() -> list[click.Option]:
     """Return the options of a sync in the account."""
     return [
         click.Option(["--in-cloud"], is_flag=True, help="Have it done in the account; this machine only watches."),
-        click.Option(["--follow"], metavar="ARN", default="", help="Watch a sync in the account that was started."),
+        follow_option("Watch a sync in the account that was started: the running one, if no ARN is given."),
         click.Option(
             ["--redrive"],
             is_flag=True,
@@ -69,6 +78,7 @@ def run_in_cloud(  # noqa: PLR0913  # the options
 ) -> None:
     """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
     sync = open_cloud_sync(settings)
+    follow = sync.running() if follow == RUNNING else follow
     if redrive and not apply:
         _plan_again(context, sync, follow or sync.newest(), output)
         return
