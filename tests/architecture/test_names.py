@@ -44,6 +44,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "gate": frozenset(),
     "gauges": frozenset(),
     "health": frozenset(),
+    "history": frozenset(),
     "launch": frozenset({"concurrency"}),
     "on_demand": frozenset({"comparison", "replication", "sweep"}),
     "pacing": frozenset(),

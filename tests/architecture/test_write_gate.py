@@ -14,6 +14,8 @@ GATE = "WriteGate"
 WITHOUT = {
     "drill.DrillParts": "writes one thing of a drill's own into the source",
     "removal.Removal": "deletes in the target what a drill's own devices wrote there, which is nobody else's",
+    "recorded.RecordedRegistryWriter": "notes what another one writes, whose callers ask the gate",
+    "recorded.RecordedShadowStore": "as the writer of the registry",
     "fleet.TrialFleet": "writes devices of its own into the source, and nothing into the target",
 }
 """Who of the services writes without a gate, and why."""

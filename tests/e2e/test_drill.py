@@ -26,23 +26,6 @@ QUICK = (
     *("--clients", "5", "--rate", "2", "--look", "0.5", "--within", "0.5", "--ttl", "1"),
     *("--baseline", "1", "--stay", "1", "--timeout", "60"),
 )
-    "--clients",
-    "5",
-    "--rate",
-    "2",
-    "--look",
-    "0.5",
-    "--within",
-    "0.5",
-    "--ttl",
-    "1",
-    "--baseline",
-    "1",
-    "--stay",
-    "1",
-    "--timeout",
-    "60",
-]
 SECONDS = 60
 
 

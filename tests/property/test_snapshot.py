@@ -17,7 +17,7 @@ from iot_dr.files.html_report import Report, write_report
 from iot_dr.files.journal import SqliteJournal
 from iot_dr.files.snapshot_folder import KINDS, FolderSnapshotStore, Manifest
 from iot_dr.model.exact_json import parse
-from iot_dr.model.registry.differences import Difference, Numbers, Sigil
+from iot_dr.model.registry.differences import Difference, NotedDifference, Numbers, Sigil
 from iot_dr.model.registry.entities import Certificate, Entity, Thing
 from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
@@ -205,7 +205,7 @@ def test_a_report_is_written_whatever_characters_are_in_a_name_and_a_reason(text
         page = Path(folder) / "report.html"
         numbers = {Kind.THING: Numbers(1, 1, {Sigil.DIFFERENT: 1})}
         report = Report("us-east-1", "us-west-2", "", "", numbers, notes=[text, "\ud800"])
-        write_report(page, report, [(thing_key(text + "\ud800"), Sigil.DIFFERENT, text)])
+        write_report(page, report, [NotedDifference(thing_key(text + "\ud800"), Sigil.DIFFERENT, text)])
 
         (row,) = page.read_bytes().partition(b'type="application/x-ndjson">\n')[2].split(b"\n")[:1]
     assert json.loads(row) == ["*", "thing", text + "\ud800", text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from click.testing import CliRunner, Result
 from iot_dr.cli.commands import status
 from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.launch.toolsrc import FoundSettings
+from iot_dr.runtime.commands.settings import launches
 from iot_dr.runtime.commands.status import StatusEnvironment
 from tests.unit.iot_dr.cli.test_out_of_reach import LAUNCH
 
@@ -98,3 +101,127 @@ def test_a_region_that_does_not_exist_is_refused_before_the_first_call(
     assert result.exit_code == 2
     assert result.stderr.startswith("error: 'us-east-9' is not a Region with AWS IoT Core; did you mean us-east-")
     assert result.stderr.count("\n") == 1
+
+
+VARIABLES = {"SECONDARY_REGION": "eu-west-1", "LEDGER_TABLE": "found", "UUID": "found"}
+
+
+def finding(monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, str]], **more: str) -> None:
+    def find_settings(launch: str, profile: str, wanted: Collection[str]) -> FoundSettings:
+        asked.append((launch, profile))
+        assert {"LEDGER_TABLE", "SECONDARY_REGION"} <= set(wanted)
+        return FoundSettings("launch 1, found by its stacks in eu-west-1", VARIABLES, **more)
+
+    monkeypatch.setattr(launches, "find_settings", find_settings)
+
+
+def run_alone(monkeypatch: pytest.MonkeyPatch, *words: str, **environ: str) -> tuple[Result, list[tuple[object, ...]]]:
+    asked: list[tuple[object, ...]] = []
+
+    def watched(*given: object) -> None:
+        asked.append(given)
+        raise ConfigurationError("there is no ledger found; LEDGER_TABLE must be another")
+
+    monkeypatch.setattr(status, "watched", watched)
+    return CliRunner().invoke(cli, ["status", *words], env=environ, prog_name="iot-dr"), asked
+
+
+def test_without_settings_the_launch_that_is_found_is_taken_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[tuple[str, str]] = []
+    finding(monkeypatch, found)
+
+    result, asked = run_alone(monkeypatch, "--profile", "ops")
+
+    assert found == [("", "ops")]
+    assert asked[0][0] == StatusEnvironment("eu-west-1", "found", uuid="found")
+    assert result.stderr.splitlines()[0] == "Using launch 1, found by its stacks in eu-west-1."
+
+
+def test_what_is_given_goes_before_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding(monkeypatch, [])
+
+    _, asked = run_alone(monkeypatch, "--ledger-table", "given", UUID="of-the-shell")
+
+    assert asked[0][0] == StatusEnvironment("eu-west-1", "given", uuid="of-the-shell")
+
+
+def test_settings_that_are_complete_let_nothing_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[tuple[str, str]] = []
+    finding(monkeypatch, found)
+
+    run_alone(monkeypatch, SECONDARY_REGION="us-west-2", LEDGER_TABLE="ledger")
+
+    assert found == []
+
+
+def test_a_launch_that_is_named_stands_in_the_place_of_the_shells_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[tuple[str, str]] = []
+    finding(monkeypatch, found)
+
+    _, asked = run_alone(monkeypatch, "--launch", "1", SECONDARY_REGION="us-west-2", LEDGER_TABLE="ledger")
+
+    assert found == [("1", "")]
+    assert asked[0][0] == StatusEnvironment("eu-west-1", "found", uuid="found")
+
+
+def test_a_named_launch_may_bring_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding(monkeypatch, [], profile="operations")
+
+    assert run_alone(monkeypatch, "--launch", "1")[1][0][1] == "operations"
+    assert run_alone(monkeypatch, "--profile", "mine")[1][0][1] == "mine"
+
+
+def test_the_default_of_the_settings_file_is_taken_unless_the_shell_has_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found: list[tuple[str, str]] = []
+    finding(monkeypatch, found)
+    (tmp_path / "iot-dr").mkdir()
+    (tmp_path / "iot-dr" / "settings.toml").write_text("[launch.fleet]\nprofile = 'operations'\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    run_alone(monkeypatch)
+    run_alone(monkeypatch, SECONDARY_REGION="us-west-2", LEDGER_TABLE="ledger")
+
+    assert found == [("fleet", "")]
+
+
+def test_quiet_says_nothing_of_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding(monkeypatch, [])
+
+    assert "Using" not in run_alone(monkeypatch, "--quiet")[0].stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "where"),
+    [
+        ((), VARIABLES, "LEDGER_TABLE is from the environment"),
+        (("--launch", "1"), {}, "LEDGER_TABLE is from launch 1, found by its stacks in eu-west-1"),
+        ((), {}, "LEDGER_TABLE is from launch 1, found by its stacks in eu-west-1"),
+    ],
+)
+def test_an_error_says_where_the_setting_is_from_that_it_names(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], environ: dict[str, str], where: str
+) -> None:
+    finding(monkeypatch, [])
+
+    assert run_alone(monkeypatch, *words, **environ)[0].stderr.endswith(f"must be another ({where})\n")
+
+
+def test_a_settings_file_and_a_launch_are_not_given_both(monkeypatch: pytest.MonkeyPatch, toolsrc: Path) -> None:
+    result, _ = run_alone(monkeypatch, "--settings", str(toolsrc), "--launch", "1")
+
+    assert result.exit_code == 2
+    assert "give either --settings or --launch" in result.stderr
+
+
+def test_what_several_launches_leave_open_is_asked_for_with_exit_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_settings(*_: object) -> FoundSettings:
+        raise ConfigurationError("2 launches have stacks in us-east-1; choose one with --launch: 1, 2")
+
+    monkeypatch.setattr(launches, "find_settings", find_settings)
+
+    result, asked = run_alone(monkeypatch)
+
+    assert (result.exit_code, asked) == (2, [])
+    assert "choose one with --launch: 1, 2" in result.stderr

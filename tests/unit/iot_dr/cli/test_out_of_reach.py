@@ -40,6 +40,7 @@ ASKING = {
     "reconcile": "reconcile thing#pump-17",
     "repair": "repair",
     "replay": "replay",
+    "runs": "runs",
     "snapshot": "snapshot today",
     "status": "status",
     "status of a device": "status --device pump-17",
@@ -51,7 +52,7 @@ ASKING = {
     "uninstall": "uninstall",
     "verify": "verify",
 }
-"""Each way in which a command asks AWS; `restore` has its files first, `publish` its build."""
+"""Each way in which a command asks AWS; `restore` has its files first, `publish` its build, `history` its records."""
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +75,7 @@ def last_line(result: Result) -> str:
 
 
 def test_no_command_is_left_out() -> None:
-    assert {command.split()[0] for command in ASKING.values()} == {*COMMANDS} - {"publish", "restore"}
+    assert {command.split()[0] for command in ASKING.values()} == {*COMMANDS} - {"history", "publish", "restore"}
 
 
 @pytest.mark.parametrize("command", ASKING.values(), ids=ASKING)

@@ -13,7 +13,7 @@ import pytest
 from iot_dr.errors import ConfigurationError
 from iot_dr.files import comparison_store
 from iot_dr.files.comparison_store import CACHE_KIB, WRITING_CACHE_KIB, SqliteComparisonStore
-from iot_dr.model.registry.differences import Difference, Pair, Sigil
+from iot_dr.model.registry.differences import Difference, NotedDifference, Pair, Sigil
 from iot_dr.model.registry.entities import (
     Certificate,
     CertificateStatus,
@@ -208,9 +208,25 @@ def test_differences_come_in_the_order_of_their_places(store: SqliteComparisonSt
         [(Difference(late, Sigil.MISSING, "late"), (3, 0)), (Difference(early, Sigil.SURPLUS, "early"), (0, -1))]
     )
 
-    assert list(store.noted()) == [(early, Sigil.SURPLUS, "early"), (late, Sigil.MISSING, "late")]
+    assert list(store.noted()) == [
+        NotedDifference(early, Sigil.SURPLUS, "early"),
+        NotedDifference(late, Sigil.MISSING, "late"),
+    ]
     store.forget_noted()
     assert not list(store.noted())
+
+
+def test_the_fields_that_differ_are_kept_with_what_was_found(store: SqliteComparisonStore) -> None:
+    desired, actual = a_thing("a", {"site": "north", "odd": "\ud800"}), a_thing("a", {"site": "south"})
+    found = Difference(desired.key, Sigil.DIFFERENT, "attributes differs", desired=desired, actual=actual)
+    store.note([(found, (3, 0))])
+
+    (noted,) = store.noted()
+
+    assert [(one.name, one.old, one.new) for one in noted.fields] == [
+        ("attributes.odd", None, '"\ud800"'),
+        ("attributes.site", '"south"', '"north"'),
+    ]
 
 
 def test_threads_read_while_another_writes(store: SqliteComparisonStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.files.html_report import Report, write_report
-from iot_dr.model.registry.differences import Numbers, Sigil
-from iot_dr.model.registry.keys import Key, Kind, group_membership_key, thing_key
+from iot_dr.model.registry.differences import NotedDifference, Numbers, Sigil
+from iot_dr.model.registry.field_changes import FieldChange
+from iot_dr.model.registry.keys import Kind, group_membership_key, policy_key, thing_key
 
 NUMBERS = {Kind.THING: Numbers(3, 2, {Sigil.SAME: 1, Sigil.MISSING: 1, Sigil.DIFFERENT: 1})}
 
@@ -40,7 +41,7 @@ class Page(HTMLParser):
         self._in_rows = False
 
 
-def a_page(tmp_path: Path, *rows: tuple[Key, Sigil, str], notes: tuple[str, ...] = ()) -> tuple[str, Page]:
+def a_page(tmp_path: Path, *rows: NotedDifference, notes: tuple[str, ...] = ()) -> tuple[str, Page]:
     path = tmp_path / "report.html"
     calls = {"us-east-1": {"ListThings": 1}}
     report = Report("us-east-1", "us-west-2", "then", "now", NUMBERS, calls, notes)
@@ -52,22 +53,38 @@ def a_page(tmp_path: Path, *rows: tuple[Key, Sigil, str], notes: tuple[str, ...]
 def test_every_difference_is_a_row_of_its_own(tmp_path: Path) -> None:
     _, page = a_page(
         tmp_path,
-        (thing_key("pump-1"), Sigil.MISSING, "missing in the secondary"),
-        (group_membership_key("site", "pump-2"), Sigil.DIFFERENT, "why"),
+        NotedDifference(thing_key("pump-1"), Sigil.MISSING, "missing in the secondary"),
+        NotedDifference(group_membership_key("site", "pump-2"), Sigil.DIFFERENT, "why"),
     )
 
     assert page.rows == [
-        ["+", "thing", "pump-1", "missing in the secondary"],
-        ["*", "group_membership", "site pump-2", "why"],
+        ["+", "thing", "pump-1", "missing in the secondary", ""],
+        ["*", "group_membership", "site pump-2", "why", ""],
     ]
+
+
+def test_a_row_has_the_values_of_the_fields_that_differ_and_a_documents_diff(tmp_path: Path) -> None:
+    fields = (FieldChange("attributes.site", '"south"', '"north"'), FieldChange("type_name", None, '"pump"'))
+    document = FieldChange("document", '{"Version":"2"}', '{"Version":"1"}')
+    _, page = a_page(
+        tmp_path,
+        NotedDifference(thing_key("pump-1"), Sigil.DIFFERENT, "differs", fields),
+        NotedDifference(policy_key("pumps"), Sigil.DIFFERENT, "differs", (document,)),
+    )
+
+    assert page.rows[0][4].splitlines() == [
+        'attributes.site: primary "north", secondary "south"',
+        'type_name: primary "pump", secondary has none',
+    ]
+    assert page.rows[1][4].splitlines()[2:] == ["@@ -1,3 +1,3 @@", " {", '-  "Version": "2"', '+  "Version": "1"', " }"]
 
 
 def test_a_name_can_neither_end_the_script_nor_become_part_of_the_page(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script>"
 
-    text, page = a_page(tmp_path, (thing_key(evil), Sigil.MISSING, "<b>"), notes=("<i>note</i>",))
+    text, page = a_page(tmp_path, NotedDifference(thing_key(evil), Sigil.MISSING, "<b>"), notes=("<i>note</i>",))
 
-    assert page.rows == [["+", "thing", evil, "<b>"]]
+    assert page.rows == [["+", "thing", evil, "<b>", ""]]
     assert "alert(1)</script>" not in text
     assert "<i>note</i>" not in text
 
@@ -93,9 +110,9 @@ def test_counts_and_plots_say_what_was_found(tmp_path: Path) -> None:
 
 
 def test_rows_are_written_as_they_come(tmp_path: Path) -> None:
-    def rows() -> Iterator[tuple[Key, Sigil, str]]:
+    def rows() -> Iterator[NotedDifference]:
         for number in range(50_000):
-            yield thing_key(f"pump-{number}"), Sigil.MISSING, ""
+            yield NotedDifference(thing_key(f"pump-{number}"), Sigil.MISSING)
             if number == 49_999:
                 written.append((tmp_path / "report.html").stat().st_size)
 

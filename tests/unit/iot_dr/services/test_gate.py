@@ -150,7 +150,7 @@ def _restore_of_registry(folder: Path) -> Way:
 def _restore_of_shadow(_folder: Path) -> Way:
     into, gate, refused = InMemoryShadows(), FixedWriteGate(), list[str]()
     wanted = Shadow(SHADOW, {"reported": {"on": True}})
-    run = _refusable(lambda: put_back(wanted, into, gate, apply=True), refused)
+    run = _refusable(lambda: put_back(wanted, into, gate), refused)
     return Way(gate, run, lambda: repr(into.documents), lambda: refused)
 
 

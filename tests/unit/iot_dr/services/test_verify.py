@@ -83,7 +83,7 @@ def test_what_differs_is_told_and_kept(world: World) -> None:
     world.read()
 
     assert world.found() == [("+", "thing new"), ("-", "thing old"), ("*", "thing pump-1")]
-    kept = {(str(sigil), key.name) for key, sigil, _ in world.store.noted()}
+    kept = {(str(sigil), key.name) for key, sigil in ((one.key, one.sigil) for one in world.store.noted())}
     assert kept == {("+", "new"), ("-", "old"), ("*", "pump-1")}
 
 
@@ -251,7 +251,7 @@ def test_what_a_run_found_is_there_for_the_status_when_all_was_drawn(world: Worl
     assert len(list(drawn)) == 1
 
     assert kept == [Drift(NOW, 2)]
-    assert [str(key) for key, _, _ in run.noted()] == ["thing#a", "thing#b"]
+    assert [str(one.key) for one in run.noted()] == ["thing#a", "thing#b"]
 
 
 @pytest.mark.parametrize("part", ["selected", "sampled"])

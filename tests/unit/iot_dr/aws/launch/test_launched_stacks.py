@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.stub import Stubber
 
-from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackLister, CloudFormationStackReader
 from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
 
 NAME = "IoTDRPrimary1"
@@ -57,3 +57,27 @@ def test_a_stack_that_is_not_there_is_none() -> None:
         stub.add_client_error("describe_stacks", "ValidationError", f"Stack with id {NAME} does not exist")
 
         assert CloudFormationStackReader(lambda *_: client).read("us-east-1", NAME) is None
+
+
+def test_all_stacks_of_a_region_are_listed_page_by_page_without_their_resources() -> None:
+    client = boto3.client("cloudformation", region_name="us-east-1")
+    stacks = [{"StackName": name, "CreationTime": MADE, "StackStatus": "CREATE_COMPLETE"} for name in ("a", "b")]
+    with Stubber(client) as stub:
+        stub.add_response("describe_stacks", {"Stacks": stacks[:1], "NextToken": "more"}, {})
+        stub.add_response("describe_stacks", {"Stacks": stacks[1:]}, {"NextToken": "more"})
+
+        found = list(CloudFormationStackLister(lambda *_: client).listed("us-east-1"))
+
+    assert found == [LaunchedStack("us-east-1", name, "CREATE_COMPLETE") for name in ("a", "b")]
+
+
+def test_one_stack_is_read_by_its_name() -> None:
+    client = boto3.client("cloudformation", region_name="us-east-1")
+    stack = {"StackName": NAME, "CreationTime": MADE, "StackStatus": "CREATE_COMPLETE"}
+    with Stubber(client) as stub:
+        stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": NAME})
+        stub.add_client_error("describe_stacks", "ValidationError", f"Stack with id {NAME} does not exist")
+        lister = CloudFormationStackLister(lambda *_: client)
+
+        assert lister.named("us-east-1", NAME) == LaunchedStack("us-east-1", NAME, "CREATE_COMPLETE")
+        assert lister.named("us-east-1", NAME) is None

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from iot_dr.aws.workflow.fleet_runs import LOOKED_THROUGH, NEWEST, StepFunctionsFleetRuns
 from iot_dr.errors import ConfigurationError, Throttled
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.fleet_runs import FleetRun, RequestsDone
+from iot_dr.model.sync.fleet_runs import FleetRun, ListedRun, RequestsDone
 
 MACHINE = "arn:aws:states:us-west-2:123456789012:stateMachine:IoTDRSecondary-fleet-sync"
 ARN = MACHINE.replace("stateMachine", "execution") + ":r"
@@ -238,3 +238,36 @@ def _described(states: StepFunctions, arn: str, *, apply: bool) -> None:
     run = json.dumps(FleetRun("r", apply=apply, at_once=4).to_json())
     told = {"executionArn": arn, "stateMachineArn": MACHINE, "status": "SUCCEEDED", "startDate": BEGAN, "input": run}
     states.answers("describe_execution", told, executionArn=arn)
+
+
+def test_runs_are_listed_with_what_they_do_and_when_they_ended(states: StepFunctions) -> None:
+    arns = [ARN, f"{ARN}2"]
+    listed = [
+        {"executionArn": arn, "stateMachineArn": MACHINE, "name": "r", "status": "RUNNING", "startDate": BEGAN}
+        for arn in arns
+    ]
+    states.answers("list_executions", {"executions": listed}, stateMachineArn=MACHINE)
+    ended = {"stopDate": BEGAN.replace(minute=1), "status": "SUCCEEDED"}
+    for arn, more in zip(arns, ({"status": "RUNNING"}, ended), strict=True):
+        told = {"executionArn": arn, "stateMachineArn": MACHINE, "startDate": BEGAN, "input": json.dumps(RUN.to_json())}
+        states.answers("describe_execution", {**told, **more}, executionArn=arn)
+
+    first, second = states.runs.listed()
+
+    began = int(BEGAN.timestamp() * 1000)
+    assert first == ListedRun(ARN, "RUNNING", began, None, RUN)
+    assert second == ListedRun(f"{ARN}2", "SUCCEEDED", began, began + 60_000, RUN)
+    assert (first.running, second.running) == (True, False)
+
+
+def test_a_run_is_stopped_if_it_is_one_of_the_launch(states: StepFunctions) -> None:
+    states.execution("RUNNING")
+    states.answers(
+        "stop_execution", {"stopDate": BEGAN}, executionArn=ARN, error="Stopped", cause="by iot-dr runs --stop"
+    )
+
+    states.runs.stop(ARN)
+
+    states.execution("RUNNING", stateMachineArn=f"{MACHINE}-of-somebody-else")
+    with pytest.raises(ConfigurationError, match="there is no sync in the account with the ARN"):
+        states.runs.stop(ARN)

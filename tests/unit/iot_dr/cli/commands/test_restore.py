@@ -34,6 +34,9 @@ class Restoring:
     def plan(self) -> Planned:
         return self._planned
 
+    def differences(self) -> Iterator[Difference]:
+        return iter(())
+
     def apply(self) -> SyncProgress:
         return self._standing
 
@@ -70,14 +73,14 @@ def run(
         yield Restoring(planned, standing)
 
     monkeypatch.setattr(module, "open_restore", open_restore)
-    return CliRunner().invoke(cli, ["restore", *arguments], env=TOOLSRC), asked
+    return CliRunner().invoke(cli, ["restore", *arguments], env=TOOLSRC, prog_name="iot-dr"), asked
 
 
 def test_a_dry_run_shows_the_plan_and_how_to_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
     result, asked = run(monkeypatch, "today")
 
     assert result.exit_code == 1
-    assert asked == [RestoreSettings("us-east-1", **REGIONS), "today"]
+    assert asked == [RestoreSettings("us-east-1", command="iot-dr restore today", **REGIONS), "today"]
     assert "restore today --apply`." in " ".join(result.stdout.split())
 
 
@@ -91,9 +94,17 @@ def test_either_region_one_thing_or_shadows_can_be_asked_for(monkeypatch: pytest
     arguments = ("--into", "secondary", "--thing", "a", "--thing", "b", "--shadows", "--apply", "--unpaced")
     result, asked = run(monkeypatch, "s3://mine/today", *arguments, "--format", "json")
 
+    given = "--apply --into secondary --thing a --thing b --shadows --format json --unpaced"
     assert result.exit_code == 0
     assert asked == [
-        RestoreSettings("us-west-2", ("a", "b"), shadows=True, paced=False, **REGIONS),
+        RestoreSettings(
+            "us-west-2",
+            ("a", "b"),
+            shadows=True,
+            paced=False,
+            command=f"iot-dr restore s3://mine/today {given}",
+            **REGIONS,
+        ),
         "s3://mine/today",
     ]
     assert json.loads(result.stdout)["done"] == 1
@@ -122,4 +133,6 @@ def test_policies_are_named_before_anything_is_done(monkeypatch: pytest.MonkeyPa
 def test_the_checksum_that_was_noted_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     _, asked = run(monkeypatch, "today", "--sha256", "ab12")
 
-    assert asked[0] == RestoreSettings("us-east-1", sha256="ab12", **REGIONS)
+    assert asked[0] == RestoreSettings(
+        "us-east-1", sha256="ab12", command="iot-dr restore today --sha256 ab12", **REGIONS
+    )

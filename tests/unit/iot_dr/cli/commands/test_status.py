@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -188,7 +189,8 @@ def test_without_settings_all_that_is_missing_is_named_with_the_mend(monkeypatch
     assert result.exit_code == 2
     assert result.stderr == (
         "error: missing: SECONDARY_REGION (--secondary-region), LEDGER_TABLE (--ledger-table); read the launch's "
-        "settings with `. ./toolsrc` or --settings, set the variable or give the option\n"
+        "settings with `. ./toolsrc` or --settings, name it by --launch, set the variable or give the option (no "
+        "launch was found by itself: no launch has a stack in us-east-1)\n"
     )
 
 
@@ -367,12 +369,13 @@ def many() -> Backlog:
 
 
 def test_what_waits_exits_1_and_fits_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(monkeypatch, many(), COLUMNS="250")
+    result = run(monkeypatch, many(), COLUMNS="100", FORCE_COLOR="1")
 
     assert result.exit_code == 1
-    assert "31 wait; the oldest 20:" in result.stdout
-    assert "no certificate yet" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 100
+    shown = click.unstyle(result.stdout)
+    assert "31 wait; the oldest 20:" in shown
+    assert "no certificate yet" in shown
+    assert max(map(len, shown.splitlines())) <= 100
 
 
 def test_json_of_what_waits_has_counts_and_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,3 +392,7 @@ def test_json_of_what_waits_has_counts_and_the_oldest(monkeypatch: pytest.Monkey
 
 def test_a_single_one_that_waits_is_told_in_the_singular(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "It is:" in run(monkeypatch, Backlog(1, (Group("failed", "why", 1),), (FAILED,))).stdout
+
+
+def test_in_a_pipe_a_name_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"thing#{'a-very-long-name-' * 4}7 " in run(monkeypatch, many(), COLUMNS="60").stdout

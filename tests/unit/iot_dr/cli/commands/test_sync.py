@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +13,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iot_dr.cli.main import cli
-from iot_dr.cli.view import applying
+from iot_dr.cli.view import applying, bars
 from iot_dr.errors import RegionUnavailable, UnsafePlan
+from iot_dr.model.registry.changes import Create
+from iot_dr.model.registry.differences import Difference, Sigil
 from iot_dr.model.registry.keys import Kind, certificate_key, thing_key
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.pacing import Use
+from tests.builders import a_thing
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -36,6 +40,7 @@ class ArrangedSync:
     """A sync that answers what a test says, and remembers what it was asked."""
 
     planned: Planned = field(default_factory=Planned)
+    found: tuple[Difference, ...] = ()
     standing: SyncProgress | BaseException = field(default_factory=SyncProgress)
     problem_list: tuple[ChangeResult, ...] = ()
     taken_up: bool = False
@@ -55,6 +60,9 @@ class ArrangedSync:
         if isinstance(self.standing, BaseException):
             raise self.standing
         return self.standing
+
+    def differences(self) -> Iterator[Difference]:
+        return iter(self.found)
 
     def problems(self) -> Iterator[ChangeResult]:
         return iter(self.problem_list)
@@ -96,6 +104,15 @@ def test_a_dry_run_shows_what_would_be_done_by_kind_and_exits_1(arranged: Arrang
     assert "What stays is not changed" in result.stdout
 
 
+def test_a_dry_run_names_each_resource_with_its_fields_before_the_counts(arranged: Arrange) -> None:
+    thing = a_thing("pump-17", {"site": "north"})
+    arranged(ArrangedSync(PLANNED, (Difference(thing.key, Sigil.MISSING, "", Create(thing, ""), thing),)))
+
+    lines = run("sync").stdout.splitlines()
+
+    assert lines[:3] == ["Things: 3 create", "  create thing#pump-17", '      attributes.site: "north"']
+
+
 def test_nothing_to_do_exits_0(arranged: Arrange) -> None:
     arranged(ArrangedSync())
 
@@ -105,7 +122,9 @@ def test_nothing_to_do_exits_0(arranged: Arrange) -> None:
 
 
 def test_a_plan_is_told_to_scripts_too(arranged: Arrange) -> None:
-    arranged(ArrangedSync(PLANNED))
+    things = [a_thing(name, {"site": "north"}) for name in ("pump-17", "pump-18")]
+    found = [Difference(one.key, Sigil.MISSING, "missing", Create(one, "missing"), one) for one in things]
+    arranged(ArrangedSync(PLANNED, tuple(found)))
 
     answer = json.loads(run("sync", "--format", "json").stdout)
 
@@ -117,6 +136,18 @@ def test_a_plan_is_told_to_scripts_too(arranged: Arrange) -> None:
         ],
         "changes": 3,
         "existing": 10,
+        "resources": [
+            {
+                "resource": f"thing#{name}",
+                "kind": "thing",
+                "name": name,
+                "other": "",
+                "step": "create",
+                "reason": "missing",
+                "fields": [{"field": "attributes.site", "old": None, "new": "north"}],
+            }
+            for name in ("pump-17", "pump-18")
+        ],
     }
 
 
@@ -241,6 +272,7 @@ def test_the_options_reach_the_sync(arranged: Arrange) -> None:
         delete_share=0.5,
         anew=True,
         paced=False,
+        command="iot-dr sync --select 'thingName:a*' --delete-share 0.5 --profile ops --state there --unpaced --anew",
     )
     assert sync.asked[0] == expected
     assert not sync.asked[1].paced
@@ -267,7 +299,28 @@ def test_missing_settings_are_all_named(arranged: Arrange) -> None:
 
 
 def test_a_log_without_a_terminal_gets_a_line_now_and_then(arranged: Arrange, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applying, "LINE_EVERY", 0.0)
-    arranged(ArrangedSync())
+    said = threading.Event()
+    monkeypatch.setattr(bars, "LINE_EVERY", 0.001)
+    monkeypatch.setattr(bars, "say", lambda *_, **__: said.set())
+    sync = arranged(ArrangedSync())
+    apply = sync.apply
 
-    assert "4 of 10 changes" in run("sync", "--apply").stderr
+    def waiting() -> SyncProgress:
+        standing = apply()
+        assert said.wait(10)
+        return standing
+
+    monkeypatch.setattr(sync, "apply", waiting)
+
+    assert run("sync", "--apply").exit_code == 0
+
+
+def test_the_line_has_what_the_bars_would_show() -> None:
+    watch = applying.SyncWatch()
+    watch.begin("lists", None)
+    watch.advance(1, 250)
+    assert watch.line() == "Reading lists: 1 calls"
+
+    watch.begin("attachments", 3, 7)
+    watch.reached(SyncProgress({Kind.THING: 10}, {Kind.THING: 4}))
+    assert watch.line() == "Reading attachments: 0 of 3 calls; Applying: 4 of 10 changes"

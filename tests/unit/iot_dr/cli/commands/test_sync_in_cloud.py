@@ -54,6 +54,9 @@ class ArrangedSync:
         self.asked.append(("again", arn))
         return arn
 
+    def running(self) -> str:
+        return f"{ARN}-running"
+
     def newest(self) -> str:
         return f"{ARN}-newest"
 
@@ -320,3 +323,11 @@ def test_a_run_that_nobody_started_is_wrong_use(arranged: Arrange) -> None:
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert "there is no sync in the account" in result.stderr
+
+
+def test_without_an_arn_the_run_that_is_under_way_is_followed(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync([ENDED]))
+
+    result = run("--follow", "--format", "json")
+
+    assert (result.exit_code, sync.asked) == (0, [("state", f"{ARN}-running")])

@@ -18,6 +18,7 @@ from iot_dr.errors import AccessDenied, ConfigurationError, RegionUnavailable
 from iot_dr.model.registry.differences import Difference, Numbers, Sigil
 from iot_dr.model.registry.keys import Kind, group_membership_key, thing_key
 from iot_dr.runtime.commands.comparison import ComparisonSettings
+from tests.builders import a_thing
 
 TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
 DIFFERENCES = (
@@ -134,6 +135,24 @@ def test_every_difference_is_one_line_with_its_sign_and_its_reason(monkeypatch: 
     assert result.stdout.splitlines()[-1] == "4 differences."
 
 
+def test_what_differs_has_a_line_for_each_field_with_both_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    desired, actual = a_thing("pump-1", {"site": "north"}, "pump"), a_thing("pump-1", {"site": "south"})
+    found = FakeVerifying((Difference(desired.key, Sigil.DIFFERENT, "why", desired=desired, actual=actual),))
+
+    lines = run(monkeypatch, found).stdout.splitlines()
+    told = json.loads(run(monkeypatch, found, "--format", "json").stdout.splitlines()[0])
+
+    assert lines[:3] == [
+        "* thing#pump-1  why",
+        '      attributes.site: secondary "south", primary "north"',
+        '      type_name: secondary has none, primary "pump"',
+    ]
+    assert told["fields"] == [
+        {"field": "attributes.site", "secondary": "south", "primary": "north"},
+        {"field": "type_name", "secondary": None, "primary": "pump"},
+    ]
+
+
 def test_the_table_fits_into_a_hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = run(monkeypatch, FakeVerifying(DIFFERENCES)).stdout.splitlines()
 
@@ -155,6 +174,7 @@ def test_json_is_one_line_a_difference_and_a_summary_at_the_end(monkeypatch: pyt
         "name": "site",
         "other": "pump-1",
         "reason": "primary unreadable: why",
+        "fields": [],
     }
     assert last["summary"]["differences"] == 4
     assert last["summary"]["kinds"]["thing"]["+"] == 1

@@ -50,6 +50,7 @@ from iot_dr.services.status.status import Backlog, Group
 from iot_dr.services.status.status import ResourceStatus as DeviceStanding
 from iot_dr.services.status.status_view import StatusView
 from iot_dr.services.sync.cloud_sync import Pace
+from tests.builders import a_thing
 
 ILL = "x[/]y[red]z:smile:\x1b[31m\x9b1m\x07\r\u202e\udc80."
 """Markup that closes nothing, a colour, a smiley, ESC, C1, a bell, a return, a turn of direction, half of a pair."""
@@ -101,8 +102,8 @@ class Engine:
 
     def read(self) -> None: ...
 
-    def differences(self, *, same: bool) -> Iterator[Difference]:
-        yield Difference(thing_key(ILL), Sigil.DIFFERENT, ILL)
+    def differences(self, *, same: bool = False) -> Iterator[Difference]:
+        yield Difference(thing_key(ILL), Sigil.DIFFERENT, ILL, desired=a_thing(ILL, {ILL: ILL}), actual=a_thing(ILL))
         yield Difference(group_membership_key(ILL, ILL), Sigil.UNREADABLE, ILL)
 
     def numbers(self) -> Mapping[Kind, Numbers]:

@@ -21,10 +21,11 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Kind, certificate_target, shadow_key, thing_group_target
+from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.shadows.shadow import Shadow, ShadowSelection
 from iot_dr.model.sites import Side
-from iot_dr.services.reading.reading import BEHIND_ALL, EVERYTHING, CertificateSample, Documents, Reading
+from iot_dr.services.reading.reading import BEHIND_ALL, EVERYTHING, CertificateSample, Documents, Reading, Unseen
 from iot_dr.services.reading.region_lane import PATIENCE
 from tests.builders import a_certificate, a_device, a_dynamic_group, a_group, a_policy, a_thing, a_thing_type
 from tests.fakes import InMemoryRegistry
@@ -497,3 +498,22 @@ def test_an_interruption_keeps_no_shadow_that_is_not_chosen(
 
     found = {entity.key.other for entity in store.entities(Side.SOURCE, Kind.SHADOW)}
     assert found == {"config"}
+
+
+def test_a_stage_tells_how_many_calls_are_known_to_follow_it(tmp_path: Path) -> None:
+    told: list[tuple[str, int | None, int]] = []
+
+    class Told(Unseen):
+        def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
+            told.append((stage, calls, ahead))
+
+    registry = InMemoryRegistry()
+    registry.put(*a_device("pump-1"), *a_device("pump-2"))
+    with SqliteComparisonStore(tmp_path / "c.sqlite") as store:
+        Reading(store, {Side.SOURCE: InMemoryFleet(registry)}, progress=Told()).read(REGISTRY_KINDS)
+
+    ahead = {stage: ahead for stage, _, ahead in told}
+    assert ahead["lists"] == ahead["attachments"] == 0
+    (attachments,) = [calls for stage, calls, _ in told if stage == "attachments"]
+    assert attachments
+    assert ahead["descriptions"] == ahead["members"] == attachments

@@ -28,7 +28,7 @@ from iot_dr.model.shadows.shadow import Document, Shadow
 from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.model.sync.progress import SyncProgress
 from iot_dr.reconcile.translate import translate_document
-from iot_dr.services.snapshots.restore import NoLedger, engine, of_things, put_back
+from iot_dr.services.snapshots.restore import NoLedger, compared, engine, of_things, put_back
 from tests.builders import ACCOUNT, a_device, a_document, a_group, a_policy, a_thing, a_thing_type
 from tests.fakes import FakeClock, FixedWriteGate, InMemoryRegistry
 from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
@@ -62,30 +62,30 @@ def wanted(text: str) -> Shadow:
 def test_a_shadow_that_is_the_same_is_left_alone() -> None:
     shadows = Shadows('{"reported":{"t":20}}')
 
-    assert not put_back(wanted('{"reported":{"t":20}}'), shadows, FixedWriteGate(), apply=True)
+    assert not put_back(wanted('{"reported":{"t":20}}'), shadows, FixedWriteGate())
     assert shadows.written == []
 
 
 def test_a_shadow_that_differs_gets_the_least_that_makes_it_the_same_under_its_version() -> None:
     shadows = Shadows('{"reported":{"t":20,"new":1}}')
 
-    assert put_back(wanted('{"reported":{"t":20,"old":2}}'), shadows, FixedWriteGate(), apply=True)
+    assert put_back(wanted('{"reported":{"t":20,"old":2}}'), shadows, FixedWriteGate())
     assert shadows.written == [(parse('{"reported":{"new":null,"old":2}}'), 4)]
 
 
 def test_a_shadow_that_is_gone_is_made() -> None:
     shadows = Shadows(None)
 
-    assert put_back(wanted('{"desired":{"t":20}}'), shadows, FixedWriteGate(), apply=True)
+    assert put_back(wanted('{"desired":{"t":20}}'), shadows, FixedWriteGate())
     assert shadows.made
     assert shadows.written == [(parse('{"desired":{"t":20}}'), 1)]
 
 
 @pytest.mark.parametrize("text", [None, '{"reported":{"t":21}}'])
-def test_a_dry_run_writes_no_shadow(text: str | None) -> None:
+def test_comparing_a_shadow_writes_none(text: str | None) -> None:
     shadows = Shadows(text)
 
-    assert put_back(wanted('{"reported":{"t":20}}'), shadows, FixedWriteGate(), apply=False)
+    assert compared(wanted('{"reported":{"t":20}}'), shadows) is not None
     assert (shadows.written, shadows.made) == ([], False)
 
 

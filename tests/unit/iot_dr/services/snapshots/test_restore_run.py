@@ -46,7 +46,7 @@ class Region:
         self.shadows = InMemoryShadows()
         self.policies_shown: list[Difference] = []
 
-    def begin(self, stage: str, calls: int | None) -> None:
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Show nothing."""
 
     def advance(self, calls: int, found: int) -> None:
@@ -116,7 +116,8 @@ def test_shadows_are_brought_back_of_the_things_that_were_named_alone(
     region: Region, things: tuple[str, ...], shadows: bool, written: tuple[str, ...]
 ) -> None:
     with region.restore(things, shadows=shadows) as run:
-        assert run.plan().steps[Kind.SHADOW, Step.UPDATE] == len(written)
+        assert run.plan().steps[Kind.SHADOW, Step.CREATE] == len(written)
+        assert {one.key.name for one in run.differences() if one.key.kind is Kind.SHADOW} == set(written)
         assert region.shadows.documents == {}
         assert run.apply().ended[Kind.SHADOW] == len(written)
 

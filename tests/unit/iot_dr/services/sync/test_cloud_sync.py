@@ -15,7 +15,15 @@ from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.sites import Side
 from iot_dr.model.status.quotas import ApiQuota
-from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, STAGES, THING_STAGES, FailedRequest, FleetRun, RunState
+from iot_dr.model.sync.fleet_runs import (
+    AGAIN_STAGES,
+    STAGES,
+    THING_STAGES,
+    FailedRequest,
+    FleetRun,
+    ListedRun,
+    RunState,
+)
 from iot_dr.services.replication.settling import NO_CERTIFICATE
 from iot_dr.services.sync.cloud_sync import CloudSync
 from tests.builders import REGIONS
@@ -35,6 +43,7 @@ class Account:
     run: RunState = ENDED
     started: list[FleetRun] = field(default_factory=list)
     redriven: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     ledger: tuple[LedgerItem, ...] = ()
     results: tuple[FailedRequest, ...] = ()
     queries: list[str] = field(default_factory=list)
@@ -56,6 +65,12 @@ class Account:
 
     def state(self, arn: str) -> RunState:
         return replace(self.run, arn=arn)
+
+    def listed(self) -> Iterator[ListedRun]:
+        yield ListedRun("arn:run", "SUCCEEDED", 1000, 2000, self.run.run)
+
+    def stop(self, arn: str) -> None:
+        self.stopped.append(arn)
 
     def redrive(self, arn: str) -> None:
         self.redriven.append(arn)
@@ -218,3 +233,17 @@ def test_without_any_run_there_is_nothing_to_run_again(account: Account) -> None
 
     with pytest.raises(ConfigurationError, match="no sync in the account yet"):
         account.sync().newest()
+
+
+def test_the_run_that_is_under_way_is_found_and_that_there_is_none_is_said() -> None:
+    assert Account(running="arn:running").sync().running() == "arn:running"
+    with pytest.raises(ConfigurationError, match="no sync is under way in the account; `iot-dr runs` lists"):
+        Account().sync().running()
+
+
+def test_runs_are_listed_and_stopped_as_the_account_has_them() -> None:
+    account = Account()
+
+    assert [one.arn for one in account.sync().listed()] == ["arn:run"]
+    account.sync().stop("arn:run")
+    assert account.stopped == ["arn:run"]

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from iot_dr.aws.errors import call, converted
+from iot_dr.aws.request_log import tell_requests
 from iot_dr.errors import ConfigurationError
 
 MAX_ATTEMPTS = 4
@@ -74,7 +75,7 @@ def client(  # noqa: PLR0913  # what a client can differ by
             raise ConfigurationError(f"{error}; see AWS_ENDPOINT_URL, which most shells leave unset") from error
     if service == "s3" and own_buckets:
         _name_the_owner(made, account or _account_of(chosen, made.meta.region_name))
-    return made
+    return tell_requests(made)
 
 
 def impatient_client(service: str, session: Any, *, attempts: int, seconds: float) -> Any:

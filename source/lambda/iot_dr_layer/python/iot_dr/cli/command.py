@@ -14,7 +14,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from iot_dr.cli.options import SETTINGS, FromToolsrc, settings_file
+from iot_dr.cli.options import LAUNCH, SETTINGS, FromToolsrc, launch_options, take_profile
+from iot_dr.cli.telling import LOG_FILE, telling_options
 
 _RUNNING = "iot_dr.running"
 """Where the context of a group has the context of the command that runs."""
@@ -23,12 +24,16 @@ _HINT = re.compile(r"(?P<command>(?:(?<=`)|^|(?<=: ))iot-dr (?P<name>[a-z-]+))(?
 
 
 class Command(click.Command):
-    """A command that takes every option once, and none with an empty value; one of a launch takes its settings."""
+    """A command that takes every option once, and none with an empty value.
+
+    One of a launch takes the launch's settings, and every one says how much it tells.
+    """
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         if any(isinstance(parameter, FromToolsrc) for parameter in self.params):
-            self.params.append(settings_file())
+            self.params += launch_options()
+        self.params += telling_options()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words of the command line.
@@ -39,6 +44,7 @@ class Command(click.Command):
         ctx.meta[_RUNNING] = ctx
         self._refuse_twice(ctx, args)
         rest = super().parse_args(ctx, args)
+        take_profile(ctx)
         for parameter in self.get_params(ctx):
             if _is_given(ctx, parameter) and _is_empty(_value(ctx, parameter)):
                 mend = "give one or leave it out (is a shell variable not set?)"
@@ -54,6 +60,10 @@ class Command(click.Command):
             if parameter.opts[0] in seen:
                 raise click.UsageError(f"{_name(ctx, parameter)} is given twice; give it once", ctx)
             seen.add(parameter.opts[0])
+
+
+_KEPT = {"settings": SETTINGS, "launch": LAUNCH, "log_file": LOG_FILE}
+"""Where the values are of options that no command is given."""
 
 
 def command_line(context: click.Context, **changes: Any) -> str:
@@ -115,7 +125,7 @@ def _words(option: click.Option, value: Any) -> Iterator[str]:
 
 def _value(context: click.Context, parameter: click.Parameter) -> Any:
     name = parameter.name or ""
-    return context.params[name] if name in context.params else context.meta.get(SETTINGS)
+    return context.params[name] if name in context.params else context.meta.get(_KEPT.get(name, ""))
 
 
 def _is_given(context: click.Context, parameter: click.Parameter) -> bool:

@@ -22,10 +22,11 @@ import click
 
 from iot_dr import __version__
 from iot_dr.cli.command import with_settings
+from iot_dr.cli.options import origins_of
 from iot_dr.cli.stopping import stop_by_signals, stoppable
 from iot_dr.cli.streams import flushed, steady
 from iot_dr.cli.view.texts import say
-from iot_dr.errors import IotDrError, LaunchFailed, RegionUnavailable
+from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.disk import failure_of
 
 COMMANDS = (
@@ -34,6 +35,7 @@ COMMANDS = (
     "drill",
     "failback",
     "failover",
+    "history",
     "launch",
     "prove",
     "publish",
@@ -41,6 +43,7 @@ COMMANDS = (
     "repair",
     "replay",
     "restore",
+    "runs",
     "snapshot",
     "status",
     "sweep",
@@ -50,8 +53,8 @@ COMMANDS = (
 )
 """Each is a module below `commands` that has a `command`."""
 
-LAUNCHED = frozenset({"cost", "uninstall"})
-"""Those of them whose modules are in `commands/launched`."""
+_FOLDERS = {"history": "runs.", "runs": "runs.", "cost": "launched.", "uninstall": "launched."}
+"""Below which folder of `commands` a module is, if not at the top."""
 
 FAILED = 2
 """The exit code of what could not be run or came to no end."""
@@ -105,7 +108,7 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        folder = "launched." if cmd_name in LAUNCHED else ""
+        folder = _FOLDERS.get(cmd_name, "")
         command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{folder}{cmd_name}").command
         return command
 
@@ -126,7 +129,8 @@ class LazyGroup(click.Group):
             say(f"error: {failure_of(error)}", err=True)
             ctx.exit(2)
         except IotDrError as error:
-            say(f"error: {with_settings(ctx, str(error))}", err=True)
+            where = origins_of(ctx, str(error)) if isinstance(error, ConfigurationError) else ""
+            say(f"error: {with_settings(ctx, str(error))}{f' ({where})' if where else ''}", err=True)
             ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
 
 

@@ -6,14 +6,16 @@ registered; everything else under its own name.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from iot_dr.model.registry.differences import Pair
+from iot_dr.model.registry.differences import Difference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import counted, from_json, to_json
+from iot_dr.model.registry.field_changes import FieldChange
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import BY_CERTIFICATE, ROWS
 from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, ReadCall
@@ -27,6 +29,7 @@ CREATE TABLE IF NOT EXISTS place (
   side INTEGER, question TEXT, subject TEXT, token TEXT, PRIMARY KEY (side, question, subject)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS difference (
   wave INTEGER, level INTEGER, kind INTEGER, name TEXT, other TEXT, sigil TEXT, reason TEXT,
+  fields TEXT,
   PRIMARY KEY (wave, level, kind, name, other)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
 """
@@ -128,6 +131,18 @@ def text_of(value: dict[str, Any]) -> str:
     """Write JSON as short as it can be."""
     # Most relations, and what a Region counts of them, are empty.
     return json.dumps(value, separators=(",", ":")) if value else "{}"
+
+
+def fields_text(difference: Difference) -> str:
+    """Write the fields in which both Regions' values differ; of what one Region alone has, the name says enough."""
+    if difference.sigil is not Sigil.DIFFERENT:
+        return ""
+    return storable(json.dumps([dataclasses.astuple(one) for one in difference.fields], separators=(",", ":")))
+
+
+def fields_of(text: str) -> tuple[FieldChange, ...]:
+    """Read back what `fields_text` wrote."""
+    return tuple(FieldChange(*one) for one in json.loads(text or "[]"))
 
 
 def storable(text: str) -> str:

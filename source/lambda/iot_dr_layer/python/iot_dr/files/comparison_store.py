@@ -25,6 +25,8 @@ from iot_dr.files.comparison_rows import (
     TABLES,
     Row,
     bill,
+    fields_of,
+    fields_text,
     insert,
     key_at,
     pairs,
@@ -35,14 +37,14 @@ from iot_dr.files.comparison_rows import (
 from iot_dr.files.databases import open_database
 from iot_dr.files.faults import disk_errors, unusable
 from iot_dr.files.private import make_file, make_folder
-from iot_dr.model.registry.differences import Difference, Pair, Sigil
+from iot_dr.model.registry.differences import Difference, NotedDifference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate_target
 from iot_dr.model.registry.kinds import LISTS
 from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Page, PageRequest, ReadCall
 from iot_dr.model.sites import Side
 
-FORMAT = 400 + len(KINDS)
+FORMAT = 500 + len(KINDS)
 """Raised when the tables change, or the kinds and questions that are numbered in them; another is begun anew."""
 
 CHUNK = 1000
@@ -198,21 +200,24 @@ class SqliteComparisonStore:
         """Keep differences, each with the wave and the level at which it is applied, in the order of these."""
         with self._writing() as database:
             database.executemany(
-                "INSERT OR REPLACE INTO difference VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((*place, *place_of(one.key), one.sigil, storable(one.reason)) for one, place in differences),
+                "INSERT OR REPLACE INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (*place, *place_of(one.key), one.sigil, storable(one.reason), fields_text(one))
+                    for one, place in differences
+                ),
             )
 
-    def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
+    def noted(self) -> Iterator[NotedDifference]:
         """Yield what was noted, in the order of its places."""
         at: Row = (-(2**31), 0, 0, "", "")
         statement = (
-            "SELECT wave, level, kind, name, other, sigil, reason FROM difference "
+            "SELECT wave, level, kind, name, other, sigil, reason, fields FROM difference "
             "WHERE (wave, level, kind, name, other) > (?, ?, ?, ?, ?) ORDER BY wave, level, kind, name, other LIMIT ?"
         )
         while rows := self._all(statement, *at, CHUNK):
             at = rows[-1][:5]
-            for _, _, kind, name, other, sigil, reason in rows:
-                yield key_at(KINDS[kind], name, other), Sigil(sigil), reason
+            for _, _, kind, name, other, sigil, reason, fields in rows:
+                yield NotedDifference(key_at(KINDS[kind], name, other), Sigil(sigil), reason, fields_of(fields))
 
     def forget_noted(self) -> None:
         """Drop what was noted."""

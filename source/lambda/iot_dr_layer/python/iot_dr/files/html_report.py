@@ -15,8 +15,9 @@ from pathlib import Path
 from iot_dr.files.faults import disk_errors
 from iot_dr.files.private import opened_to_write
 from iot_dr.files.report_page import SCRIPT, STYLE
-from iot_dr.model.registry.differences import Numbers, Sigil
-from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.differences import NotedDifference, Numbers, Sigil
+from iot_dr.model.registry.field_changes import DOCUMENT, FieldChange, document_diff
+from iot_dr.model.registry.keys import Kind
 from iot_dr.model.words import counted
 
 WORDS: Mapping[Sigil, str] = {
@@ -49,7 +50,7 @@ class Report:
         return sum(numbers.differing for numbers in self.numbers.values())
 
 
-def write_report(path: Path, report: Report, rows: Iterable[tuple[Key, Sigil, str]]) -> None:
+def write_report(path: Path, report: Report, rows: Iterable[NotedDifference]) -> None:
     """Write the page.
 
     Raises:
@@ -59,7 +60,7 @@ def write_report(path: Path, report: Report, rows: Iterable[tuple[Key, Sigil, st
         page.writelines(_page(report, rows))
 
 
-def _page(report: Report, rows: Iterable[tuple[Key, Sigil, str]]) -> Iterator[str]:
+def _page(report: Report, rows: Iterable[NotedDifference]) -> Iterator[str]:
     title = f"{escape(report.primary)} and {escape(report.secondary)}"
     yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -147,7 +148,7 @@ def _table_of_kinds(kinds: Mapping[Kind, Numbers]) -> str:
     return "".join(lines) + "</table>"
 
 
-def _differences(report: Report, rows: Iterable[tuple[Key, Sigil, str]]) -> Iterator[str]:
+def _differences(report: Report, rows: Iterable[NotedDifference]) -> Iterator[str]:
     sigils = "".join(
         f'<option value="{sigil}">{sigil} {name}</option>' for sigil, name in WORDS.items() if sigil != "="
     )
@@ -160,8 +161,17 @@ def _differences(report: Report, rows: Iterable[tuple[Key, Sigil, str]]) -> Iter
         '<th>reason</th></tr></thead><tbody id="found"></tbody></table>\n'
         '<button id="more" type="button" hidden>More</button>\n<script id="rows" type="application/x-ndjson">\n'
     )
-    for key, sigil, reason in rows:
-        name = f"{key.name} {key.other}".rstrip()
+    for one in rows:
+        name = f"{one.key.name} {one.key.other}".rstrip()
+        told = [one.sigil, one.key.kind, name, one.reason, "\n".join(map(_field, one.fields))]
         # A text that ends the script would end it in a browser, whatever it is part of.
-        yield json.dumps([sigil, key.kind, name, reason], ensure_ascii=False).replace("<", "\\u003c") + "\n"
+        yield json.dumps(told, ensure_ascii=False).replace("<", "\\u003c") + "\n"
     yield "</script>\n"
+
+
+def _field(change: FieldChange) -> str:
+    """Return a field that differs with both values, or the diff of a document."""
+    if change.name == DOCUMENT and None not in (change.old, change.new):
+        return "\n".join(document_diff(change, "secondary", "primary"))
+    primary, secondary = ("has none" if value is None else value for value in (change.new, change.old))
+    return f"{change.name}: primary {primary}, secondary {secondary}"

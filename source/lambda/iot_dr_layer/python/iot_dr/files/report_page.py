@@ -19,6 +19,7 @@ th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-al
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 summary { cursor: pointer; font-weight: 600; margin: 1.5rem 0 .75rem; }
 td.name { overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .85rem; }
+pre { margin: .25rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 .controls { display: flex; flex-wrap: wrap; gap: .5rem; margin: .5rem 0; position: sticky; top: 0;
   background: Canvas; padding: .5rem 0; }
 input, select { font: inherit; padding: .3rem .5rem; border: 1px solid var(--line); border-radius: .35rem; }
@@ -54,6 +55,13 @@ function draw() {
       cell.textContent = value;
       if (index === 2) cell.className = "name";
     });
+    const fields = line.lastChild;
+    if (fields.textContent) {
+      const list = document.createElement("pre");
+      list.textContent = fields.textContent;
+      fields.previousSibling.appendChild(list);
+    }
+    fields.remove();
     left -= 1; drawn += 1;
   }
   const end = at >= lines.length;

@@ -110,7 +110,7 @@ class FolderSnapshotStore:
             undo.callback(part.unlink, missing_ok=True)
             with disk_errors(part, "another folder"), opened_to_write(part) as lines:
                 for entity in entities:
-                    lines.write(_line(entity) + "\n")
+                    lines.write(line_of(entity) + "\n")
                     number += 1
             with disk_errors(part, "another folder"):
                 part.replace(self._file(kind))
@@ -186,7 +186,7 @@ class FolderSnapshotStore:
         try:
             with path.open("rb") as lines:
                 for number, line in enumerate(lines, 1):
-                    yield _entity(kind, line, f"{path}:{number}")
+                    yield entity_of(kind, line, f"{path}:{number}")
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be read: {error}") from error
 
@@ -205,7 +205,7 @@ class FolderSnapshotStore:
                 if begin >= high:
                     high = middle
                     continue
-                found = _entity(Kind.CERTIFICATE, lines.readline(), str(path))
+                found = entity_of(Kind.CERTIFICATE, lines.readline(), str(path))
                 if found.key.name == certificate_id and isinstance(found, Certificate):
                     return found
                 if found.key.name < certificate_id:
@@ -218,7 +218,8 @@ class FolderSnapshotStore:
         return self._path / f"{kind}.jsonl"
 
 
-def _line(entity: Entity) -> str:
+def line_of(entity: Entity) -> str:
+    """Return an entity as the line of its file."""
     key = entity.key
     named = dict(zip(_NAMES[key.kind], (key.name, key.other), strict=False))
     fields = to_json(entity)
@@ -233,7 +234,12 @@ def _line(entity: Entity) -> str:
     return json.dumps(named | fields, ensure_ascii=False)
 
 
-def _entity(kind: Kind, line: bytes, where: str) -> Entity:
+def entity_of(kind: Kind, line: bytes, where: str) -> Entity:
+    """Read an entity back from its line; `where` is for the message.
+
+    Raises:
+        InvalidResource: it is none of this kind.
+    """
     try:
         fields: dict[str, Any] = parse(line) if kind is Kind.SHADOW else loads(line)
         key = Key(kind, *(_text(fields.pop(name)) for name in _NAMES[kind]))

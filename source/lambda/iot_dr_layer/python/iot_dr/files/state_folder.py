@@ -14,6 +14,7 @@ from iot_dr.files.private import make_folder
 from iot_dr.model.regions import RegionPair
 
 ROOT = ".iot-dr"
+HISTORY = "history"
 
 
 def default_folder(regions: RegionPair) -> Path:
@@ -48,6 +49,11 @@ class StateFolder:
     def last_verification(self) -> Path:
         """Return the file of what the last verification of all found, which no other command touches."""
         return self.path / "last-verify.json"
+
+    @property
+    def history(self) -> Path:
+        """Return the folder of the records of what was applied."""
+        return self.path / HISTORY
 
     def __enter__(self) -> Self:
         try:

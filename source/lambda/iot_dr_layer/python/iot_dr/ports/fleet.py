@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from iot_dr.model.registry.differences import Difference, Pair, Sigil
+from iot_dr.model.registry.differences import Difference, NotedDifference, Pair
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
@@ -91,7 +91,7 @@ class ComparisonStore(FleetStore, Protocol):
     def note(self, differences: Iterable[tuple[Difference, tuple[int, int]]]) -> None:
         """Keep differences, each with the wave and the level at which it is applied, in the order of these."""
 
-    def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
+    def noted(self) -> Iterator[NotedDifference]:
         """Yield what was noted, in the order of its places."""
 
     def forget_noted(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from iot_dr.model.launch.distribution import Bucket, Upload
+from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import IotRegion, LaunchResource, Stack, StackEvent, UnreadableValue
 from iot_dr.model.launch.probes import NewCertificate
 
@@ -173,3 +174,18 @@ class CredentialStore(Protocol):
 
     def empty(self) -> None:
         """Leave no version that holds a key."""
+
+
+class StackLister(Protocol):
+    """Reads the stacks of any Region, without their resources."""
+
+    def listed(self, region: str) -> Iterator[LaunchedStack]:
+        """Yield all stacks of a Region.
+
+        Raises:
+            AccessDenied: nobody may list stacks.
+            RetryableError: the Region does not answer.
+        """
+
+    def named(self, region: str, name: str) -> LaunchedStack | None:
+        """Return one stack; None if there is none. Raises as `listed` does."""

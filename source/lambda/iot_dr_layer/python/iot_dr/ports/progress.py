@@ -16,8 +16,11 @@ from iot_dr.model.sync.progress import SyncProgress
 class ReadingObserver(Protocol):
     """Is told how far the reading is."""
 
-    def begin(self, stage: str, calls: int | None) -> None:
-        """Begin with a stage of so many calls at least; None where nobody can tell."""
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
+        """Begin with a stage of so many calls at least; None where nobody can tell.
+
+        `ahead`: how many calls of later stages are known by now.
+        """
 
     def advance(self, calls: int, found: int) -> None:
         """So many more calls were answered, and told of so many resources."""

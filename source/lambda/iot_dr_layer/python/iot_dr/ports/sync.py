@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
+from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.sync.fleet_runs import FleetRun, RunState
+from iot_dr.model.sync.fleet_runs import FleetRun, ListedRun, RunState
 from iot_dr.model.sync.progress import ChangeResult, Ending
+from iot_dr.model.sync.records import AppliedChange, RunEnd, RunHeader, RunSummary
 
 
 class Journal(Protocol):
@@ -75,5 +77,54 @@ class FleetRuns(Protocol):
     def state(self, arn: str) -> RunState:
         """Return how a run stands; raises `ConfigurationError` if there is no such run."""
 
+    def listed(self) -> Iterator[ListedRun]:
+        """Yield all runs, those that were started last first."""
+
+    def stop(self, arn: str) -> None:
+        """Stop a run; what it has brought across stays."""
+
     def redrive(self, arn: str) -> None:
         """Take up a run where it failed: batches that succeeded are not repeated."""
+
+
+class ChangeRecord(Protocol):
+    """The record of one run; threads share it."""
+
+    def note(self, change: AppliedChange) -> None:
+        """Write a change down before the next one is made by that thread."""
+
+    def end(self, end: RunEnd) -> None:
+        """Say that the run has come to its end."""
+
+
+class RunHistory(Protocol):
+    """The records of all runs."""
+
+    def runs(self) -> Iterable[RunSummary]:
+        """Return all runs, the newest first."""
+
+    def header(self, run: str) -> RunHeader:
+        """Return what a run was.
+
+        Raises:
+            ConfigurationError: there is no such run, or its record cannot be read.
+        """
+
+    def changes(self, run: str) -> Iterator[AppliedChange]:
+        """Yield what a run wrote, in the order in which it did; raises as `header` does."""
+
+
+class FirstStates(Protocol):
+    """What was there before a run, each resource as it was before the run's first write of it."""
+
+    def keep(self, change: AppliedChange) -> None:
+        """Keep it, unless an earlier change of this resource was kept."""
+
+    def before(self, kind: Kind) -> Iterator[Entity]:
+        """Yield what is known of a kind, in the order of a snapshot's lines."""
+
+    def created(self) -> int:
+        """Return how many resources were not there before."""
+
+    def unknown(self) -> int:
+        """Return of how many it is not known what was there."""

@@ -7,6 +7,7 @@ applies it; here each key is checked by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from iot_dr.errors import InvalidResource
@@ -66,13 +67,14 @@ def compare(pair: Pair, direction: Direction, *, owned: Collection[Key] = frozen
     change = _change(plan(desired, actual, owned=owned).changes)
     if change is None:
         return Difference(pair.key, Sigil.SAME)
+    found = Difference(
+        pair.key, Sigil.DIFFERENT, change.reason, change, desired.entities.get(pair.key), actual.entities.get(pair.key)
+    )
     if desired.unreadable or actual.unreadable:
-        return Difference(pair.key, Sigil.UNREADABLE, change.reason, change)
+        return replace(found, sigil=Sigil.UNREADABLE)
     if pair.source is None:
-        return Difference(pair.key, Sigil.SURPLUS, ONLY_IN_TARGET, change)
-    if pair.target is None:
-        return Difference(pair.key, Sigil.MISSING, change.reason, change)
-    return Difference(pair.key, Sigil.DIFFERENT, change.reason, change)
+        return replace(found, sigil=Sigil.SURPLUS, reason=ONLY_IN_TARGET)
+    return replace(found, sigil=Sigil.MISSING) if pair.target is None else found
 
 
 def _change(changes: Collection[Change]) -> Change | None:

@@ -14,9 +14,9 @@ from itertools import islice
 
 from iot_dr.errors import InvalidResource, RetryableError
 from iot_dr.model.registry.changes import Change
-from iot_dr.model.registry.differences import Difference, Numbers, Pair, Sigil
+from iot_dr.model.registry.differences import Difference, NotedDifference, Numbers, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
-from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.status.status_parts import Drift
@@ -195,7 +195,7 @@ class VerifyRun:
             # For the status, which tells of the fleet: a part of it says nothing of the rest.
             self._keep(Drift(self._comparison.clock(), self.differing))
 
-    def noted(self) -> Iterator[tuple[Key, Sigil, str]]:
+    def noted(self) -> Iterator[NotedDifference]:
         """Yield again what differs, in the order in which it is applied, once all differences were drawn."""
         return self._comparison.store.noted()
 

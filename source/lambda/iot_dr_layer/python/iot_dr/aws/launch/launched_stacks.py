@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from iot_dr.aws import clients, errors
@@ -28,14 +28,36 @@ class CloudFormationStackReader:
         with errors.converted():
             pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
             resources = tuple(_resource(one) for page in pages for one in page["StackResourceSummaries"])
-        return LaunchedStack(
-            region=region,
-            name=name,
-            status=found["StackStatus"],
-            outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())},
-            parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", ())},
-            resources=resources,
-        )
+        return _stack(region, found, resources)
+
+
+class CloudFormationStackLister:
+    """Stacks of any Region without their resources, over `cloudformation` clients."""
+
+    def __init__(self, client_of: Callable[[str, str], Any] = clients.client) -> None:
+        self._client_of = client_of
+
+    def listed(self, region: str) -> Iterator[LaunchedStack]:
+        """Yield all stacks of a Region; deleted ones are not among them."""
+        pages = self._client_of("cloudformation", region).get_paginator("describe_stacks").paginate()
+        with errors.converted():
+            yield from (_stack(region, found) for page in pages for found in page["Stacks"])
+
+    def named(self, region: str, name: str) -> LaunchedStack | None:
+        """Return one stack; None if there is none."""
+        found = describe(self._client_of("cloudformation", region), name)
+        return None if found is None else _stack(region, found)
+
+
+def _stack(region: str, found: Mapping[str, Any], resources: tuple[StackResource, ...] = ()) -> LaunchedStack:
+    return LaunchedStack(
+        region=region,
+        name=found["StackName"],
+        status=found["StackStatus"],
+        outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())},
+        parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", ())},
+        resources=resources,
+    )
 
 
 def _resource(summary: dict[str, Any]) -> StackResource:

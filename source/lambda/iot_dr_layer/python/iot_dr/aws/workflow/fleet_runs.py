@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from iot_dr.aws.errors import call, converted
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, FleetRun, RequestsDone, RunState
+from iot_dr.model.sync.fleet_runs import AGAIN_STAGES, FleetRun, ListedRun, RequestsDone, RunState
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -20,6 +21,7 @@ REQUIRED_ACTIONS = frozenset(
         "states:ListMapRuns",
         "states:RedriveExecution",
         "states:StartExecution",
+        "states:StopExecution",
     }
 )
 """What the operator needs on the state machine and its executions."""
@@ -83,12 +85,36 @@ class StepFunctionsFleetRuns:
         return RunState(
             arn=arn,
             status=execution["status"],
-            began=int(execution["startDate"].timestamp() * 1000),
+            began=_milliseconds(execution["startDate"]),
             run=run,
             done=self._done(arn, run),
             reason=": ".join(execution[name] for name in ("error", "cause") if execution.get(name)),
             redrivable=execution.get("redriveStatus") == "REDRIVABLE",
         )
+
+    def listed(self) -> Iterator[ListedRun]:
+        """Yield all runs, those that were started last first."""
+        with converted():
+            pages = self._client.get_paginator("list_executions").paginate(stateMachineArn=self._arn)
+            for one in (one for page in pages for one in page["executions"]):
+                execution = self._described(str(one["executionArn"]))
+                ended = execution.get("stopDate")
+                yield ListedRun(
+                    arn=execution["executionArn"],
+                    status=execution["status"],
+                    began=_milliseconds(execution["startDate"]),
+                    ended=None if ended is None else _milliseconds(ended),
+                    run=FleetRun.from_json(_object(execution["input"])),
+                )
+
+    def stop(self, arn: str) -> None:
+        """Stop a run; what it has brought across stays.
+
+        Raises:
+            ConfigurationError: there is no such run.
+        """
+        self._described(arn)
+        call(self._client.stop_execution, executionArn=arn, error="Stopped", cause="by iot-dr runs --stop")
 
     def redrive(self, arn: str) -> None:
         """Take up a run where it failed: batches that succeeded are not repeated."""
@@ -141,6 +167,10 @@ def _no_sync(arn: str) -> ConfigurationError:
         f"there is no sync in the account with the ARN {arn}; `iot-dr sync --in-cloud` prints it at its start, and "
         "`iot-dr sync --redrive` finds the last one by itself"
     )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _sum(counts: Mapping[str, int], names: Iterable[str]) -> int:

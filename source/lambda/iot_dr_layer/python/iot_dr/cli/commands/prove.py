@@ -162,7 +162,7 @@ class TrialWatch(Watch):
         """Begin with a stage."""
         self._stage_began = time.monotonic()
         self._bar.reset(self._task, total=total, description=stage, pace="")
-        if self._bar.disable:
+        if self.says_lines:
             say(f"{stage} ...", err=True)
 
     def advance(self, number: int) -> None:

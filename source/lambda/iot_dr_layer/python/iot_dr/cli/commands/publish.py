@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as ProgressBar
 
 from iot_dr.cli.command import Command
-from iot_dr.cli.view.bars import Watch
+from iot_dr.cli.view.bars import Watch, draws_bars
 from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.model.launch.distribution import Bucket, Distribution, Upload
@@ -74,6 +74,7 @@ class PublishWatch(Watch):
     """Shows the upload on standard error: bytes, rate, time left."""
 
     def __init__(self) -> None:
+        screen = Screen(stderr=True)
         super().__init__(
             ProgressBar(
                 TextColumn("{task.description}", markup=False),
@@ -81,10 +82,11 @@ class PublishWatch(Watch):
                 DownloadColumn(),
                 TransferSpeedColumn(),
                 TimeRemainingColumn(),
-                console=Screen(stderr=True),
+                console=screen,
+                disable=not draws_bars(screen),
             )
         )
-        self._task = self._bar.add_task("Preparing buckets", total=None)
+        self._task = self._bar.add_task("Preparing buckets", total=None, pace="bytes")
 
     def comparing(self, bucket: Bucket) -> None:
         """Name the bucket that is being compared."""
@@ -94,6 +96,8 @@ class PublishWatch(Watch):
         """Begin to count."""
         description = f"Uploading {files(len(uploads))}" if uploads else "Nothing to upload"
         self._bar.update(self._task, description=description, total=sum(upload.size for upload in uploads))
+        if self.says_lines:
+            say(description, err=True)
 
     def sent(self, size: int) -> None:
         """Move the bar."""

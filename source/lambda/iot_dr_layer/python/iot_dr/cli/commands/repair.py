@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from iot_dr.cli.command import Command
+from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import settings
 from iot_dr.cli.view.applying import options, run
 from iot_dr.runtime.commands.sync import SyncSettings
@@ -55,6 +55,11 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     something differs, failed or was not tried, 2 if it cannot run.
     """
     wanted = settings(
-        SyncSettings, given, not_older_than=int(max_age * HOUR), delete_share=delete_share, paced=not unpaced
+        SyncSettings,
+        given,
+        not_older_than=int(max_age * HOUR),
+        delete_share=delete_share,
+        paced=not unpaced,
+        command=command_line(context),
     )
     run(context, wanted, apply=apply, output=output)

@@ -14,7 +14,8 @@ from rich.text import Text
 from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import applying, from_toolsrc, output_format, require, settings
 from iot_dr.cli.options import profile as profile_option
-from iot_dr.cli.view.tables import Counting, console, table
+from iot_dr.cli.view.bars import Counting
+from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say
 from iot_dr.model.events.dead_letters import DeadLetterSource
 from iot_dr.runtime.commands.replay import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from iot_dr.cli.command import Command
+from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.view.applying import run_opened
@@ -86,6 +86,14 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     if nothing differs or all was done, 1 if something differs, failed or was not tried, 2 if it cannot run.
     """
     settings = RestoreSettings(
-        region_of(side, toolsrc), things, shadows, profile, state, paced=not unpaced, sha256=sha256, **toolsrc
+        region_of(side, toolsrc),
+        things,
+        shadows,
+        profile,
+        state,
+        paced=not unpaced,
+        sha256=sha256,
+        command=command_line(context),
+        **toolsrc,
     )
     run_opened(context, lambda watch: open_restore(settings, source, watch), apply=apply, output=output)

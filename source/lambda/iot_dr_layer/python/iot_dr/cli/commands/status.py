@@ -15,11 +15,12 @@ from rich.text import Text
 from iot_dr.cli.command import Command
 from iot_dr.cli.keys import ResourceKey
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.view.bars import Counting
 from iot_dr.cli.view.status_view import overview_as_json, screen_of
-from iot_dr.cli.view.tables import Counting, SafeTable, console, item_as_json, moment, state_text
+from iot_dr.cli.view.tables import SafeTable, console, item_as_json, moment, state_text
 from iot_dr.cli.view.texts import say
 from iot_dr.model.registry.keys import Key, thing_key
-from iot_dr.runtime.clock import now
+from iot_dr.runtime.clock import now, utc_text
 from iot_dr.runtime.commands.status import StatusEnvironment, status_of, watched
 from iot_dr.services.status.status import Progress, ResourceStatus
 from iot_dr.services.status.status_view import StatusView
@@ -112,12 +113,12 @@ def _once(read: Callable[[Progress], StatusView], output: str) -> StatusView:
 
 
 def _watch(read: Callable[[Progress], StatusView], output: str, every: float) -> StatusView:
-    """Tell it until Ctrl-C: live in a terminal, a line of JSON each time for a program."""
+    """Tell it until Ctrl-C: live in a terminal, each time anew in a pipe, a line of JSON for a program."""
     found, pause = read(_quietly), threading.Event()
     with contextlib.suppress(KeyboardInterrupt):
-        if output == "json":
+        if output == "json" or not console().is_terminal:
             while True:
-                say(json.dumps(overview_as_json(found)))
+                _print_once(found, output)
                 pause.wait(every)
                 found = read(_quietly)
         with Live(screen_of(found), console=console(), auto_refresh=False) as live:
@@ -126,6 +127,15 @@ def _watch(read: Callable[[Progress], StatusView], output: str, every: float) ->
                 found = read(_quietly)
                 live.update(screen_of(found), refresh=True)
     return found
+
+
+def _print_once(found: StatusView, output: str) -> None:
+    if output == "json":
+        say(json.dumps(overview_as_json(found)))
+        return
+    say(utc_text(now()))
+    console().print(screen_of(found))
+    say("")
 
 
 def _quietly(_: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from iot_dr.cli.command import Command
+from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.commands import sync_in_cloud as in_cloud
 from iot_dr.cli.options import settings
 from iot_dr.cli.view.applying import options, run
@@ -52,7 +52,9 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     sweep deletes what the primary no longer has. Ctrl-C leaves it running.
     """
     cloud = {name: given.pop(name) for name in ("in_cloud", "follow", "redrive", "at_once")}
-    wanted = settings(SyncSettings, given, anew=anew, delete_share=delete_share, paced=not unpaced)
+    wanted = settings(
+        SyncSettings, given, anew=anew, delete_share=delete_share, paced=not unpaced, command=command_line(context)
+    )
     if cloud.pop("in_cloud") or cloud["follow"] or cloud["redrive"]:
         in_cloud.refuse_what_has_no_effect(context)
         in_cloud.run_in_cloud(context, wanted, apply=apply, output=output, **cloud)

@@ -42,11 +42,20 @@ SHOWN = 20
 """Lines of what failed; `--format json` has all."""
 
 
+RUNNING = "running"
+"""What stands for the ARN of the run that is under way."""
+
+
+def follow_option(text: str) -> click.Option:
+    """Make the option that watches a run."""
+    return click.Option(["--follow"], metavar="[ARN]", is_flag=False, flag_value=RUNNING, default="", help=text)
+
+
 def options() -> list[click.Option]:
     """Return the options of a sync in the account."""
     return [
         click.Option(["--in-cloud"], is_flag=True, help="Have it done in the account; this machine only watches."),
-        click.Option(["--follow"], metavar="ARN", default="", help="Watch a sync in the account that was started."),
+        follow_option("Watch a sync in the account that was started: the running one, if no ARN is given."),
         click.Option(
             ["--redrive"],
             is_flag=True,
@@ -96,6 +105,7 @@ def run_in_cloud(  # noqa: PLR0913  # the options
 ) -> None:
     """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
     sync = open_cloud_sync(settings)
+    follow = sync.running() if follow == RUNNING else follow
     if redrive and not apply:
         _plan_again(context, sync, follow or sync.newest(), output)
         return
@@ -161,7 +171,7 @@ class CloudRunWatch(Watch):
 
     def __init__(self) -> None:
         self._console = Screen(stderr=True)
-        super().__init__(paced_bar(self._console))
+        super().__init__(paced_bar(self._console), lines=False)
         self._task = self._bar.add_task("Listing", total=None, pace="")
         self._past: deque[tuple[float, int]] = deque()
         self._kind: Kind | None = None
@@ -181,7 +191,7 @@ class CloudRunWatch(Watch):
         else:
             line, pace = f"Checking {kind}", self._pace(done, now)
             self._bar.update(self._task, description=line, completed=done.ended, total=done.total, pace=pace)
-        if self._bar.disable and now >= self._line_due:
+        if self.says_lines and now >= self._line_due:
             self._line_due = now + LINE_EVERY
             number = f"{state.run.rows}" if done is None else f"{done.ended} of {done.total}"
             say(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)

@@ -10,14 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from iot_dr.cli.command import Command, command_line
-from iot_dr.cli.options import certificate_mode, credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.options import (
+    FromToolsrc,
+    certificate_mode,
+    credentials_and_state,
+    from_toolsrc,
+    output_format,
+    settings,
+)
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.bars import Watch
+from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
+from iot_dr.cli.view.plans import field_lines, fields_json
 from iot_dr.cli.view.tables import Screen, console, table
 from iot_dr.cli.view.texts import say, visible
 from iot_dr.errors import ConfigurationError, IotDrError
@@ -84,7 +91,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
         from_toolsrc("primary-region", "Region that is replicated."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
         certificate_mode(),
-        click.Option(
+        FromToolsrc(
             ["--replicate-shadows", "--shadows"],
             type=click.Choice(["all", "classic", "named", "none"]),
             envvar="REPLICATE_SHADOWS",
@@ -93,7 +100,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
             show_default=True,
             help="Shadows to compare.",
         ),
-        click.Option(
+        FromToolsrc(
             ["--shadow-name-pattern"],
             envvar="SHADOW_NAME_PATTERN",
             show_envvar=True,
@@ -199,35 +206,21 @@ class ReadingWatch(Watch):
 
     def __init__(self) -> None:
         screen = Screen(stderr=True)
-        super().__init__(
-            Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[pace]}", markup=False),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                console=screen,
-                disable=not screen.is_terminal,
-            )
-        )
+        super().__init__(paced_bar(screen))
         self._task = self._bar.add_task("Reading", total=None, pace="")
-        self._begun = self._stage_begun = time.monotonic()
-        self._calls = 0
+        self._begun = time.monotonic()
+        self._pace = ReadingPace()
         self.seconds = 0.0
         """How long the reading took."""
 
-    def begin(self, stage: str, calls: int | None) -> None:
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Begin with a stage of the reading."""
-        self._calls, self._stage_begun = 0, time.monotonic()
+        self._pace.begin(calls, ahead)
         self._bar.reset(self._task, total=calls, description=f"Reading {stage}", pace="")
 
     def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
         """Count the calls of the reading."""
-        self._calls += calls
-        seconds = time.monotonic() - self._stage_begun
-        pace = f"calls, {self._calls / seconds:,.0f}/s" if seconds > 1 else "calls"
-        self._bar.update(self._task, advance=calls, pace=pace)
+        self._bar.update(self._task, advance=calls, pace=self._pace.advance(calls))
 
     def end(self) -> None:
         """Show nothing more."""
@@ -238,12 +231,17 @@ class ReadingWatch(Watch):
 def _print_line(difference: Difference) -> None:
     sign = click.style(str(difference.sigil), fg=COLOURS.get(difference.sigil), bold=True)
     click.echo(f"{sign} {visible(f'{difference.key}  {difference.reason}')}".rstrip())
+    if difference.sigil is Sigil.DIFFERENT:
+        for line in field_lines(difference.fields, ("secondary", "primary")):
+            click.echo(line)
 
 
 def _print_json(difference: Difference) -> None:
     key = difference.key
     facts = {"sigil": difference.sigil, "kind": key.kind, "name": key.name, "other": key.other}
-    say(json.dumps({**facts, "reason": difference.reason}))
+    fields = difference.fields if difference.sigil is Sigil.DIFFERENT else ()
+    told = json.dumps({**facts, "reason": difference.reason})
+    say(f'{told[:-1]}, "fields": {fields_json(fields, "secondary", "primary")}}}')
 
 
 def _print_summary(verifying: VerifyRun, output: str, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
@@ -16,9 +16,10 @@ from rich.text import Text
 from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.bars import Watch, paced_bar
+from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
+from iot_dr.cli.view.plans import STEPS, plan_lines, print_lines, resource_json
 from iot_dr.cli.view.tables import Screen, console, distance, table
-from iot_dr.cli.view.texts import say
+from iot_dr.cli.view.texts import say, visible
 from iot_dr.errors import IotDrError
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference
@@ -34,11 +35,6 @@ SHOWN = 20
 
 WINDOW = 20.0
 """Seconds over which the pace is taken."""
-
-LINE_EVERY = 15.0
-"""Seconds between two lines where no bar can be drawn, as in a build's log."""
-
-_STEPS = (Step.CREATE, Step.UPDATE, Step.DELETE, Step.LEAVE, Step.UNREADABLE)
 
 
 def options(apply: str) -> list[click.Option]:
@@ -100,7 +96,7 @@ def run_opened(context: click.Context, opening: Opening, *, apply: bool, output:
             raise
         watch.end()
         if isinstance(answer, Planned):
-            _print_plan(answer, output, command_line(context, apply=True))
+            _print_plan(answer, syncing.differences(), output, command_line(context, apply=True))
             context.exit(1 if answer.changes() else 0)
         _print_result(answer, syncing, output, again)
         context.exit(0 if answer.complete else 1)
@@ -127,22 +123,23 @@ class SyncWatch(Watch):
         self._console = Screen(stderr=True)
         super().__init__(paced_bar(self._console))
         self._reading = self._bar.add_task("Reading", total=None, pace="")
-        self._applying = self._bar.add_task("Applying", total=None, pace="", visible=False)
+        self._applying = self._bar.add_task("Applying", total=None, pace="changes", visible=False)
         self._uses: Callable[[], Mapping[str, tuple[Use, ...]]] = dict
         self._past: deque[tuple[float, SyncProgress, Mapping[str, tuple[Use, ...]]]] = deque()
-        self._line_due = time.monotonic() + LINE_EVERY
+        self._reading_pace = ReadingPace()
 
     def watch(self, uses: Callable[[], Mapping[str, tuple[Use, ...]]]) -> None:
         """Say where to ask what was made of the APIs' budgets."""
         self._uses = uses
 
-    def begin(self, stage: str, calls: int | None) -> None:
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Begin with a stage of the reading."""
+        self._reading_pace.begin(calls, ahead)
         self._bar.reset(self._reading, total=calls, description=f"Reading {stage}", pace="calls")
 
     def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
         """Count the calls of the reading."""
-        self._bar.advance(self._reading, calls)
+        self._bar.update(self._reading, advance=calls, pace=self._reading_pace.advance(calls))
 
     def policies(self, changes: Iterable[Difference]) -> None:
         """Name the policies that are created or changed, before they are."""
@@ -164,12 +161,9 @@ class SyncWatch(Watch):
         while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
             self._past.popleft()
         self.last = progress
-        pace = self._pace(now)
+        pace = ", ".join(filter(None, ("changes", self._pace(now))))
         done, planned = progress.all_ended, max(progress.all_planned, progress.all_ended)
         self._bar.update(self._applying, completed=done, total=planned, visible=True, pace=pace)
-        if self._bar.disable and now >= self._line_due:
-            self._line_due = now + LINE_EVERY
-            say(f"{done} of {counted(planned, 'change')}{', ' + pace if pace else ''}", err=True)
 
     def _pace(self, now: float) -> str:
         then, earlier, uses_then = self._past[0]
@@ -197,18 +191,19 @@ def _limit(before: Mapping[str, tuple[Use, ...]], after: Mapping[str, tuple[Use,
     return f"{use.operation} in {region} ({use.rate:.1f}/s)"
 
 
-def _print_plan(planned: Planned, output: str, command: str) -> None:
+def _print_plan(planned: Planned, differences: Iterable[Difference], output: str, command: str) -> None:
     if output == "json":
-        say(json.dumps({"applied": False, **_plan_as_json(planned)}, indent=2))
+        print_lines(_plan_as_json(planned, differences))
         return
     if not planned.steps:
         say("Nothing differs.")
         return
+    print_lines(plan_lines(planned, differences))
     screen = console()
-    heads = [str(step) for step in _STEPS]
+    heads = [str(step) for step in STEPS]
     shown = table("Kind", *heads, numbers=frozenset(heads))
     for kind in dict.fromkeys(kind for kind, _ in planned.steps):
-        counts = (planned.steps[kind, step] for step in _STEPS)
+        counts = (planned.steps[kind, step] for step in STEPS)
         shown.add_row(kind.replace("_", " "), *(str(count) if count else "" for count in counts))
     screen.print(shown)
     changes = planned.changes().total()
@@ -218,9 +213,17 @@ def _print_plan(planned: Planned, output: str, command: str) -> None:
         screen.print("What stays is not changed: replication did not create it, or cannot change it.")
 
 
-def _plan_as_json(planned: Planned) -> dict[str, Any]:
+def _plan_as_json(planned: Planned, differences: Iterable[Difference]) -> Iterator[str]:
+    """Yield the lines of one JSON object, whose resources come last: they are drawn as they are printed."""
     plan = [{"kind": kind, "step": step, "number": number} for (kind, step), number in planned.steps.items()]
-    return {"plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
+    facts = {"applied": False, "plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
+    yield f'{visible(json.dumps(facts, indent=2))[:-2]},\n  "resources": ['
+    before = ""
+    for one in differences:
+        yield from (before + ",",) if before else ()
+        before = f"    {visible(resource_json(one))}"
+    yield from (before,) if before else ()
+    yield "  ]\n}"
 
 
 def _print_result(progress: SyncProgress, syncing: Applying, output: str, again: str) -> None:

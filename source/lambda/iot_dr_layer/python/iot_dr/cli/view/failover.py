@@ -34,7 +34,7 @@ class FailoverWatch(Watch):
 
     def __init__(self) -> None:
         self._console = Screen(stderr=True)
-        super().__init__(paced_bar(self._console))
+        super().__init__(paced_bar(self._console), lines=False)
         self._task = self._bar.add_task("", total=None, pace="", visible=False)
         self._began = self._line_due = time.monotonic()
         self.switched = False
@@ -75,7 +75,7 @@ class FailoverWatch(Watch):
 
     def _show(self, line: str, pace: str) -> None:
         self._bar.update(self._task, pace=pace)
-        if self._bar.disable and time.monotonic() >= self._line_due:
+        if self.says_lines and time.monotonic() >= self._line_due:
             self.step(f"{line}{f', {pace}' if pace else ''}")
             self._line_due = time.monotonic() + LINE_EVERY
 

@@ -1,16 +1,13 @@
-"""How commands print: tables of at most 100 columns, times in UTC, and a count where a reading takes long."""
+"""How commands print: tables, and times in UTC."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -19,10 +16,8 @@ from iot_dr.cli.view.texts import visible
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.runtime.clock import utc_text
 
-WIDTH = 100
-PATIENCE = 2.0
-"""Seconds that nobody needs to be told about."""
-
+PIPE = 100_000
+"""Columns of what is no terminal: nothing is folded there."""
 _COLOURS = {"in_sync": "green", "pending": "yellow"}
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -55,9 +50,9 @@ def _safe(cell: RenderableType | None) -> RenderableType | None:
 
 
 def console() -> Screen:
-    """Return standard output, as wide as the terminal but no wider than a table may be."""
+    """Return standard output: as wide as the terminal, or, in a pipe, so wide that names are found whole."""
     found = Screen()
-    return Screen(width=min(found.width, WIDTH) if found.is_terminal else WIDTH)
+    return found if found.is_terminal else Screen(width=PIPE)
 
 
 def table(*columns: str, numbers: frozenset[str] = frozenset()) -> Table:
@@ -128,41 +123,3 @@ def item_as_json(item: LedgerItem) -> dict[str, Any]:
 def state_text(state: str) -> Text:
     """Return a state in its colour."""
     return Text(state, style=_COLOURS.get(state, "red"))
-
-
-class Counting:
-    """Shows on standard error how far a reading is, once it has taken longer than anybody's patience."""
-
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Screen(stderr=True),
-        )
-        self._task = self._bar.add_task("Reading", total=None)
-        self._from = time.monotonic() + patience
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar.live.is_started:
-            self._bar.stop()
-
-    def begin(self, what: str, total: int | None = None) -> None:
-        """Begin to count something else."""
-        self._bar.reset(self._task, description=what, total=total)
-
-    def reached(self, number: int) -> None:
-        """Say how far it is."""
-        self._bar.update(self._task, completed=number)
-        if time.monotonic() >= self._from and not self._bar.live.is_started:
-            self._bar.start()
-
-    def advance(self, number: int) -> None:
-        """Say that it went on by so many."""
-        self.reached(int(self._bar.tasks[0].completed) + number)

@@ -6,12 +6,17 @@ screen or set its title; half of a surrogate pair cannot be written at all.
 
 from __future__ import annotations
 
+import logging
 import re
 
 import click
 
 _UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """C0 but the end of a line, DEL, C1, what turns the direction of writing, other ends of lines, and halves of pairs."""
+
+
+SAID = logging.getLogger("iot_dr.said")
+"""What was said on standard error."""
 
 
 def visible(text: str) -> str:
@@ -29,5 +34,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a text as it is, and the end of a line."""
+    """Print a text as it is, and the end of a line; what stands on standard error is in the log of --log-file too."""
     click.echo(visible(text), err=err)
+    if err:
+        SAID.info("%s", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from iot_dr.errors import ConfigurationError
 
@@ -12,6 +13,15 @@ LONGEST = 64 * 1024
 """Characters; what a launch writes has a fiftieth of that."""
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+@dataclass(frozen=True)
+class FoundSettings:
+    """The variables of a launch, where they are from, and whose credentials go with them."""
+
+    where: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
 
 
 def parse(text: str, where: str) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from iot_dr.model.registry.changes import Change
 from iot_dr.model.registry.entities import Entity
+from iot_dr.model.registry.field_changes import FieldChange, field_changes
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.sites import Side
 
@@ -45,12 +46,33 @@ class Pair:
 
 @dataclass(frozen=True)
 class Difference:
-    """How the Regions differ in one key, and what a plan would do about it; None where nothing differs."""
+    """How the Regions differ in one key, and what a plan would do about it; None where nothing differs.
+
+    `desired` is what the source has, as it must be in the target, and `actual` what the target has, as far as each is
+    there and can be read.
+    """
 
     key: Key
     sigil: Sigil
     reason: str = ""
     change: Change | None = None
+    desired: Entity | None = None
+    actual: Entity | None = None
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        """Return the fields that differ: old is what the target has, new what the source has."""
+        return field_changes(self.actual, self.desired)
+
+
+@dataclass(frozen=True)
+class NotedDifference:
+    """A difference as it was noted: `fields` are those in which both Regions' values differ."""
+
+    key: Key
+    sigil: Sigil
+    reason: str = ""
+    fields: tuple[FieldChange, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,25 @@ class RequestsDone:
 
 
 @dataclass(frozen=True)
+class ListedRun:
+    """A run as a list tells it: its execution, the status of Step Functions, and when it began and ended.
+
+    Times are epoch milliseconds; one that is under way has no end.
+    """
+
+    arn: str
+    status: str
+    began: int
+    ended: int | None
+    run: FleetRun
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it is under way."""
+        return self.ended is None
+
+
+@dataclass(frozen=True)
 class RunState:
     """How a run stands: `status` as Step Functions says it, `done` by stage, `reason` why it failed.
 

@@ -15,6 +15,7 @@ from typing import Any
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.selected_things import SelectedThings
+from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.shadows.index import IotShadowIndex
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.files.comparison_store import SqliteComparisonStore
@@ -155,7 +156,8 @@ def _scope(settings: ComparisonSettings, direction: Direction) -> ComparisonScop
 
 
 def _parts(access: AccountAccess, site: Site, connections: int) -> RegionParts:
-    iot, data = (access.paced(service, site.region, connections) for service in ("iot", "iot-data"))
+    services = ("iot", "iot-data")
+    iot, data = (note_requests_of(access.paced(service, site.region, connections)) for service in services)
     return RegionParts(site, iot, IotRegistryReader(iot, site.region, site.account), IotShadowStore(data))
 
 

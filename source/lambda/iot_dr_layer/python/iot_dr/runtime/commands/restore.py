@@ -11,27 +11,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iot_dr import __version__
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.request_ids import note_requests_of, noting_requests
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.journal import SqliteJournal
+from iot_dr.files.run_records import FileChangeRecord, new_run_id
 from iot_dr.files.snapshot_folder import FolderSnapshotStore
 from iot_dr.files.state_folder import ROOT, StateFolder
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Direction, Site
+from iot_dr.model.sync.records import RunHeader
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import RestoreObserver
-from iot_dr.runtime.account import clients_of, open_account
+from iot_dr.runtime.account import AccountAccess, clients_of, open_account
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
 from iot_dr.services.snapshots.restore_run import RestoreRun, load
 from iot_dr.services.sync import sync
+from iot_dr.services.sync.recorded import RecordedRegistryWriter, RecordedShadowStore, Recording
 
 CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
 
@@ -40,8 +45,8 @@ CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
 class RestoreSettings:
     """Which Region is written, what of a snapshot, and whose credentials are used; no things means all there is.
 
-    `sha256`: what the snapshot's last file must have, if it is known. The last four tell where the launch notes who
-    leads; without them nobody is asked.
+    `sha256`: what the snapshot's last file must have, if it is known. The Regions and tables tell where the launch
+    notes who leads; without them nobody is asked. `command`: the command as it was given, for the record.
     """
 
     region: str
@@ -55,6 +60,7 @@ class RestoreSettings:
     secondary_region: str = ""
     ledger_table: str = ""
     dynamodb_global_table: str = ""
+    command: str = "iot-dr restore"
 
 
 @contextmanager
@@ -77,8 +83,10 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
         store = exits.enter_context(SqliteComparisonStore(state.comparison()))
         journal = exits.enter_context(SqliteJournal(state.journal()))
         load(snapshot, store, settings.things)
-        iot = access.paced("iot", settings.region, CONNECTIONS)
+        iot = note_requests_of(access.paced("iot", settings.region, CONNECTIONS))
         gate = _gate(settings, client_of)
+        record = exits.enter_context(FileChangeRecord(state.history, _header(settings, access.account)))
+        recording = Recording(record, noting_requests, now)
         yield RestoreRun(
             snapshot=snapshot,
             store=store,
@@ -86,7 +94,7 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
             direction=direction,
             fleet=IotFleetReader(iot, settings.region, access.account),
             target=IotRegistryReader(iot, settings.region, access.account),
-            writer=IotRegistryWriter(iot, settings.region, access.account),
+            writer=RecordedRegistryWriter(IotRegistryWriter(iot, settings.region, access.account), recording),
             gate=gate,
             clock=now,
             progress=progress,
@@ -94,8 +102,20 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
             together=on_threads(exits.enter_context(ThreadPoolExecutor(reading.THREADS))),
             uses=access.uses,
             things=settings.things,
-            shadows=IotShadowStore(access.paced("iot-data", settings.region)) if settings.shadows else None,
+            shadows=_shadows(settings, access, recording) if settings.shadows else None,
+            record=record,
         )
+
+
+def _header(settings: RestoreSettings, account: str) -> RunHeader:
+    begun, regions = now(), (settings.region, settings.primary_region, settings.secondary_region)
+    run = new_run_id(begun, settings.command.split()[1])
+    return RunHeader(run, begun, settings.command, account, *regions, release=__version__)
+
+
+def _shadows(settings: RestoreSettings, access: AccountAccess, recording: Recording) -> RecordedShadowStore:
+    client = note_requests_of(access.paced("iot-data", settings.region))
+    return RecordedShadowStore(IotShadowStore(client), recording)
 
 
 def _gate(settings: RestoreSettings, client_of: Callable[..., Any]) -> WriteGate:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from iot_dr import __version__
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.request_ids import noting_requests
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.files.state_folder import StateFolder, default_folder
+from iot_dr.files.run_records import FileChangeRecord, new_run_id
+from iot_dr.files.state_folder import HISTORY, StateFolder, default_folder
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
-from iot_dr.model.sites import Side
+from iot_dr.model.sites import Direction, Side
+from iot_dr.model.sync.records import RunHeader
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
@@ -37,6 +41,7 @@ from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack, replicated
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows, Replicate
+from iot_dr.services.sync.recorded import RecordedRegistryWriter, RecordedShadowStore, Recording
 from iot_dr.services.sync.sync_run import SyncRun
 
 CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
@@ -50,6 +55,7 @@ class SyncSettings:
     `not_older_than`: milliseconds; what was read no longer ago is applied as it is, else both Regions are read anew.
     `anew`: drop what an earlier run has read and noted. `delete_share`: of what the secondary has, at most. `select`: a
     query for things; nothing but them and what hangs on them is brought across. `paced`: keep to the account's quotas.
+    `command`: the command as it was given, for the record.
     """
 
     primary_region: str
@@ -64,6 +70,7 @@ class SyncSettings:
     not_older_than: int = 0
     anew: bool = False
     paced: bool = True
+    command: str = "iot-dr sync"
 
     @property
     def compared_first(self) -> bool:
@@ -88,13 +95,16 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
     with (
         SqliteJournal(folder.journal(part_of(settings.select))) as journal,
         open_comparison(_compared(settings, launched, journal), progress, stop) as comparison,
+        ExitStack() as exits,
     ):
         dynamodb = comparison.access.client_of("dynamodb", regions.secondary, connections=CONNECTIONS)
         ledger = _checked(DynamoDbLedger(dynamodb, settings.ledger_table), settings)
         notes = DynamoDbShadowNotes(dynamodb, settings.ledger_table)
         leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, settings.ledger_table, regions)
         gate = RememberedWriteGate(LeadershipWriteGate(leadership, regions.secondary), now)
-        parts = _SyncParts(settings, launched, comparison, journal, ledger, notes, gate)
+        record = exits.enter_context(FileChangeRecord(folder / HISTORY, _header(settings, comparison.direction)))
+        recording = Recording(record, noting_requests, now)
+        parts = _SyncParts(settings, launched, comparison, journal, ledger, notes, gate, recording)
         yield SyncRun(
             comparison=comparison.reading,
             journal=journal,
@@ -102,7 +112,15 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
             stop=stop,
             uses=comparison.access.uses,
             compared_first=settings.compared_first,
+            record=record,
         )
+
+
+def _header(settings: SyncSettings, direction: Direction) -> RunHeader:
+    begun, target = now(), direction.target
+    primary, secondary = settings.primary_region, settings.secondary_region
+    run = new_run_id(begun, settings.command.split()[1])
+    return RunHeader(run, begun, settings.command, target.account, target.region, primary, secondary, __version__)
 
 
 def _compared(settings: SyncSettings, launched: LaunchedStack, journal: SqliteJournal) -> ComparisonSettings:
@@ -146,6 +164,7 @@ class _SyncParts:
     ledger: DynamoDbLedger
     notes: DynamoDbShadowNotes
     gate: WriteGate
+    recording: Recording
 
 
 def _engine(parts: _SyncParts, progress: SyncRunObserver, stop: threading.Event) -> sync.Sync:
@@ -185,7 +204,9 @@ def _applier(parts: _SyncParts, marks: Marking) -> ChangeApplier:
             asked_by=parts.comparison.reading.reading.source_asked_by,
         ),
         target=target.registry,
-        writer=IotRegistryWriter(target.iot, target.site.region, target.site.account),
+        writer=RecordedRegistryWriter(
+            IotRegistryWriter(target.iot, target.site.region, target.site.account), parts.recording
+        ),
         ledger=parts.ledger,
         marks=marks,
         gate=parts.gate,
@@ -200,7 +221,7 @@ def _shadow_check(parts: _SyncParts) -> Replicate | None:
         return None
     return ShadowReplication(
         source=regions[Side.SOURCE].shadows,
-        target=regions[Side.TARGET].shadows,
+        target=RecordedShadowStore(regions[Side.TARGET].shadows, parts.recording),
         ledger=parts.ledger,
         notes=parts.notes,
         gate=parts.gate,

@@ -70,7 +70,7 @@ class CertificateSample:
 class Unseen:
     """The progress of a reading that nobody watches."""
 
-    def begin(self, stage: str, calls: int | None) -> None:
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Show nothing."""
 
     def advance(self, calls: int, found: int) -> None:
@@ -166,9 +166,10 @@ class Reading:
             finished = self._probes()
         for asks in (_DESCRIBED, _MEMBERS):
             stage = "members" if asks is _MEMBERS else "descriptions"
-            finished = finished and self._subjects(stage, [ask for ask in asks if ask.kinds & wanted], documents)
+            asked = [ask for ask in asks if ask.kinds & wanted]
+            finished = finished and self._subjects(stage, asked, documents, self._relations_left(wanted))
         if finished and Kind.SHADOW in wanted:
-            finished = self._shadows_of_things()
+            finished = self._shadows_of_things(self._relations_left(wanted))
         return finished and self._relations(wanted)
 
     def follows(self, side: Side, kind: Kind) -> bool:
@@ -224,20 +225,20 @@ class Reading:
             if token is not None and _LISTED_FOR[question] & kinds:
                 yield PageRequest(question, token=token)
 
-    def _subjects(self, stage: str, asks: Iterable[_Ask], documents: Documents) -> bool:
+    def _subjects(self, stage: str, asks: Iterable[_Ask], documents: Documents, ahead: int) -> bool:
         questions = [(ask.question, ask.shared and documents is Documents.SHARED) for ask in asks]
         left = sum(
             self._store.left(side, question, on_both_sides=shared)
             for side in self._readers
             for question, shared in questions
         )
-        return self._stage(stage, {side: self._all_about(side, questions) for side in self._readers}, left)
+        return self._stage(stage, {side: self._all_about(side, questions) for side in self._readers}, left, ahead)
 
-    def _shadows_of_things(self) -> bool:
+    def _shadows_of_things(self, ahead: int) -> bool:
         if not self._indexed.read(self._stage):
             return False
         named = [_Ask(ReadCall.NAMED_SHADOWS, frozenset({Kind.SHADOW}))] if self._shadows.named else []
-        if not self._subjects("named shadows", named, Documents.SHARED):
+        if not self._subjects("named shadows", named, Documents.SHARED, ahead):
             return False
         if self._shadows.classic:
             for side in self._readers:
@@ -245,7 +246,7 @@ class Reading:
                 if not self._store.fact(f"classic shadows of the {side}"):
                     self._store.expect_classic_shadows(side, by_index=self._indexed.tell_classic)
                     self._store.set_fact(f"classic shadows of the {side}", "expected")
-        return self._subjects("shadows", [_Ask(ReadCall.SHADOW, frozenset({Kind.SHADOW}))], Documents.SHARED)
+        return self._subjects("shadows", [_Ask(ReadCall.SHADOW, frozenset({Kind.SHADOW}))], Documents.SHARED, ahead)
 
     def _probes(self) -> bool:
         """Drop the health checker's own, whose certificates are known by what its policies are attached to."""
@@ -265,19 +266,27 @@ class Reading:
 
         Questions take turns, for each has a quota of its own, and all come in the order of the certificates.
         """
-        asked: dict[Side, list[tuple[ReadCall, ...]]] = {side: [] for side in self._readers}
-        for side, questions in asked.items():
-            if Kind.POLICY_ATTACHMENT in wanted:
-                by_policy = self.attachments_by(side) is ReadCall.TARGETS_OF_POLICY
-                questions.append((ReadCall.TARGETS_OF_POLICY,) if by_policy else _POLICIES_OF_TARGETS)
-            if Kind.THING_PRINCIPAL in wanted and not self._sample:
-                questions.append((self.principals_by(side),))
-        left = sum(self._store.left(side, one) for side, questions in asked.items() for one in chain(*questions))
+        asked = {side: self._relation_questions(side, wanted) for side in self._readers}
         calls = {side: _in_turn(self._about_each(side, row) for row in questions) for side, questions in asked.items()}
-        finished = self._stage("attachments", calls, left)
+        finished = self._stage("attachments", calls, self._relations_left(wanted))
         if finished and self._sample and Kind.THING_PRINCIPAL in wanted:
             finished = self._sampled(self._sample)
         return finished
+
+    def _relation_questions(self, side: Side, wanted: Collection[Kind]) -> list[tuple[ReadCall, ...]]:
+        """Return the questions about attachments and principals, those that come after each other in one row."""
+        questions: list[tuple[ReadCall, ...]] = []
+        if Kind.POLICY_ATTACHMENT in wanted:
+            by_policy = self.attachments_by(side) is ReadCall.TARGETS_OF_POLICY
+            questions.append((ReadCall.TARGETS_OF_POLICY,) if by_policy else _POLICIES_OF_TARGETS)
+        if Kind.THING_PRINCIPAL in wanted and not self._sample:
+            questions.append((self.principals_by(side),))
+        return questions
+
+    def _relations_left(self, wanted: Collection[Kind]) -> int:
+        """Return how many calls about attachments and principals are still to be made."""
+        asked = ((side, one) for side in self._readers for one in chain(*self._relation_questions(side, wanted)))
+        return sum(self._store.left(side, one) for side, one in asked)
 
     def _sampled(self, sample: CertificateSample) -> bool:
         """Ask about some certificates alone, the same ones in both Regions."""
@@ -304,8 +313,10 @@ class Reading:
         for subject in self._store.pending(side, question, after, on_both_sides=on_both_sides):
             yield PageRequest(question, subject, self._store.token(side, question, subject) or "")
 
-    def _stage(self, stage: str, calls: Mapping[Side, Iterator[PageRequest]], expected: int | None) -> bool:
-        self._progress.begin(stage, expected)
+    def _stage(
+        self, stage: str, calls: Mapping[Side, Iterator[PageRequest]], expected: int | None, ahead: int = 0
+    ) -> bool:
+        self._progress.begin(stage, expected, ahead)
         lanes = [RegionLane(side, self._readers[side], calls[side], self._threads) for side in self._readers]
         answered: SimpleQueue[tuple[RegionLane, PageRequest, Future[Page]]] = SimpleQueue()
         with ThreadPoolExecutor(self._threads * len(lanes)) as executor:

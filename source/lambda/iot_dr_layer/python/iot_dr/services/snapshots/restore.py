@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
+from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import (
     Certificate,
     Entity,
@@ -29,7 +30,7 @@ from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.fleet import Comparison
 from iot_dr.ports.progress import SyncObserver
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
-from iot_dr.ports.shadows import ShadowStore
+from iot_dr.ports.shadows import ShadowReader, ShadowStore
 from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.shadows import patch
@@ -75,23 +76,29 @@ def _all(snapshot: SnapshotStore, kind_of: type[Held], kind: Kind) -> Iterator[H
     return (one for one in snapshot.entities(kind) if isinstance(one, kind_of))
 
 
-def put_back(wanted: Shadow, shadows: ShadowStore, gate: WriteGate, *, apply: bool) -> bool:
-    """Make a shadow what the snapshot has of it; return whether it differed. Without `apply` nothing is written.
+def compared(wanted: Shadow, shadows: ShadowReader) -> Pair | None:
+    """Return a shadow as the snapshot and as the Region have it; None if that is the same."""
+    found = shadows.shadow(wanted.key)
+    return None if found is not None and found.document == wanted.document else Pair(wanted.key, wanted, found)
+
+
+def put_back(wanted: Shadow, shadows: ShadowStore, gate: WriteGate) -> bool:
+    """Make a shadow what the snapshot has of it; return whether it differed.
 
     Raises:
         Conflict: the device writes it at the same time.
         WriteRefused: the Region may not be written now.
     """
-    found = shadows.shadow(wanted.key)
-    if found is not None and found.document == wanted.document:
+    differing = compared(wanted, shadows)
+    if differing is None:
         return False
-    if apply:
-        ensure_open(gate)
-        if found is None:
-            shadows.make(wanted.key)
-            found = shadows.shadow(wanted.key)
-        if found is not None and (change := patch(wanted.document, found.document)):
-            shadows.update(wanted.key, change, found.version)
+    ensure_open(gate)
+    found = differing.target
+    if found is None:
+        shadows.make(wanted.key)
+        found = shadows.shadow(wanted.key)
+    if isinstance(found, Shadow) and (change := patch(wanted.document, found.document)):
+        shadows.update(wanted.key, change, found.version)
     return True
 
 

@@ -9,12 +9,14 @@ from functools import cached_property, partial
 from itertools import islice
 
 from iot_dr.errors import ConfigurationError
+from iot_dr.model.registry.differences import Difference
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side
-from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
+from iot_dr.model.sync.progress import ChangeResult, Planned, SyncProgress
+from iot_dr.model.sync.records import ended
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.fleet import FleetReader, FleetStore
@@ -22,17 +24,20 @@ from iot_dr.ports.progress import RestoreObserver
 from iot_dr.ports.registry import RegistryReader, RegistryWriter
 from iot_dr.ports.shadows import ShadowStore
 from iot_dr.ports.snapshots import SnapshotStore
-from iot_dr.ports.sync import RunJournal
-from iot_dr.services.comparison import differences
+from iot_dr.ports.sync import ChangeRecord, RunJournal
+from iot_dr.services.comparison import compare, differences
 from iot_dr.services.concurrency import Together
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading.reading import Documents, Reading
 from iot_dr.services.single_resource import read_one
-from iot_dr.services.snapshots.restore import engine, of_things, put_back
+from iot_dr.services.snapshots.restore import compared, engine, of_things, put_back
 from iot_dr.services.sync.sync import Sync
 
 BATCH = 500
 """Entities that are kept at once."""
+
+SMALL = 100
+"""Entities of a snapshot: as many calls of one each as the lists of a fleet of 10,000 devices take pages."""
 
 
 def load(snapshot: SnapshotStore, store: FleetStore, things: Collection[str]) -> None:
@@ -59,7 +64,8 @@ class RestoreRun:
     """A restore whose snapshot is loaded: first it plans, then perhaps it applies.
 
     `fleet` and `target` read the same Region, by its lists and one by one. Without `things` all is brought back,
-    without `shadows` no shadow. `uses` tells what was made of the APIs' budgets so far, by Region.
+    without `shadows` no shadow. `uses` tells what was made of the APIs' budgets so far, by Region. `record` is told
+    how it ended.
     """
 
     snapshot: SnapshotStore
@@ -77,6 +83,7 @@ class RestoreRun:
     uses: Callable[[], Mapping[str, tuple[Use, ...]]]
     things: Collection[str] = ()
     shadows: ShadowStore | None = None
+    record: ChangeRecord | None = None
 
     taken_up = False
     """Each run reads the Region anew, so what an earlier one has brought back differs no more."""
@@ -101,9 +108,16 @@ class RestoreRun:
         """Read the Region and count what would be done; nothing is changed."""
         self._read()
         planned = self.engine.plan()
-        if differing := self._put_shadows_back(apply=False):
-            planned.steps[Kind.SHADOW, Step.UPDATE] += differing
+        if self.shadows is not None:
+            for pair in filter(None, (compared(one, self.shadows) for one in self._wanted_shadows())):
+                self.store.put(Side.SOURCE, [one for one in (pair.source,) if one is not None])
+                self.store.put(Side.TARGET, [one for one in (pair.target,) if one is not None])
+                planned.count(compare(pair, self.direction))
         return planned
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield what `plan` counted."""
+        return self.engine.differences()
 
     def apply(self) -> SyncProgress:
         """Bring it back; raises what `Sync.apply` does."""
@@ -111,8 +125,11 @@ class RestoreRun:
         self._read()
         standing = self.engine.apply(self.engine.plan())
         self.journal.finish()
-        written = {Kind.SHADOW: self._put_shadows_back(apply=True)}
-        return replace(standing, planned={**standing.planned, **written}, ended={**standing.ended, **written})
+        written = {Kind.SHADOW: self._put_shadows_back()}
+        whole = replace(standing, planned={**standing.planned, **written}, ended={**standing.ended, **written})
+        if self.record is not None:
+            self.record.end(ended(whole, self.clock()))
+        return whole
 
     def problems(self) -> Iterator[ChangeResult]:
         """Yield what failed, then what was left for want of it."""
@@ -120,7 +137,7 @@ class RestoreRun:
 
     def _read(self) -> None:
         """Read what the Region has today, and show what becomes of its policies."""
-        if self.things:
+        if self.things or self._is_small():
             keys = [pair.key for kind in REGISTRY_KINDS for pair in self.store.pairs(kind)]
             found = self.together(partial(read_one, self.target), keys)
             self.store.put(Side.TARGET, [entity for entity in found if entity is not None])
@@ -129,10 +146,17 @@ class RestoreRun:
             reading.read(REGISTRY_KINDS, documents=Documents.ALL)
         self.progress.policies(differences(self.store, self.direction, kinds=(Kind.POLICY,)))
 
-    def _put_shadows_back(self, *, apply: bool) -> int:
-        """Return how many shadows differed, of the things that were named alone if any were."""
+    def _is_small(self) -> bool:
+        """Tell whether it holds so little that its resources are read one by one, not the whole Region by its lists."""
+        return sum(self.store.number(Side.SOURCE, kind) for kind in REGISTRY_KINDS) <= SMALL
+
+    def _put_shadows_back(self) -> int:
+        """Return how many shadows differed."""
         if self.shadows is None:
             return 0
+        return sum(put_back(one, self.shadows, self.gate) for one in self._wanted_shadows())
+
+    def _wanted_shadows(self) -> Iterator[Shadow]:
+        """Yield the snapshot's shadows, of the things that were named alone if any were."""
         wanted = (one for one in self.snapshot.entities(Kind.SHADOW) if isinstance(one, Shadow))
-        chosen = (one for one in wanted if not self.things or one.key.name in self.things)
-        return sum(put_back(one, self.shadows, self.gate, apply=apply) for one in chosen)
+        return (one for one in wanted if not self.things or one.key.name in self.things)

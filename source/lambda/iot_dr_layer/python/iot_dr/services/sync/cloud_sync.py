@@ -18,6 +18,7 @@ from iot_dr.model.sync.fleet_runs import (
     THING_STAGES,
     FailedRequest,
     FleetRun,
+    ListedRun,
     RunState,
     batches_at_once,
 )
@@ -129,6 +130,25 @@ class CloudSync:
         if found is None:
             raise ConfigurationError("there was no sync in the account yet; start one with --in-cloud --apply")
         return found
+
+    def running(self) -> str:
+        """Return the run that is under way.
+
+        Raises:
+            ConfigurationError: none is.
+        """
+        found = self.runs.newest("RUNNING")
+        if found is None:
+            raise ConfigurationError("no sync is under way in the account; `iot-dr runs` lists those that have ended")
+        return found
+
+    def listed(self) -> Iterator[ListedRun]:
+        """Yield all runs, those that were started last first."""
+        return self.runs.listed()
+
+    def stop(self, arn: str) -> None:
+        """Stop a run; what it has brought across stays."""
+        self.runs.stop(arn)
 
     def state(self, arn: str) -> RunState:
         """Return how a run stands."""

@@ -25,7 +25,7 @@ from itertools import chain
 
 from iot_dr.errors import AccessDenied, IotDrError, RegionUnavailable, RetryableError
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
-from iot_dr.model.registry.differences import Pair
+from iot_dr.model.registry.differences import Difference, Pair
 from iot_dr.model.registry.entities import ThingType
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind
 from iot_dr.model.registry.kinds import BY_CERTIFICATE, REGISTRY_KINDS, RELATIONS, RESOURCE_KINDS
@@ -98,6 +98,11 @@ class Sync:
                 if isinstance(difference.change, Delete) and self._comparison.pair(difference.key).source is not None:
                     self._made_anew.add(difference.key)
         return planned
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield again what `plan` counted, kinds in their order; memory stays the same however much it is."""
+        for kind in (*REGISTRY_KINDS, Kind.SHADOW):
+            yield from self._pending.differences(kind)
 
     def apply(self, planned: Planned, ready_before: ReadyBefore | None = None) -> SyncProgress:
         """Apply what `plan` counted, and go on where an earlier run stopped.

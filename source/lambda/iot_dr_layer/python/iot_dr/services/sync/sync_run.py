@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from iot_dr.model.registry.differences import Difference
 from iot_dr.model.sync.progress import ChangeResult, Planned, SyncProgress
-from iot_dr.ports.sync import RunJournal
+from iot_dr.model.sync.records import ended
+from iot_dr.ports.sync import ChangeRecord, RunJournal
 from iot_dr.services.pacing import Use
 from iot_dr.services.reading.comparison_reading import ComparisonReading
 from iot_dr.services.reading.following import ready_while_reading
@@ -20,7 +22,7 @@ class SyncRun:
     """A sync that is open: first it plans, then perhaps it applies.
 
     `compared_first`: what was compared is applied exactly. `uses` tells what was made of the APIs' budgets so far, by
-    Region.
+    Region. `record` is told how it ended.
     """
 
     comparison: ComparisonReading
@@ -29,6 +31,7 @@ class SyncRun:
     stop: threading.Event
     uses: Callable[[], Mapping[str, tuple[Use, ...]]]
     compared_first: bool = False
+    record: ChangeRecord | None = None
 
     @property
     def taken_up(self) -> bool:
@@ -39,6 +42,10 @@ class SyncRun:
         """Read what has not been read yet, and count what would be done; nothing is changed."""
         self.comparison.read()
         return self.engine.plan()
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield what `plan` counted."""
+        return self.engine.differences()
 
     def apply(self) -> SyncProgress:
         """Read what has not been read yet and apply it.
@@ -54,6 +61,8 @@ class SyncRun:
         standing = self.engine.apply(self.plan()) if self.compared_first else self._applied_while_reading()
         if not self.stop.is_set():
             self.journal.finish()
+            if self.record is not None:
+                self.record.end(ended(standing, self.comparison.clock()))
             # What was read is no longer what the Regions hold, so nothing is applied from it once more.
             self.comparison.store.set_fact("applied", str(self.comparison.clock()))
         return standing
@@ -76,9 +85,9 @@ class SyncRun:
             self._read_registry()
             return self.engine.apply(self.engine.plan())
         with ThreadPoolExecutor(1, thread_name_prefix="relations") as executor:
-            ended = executor.submit(self._read_registry)
+            reading_ended = executor.submit(self._read_registry)
             try:
-                return self.engine.apply(planned, ready_while_reading(reading, ended))
+                return self.engine.apply(planned, ready_while_reading(reading, reading_ended))
             finally:
-                if not ended.done():
+                if not reading_ended.done():
                     self.stop.set()

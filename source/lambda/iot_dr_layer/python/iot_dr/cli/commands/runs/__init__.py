@@ -1,0 +1,1 @@
+"""Commands about runs: what they wrote, and which are at work in the account."""

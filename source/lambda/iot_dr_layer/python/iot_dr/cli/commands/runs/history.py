@@ -1,0 +1,172 @@
+"""`iot-dr history`: what runs with `--apply` changed, and how to take one back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from iot_dr.cli.command import Command
+from iot_dr.cli.options import output_format
+from iot_dr.cli.view.plans import field_lines, fields_json, print_lines
+from iot_dr.cli.view.tables import console, iso, table
+from iot_dr.cli.view.texts import say, visible
+from iot_dr.model.registry.field_changes import FieldChange
+from iot_dr.model.registry.keys import Kind, plural
+from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, RunSummary, Undo, WriteResult
+from iot_dr.runtime.commands.history import HistorySettings, open_history, write_undo
+
+_EPILOG = """
+\b
+Examples:
+  iot-dr history                                          # all runs, the newest first
+  iot-dr history 20261128T031500.123-restore              # what one of them changed
+  iot-dr history 20261128T031500.123-restore --format json
+  iot-dr history 20261128T031500.123-restore --undo-plan  # how to take it back
+"""
+
+
+@click.command(
+    "history",
+    cls=Command,
+    epilog=_EPILOG,
+    params=[
+        click.Argument(["run"], required=False, metavar="[RUN]"),
+        click.Option(
+            ["--undo-plan"],
+            is_flag=True,
+            help="Write a snapshot of what was there before the run, and print the commands that restore it.",
+        ),
+        output_format(),
+        click.Option(["--state"], default="", help="Folder of what was read and done.  [default: .iot-dr]"),
+    ],
+)
+@click.pass_context
+def command(context: click.Context, /, run: str | None, undo_plan: bool, output: str, state: str) -> None:
+    """Show what sync, repair and restore with --apply changed from this machine.
+
+    Each of their runs writes down every change as it is made: the resource, its fields with old and new values, AWS's
+    request IDs, and the result. Values whose name says that they are secrets are not shown. Nothing in AWS is read or
+    changed. Exits 0, or 2 if there is no such run.
+    """
+    settings = HistorySettings(state)
+    history = open_history(settings)
+    if run is None:
+        if undo_plan:
+            raise click.UsageError("--undo-plan is about one run; name it, `iot-dr history` lists them", context)
+        _print_runs(list(history.runs()), output)
+    elif undo_plan:
+        _print_undo(write_undo(settings, run), history.changes(run), output)
+    else:
+        header, changes = history.header(run), history.changes(run)
+        print_lines(_run_as_json(header, changes) if output == "json" else _run_lines(header, changes))
+
+
+def _print_runs(runs: list[RunSummary], output: str) -> None:
+    if output == "json":
+        say(json.dumps({"runs": [_summary_as_json(one) for one in runs]}, indent=2))
+        return
+    if not runs:
+        say("No run with --apply has changed anything from this folder.")
+        return
+    heads = [*map(str, ChangeKind), "refused"]
+    shown = table("Run", "Region", *heads, "Ended", "Command", numbers=frozenset(heads))
+    for one in runs:
+        counts = (*(one.changes.get(kind, 0) for kind in ChangeKind), one.refused)
+        numbers = (f"{count:,}" if count else "" for count in counts)
+        shown.add_row(one.header.run, one.header.region, *numbers, _ended(one), one.header.command)
+    console().print(shown)
+
+
+def _ended(run: RunSummary) -> str:
+    return "not to its end" if run.end is None else (iso(run.end.ended) or "")
+
+
+def _summary_as_json(run: RunSummary) -> dict[str, Any]:
+    counts = {str(kind): run.changes.get(kind, 0) for kind in ChangeKind}
+    end = None if run.end is None else {**dataclasses.asdict(run.end), "ended": iso(run.end.ended)}
+    return {**_header_as_json(run.header), "changes": counts, "refused": run.refused, "end": end}
+
+
+def _header_as_json(header: RunHeader) -> dict[str, Any]:
+    return {**dataclasses.asdict(header), "began": iso(header.began)}
+
+
+def _run_lines(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterator[str]:
+    yield visible(f"{header.run}: `{header.command}`")
+    yield visible(
+        f"Wrote {header.region}, account {header.account}, from {iso(header.began)}, release {header.release}"
+    )
+    yield ""
+    for one in changes:
+        result = "" if one.result is WriteResult.DONE else f": refused, {one.reason}"
+        yield visible(f"{iso(one.at)} {one.change} {one.key}{result}")
+        yield from field_lines(one.fields)
+        yield from (visible(f"      request {request}") for request in one.requests)
+
+
+def _run_as_json(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterator[str]:
+    """Yield the lines of one JSON object; changes come last, for they are read as they are printed."""
+    yield f'{visible(json.dumps(_header_as_json(header), indent=2))[:-2]},\n  "changes": ['
+    before = ""
+    for one in changes:
+        yield from (before + ",",) if before else ()
+        before = f"    {visible(_change_as_json(one))}"
+    yield from (before,) if before else ()
+    yield "  ]\n}"
+
+
+def _change_as_json(change: AppliedChange) -> str:
+    facts = {"at": iso(change.at), "resource": str(change.key), "change": change.change, "result": change.result}
+    told = json.dumps({**facts, "reason": change.reason, "requests": change.requests})
+    return f'{told[:-1]}, "fields": {fields_json(change.fields, "old", "new")}}}'
+
+
+def _print_undo(undo: Undo, changes: Iterable[AppliedChange], output: str) -> None:
+    if output == "json":
+        restored = {str(kind): number for kind, number in undo.restored.items()}
+        facts = {"run": undo.header.run, "snapshot": undo.folder, "restored": restored, "stays": undo.stays}
+        say(json.dumps({**facts, "unknown": undo.lost, "commands": _commands(undo)}, indent=2))
+        return
+    print_lines(_undo_lines(undo, changes))
+
+
+def _undo_lines(undo: Undo, changes: Iterable[AppliedChange]) -> Iterator[str]:
+    for one in changes:
+        if one.result is WriteResult.DONE and one.before is not None:
+            yield visible(f"  take back the {one.change} of {one.key}")
+            yield from field_lines(tuple(FieldChange(field.name, field.new, field.old) for field in one.fields))
+        elif one.result is WriteResult.DONE and one.change is ChangeKind.CREATE:
+            yield visible(f"  leave {one.key}, which the run created: a restore deletes nothing")
+    yield ""
+    told = ", ".join(f"{number:,} {plural(kind)}" for kind, number in undo.restored.items())
+    if not told:
+        yield "A restore can take nothing of it back."
+        return
+    yield f"What was there before is in {visible(undo.folder)}: {told}."
+    if undo.lost:
+        yield f"Of {undo.lost:,} resources it is not known what was there before; they stay as they are."
+    if undo.header.region == undo.header.secondary:
+        yield (
+            "Replication makes the secondary equal to the primary again: what both have alike "
+            "by now is to be taken back in the primary."
+        )
+    yield "To see what a restore of it would change now, and to do it:"
+    yield from (f"  {visible(one)}" for one in _commands(undo))
+
+
+def _commands(undo: Undo) -> list[str]:
+    if not undo.restored:
+        return []
+    header = undo.header
+    side = "secondary" if header.region == header.secondary else "primary"
+    # A Region that is no launch's, or whose launch the run did not know, is named by itself.
+    regions = {"--primary-region": header.primary or header.region, "--secondary-region": header.secondary}
+    named = [word for name, region in regions.items() if region for word in (name, region)]
+    shadows = ["--shadows"] if any(kind is Kind.SHADOW for kind in undo.restored) else []
+    words = ["iot-dr", "restore", undo.folder, "--into", side, *named, *shadows]
+    return [shlex.join(words), shlex.join([*words, "--apply"])]

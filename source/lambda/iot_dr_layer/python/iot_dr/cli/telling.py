@@ -1,0 +1,136 @@
+"""How much a command tells on standard error, and to a log file: four options that every command has.
+
+Results are not concerned: they are on standard output, whatever is asked for here.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import sys
+import time
+
+import click
+
+from iot_dr.cli.view.texts import SAID, visible
+from iot_dr.runtime.disk import open_log
+
+LOG_FILE = "iot_dr.log_file"
+"""Where a command's context has the path of the log."""
+_TELLING = "iot_dr.telling"
+_LOGGER = "iot_dr"
+
+
+class Telling(enum.Enum):
+    """What stands on standard error beside errors."""
+
+    QUIET = "quiet"
+    PROGRESS = "progress"
+    """Bars in a terminal; elsewhere a line every 30 seconds."""
+    LINES = "lines"
+    """A line for each request to AWS; bars would stand between them."""
+
+
+def telling_options() -> list[click.Option]:
+    """Make the options."""
+    return [
+        click.Option(
+            ["--verbose"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_verbose,
+            help="Tell each request to AWS on standard error: operation, Region, status, time, request ID.",
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_debug,
+            help="As --verbose, with the parameters of each request; secrets, PEM and payloads are left out.",
+        ),
+        click.Option(
+            ["--quiet"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_quiet,
+            help="Show no progress; only the result, errors, and how to go on.",
+        ),
+        click.Option(
+            ["--log-file"],
+            metavar="FILE",
+            expose_value=False,
+            is_eager=True,
+            callback=_log_file,
+            help="Append to this file what --debug tells, and all that is said on standard error.",
+        ),
+    ]
+
+
+def telling() -> Telling:
+    """Return what the command that is under way was asked to tell."""
+    context = click.get_current_context(silent=True)
+    found: Telling = Telling.PROGRESS if context is None else context.meta.get(_TELLING, Telling.PROGRESS)
+    return found
+
+
+class _Visible(logging.Formatter):
+    """A line a record, its time in UTC, and nothing in it that acts on a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s.%(msecs)03dZ %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
+def _verbose(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        _to_standard_error(context, logging.INFO)
+
+
+def _debug(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        _to_standard_error(context, logging.DEBUG)
+
+
+def _quiet(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        context.meta[_TELLING] = Telling.QUIET
+
+
+def _log_file(context: click.Context, _option: click.Parameter, path: str | None) -> None:
+    if path is not None:
+        context.meta[LOG_FILE] = path
+    if path is not None and path.strip():
+        file = open_log(path)
+        context.call_on_close(file.close)
+        _add(context, logging.StreamHandler(file), logging.DEBUG)
+        SAID.info("%s", context.command_path)
+
+
+def _to_standard_error(context: click.Context, level: int) -> None:
+    context.meta[_TELLING] = Telling.LINES
+    handler = logging.StreamHandler(sys.stderr)
+    # What is said stands there already.
+    handler.addFilter(lambda record: record.name != SAID.name)
+    _add(context, handler, level)
+
+
+def _add(context: click.Context, handler: logging.Handler, level: int) -> None:
+    """Have the product's log go there for as long as the command runs."""
+    logger = logging.getLogger(_LOGGER)
+    before = logger.level
+    handler.setLevel(level)
+    handler.setFormatter(_Visible())
+    logger.addHandler(handler)
+    logger.setLevel(min(level, before or level))
+
+    def remove() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+    context.call_on_close(remove)

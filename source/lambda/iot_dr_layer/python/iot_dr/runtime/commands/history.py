@@ -1,0 +1,51 @@
+"""Wires the history: the records of what was applied, and the snapshot that takes a run back."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from iot_dr.files.run_records import FileRunHistory, SqliteFirstStates
+from iot_dr.files.snapshot_folder import FolderSnapshotStore, Manifest
+from iot_dr.files.state_folder import ROOT
+from iot_dr.model.sync.records import RunHeader, Undo
+from iot_dr.ports.sync import RunHistory
+from iot_dr.runtime.clock import now
+from iot_dr.services.history import undo
+
+
+@dataclass(frozen=True)
+class HistorySettings:
+    """Where the records are; empty for the folder that commands use by themselves."""
+
+    state: str = ""
+
+
+def open_history(settings: HistorySettings) -> RunHistory:
+    """Open the records of all runs below the state folder."""
+    return _history(settings)
+
+
+def write_undo(settings: HistorySettings, run: str) -> Undo:
+    """Write the snapshot that takes a run back, beside its record.
+
+    Raises:
+        ConfigurationError: there is no such run, or the folder cannot be written.
+    """
+    history = _history(settings)
+    folder = history.path(run).with_suffix(".undo")
+    snapshot = FolderSnapshotStore(folder)
+
+    def complete(header: RunHeader, numbers: Mapping[str, int]) -> str:
+        snapshot.complete(Manifest(header.region, header.account, header.began, now(), numbers))
+        return str(folder)
+
+    snapshot.begin()
+    with tempfile.TemporaryDirectory(prefix="iot-dr-undo-") as path, SqliteFirstStates(Path(path) / "first") as first:
+        return undo(history, run, first, snapshot, complete)
+
+
+def _history(settings: HistorySettings) -> FileRunHistory:
+    return FileRunHistory(Path(settings.state or ROOT))
