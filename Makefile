@@ -28,6 +28,10 @@ setup: $(VENV)/.ready $(EMULATOR_VENV)/.ready ## Make the virtual environments w
 lab: setup ## Launch the product on the local Region pair and watch a fleet cross over
 	@$(BIN)/python -m lab run $(ARGS)
 
+.PHONY: drill
+drill: setup ## Launch the product on the local Region pair and rehearse a failover there and back
+	@$(BIN)/python -m lab drill $(ARGS)
+
 .PHONY: lab-up
 lab-up: setup ## Start the local Region pair with the product launched and keep it running
 	@$(BIN)/python -m lab up $(ARGS)

@@ -1,4 +1,4 @@
-"""`python -m lab run | up | down`: the local Region pair."""
+"""`python -m lab run | drill | up | down`: the local Region pair."""
 
 import ctypes
 import os
@@ -13,17 +13,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from lab import supervisor
+from lab import operators, supervisor
 from lab.emulator import ROOT, STATE, LabError
 from lab.pair import launched
-from lab.progress import ConsoleProgress
+from lab.progress import ConsoleProgress, step
 from lab.registry import KINDS
 from lab.rehearsal import Outcome, rehearse
+from lab.route53.service import SCALE
 
 _PR_SET_PDEATHSIG = 1
 
 REPORT = STATE / "verified.html"
 """The page that `iot-dr verify` writes at the end of a run."""
+
+DRILL = STATE / "drill.html"
+"""The page of the last drill."""
 
 console = Console()
 
@@ -45,10 +49,30 @@ def run(devices: int, *, skip_build: bool) -> None:
     with supervisor.exclusive(STATE / "run.lock", "make lab"):
         supervisor.discard_leftovers(STATE / "run")
         with launched(STATE / "run", ConsoleProgress(console), build=not skip_build, fleet_name=True) as pair:
-            outcome = rehearse(pair, devices, REPORT)
+            outcome = rehearse(pair, devices, REPORT, DRILL)
     show(outcome, time.monotonic() - begun)
-    if outcome.differences or not outcome.verified or outcome.failover is None:
+    if outcome.differences or not outcome.verified or outcome.failover is None or not outcome.rehearsed:
         sys.exit(1)
+
+
+@cli.command()
+@click.option("--clients", type=click.IntRange(1, 500), default=25, show_default=True, help="How many devices.")
+@click.option("--fault", type=click.Choice(["drain", "unhealthy"]), default="drain", show_default=True)
+@_skip_build
+def drill(clients: int, fault: str, *, skip_build: bool) -> None:
+    """Launch the product and rehearse a failover there and back; exit 0 when the drill met its objectives."""
+    _end_with_make()
+    progress = ConsoleProgress(console)
+    with supervisor.exclusive(STATE / "run.lock", "make drill"):
+        supervisor.discard_leftovers(STATE / "run")
+        with (
+            launched(STATE / "run", progress, build=not skip_build, fleet_name=True) as pair,
+            pair.route53.evaluating(SCALE),
+            step(progress, f"Rehearse a failover there and back with {clients} clients (iot-dr drill --report)"),
+        ):
+            met = operators.drill(pair, DRILL, progress.line, "--clients", str(clients), "--fault", fault)
+    console.print(f"The page: {DRILL.relative_to(ROOT)}")
+    sys.exit(0 if met else 1)
 
 
 @cli.command()
@@ -111,6 +135,8 @@ def show(outcome: Outcome, seconds: float) -> None:
             f"no service for {outcome.failover:.1f} s"
         )
     console.print(f"iot-dr verify {'agrees' if outcome.verified else 'does not agree'}: {REPORT.relative_to(ROOT)}")
+    drilled = "met its objectives" if outcome.rehearsed else "[red]missed its objectives[/red]"
+    console.print(f"iot-dr drill {drilled}: {DRILL.relative_to(ROOT)}")
     for difference in outcome.differences:
         console.print(f"[red]{difference}[/red]")
     verdict = "[red]The Regions differ.[/red]" if outcome.differences else "[green]Both Regions are equal.[/green]"

@@ -1,4 +1,4 @@
-"""A fleet on the launched pair: made, changed, its shadows too; both Regions compared; a device follows a failover."""
+"""A fleet on the launched pair: made, changed, its shadows too; both Regions compared; a failover, and a drill."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from lab.devices import MqttDevice
 from lab.emulator import LabError
 from lab.fleet import Device, Fleet
 from lab.lag import Lag, LagWatch
-from lab.operators import verify
+from lab.operators import drill, verify
 from lab.pair import FLEET, Pair
 from lab.progress import step
 from lab.registry import Registry, read
@@ -20,6 +20,7 @@ from lab.shadows import Shadows
 from lab.waiting import until
 
 _CROSS_SECONDS = 60
+_DRILL = ("--clients", "5", "--baseline", "2", "--stay", "3", "--timeout", "60")
 _TYPES = ("pump", "valve")
 _UPDATES = 20
 _SITES = ("sites", "coast", "harbour")
@@ -37,11 +38,16 @@ class Outcome:
     failover: float | None = None
     """Seconds that the device was without service when the primary's broker was closed; None if it stayed without."""
     verified: bool = False
+    rehearsed: bool = False
+    """Whether the drill met its objectives."""
     differences: list[str] = field(default_factory=list)
 
 
-def rehearse(pair: Pair, devices: int, report: Path) -> Outcome:
-    """Run the fleet through its life, check both Regions, and have the product prove them equal in a report."""
+def rehearse(pair: Pair, devices: int, report: Path, page: Path) -> Outcome:
+    """Run the fleet through its life, check both Regions, and have the product prove them equal in a report.
+
+    Then the primary's broker is closed, and in the end the product rehearses a failover of its own, on a page.
+    """
     fleet = Fleet(pair.client("iot", pair.primary), region=pair.primary, account=pair.account)
     cold, lag = _provision(pair, fleet, devices)
     _group(pair, fleet)
@@ -52,7 +58,13 @@ def rehearse(pair: Pair, devices: int, report: Path) -> Outcome:
     with step(pair.progress, "Have the product prove it (iot-dr verify --report)"):
         verified = verify(pair, report, pair.progress.line)
     found = _read(pair, pair.primary), _read(pair, pair.secondary)
-    return Outcome(*found, cold, lag, connected, _fail_over(pair, next(iter(fleet))), verified, differences)
+    without_service = _fail_over(pair, next(iter(fleet)))
+    with (
+        step(pair.progress, "Rehearse a failover there and back with 5 clients (iot-dr drill --report)"),
+        pair.route53.evaluating(SCALE),
+    ):
+        rehearsed = drill(pair, page, pair.progress.line, *_DRILL)
+    return Outcome(*found, cold, lag, connected, without_service, verified, rehearsed, differences)
 
 
 def _provision(pair: Pair, fleet: Fleet, devices: int) -> tuple[Lag, Lag]:
