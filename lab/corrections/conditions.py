@@ -18,7 +18,8 @@ def leading_keys_can_be_a_condition() -> None:
 
     def dynamodb_service_context(body: bytes) -> dict[str, Any]:
         keys = [_partition(table, item) for table, item in _items(json.loads(body or b"{}"))]
-        return original(body) | ({"dynamodb:LeadingKeys": keys} if keys else {})
+        context: dict[str, Any] = original(body)
+        return context | ({"dynamodb:LeadingKeys": keys} if keys else {})
 
     replace(original, dynamodb_service_context)
 

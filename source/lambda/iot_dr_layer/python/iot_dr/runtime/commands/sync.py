@@ -18,7 +18,7 @@ from iot_dr.aws.request_ids import noting_requests
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.files.journal import SqliteJournal
 from iot_dr.files.run_records import FileChangeRecord, new_run_id
-from iot_dr.files.state_folder import HISTORY, StateFolder, default_folder
+from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
@@ -102,7 +102,7 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
         notes = DynamoDbShadowNotes(dynamodb, settings.ledger_table)
         leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, settings.ledger_table, regions)
         gate = RememberedWriteGate(LeadershipWriteGate(leadership, regions.secondary), now)
-        record = exits.enter_context(FileChangeRecord(folder / HISTORY, _header(settings, comparison.direction)))
+        record = exits.enter_context(FileChangeRecord(folder.history, _header(settings, comparison.direction)))
         recording = Recording(record, noting_requests, now)
         parts = _SyncParts(settings, launched, comparison, journal, ledger, notes, gate, recording)
         yield SyncRun(
