@@ -94,6 +94,16 @@ def test_a_revoked_certificate_is_checked() -> None:
     assert _drift(world) == {a_certificate("pump-1").key}
 
 
+def test_certificates_of_another_status_are_counted_apart_as_long_as_they_differ() -> None:
+    world = _in_sync("pump-1", "pump-2")
+    world.primary.put(a_certificate("pump-1", CertificateStatus.REVOKED))
+    world.primary.put(replace(a_thing("pump-2", type_name="pump"), attributes={"site": "south"}))
+
+    assert [world.sweep.sweep().stale for _ in range(2)] == [1, 1]
+    world.run_schedule()
+    assert world.sweep.sweep().stale == 0
+
+
 def test_a_status_that_only_aws_sets_is_no_drift() -> None:
     world = _in_sync("pump-1")
     world.primary.put(a_certificate("pump-1", CertificateStatus.PENDING_TRANSFER))
