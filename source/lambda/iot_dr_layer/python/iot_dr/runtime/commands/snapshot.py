@@ -102,8 +102,8 @@ def _ensure_ours(to: str, client_of: Callable[..., Any], *, in_bucket: bool) -> 
                 FolderSnapshotStore(Path(path)).ensure_ours()
             except ConfigurationError as error:
                 raise ConfigurationError(
-                    f"{to.rstrip('/')}/{MANIFEST} is there, and no snapshot that this release knows; give another place, "
-                    "or remove it"
+                    f"{to.rstrip('/')}/{MANIFEST} is there, and no snapshot that this release knows; give another "
+                    "place, or remove it"
                 ) from error
 
 
