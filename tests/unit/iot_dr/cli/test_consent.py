@@ -225,7 +225,8 @@ CONSENTING = [name for name in COMMANDS if "--apply" in {opt for one in paramete
 ASKED = [
     (name, [*ARGUMENTS.get(name, []), *words])
     for name in sorted({*CONSENTING, *READ_ONLY})
-    for words in ([], everything(name), *RUNS.get(name, []))
+    # What never writes need not be shown to write nothing without options too.
+    for words in (*([] if name in READ_ONLY else [[]]), everything(name), *RUNS.get(name, []))
 ]
 
 
@@ -262,9 +263,7 @@ def test_nothing_is_written_without_apply_whatever_else_is_given(account: Accoun
         assert '"apply": false' in request.body["input"]
 
 
-@pytest.mark.parametrize(
-    "words", ["sync", "repair", "restore taken", "reconcile thing#pump-1 --timeout 1", "sweep", "sync --redrive"]
-)
+@pytest.mark.parametrize("words", ["sync", "repair", "restore taken", "sweep", "sync --redrive"])
 def test_what_applies_is_seen_to_write(account: Account, words: str) -> None:
     if words.startswith("restore"):
         run("snapshot", "taken", "--unpaced")

@@ -13,7 +13,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from iot_dr.aws import errors
-from iot_dr.errors import ConfigurationError, IotDrError, TerminalError
+from iot_dr.errors import AccessDenied, ConfigurationError, IotDrError, TerminalError
 
 REQUIRED_ACTIONS = frozenset({"s3:GetObject", "s3:PutObject"})
 """What the operator needs on the bucket's objects below the prefix."""
@@ -78,6 +78,14 @@ class SnapshotBucket:
                 f"there is no bucket {self._bucket}; make it, or write to another: what was read is kept for a day"
             )
         return errors.convert(error)
+
+    def text(self, name: str) -> str | None:
+        """Return what a file of this name holds; None if there is none, or whoever asks may only write."""
+        try:
+            answer = errors.read(self._client.get_object, Bucket=self._bucket, Key=self._prefix + name)
+        except AccessDenied:
+            return None
+        return None if answer is None else answer["Body"].read().decode(errors="replace")
 
     def download(self, files: Iterable[Path]) -> None:
         """Read the files of these names into these places.

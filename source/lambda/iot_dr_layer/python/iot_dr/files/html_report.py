@@ -23,7 +23,7 @@ from iot_dr.model.words import counted
 WORDS: Mapping[Sigil, str] = {
     Sigil.SAME: "same",
     Sigil.MISSING: "missing",
-    Sigil.SURPLUS: "extra",
+    Sigil.SURPLUS: "surplus",
     Sigil.DIFFERENT: "different",
     Sigil.UNREADABLE: "unreadable",
 }

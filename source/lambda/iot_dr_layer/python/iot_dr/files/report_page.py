@@ -4,8 +4,8 @@ from __future__ import annotations
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --same: #7a869a; --missing: #0b7a75;
-  --extra: #b45309; --different: #6d28d9; --unreadable: #b91c1c; }
-@media (prefers-color-scheme: dark) { :root { --missing: #2dd4bf; --extra: #fbbf24; --different: #a78bfa;
+  --surplus: #b45309; --different: #6d28d9; --unreadable: #b91c1c; }
+@media (prefers-color-scheme: dark) { :root { --missing: #2dd4bf; --surplus: #fbbf24; --different: #a78bfa;
   --unreadable: #f87171; } }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1.5rem; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
@@ -24,7 +24,7 @@ pre { margin: .25rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; font-s
   background: Canvas; padding: .5rem 0; }
 input, select { font: inherit; padding: .3rem .5rem; border: 1px solid var(--line); border-radius: .35rem; }
 input { flex: 1 1 16rem; } svg text { fill: currentColor; font: 13px system-ui, sans-serif; }
-.same { fill: var(--same); } .missing { fill: var(--missing); } .extra { fill: var(--extra); }
+.same { fill: var(--same); } .missing { fill: var(--missing); } .surplus { fill: var(--surplus); }
 .different { fill: var(--different); } .unreadable { fill: var(--unreadable); }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: .15em; margin: 0 .3em 0 .8em; }
 """

@@ -9,13 +9,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
+from iot_dr.errors import ConfigurationError
 from iot_dr.files.comparison_store import SqliteComparisonStore
-from iot_dr.files.snapshot_folder import KINDS, FolderSnapshotStore, Manifest
+from iot_dr.files.snapshot_folder import KINDS, MANIFEST, FolderSnapshotStore, Manifest
 from iot_dr.files.state_folder import ROOT, StateFolder
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.shadows.shadow import ShadowSelection
@@ -60,11 +62,10 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: ReadingObserver
         RetryableError: the Region does not answer; a further run goes on.
         AccessDenied: a right is missing; the message names it.
     """
-    in_bucket = is_bucket(to)
-    if not in_bucket:
-        # Before hours are spent on reading.
-        FolderSnapshotStore(Path(to)).ensure_ours()
-    access = open_account(clients_of(settings.profile), settings.region, paced=settings.paced)
+    in_bucket, client_of = is_bucket(to), clients_of(settings.profile)
+    # Before hours are spent on reading.
+    _ensure_ours(to, client_of, in_bucket=in_bucket)
+    access = open_account(client_of, settings.region, paced=settings.paced)
     state = StateFolder(Path(settings.state or ROOT) / f"snapshot-{settings.region}")
     with ExitStack() as exits:
         exits.enter_context(state)
@@ -86,6 +87,24 @@ def take_snapshot(settings: SnapshotSettings, to: str, progress: ReadingObserver
         bring(files)
         store.clear()
         return taken
+
+
+def _ensure_ours(to: str, client_of: Callable[..., Any], *, in_bucket: bool) -> None:
+    """See to it that nothing is overwritten but an earlier snapshot."""
+    if not in_bucket:
+        FolderSnapshotStore(Path(to)).ensure_ours()
+        return
+    there = SnapshotBucket.at(client_of("s3", own_buckets=False), to).text(MANIFEST)
+    if there is not None:
+        with tempfile.TemporaryDirectory(prefix="iot-dr-snapshot-") as path:
+            (Path(path) / MANIFEST).write_text(there, encoding="utf-8")
+            try:
+                FolderSnapshotStore(Path(path)).ensure_ours()
+            except ConfigurationError as error:
+                raise ConfigurationError(
+                    f"{to.rstrip('/')}/{MANIFEST} is there, and no snapshot that this release knows; give another "
+                    "place, or remove it"
+                ) from error
 
 
 def _told(progress: ReadingObserver, kind: Kind, _number: int) -> None:
