@@ -13,13 +13,18 @@ from lab.corrections.patching import replace
 
 @correction("https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html")
 def leading_keys_can_be_a_condition() -> None:
-    """A condition can name the partition keys of a call, dynamodb:LeadingKeys; the emulator has no such key."""
+    """A condition can name the partition keys of a call, dynamodb:LeadingKeys; the emulator has no such key.
+
+    Of a call that names several tables it is left out: AWS asks of each table with its own keys, the emulator asks of
+    all with one context.
+    """
     original = iam_actions.dynamodb_service_context
 
     def dynamodb_service_context(body: bytes) -> dict[str, Any]:
-        keys = [_partition(table, item) for table, item in _items(json.loads(body or b"{}"))]
-        context: dict[str, Any] = original(body)
-        return context | ({"dynamodb:LeadingKeys": keys} if keys else {})
+        items = list(_items(json.loads(body or b"{}")))
+        one_table = len({table for table, _ in items}) == 1
+        keys = [_partition(table, item) for table, item in items]
+        return original(body) | ({"dynamodb:LeadingKeys": keys} if one_table else {})
 
     replace(original, dynamodb_service_context)
 

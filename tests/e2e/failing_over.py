@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from iot_dr.aws.failover import control, fence, primary
+from iot_dr.aws.failover import control, fence
 from iot_dr.aws.failover.connections import IotConnections
 from iot_dr.runtime.commands.failover import paced_connections
 from lab.alarms import Alarms
@@ -23,7 +23,9 @@ from lab.operators import operator_environ
 from lab.pair import FLEET, Pair, launched
 from lab.progress import QuietProgress
 from lab.roaming import RoamingFleet
-from lab.route53.checkers import HealthCheckers
+from lab.route53.asking import Asking, through_gateway
+from lab.route53.checkers import Answer, HealthCheckers
+from lab.route53.health import Endpoint
 from lab.route53.name_servers import ask
 from lab.route53.resolver import CachingResolver
 from lab.shadows import Shadows
@@ -114,10 +116,6 @@ class FailoverScene:
         """The secondary's fence, plain."""
         return self.item(self.pair.secondary, self.tables["LEDGER_TABLE"], fence.KEY)
 
-    def primary_fence(self) -> dict[str, Any]:
-        """The primary's fence, plain; empty if no failback has ever written it."""
-        return self.item(self.pair.primary, self.tables["DYNAMODB_GLOBAL_TABLE"], primary.KEY)
-
     def order(self, region: str, **facts: str) -> None:
         """Write a control item into a Region's replica by hand."""
         item = {name: {"N" if value.isdigit() else "S": value} for name, value in facts.items()}
@@ -150,9 +148,22 @@ class FailoverScene:
         return found
 
     def answers_in(self, minutes: float) -> list[set[str]]:
-        """What the name servers answer after each interval of the checks in so many minutes, by a clock of its own."""
+        """What the name servers answer after each interval of the checks in so many minutes, by a clock of its own.
+
+        All of it takes seconds, in which the functions behind the endpoints have nothing new to say: each is asked once
+        a minute of that clock, and the checkers are told the same until then.
+        """
         now, found = 0.0, list[set[str]]()
-        with self.pair.route53.stepped(lambda: now) as checkers:
+        emulator, told = self.pair.emulator, dict[tuple[Endpoint, int], Answer]()
+        ask = Asking(through_gateway(emulator.port, emulator.tls_port))
+
+        def asked_each_minute(endpoint: Endpoint) -> Answer:
+            asked = (endpoint, int(now // 60))
+            if asked not in told:
+                told[asked] = ask(endpoint)
+            return told[asked]
+
+        with self.pair.route53.stepped(lambda: now, asking=asked_each_minute) as checkers:
             while now < minutes * 60:
                 checkers.step()
                 found.append(set(self.answers()))
@@ -170,9 +181,7 @@ class FailoverScene:
         return {name: next(iter(value.values())) for name, value in found.items() if name not in key}
 
     def the_primary_leads_again(self) -> None:
-        """Take all items back, sooner than a failback does. What the watch has seen of the name stays."""
-        table = self.tables["DYNAMODB_GLOBAL_TABLE"]
-        self.pair.client("dynamodb", self.pair.primary).delete_item(TableName=table, Key=primary.KEY)
+        """Take both items back: there is no failback yet. What the watch has seen of the name stays."""
         for region in (self.pair.primary, self.pair.secondary):
             table = self.tables["DYNAMODB_GLOBAL_TABLE"]
             self.pair.client("dynamodb", region).delete_item(TableName=table, Key=control.KEY)
