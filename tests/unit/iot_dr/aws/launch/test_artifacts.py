@@ -243,7 +243,7 @@ def test_refused_credentials_are_told_from_a_missing_right(code: str) -> None:
     [
         (NoCredentialsError(), ConfigurationError, "no AWS credentials found; run `aws configure`"),
         (ProfileNotFound(profile="nope"), ConfigurationError, "nope.*aws configure list-profiles"),
-        (UnauthorizedSSOTokenError(), TerminalError, "aws sso login"),
+        (UnauthorizedSSOTokenError(), ConfigurationError, "aws sso login"),
     ],
 )
 def test_a_client_that_cannot_be_made_is_explained(fault: Exception, kind: type[IotDrError], mend: str) -> None:

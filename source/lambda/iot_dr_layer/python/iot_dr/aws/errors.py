@@ -144,7 +144,8 @@ def convert(error: ClientError | BotoCoreError) -> errors.IotDrError:
         return _convert_answer(error)
     for kind, mend in _MENDS.items():
         if isinstance(error, kind):
-            return errors.ConfigurationError(mend.format(error))
+            words = str(error).rstrip(".") if mend.startswith("{};") else str(error)
+            return errors.ConfigurationError(mend.format(words))
     if isinstance(error, exceptions.SSLError) and _CERTIFICATES.search(str(error)):
         return errors.ConfigurationError(f"{error}; {_CA_BUNDLE}")
     if isinstance(error, HTTPClientError | BotoConnectionError):
