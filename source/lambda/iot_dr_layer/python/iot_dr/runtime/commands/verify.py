@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from iot_dr import __version__
 from iot_dr.files.html_report import Report, write_report
 from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.clock import now, utc_text
@@ -34,5 +35,7 @@ def write_page(run: VerifyRun, path: Path) -> None:
         numbers=run.numbers(),
         calls=run.calls,
         notes=run.notes(),
+        account=run.direction.target.account,
+        release=__version__,
     )
     write_report(path, report, run.noted())
