@@ -44,7 +44,7 @@ class Page(HTMLParser):
 def a_page(tmp_path: Path, *rows: NotedDifference, notes: tuple[str, ...] = ()) -> tuple[str, Page]:
     path = tmp_path / "report.html"
     calls = {"us-east-1": {"ListThings": 1}}
-    report = Report("us-east-1", "us-west-2", "then", "now", NUMBERS, calls, notes)
+    report = Report("us-east-1", "us-west-2", "then", "now", NUMBERS, calls, notes, "123456789012", "0.1.0")
     write_report(path, report, iter(rows))
     text = path.read_text(encoding="utf-8")
     return text, Page(text)
@@ -100,13 +100,26 @@ def test_counts_and_plots_say_what_was_found(tmp_path: Path) -> None:
     text, page = a_page(tmp_path)
 
     assert "2 differences" in text
-    assert [attributes["class"] for tag, attributes in page.tags if tag == "rect"] == [
-        "same",
-        "missing",
-        "different",
-        "same",
+    assert [
+        attributes["class"] for tag, attributes in page.tags if (attributes.get("class") or "").startswith("bar ")
+    ] == [
+        "bar same",
+        "bar missing",
+        "bar different",
+        "bar same",
     ]
     assert "us-east-1  ListThings" in text
+
+
+def test_the_heading_names_the_account_and_the_release(tmp_path: Path) -> None:
+    assert "Account 123456789012, verified by release 0.1.0." in a_page(tmp_path)[0]
+
+
+def test_each_number_says_what_it_is_for_a_screen_that_has_no_room_for_a_head(tmp_path: Path) -> None:
+    _, page = a_page(tmp_path)
+
+    labels = [attributes["data-label"] for tag, attributes in page.tags if tag == "td" and "data-label" in attributes]
+    assert labels == ["primary", "secondary", "= same", "+ missing", "- surplus", "* different", "! unreadable"]
 
 
 def test_rows_are_written_as_they_come(tmp_path: Path) -> None:

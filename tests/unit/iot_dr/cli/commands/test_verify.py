@@ -187,9 +187,14 @@ def test_what_is_the_same_is_printed_if_asked_for(monkeypatch: pytest.MonkeyPatc
 
 def test_the_page_is_written_where_one_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     verifying = FakeVerifying(DIFFERENCES)
-    run(monkeypatch, verifying, "--report", str(tmp_path / "report.html"))
+    path = tmp_path / "report.html"
+    printed = run(monkeypatch, verifying, "--report", str(path)).stdout
+    for_scripts = run(monkeypatch, verifying, "--report", str(path), "--format", "json")
 
-    assert verifying.reports == [tmp_path / "report.html"]
+    assert verifying.reports == [path, path]
+    assert printed.splitlines()[-1] == f"The page is {path}"
+    assert str(path) not in for_scripts.stdout
+    assert for_scripts.stderr.splitlines()[-1] == f"The page is {path}"
 
 
 def test_options_say_what_is_compared_and_how(monkeypatch: pytest.MonkeyPatch) -> None:

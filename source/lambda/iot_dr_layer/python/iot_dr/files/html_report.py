@@ -28,13 +28,13 @@ WORDS: Mapping[Sigil, str] = {
     Sigil.UNREADABLE: "unreadable",
 }
 
-_WIDTH, _LABEL, _BAR, _STEP = 900, 210, 18, 28
-"""Pixels of a plot: the whole, the names, and each bar with and without what is between."""
-
 
 @dataclass(frozen=True)
 class Report:
-    """What the page says beside the differences themselves; times are texts, calls are by Region and API."""
+    """What the page says beside the differences themselves; times are texts, calls are by Region and API.
+
+    `release` is the one that made the page.
+    """
 
     primary: str
     secondary: str
@@ -43,6 +43,8 @@ class Report:
     numbers: Mapping[Kind, Numbers]
     calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    account: str = ""
+    release: str = ""
 
     @property
     def differing(self) -> int:
@@ -66,6 +68,7 @@ def _page(report: Report, rows: Iterable[NotedDifference]) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f"<title>Verification of {title}</title>\n<style>{STYLE}</style></head>\n<body>\n"
     yield f"<h1>{title}</h1>\n"
+    yield f'<p class="note">Account {escape(report.account)}, verified by release {escape(report.release)}.</p>\n'
     yield from _verdict(report)
     yield f"<h2>By kind</h2>\n{_legend()}\n{_plot_of_kinds(report.numbers)}\n{_table_of_kinds(report.numbers)}\n"
     if report.calls:
@@ -91,51 +94,39 @@ def _verdict(report: Report) -> Iterator[str]:
 
 
 def _legend() -> str:
-    keys = (f'<span class="key" style="background:var(--{name})"></span>{name}' for name in WORDS.values())
+    keys = (f'<span class="legend"><i class="key {name}"></i>{name}</span> ' for name in WORDS.values())
     return f'<p class="note">Share of each kind:{"".join(keys)}</p>'
 
 
 def _plot_of_kinds(kinds: Mapping[Kind, Numbers]) -> str:
-    bars = []
-    for row, (kind, numbers) in enumerate(kinds.items()):
-        whole, x = max(1, sum(numbers.sigils.values())), float(_LABEL)
-        bars.append(_label(row, kind.replace("_", " ")))
-        for sigil, name in WORDS.items():
-            number = numbers.sigils.get(sigil, 0)
-            if number:
-                # One difference among millions is to be seen too.
-                width = max(2.0, (_WIDTH - _LABEL - 10) * number / whole)
-                bars.append(_bar(row, x, width, name, f"{number:,} {name}"))
-                x += width
-    return _plot(len(kinds), "Resources by kind and result", bars)
+    rows = []
+    for kind, numbers in kinds.items():
+        whole = max(1, sum(numbers.sigils.values()))
+        counts = ((name, numbers.sigils.get(sigil, 0)) for sigil, name in WORDS.items())
+        # One difference among millions is to be seen too.
+        bars = (_bar(name, 100 * number / whole, f"{number:,} {name}") for name, number in counts if number)
+        rows.append(_row(kind.replace("_", " "), "".join(bars)))
+    return _plot("Resources by kind and result", rows)
 
 
 def _plot_of_calls(calls: Mapping[str, Mapping[str, int]]) -> str:
-    rows = [(f"{region}  {api}", number) for region, made in calls.items() for api, number in sorted(made.items())]
-    most = max((number for _, number in rows), default=1)
-    bars = []
-    for row, (name, number) in enumerate(rows):
-        width = max(1.0, (_WIDTH - 2 * _LABEL - 90) * number / most)
-        bars += [_label(row, name), _bar(row, 2 * _LABEL - 70, width, "same", f"{number:,}")]
-        bars.append(f'<text x="{2 * _LABEL - 64 + width:.0f}" y="{row * _STEP + 14}">{number:,}</text>')
-    return _plot(len(rows), "Calls by Region and API", bars)
+    made = [(f"{region}  {api}", number) for region, each in calls.items() for api, number in sorted(each.items())]
+    most = max((number for _, number in made), default=1)
+    rows = [_row(name, _bar("same", 90 * number / most, f"{number:,}"), f"{number:,}") for name, number in made]
+    return _plot("Calls by Region and API", rows)
 
 
-def _plot(rows: int, title: str, parts: Sequence[str]) -> str:
-    height = rows * _STEP
-    return (
-        f'<svg role="img" aria-label="{title}" viewBox="0 0 {_WIDTH} {height}" width="100%" '
-        f'style="max-width:{_WIDTH}px">{"".join(parts)}</svg>'
-    )
+def _plot(title: str, rows: Sequence[str]) -> str:
+    return f'<div class="plot" role="img" aria-label="{title}">{"".join(rows)}</div>'
 
 
-def _label(row: int, text: str) -> str:
-    return f'<text x="0" y="{row * _STEP + 14}">{escape(text)}</text>'
+def _row(label: str, bars: str, number: str = "") -> str:
+    told = f'<span class="count">{number}</span>' if number else ""
+    return f'<div class="row"><span class="label">{escape(label)}</span><span class="bars">{bars}{told}</span></div>'
 
 
-def _bar(row: int, x: float, width: float, name: str, title: str) -> str:
-    place = f'x="{x:.1f}" y="{row * _STEP}" width="{width:.1f}" height="{_BAR}"'
-    return f'<rect class="{name}" {place}><title>{title}</title></rect>'
+def _bar(name: str, percent: float, title: str) -> str:
+    return f'<i class="bar {name}" style="width:{percent:.2f}%" title="{title}"></i>'
 
 
 def _table_of_kinds(kinds: Mapping[Kind, Numbers]) -> str:
@@ -143,8 +134,10 @@ def _table_of_kinds(kinds: Mapping[Kind, Numbers]) -> str:
     lines = ["<table><thead><tr><th>kind</th>", *(f'<th class="number">{head}</th>' for head in heads), "</tr></thead>"]
     for kind, numbers in kinds.items():
         counts = (numbers.source, numbers.target, *(numbers.sigils.get(sigil, 0) for sigil in WORDS))
-        cells = "".join(f'<td class="number">{count:,}</td>' for count in counts)
-        lines.append(f"<tr><td>{kind.replace('_', ' ')}</td>{cells}</tr>")
+        # A phone shows each cell in a line of its own, with what its column is called.
+        named = zip(heads, counts, strict=True)
+        cells = "".join(f'<td class="number" data-label="{head}">{count:,}</td>' for head, count in named)
+        lines.append(f'<tr><td class="head">{kind.replace("_", " ")}</td>{cells}</tr>')
     return "".join(lines) + "</table>"
 
 

@@ -23,9 +23,23 @@ pre { margin: .25rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; font-s
 .controls { display: flex; flex-wrap: wrap; gap: .5rem; margin: .5rem 0; position: sticky; top: 0;
   background: Canvas; padding: .5rem 0; }
 input, select { font: inherit; padding: .3rem .5rem; border: 1px solid var(--line); border-radius: .35rem; }
-input { flex: 1 1 16rem; } svg text { fill: currentColor; font: 13px system-ui, sans-serif; }
-.same { fill: var(--same); } .missing { fill: var(--missing); } .surplus { fill: var(--surplus); }
-.different { fill: var(--different); } .unreadable { fill: var(--unreadable); }
+input { flex: 1 1 16rem; min-width: 0; }
+.row { display: grid; grid-template-columns: 14rem 1fr; gap: .6rem; align-items: center; margin: .3rem 0; }
+.label { overflow-wrap: anywhere; } .bars { display: flex; align-items: center; }
+.bar { display: block; height: 1.1rem; min-width: 2px; flex: 0 1 auto; } .count { padding-left: .5rem; }
+i.same { background: var(--same); } i.missing { background: var(--missing); }
+i.surplus { background: var(--surplus); } i.different { background: var(--different); }
+i.unreadable { background: var(--unreadable); }
+@media (max-width: 40rem) {
+  body { padding: .9rem; } .cards { gap: .4rem; } .cards li { flex: 1 1 6rem; min-width: 0; padding: .35rem .6rem; }
+  .row { grid-template-columns: 1fr; gap: .1rem; margin: .6rem 0; }
+  thead { display: none; } table, tbody, tr, td { display: block; width: auto; }
+  tr { border-bottom: 1px solid var(--line); padding: .45rem 0; } td, td.number { border: 0; padding: .05rem 0; }
+  td.number { display: flex; justify-content: space-between; } td.head { font-weight: 600; }
+  td[data-label]::before { content: attr(data-label); opacity: .75; } td.sigil, td.kind { display: inline-block; }
+  td.sigil { font-weight: 700; padding-right: .6rem; } select { flex: 1 1 9rem; min-width: 0; }
+}
+.legend { white-space: nowrap; }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: .15em; margin: 0 .3em 0 .8em; }
 """
 
@@ -52,8 +66,8 @@ function draw() {
     const line = body.insertRow();
     row.forEach((value, index) => {
       const cell = line.insertCell();
-      cell.textContent = value;
-      if (index === 2) cell.className = "name";
+      cell.textContent = index === 1 ? value.replaceAll("_", " ") : value;
+      cell.className = ["sigil", "kind", "name", "reason", ""][index];
     });
     const fields = line.lastChild;
     if (fields.textContent) {

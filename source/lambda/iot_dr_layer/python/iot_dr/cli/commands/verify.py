@@ -178,6 +178,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         _print_summary(verifying, output, watch.seconds)
         if report:
             write_page(verifying, Path(report))
+            say(f"The page is {Path(report).resolve()}", err=output == "json")
         context.exit(1 if verifying.differing else 0)
 
 

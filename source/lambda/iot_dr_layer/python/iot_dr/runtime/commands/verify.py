@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from iot_dr import __version__
 from iot_dr.files import last_verification
 from iot_dr.files.html_report import Report, write_report
 from iot_dr.ports.progress import ReadingObserver
@@ -37,5 +38,7 @@ def write_page(run: VerifyRun, path: Path) -> None:
         numbers=run.numbers(),
         calls=run.calls,
         notes=run.notes(),
+        account=run.direction.target.account,
+        release=__version__,
     )
     write_report(path, report, run.noted())
