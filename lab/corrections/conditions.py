@@ -24,7 +24,8 @@ def leading_keys_can_be_a_condition() -> None:
         items = list(_items(json.loads(body or b"{}")))
         one_table = len({table for table, _ in items}) == 1
         keys = [_partition(table, item) for table, item in items]
-        return original(body) | ({"dynamodb:LeadingKeys": keys} if one_table else {})
+        context: dict[str, Any] = original(body)
+        return context | ({"dynamodb:LeadingKeys": keys} if one_table else {})
 
     replace(original, dynamodb_service_context)
 

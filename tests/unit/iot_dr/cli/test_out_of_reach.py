@@ -34,6 +34,7 @@ ASKING = {
     "cost": "cost --from-account",
     "doctor": "doctor",
     "drill": "drill",
+    "failback": "failback",
     "failover": "failover --yes --to SECONDARY",
     "launch": "launch",
     "prove": "prove -n 1",

@@ -48,7 +48,7 @@ def telling_options() -> list[click.Option]:
             expose_value=False,
             is_eager=True,
             callback=_debug,
-            help="As --verbose, with the parameters of each request; secrets, PEM and payloads are left out.",
+            help="As --verbose, with the parameters of each request, but no secrets, PEM or payloads.",
         ),
         click.Option(
             ["--quiet"],

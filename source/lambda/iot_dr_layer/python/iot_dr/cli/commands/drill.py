@@ -79,7 +79,7 @@ def _seconds(name: str, default: float, text: str, kind: click.FloatRange = _SEC
         ),
         _seconds("--rto", Objectives.rto, "How long a device may be without service."),
         _seconds("--rpo", Objectives.rpo, "How old what the secondary has may be."),
-        _seconds("--look", DevicePace.look, "From one look of a device at its name to the next.", _POSITIVE),
+        _seconds("--look", DevicePace.look, "Between two questions of a device for its name.", _POSITIVE),
         _seconds("--within", DevicePace.within, "Time over which devices spread their moves."),
         _seconds("--baseline", DrillOrder.baseline, "Time of service before the fault."),
         _seconds("--stay", DrillOrder.stay, "Time of service in the secondary, and after the way back."),
@@ -97,7 +97,7 @@ def _seconds(name: str, default: float, text: str, kind: click.FloatRange = _SEC
         click.Option(
             ["--clean"],
             metavar="DRILL",
-            help="Create nothing; remove what a killed drill left: everything whose name begins with DRILL.",
+            help="Create nothing; remove what a killed drill did not: everything whose name begins with DRILL.",
         ),
         from_toolsrc("primary-region", "Region that devices leave and come back to."),
         from_toolsrc("secondary-region", "Region that they go to."),
@@ -142,7 +142,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     MQTT with its own certificate, goes where the name leads, and publishes numbered messages all the time. The drill
     measures how long each is without service on the way to the secondary and back, and what is lost. Exits 0 if all
     objectives are met, 1 if one is missed or something could not be removed, 2 if it cannot run or was stopped. Ctrl-C
-    and SIGTERM remove what was created; --clean removes what a killed drill left.
+    and SIGTERM remove what was created; --clean removes what a killed drill did not.
     """
     if scope == "fleet":
         raise ConfigurationError(

@@ -89,7 +89,7 @@ class _FailbackOrder:
             type=click.FloatRange(0),
             default=FailbackSettings.minutes,
             show_default=True,
-            help="For how long --switch looks at DNS, and then at the devices.",
+            help="For how long --switch watches DNS, and then the devices.",
         ),
         click.Option(
             ["--by-index"],
@@ -136,7 +136,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     it, and both sides of each conflict; nothing is changed. With --apply the plan that was shown is applied: the old
     primary is written down, follows, gets what the leader has, and both are compared. With --switch it leads again, and
     devices come back at a bearable pace. If a run was stopped, run it again: it goes on. Exits 0 if nothing differs or
-    all was done, 1 if something differs, failed or was left, 2 if it cannot run.
+    all was done, 1 if something differs, failed or is not done, 2 if it cannot run.
     """
     order = _FailbackOrder(apply, switch, accept, yes, output)
     wanted = FailbackSettings(
