@@ -31,6 +31,7 @@ LAUNCH = {
 
 ASKING = {
     "doctor": "doctor",
+    "failback": "failback",
     "failover": "failover --yes --to SECONDARY",
     "launch": "launch",
     "prove": "prove -n 1",
