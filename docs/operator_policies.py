@@ -35,8 +35,9 @@ TEXTS = {
 
 For the daily work: a failover with everything that follows it, in both Regions. It may also end the connection of any
 device of the account in these Regions, and send a message to any device; that is how devices are moved. It reads quotas
-to know how fast. The tables of the primary Region named `IoTDRReturn...` exist only while replication is turned round.
-It has not the rights of `iot-dr status`, which tell what may be lost.
+to know how fast. The fence of the primary Region, which only a failback writes, is in its global table.
+It has not the rights of `iot-dr status`, which tell what may be lost, nor those by which `iot-dr failback` reads and
+writes both registries.
 """,
     BREAK_GLASS: """## Break glass
 

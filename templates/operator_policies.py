@@ -53,9 +53,11 @@ def policies(launch: People) -> Mapping[str, Mapping[str, Any]]:
 def _items(launch: People, regions: Sequence[str]) -> list[Statement]:
     """Allow to read and write the control item and the fence in some Regions.
 
-    The primary has a ledger once replication has been turned round.
+    The primary has no ledger: its fence is in its replica of the global table.
     """
-    ledger = {launch.primary: "Return", launch.secondary: "Secondary"}
+    events = f"table/IoTDRGlobalTable{launch.postfix}"
+    # CloudFormation chooses the end.
+    fence = {launch.primary: events, launch.secondary: f"table/IoTDRSecondary{launch.postfix}-LedgerTable-*"}
     own_key = (
         allow(
             "UseKey",
@@ -68,20 +70,13 @@ def _items(launch: People, regions: Sequence[str]) -> list[Statement]:
         allow(
             "Order",
             _ITEMS,
-            [launch.arn("dynamodb", region, f"table/IoTDRGlobalTable{launch.postfix}") for region in regions],
+            [launch.arn("dynamodb", region, events) for region in regions],
             _held_to(CONTROL_ITEM),
         ),
         allow(
             "MoveFence",
             _ITEMS,
-            [
-                launch.arn(
-                    "dynamodb",
-                    region,
-                    f"table/IoTDR{ledger[region]}{launch.postfix}-LedgerTable-*",  # CloudFormation chooses the end
-                )
-                for region in regions
-            ],
+            [launch.arn("dynamodb", region, fence[region]) for region in regions],
             _held_to(FENCE),
         ),
         *(own_key if launch.key else ()),

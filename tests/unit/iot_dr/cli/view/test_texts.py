@@ -14,7 +14,19 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iot_dr.cli.commands import doctor, failover, launch, prove, publish, replay, restore, snapshot, status, verify
+from iot_dr.cli.commands import (
+    doctor,
+    failback,
+    failover,
+    launch,
+    prove,
+    publish,
+    replay,
+    restore,
+    snapshot,
+    status,
+    verify,
+)
 from iot_dr.cli.commands import sync_in_cloud as in_cloud
 from iot_dr.cli.main import cli
 from iot_dr.cli.view import applying
@@ -23,6 +35,8 @@ from iot_dr.cli.view.texts import visible
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.files.snapshot_folder import Manifest
 from iot_dr.model.events.dead_letters import DeadLetterSource
+from iot_dr.model.failback.plan import Decision, FailbackVerdict, PlannedRow, PlanNumbers
+from iot_dr.model.failback.steps import Checked, FailbackResult, FailbackStep
 from iot_dr.model.failover.control import Control
 from iot_dr.model.failover.devices import DeviceCounts
 from iot_dr.model.failover.fence import Fence, Leadership
@@ -31,6 +45,7 @@ from iot_dr.model.launch.distribution import Bucket
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import StackEvent
 from iot_dr.model.registry.differences import Difference, Numbers, Sigil
+from iot_dr.model.registry.entities import Thing
 from iot_dr.model.registry.keys import Kind, group_membership_key, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
@@ -190,6 +205,35 @@ class OrderedFailover:
         )
 
 
+class PlannedFailback:
+    """A failback of which everything is told in the same text."""
+
+    shown = ILL
+    uses = dict
+
+    def make_plan(self) -> PlanNumbers:
+        return PlanNumbers(Counter({(Kind.THING, FailbackVerdict.CONFLICT): 1}))
+
+    def rows(self) -> Iterator[PlannedRow]:
+        found = (Thing(ILL, {ILL: ILL}), Thing(ILL, {ILL: "other"}))
+        yield PlannedRow(thing_key(ILL), Decision(FailbackVerdict.CONFLICT, ILL), found[0], found[1], found[1])
+
+    open_rows = rows
+
+    def apply(self, _accept: str, *, switch: bool) -> FailbackResult:
+        assert not switch
+        problems = (ChangeResult(thing_key(ILL), Ending.FAILED, ILL),)
+        checked = Checked(((thing_key(ILL), ILL),), 1)
+        return FailbackResult(FailbackStep.CHECK, ILL, problems, checked, ILL, (), (ILL,))
+
+
+@contextmanager
+def failing_back(_settings: object, watch: Any, way: Any) -> Iterator[PlannedFailback]:
+    watch.step(ILL)
+    way.step(ILL)
+    yield PlannedFailback()
+
+
 @contextmanager
 def failing_over(*_: object) -> Iterator[OrderedFailover]:
     yield OrderedFailover()
@@ -238,6 +282,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(status, "watched", lambda *_: lambda _: OVERVIEW)
     monkeypatch.setattr(prove, "prove", proving)
     monkeypatch.setattr(failover, "open_failover", failing_over)
+    monkeypatch.setattr(failback, "open_failback", failing_back)
     monkeypatch.setattr(publish, "publish_build", publishing)
     monkeypatch.setattr(launch, "launcher", launching)
     for name in ("rule_errors", "shadow_rule_errors", "stream_records"):
@@ -266,6 +311,8 @@ COMMANDS = [
         *("failover", "--to", f"{ILL}2", "--evict", "--yes", "--fleet-name", ILL),
         *("--dynamodb-global-table", ILL, "--iot-endpoint-secondary", ILL),
     ),
+    ("failback",),
+    ("failback", "--apply"),
     ("prove", "-n", "1"),
     ("replay",),
     ("launch", *(word for name in ("bucket-resources", "solution-name", "version") for word in (f"--{name}", ILL))),

@@ -492,6 +492,35 @@ def test_a_run_that_is_killed_at_any_write_is_taken_up_by_the_same_command(tmp_p
     assert number > 10
 
 
+def test_a_run_that_is_killed_as_the_old_primary_takes_the_lead_is_taken_up_an_hour_later(tmp_path: Path) -> None:
+    for name in ("old control.order", "leader control.order", "leader fence.change"):
+        world = _small(tmp_path / name.partition(" ")[0] / name[-5:])
+        world.calls.after = raising(Killed(), on=[name])
+        with pytest.raises(Killed):
+            world.run(switch=True)
+        world.calls.after = lambda _name, _number: None
+        world.clock.advance(3600)
+
+        assert world.run(switch=True).complete
+        assert world.equal
+
+
+@pytest.mark.parametrize("in_both", [True, False])
+def test_a_thing_of_a_deprecated_type_is_made_in_the_old_primary(tmp_path: Path, in_both: bool) -> None:
+    world = FailbackWorld(tmp_path)
+    world.cross(a_thing_type("pump", deprecated=in_both), a_thing("pump-1"))
+    world.fail_over()
+    world.leader.put(a_thing_type("pump"))
+    world.leader.put(a_thing("born", type_name="pump"))
+    world.leader.put(a_thing_type("pump", deprecated=True))
+    world.plan()
+
+    assert world.run().complete
+    assert world.old.thing("born").type_name == "pump"
+    assert world.old.thing_type("pump").deprecated
+    assert world.equal
+
+
 def _small(folder: Path) -> FailbackWorld:
     found = FailbackWorld(folder)
     found.cross(*a_device("pump-1"), a_thing("pump-2"), shadows={shadow_key("pump-1"): ON})

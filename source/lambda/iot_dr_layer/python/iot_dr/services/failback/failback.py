@@ -202,7 +202,8 @@ class Failback:
 
     def _begin(self) -> None:
         """Have done again what depends on what the operator has said, if that is something else now."""
-        if self._has_ended(FailbackStep.LEAD):
+        if self.plan.fact(_SINCE):
+            # The old primary may lead by now: nothing of the plan is written there any more.
             return
         if self.plan.fact(_CHOICES) != str(self.choices):
             for step in (FailbackStep.BRING, FailbackStep.LATE, FailbackStep.CHECK):
