@@ -40,6 +40,6 @@ def drill(pair: Pair, report: Path, line: Callable[[str], None], *options: str) 
 
     The pair's health checks must be evaluated meanwhile. Times are the lab's: checks are ten times as fast as AWS's.
     """
-    scaled = ("--look", "1", "--within", "1", "--ttl", "3", "--rto", "15")
+    scaled = ("--look", "1", "--within", "1", "--ttl", "3", "--rto", "30", "--rpo", "10")
     command = (sys.executable, "-m", "iot_dr.cli", "drill", *scaled, "--report", str(report), *options)
     return not processes.run(command, environ=operator_environ(pair), folder=pair.emulator.folder, line=line)

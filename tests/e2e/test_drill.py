@@ -24,7 +24,7 @@ SCALE = 0.02
 """Of Route 53's seconds: this pair's checks are asked every 0.6 s instead of every 30 s."""
 QUICK = (
     *("--clients", "5", "--rate", "2", "--look", "0.5", "--within", "0.5", "--ttl", "1"),
-    *("--baseline", "1", "--stay", "1", "--timeout", "60"),
+    *("--baseline", "1", "--stay", "1", "--timeout", "60", "--rto", "60", "--rpo", "60"),
 )
 SECONDS = 60
 

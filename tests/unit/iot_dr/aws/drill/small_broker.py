@@ -38,6 +38,7 @@ class SmallBroker:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self.shadows: dict[str, dict[str, Any]] = {}
+        self.versions: dict[str, int] = {}
         self.published: list[tuple[str, bytes]] = []
         self.client_ids: list[str] = []
         self.deaf = self.shut = False
@@ -65,10 +66,12 @@ class SmallBroker:
                 if any(_matches(filtered, topic) for filtered in topics):
                     one.sendall(b"\x30" + _length(len(packet)) + packet)
 
-    def write_shadow(self, thing: str, state: dict[str, Any], token: str) -> None:
-        """Merge into a shadow, and tell it."""
+    def write_shadow(self, thing: str, state: dict[str, Any], token: str, version: int = 0) -> None:
+        """Merge into a shadow, and tell it; with a version, tell it as if it had been written then."""
         self.shadows[thing] = {**self.shadows.get(thing, {}), **state}
-        body = {"state": {"reported": state}, "clientToken": token}
+        self.versions[thing] = self.versions.get(thing, 0) + 1
+        told = version or self.versions[thing]
+        body = {"state": {"reported": state}, "clientToken": token, "version": told}
         self.tell(f"$aws/things/{thing}/shadow/update/accepted", json.dumps(body).encode())
 
     def _accept(self) -> None:

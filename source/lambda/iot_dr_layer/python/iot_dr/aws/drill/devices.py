@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from iot_dr.aws.drill.connections import Callbacks, DrillConnection, Identity
 from iot_dr.aws.drill.loop import EventLoop
@@ -296,6 +297,8 @@ class _DeviceShadow:
     _count: int = 0
     _accepted: int = 0
     """The highest count that this Region accepted since the device came."""
+    _version: int = 0
+    """Of the shadow, with that count: messages of two writes may come in another order than the writes."""
     _region: str = ""
     _writes: bool = False
     _connection: DrillConnection | None = None
@@ -308,7 +311,7 @@ class _DeviceShadow:
     def begin(self, connection: DrillConnection, region: str) -> None:
         """Ask for what the Region has."""
         self._connection, self._region = connection, region
-        self._writes, self._accepted = False, 0
+        self._writes, self._accepted, self._version = False, 0, 0
         connection.publish(self._topic("get"), "")
 
     def end(self) -> None:
@@ -329,14 +332,14 @@ class _DeviceShadow:
         self._writes = True
         self._write(self._connection)
 
-    def _on_update(self, body: object) -> None:
-        count, token = _counted(body), body.get("clientToken") if isinstance(body, dict) else None
-        if token != REPLICATED:
-            self._accepted = max(self._accepted, count)
+    def _on_update(self, body: Any) -> None:
+        count, version, token = _counted(body), _member(body, "version"), _member(body, "clientToken")
+        if token == REPLICATED:
+            self.overwritten += count < self._accepted and version > self._version
+        elif count >= self._accepted:
+            self._accepted, self._version = count, version
             if self._region == self.shared.home and self.found is None:
                 self.counts[count] = self.shared.clock()
-        elif count < self._accepted:
-            self.overwritten += 1
 
     def _write(self, connection: DrillConnection | None) -> None:
         if not self._writes or connection is None or connection is not self._connection or self.shared.silent:
@@ -350,12 +353,14 @@ class _DeviceShadow:
         return f"$aws/things/{self.thing}/shadow/{last}"
 
 
-def _counted(body: object) -> int:
+def _counted(body: Any) -> int:
     """Return the count of a shadow's document, or of an update of it; 0 if it has none."""
-    for name in ("state", "reported"):
-        body = body.get(name) if isinstance(body, dict) else None
-    count = body.get("count") if isinstance(body, dict) else None
+    count = _member(_member(_member(body, "state"), "reported"), "count")
     return count if isinstance(count, int) else 0
+
+
+def _member(body: Any, name: str) -> Any:
+    return body.get(name, 0) if isinstance(body, dict) else 0
 
 
 class _Witness:
