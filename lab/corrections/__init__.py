@@ -27,6 +27,7 @@ _MODULES = (
     "map_runs",
     "streams",
     "replicas",
+    "conditions",
     "queues",
     "stacks",
     "route53",

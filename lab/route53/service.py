@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.emulator import PRIMARY_REGION, SECONDARY_REGION, Emulator
 from lab.route53.asking import Asking, through_gateway
-from lab.route53.checkers import HealthCheckers
+from lab.route53.checkers import Ask, HealthCheckers
 from lab.route53.health import health_check
 from lab.route53.name_servers import ADDRESS, NameServer
 from lab.route53.resolver import CachingResolver
@@ -114,7 +114,7 @@ class Route53:
 
     @contextmanager
     def stepped(
-        self, clock: Callable[[], float], *, asking: Asking | None = None, each_asks: bool = False
+        self, clock: Callable[[], float], *, asking: Ask | None = None, each_asks: bool = False
     ) -> Iterator[HealthCheckers]:
         """The same by a clock of the test's, in Route 53's own seconds: endpoints are asked by `step` alone."""
         checkers = HealthCheckers(asking or self._asking(), scale=1, clock=clock, each_asks=each_asks)
@@ -131,7 +131,7 @@ class Route53:
         emulator = self._started()
         config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
         with closing(emulator.client("route53", config=config)) as client:
-            self.checkers = checkers
+            before, self.checkers = self.checkers, checkers
             self._read(client)
             ended = threading.Event()
             threads = [
@@ -150,6 +150,8 @@ class Route53:
                 ended.set()
                 for thread in threads:
                     thread.join()
+                # One within another takes the answers over for its time.
+                self.checkers = before
 
     def _started(self) -> Emulator:
         assert self._emulator is not None, "start comes first"

@@ -5,28 +5,35 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from iot_dr.aws.failover import control, fence
 from iot_dr.aws.failover.connections import IotConnections
 from iot_dr.runtime.commands.failover import paced_connections
+from lab.alarms import Alarms
 from lab.fleet import Device, Fleet
 from lab.lag import is_complete
 from lab.operators import operator_environ
 from lab.pair import FLEET, Pair, launched
 from lab.progress import QuietProgress
 from lab.roaming import RoamingFleet
-from lab.route53.checkers import HealthCheckers
+from lab.route53.asking import Asking, through_gateway
+from lab.route53.checkers import Answer, HealthCheckers
+from lab.route53.health import Endpoint
 from lab.route53.name_servers import ask
 from lab.route53.resolver import CachingResolver
 from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import asked
+
+INTERVAL = 10
+"""Seconds between two checks, as the launch asks for them."""
 
 SCALE = 0.1
 """Of Route 53's seconds: checks every second, a TTL of three."""
@@ -96,9 +103,10 @@ class FailoverScene:
             assert fleet.all_at(self.old, SETTLE_SECONDS), f"{fleet.at(self.old)} of {number} reached the primary"
             yield fleet
 
-    def fail_over(self, *options: str) -> tuple[int, dict[str, Any]]:
-        """Order a failover as an operator does."""
-        return asked(self.pair, "failover", "--to", self.pair.secondary, "--yes", *options, environ=self.environ)
+    def fail_over(self, *options: str, keys: Mapping[str, str] = MappingProxyType({})) -> tuple[int, dict[str, Any]]:
+        """Order a failover as an operator does, who has these keys if any are given."""
+        environ = {**self.environ, **keys}
+        return asked(self.pair, "failover", "--to", self.pair.secondary, "--yes", *options, environ=environ)
 
     def control(self, region: str) -> dict[str, Any]:
         """The control item as a Region has it, plain."""
@@ -138,6 +146,33 @@ class FailoverScene:
             self.pause(0.2)
             found.append(set(self.answers()))
         return found
+
+    def answers_in(self, minutes: float) -> list[set[str]]:
+        """What the name servers answer after each interval of the checks in so many minutes, by a clock of its own.
+
+        All of it takes seconds, in which the functions behind the endpoints have nothing new to say: each is asked once
+        a minute of that clock, and the checkers are told the same until then.
+        """
+        now, found = 0.0, list[set[str]]()
+        emulator, told = self.pair.emulator, dict[tuple[Endpoint, int], Answer]()
+        ask = Asking(through_gateway(emulator.port, emulator.tls_port))
+
+        def asked_each_minute(endpoint: Endpoint) -> Answer:
+            asked = (endpoint, int(now // 60))
+            if asked not in told:
+                told[asked] = ask(endpoint)
+            return told[asked]
+
+        with self.pair.route53.stepped(lambda: now, asking=asked_each_minute) as checkers:
+            while now < minutes * 60:
+                checkers.step()
+                found.append(set(self.answers()))
+                now += INTERVAL
+        return found
+
+    def alarm_rings(self, region: str, metric: str) -> bool:
+        """Whether an alarm on a metric of the product rings in a Region, its minutes being two seconds long."""
+        return Alarms(self.pair.client("cloudwatch", region)).ringing(metric)
 
     def item(self, region: str, table: str, key: dict[str, Any]) -> dict[str, str]:
         """An item as a Region has it, plain; empty if there is none."""

@@ -19,9 +19,9 @@ from lab.progress import QuietProgress
 from lab.waiting import until
 from tests.failover_fakes import RecordedFailover
 
-DEVICES = 6
-RATE = 4.0
-"""Connections a second."""
+DEVICES = 60
+RATE = 30.0
+"""Connections a second. benchmarks/failover.py evicts 500, and counts who comes in each second."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,8 @@ def devices(served: Pair, name: str) -> list[Device]:
     client = served.client("iot", served.primary)
     fleet = Fleet(client, region=served.primary, account=ACCOUNT, policy_name=f"{name}-policy")
     fleet.prepare()
-    return [fleet.provision(f"{name}-{number}") for number in range(DEVICES)]
+    with ThreadPoolExecutor(8) as executor:
+        return list(executor.map(fleet.provision, (f"{name}-{number}" for number in range(DEVICES))))
 
 
 def test_who_stays_connected_is_ended_no_faster_than_the_rate_and_nobody_is_left(
@@ -71,6 +72,6 @@ def test_who_stays_connected_is_ended_no_faster_than_the_rate_and_nobody_is_left
         took = time.monotonic() - begun
 
         assert evicted == Evicted(DEVICES, 1, ())
-        assert took >= (DEVICES - 1) / RATE * 0.9
+        assert (DEVICES - 1) / took <= 1.1 * RATE
         assert all(client.ended() for client in clients)
     assert not connections.end(devices[0].thing_name), "who is gone is no fault"

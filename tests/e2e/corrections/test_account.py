@@ -3,6 +3,8 @@
 import json
 import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -144,3 +146,45 @@ def test_a_metric_in_a_functions_log_is_a_metric(corrected: Aws) -> None:
 
 def test_the_emulator_keeps_the_line_alone(uncorrected: Aws) -> None:
     assert measured(uncorrected) == []
+
+
+def refused_items(aws: Aws) -> list[str]:
+    """Which of two items, by their partition keys, a user may not read whose policy names the first alone."""
+    iam, name = aws.client("iam"), f"reader-{uuid.uuid4().hex[:8]}"
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "resource", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "resource", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["own"]}}
+    right = {"Effect": "Allow", "Action": "dynamodb:*GetItem", "Resource": "*", "Condition": own}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [right]})
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    client = aws.client("dynamodb", key_id=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    asked = []
+    for resource in ("own", "another's"):
+        item = {"resource": {"S": resource}}
+        asked += [
+            (resource, partial(client.get_item, TableName=name, Key=item)),
+            (resource, partial(client.batch_get_item, RequestItems={name: {"Keys": [item]}})),
+        ]
+    return [resource for resource, call in asked if _is_refused(call)]
+
+
+def _is_refused(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        return "AccessDenied" in error.response["Error"]["Code"]
+    return False
+
+
+def test_a_policy_can_name_the_items_that_it_is_about(corrected: Aws) -> None:
+    assert refused_items(corrected) == ["another's"] * 2
+
+
+def test_the_emulator_does_not_ask_which_items_a_policy_is_about(uncorrected: Aws) -> None:
+    assert refused_items(uncorrected) == []
