@@ -13,7 +13,7 @@ from templates.blocks import leadership, parameters, permissions, registry_permi
 from templates.blocks.alarms import add_alarm, add_queue_alarm
 from templates.blocks.buckets import add_private_bucket, log_bucket
 from templates.blocks.functions import LambdaSpec, add_function, add_layer
-from templates.blocks.keys import KEY, add_key, let_roles_use_key, own_key, with_key
+from templates.blocks.keys import KEY, add_key, let_role_read_table_in, let_roles_use_key, own_key, with_key
 from templates.blocks.log_groups import add_log_group
 from templates.blocks.notifications import add_notifications, notification_topic
 from templates.blocks.roles import add_role, permissions_boundary
@@ -98,6 +98,8 @@ def build(config: Config) -> Template:
         ]
     )
     let_roles_use_key(template)
+    # Each minute the sweep compares the control item with that of the primary's replica.
+    let_role_read_table_in(template, "UsePrimaryKeyPolicy", "SweepRegistryRole", PRIMARY)
     add_dashboard(template)
     return template
 

@@ -88,6 +88,26 @@ def let_roles_use_key(template: Template) -> None:
     )
 
 
+def let_role_read_table_in(template: Template, title: str, role: str, region: str) -> None:
+    """Let a role read a table of another Region too, where the key has a replica; `region` may hold `${...}`."""
+    template.add_resource(
+        iam.PolicyType(
+            title,
+            Condition=HAS_KEY,
+            PolicyName=title,
+            PolicyDocument=document(
+                allow(
+                    "UseKey",
+                    [kms.Decrypt],
+                    [Sub(f"arn:${{AWS::Partition}}:kms:{region}:${{AWS::AccountId}}:key/${{{KEY}}}")],
+                    StringLike({"kms:ViaService": ["dynamodb.*"]}),  # any partition
+                )
+            ),
+            Roles=[Ref(role)],
+        )
+    )
+
+
 def _uses_a_store(role: iam.Role) -> bool:
     actions = (
         action

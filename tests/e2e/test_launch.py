@@ -10,7 +10,9 @@ from typing import Any
 
 from lab.operators import operator_environ
 from lab.pair import MAIN_STACK, Pair
+from lab.waiting import until
 from tests.e2e.commands import iot_dr
+from tests.e2e.observing import resource_of, sweep
 
 BOUNDARY = "PermissionsBoundary"
 
@@ -74,6 +76,18 @@ def test_the_alarms_of_each_region_notify_its_topic_and_a_dashboard_is_there(pai
     body = json.loads(pair.client("cloudwatch", pair.secondary).get_dashboard(DashboardName=name)["DashboardBody"])
     assert {widget["type"] for widget in body["widgets"]} == {"text", "alarm", "metric"}
     assert "${" not in json.dumps(body)
+
+
+def test_what_is_measured_each_minute_comes_of_both_control_items(pair: Pair) -> None:
+    sweep(pair, "retry")
+
+    logs, group = pair.client("logs", pair.secondary), resource_of(pair, "SweepRegistryLogGroup")
+
+    def measured() -> bool:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return any('"ControlUnequal":[0.0]' in one["message"] for page in pages for one in page["events"])
+
+    assert until(measured, 10), "the primary's control item could not be read, or differs"
 
 
 def test_queues_logs_and_secrets_name_the_key_of_the_form(pair: Pair) -> None:

@@ -119,6 +119,14 @@ def test_who_writes_here_reads_the_control_item_and_nothing_else_of_its_table(
     assert reading["Condition"] == held_to("iot-dr#control")
 
 
+def test_the_sweep_compares_the_control_item_with_the_primarys_and_reads_nothing_else_there(secondary: Stack) -> None:
+    (reading,) = [one for one in secondary.statements("SweepRegistryRole") if one["Sid"] == "CompareControl"]
+
+    assert reading["Resource"] == [CONTROL_TABLE.replace(SECONDARY, PRIMARY)]
+    assert reading["Action"] == ["dynamodb:GetItem"]
+    assert reading["Condition"] == held_to("iot-dr#control")
+
+
 def test_the_trigger_moves_the_fence_and_nothing_else_of_the_ledger(secondary: Stack) -> None:
     ledger = secondary.resolve.arn("LedgerTable")
     (moving,) = [one for one in secondary.statements("StartReplicationRole") if ledger in one["Resource"]]

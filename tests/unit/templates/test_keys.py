@@ -87,3 +87,13 @@ def test_without_a_key_the_stores_take_those_of_aws(name: str, stacks: dict[str,
     assert not stack.resolve.holds("HasOwnKey")
     for title in stack.of_type("AWS::Logs::LogGroup", "AWS::SecretsManager::Secret", "AWS::SQS::Queue"):
         assert not stack.properties(title).keys() & {"KmsKeyId", "KmsMasterKeyId"}, title
+
+
+def test_the_sweep_may_read_the_primarys_table_with_the_keys_replica_there(with_key: dict[str, Stack]) -> None:
+    stack = with_key["secondary"]
+    policy = stack.properties("UsePrimaryKeyPolicy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    assert policy["Roles"] == [stack.resolve.name("SweepRegistryRole")]
+    assert (statement["Action"], statement["Resource"]) == (["kms:Decrypt"], [arn(PRIMARY)])
+    assert statement["Condition"]["StringLike"] == {"kms:ViaService": ["dynamodb.*"]}

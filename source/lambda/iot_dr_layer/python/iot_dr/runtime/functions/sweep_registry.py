@@ -70,7 +70,9 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
                 first = {"unknown": unknown, "first": retried.unknown[0]}
                 log.warning("the ledger has entries of a kind that this release does not know; they wait", extra=first)
             metrics.count("Retried", retried.requests)
-            _tell(measured(), metrics)
+            standing = measured()
+            log.info("measured", extra=asdict(standing))
+            _tell(standing, metrics)
             metrics.flush()
             return {"retried": retried.requests, "unknown": unknown}
         limits = Limits(deletes=float(event.get("delete_share", Limits.deletes)))
