@@ -45,7 +45,7 @@ def _asked(client: Any) -> Caller:
         if isinstance(refused, AccessDenied):
             raise ConfigurationError(str(refused)) from error
         raise refused from error
-    return Caller(answer["Account"], _told_time(answer["ResponseMetadata"].get("HTTPHeaders", {})))
+    return Caller(answer["Account"], _told_time(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})))
 
 
 def _told_time(headers: Mapping[str, str]) -> int | None:

@@ -18,6 +18,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from iot_dr.aws import clients, errors
+from iot_dr.aws.caller import caller
 from iot_dr.aws.launch.files import template_url
 from iot_dr.aws.regions import iot_regions
 from iot_dr.errors import ConfigurationError, IotDrError, LimitExceeded, NotReadyYet, TerminalError
@@ -117,14 +118,7 @@ class S3Buckets:
     @functools.cached_property
     def _account(self) -> str:
         with errors.converted():
-            sts = self._client_of("sts", self._home_region)
-        try:
-            return str(errors.call(sts.get_caller_identity)["Account"])
-        except TerminalError as error:
-            # The one call that needs no right: what refuses it refuses the credentials.
-            raise ConfigurationError(
-                f"AWS refused the credentials ({error}); sign in again with `aws sso login`, or run `aws configure`"
-            ) from error
+            return caller((self._home_region,), self._client_of).account
 
     @functools.cache  # noqa: B019  # one S3Buckets lives as long as one command
     def _s3(self, region: str) -> Any:
