@@ -6,10 +6,10 @@ import doctest
 
 import pytest
 
-from iot_dr.cli.view import tables
+from iot_dr.cli.view import answers, tables, texts
 from iot_dr.services.status import status
 
 
-@pytest.mark.parametrize("module", [tables, status], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [answers, tables, texts, status], ids=lambda module: module.__name__)
 def test_the_examples_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # looser than the type on purpose

@@ -14,19 +14,22 @@ import importlib
 import os
 import sqlite3
 import sys
+from difflib import get_close_matches
 from io import StringIO, TextIOWrapper
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from iot_dr import __version__
-from iot_dr.cli.options import origins_of
+from iot_dr.cli.options import FORMAT, origins_of
 from iot_dr.cli.stopping import stop_by_signals, stoppable
+from iot_dr.cli.view.answers import error_text
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.commands.disk import failure_of
 
 COMMANDS = (
+    "completion",
     "doctor",
     "failover",
     "history",
@@ -42,10 +45,10 @@ COMMANDS = (
     "sync",
     "verify",
 )
-"""Each is a module of `commands` that has a `command`."""
+"""Each is a module that has a `command`."""
 
-_FOLDERS = {"history": "runs.", "runs": "runs."}
-"""Below which folder of `commands` a module is, if not at the top."""
+_ELSEWHERE = {"completion": "shell.completion", "history": "commands.runs.history", "runs": "commands.runs.runs"}
+"""Where a module is that is not at the top of `commands`."""
 
 UNREACHABLE = "see that the Region's name is right and that this machine reaches it, and run it again"
 """What follows an error of that class, which AWS's words leave open."""
@@ -69,7 +72,7 @@ Examples:
   Prove an installation with devices that are made for it, and removed again:
     . ./toolsrc && iot-dr prove -n 3
   Ask whether a device is ready, with the settings of the launch:
-    . ./toolsrc && iot-dr status --device pump-17
+    . ./toolsrc && iot-dr status --thing pump-17
   Have the secondary Region take over:
     . ./toolsrc && iot-dr failover --to us-west-2 --wait
   Bring in events that did not arrive:
@@ -88,9 +91,8 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(
-            f"iot_dr.cli.commands.{_FOLDERS.get(cmd_name, '')}{cmd_name}"
-        ).command
+        module = _ELSEWHERE.get(cmd_name, f"commands.{cmd_name}")
+        command: click.Command = importlib.import_module(f"iot_dr.cli.{module}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -99,22 +101,36 @@ class LazyGroup(click.Group):
             with stoppable():
                 return super().invoke(ctx)
         except RegionUnavailable as error:
-            say(f"error: {error}; {UNREACHABLE}", err=True)
-            ctx.exit(2)
+            _end(ctx, f"{error}; {UNREACHABLE}", 2)
         except click.ClickException as error:
             shown = StringIO()
             error.show(shown)
-            say(shown.getvalue().rstrip("\n"), err=True)
-            ctx.exit(error.exit_code)
+            _end(ctx, error.format_message(), error.exit_code, shown.getvalue().rstrip("\n"))
         except BrokenPipeError:
             raise
         except (OSError, sqlite3.Error) as error:
-            say(f"error: {failure_of(error)}", err=True)
-            ctx.exit(2)
+            _end(ctx, str(failure_of(error)), 2)
         except IotDrError as error:
             where = origins_of(ctx, str(error)) if isinstance(error, ConfigurationError) else ""
-            say(f"error: {error}{f' ({where})' if where else ''}", err=True)
-            ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
+            _end(ctx, f"{error}{f' ({where})' if where else ''}", 1 if isinstance(error, LaunchFailed) else 2)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is named; of a name that there is not, say which is like it."""
+        name = args[0]
+        if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            close = get_close_matches(name, self.list_commands(ctx))
+            meant = f" Did you mean {' or '.join(close)}?" if close else " `iot-dr --help` lists all."
+            ctx.fail(f"No such command {name!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+
+def _end(ctx: click.Context, message: str, code: int, text: str = "") -> NoReturn:
+    """Say an error in one line, as a script or as a person reads it, and exit."""
+    said = error_text(message, code) if ctx.meta.get(FORMAT) == "json" else text or f"error: {message}"
+    say(said, err=True)
+    ctx.exit(code)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
