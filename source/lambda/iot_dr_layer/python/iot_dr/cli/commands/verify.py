@@ -264,7 +264,9 @@ def _pace(calls: Mapping[str, Mapping[str, int]], things: int, seconds: float) -
 
 def _table(numbers: Mapping[Kind, Numbers]) -> Table:
     heads = ("Primary", "Secondary", *HEADS.values())
-    made = table("Kind", *heads, numbers=frozenset(heads))
+    # What a narrow screen has no room for follows from the rest, or is in --format json.
+    optional = (HEADS[Sigil.SAME], "Secondary", "Primary")
+    made = table("Kind", *heads, numbers=frozenset(heads), optional=optional)
     for kind, found in numbers.items():
         counts: Iterable[int] = (found.source, found.target, *(found.sigils.get(sigil, 0) for sigil in HEADS))
         made.add_row(kind.replace("_", " "), *(f"{count:,}" if count else "" for count in counts))

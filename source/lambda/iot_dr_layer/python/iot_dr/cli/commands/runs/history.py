@@ -79,7 +79,9 @@ def _print_runs(runs: list[RunSummary], output: str) -> None:
         say("No run with --apply has changed anything from this folder.")
         return
     heads = [*map(str, ChangeKind), "refused"]
-    shown = table("Run", "Region", *heads, "Ended", "Command", numbers=frozenset(heads))
+    shown = table(
+        "Run", "Region", *heads, "Ended", "Command", numbers=frozenset(heads), optional=("Command", "Ended", "Region")
+    )
     for one in runs:
         counts = (*(one.changes.get(kind, 0) for kind in ChangeKind), one.refused)
         numbers = (f"{count:,}" if count else "" for count in counts)

@@ -112,7 +112,7 @@ def _print_runs(runs: Iterable[ListedRun], output: str) -> None:
     if output == "json":
         say(answer_text({"runs": [_as_json(one) for one in runs]}))
         return
-    shown = table("Run", "Status", "Began", "Ended", "Does")
+    shown = table("Run", "Status", "Began", "Ended", "Does", optional=("Ended", "Began"))
     for one in runs:
         ended = iso(one.ended) or "under way"
         shown.add_row(Text(one.run.run), one.status, iso(one.began), ended, Text(_does(one)))
