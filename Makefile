@@ -105,6 +105,10 @@ golden: setup ## Accept the templates and the reference pages that the code gene
 dist: setup ## Build the assets as deployment/build-s3-dist.sh does, under a made-up prefix
 	VENV=$(VENV) deployment/build-s3-dist.sh iot-dr-example disaster-recovery-for-aws-iot "v$$($(BIN)/python -c 'import iot_dr; print(iot_dr.__version__)')"
 
+.PHONY: man
+man: setup ## Write manual pages of iot-dr to man/
+	$(BIN)/python -m docs.manual man
+
 .PHONY: lock
 lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
 	cd requirements && for name in lambda tools templates dev emulator checkov pip; do \
@@ -112,4 +116,4 @@ lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
 
 .PHONY: clean
 clean: ## Remove virtual environments, caches and build output
-	rm -rf $(VENV) $(EMULATOR_VENV) .venv-build $(CHECKOV_VENV) .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*
+	rm -rf man $(VENV) $(EMULATOR_VENV) .venv-build $(CHECKOV_VENV) .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*

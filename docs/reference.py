@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 import iot_dr.runtime
-from docs import operator_policies, rights
+from docs import operator_policies, rights, schemas
 from iot_dr.cli.main import cli
 from templates import main_stack, primary_region, r53_health_checker, secondary_region
 from templates.config import Config
@@ -100,6 +100,7 @@ def main() -> None:
     PAGE.write_text(rendered(PAGE.read_text()))
     rights.PAGE.write_text(rights.rendered(templates()))
     operator_policies.PAGE.write_text(operator_policies.rendered())
+    schemas.write()
 
 
 def rendered(page: str) -> str:

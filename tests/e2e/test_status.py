@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from iot_dr.services.status.status import OLDEST
 from lab.counting import Call, Refusal
 from lab.fleet import Fleet
+from lab.operators import operator_environ
 from lab.pair import Pair
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
@@ -104,7 +106,8 @@ def test_the_whole_is_told_at_a_glance_with_the_lag_of_what_crossed(pair: Pair, 
     assert len(told["stacks"]) == 4
     assert told["dead_letters"]["RuleErrorQueue"] == 0
     assert [age["function"] for age in told["streams"]] == ["StartReplicationFunction", "ReplicateShadowsFunction"]
-    screen = iot_dr(pair, "status").stdout
+    terminal = {**operator_environ(pair), "COLUMNS": "100", "FORCE_COLOR": "1"}
+    screen = click.unstyle(iot_dr(pair, "status", environ=terminal).stdout)
     assert max(map(len, screen.splitlines())) <= 100
     assert "thing" in screen
 

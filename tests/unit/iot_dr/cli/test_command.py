@@ -160,3 +160,21 @@ def test_a_device_that_is_there_twice_is_refused_under_whatever_name_of_the_opti
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_refuses_the_same(name: str) -> None:
     assert isinstance(cli.get_command(click.Context(cli), name), Command)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("status", "--device", "a", "--thing", "b"), "--thing is given twice"),
+        (("restore", "today", "--shadows", "--thing", ""), "--thing has an empty value"),
+        (("publish", "--format", "text"), "Missing option"),
+        (("publish", "--primary", "us-east-1", "--profile", "ops"), "Missing option"),
+    ],
+)
+def test_an_old_name_of_an_option_means_the_new_one(words: tuple[str, ...], shown: str) -> None:
+    assert shown in run(*words).stderr
+
+
+def test_help_does_not_show_old_names() -> None:
+    assert "--device" not in run("status", "--help").stdout
+    assert "--thing" in run("status", "--help").stdout

@@ -1,5 +1,6 @@
 """The command line's promises: exit codes, errors as one line, help that works, nothing imported too early."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,3 +126,39 @@ def test_the_group_starts_without_the_sdk() -> None:
     code = "import sys, iot_dr.cli.main; sys.exit('boto3' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("snyc", "Did you mean sync?"), ("statsu", "Did you mean status?"), ("zzz", "`iot-dr --help`")]
+)
+def test_a_command_that_is_mistyped_is_told_which_is_like_it(typed: str, meant: str) -> None:
+    result = CliRunner().invoke(main.cli, [typed], prog_name="iot-dr")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert meant in result.stderr
+
+
+def test_an_option_that_is_mistyped_is_told_which_is_like_it() -> None:
+    assert "--apply" in CliRunner().invoke(main.cli, ["sync", "--aply"], prog_name="iot-dr").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("sync", "--format", "json"), "missing: PRIMARY_REGION"),
+        (("sync", "--select", "", "--format", "json"), "--select has an empty value"),
+        (("sync", "--aply", "--format", "json"), "--aply"),
+        (("sync", "--state", "a", "--state", "b", "--format", "json"), "--state is given twice"),
+        (("restore", "nowhere", "--into", "secondary", "--format=json"), "missing: SECONDARY_REGION"),
+    ],
+)
+def test_a_script_gets_errors_as_json_too(words: tuple[str, ...], message: str) -> None:
+    result = CliRunner().invoke(main.cli, words, prog_name="iot-dr", env=dict.fromkeys(SETTINGS))
+
+    told = json.loads(result.stderr)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert (told["version"], told["error"]["exit_code"]) == (1, 2)
+    assert message in told["error"]["message"]
+
+
+SETTINGS = ("PRIMARY_REGION", "SECONDARY_REGION", "LEDGER_TABLE", "STACK_POSTFIX", "UUID")

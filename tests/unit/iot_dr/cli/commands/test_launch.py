@@ -69,7 +69,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     fake = World()
 
     @contextmanager
-    def launcher(_: LaunchEnvironment, progress: LaunchObserver) -> Iterator[Launcher]:
+    def launcher(_: LaunchEnvironment, progress: LaunchObserver, _profile: str) -> Iterator[Launcher]:
         yield Launcher(fake, fake, fake, fake, fake, lambda region: region, progress)
 
     monkeypatch.setattr(launch, "launcher", launcher)

@@ -178,7 +178,7 @@ def test_what_a_killed_run_has_left_is_removed_by_its_name(
 
     assert (result.exit_code, asked[:3]) == (0, ["us-east-1", "trial-x", "ops"])
     assert said in result.stdout
-    assert json.loads(told.stdout) == {"trial": "trial-x", "region": "us-east-1", "removed": number}
+    assert json.loads(told.stdout) == {"version": 1, "trial": "trial-x", "region": "us-east-1", "removed": number}
 
 
 def test_what_cannot_be_removed_is_one_line_and_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ ARGUMENTS = (
     *("--primary-region", "us-east-1", "--secondary-region", "us-west-2", "--assets", "somewhere"),
 )
 
-Publish = Callable[[Distribution, RegionPair, Path, PublishObserver], Publication]
+Publish = Callable[[Distribution, RegionPair, Path, PublishObserver, str], Publication]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, publish: Publish, *more: str) -> Result:
@@ -31,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, publish: Publish, *more: str) -> Result
 
 
 def published(
-    _distribution: Distribution, _regions: RegionPair, assets: Path, progress: PublishObserver
+    _distribution: Distribution, _regions: RegionPair, assets: Path, progress: PublishObserver, _profile: str
 ) -> Publication:
     progress.comparing(BUCKETS[0])
     progress.uploading([Upload(assets / "a.zip", BUCKETS[0], "n/v1.0.0/a.zip", "abc=", 5)])

@@ -94,7 +94,7 @@ def test_either_region_one_thing_or_shadows_can_be_asked_for(monkeypatch: pytest
     arguments = ("--into", "secondary", "--thing", "a", "--thing", "b", "--shadows", "--apply", "--unpaced")
     result, asked = run(monkeypatch, "s3://mine/today", *arguments, "--format", "json")
 
-    given = "--apply --into secondary --thing a --thing b --shadows --format json --unpaced"
+    given = "--apply --into secondary --thing a --thing b --with-shadows --format json --unpaced"
     assert result.exit_code == 0
     assert asked == [
         RestoreSettings(

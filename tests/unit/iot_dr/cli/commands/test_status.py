@@ -127,6 +127,7 @@ def test_json_says_the_same_to_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, ResourceStatus(THING, IN_SYNC, ("abc",)), "--device", "pump-17", "--format", "json")
 
     assert json.loads(result.stdout) == {
+        "version": 1,
         "resource": "thing#pump-17",
         "state": "in_sync",
         "reason": "",

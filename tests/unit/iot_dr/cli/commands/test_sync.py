@@ -129,6 +129,7 @@ def test_a_plan_is_told_to_scripts_too(arranged: Arrange) -> None:
     answer = json.loads(run("sync", "--format", "json").stdout)
 
     assert answer == {
+        "version": 1,
         "applied": False,
         "plan": [
             {"kind": "thing", "step": "create", "number": 3},

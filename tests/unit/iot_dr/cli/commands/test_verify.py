@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -283,3 +285,16 @@ def test_a_pattern_that_is_none_is_wrong_use(monkeypatch: pytest.MonkeyPatch) ->
 
     assert result.exit_code == 2
     assert "is no regular expression" in result.stderr
+
+
+@pytest.mark.parametrize(("width", "columns"), [(140, 8), (80, 6), (60, 5)])
+def test_the_table_fits_the_terminal_and_keeps_what_differs(
+    monkeypatch: pytest.MonkeyPatch, width: int, columns: int
+) -> None:
+    shown = run(monkeypatch, FakeVerifying(DIFFERENCES), COLUMNS=str(width), FORCE_COLOR="1").stdout
+
+    lines = click.unstyle(shown).splitlines()
+    (head,) = [line for line in lines if line.startswith("Kind")]
+    assert max(map(len, lines)) <= width
+    assert [part in head for part in ("+ missing", "- surplus", "* differ", "! unread")] == [True] * 4
+    assert len(re.split(r"\s{2,}", head.strip())) == columns

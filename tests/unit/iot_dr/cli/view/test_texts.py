@@ -245,7 +245,7 @@ def engine(*_: object) -> Iterator[Engine]:
 
 
 @contextmanager
-def launching(_: object, progress: Any) -> Iterator[None]:
+def launching(_: object, progress: Any, _profile: str) -> Iterator[None]:
     progress.step(ILL)
     progress.event(StackEvent(ILL, ILL, ILL, ILL, ILL, "CREATE_FAILED", ILL))
     raise ConfigurationError(ILL)
@@ -259,7 +259,7 @@ def proving(_environment: object, _order: object, progress: Any, announce: Calla
     return Proved(ILL, CHECKS, (ILL,))
 
 
-def publishing(_distribution: object, _regions: object, _assets: object, watcher: Any) -> Publication:
+def publishing(_distribution: object, _regions: object, _assets: object, watcher: Any, _profile: str) -> Publication:
     watcher.comparing(Bucket(ILL, ILL, made=True))
     return Publication((Bucket(ILL, ILL, made=True),), (ILL,), 1, ILL, ILL)
 

@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from iot_dr.cli.options import LAUNCH, SETTINGS, FromToolsrc, launch_options, take_profile
+from iot_dr.cli.options import FORMAT, LAUNCH, SETTINGS, FromToolsrc, launch_options, take_profile
 from iot_dr.cli.telling import LOG_FILE, telling_options
 
 _RUNNING = "iot_dr.running"
 """Where the context of a group has the context of the command that runs."""
 
 _HINT = re.compile(r"(?P<command>(?:(?<=`)|^|(?<=: ))iot-dr (?P<name>[a-z-]+))(?P<rest>[^`]*)(?=`|$)")
+
+ALIASES = {"--device": "--thing", "--shadows": "--with-shadows"}
+"""Names that options had in earlier releases, and have no more where something else has taken them."""
 
 
 class Command(click.Command):
@@ -35,6 +39,15 @@ class Command(click.Command):
             self.params += launch_options()
         self.params += telling_options()
 
+    def make_parser(self, ctx: click.Context) -> Any:
+        """Return the parser, which knows old names of options too; help does not show them."""
+        parser = super().make_parser(ctx)
+        known = parser._long_opt  # click offers no other place for a name that is not shown
+        for old, new in ALIASES.items():
+            if new in known:
+                known.setdefault(old, known[new])
+        return parser
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words of the command line.
 
@@ -42,10 +55,14 @@ class Command(click.Command):
             click.UsageError: an option is given twice, or has an empty value.
         """
         ctx.meta[_RUNNING] = ctx
-        self._refuse_twice(ctx, args)
+        if "--format=json" in args or ("--format", "json") in pairwise(args):
+            # Before anything is refused, so that a script reads why.
+            ctx.meta[FORMAT] = "json"
+        if not ctx.resilient_parsing:
+            self._refuse_twice(ctx, args)
         rest = super().parse_args(ctx, args)
         take_profile(ctx)
-        for parameter in self.get_params(ctx):
+        for parameter in () if ctx.resilient_parsing else self.get_params(ctx):
             if _is_given(ctx, parameter) and _is_empty(_value(ctx, parameter)):
                 mend = "give one or leave it out (is a shell variable not set?)"
                 raise click.UsageError(f"{_name(ctx, parameter)} has an empty value; {mend}", ctx)

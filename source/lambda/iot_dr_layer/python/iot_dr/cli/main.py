@@ -15,21 +15,24 @@ import importlib
 import sqlite3
 import sys
 import traceback
+from difflib import get_close_matches
 from io import StringIO
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from iot_dr import __version__
 from iot_dr.cli.command import with_settings
-from iot_dr.cli.options import origins_of
+from iot_dr.cli.options import FORMAT, origins_of
 from iot_dr.cli.stopping import stop_by_signals, stoppable
 from iot_dr.cli.streams import flushed, steady
+from iot_dr.cli.view.answers import error_text
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.disk import failure_of
 
 COMMANDS = (
+    "completion",
     "cost",
     "doctor",
     "drill",
@@ -51,10 +54,16 @@ COMMANDS = (
     "uninstall",
     "verify",
 )
-"""Each is a module below `commands` that has a `command`."""
+"""Each is a module that has a `command`."""
 
-_FOLDERS = {"history": "runs.", "runs": "runs.", "cost": "launched.", "uninstall": "launched."}
-"""Below which folder of `commands` a module is, if not at the top."""
+_ELSEWHERE = {
+    "completion": "shell.completion",
+    "cost": "commands.launched.cost",
+    "history": "commands.runs.history",
+    "runs": "commands.runs.runs",
+    "uninstall": "commands.launched.uninstall",
+}
+"""Where a module is that is not at the top of `commands`."""
 
 FAILED = 2
 """The exit code of what could not be run or came to no end."""
@@ -81,7 +90,7 @@ Examples:
   Prove an installation with devices that are made for it, and removed again:
     . ./toolsrc && iot-dr prove -n 3
   Ask whether a device is ready, with the settings of the launch:
-    . ./toolsrc && iot-dr status --device pump-17
+    . ./toolsrc && iot-dr status --thing pump-17
   Have the secondary Region take over:
     . ./toolsrc && iot-dr failover --to us-west-2 --wait
   Rehearse a failover and the way back, with devices of its own:
@@ -108,8 +117,8 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        folder = _FOLDERS.get(cmd_name, "")
-        command: click.Command = importlib.import_module(f"iot_dr.cli.commands.{folder}{cmd_name}").command
+        module = _ELSEWHERE.get(cmd_name, f"commands.{cmd_name}")
+        command: click.Command = importlib.import_module(f"iot_dr.cli.{module}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -118,20 +127,35 @@ class LazyGroup(click.Group):
             with stoppable():
                 return super().invoke(ctx)
         except RegionUnavailable as error:
-            say(f"error: {with_settings(ctx, str(error))}; {UNREACHABLE}", err=True)
-            ctx.exit(2)
+            _end(ctx, with_settings(ctx, f"{error}; {UNREACHABLE}"), 2)
         except click.ClickException as error:
             shown = StringIO()
             error.show(shown)
-            say(shown.getvalue().rstrip("\n"), err=True)
-            ctx.exit(error.exit_code)
+            _end(ctx, error.format_message(), error.exit_code, shown.getvalue().rstrip("\n"))
         except (OSError, sqlite3.Error) as error:
-            say(f"error: {failure_of(error)}", err=True)
-            ctx.exit(2)
+            _end(ctx, str(failure_of(error)), 2)
         except IotDrError as error:
             where = origins_of(ctx, str(error)) if isinstance(error, ConfigurationError) else ""
-            say(f"error: {with_settings(ctx, str(error))}{f' ({where})' if where else ''}", err=True)
-            ctx.exit(1 if isinstance(error, LaunchFailed) else 2)
+            said = f"{with_settings(ctx, str(error))}{f' ({where})' if where else ''}"
+            _end(ctx, said, 1 if isinstance(error, LaunchFailed) else 2)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is named; of a name that there is not, say which is like it."""
+        name = args[0]
+        if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            close = get_close_matches(name, self.list_commands(ctx))
+            meant = f" Did you mean {' or '.join(close)}?" if close else " `iot-dr --help` lists all."
+            ctx.fail(f"No such command {name!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+
+def _end(ctx: click.Context, message: str, code: int, text: str = "") -> NoReturn:
+    """Say an error in one line, as a script or as a person reads it, and exit."""
+    said = error_text(message, code) if ctx.meta.get(FORMAT) == "json" else text or f"error: {message}"
+    say(said, err=True)
+    ctx.exit(code)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -16,12 +16,14 @@ from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.launch.toolsrc import FoundSettings
 from iot_dr.runtime import environment
-from iot_dr.runtime.commands.settings.names import default_launch
+from iot_dr.runtime.commands.settings.names import default_launch, known_launches
 
 EnvironmentType = TypeVar("EnvironmentType")
 
 SETTINGS = "iot_dr.settings"
 """Where a command's context has the place of the settings that were named."""
+FORMAT = "iot_dr.format"
+"""Where it has the form of the result, so that errors have it too."""
 LAUNCH = "iot_dr.launch"
 """Where it has the name of the launch that was named."""
 _READ = "iot_dr.settings.read"
@@ -42,6 +44,18 @@ class FromToolsrc(click.Option):
         return found
 
 
+def completed_by(names: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes a word in a shell by these names; none, if they cannot be told."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, word: str) -> list[str]:
+        try:
+            return sorted(name for name in names() if name.startswith(word))
+        except IotDrError:
+            return []
+
+    return complete
+
+
 def launch_options() -> list[click.Option]:
     """Make the options that name a launch's settings, by where they are or by the launch."""
     return [
@@ -59,6 +73,7 @@ def launch_options() -> list[click.Option]:
             expose_value=False,
             is_eager=True,
             callback=_keep(LAUNCH),
+            shell_complete=completed_by(known_launches),
             help="Take this launch: its postfix, or its name in settings.toml. Without settings the only one is taken.",
         ),
     ]
@@ -74,6 +89,9 @@ def _keep(place: str) -> Callable[[click.Context, click.Parameter, str | None], 
 
 def _named_settings(ctx: click.Context) -> FoundSettings | None:
     """Return what the settings say that were named; read once, with the credentials that the command is given."""
+    if ctx.resilient_parsing:
+        # A shell completes a word, which is no reason to ask AWS.
+        return None
     source, launch = ctx.meta.get(SETTINGS), ctx.meta.get(LAUNCH)
     if not source and not launch:
         # What a shell has read goes before what is always there.
@@ -182,8 +200,20 @@ def certificate_mode() -> click.Option:
 
 def output_format(text: str = "How to print the result.") -> click.Option:
     """Make the option that asks for a table or for JSON."""
-    kinds = click.Choice(["table", "json"])
-    return click.Option(["--format", "output"], type=kinds, default="table", show_default=True, help=text)
+    return click.Option(
+        ["--format", "output"],
+        type=_Format(["table", "json"]),
+        default="table",
+        show_default=True,
+        help=text,
+    )
+
+
+class _Format(click.Choice[str]):
+    """The forms of a result; one has an old name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert("table" if value == "text" else value, param, ctx)
 
 
 def profile() -> click.Option:

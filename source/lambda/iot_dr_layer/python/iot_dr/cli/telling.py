@@ -105,7 +105,7 @@ def _quiet(context: click.Context, _option: click.Parameter, given: bool) -> Non
 def _log_file(context: click.Context, _option: click.Parameter, path: str | None) -> None:
     if path is not None:
         context.meta[LOG_FILE] = path
-    if path is not None and path.strip():
+    if path is not None and path.strip() and not context.resilient_parsing:
         file = open_log(path)
         context.call_on_close(file.close)
         _add(context, logging.StreamHandler(file), logging.DEBUG)

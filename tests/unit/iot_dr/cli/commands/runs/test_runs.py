@@ -117,7 +117,7 @@ def test_a_run_that_has_ended_is_not_stopped(arranged: Arrange) -> None:
 
     told = json.loads(run("--stop", "arn:2", "--apply", "--format", "json").stdout)
 
-    assert (told, runs.stopped) == ({"arn": "arn:2", "status": "SUCCEEDED", "applied": False}, [])
+    assert (told, runs.stopped) == ({"version": 1, "arn": "arn:2", "status": "SUCCEEDED", "applied": False}, [])
 
 
 def test_a_run_is_followed_and_its_hint_is_a_command_of_sync(arranged: Arrange) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from iot_dr.cli.command import Command
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.options import unpaced as unpaced_option
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.checks import as_json, print_checks
 from iot_dr.cli.view.texts import say
 from iot_dr.model.status.checks import Level
@@ -95,7 +94,7 @@ def command(  # noqa: PLR0913  # one argument an option
     reading = DoctorSettings(certificates, policies, paced=not unpaced)
     checks = consult(settings(DoctorEnvironment, toolsrc), reading, profile)
     if output == "json":
-        say(json.dumps(as_json(checks), indent=2))
+        say(answer_text(as_json(checks)))
     else:
         print_checks(checks, context)
     context.exit(1 if worst(checks) is Level.FAILURE else 0)

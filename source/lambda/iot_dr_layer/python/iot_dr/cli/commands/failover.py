@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ import click
 from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.failover import FailoverWatch, as_json, print_losses, print_result
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
@@ -122,7 +122,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         if asked.wait:
             result = failover.follow(result, asked.minutes * MINUTE, watch, evict=evict)
     if output == "json":
-        say(json.dumps(as_json(result), indent=2))
+        say(answer_text(as_json(result)))
     else:
         print_result(result, again)
     context.exit(0 if result.as_asked else 1)

@@ -6,6 +6,7 @@ import click
 
 from iot_dr.cli.command import Command
 from iot_dr.cli.options import known_region
+from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.view.progress import ConsoleProgress
 from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
@@ -33,8 +34,9 @@ def _option(
 ) -> click.Option:
     variable = name.replace("-", "_").upper()
     known = known_region if name.endswith("-region") else None
+    short = [f"--{name.removesuffix('-region')}"] if name.endswith("-region") else []
     return click.Option(
-        [f"--{name}"], envvar=variable, show_envvar=True, type=kind, default=default, help=text, callback=known
+        [f"--{name}", *short], envvar=variable, show_envvar=True, type=kind, default=default, help=text, callback=known
     )
 
 
@@ -93,8 +95,8 @@ _REQUIRED = (
 )
 
 
-@click.command(name="launch", cls=Command, epilog=_EPILOG, params=list(_OPTIONS))
-def command(**options: str | None) -> None:
+@click.command(name="launch", cls=Command, epilog=_EPILOG, params=[*_OPTIONS, profile_option()])
+def command(profile: str, **options: str | None) -> None:
     """Launch the regional stacks, or continue a launch that stopped.
 
     Creates or updates the primary Region's stack with the global tables, the secondary Region's stack on the tables'
@@ -104,7 +106,7 @@ def command(**options: str | None) -> None:
     settings = _settings(options)
     order, choices, release = settings.order, settings.choices, settings.release
     progress = ConsoleProgress(Screen())
-    with launcher(settings, progress) as tools:
+    with launcher(settings, progress, profile) as tools:
         launched = launch(order, choices, release, tools)
     progress.step(f"Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
     for (region, stack), outputs in launched.outputs.items():

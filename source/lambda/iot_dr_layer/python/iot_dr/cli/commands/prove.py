@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +12,7 @@ from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import from_toolsrc, output_format, region_of, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.checks import as_json, print_checks
 from iot_dr.cli.view.tables import Screen, console
@@ -109,7 +109,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
             raise
     if output == "json":
         facts = {"trial": proved.trial, "devices": number, "seconds": round(watch.seconds, 1), "notes": proved.notes}
-        say(json.dumps({**facts, **as_json(proved.checks)}, indent=2))
+        say(answer_text({**facts, **as_json(proved.checks)}))
     else:
         _print(context, proved, number, watch.seconds)
     context.exit(1 if worst(proved.checks) is Level.FAILURE else 0)
@@ -119,7 +119,7 @@ def _clean(region: str, trial: str, watch: TrialWatch, profile: str, output: str
     with stoppable(lambda: f"Run `{watch.again(clean=trial)}` again to go on."), watch:
         removed = clean(region, trial, watch, profile)
     if output == "json":
-        say(json.dumps({"trial": trial, "region": region, "removed": removed}, indent=2))
+        say(answer_text({"trial": trial, "region": region, "removed": removed}))
     elif removed:
         number = counted(removed, "resource or relation", "resources and relations")
         say(f"What begins with {trial} is removed from {region}: {number}.")

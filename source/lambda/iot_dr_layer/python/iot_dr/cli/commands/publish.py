@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,9 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as ProgressBar
 
 from iot_dr.cli.command import Command
+from iot_dr.cli.options import output_format
+from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import Watch, draws_bars
 from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
@@ -28,26 +30,26 @@ Example, after deployment/build-s3-dist.sh:
 """
 
 
-@click.command("publish", cls=Command, epilog=_EPILOG)
+@click.command("publish", cls=Command, params=[profile_option(), output_format()], epilog=_EPILOG)
 @click.option("--bucket-prefix", required=True, help="BUCKET_NAME_PREFIX of the build.")
 @click.option("--solution-name", required=True, help="SOLUTION_NAME of the build.")
 @click.option("--version", required=True, help="VERSION of the build, vX.Y.Z.")
-@click.option("--primary-region", required=True, help="Region of the fleet; the main stack is launched there.")
-@click.option("--secondary-region", required=True, help="Region that becomes the copy.")
+@click.option(
+    "--primary-region",
+    "--primary",
+    "primary_region",
+    required=True,
+    help="Region of the fleet; the main stack is launched there.",
+)
+@click.option(
+    "--secondary-region", "--secondary", "secondary_region", required=True, help="Region that becomes the copy."
+)
 @click.option(
     "--assets",
     type=click.Path(path_type=Path),
     default=Path("deployment"),
     show_default=True,
     help="Folder with the output of build-s3-dist.sh.",
-)
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print the result.",
 )
 def command(  # noqa: PLR0913, PLR0917  # one per option
     bucket_prefix: str,
@@ -56,6 +58,7 @@ def command(  # noqa: PLR0913, PLR0917  # one per option
     primary_region: str,
     secondary_region: str,
     assets: Path,
+    profile: str,
     output: str,
 ) -> None:
     """Publish a build to S3 and print the link that launches it.
@@ -66,7 +69,7 @@ def command(  # noqa: PLR0913, PLR0917  # one per option
     distribution = Distribution(bucket_prefix, solution_name, version)
     regions = RegionPair(primary_region, secondary_region)
     with PublishWatch() as watcher:
-        publication = publish_build(distribution, regions, assets, watcher)
+        publication = publish_build(distribution, regions, assets, watcher, profile)
     say(as_json(publication) if output == "json" else as_text(publication))
 
 
@@ -119,7 +122,7 @@ def as_text(publication: Publication) -> str:
 
 def as_json(publication: Publication) -> str:
     """Return the same for scripts."""
-    return json.dumps(dataclasses.asdict(publication), indent=2)
+    return answer_text(dataclasses.asdict(publication))
 
 
 def files(count: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ from rich.text import Text
 from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import applying, from_toolsrc, output_format, require, settings
 from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import Counting
 from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say
@@ -98,7 +98,7 @@ def command(context: click.Context, /, apply: bool, wanted: str, profile: str, o
             records = settings(StreamRecordsEnvironment, toolsrc)
             letters += replay_stream_records(records, progress, profile, apply=apply)
     if output == "json":
-        say(json.dumps({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}, indent=2))
+        say(answer_text({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}))
     else:
         _print(sources, letters, "" if apply else command_line(context, apply=True))
     context.exit(1 if problems(letters) else 0)

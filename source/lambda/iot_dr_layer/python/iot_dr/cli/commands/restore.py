@@ -19,7 +19,7 @@ Examples:
   iot-dr restore today --apply
   iot-dr restore today --thing pump-17 --apply  # one device with all it needs
   iot-dr restore today --into secondary --apply
-  iot-dr restore s3://my-bucket/registry/2026-11-24 --shadows --apply
+  iot-dr restore s3://my-bucket/registry/2026-11-24 --with-shadows --apply
 """
 
 
@@ -44,7 +44,9 @@ Examples:
             help="Restore only this thing, with its type, groups, certificates and policies; may be repeated.",
         ),
         click.Option(
-            ["--shadows"], is_flag=True, help="Restore shadows too; this overwrites what devices have written since."
+            ["--with-shadows", "shadows"],
+            is_flag=True,
+            help="Restore shadows too; this overwrites what devices have written since.",
         ),
         click.Option(
             ["--sha256"],

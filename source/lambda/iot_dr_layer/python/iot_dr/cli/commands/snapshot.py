@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
@@ -11,6 +10,7 @@ from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.applying import SyncWatch
 from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say
@@ -91,7 +91,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
             watch.end()
             raise
     if output == "json":
-        say(json.dumps({"to": to, "snapshot_sha256": taken.sha256, **dataclasses.asdict(taken.manifest)}, indent=2))
+        say(answer_text({"to": to, "snapshot_sha256": taken.sha256, **dataclasses.asdict(taken.manifest)}))
         return
     numbers = table("Kind", "Number", numbers=frozenset({"Number"}))
     for kind, number in taken.manifest.numbers.items():

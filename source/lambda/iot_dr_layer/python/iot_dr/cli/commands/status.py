@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +13,13 @@ from rich.text import Text
 
 from iot_dr.cli.command import Command
 from iot_dr.cli.keys import ResourceKey
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.options import completed_by, credentials_and_state, from_toolsrc, output_format, settings
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import Counting
 from iot_dr.cli.view.status_view import overview_as_json, screen_of
 from iot_dr.cli.view.tables import SafeTable, console, item_as_json, moment, state_text
 from iot_dr.cli.view.texts import say
-from iot_dr.model.registry.keys import Key, thing_key
+from iot_dr.model.registry.keys import Key, Kind, thing_key
 from iot_dr.runtime.clock import now, utc_text
 from iot_dr.runtime.commands.status import StatusEnvironment, status_of, watched
 from iot_dr.services.status.status import Progress, ResourceStatus
@@ -31,7 +31,7 @@ Examples:
   . ./toolsrc
   iot-dr status
   iot-dr status --watch
-  iot-dr status --device pump-17
+  iot-dr status --thing pump-17
   iot-dr status --resource policy#pumps --format json
 """
 
@@ -44,8 +44,13 @@ EVERY = 5.0
     cls=Command,
     epilog=_EPILOG,
     params=[
-        click.Option(["--device"], metavar="NAME", help="Name of a thing."),
-        click.Option(["--resource"], type=ResourceKey(), help="Any resource, as the ledger names it: policy#NAME."),
+        click.Option(["--thing", "device"], metavar="NAME", help="Name of a thing."),
+        click.Option(
+            ["--resource"],
+            type=ResourceKey(),
+            shell_complete=completed_by(lambda: [f"{kind}#" for kind in Kind]),
+            help="Any resource, as the ledger names it: policy#NAME.",
+        ),
         click.Option(["--watch"], is_flag=True, help="Tell it again and again, until Ctrl-C."),
         click.Option(
             ["--every"],
@@ -88,12 +93,12 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     know it. Either exits 2 if it cannot tell.
     """
     if device and resource:
-        raise click.UsageError("give either --device or --resource")
+        raise click.UsageError("give either --thing or --resource")
     key = thing_key(device) if device else resource
     where = settings(StatusEnvironment, toolsrc)
     if key is not None:
         if watch:
-            raise click.UsageError("--watch shows replication as a whole; leave out --device and --resource")
+            raise click.UsageError("--watch shows replication as a whole; leave out --thing and --resource")
         standing = status_of(key, where, profile)
         _print_standing(standing, output)
         context.exit(0 if standing.in_sync else 1)
@@ -106,7 +111,7 @@ def _once(read: Callable[[Progress], StatusView], output: str) -> StatusView:
     with Counting() as counting:
         found = read(counting.reached)
     if output == "json":
-        say(json.dumps(overview_as_json(found), indent=2))
+        say(answer_text(overview_as_json(found)))
     else:
         console().print(screen_of(found))
     return found
@@ -131,7 +136,7 @@ def _watch(read: Callable[[Progress], StatusView], output: str, every: float) ->
 
 def _print_once(found: StatusView, output: str) -> None:
     if output == "json":
-        say(json.dumps(overview_as_json(found)))
+        say(answer_text(overview_as_json(found), indent=None))
         return
     say(utc_text(now()))
     console().print(screen_of(found))
@@ -144,7 +149,7 @@ def _quietly(_: int) -> None:
 
 def _print_standing(standing: ResourceStatus, output: str) -> None:
     if output == "json":
-        say(json.dumps(standing_as_json(standing), indent=2))
+        say(answer_text(standing_as_json(standing)))
         return
     lines = SafeTable(box=None, show_header=False, pad_edge=False)
     lines.add_column(style="bold", no_wrap=True)

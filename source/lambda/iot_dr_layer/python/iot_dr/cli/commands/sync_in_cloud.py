@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import threading
 import time
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from iot_dr.cli.command import command_line
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.tables import Screen, console, distance, table
 from iot_dr.cli.view.texts import say
@@ -137,7 +137,7 @@ def _plan_again(context: click.Context, sync: CloudSync, arn: str, output: str) 
     failures = tuple(sync.failures(state))
     if output == "json":
         told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
-        say(json.dumps({"arn": arn, "status": state.status, "applied": False, "failures": told}, indent=2))
+        say(answer_text({"arn": arn, "status": state.status, "applied": False, "failures": told}))
     else:
         screen = console()
         screen.print(f"The run {arn} ended as {state.status}.", soft_wrap=True)
@@ -218,7 +218,7 @@ def _print_estimate(state: RunState, pace: Pace, output: str, command: str) -> N
         facts = {"arn": state.arn, "run": state.run.run, "applied": False, "listed": _listed(state)}
         apis = [{"region": region, "operation": operation} for region, operation in pace.limits]
         limit = {"per_second": pace.per_second, "apis": apis, "assumed": pace.assumed}
-        say(json.dumps({**facts, "hours_if_all_are_new": round(seconds / 3600, 3), "limit": limit}, indent=2))
+        say(answer_text({**facts, "hours_if_all_are_new": round(seconds / 3600, 3), "limit": limit}))
         return
     screen = console()
     shown = table("Kind", "In the primary", numbers=frozenset({"In the primary"}))
@@ -249,7 +249,7 @@ def _print_result(state: RunState, failures: tuple[FailedRequest, ...], output: 
         requests = {str(kind): {"total": done.total, "failed": done.failed} for kind, done in state.done.items()}
         told = [{"resource": str(one.key), "reason": one.reason} for one in failures]
         more = {"reason": state.reason} if state.reason else {}
-        say(json.dumps({**facts, **more, "listed": _listed(state), "looks": requests, "failures": told}, indent=2))
+        say(answer_text({**facts, **more, "listed": _listed(state), "looks": requests, "failures": told}))
         return
     screen = console()
     shown = table("Kind", "Listed", "Checked", numbers=frozenset({"Listed", "Checked"}))

@@ -23,10 +23,11 @@ from iot_dr.cli.options import (
 )
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
 from iot_dr.cli.view.plans import field_lines, fields_json
 from iot_dr.cli.view.tables import Screen, console, table
-from iot_dr.cli.view.texts import say, visible
+from iot_dr.cli.view.texts import say, visible, visible_json
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.registry.differences import Difference, Numbers, Sigil
 from iot_dr.model.registry.keys import Kind
@@ -242,7 +243,7 @@ def _print_json(difference: Difference) -> None:
     facts = {"sigil": difference.sigil, "kind": key.kind, "name": key.name, "other": key.other}
     fields = difference.fields if difference.sigil is Sigil.DIFFERENT else ()
     told = json.dumps({**facts, "reason": difference.reason})
-    say(f'{told[:-1]}, "fields": {fields_json(fields, "secondary", "primary")}}}')
+    say(visible_json(f'{told[:-1]}, "fields": {fields_json(fields, "secondary", "primary")}}}'))
 
 
 def _print_summary(verifying: VerifyRun, output: str, seconds: float) -> None:
@@ -251,7 +252,7 @@ def _print_summary(verifying: VerifyRun, output: str, seconds: float) -> None:
     if output == "json":
         facts = {"differences": verifying.differing, "calls": calls, "seconds": round(seconds, 1)}
         kinds = {kind: _numbers_as_json(found) for kind, found in numbers.items()}
-        say(json.dumps({"summary": {**facts, "kinds": kinds, "notes": verifying.notes()}}))
+        say(answer_text({"summary": {**facts, "kinds": kinds, "notes": verifying.notes()}}, indent=None))
         return
     screen = console()
     if verifying.differing:
@@ -274,7 +275,9 @@ def _pace(calls: Mapping[str, Mapping[str, int]], things: int, seconds: float) -
 
 def _table(numbers: Mapping[Kind, Numbers]) -> Table:
     heads = ("Primary", "Secondary", *HEADS.values())
-    made = table("Kind", *heads, numbers=frozenset(heads))
+    # What a narrow screen has no room for follows from the rest, or is in --format json.
+    optional = (HEADS[Sigil.SAME], "Secondary", "Primary")
+    made = table("Kind", *heads, numbers=frozenset(heads), optional=optional)
     for kind, found in numbers.items():
         counts: Iterable[int] = (found.source, found.target, *(found.sigils.get(sigil, 0) for sigil in HEADS))
         made.add_row(kind.replace("_", " "), *(f"{count:,}" if count else "" for count in counts))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,10 +15,11 @@ from rich.text import Text
 from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
 from iot_dr.cli.view.plans import STEPS, plan_lines, print_lines, resource_json
 from iot_dr.cli.view.tables import Screen, console, distance, table
-from iot_dr.cli.view.texts import say, visible
+from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference
@@ -217,11 +217,11 @@ def _plan_as_json(planned: Planned, differences: Iterable[Difference]) -> Iterat
     """Yield the lines of one JSON object, whose resources come last: they are drawn as they are printed."""
     plan = [{"kind": kind, "step": step, "number": number} for (kind, step), number in planned.steps.items()]
     facts = {"applied": False, "plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
-    yield f'{visible(json.dumps(facts, indent=2))[:-2]},\n  "resources": ['
+    yield f'{answer_text(facts)[:-2]},\n  "resources": ['
     before = ""
     for one in differences:
         yield from (before + ",",) if before else ()
-        before = f"    {visible(resource_json(one))}"
+        before = f"    {resource_json(one)}"
     yield from (before,) if before else ()
     yield "  ]\n}"
 
@@ -231,7 +231,7 @@ def _print_result(progress: SyncProgress, syncing: Applying, output: str, again:
     if output == "json":
         problems = [_problem_as_json(one) for one in syncing.problems()]
         facts = {"applied": True, "done": done, "failed": progress.failed, "left": progress.left}
-        say(json.dumps({**facts, "problems": problems, "calls": _calls(syncing.uses())}, indent=2))
+        say(answer_text({**facts, "problems": problems, "calls": _calls(syncing.uses())}))
         return
     screen = console()
     screen.print(

@@ -14,7 +14,7 @@ from itertools import chain, islice
 
 import click
 
-from iot_dr.cli.view.texts import visible
+from iot_dr.cli.view.texts import visible, visible_json
 from iot_dr.model.registry.differences import Difference
 from iot_dr.model.registry.field_changes import DOCUMENT, FieldChange, document_diff
 from iot_dr.model.registry.keys import Kind, plural
@@ -56,7 +56,7 @@ def resource_json(difference: Difference) -> str:
     key = difference.key
     facts = {"resource": str(key), "kind": key.kind, "name": key.name, "other": key.other}
     told = {**facts, "step": step_of(difference), "reason": difference.reason}
-    return f'{json.dumps(told)[:-1]}, "fields": {fields_json(difference.fields, "old", "new")}}}'
+    return visible_json(f'{json.dumps(told)[:-1]}, "fields": {fields_json(difference.fields, "old", "new")}}}')
 
 
 def fields_json(fields: Iterable[FieldChange], old: str, new: str) -> str:

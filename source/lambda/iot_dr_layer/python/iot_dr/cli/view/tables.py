@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -35,7 +36,22 @@ class Screen(Console):
 
 
 class SafeTable(Table):
-    """A table whose cells show what is in them, with room for it."""
+    """A table whose cells show what is in them, with room for it: where there is none, columns are left out."""
+
+    optional: tuple[str, ...] = ()
+    """Headers of columns that may be left out, in that order."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines, without optional columns that the screen has no room for."""
+        whole = self.columns
+        for header in self.optional:
+            if console.measure(self, options=options.update_width(PIPE)).maximum <= options.max_width:
+                break
+            kept = (one for one in self.columns if one.header != header)
+            # Its number tells a column whether it is the last one.
+            self.columns = [replace(one, _index=number) for number, one in enumerate(kept)]
+        yield from super().__rich_console__(console, options)
+        self.columns = whole
 
     def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
         """Add a row; a text with a control character loses what colours its parts."""
@@ -55,9 +71,13 @@ def console() -> Screen:
     return found if found.is_terminal else Screen(width=PIPE)
 
 
-def table(*columns: str, numbers: frozenset[str] = frozenset()) -> Table:
-    """Return a table with a heading and nothing else drawn; `numbers` names columns that stand to the right."""
+def table(*columns: str, numbers: frozenset[str] = frozenset(), optional: tuple[str, ...] = ()) -> Table:
+    """Return a table with a heading and nothing else drawn.
+
+    `numbers` names columns that stand to the right, `optional` those that a narrow screen leaves out, in that order.
+    """
     made = SafeTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made.optional = optional
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made

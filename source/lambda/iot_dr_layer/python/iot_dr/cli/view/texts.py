@@ -28,6 +28,15 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_escaped, text)
 
 
+def visible_json(text: str) -> str:
+    r"""Return JSON text with the same written as JSON escapes it; it stands inside strings alone.
+
+    >>> visible_json('{"a": "\x7f\x9b1m"}')
+    '{"a": "\\u007f\\u009b1m"}'
+    """
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _escaped(found: re.Match[str]) -> str:
     number = ord(found[0])
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

@@ -111,20 +111,22 @@ class LaunchEnvironment:
 
 
 @contextmanager
-def launcher(environment: LaunchEnvironment, progress: LaunchObserver) -> Iterator[Launcher]:
+def launcher(environment: LaunchEnvironment, progress: LaunchObserver, profile: str = "") -> Iterator[Launcher]:
     """Build what a launch is done with."""
+    client_of = clients.Shared(clients.session(profile))
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="stack") as executor:
         yield Launcher(
-            stacks=CloudFormationStackDeployer(),
+            stacks=CloudFormationStackDeployer(client_of),
             templates=S3PublishedTemplates(
                 environment.bucket_resources,
                 f"{environment.solution_name}/{environment.version}",
                 environment.primary_region,
+                client_of,
             ),
-            files=S3PublishedFiles(clients.Shared()),
-            tables=DynamoDbGlobalTables(),
-            tools_bucket=S3ToolsBucket(),
-            endpoint_of=IotRegionSettings().endpoint,
+            files=S3PublishedFiles(client_of),
+            tables=DynamoDbGlobalTables(client_of),
+            tools_bucket=S3ToolsBucket(client_of),
+            endpoint_of=IotRegionSettings(client_of).endpoint,
             progress=progress,
             together=on_threads(executor),
         )

@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from iot_dr.cli.command import Command
-from iot_dr.cli.options import output_format
+from iot_dr.cli.options import completed_by, output_format
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.plans import field_lines, fields_json, print_lines
 from iot_dr.cli.view.tables import console, iso, table
-from iot_dr.cli.view.texts import say, visible
+from iot_dr.cli.view.texts import say, visible, visible_json
 from iot_dr.model.registry.field_changes import FieldChange
 from iot_dr.model.registry.keys import Kind, plural
 from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, RunSummary, Undo, WriteResult
@@ -30,12 +31,16 @@ Examples:
 """
 
 
+def _known_runs() -> list[str]:
+    return [one.header.run for one in open_history(HistorySettings()).runs()]
+
+
 @click.command(
     "history",
     cls=Command,
     epilog=_EPILOG,
     params=[
-        click.Argument(["run"], required=False, metavar="[RUN]"),
+        click.Argument(["run"], required=False, metavar="[RUN]", shell_complete=completed_by(_known_runs)),
         click.Option(
             ["--undo-plan"],
             is_flag=True,
@@ -68,13 +73,15 @@ def command(context: click.Context, /, run: str | None, undo_plan: bool, output:
 
 def _print_runs(runs: list[RunSummary], output: str) -> None:
     if output == "json":
-        say(json.dumps({"runs": [_summary_as_json(one) for one in runs]}, indent=2))
+        say(answer_text({"runs": [_summary_as_json(one) for one in runs]}))
         return
     if not runs:
         say("No run with --apply has changed anything from this folder.")
         return
     heads = [*map(str, ChangeKind), "refused"]
-    shown = table("Run", "Region", *heads, "Ended", "Command", numbers=frozenset(heads))
+    shown = table(
+        "Run", "Region", *heads, "Ended", "Command", numbers=frozenset(heads), optional=("Command", "Ended", "Region")
+    )
     for one in runs:
         counts = (*(one.changes.get(kind, 0) for kind in ChangeKind), one.refused)
         numbers = (f"{count:,}" if count else "" for count in counts)
@@ -111,11 +118,11 @@ def _run_lines(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterator[
 
 def _run_as_json(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterator[str]:
     """Yield the lines of one JSON object; changes come last, for they are read as they are printed."""
-    yield f'{visible(json.dumps(_header_as_json(header), indent=2))[:-2]},\n  "changes": ['
+    yield f'{answer_text(_header_as_json(header))[:-2]},\n  "changes": ['
     before = ""
     for one in changes:
         yield from (before + ",",) if before else ()
-        before = f"    {visible(_change_as_json(one))}"
+        before = f"    {_change_as_json(one)}"
     yield from (before,) if before else ()
     yield "  ]\n}"
 
@@ -123,14 +130,14 @@ def _run_as_json(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterato
 def _change_as_json(change: AppliedChange) -> str:
     facts = {"at": iso(change.at), "resource": str(change.key), "change": change.change, "result": change.result}
     told = json.dumps({**facts, "reason": change.reason, "requests": change.requests})
-    return f'{told[:-1]}, "fields": {fields_json(change.fields, "old", "new")}}}'
+    return visible_json(f'{told[:-1]}, "fields": {fields_json(change.fields, "old", "new")}}}')
 
 
 def _print_undo(undo: Undo, changes: Iterable[AppliedChange], output: str) -> None:
     if output == "json":
         restored = {str(kind): number for kind, number in undo.restored.items()}
         facts = {"run": undo.header.run, "snapshot": undo.folder, "restored": restored, "stays": undo.stays}
-        say(json.dumps({**facts, "unknown": undo.lost, "commands": _commands(undo)}, indent=2))
+        say(answer_text({**facts, "unknown": undo.lost, "commands": _commands(undo)}))
         return
     print_lines(_undo_lines(undo, changes))
 
@@ -167,6 +174,6 @@ def _commands(undo: Undo) -> list[str]:
     # A Region that is no launch's, or whose launch the run did not know, is named by itself.
     regions = {"--primary-region": header.primary or header.region, "--secondary-region": header.secondary}
     named = [word for name, region in regions.items() if region for word in (name, region)]
-    shadows = ["--shadows"] if any(kind is Kind.SHADOW for kind in undo.restored) else []
+    shadows = ["--with-shadows"] if any(kind is Kind.SHADOW for kind in undo.restored) else []
     words = ["iot-dr", "restore", undo.folder, "--into", side, *named, *shadows]
     return [shlex.join(words), shlex.join([*words, "--apply"])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable
 from itertools import islice
@@ -15,6 +14,7 @@ from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.commands.sync import command as sync_command
 from iot_dr.cli.commands.sync_in_cloud import RUNNING, follow_option, run_in_cloud
 from iot_dr.cli.options import applying, from_toolsrc, output_format, profile, settings
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.tables import console, iso, table
 from iot_dr.cli.view.texts import say
 from iot_dr.model.sync.fleet_runs import ListedRun
@@ -98,7 +98,7 @@ def _stop(context: click.Context, sync: CloudSync, arn: str, *, apply: bool, out
     if apply and not state.ended:
         sync.stop(arn)
     if output == "json":
-        say(json.dumps({"arn": arn, "status": state.status, "applied": apply and not state.ended}, indent=2))
+        say(answer_text({"arn": arn, "status": state.status, "applied": apply and not state.ended}))
     elif state.ended:
         say(f"{arn} has ended already, as {state.status}.")
     elif apply:
@@ -110,9 +110,9 @@ def _stop(context: click.Context, sync: CloudSync, arn: str, *, apply: bool, out
 
 def _print_runs(runs: Iterable[ListedRun], output: str) -> None:
     if output == "json":
-        say(json.dumps({"runs": [_as_json(one) for one in runs]}, indent=2))
+        say(answer_text({"runs": [_as_json(one) for one in runs]}))
         return
-    shown = table("Run", "Status", "Began", "Ended", "Does")
+    shown = table("Run", "Status", "Began", "Ended", "Does", optional=("Ended", "Began"))
     for one in runs:
         ended = iso(one.ended) or "under way"
         shown.add_row(Text(one.run.run), one.status, iso(one.began), ended, Text(_does(one)))

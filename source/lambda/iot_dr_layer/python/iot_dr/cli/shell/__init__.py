@@ -1,0 +1,1 @@
+"""What makes a shell at home with `iot-dr`."""
