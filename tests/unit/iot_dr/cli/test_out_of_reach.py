@@ -53,7 +53,8 @@ ASKING = {
     "uninstall": "uninstall",
     "verify": "verify",
 }
-"""Each way in which a command asks AWS; `restore` has its files first, `publish` its build, `history` its records."""
+"""Each way in which a command asks AWS; `restore` has its files first, `publish` its build, `history` its records,
+`completion` asks nothing."""
 
 
 @pytest.fixture(autouse=True)

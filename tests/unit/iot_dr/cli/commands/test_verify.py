@@ -296,5 +296,5 @@ def test_the_table_fits_the_terminal_and_keeps_what_differs(
     lines = click.unstyle(shown).splitlines()
     (head,) = [line for line in lines if line.startswith("Kind")]
     assert max(map(len, lines)) <= width
-    assert [part in head for part in ("+ missing", "- surplus", "* differ", "! unread")] == [True] * 4
+    assert [part in head for part in ("+ missing", "- extra", "* differ", "! unread")] == [True] * 4
     assert len(re.split(r"\s{2,}", head.strip())) == columns

@@ -37,7 +37,7 @@ def test_another_shell_is_wrong_use() -> None:
 
 
 def test_commands_and_options_are_completed() -> None:
-    assert completed(typed="s") == {"snapshot", "status", "sync"}
+    assert completed(typed="s") == {"snapshot", "status", "sweep", "sync"}
     assert completed("sync", typed="--se") == {"--secondary", "--secondary-region", "--select", "--settings"}
     assert completed("sync", "--format", typed="") == {"table", "json"}
 

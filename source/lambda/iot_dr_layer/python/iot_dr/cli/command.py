@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -54,6 +56,14 @@ class Command(click.Command):
         Raises:
             click.UsageError: an option is given twice, or has an empty value.
         """
+        with ExitStack() as refused:
+            # What has begun to be told goes on until the error is said.
+            refused.callback(ctx.find_root().call_on_close, partial(_closed, ctx))
+            rest = self._parsed(ctx, args)
+            refused.pop_all()
+        return rest
+
+    def _parsed(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_RUNNING] = ctx
         if "--format=json" in args or ("--format", "json") in pairwise(args):
             # Before anything is refused, so that a script reads why.
@@ -77,6 +87,12 @@ class Command(click.Command):
             if parameter.opts[0] in seen:
                 raise click.UsageError(f"{_name(ctx, parameter)} is given twice; give it once", ctx)
             seen.add(parameter.opts[0])
+
+
+def _closed(ctx: click.Context) -> None:
+    """Close what a command line that was refused has opened; an error that is said already hides that of a log."""
+    with suppress(OSError):
+        ctx.close()
 
 
 _KEPT = {"settings": SETTINGS, "launch": LAUNCH, "log_file": LOG_FILE}

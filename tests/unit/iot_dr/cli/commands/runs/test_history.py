@@ -20,7 +20,7 @@ from tests.builders import ACCOUNT, a_document, a_policy, a_thing
 BEGAN = 1_764_000_000_000
 RUN = new_run_id(BEGAN, "restore")
 OLD, NEW = a_policy(document=a_document(action="iot:Connect")), a_policy(document=a_document(action="iot:Publish"))
-SECRET, OTHER = (a_thing("pump-1", {"wifi_password": word}) for word in ("sesame", "open"))
+SECRET, OTHER = (a_thing("pump-1", {"wifi_password": word}) for word in ("sesame", "quintessence"))
 
 
 def update(before: object, after: object, *requests: str) -> AppliedChange:
@@ -83,7 +83,7 @@ def test_what_is_a_secret_by_its_name_is_never_shown(state: Path, words: tuple[s
 
     assert "wifi_password" in shown
     assert "sesame" not in shown
-    assert "open" not in shown
+    assert "quintessence" not in shown
 
 
 def test_an_undo_plan_writes_what_was_there_and_prints_the_restore_that_brings_it_back(state: Path) -> None:
