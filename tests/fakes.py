@@ -642,7 +642,7 @@ class InMemoryLedger:
         own = mark.token if mark else ""
         began = outcome.read_at or outcome.at
         certainty = note.standing.certainty(began, own, whole=outcome.whole)
-        if own in note.marks:
+        if own in note.marks or outcome.state is State.HELD:
             note.closed_at = outcome.at
         if outcome.again:
             note.marks.discard(own)

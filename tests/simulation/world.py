@@ -736,13 +736,14 @@ class Run:
             self._break("leak", gone, checks.told_of(gone))
 
     def _explained(self, key: Key) -> bool:
-        """Tell whether the Regions may go on to differ in it: others changed it in the secondary, or it is held."""
+        """Tell whether the Regions may go on to differ in it: others changed it or are in the way, or it is held."""
         roots = checks.roots(key, self.primary.entities, self.secondary.entities) | self.shadows.roots(key)
-        return self.there.explains(roots) or self._waits_for_a_failback(roots)
+        return self.there.explains(roots) or self._is_told_of(roots)
 
-    def _waits_for_a_failback(self, keys: Iterable[Key]) -> bool:
+    def _is_told_of(self, keys: Iterable[Key]) -> bool:
         found = [self.ledger.notes[key].outcome for key in keys if key in self.ledger.notes]
-        return any(one is not None and one.state is State.HELD for one in found)
+        states = (State.HELD, State.UNSUPPORTED, State.FAILED)
+        return any(one is not None and one.state in states for one in found)
 
     def _kept_by_untold(self, key: Key) -> bool:
         """Tell whether it cannot go before something else does, whose end no event told of and no sweep has found."""

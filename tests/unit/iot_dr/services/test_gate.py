@@ -367,6 +367,28 @@ def test_what_aws_refuses_because_of_something_that_is_held_is_held_with_it() ->
     assert joined not in world.ledger.due(10**15)
 
 
+def test_who_has_read_before_something_was_held_does_not_conclude_that_all_is_equal() -> None:
+    world = World()
+    world.customer.put(a_thing())
+    world.deliver(world.customer.take_events())
+    world.clock.advance(3600)
+
+    def changes_and_is_held() -> None:
+        world.primary.put(a_thing(attributes={"site": "south"}))
+        world.gate.leads = REASON
+        assert world.check(THING).outcome.state is State.HELD
+
+    world.calls.before = once("ledger.record", changes_and_is_held)
+    assert world.check(THING).outcome.state is State.IN_SYNC
+    world.calls.before = lambda _name, _at: None
+
+    world.clock.advance(3600)
+    world.sweep.retry()
+    world.run_workflow()
+
+    assert world.ledger.held() == {THING}
+
+
 def test_the_sweep_of_a_leading_target_reads_nothing_and_tells_why() -> None:
     world = World()
     world.primary.put(*a_device())

@@ -478,7 +478,7 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> ItemUpda
     certainty = others.certainty(began, own, whole=outcome.whole)
     if certainty is Certainty.SURE and not outcome.partial:
         return _sure(outcome, own)
-    closed = {"closed_at": outcome.at} if own in others.open else {}
+    closed = {"closed_at": outcome.at} if own in others.open or outcome.state is State.HELD else {}
     update = ItemUpdate(facts=closed, removed=("expires",), deleted={"marks": gone & others.open})
     if certainty is Certainty.SURE or certainty is Certainty.UNSURE:
         _add_outcome(update, outcome)
@@ -511,7 +511,8 @@ def _add_outcome(update: ItemUpdate, outcome: Outcome) -> None:
 
 def _sure(outcome: Outcome, own: str) -> ItemUpdate:
     """Return what to note where nobody else is about the resource."""
-    closed = {"closed_at": outcome.at} if own else {}
+    # What is held was to be written: whoever has read before that cannot conclude that all is equal.
+    closed = {"closed_at": outcome.at} if own or outcome.state is State.HELD else {}
     if outcome.state is State.ABSENT:
         update = _tombstone(outcome.key, outcome.at)
         update.facts |= {"checked_at": outcome.at} | read_times(outcome) | closed
