@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from lab.operators import operator_environ
 from lab.pair import MAIN_STACK, Pair
 from lab.waiting import until
-from tests.e2e.commands import iot_dr
+from tests.e2e.commands import asked, iot_dr
 from tests.e2e.observing import resource_of, sweep
 
 BOUNDARY = "PermissionsBoundary"
@@ -88,6 +90,16 @@ def test_what_is_measured_each_minute_comes_of_both_control_items(pair: Pair) ->
         return any('"ControlUnequal":[0.0]' in one["message"] for page in pages for one in page["events"])
 
     assert until(measured, 10), "the primary's control item could not be read, or differs"
+
+
+def test_the_cost_of_this_launch_follows_from_what_it_was_launched_with(pair: Pair) -> None:
+    code, found = asked(pair, "cost", "--from-account")
+
+    secondary = launched_stacks(pair)[pair.secondary, "IoTDRSecondary"]
+    assert code == 0
+    assert found["fleet"]["sweep_minutes"] == int(secondary["SweepMinutes"])
+    assert found["fleet"]["health_checkers"] is True
+    assert found["usd_a_month"] == pytest.approx(sum(row["usd"] for row in found["rows"]), abs=0.01)
 
 
 def test_queues_logs_and_secrets_name_the_key_of_the_form(pair: Pair) -> None:
