@@ -36,11 +36,31 @@ class Callbacks:
     ended: Callable[[], None]
 
 
+class DeviceTls:
+    """The TLS context of one device, made for its first connection: what the system trusts takes long to read.
+
+    So a device that moves needs the handshake alone. One connection at a time uses it.
+    """
+
+    def __init__(self, credentials: ProbeCredentials) -> None:
+        self._credentials = credentials
+        self._made: tuple[ssl.SSLContext, type[ssl.SSLSocket] | None] | None = None
+
+    def context(self, met: Callable[[ClientEvent], None]) -> ssl.SSLContext:
+        """Return the context, whose sockets tell from now on when TCP is connected and when the handshake is done."""
+        if self._made is None:
+            made = tls_context(self._credentials)
+            self._made = made, made.sslsocket_class
+        context, base = self._made
+        context.sslsocket_class = _telling(base, met)
+        return context
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who connects, and to what it subscribes before anything else."""
 
-    credentials: ProbeCredentials
+    tls: DeviceTls
     client_id: str
     topics: Sequence[str]
     keep_alive: int
@@ -93,9 +113,7 @@ class DrillConnection:
     def _new_client(self) -> Client:
         client = Client(CallbackAPIVersion.VERSION2, client_id=self._identity.client_id, reconnect_on_failure=False)
         client.connect_timeout = CONNECT_SECONDS
-        context = tls_context(self._identity.credentials)
-        context.sslsocket_class = _telling(context.sslsocket_class, self._tell.met)
-        client.tls_set_context(context)
+        client.tls_set_context(self._identity.tls.context(self._tell.met))
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish

@@ -15,7 +15,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from iot_dr.aws.drill.connections import Callbacks, DrillConnection, Identity
+from iot_dr.aws.drill.connections import Callbacks, DeviceTls, DrillConnection, Identity
 from iot_dr.aws.drill.loop import EventLoop
 from iot_dr.aws.shadows.shadow_store import REPLICATED
 from iot_dr.model.drill.canaries import Canaries, CanaryClient, CanaryObserver
@@ -134,6 +134,7 @@ class _DrillDevice:
 
     def __init__(self, client: CanaryClient, lookup: NameLookup, shared: _Surroundings, *, keeps_shadow: bool) -> None:
         self._client, self._lookup, self._shared = client, lookup, shared
+        self._tls = DeviceTls(client.credentials)
         self._shadow = _DeviceShadow(client.name, shared) if keeps_shadow else None
         self._trace: list[Moment] = []
         self._acknowledged: dict[int, str] = {}
@@ -215,7 +216,7 @@ class _DrillDevice:
         self._sent.clear()
         topics = [self._client.topic, *(self._shadow.topics if self._shadow else ())]
         self._connection = DrillConnection(
-            Identity(self._client.credentials, self._client.client_id, topics, self._shared.pace.keep_alive),
+            Identity(self._tls, self._client.client_id, topics, self._shared.pace.keep_alive),
             self._shared.endpoints[region],
             Callbacks(
                 met=lambda met: self._met(met, region),
@@ -375,6 +376,7 @@ class _Witness:
     ) -> None:
         self._observer, self._arrived, self._shared = observer, arrived, shared
         self._observing = observing
+        self._tls = DeviceTls(observer.credentials)
         self._connection: DrillConnection | None = None
         self.subscribed = False
         self.cut = 0
@@ -386,7 +388,7 @@ class _Witness:
             return
         one = self._observer
         self._connection = DrillConnection(
-            Identity(one.credentials, one.client_id, [one.topic], self._shared.pace.keep_alive),
+            Identity(self._tls, one.client_id, [one.topic], self._shared.pace.keep_alive),
             self._shared.endpoints[one.region],
             Callbacks(
                 met=lambda _: None,
