@@ -51,7 +51,8 @@ CALLER = Answer(
 
 _RESOURCES = """<ListStackResourcesResponse><ListStackResourcesResult>
 <StackResourceSummaries/></ListStackResourcesResult></ListStackResourcesResponse>"""
-_STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>{stack}</StackName>
+_STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackId>{stack}</StackId>
+<StackName>{stack}</StackName>
 <StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-11-24T12:00:00Z</CreationTime>
 <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
 _NO_STACK = """<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
 from iot_dr.cli.main import COMMANDS, cli
+from iot_dr.files.run_records import FileChangeRecord
+from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, WriteResult
 from tests.account import LAUNCH, LEDGER, Account, served
-from tests.builders import PRIMARY, SECONDARY
-from tests.endpoint import Answer, Request
+from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_thing, a_thing_payload
+from tests.endpoint import MISSING, Answer, Request
 
 MACHINE = f"arn:aws:states:{SECONDARY}:123456789012:stateMachine:sync"
 RUN = f"arn:aws:states:{SECONDARY}:123456789012:execution:sync:run"
 LISTING = f"arn:aws:states:{SECONDARY}:123456789012:execution:sync:listing"
+UNDER_WAY = f"arn:aws:states:{SECONDARY}:123456789012:execution:sync:under-way"
 ENDED = {"status": "SUCCEEDED", "startDate": 0}
+RUNNING = {"status": "RUNNING", "startDate": 0}
 FUNCTION = "sweep-1"
+NO_STACK = "<R><Error><Code>ValidationError</Code><Message>Stack does not exist</Message></Error></R>"
 QUEUES = {
     name: f"https://sqs.{region}.amazonaws.com/123456789012/{name}"
     for name, region in {"errors": PRIMARY, "shadow-errors": PRIMARY, "requests": SECONDARY}.items()
@@ -50,6 +58,7 @@ HARMLESS = {"ChangeMessageVisibilityBatch": "what was hidden while it was read i
 IN_THE_ACCOUNT = {"StartExecution": "a listing in the account; its input says that nothing is applied"}
 
 OWN_CONSENT = {
+    "drill": "its name is what it does, with devices of its own; --clean says what is removed",
     "failover": "asks at the terminal, or --yes",
     "launch": "its name is what it does: a build runs it",
     "prove": "-n and --clean say what is made or removed",
@@ -57,8 +66,18 @@ OWN_CONSENT = {
 }
 """Commands without `--apply`, and what is their consent."""
 
-READ_ONLY = frozenset({"doctor", "snapshot", "status", "verify"})
+READ_ONLY = frozenset({"completion", "cost", "doctor", "history", "snapshot", "status", "verify"})
 """Commands without `--apply` that never write."""
+
+OFFLINE = {
+    "completion": "it prints a script",
+    "cost": "without --from-account it calculates with what is given",
+    "history": "it shows what is written down on this machine",
+}
+"""Commands that ask AWS for nothing, and why; that they ask for nothing is what is seen of them then."""
+
+EVERYWHERE = frozenset({"--launch", "--log-file"})
+"""Options of every command that only say where settings come from and where its log goes; other tests have them."""
 
 REGION_OPTIONS = {"--primary-region": PRIMARY, "--secondary-region": SECONDARY}
 OPTIONS = {
@@ -85,29 +104,41 @@ OPTIONS = {
     "--replicate-shadows": "all",
     "--shadow-name-pattern": "a.*",
     "--report": "page.html",
-    "--device": "pump-1",
     "--resource": "policy#pumps",
     "--every": "1",
     "--of": "secondary",
+    "--confirm": "devices.example.com",
+    "--prices": "prices.toml",
+    "--sweep-minutes": "15",
 }
 """A value of every option that takes one."""
 
 ALONE = {
+    "failback": ["--accept", "--switch"],
     "replay": [],
     "restore": ["--sha256", "--into"],
+    "runs": ["--follow", "--stop"],
     "snapshot": ["--shadows"],
-    "status": ["--device", "--resource", "--watch", "--every", "--fleet-name", "--name-servers"],
+    "status": ["--thing", "--resource", "--watch", "--every", "--fleet-name", "--name-servers"],
     "doctor": ["--fleet-name", "--name-servers"],
     "sync": ["--in-cloud", "--follow", "--redrive", "--at-once"],
     "verify": ["--fast", "--select", "--no-index"],
 }
 """Options that exclude others, or wait for what is not there; they have runs of their own below."""
 
-ARGUMENTS = {"reconcile": ["thing#pump-1"], "restore": ["taken"], "snapshot": ["made"]}
+ARGUMENTS = {
+    "completion": ["bash"],
+    "history": ["written"],
+    "reconcile": ["thing#pump-1"],
+    "restore": ["taken"],
+    "snapshot": ["made"],
+}
 RUNS: dict[str, list[list[str]]] = {
+    "cost": [["--things", "1", "--no-shadows", "--no-health-checkers", "--without-name"]],
     "restore": [["--into", "secondary"]],
+    "runs": [["--follow", RUN], ["--stop"], ["--stop", UNDER_WAY, "--format", "json"]],
     "snapshot": [["--shadows", "classic"]],
-    "status": [["--device", "pump-1"], ["--resource", "policy#pumps"]],
+    "status": [["--thing", "pump-1"], ["--resource", "policy#pumps"]],
     "sync": [
         ["--in-cloud", "--at-once", "3"],
         ["--follow", RUN],
@@ -117,6 +148,10 @@ RUNS: dict[str, list[list[str]]] = {
     "verify": [["--fast"], ["--select", "thingName:pump-1", "--no-index"]],
 }
 ELSEWHERE = {
+    "failback": {
+        "--accept": "without --apply it is refused, see below",
+        "--switch": "without --apply it is refused, see below",
+    },
     "restore": {"--sha256": "refuses, and only reads the snapshot"},
     "status": {
         "--watch": "the same readings again",
@@ -141,7 +176,7 @@ def everything(name: str) -> list[str]:
     words: list[str] = []
     for option in parameters(name):
         called = next(one for one in option.opts if one.startswith("--"))
-        if called in {"--apply", "--help"} or called in ALONE.get(name, []):
+        if called in {"--apply", "--help", *EVERYWHERE} or called in ALONE.get(name, []):
             continue
         words += [called] if option.is_flag else [called, value_of(called, option)]
     return words
@@ -188,6 +223,118 @@ def answering(request: Request) -> Answer | None:  # noqa: C901, PLR0911  # an a
             return None
 
 
+def failed_over(account: Account) -> None:
+    """Have the secondary lead, and both Regions agree on it; the primary leads as well until it is made to follow."""
+
+    def leading(request: Request) -> Answer | None:
+        if request.operation != "BatchGetItem" or LAUNCH.global_table not in request.body["RequestItems"]:
+            return answering(request)
+        control, fence = {"resource": {"S": "iot-dr#control"}}, {"resource": {"S": "iot-dr#fence"}}
+        control |= {"leader": {"S": SECONDARY}, "mode": {"S": "pinned"}, "epoch": {"N": "2"}}
+        leads, follows = (fence | {"role": {"S": role}, "epoch": {"N": "2"}} for role in ("leads", "follows"))
+        if request.region != PRIMARY:
+            return Answer({"Responses": {LAUNCH.global_table: [control], LEDGER: [leads]}})
+        made = any(one.region == PRIMARY for one in account.calls("UpdateItem"))
+        return Answer({"Responses": {LAUNCH.global_table: [control, follows] if made else [control]}})
+
+    account.answering = leading
+
+
+def sync_under_way(account: Account) -> None:
+    """Have a sync run in the account, which can be stopped."""
+
+    def running(request: Request) -> Answer | None:
+        if request.operation == "ListExecutions" and request.body.get("statusFilter") == "RUNNING":
+            return Answer({"executions": [{"executionArn": UNDER_WAY, **RUNNING}]})
+        if request.operation == "DescribeExecution" and request.body["executionArn"] == UNDER_WAY:
+            told = json.dumps({"run": "under-way", "apply": True, "at_once": 1})
+            return Answer({"executionArn": UNDER_WAY, "stateMachineArn": MACHINE, "input": told, **RUNNING})
+        return answering(request)
+
+    account.answering = running
+
+
+def event_that_did_not_arrive(account: Account) -> None:
+    """Have an event wait in the first queue that is read."""
+    payload = base64.b64encode(json.dumps(a_thing_payload("pump-1")).encode()).decode()
+    body = json.dumps({"topic": "$aws/events/thing/pump-1/created", "base64OriginalPayload": payload, "failures": []})
+    waiting = [{"MessageId": "m-1", "ReceiptHandle": "r-1", "Body": body}]
+
+    def handed_out(request: Request) -> Answer | None:
+        if request.operation == "ReceiveMessage" and len(account.calls("ReceiveMessage")) == 1:
+            return Answer({"Messages": waiting})
+        return answering(request)
+
+    account.answering = handed_out
+
+
+def snapshot_taken(account: Account) -> None:
+    """Take a snapshot, which has a thing that is gone by now."""
+    assert run("snapshot", "taken", "--unpaced").exit_code == 0
+    account.put_things(PRIMARY)
+    del account.held[PRIMARY, "/things/pump-1"]
+    account.requests.clear()
+
+
+def run_written_down(_account: Account) -> None:
+    """Write down a run that deleted a thing."""
+    header = RunHeader("written", 0, "iot-dr repair --apply", ACCOUNT, PRIMARY, PRIMARY, SECONDARY, "0.1.0")
+    gone = a_thing("pump-1")
+    with FileChangeRecord(Path("state/history"), header) as made:
+        made.note(AppliedChange(0, gone.key, ChangeKind.DELETE, WriteResult.DONE, before=gone))
+
+
+def stacks_and_tables(account: Account) -> None:
+    """Have what a launch made, each until it is deleted; its buckets are there already."""
+
+    def there(request: Request) -> Answer | None:
+        match request.operation:
+            case "DescribeStacks" if account.calls("DeleteStack"):
+                return Answer(status=400, xml=NO_STACK)
+            case "DescribeStackEvents":
+                return Answer(xml="<R><DescribeStackEventsResult><StackEvents/></DescribeStackEventsResult></R>")
+            case "DeleteStack" | "UpdateTerminationProtection":
+                return Answer(xml=f"<R><{request.operation}Result/></R>")
+            case "DescribeTable":
+                name = request.body["TableName"]
+                deleted = any(
+                    (one.body["TableName"], one.region) == (name, request.region)
+                    for one in account.calls("DeleteTable")
+                )
+                return MISSING if deleted else Answer({"Table": {"DeletionProtectionEnabled": True}})
+            case _:
+                return answering(request)
+
+    account.answering = there
+
+
+def nothing_held(account: Account) -> None:
+    """Leave the Regions empty."""
+    account.held.clear()
+
+
+PREPARED: dict[str, Callable[[Account], None]] = {
+    "doctor": nothing_held,  # its questions are about what is there, and it has no difference to mend
+    "failback": failed_over,
+    "history": run_written_down,
+    "replay": event_that_did_not_arrive,
+    "restore": snapshot_taken,
+    "runs": sync_under_way,
+    "uninstall": stacks_and_tables,
+}
+"""What gives a command something to do, where the account by itself does not."""
+
+
+def prepare(name: str, account: Account) -> None:
+    if name in PREPARED:
+        PREPARED[name](account)
+
+
+def serve_head(handler: Any) -> None:
+    """Answer HEAD as the endpoint answers everything else."""
+    handler._serve()
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     """An account in which there is much to do: a device that the secondary lacks, and one that it has too many."""
@@ -205,8 +352,11 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
     made.put_things(SECONDARY, "pump-2")
     made.answering = answering
     Path("toolsrc").write_text("".join(f"export {name}='{value}'\n" for name, value in TOOLSRC.items()))
+    Path("prices.toml").write_text('date = "2026-11-24"\nsource = "a test"\n')
     Path("credentials").write_text("[operator]\naws_access_key_id = test\naws_secret_access_key = test\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+    # The endpoint leaves HEAD to nobody, and without an answer to it no bucket of a launch is there to be emptied.
+    monkeypatch.setattr(BaseHTTPRequestHandler, "do_HEAD", serve_head, raising=False)
     with served(made, monkeypatch):
         yield made
 
@@ -240,36 +390,64 @@ def test_no_option_of_a_command_is_left_out(name: str) -> None:
     given = {word for one, words in ASKED if one == name for word in words}
     options = {next(opt for opt in one.opts if opt.startswith("--")) for one in parameters(name)}
 
-    assert options - given - {"--apply"} == ELSEWHERE.get(name, {}).keys()
+    assert options - given - {"--apply", *EVERYWHERE} == ELSEWHERE.get(name, {}).keys()
+    assert {*ALONE.get(name, [])} <= options, "what has another name by now is no longer left to a run of its own"
 
 
 @pytest.mark.parametrize(("name", "words"), ASKED, ids=[f"{name} {' '.join(words)[:50]}" for name, words in ASKED])
 def test_nothing_is_written_without_apply_whatever_else_is_given(account: Account, name: str, words: list[str]) -> None:
-    if name == "restore":
-        assert run("snapshot", "taken", "--unpaced").exit_code == 0
-        account.put_things(PRIMARY, "other")
-        account.requests.clear()
-
-    if name == "doctor":
-        # Its questions are about what is there, and it has no difference to mend.
-        account.held.clear()
+    prepare(name, account)
 
     result = run(name, *words)
 
     assert result.exit_code in {0, 1}, result.stderr
-    assert account.requests, "it asked for nothing, so it proves nothing"
+    # What asks for nothing by mistake would prove nothing.
+    assert bool(account.requests) is (name not in OFFLINE or "--from-account" in words)
     assert writes(account) == [*IN_THE_ACCOUNT] * ("--in-cloud" in words)
     for request in account.calls("StartExecution"):
         assert '"apply": false' in request.body["input"]
 
 
-@pytest.mark.parametrize("words", ["sync", "repair", "restore taken", "sweep", "sync --redrive"])
-def test_what_applies_is_seen_to_write(account: Account, words: str) -> None:
-    if words.startswith("restore"):
-        run("snapshot", "taken", "--unpaced")
-        account.put_things(PRIMARY, "other")
-        account.requests.clear()
+@pytest.mark.parametrize("words", ["--switch", "--switch --yes", "--accept 0123456789abcdef"])
+def test_a_failback_refuses_without_apply_what_only_applies(account: Account, words: str) -> None:
+    failed_over(account)
 
-    run(*words.split(), "--apply", *(["--delete-share", "1"] if words in {"sync", "repair"} else []))
+    result = run("failback", *words.split())
 
-    assert writes(account)
+    assert (result.exit_code, account.requests) == (2, []), result.output
+
+
+APPLIED = {
+    "failback --prefer leader": "POST /things/pump-2",
+    "reconcile thing#pump-1 --timeout 1": "SendMessageBatch",
+    "repair --delete-share 1": "POST /things/pump-1",
+    "replay": "PutItem",
+    "restore taken": "POST /things/pump-1",
+    "runs --stop": "StopExecution",
+    "sweep": f"POST /2015-03-31/functions/{FUNCTION}/invocations",
+    "sync --delete-share 1": "POST /things/pump-1",
+    "sync --in-cloud": "StartExecution",
+    "sync --redrive": "StartExecution",
+    "uninstall": "DeleteStack",
+    "uninstall --empty-buckets": f"DELETE /{LAUNCH.secondary_bucket}",
+}
+"""Commands to which `--apply` is added, each with a write that must be seen then."""
+
+
+def test_each_command_that_applies_by_apply_is_seen_to_write() -> None:
+    assert {words.split(maxsplit=1)[0] for words in APPLIED} == {*CONSENTING}
+
+
+@pytest.mark.parametrize(("words", "write"), APPLIED.items(), ids=APPLIED)
+def test_what_applies_is_seen_to_write(account: Account, words: str, write: str) -> None:
+    name, *options = words.split()
+    prepare(name, account)
+    if name == "failback":
+        # What it applies is the plan that it has shown.
+        assert (run(name).exit_code, writes(account)) == (1, [])
+
+    result = run(name, *options, "--apply")
+
+    assert write in writes(account), result.output
+    for request in account.calls("StartExecution"):
+        assert '"apply": true' in request.body["input"]
