@@ -629,6 +629,13 @@ def test_what_was_read_or_is_gone_is_known_and_what_merely_waits_is_not(ledger: 
     assert ledger.known([*KEYS, thing_key("noted"), thing_key("unheard-of")]) == {read, gone}
 
 
+def test_who_has_read_before_something_was_held_leaves_it_to_be_checked(ledger: Ledger) -> None:
+    ledger.record(Outcome(THING, State.HELD, "the target leads", at=BEGAN + 2, read_at=BEGAN + 1))
+    ledger.record(Outcome(THING, State.IN_SYNC, "", at=BEGAN + 3, read_at=BEGAN))
+
+    assert list(ledger.due(BEGAN + 10**9)) == [THING]
+
+
 def test_what_is_held_is_not_due_until_something_else_is_recorded(ledger: Ledger) -> None:
     ledger.record(Outcome(THING, State.PENDING, "throttled", at=BEGAN, again=True))
     ledger.record(Outcome(THING, State.HELD, "the target leads", at=BEGAN + 1, read_at=BEGAN + 1))
