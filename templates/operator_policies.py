@@ -56,8 +56,8 @@ def _items(launch: People, regions: Sequence[str]) -> list[Statement]:
     The primary has no ledger: its fence is in its replica of the global table.
     """
     events = f"table/IoTDRGlobalTable{launch.postfix}"
-    # CloudFormation chooses the end.
-    fence = {launch.primary: events, launch.secondary: f"table/IoTDRSecondary{launch.postfix}-LedgerTable-*"}
+    ledger = f"table/IoTDRSecondary{launch.postfix}-LedgerTable-*"  # CloudFormation chooses the end
+    fence = {launch.primary: events, launch.secondary: ledger}
     own_key = (
         allow(
             "UseKey",

@@ -148,7 +148,7 @@ def _add_form(template: Template, config: Config) -> None:
                     "SweepMinutes",
                     "Minutes between sweeps",
                     "How often both registries are compared for what raises no event, such as a revoked certificate "
-                    "that no CloudTrail trail reports. A sweep makes 16 list calls per 1,000 devices and 5,600 "
+                    "that no CloudTrail trail reports. A sweep makes 16 list calls per 1,000 devices and 5,800 "
                     "other calls for the slice below. At 15 minutes that is 14 USD a month for 1,000 devices, 20 USD "
                     "for 100,000 and 74 USD for 1,000,000; at 30 minutes about half (docs/cost.md).",
                     default=15,

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
-from functools import partial
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
 
@@ -58,7 +57,7 @@ class Command(click.Command):
         """
         with ExitStack() as refused:
             # What has begun to be told goes on until the error is said.
-            refused.callback(ctx.find_root().call_on_close, partial(_closed, ctx))
+            refused.callback(ctx.find_root().call_on_close, ctx.close)
             rest = self._parsed(ctx, args)
             refused.pop_all()
         return rest
@@ -87,12 +86,6 @@ class Command(click.Command):
             if parameter.opts[0] in seen:
                 raise click.UsageError(f"{_name(ctx, parameter)} is given twice; give it once", ctx)
             seen.add(parameter.opts[0])
-
-
-def _closed(ctx: click.Context) -> None:
-    """Close what a command line that was refused has opened; an error that is said already hides that of a log."""
-    with suppress(OSError):
-        ctx.close()
 
 
 _KEPT = {"settings": SETTINGS, "launch": LAUNCH, "log_file": LOG_FILE}

@@ -9,10 +9,13 @@ import enum
 import logging
 import sys
 import time
+from contextlib import suppress
+from typing import IO
 
 import click
 
 from iot_dr.cli.view.texts import SAID, visible
+from iot_dr.errors import ConfigurationError
 from iot_dr.runtime.disk import open_log
 
 LOG_FILE = "iot_dr.log_file"
@@ -87,6 +90,26 @@ class _Visible(logging.Formatter):
         return visible(super().format(record))
 
 
+class _LogFile(logging.StreamHandler[IO[str]]):
+    """A log whose disk may refuse: no command ends for that after its first line, nor says it for each line."""
+
+    failed = ""
+    """Why the disk refused; empty as long as it takes everything."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name that logging calls
+        """Keep why a line could not be written; what is wrong with the line itself is told as logging does."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self.failed = error.strerror or str(error)
+        else:
+            super().handleError(record)
+
+    def give_up(self) -> None:
+        """Close the file; what its disk refused to take is lost."""
+        with suppress(OSError):
+            self.stream.close()
+
+
 def _verbose(context: click.Context, _option: click.Parameter, given: bool) -> None:
     if given:
         _to_standard_error(context, logging.INFO)
@@ -107,9 +130,12 @@ def _log_file(context: click.Context, _option: click.Parameter, path: str | None
         context.meta[LOG_FILE] = path
     if path is not None and path.strip() and not context.resilient_parsing:
         file = open_log(path)
-        context.call_on_close(file.close)
-        _add(context, logging.StreamHandler(file), logging.DEBUG)
+        handler = _LogFile(file)
+        context.call_on_close(handler.give_up)
+        _add(context, handler, logging.DEBUG)
         SAID.info("%s", context.command_path)
+        if handler.failed:
+            raise ConfigurationError(f"cannot write {path}: {handler.failed}; give another file by --log-file")
 
 
 def _to_standard_error(context: click.Context, level: int) -> None:
