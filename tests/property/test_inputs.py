@@ -32,7 +32,7 @@ from iot_dr.model.replication.messages import RequestMessage
 from iot_dr.model.shadows.shadow import decode_shadow_event
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
-from iot_dr.runtime.commands import toolsrc
+from iot_dr.runtime.commands.settings import toolsrc
 from iot_dr.runtime.functions import stream_batches
 from iot_dr.runtime.functions.stream_batches import StreamReader
 from tests.builders import (
