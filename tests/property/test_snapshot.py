@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iot_dr.files.comparison_store import SqliteComparisonStore
-from iot_dr.files.html_report import Report, write_report
 from iot_dr.files.journal import SqliteJournal
+from iot_dr.files.pages.html_report import Report, write_report
 from iot_dr.files.snapshot_folder import KINDS, FolderSnapshotStore, Manifest
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.differences import Difference, NotedDifference, Numbers, Sigil

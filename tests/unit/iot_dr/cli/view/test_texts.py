@@ -14,20 +14,10 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iot_dr.cli.commands import (
-    doctor,
-    failback,
-    failover,
-    launch,
-    prove,
-    publish,
-    replay,
-    restore,
-    snapshot,
-    status,
-    verify,
-)
+from iot_dr.cli.commands import doctor, launch, prove, publish, replay, status, verify
 from iot_dr.cli.commands import sync_in_cloud as in_cloud
+from iot_dr.cli.commands.failover import failback, failover
+from iot_dr.cli.commands.snapshots import restore, snapshot
 from iot_dr.cli.main import cli
 from iot_dr.cli.view import applying
 from iot_dr.cli.view.tables import Screen, table

@@ -59,8 +59,13 @@ COMMANDS = (
 _ELSEWHERE = {
     "completion": "shell.completion",
     "cost": "commands.launched.cost",
+    "drill": "commands.failover.drill",
+    "failback": "commands.failover.failback",
+    "failover": "commands.failover.failover",
     "history": "commands.runs.history",
+    "restore": "commands.snapshots.restore",
     "runs": "commands.runs.runs",
+    "snapshot": "commands.snapshots.snapshot",
     "uninstall": "commands.launched.uninstall",
 }
 """Where a module is that is not at the top of `commands`."""

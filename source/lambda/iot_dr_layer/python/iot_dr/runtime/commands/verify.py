@@ -9,7 +9,7 @@ from pathlib import Path
 
 from iot_dr import __version__
 from iot_dr.files import last_verification
-from iot_dr.files.html_report import Report, write_report
+from iot_dr.files.pages.html_report import Report, write_report
 from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.clock import now, utc_text
 from iot_dr.runtime.commands.comparison import ComparisonSettings, open_comparison

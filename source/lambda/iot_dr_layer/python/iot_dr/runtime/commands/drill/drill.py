@@ -27,8 +27,8 @@ from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.aws.workflow.queues import SqsRequestQueues
-from iot_dr.files.drill_report import read_earlier, write_drill_report
 from iot_dr.files.faults import disk_errors
+from iot_dr.files.pages.drill_report import read_earlier, write_drill_report
 from iot_dr.files.private import make_file
 from iot_dr.model.drill.canaries import OBSERVER, PREFIX, Canaries, client_names, drill_began, make_canaries
 from iot_dr.model.drill.orders import CanaryRecords, DrillOrder

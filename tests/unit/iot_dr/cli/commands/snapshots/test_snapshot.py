@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands import snapshot as module
+from iot_dr.cli.commands.snapshots import snapshot as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import AccessDenied
 from iot_dr.files.snapshot_folder import Manifest

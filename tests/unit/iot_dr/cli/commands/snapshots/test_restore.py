@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands import restore as module
+from iot_dr.cli.commands.snapshots import restore as module
 from iot_dr.cli.main import cli
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference, Sigil

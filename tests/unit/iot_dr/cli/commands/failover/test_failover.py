@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands import failover as module
+from iot_dr.cli.commands.failover import failover as module
 from iot_dr.cli.main import cli
 from iot_dr.runtime.commands import failover as wiring
 from iot_dr.services.failover import evict, follow

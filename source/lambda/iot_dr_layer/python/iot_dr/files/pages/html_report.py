@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 
 from iot_dr.files.faults import disk_errors
+from iot_dr.files.pages.report_page import SCRIPT, STYLE
 from iot_dr.files.private import opened_to_write
-from iot_dr.files.report_page import SCRIPT, STYLE
 from iot_dr.model.registry.differences import NotedDifference, Numbers, Sigil
 from iot_dr.model.registry.field_changes import DOCUMENT, FieldChange, document_diff
 from iot_dr.model.registry.keys import Kind

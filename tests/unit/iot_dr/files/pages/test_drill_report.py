@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.files import drill_plots
-from iot_dr.files.drill_report import read_earlier, write_drill_report
+from iot_dr.files.pages import drill_plots
+from iot_dr.files.pages.drill_report import read_earlier, write_drill_report
 from iot_dr.model.drill.deliveries import delivery
 from iot_dr.model.drill.results import DrillResult
 from iot_dr.model.drill.traces import ClientLine

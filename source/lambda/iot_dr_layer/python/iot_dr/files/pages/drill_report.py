@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 
-from iot_dr.files import drill_plots as plots
 from iot_dr.files.faults import disk_errors
+from iot_dr.files.pages import drill_plots as plots
+from iot_dr.files.pages.report_page import STYLE
 from iot_dr.files.private import opened_to_write
-from iot_dr.files.report_page import STYLE
 from iot_dr.model.drill.documents import earlier_summary, text_of
 from iot_dr.model.drill.results import DrillResult, Leg
 from iot_dr.model.drill.verdicts import compared, is_met, judgements, summary

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands import drill as module
+from iot_dr.cli.commands.failover import drill as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import NotReadyYet
 from iot_dr.model.drill.orders import DevicePace, DrillFault, DrillOrder

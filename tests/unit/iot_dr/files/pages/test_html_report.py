@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.files.html_report import Report, write_report
+from iot_dr.files.pages.html_report import Report, write_report
 from iot_dr.model.registry.differences import NotedDifference, Numbers, Sigil
 from iot_dr.model.registry.field_changes import FieldChange
 from iot_dr.model.registry.keys import Kind, group_membership_key, policy_key, thing_key

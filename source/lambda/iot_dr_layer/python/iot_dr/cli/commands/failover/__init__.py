@@ -1,0 +1,1 @@
+"""The commands of a failover, of the way back, and of its rehearsal."""

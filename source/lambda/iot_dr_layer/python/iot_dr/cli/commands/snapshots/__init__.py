@@ -1,0 +1,1 @@
+"""The commands that write a registry down and bring it back."""
