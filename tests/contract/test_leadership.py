@@ -12,6 +12,7 @@ from iot_dr.aws.failover import control, fence
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
+from iot_dr.aws.failover.primary import DynamoDbPrimaryFenceStore, DynamoDbPrimaryLeadershipReader
 from iot_dr.errors import Conflict, InvalidResource
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.failover.fence import Fence, FenceRole, Leadership
@@ -127,3 +128,18 @@ def test_a_garbled_fence_is_not_guessed_at(items: Items) -> None:
 
     with pytest.raises(InvalidResource):
         items.reader.leadership()
+
+
+def test_the_primarys_fence_stands_beside_the_control_item_and_keeps_to_the_same_rule(items: Items) -> None:
+    fences = DynamoDbPrimaryFenceStore(items.client, "events")
+    reader = DynamoDbPrimaryLeadershipReader(items.client, "events", PAIR)
+    assert reader.leadership() == Leadership(Control(PRIMARY_REGION), Fence(FenceRole.LEADS))
+    follows = Fence(FenceRole.FOLLOWS, 3, Mode.PINNED, 7, "jo", "a test")
+    items.controls.order(ORDER)
+
+    fences.change(follows)
+
+    with pytest.raises(Conflict):
+        fences.change(Fence(FenceRole.LEADS, 3))
+    assert reader.leadership() == Leadership(ORDER, follows)
+    assert (fences.fence(), items.fences.fence()) == (follows, Fence())
