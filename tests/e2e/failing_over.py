@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from iot_dr.aws.failover import control, fence
+from iot_dr.aws.failover import control, fence, primary
 from iot_dr.aws.failover.connections import IotConnections
 from iot_dr.runtime.commands.failover import paced_connections
 from lab.alarms import Alarms
@@ -116,6 +116,10 @@ class FailoverScene:
         """The secondary's fence, plain."""
         return self.item(self.pair.secondary, self.tables["LEDGER_TABLE"], fence.KEY)
 
+    def primary_fence(self) -> dict[str, Any]:
+        """The primary's fence, plain; empty if no failback has ever written it."""
+        return self.item(self.pair.primary, self.tables["DYNAMODB_GLOBAL_TABLE"], primary.KEY)
+
     def order(self, region: str, **facts: str) -> None:
         """Write a control item into a Region's replica by hand."""
         item = {name: {"N" if value.isdigit() else "S": value} for name, value in facts.items()}
@@ -132,7 +136,10 @@ class FailoverScene:
 
     def connections(self) -> IotConnections:
         """The connections of the primary, as an eviction ends them."""
-        return paced_connections(lambda service, region, **_: self.pair.client(service, region), self.pair.primary, 500)
+        # Each with clients of its own: their events have the pace, which they would keep.
+        return paced_connections(
+            lambda service, region, **_: self.pair.emulator.client(service, region), self.pair.primary, 500
+        )
 
     @staticmethod
     def pause(seconds: float) -> None:
@@ -181,7 +188,9 @@ class FailoverScene:
         return {name: next(iter(value.values())) for name, value in found.items() if name not in key}
 
     def the_primary_leads_again(self) -> None:
-        """Take both items back: there is no failback yet. What the watch has seen of the name stays."""
+        """Take all items back, sooner than a failback does. What the watch has seen of the name stays."""
+        table = self.tables["DYNAMODB_GLOBAL_TABLE"]
+        self.pair.client("dynamodb", self.pair.primary).delete_item(TableName=table, Key=primary.KEY)
         for region in (self.pair.primary, self.pair.secondary):
             table = self.tables["DYNAMODB_GLOBAL_TABLE"]
             self.pair.client("dynamodb", region).delete_item(TableName=table, Key=control.KEY)
