@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import click
@@ -12,6 +11,7 @@ from iot_dr.cli.keys import ResourceKey
 from iot_dr.cli.options import applying, certificate_mode, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.tables import item_as_json
 from iot_dr.cli.view.texts import say
 from iot_dr.model.registry.changes import Change, Skip
@@ -83,7 +83,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 def _print_plan(key: Key, changes: Sequence[Change], output: str, command: str) -> None:
     if output == "json":
         told = [{"resource": str(one.key), "step": _step(one), "reason": one.reason} for one in changes]
-        say(json.dumps({"resource": str(key), "applied": False, "changes": told}, indent=2))
+        say(answer_text({"resource": str(key), "applied": False, "changes": told}))
         return
     if not changes:
         say(f"Both Regions hold the same of {key}.")
@@ -102,7 +102,7 @@ def _print_checked(checked: CheckedResource, output: str) -> None:
     item = checked.item
     if output == "json":
         facts = item_as_json(item) if item else {"resource": str(checked.key), "state": "absent", "reason": ""}
-        say(json.dumps({"applied": True, **facts}, indent=2))
+        say(answer_text({"applied": True, **facts}))
         return
     if item is None:
         say(f"{checked.key} is checked: no Region has it.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
@@ -11,6 +10,7 @@ from iot_dr.cli.command import Command, command_line, with_settings
 from iot_dr.cli.options import applying, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.tables import console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import TerminalError, UnsafePlan
@@ -85,7 +85,7 @@ def _is_short(swept: Swept) -> bool:
 
 def _print(swept: Swept, output: str, command: str) -> None:
     if output == "json":
-        say(json.dumps({"applied": not command, **dataclasses.asdict(swept)}, indent=2))
+        say(answer_text({"applied": not command, **dataclasses.asdict(swept)}))
         return
     lines = _lines(swept, applied=not command)
     console().print("\n".join(lines), soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.drill import DrillWatch, print_result
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
@@ -178,6 +178,6 @@ def _clean(environment: DrillEnvironment, name: str, watch: DrillWatch, profile:
     with stoppable(lambda: f"Run `{again()}` again to go on."), watch:
         removed = clean(environment, name, watch, profile)
     if output == "json":
-        say(json.dumps({"drill": name, "removed": removed}, indent=2))
+        say(answer_text({"drill": name, "removed": removed}))
         return
     say(f"Nothing that begins with {name} is left; the primary still had {removed} resources and relations of it.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import click
 from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings, unpaced
 from iot_dr.cli.stopping import stoppable
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.failback import (
     DevicesWatch,
     FailbackWatch,
@@ -191,7 +191,7 @@ def _planned(context: click.Context, failback: Failback, order: _FailbackOrder, 
     numbers = failback.make_plan()
     watch.end()
     if order.output == "json":
-        say(json.dumps(plan_as_json(numbers, failback.rows(), failback.open_rows(), failback.shown), indent=2))
+        say(answer_text(plan_as_json(numbers, failback.rows(), failback.open_rows(), failback.shown)))
     else:
         print_plan(numbers, failback.open_rows(), failback.shown, command_line(context, apply=True))
     return 1 if numbers.total else 0
@@ -201,7 +201,7 @@ def _applied(context: click.Context, failback: Failback, order: _FailbackOrder, 
     result = failback.apply(order.accept, switch=order.switch)
     watch.end()
     if order.output == "json":
-        say(json.dumps(result_as_json(result), indent=2))
+        say(answer_text(result_as_json(result)))
     else:
         print_result(result, command_line(context), command_line(context, switch=True))
     return 0 if result.complete else 1

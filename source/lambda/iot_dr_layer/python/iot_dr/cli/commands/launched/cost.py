@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 from iot_dr.cli.command import Command
 from iot_dr.cli.options import from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.cost import as_json, print_estimate
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
@@ -116,6 +116,6 @@ def command(  # noqa: PLR0913  # one argument an option
         read = AccountFigures(FleetFigures(**given), ())
     found = estimate(read.fleet, priced)
     if output == "json":
-        say(json.dumps(as_json(read, found), indent=2))
+        say(answer_text(as_json(read, found)))
     else:
         print_estimate(read, found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from iot_dr.cli.command import Command
 from iot_dr.cli.options import applying, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.progress import ConsoleProgress
 from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
@@ -88,7 +87,7 @@ def command(  # noqa: PLR0913  # one argument an option
     done = tools.uninstaller.uninstall(launch, empty_buckets=empty_buckets) if apply else Uninstalled((), plan.found)
     costs = still_costs(done.left if apply else (), launch.regions)
     if output == "json":
-        say(json.dumps(as_json(plan, done, costs, applied=apply), indent=2))
+        say(answer_text(as_json(plan, done, costs, applied=apply)))
     elif apply:
         print_removal(plan, done, costs)
     else:
