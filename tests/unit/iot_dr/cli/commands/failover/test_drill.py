@@ -193,7 +193,7 @@ def test_what_a_killed_drill_has_left_is_removed_by_its_name(monkeypatch: pytest
 
     assert (result.exit_code, asked[0]) == (0, ("Z1", DRILL, "ops"))
     assert "7 resources and relations" in result.stdout
-    assert json.loads(told.stdout) == {"drill": DRILL, "removed": 7}
+    assert json.loads(told.stdout) == {"version": 1, "drill": DRILL, "removed": 7}
 
 
 def test_what_cannot_be_removed_is_one_line_and_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
