@@ -134,19 +134,11 @@ class FailoverScene:
         assert not answer.get("FunctionError"), told
         return str(told["ending"])
 
-<<<<<<< HEAD
-    def connections(self) -> IotConnections:
-        """The connections of the primary, as an eviction ends them."""
-        # Each with clients of its own: their events have the pace, which they would keep.
-        return paced_connections(
-            lambda service, region, **_: self.pair.emulator.client(service, region), self.pair.primary, 500
-        )
-=======
     def connections(self, region: str = "") -> IotConnections:
         """The connections of a Region, the primary's if none is named, as an eviction ends them."""
+        # Each with clients of its own: their events have the pace, which they would keep.
         chosen = region or self.pair.primary
-        return paced_connections(lambda service, where, **_: self.pair.client(service, where), chosen, 500)
->>>>>>> wt-fb
+        return paced_connections(lambda service, where, **_: self.pair.emulator.client(service, where), chosen, 500)
 
     @staticmethod
     def pause(seconds: float) -> None:
