@@ -173,6 +173,8 @@ class FakeDrillDevices:
         self.running = False
         self.silent = False
         self.blind = 0
+        self.under_way: list[str] = []
+        """Messages that are acknowledged and seen one by one, each at a move of time, once all are silent."""
         self.lost: frozenset[int] = frozenset()
         self._records: dict[str, ClientRecord] = {}
         self._served: dict[str, tuple[str, float]] = {}
@@ -192,6 +194,9 @@ class FakeDrillDevices:
     def fall_silent(self) -> None:
         self.silent = True
 
+    def unacknowledged(self) -> int:
+        return len(self.under_way)
+
     def observed(self) -> bool:
         return self.running
 
@@ -203,6 +208,8 @@ class FakeDrillDevices:
 
     def move(self) -> None:
         """Have each publish once."""
+        if self.silent and self.under_way:
+            self.settle(self.under_way.pop())
         if not self.running or self.silent:
             return
         now = self._stage.now
@@ -222,6 +229,14 @@ class FakeDrillDevices:
             self._served[name] = (region, now)
             if number not in self.lost:
                 self._arrived[name] = (*self._arrived.get(name, ()), number)
+
+    def settle(self, name: str) -> None:
+        """Have a last message acknowledged and seen."""
+        record = self._records[name]
+        number = len(record.acknowledged) + 1
+        acknowledged = {**record.acknowledged, number: PRIMARY}
+        self._records[name] = ClientRecord(name, record.trace, acknowledged, {}, 0)
+        self._arrived[name] = (*self._arrived[name], number)
 
 
 _ARRIVAL = (ClientEvent.ANSWER, ClientEvent.TCP, ClientEvent.TLS, ClientEvent.CONNACK, ClientEvent.SUBACK)

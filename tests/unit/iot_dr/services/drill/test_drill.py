@@ -89,6 +89,17 @@ def test_devices_publish_nothing_new_while_the_last_messages_are_waited_for(stag
     assert stage.devices.stopped == 1
 
 
+def test_what_is_not_acknowledged_yet_when_devices_fall_silent_is_waited_for(stage: Stage) -> None:
+    stage.devices.under_way = [f"{DRILL}-0001", f"{DRILL}-0001", f"{DRILL}-0003"]
+
+    result = stage.drill().run()
+
+    numbers = {one.client: one.acknowledged for one in result.deliveries}
+    assert stage.devices.under_way == []
+    assert numbers[f"{DRILL}-0001"] == numbers[f"{DRILL}-0002"] + 2
+    assert result.lost == 0
+
+
 def test_shadows_that_a_launch_does_not_replicate_are_not_tested_and_that_is_told(stage: Stage) -> None:
     result = stage.drill(shadows=False).run()
 

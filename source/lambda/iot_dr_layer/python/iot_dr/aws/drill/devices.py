@@ -112,6 +112,10 @@ class PahoDrillDevices:
         """Have devices publish nothing new."""
         self._shared.silent = True
 
+    def unacknowledged(self) -> int:
+        """Count what is not acknowledged yet."""
+        return sum(one.unacknowledged for one in self._devices)
+
     def served(self, region: str, since: float) -> int:
         """Count those whose last acknowledgement came from a Region, at this second or later."""
         return sum(1 for one in self._devices if one.served[0] == region and one.served[1] >= since)
@@ -159,6 +163,11 @@ class _DrillDevice:
         """Disconnect."""
         if self._connection is not None:
             self._connection.close()
+
+    @property
+    def unacknowledged(self) -> int:
+        """Return how many of its messages wait for their acknowledgement."""
+        return len(self._waiting)
 
     def record(self) -> ClientRecord:
         """Return what it knows."""

@@ -30,6 +30,9 @@ class DrillDevices(Protocol):
     def fall_silent(self) -> None:
         """Have devices publish nothing new; what is under way goes on."""
 
+    def unacknowledged(self) -> int:
+        """Count the messages that are sent, or to be sent, and not acknowledged yet."""
+
     def served(self, region: str, since: float) -> int:
         """Count those whose last acknowledgement came from a Region, at this second of the drill or later."""
 

@@ -37,7 +37,7 @@ WITHDRAWN = "What it had made is removed in both Regions"
 LOOK_SECONDS = 0.5
 """Between two looks at name servers and devices."""
 
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 10.0
 """How long the last messages may be on their way to those who observe them."""
 
 LATE_SECONDS = 1.0
@@ -181,8 +181,7 @@ class Drill:
             faults = [self._moved(watch, devices, secondary, lambda: parts.orders.fail(parts.order.fault))]
             self._phase("way back")
             faults.append(self._moved(watch, devices, primary, parts.orders.bring_back))
-            devices.fall_silent()
-            self._until(watch, lambda: not any(one.lost for one in _deliveries(devices.records())), SETTLE_SECONDS)
+            self._settle(watch, devices)
         ends = (faults[1][1], self._clock())
         records = devices.records()
         legs = [
@@ -256,6 +255,17 @@ class Drill:
         return cause, at
 
     # Waiting
+
+    def _settle(self, watch: NameWatch, devices: DrillDevices) -> None:
+        """Have nothing new published, and wait until what is under way is acknowledged and seen."""
+        devices.fall_silent()
+        # What is published at this moment is not to be overlooked.
+        self._pause(LOOK_SECONDS)
+
+        def settled() -> bool:
+            return not devices.unacknowledged() and not any(one.lost for one in _deliveries(devices.records()))
+
+        self._until(watch, settled, SETTLE_SECONDS)
 
     def _until(self, watch: NameWatch, reached: Callable[[], bool], seconds: float | None = None) -> bool:
         ends = self._clock() + (self._parts.order.patience if seconds is None else seconds)
