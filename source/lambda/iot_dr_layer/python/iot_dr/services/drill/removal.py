@@ -37,10 +37,11 @@ class Removal:
     def remove(self) -> tuple[str, ...]:
         """Remove everything; return what stays, and why. The item stays as long as anything else does."""
         left = [*self._tried("its name and health checks", lambda: self.name.remove(self.drill))]
+        # First, or the deletion of the primary's shadow would wait until nobody has written the copy for a while.
+        left += self._tried("what its devices wrote", self._remove_written)
         staying = self.fleet.remove()
         if staying:
             left.append(f"in {self.fleet.region}: {reasons_text(staying)}")
-        left += self._tried("what its devices wrote", self._remove_written)
         followed = self.crossing.followed(staying)
         if followed.left:
             left.append(f"in the secondary Region: {reasons_text(followed.left)}")
