@@ -31,7 +31,8 @@ class Checkout:
         self.root = folder / "a checkout"
         self.deployment = self.root / "deployment"
         self.programs = folder / "bin"
-        shutil.copytree(ROOT / "deployment", self.deployment, ignore=shutil.ignore_patterns("*-assets", ".build.*"))
+        left_out = shutil.ignore_patterns("*-assets", ".build.*", "__pycache__")
+        shutil.copytree(ROOT / "deployment", self.deployment, ignore=left_out)
         package = Path("source/lambda/iot_dr_layer/python/iot_dr")
         for name in ("__init__.py", "errors.py", "model/__init__.py", "model/launch/distribution.py"):
             (self.root / package / name).parent.mkdir(parents=True, exist_ok=True)
