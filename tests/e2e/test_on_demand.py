@@ -12,7 +12,7 @@ from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
 from tests.e2e.observing import SECONDS, thing
 
-pytestmark = pytest.mark.row("T8")
+pytestmark = pytest.mark.row("T9")
 
 
 def test_what_no_event_told_is_shown_by_a_plan_and_crosses_when_it_is_asked_for(
