@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from iot_dr.files.faults import disk_errors
+from iot_dr.files.private import make_file, make_folder
 
 SECONDS = 60.0
 """How long a writer waits for another."""
@@ -24,3 +31,44 @@ def open_database(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = TRUNCATE")
         undo.pop_all()
     return database
+
+
+class SharedDatabase:
+    """A file of tables that threads share, and take turns in, for the length of a `with` block.
+
+    Raises, as do its methods:
+        ConfigurationError: the disk refuses, or the file is no database.
+    """
+
+    def __init__(self, path: Path, tables: Iterable[str]) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        with disk_errors(path), ExitStack() as undo:
+            make_folder(path.parent)
+            make_file(path)
+            self._database = open_database(path)
+            undo.callback(self._database.close)
+            for table in tables:
+                self._database.execute(table)
+            undo.pop_all()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, statement: str, *parameters: str | int | None) -> None:
+        with self._lock, disk_errors(self._path):
+            self._database.execute(statement, parameters)
+
+    def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock, disk_errors(self._path):
+            return self._database.execute(statement, parameters).fetchall()

@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 from iot_dr.files.comparison_rows import KINDS, RANKS, Row, key_at, place_of, storable, text_of
-from iot_dr.files.databases import open_database
+from iot_dr.files.databases import SharedDatabase
 from iot_dr.files.faults import disk_errors
-from iot_dr.files.private import make_file, make_folder
 from iot_dr.model.failback.plan import Decision, FailbackVerdict, PlannedRow, PlanNumbers
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import counted, from_json, to_json
@@ -37,20 +32,11 @@ _TABLES = (
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM row WHERE kind = ? AND"  # noqa: S608  # names of this module
 
 
-class SqliteFailbackPlan:
+class SqliteFailbackPlan(SharedDatabase):
     """`ports.FailbackPlan` in a file; threads share it, and take turns."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        with disk_errors(path), ExitStack() as undo:
-            make_folder(path.parent)
-            make_file(path)
-            self._database = open_database(path)
-            undo.callback(self._database.close)
-            for table in _TABLES:
-                self._database.execute(table)
-            undo.pop_all()
+        super().__init__(path, _TABLES)
 
     def put(self, rows: Iterable[PlannedRow]) -> None:
         """Keep rows, some hundreds in a transaction."""
@@ -69,14 +55,14 @@ class SqliteFailbackPlan:
         """Yield the rows of a kind in the order of their places, behind a key."""
         first, second = place_of(after)[1:] if after else ("", "")
         while found := self._all(
-            f"{_SELECT} (name, other) > (?, ?) ORDER BY name, other LIMIT ?", RANKS[kind], first, second, CHUNK
+            f"{_SELECT} (name, other) > (?, ?) ORDER BY name, other LIMIT ?", (RANKS[kind], first, second, CHUNK)
         ):
             first, second = found[-1][1:3]
             yield from map(_read, found)
 
     def row(self, key: Key) -> PlannedRow | None:
         """Return one row; None if the plan has none."""
-        return next(map(_read, self._all(f"{_SELECT} name = ? AND other = ?", *place_of(key))), None)
+        return next(map(_read, self._all(f"{_SELECT} name = ? AND other = ?", place_of(key))), None)
 
     def numbers(self) -> PlanNumbers:
         """Count the rows."""
@@ -94,41 +80,21 @@ class SqliteFailbackPlan:
 
     def fact(self, name: str) -> str:
         """Return a small fact; empty if it was not set."""
-        found = self._all("SELECT text FROM fact WHERE name = ?", name)
+        found = self._all("SELECT text FROM fact WHERE name = ?", (name,))
         return str(found[0][0]) if found else ""
 
     def set_fact(self, name: str, text: str) -> None:
         """Keep a small fact."""
-        with self._lock, disk_errors(self._path):
-            self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, storable(text)))
+        self._run("INSERT OR REPLACE INTO fact VALUES (?, ?)", name, storable(text))
 
     def clear(self) -> None:
         """Drop everything."""
         self.clear_rows()
-        with self._lock, disk_errors(self._path):
-            self._database.execute("DELETE FROM fact")
+        self._run("DELETE FROM fact")
 
     def clear_rows(self) -> None:
         """Drop the rows; facts stay."""
-        with self._lock, disk_errors(self._path):
-            self._database.execute("DELETE FROM row")
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _all(self, statement: str, *parameters: Any) -> list[Row]:
-        with self._lock, disk_errors(self._path):
-            return self._database.execute(statement, parameters).fetchall()
+        self._run("DELETE FROM row")
 
 
 def _written(row: PlannedRow) -> Row:

@@ -6,18 +6,13 @@ thread, so what a killed process may repeat is what it had under way.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from iot_dr.files.comparison_rows import storable
-from iot_dr.files.databases import open_database
+from iot_dr.files.databases import SharedDatabase
 from iot_dr.files.faults import disk_errors
-from iot_dr.files.private import make_file, make_folder
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.sync.progress import ChangeResult, Ending
 
@@ -32,20 +27,11 @@ _TABLES = (
 )
 
 
-class SqliteJournal:
+class SqliteJournal(SharedDatabase):
     """The journal's file; threads share it, and take turns."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        with disk_errors(path), ExitStack() as undo:
-            make_folder(path.parent)
-            make_file(path)
-            self._database = open_database(path)
-            undo.callback(self._database.close)
-            for table in _TABLES:
-                self._database.execute(table)
-            undo.pop_all()
+        super().__init__(path, _TABLES)
 
     def begin(self, comparison: str) -> None:
         """Begin the journal of a comparison; what was in it is dropped."""
@@ -61,16 +47,16 @@ class SqliteJournal:
 
     def finish(self) -> None:
         """Note that the run has come to its end."""
-        with self._lock, disk_errors(self._path):
-            self._database.execute("INSERT OR REPLACE INTO fact VALUES ('finished', 'yes')")
+        self._run("INSERT OR REPLACE INTO fact VALUES ('finished', 'yes')")
 
     def settle(self, settled: ChangeResult) -> None:
         """Write how a change ended, over what was written before."""
-        with self._lock, disk_errors(self._path):
-            self._database.execute(
-                "INSERT OR REPLACE INTO settled VALUES (?, ?, ?)",
-                (str(settled.key), settled.ending, storable(settled.reason)),
-            )
+        self._run(
+            "INSERT OR REPLACE INTO settled VALUES (?, ?, ?)",
+            str(settled.key),
+            settled.ending,
+            storable(settled.reason),
+        )
 
     def ending(self, key: Key) -> Ending | None:
         """Return how a change ended; None if it has not."""
@@ -100,8 +86,7 @@ class SqliteJournal:
 
     def forget(self, ending: Ending) -> None:
         """Take what ended so as not yet begun."""
-        with self._lock, disk_errors(self._path):
-            self._database.execute("DELETE FROM settled WHERE ending != 'done' AND ending = ?", (ending,))
+        self._run("DELETE FROM settled WHERE ending != 'done' AND ending = ?", ending)
 
     def numbers(self, ending: Ending) -> Counter[Kind]:
         """Return how many ended so, by kind."""
@@ -110,23 +95,6 @@ class SqliteJournal:
         )
         return Counter({Kind(kind): int(number) for kind, number in self._all(statement, (ending,))})
 
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _fact(self, name: str) -> str:
         rows = self._all("SELECT text FROM fact WHERE name = ?", (name,))
         return str(rows[0][0]) if rows else ""
-
-    def _all(self, statement: str, parameters: Sequence[str | int]) -> list[tuple[str, ...]]:
-        with self._lock, disk_errors(self._path):
-            return self._database.execute(statement, parameters).fetchall()

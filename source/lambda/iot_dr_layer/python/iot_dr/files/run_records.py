@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ from typing import IO, Any, Self
 
 from iot_dr.errors import ConfigurationError, EventError, InvalidResource
 from iot_dr.files.comparison_rows import place_of, storable
-from iot_dr.files.databases import open_database
+from iot_dr.files.databases import SharedDatabase
 from iot_dr.files.faults import disk_errors
 from iot_dr.files.private import make_file, make_folder
 from iot_dr.files.snapshot_folder import entity_of, line_of
@@ -131,27 +130,20 @@ class FileRunHistory:
         return [*self._root.glob(f"{HISTORY}/*{SUFFIX}"), *self._root.glob(f"*/{HISTORY}/*{SUFFIX}")]
 
 
-class SqliteFirstStates:
+class SqliteFirstStates(SharedDatabase):
     """`ports.FirstStates` in a file of SQLite, which sorts what memory need not hold."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with disk_errors(path):
-            self._database: sqlite3.Connection = open_database(path)
-            self._database.execute(
-                "CREATE TABLE first (key TEXT PRIMARY KEY, kind TEXT, one TEXT, two TEXT, line TEXT) WITHOUT ROWID"
-            )
+        table = "CREATE TABLE first (key TEXT PRIMARY KEY, kind TEXT, one TEXT, two TEXT, line TEXT) WITHOUT ROWID"
+        super().__init__(path, [table])
 
     def keep(self, change: AppliedChange) -> None:
         """Keep what was there before, unless an earlier change of this resource was kept."""
         _, one, two = place_of(change.key)
         line = "" if change.before is None else line_of(change.before)
         known = "made" if change.change is ChangeKind.CREATE else line
-        with disk_errors(self._path):
-            self._database.execute(
-                "INSERT OR IGNORE INTO first VALUES (?, ?, ?, ?, ?)",
-                tuple(map(storable, (str(change.key), change.key.kind, one, two, known))),
-            )
+        held = map(storable, (str(change.key), change.key.kind, one, two, known))
+        self._run("INSERT OR IGNORE INTO first VALUES (?, ?, ?, ?, ?)", *held)
 
     def before(self, kind: Kind) -> Iterator[Entity]:
         """Yield what is known of a kind, sorted."""
@@ -168,22 +160,8 @@ class SqliteFirstStates:
         """Return of how many it is not known what was there."""
         return self._number("")
 
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _number(self, line: str) -> int:
-        with disk_errors(self._path):
-            found = self._database.execute("SELECT COUNT(*) FROM first WHERE line = ?", (line,)).fetchone()
-        return int(found[0])
+        return int(self._all("SELECT COUNT(*) FROM first WHERE line = ?", (line,))[0][0])
 
 
 def _change_as_json(change: AppliedChange) -> dict[str, Any]:
