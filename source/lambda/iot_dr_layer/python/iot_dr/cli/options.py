@@ -15,6 +15,7 @@ from iot_dr.cli.telling import Telling, telling
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.launch.toolsrc import FoundSettings
+from iot_dr.reconcile.safety import DEFAULT_LIMITS
 from iot_dr.runtime import environment
 from iot_dr.runtime.commands.settings.names import default_launch, known_launches
 
@@ -227,6 +228,17 @@ def profile() -> click.Option:
 def applying(text: str) -> click.Option:
     """Make the option of a command that changes something; `text` says what is done with `--apply`."""
     return click.Option(["--apply/--dry-run"], default=False, help=f"{text} Without --apply nothing is changed.")
+
+
+def delete_share(of: str = "the secondary Region") -> click.Option:
+    """Make the option that bounds deletions, by the share of what a Region has."""
+    return click.Option(
+        ["--delete-share"],
+        type=click.FloatRange(0, 1),
+        default=DEFAULT_LIMITS.deletes,
+        show_default=True,
+        help=f"Share of what {of} has that may be deleted at most.",
+    )
 
 
 def unpaced() -> click.Option:

@@ -7,14 +7,13 @@ import dataclasses
 import click
 
 from iot_dr.cli.command import Command, command_line, with_settings
-from iot_dr.cli.options import applying, from_toolsrc, output_format, settings
+from iot_dr.cli.options import applying, delete_share, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.tables import console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import TerminalError, UnsafePlan
-from iot_dr.reconcile.safety import DEFAULT_LIMITS
 from iot_dr.runtime.commands.on_demand.sweep import SweepNowEnvironment, open_sweep
 from iot_dr.services.sweep import Swept
 
@@ -35,13 +34,7 @@ Examples:
     epilog=_EPILOG,
     params=[
         applying("Run the sweep now."),
-        click.Option(
-            ["--delete-share"],
-            type=click.FloatRange(0, 1),
-            default=DEFAULT_LIMITS.deletes,
-            show_default=True,
-            help="Share of what the secondary Region has that may be deleted at most.",
-        ),
+        delete_share(),
         from_toolsrc("primary-region", "Region whose registry is replicated."),
         from_toolsrc("secondary-region", "Region that is kept equal to it."),
         from_toolsrc("stack-postfix", "Ends the names of the launch's stacks."),

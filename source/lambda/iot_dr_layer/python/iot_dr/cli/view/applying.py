@@ -13,7 +13,7 @@ import click
 from rich.text import Text
 
 from iot_dr.cli.command import command_line
-from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, unpaced
+from iot_dr.cli.options import applying, credentials_and_state, delete_share, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
@@ -47,13 +47,7 @@ def options(apply: str) -> list[click.Option]:
             default="",
             help="Only these things, with everything that they have: `thingName:pump*`.",
         ),
-        click.Option(
-            ["--delete-share"],
-            type=click.FloatRange(0, 1),
-            default=SyncSettings.delete_share,
-            show_default=True,
-            help="Share of what the secondary Region has that may be deleted at most.",
-        ),
+        delete_share(),
         from_toolsrc("primary-region", "Region that is read."),
         from_toolsrc("secondary-region", "Region that is made equal."),
         from_toolsrc("ledger-table", "Table of the ledger."),

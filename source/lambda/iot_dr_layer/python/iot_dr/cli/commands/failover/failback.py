@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from iot_dr.cli.command import Command, command_line
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings, unpaced
+from iot_dr.cli.options import credentials_and_state, delete_share, from_toolsrc, output_format, settings, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.failback import (
@@ -67,13 +67,7 @@ class _FailbackOrder:
         click.Option(
             ["--with-deletes"], is_flag=True, help="Delete in the old primary what was deleted in the leader."
         ),
-        click.Option(
-            ["--delete-share"],
-            type=click.FloatRange(0, 1),
-            default=FailbackSettings.delete_share,
-            show_default=True,
-            help="Share of what a Region has that may be deleted at most.",
-        ),
+        delete_share("a Region"),
         click.Option(
             ["--switch"],
             is_flag=True,
