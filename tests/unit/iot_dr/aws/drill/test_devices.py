@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from iot_dr.model.drill.canaries import client_names, make_canaries
 from iot_dr.model.drill.deliveries import delivery
 from iot_dr.model.drill.orders import DevicePace
 from iot_dr.model.drill.traces import ClientEvent, ClientRecord
+from lab.waiting import until
 from tests.builders import PRIMARY, SECONDARY
 from tests.unit.iot_dr.aws.drill.small_broker import SmallBroker, certificate_of_brokers
 
@@ -62,20 +63,13 @@ class World:
 
     def all_in(self, region: str) -> None:
         since = self.clock()
-        assert until(lambda: self.devices.served(region, since) == self.number), f"not all are served in {region}"
+        assert until(lambda: self.devices.served(region, since) == self.number, SECONDS), (
+            f"not all are served in {region}"
+        )
 
     @property
     def records(self) -> tuple[ClientRecord, ...]:
         return self.devices.records().clients
-
-
-def until(reached: Callable[[], bool]) -> bool:
-    ends = time.monotonic() + SECONDS
-    while not reached():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.fixture
@@ -85,7 +79,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         made = World(tmp_path, 3, stack)
         monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
         made.devices.start()
-        assert until(made.devices.observed)
+        assert until(made.devices.observed, SECONDS)
         made.all_in(PRIMARY)
         yield made
 
@@ -114,8 +108,8 @@ def test_devices_go_where_their_name_leads_and_lose_nothing(world: World) -> Non
         found = records()
         return not any(delivery(one.client, one.acknowledged, found.arrived[one.client]).lost for one in found.clients)
 
-    assert until(settled)
-    assert until(lambda: all(own_there(one) for one in world.records))
+    assert until(settled, SECONDS)
+    assert until(lambda: all(own_there(one) for one in world.records), SECONDS)
     for record in world.records:
         assert events(record) == [
             (ClientEvent.ANSWER, PRIMARY),
@@ -138,7 +132,7 @@ def test_no_device_connects_with_the_name_of_its_thing(world: World) -> None:
 def test_a_device_that_is_cut_off_comes_again_and_sends_what_was_not_acknowledged(world: World) -> None:
     world.here.deaf = True
     before = {record.client: max(record.acknowledged) for record in world.records}
-    assert until(lambda: world.clock() > 0.3)
+    assert until(lambda: world.clock() > 0.3, SECONDS)
     world.here.deaf = False
     world.here.cut()
     world.all_in(PRIMARY)
@@ -153,7 +147,7 @@ def test_a_device_that_is_cut_off_comes_again_and_sends_what_was_not_acknowledge
 def test_a_device_whose_region_is_lost_goes_to_the_other_as_soon_as_its_name_does(world: World) -> None:
     world.here.shut = True
     world.here.cut()
-    assert until(lambda: all((ClientEvent.REFUSED, PRIMARY) in events(one) for one in world.records))
+    assert until(lambda: all((ClientEvent.REFUSED, PRIMARY) in events(one) for one in world.records), SECONDS)
     world.name.leads_to = world.there.endpoint
 
     world.all_in(SECONDARY)
@@ -165,18 +159,18 @@ def test_a_name_that_is_not_answered_or_leads_to_nobody_moves_no_device(world: W
     for answer in (None, "elsewhere.example.com"):
         world.name.leads_to = answer
         world.all_in(PRIMARY)
-        assert until(lambda: world.devices.served(PRIMARY, world.clock() - 0.2) == world.number)
+        assert until(lambda: world.devices.served(PRIMARY, world.clock() - 0.2) == world.number, SECONDS)
 
     assert all(len(events(one)) == 1 + len(CONNECTED) for one in world.records)
 
 
 def test_a_device_reads_its_shadow_in_the_secondary_before_it_writes_there(world: World) -> None:
-    assert until(lambda: all(one.counts for one in world.records))
+    assert until(lambda: all(one.counts for one in world.records), SECONDS)
     for one in world.canaries.clients:
         world.there.shadows[one.name] = {"count": 1}
     world.name.leads_to = world.there.endpoint
     world.all_in(SECONDARY)
-    assert until(lambda: all(one.found is not None for one in world.records))
+    assert until(lambda: all(one.found is not None for one in world.records), SECONDS)
 
     assert [one.found for one in world.records] == [1, 1, 1]
     assert all(max(one.counts) >= 1 for one in world.records)
@@ -187,13 +181,13 @@ def test_a_late_write_that_takes_back_a_count_is_told_and_one_that_was_made_befo
     name = world.canaries.clients[0].name
     world.name.leads_to = world.there.endpoint
     world.all_in(SECONDARY)
-    assert until(lambda: world.there.shadows.get(name, {}).get("count", 0) > 3)
+    assert until(lambda: world.there.shadows.get(name, {}).get("count", 0) > 3, SECONDS)
 
     world.there.write_shadow(name, {"count": 1}, REPLICATED)
     world.there.write_shadow(name, {"count": 10_000}, REPLICATED)
     world.there.write_shadow(name, {"count": 1}, REPLICATED, version=1)
 
-    assert until(lambda: world.records[0].overwritten > 0)
+    assert until(lambda: world.records[0].overwritten > 0, SECONDS)
     assert world.records[0].overwritten == 1
 
 
@@ -217,5 +211,5 @@ def test_that_an_observer_was_cut_off_is_told(world: World) -> None:
 
     world.there.cut()
 
-    assert until(lambda: world.devices.records().blind == 1)
-    assert until(world.devices.observed)
+    assert until(lambda: world.devices.records().blind == 1, SECONDS)
+    assert until(world.devices.observed, SECONDS)
