@@ -174,7 +174,7 @@ class Failback:
             )
         if self._is_of_another_failover():
             raise ConfigurationError(
-                "the plan is of another failover than the one that stands: make it anew with `iot-dr failback`. "
+                "the plan is of another failover than the one that stands: make a new one with `iot-dr failback`. "
                 "Nothing was changed"
             )
 
@@ -191,7 +191,7 @@ class Failback:
         numbers = self.plan.numbers()
         if unread := numbers.of(FailbackVerdict.UNDECIDED):
             raise ConfigurationError(
-                f"{unread} resources could not be read: see why in the plan, mend it, and make the plan anew with "
+                f"{unread} resources could not be read: the plan says why. Correct that, and make a new plan with "
                 "`iot-dr failback`. Nothing was changed"
             )
         if self.choices.prefer is None and (undecided := numbers.of(FailbackVerdict.CONFLICT)):
@@ -252,7 +252,7 @@ class Failback:
         checked = self._checked()
         result = replace(result, checked=checked)
         if checked.differing:
-            why = f"{len(checked.differing)} resources differ still: mend them, or make the plan anew"
+            why = f"{len(checked.differing)} resources differ still: correct them, or make a new plan"
             raise StepStopped(replace(result, stopped=FailbackStep.CHECK, why=why))
         self._note_equal()
         return result

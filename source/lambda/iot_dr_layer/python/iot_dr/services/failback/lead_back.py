@@ -67,7 +67,7 @@ class LeadBack:
             told = "; ".join(wrong) or f"epochs {here.control.epoch} and {there.control.epoch} stand in the two Regions"
             raise NotAgreed(
                 f"{region} leads by epoch {here.fence.epoch}, but {told}. Wait until both Regions say the same (see "
-                f"`iot-dr status`), or order it anew: iot-dr failover --to {region}. Nothing was changed"
+                f"`iot-dr status`), or order it again: iot-dr failover --to {region}. Nothing was changed"
             )
         return here.control.epoch
 

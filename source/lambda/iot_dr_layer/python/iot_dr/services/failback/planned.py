@@ -27,7 +27,7 @@ from iot_dr.services.failback.planning import existing, in_leader_form
 from iot_dr.services.gate import ensure_open
 from iot_dr.services.snapshots.restore import NoLedger
 
-AGAIN = "it was changed since the plan was made; make the plan anew"
+AGAIN = "it was changed since the plan was made; make a new plan"
 
 
 class PlanOutdated(TerminalError):
