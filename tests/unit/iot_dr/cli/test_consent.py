@@ -6,9 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -330,11 +328,6 @@ def prepare(name: str, account: Account) -> None:
         PREPARED[name](account)
 
 
-def serve_head(handler: Any) -> None:
-    """Answer HEAD as the endpoint answers everything else."""
-    handler._serve()
-
-
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     """An account in which there is much to do: a device that the secondary lacks, and one that it has too many."""
@@ -355,8 +348,6 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
     Path("prices.toml").write_text('date = "2026-11-24"\nsource = "a test"\n')
     Path("credentials").write_text("[operator]\naws_access_key_id = test\naws_secret_access_key = test\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "credentials")
-    # The endpoint leaves HEAD to nobody, and without an answer to it no bucket of a launch is there to be emptied.
-    monkeypatch.setattr(BaseHTTPRequestHandler, "do_HEAD", serve_head, raising=False)
     with served(made, monkeypatch):
         yield made
 
