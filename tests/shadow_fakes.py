@@ -202,6 +202,7 @@ class InMemoryShadowNotes:
                 source_at=source.at,
                 deleted=source.document is None,
                 unsure_until=unsure_until or note.unsure_until,
+                begun=over.begun_with(source),
             )
             if unsure_until:
                 self._check(key, unsure_until)
@@ -220,6 +221,7 @@ class InMemoryShadowNotes:
                 settled=claimed.claims,
                 copy_version=written.version if written else 0,
                 digest=digest(written.document) if written else "",
+                begun=(),
             )
             if outcome is None:
                 if check:

@@ -194,7 +194,7 @@ def test_nothing_is_a_note_too(held: Notes) -> None:
 def test_a_claim_notes_what_it_brings_about(held: Notes) -> None:
     claimed = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
 
-    assert claimed == held.notes.read(KEY) == ShadowNote(claims=1, version=7, source_at=AT)
+    assert claimed == held.notes.read(KEY) == ShadowNote(claims=1, version=7, source_at=AT, begun=(digest({}),))
     assert held.notes.read(NAMED) == ShadowNote()
 
 
@@ -232,6 +232,17 @@ def test_a_settled_claim_notes_what_was_written_and_how_it_stands(held: Notes) -
     note = held.notes.read(KEY)
     assert note.is_settled
     assert (note.copy_version, note.digest, note.state) == (4, digest(COPY.document), State.IN_SYNC)
+
+
+def test_what_claims_bring_about_is_noted_until_one_settles(held: Notes) -> None:
+    first = held.notes.claim(KEY, ShadowNote(), ShadowState(7, AT, {}))
+    second = held.notes.claim(KEY, first, ShadowState(8, AT, COPY.document))
+    assert second.begun == held.notes.read(KEY).begun == (digest({}), digest(COPY.document))
+
+    held.notes.settle(KEY, second, an_outcome(), COPY)
+
+    assert held.notes.read(KEY).begun == ()
+    assert held.notes.claim(KEY, held.notes.read(KEY), ShadowState(9, AT, None)).begun == ()
 
 
 def test_a_claim_that_was_claimed_over_is_not_settled(held: Notes) -> None:

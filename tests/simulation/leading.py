@@ -136,16 +136,15 @@ class Led:
         """Make a write of replication to a shadow, and hold it to what a device wrote there."""
         documents = self.shadows.secondary.documents
         before = documents.get(key)
-        note = self._notes.read(key)
         try:
             return effect()
         finally:
             after = self.shadows.secondary.documents.get(key)
             if before != after:
                 told = f"{operation} {key}: {before} becomes {after}"
-                self._judge_shadow(began, operation, key, told, alone=note.claims - note.settled <= 1)
+                self._judge_shadow(began, operation, key, told)
 
-    def _judge_shadow(self, began: int, operation: str, key: Key, told: str, *, alone: bool) -> None:
+    def _judge_shadow(self, began: int, operation: str, key: Key, told: str) -> None:
         led, now = self.failovers.led_since, self.scheduler.now
         deleted, written = self.deleted.pop(key, None), self.written.pop(key, None)
         taken = deleted is not None and led is not None and deleted >= led and self._knows(began)
@@ -155,7 +154,7 @@ class Led:
             return
         if led is not None and (self._knows(began) or (written >= led and operation != "delete")):
             self.break_rule("device", [key], told)
-        elif led is None and now - written < KEPT_FOR - 1_000 and alone:
+        elif led is None and now - written < KEPT_FOR - 1_000:
             self.break_rule("device", [key], f"{told}, {now - written} ms after a device wrote it")
 
     def _knows(self, began: int) -> bool:

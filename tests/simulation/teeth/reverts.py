@@ -458,14 +458,25 @@ REVERTS: tuple[Revert, ...] = (
         (
             Edit(
                 _SHADOWS,
-                "        if note.is_foreign(copy) and (kept := self._kept(task, note, copy)):\n"
-                "            return kept\n"
-                "        if leads",
+                "        if kept := self._kept(task, note, copy):\n            return kept\n        if leads",
                 "        if leads",
             ),
         ),
         ("device",),
         ("primary unwell", "device writes", "device writes", "write shadow", "delete shadow"),
+        {"replicated": True},
+    ),
+    Revert(
+        "under an open claim, what a device has just written is taken for another worker's",
+        (
+            Edit(
+                _SHADOWS,
+                "        if not note.is_foreign(copy):\n            return None\n        until",
+                "        if not note.is_foreign(copy) or not note.is_settled:\n            return None\n        until",
+            ),
+        ),
+        ("device",),
+        ("primary unwell", *["device writes"] * 3, *["write shadow"] * 2, "flip shadow"),
         {"replicated": True},
     ),
     Revert(

@@ -88,6 +88,7 @@ def test_the_note_of_a_deleted_shadow_expires_a_month_later_in_seconds(
         ":settled": {"N": "1"},
         ":copy_version": {"N": "0"},
         ":digest": {"S": ""},
+        ":begun": {"L": []},
         ":unsure_until": {"N": "0"},
         ":expires": {"N": str(AT // 1000 + A_MONTH)},
     }

@@ -784,6 +784,41 @@ def test_a_device_that_writes_meanwhile_into_a_following_target_is_kept_for_a_wh
     assert held(world) == {"reported": {"on": False}}
 
 
+def test_the_next_late_event_does_not_overwrite_what_a_device_wrote_in_the_middle_of_the_one_before(
+    world: ShadowWorld,
+) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    late = [decode_shadow_event(world.primary.put(KEY, f'{{"reported":{{"late":{number}}}}}')) for number in (1, 2)]
+    world.calls.before = once("secondary.update", lambda: world.secondary.put(KEY, OFF))
+    worker = world.worker(world.calls, kept_for=KEPT_FOR)
+    worker.apply(late[:1])
+
+    assert states(worker.apply(late[1:])) == [State.PENDING]
+    world.clock.advance(HELD_FOR / 1000)
+    assert states(worker.check(list(world.ledger.due(world.clock())))) == [State.PENDING]
+    assert held(world) == {"reported": {"on": False}}
+
+
+@pytest.mark.parametrize("ends", ["before its write", "after its write"])
+def test_what_a_worker_wrote_that_died_is_told_from_what_a_device_wrote(world: ShadowWorld, ends: str) -> None:
+    apply(world, world.primary.put(KEY, ON))
+    first, second = (
+        decode_shadow_event(world.primary.put(KEY, f'{{"reported":{{"n":{number}}}}}')) for number in (1, 2)
+    )
+    killed = raising(Killed(), on=["secondary.update"])
+    dying = Calls(before=killed) if ends == "before its write" else Calls(after=killed)
+    with pytest.raises(Killed):
+        world.worker(dying, kept_for=KEPT_FOR).apply([first])
+    if ends == "before its write":
+        world.secondary.put(KEY, OFF)
+
+    told = states(world.worker(world.calls, kept_for=KEPT_FOR).apply([second]))
+
+    assert told == [State.PENDING if ends == "before its write" else State.IN_SYNC]
+    expected = {"reported": {"on": False}} if ends == "before its write" else world.primary.documents[KEY]
+    assert held(world) == expected
+
+
 def test_an_event_that_is_held_back_costs_one_write(world: ShadowWorld) -> None:
     world.control.now = SUSPENDED
 

@@ -1,10 +1,11 @@
 """What the ledger notes of shadows besides their outcome, on the same items.
 
 Further attributes of `shadow#<thing>` and `shadow#<thing>#<name>`: `claims` (how many workers have set about writing),
-`settled` (which claim's write has ended), `source_version`, `source_at` and `source_deleted` (what the last claim
-brings about), `copy_version` and `digest` (what the write that ended last left in the secondary), `unsure_until` (how
-long a creation or deletion may still land) and `waits` (how many times it was noted to wait). Of a deleted shadow only
-these are kept, and no longer than late events are possible: `expires` has DynamoDB drop them.
+`settled` (which claim's write has ended), `begun` (digests of what the claims since then bring about),
+`source_version`, `source_at` and `source_deleted` (what the last claim brings about), `copy_version` and `digest` (what
+the write that ended last left in the secondary), `unsure_until` (how long a creation or deletion may still land) and
+`waits` (how many times it was noted to wait). Of a deleted shadow only these are kept, and no longer than late events
+are possible: `expires` has DynamoDB drop them.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class DynamoDbShadowNotes:
             "source_version": source.version,
             "source_at": source.at,
             "source_deleted": source.document is None,
+            "begun": over.begun_with(source),
             **({} if owned_at is None else {"owned_at": owned_at}),
             **(_checked(unsure_until) | {"unsure_until": unsure_until} if unsure_until else {}),
         }
@@ -89,6 +91,7 @@ class DynamoDbShadowNotes:
             "settled": claimed.claims,
             "copy_version": written.version if written else 0,
             "digest": digest(written.document) if written else "",
+            "begun": (),
         }
         known = {"claims": claimed.claims}
         if outcome is not None:
@@ -187,4 +190,5 @@ def _note(item: Mapping[str, Any]) -> ShadowNote:
         due="retry_state" in item,
         waits=int(item.get("waits", 0)),
         unsure_until=int(item.get("unsure_until", 0)),
+        begun=tuple(map(str, item.get("begun", ()))),
     )

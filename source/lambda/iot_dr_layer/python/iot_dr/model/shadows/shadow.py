@@ -34,6 +34,9 @@ https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-document.htm
 SHADOW_EVENT = "SHADOW_EVENT"
 """What the items of shadow events have for their `eventType`, which tells them from registry events."""
 
+BEGUN = 8
+"""Claims whose digests a note keeps while none has settled; a copy of an older one counts as somebody else's."""
+
 RULE_DIGITS = 34
 RULE_EXPONENT = 999
 """How precise and how large a number the rule engine keeps.
@@ -135,6 +138,7 @@ class ShadowNote:
         due: it is noted to be checked again.
         waits: how many times a shadow that is not as the primary's was noted, or about to be noted, to wait.
         unsure_until: a write that no version guards, a creation or deletion, may land until then; 0 if none may.
+        begun: digests of what the claims since the last settled one bring about, the latest last.
     """
 
     claims: int = 0
@@ -150,6 +154,7 @@ class ShadowNote:
     due: bool = False
     waits: int = 0
     unsure_until: int = 0
+    begun: tuple[str, ...] = ()
 
     @property
     def is_settled(self) -> bool:
@@ -169,9 +174,19 @@ class ShadowNote:
         """Tell whether no unguarded write of anybody else may land from `since` on; `own` is the asker's own."""
         return self.unsure_until <= since or self.unsure_until == own
 
+    def is_certain(self, copy: Shadow) -> bool:
+        """Tell whether a copy is what the write that ended last left, and no other write can be under way."""
+        return self.is_settled and self.copy_version == copy.version
+
     def is_foreign(self, copy: Shadow) -> bool:
-        """Tell whether somebody else may have written what a copy holds: a device that has failed over, perhaps."""
-        return bool(copy.document) and not (self.is_settled and self.copy_version == copy.version)
+        """Tell whether somebody else has written what a copy holds: a device that has failed over, perhaps.
+
+        While a claim is open, replication has written it if it is what a claim brings about, or was there before: a
+        worker may have ended between its write and its note.
+        """
+        if not copy.document or self.copy_version == copy.version:
+            return False
+        return self.is_settled or digest(copy.document) not in (self.digest, *self.begun)
 
     def claimed(self, source: ShadowState, *, owned: bool = False, unsure_until: int = 0) -> ShadowNote:
         """Return the note with one more claim, of bringing about this state."""
@@ -184,7 +199,13 @@ class ShadowNote:
             owned=self.owned or owned,
             due=self.due or bool(unsure_until),
             unsure_until=unsure_until or self.unsure_until,
+            begun=self.begun_with(source),
         )
+
+    def begun_with(self, source: ShadowState) -> tuple[str, ...]:
+        """Return the digests of what is under way once this is, too."""
+        document = () if source.document is None else (digest(source.document),)
+        return (*(() if self.is_settled else self.begun), *document)[-BEGUN:]
 
 
 @dataclass(frozen=True)

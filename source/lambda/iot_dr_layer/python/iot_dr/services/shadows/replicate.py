@@ -31,6 +31,11 @@ What was written for a lie stands until the rule accepts an honest event, which 
 another state under the same version: the source is asked again, and its answer counts as soon as it cannot be an old
 one any more.
 
+Why what a device has written stays for a while. Until the watch has noticed that devices failed over, the target
+follows. A copy that replication did not write last is kept from it for some minutes. While a claim is open, another
+worker may have written and not noted it yet. So a claim also notes a digest of what it brings about, and who reads a
+copy under an open claim compares: what no open claim brings about, somebody else has written.
+
 Why what waits is not forgotten. A shadow waits because something newer than the copy may be in the source. Who writes
 what an event carries does not know what that is. So only who has asked the source takes back that a shadow waits, and
 only if it was not noted to wait again since step 1.
@@ -136,7 +141,6 @@ class _Task:
         key: the shadow.
         event: what asks for it; None if a request does.
         by_event: the event may decide; once something was deleted only the source may.
-        contested: somebody wrote the copy between its reading and its write, and no worker was known to be about it.
         unsure_until: what it has noted itself before a write that no version guards, to be taken back by it; 0 if
             nothing, or if another worker's stood there.
     """
@@ -144,7 +148,6 @@ class _Task:
     key: Key
     event: ShadowEvent | None = None
     by_event: bool = True
-    contested: bool = False
     unsure_until: int = 0
 
     @property
@@ -294,7 +297,7 @@ class ShadowReplication:
             return self._outcome(task, State.SUPERSEDED)
         copy = self._target.shadow(task.key)
         # What a device wrote after it has failed over is not overwritten by an event of before.
-        told = judged is Order.NEWER and not (copy and note.is_foreign(copy))
+        told = judged is Order.NEWER and not (copy and copy.document and not note.is_certain(copy))
         answer = self._asked(task, note, needed=not told) if not told or note.is_waiting else None
         source = answer or task.told
         known = _Known(begun, note, copy, source, asked=answer is not None)
@@ -358,7 +361,7 @@ class ShadowReplication:
         if copy.document and not note.owned:
             outcome = self._outcome(task, State.UNSUPPORTED, NOT_OWNED)
             return self._concluded(task, known, outcome, self._taken_for_own(note, copy))
-        if note.is_foreign(copy) and (kept := self._kept(task, note, copy)):
+        if kept := self._kept(task, note, copy):
             return kept
         if leads := self._leads():
             return self._held(task, f"{leads}; the shadow is not deleted")
@@ -379,7 +382,7 @@ class ShadowReplication:
         if note.is_settled and not change:
             outcome = self._outcome(task, State.IN_SYNC)
             return self._concluded(task, known, outcome, self._taken_for_own(note, copy))
-        if note.is_foreign(copy) and (kept := self._kept(task, note, copy)):
+        if kept := self._kept(task, note, copy):
             return kept
         repeated = note.is_settled and note.copy_version == copy.version and note.digest == digest(wanted.document)
         if repeated and note.state is State.UNSUPPORTED:
@@ -388,8 +391,7 @@ class ShadowReplication:
         try:
             written = replace(wanted, version=self._update(task.key, change, copy.version))
         except Conflict:
-            # With another worker's claim open, it is most likely that worker who has written.
-            return replace(task, contested=task.contested or note.is_settled)
+            return task
         if repeated and self._differs(written):
             outcome = self._outcome(task, State.UNSUPPORTED, KEPT_OTHERWISE)
         else:
@@ -398,12 +400,11 @@ class ShadowReplication:
 
     def _kept(self, task: _Task, note: ShadowNote, copy: Shadow) -> Outcome | None:
         """Hold back a write over what somebody else wrote, for good or for a while; None if it may be written."""
-        if note.copy_version == copy.version:
+        if not copy.document or note.copy_version == copy.version:
             return None
         if leads := self._leads():
             return self._held(task, f"{leads}; the copy was written here since")
-        if not note.is_settled and not task.contested:
-            # Most likely another worker's write, which has not been noted yet.
+        if not note.is_foreign(copy):
             return None
         until = copy.written_at + self._kept_for
         now = self._clock()
