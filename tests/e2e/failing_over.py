@@ -191,7 +191,7 @@ class FailoverScene:
         self._take_back()
 
         def leads() -> bool:
-            # A function that was late may have followed an order of before.
+            # A function that was under way may have ended an order of before.
             ordered = [self.control(one) for one in (self.pair.primary, self.pair.secondary)]
             if any(ordered) or self.fence().get("role"):
                 self._take_back()
@@ -199,14 +199,20 @@ class FailoverScene:
             return set(self.answers()) == {self.old}
 
         assert until(leads, SETTLE_SECONDS), self.answers()
+        self._put_fence(elsewhere_at={"N": "1"})
 
     def _take_back(self) -> None:
+        # The fence first: the watch ends an order that stands in the fence alone. And it takes no lead of a name that
+        # it has not seen elsewhere, as it leads here for some seconds more.
+        self._put_fence()
         table = self.tables["DYNAMODB_GLOBAL_TABLE"]
         self.pair.client("dynamodb", self.pair.primary).delete_item(TableName=table, Key=primary.KEY)
         for region in (self.pair.primary, self.pair.secondary):
             self.pair.client("dynamodb", region).delete_item(TableName=table, Key=control.KEY)
+
+    def _put_fence(self, **facts: dict[str, str]) -> None:
         client = self.pair.client("dynamodb", self.pair.secondary)
-        client.put_item(TableName=self.tables["LEDGER_TABLE"], Item={**fence.KEY, "elsewhere_at": {"N": "1"}})
+        client.put_item(TableName=self.tables["LEDGER_TABLE"], Item={**fence.KEY, **facts})
 
 
 @contextmanager

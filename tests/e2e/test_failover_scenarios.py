@@ -37,6 +37,8 @@ from tests.e2e.test_rights import Function, taken
 from tests.failover_fakes import RecordedFailover
 
 CLIENTS = 25
+STRICT, LAX, ASLEEP = range(CLIENTS, CLIENTS + 3)
+"""Devices whose certificates a test makes useless, so none of them connects."""
 BY_ITSELF_SECONDS = 20.0
 """What a busy machine may take; benchmarks/failover.py has the figures."""
 FLIP_SECONDS = 4 * 10 * SCALE
@@ -46,7 +48,7 @@ TEN_INTERVALS = 10 * 10 * SCALE
 
 @pytest.fixture(scope="module", name="everything")
 def one_pair_for_all(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[FailoverScene]:
-    with failing_over(tmp_path_factory.mktemp("failover"), built, CLIENTS) as scene:
+    with failing_over(tmp_path_factory.mktemp("failover"), built, CLIENTS + 3) as scene:
         yield scene
 
 
@@ -114,18 +116,18 @@ def test_a_primary_that_is_back_before_the_watch_overwrites_no_shadow_that_a_dev
     scene: FailoverScene,
 ) -> None:
     here, there = scene.shadows(scene.pair.primary), scene.shadows(scene.pair.secondary)
-    names = [one.thing_name for one in scene.devices[:5]]
-    for name in names:
-        here.update(name, {"reported": {"by": "primary"}})
-    assert until(lambda: all(there.read(name) for name in names), 20)
-    for name in names:
-        there.update(name, {"reported": {"by": "device"}})
+    things, shadow = [one.thing_name for one in scene.devices[:CLIENTS]], "early"
+    for thing in things:
+        here.update(thing, {"reported": {"by": "primary"}}, shadow)
+    assert until(lambda: all(there.read(thing, shadow) for thing in things), 20)
+    for thing in things:
+        there.update(thing, {"reported": {"by": "device"}}, shadow)
 
-    for name in names:
-        here.update(name, {"desired": {"late": True}})
+    for thing in things:
+        here.update(thing, {"desired": {"late": True}}, shadow)
 
-    assert until(lambda: all(_reason(scene, f"shadow#{name}") for name in names), 20)
-    assert [there.read(name) for name in names] == [{"reported": {"by": "device"}}] * len(names)
+    assert until(lambda: all(_reason(scene, f"shadow#{thing}#{shadow}") for thing in things), 20)
+    assert [there.read(thing, shadow) for thing in things] == [{"reported": {"by": "device"}}] * CLIENTS
 
 
 @pytest.mark.row("F4")
@@ -171,7 +173,7 @@ def test_late_events_fill_in_a_leading_secondary_and_overwrite_nothing(scene: Fa
     here, there = scene.shadows(pair.primary), scene.shadows(pair.secondary)
     written, untouched = (scene.devices[index].thing_name for index in (6, 7))
     fleet = Fleet(pair.client("iot"), region=pair.primary, account=pair.account)
-    strict, lax = scene.devices[8], scene.devices[9]
+    strict, lax = scene.devices[STRICT], scene.devices[LAX]
     pair.client("iot").update_certificate(certificateId=lax.identity.certificate_id, newStatus="INACTIVE")
     there_iot = pair.client("iot", pair.secondary)
     asleep = {lax.identity.certificate_id: "INACTIVE"}
@@ -305,7 +307,7 @@ def test_devices_whose_resolver_is_stale_are_evicted_in_three_rounds_and_those_t
     scene: FailoverScene,
 ) -> None:
     resolver = scene.resolver()
-    with scene.roaming(5, resolver) as fleet:
+    with scene.roaming(CLIENTS, resolver) as fleet:
         there = scene.connections()
         resolver.stale_for(10**6)
         assert scene.fail_over()[0] == 0
@@ -313,8 +315,8 @@ def test_devices_whose_resolver_is_stale_are_evicted_in_three_rounds_and_those_t
 
         evicted = Eviction(there, RecordedFailover(), lambda seconds: scene.pause(seconds * SCALE)).run()
 
-        assert (evicted.rounds, evicted.ended) == (3, 15)
-        assert set(evicted.left) == {one.thing_name for one in scene.devices[:5]}
+        assert (evicted.rounds, evicted.ended) == (3, 3 * CLIENTS)
+        assert set(evicted.left) == {one.thing_name for one in scene.devices[:CLIENTS]}
         resolver.stale_for(-1)
         assert Eviction(there, RecordedFailover(), lambda seconds: scene.pause(seconds * SCALE)).run().left == ()
         assert fleet.all_at(scene.new, 20)
@@ -544,7 +546,7 @@ def test_a_plan_has_every_class_and_applying_it_makes_both_regions_equal_after_a
     pair = scene.pair
     here, there = (pair.client("iot", region) for region in (pair.primary, pair.secondary))
     mine = {
-        f"certificate#{scene.devices[24].identity.certificate_id}": "update_old",
+        f"certificate#{scene.devices[ASLEEP].identity.certificate_id}": "update_old",
         f"shadow#{scene.devices[23].thing_name}": "update_old",
         f"thing#{name}-changed": "update_old",
         f"thing#{name}-late": "update_leader",
@@ -557,7 +559,7 @@ def test_a_plan_has_every_class_and_applying_it_makes_both_regions_equal_after_a
     for one in names:
         here.create_thing(thingName=one, attributePayload={"attributes": {"site": "north"}})
     assert until(lambda: all(has(there, one) for one in names), 20)
-    certificate = scene.devices[24].identity.certificate_id
+    certificate = scene.devices[ASLEEP].identity.certificate_id
     shadow = scene.devices[23].thing_name
     scene.shadows(pair.primary).update(shadow, {"reported": {"n": 1}})
     assert until(lambda: scene.shadows(pair.secondary).read(shadow) == {"reported": {"n": 1}}, 20)
