@@ -148,7 +148,6 @@ def subscriber(pair: Pair, fleet: Fleet, name: str) -> Iterator[Subscriber]:
                     client_id=listener.thing_name,
                     identity=listener.identity,
                     ca_file=pair.emulator.ca_file,
-                    timeout=2.0,
                 )
             )
             for region in (pair.primary, pair.secondary)

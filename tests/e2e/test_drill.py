@@ -54,22 +54,25 @@ class DrillScene:
         found.append(client.get_item(TableName=self.environ["LEDGER_TABLE"], Key=fence.KEY).get("Item", {}))
         return found
 
-    def left(self) -> list[str]:
-        """Whatever has a drill's name, anywhere."""
-        found: list[str] = []
+    def left(self) -> list[tuple[str, str]]:
+        """Whatever has a drill's name, and where; not what the ledger notes to be checked once more."""
+        found: list[tuple[str, str]] = []
         for region in (self.pair.primary, self.pair.secondary):
             iot = self.pair.client("iot", region)
-            found += [one["thingName"] for one in _all(iot, "list_things", "things")]
-            found += [one["policyName"] for one in _all(iot, "list_policies", "policies")]
+            found += [(region, one["thingName"]) for one in _all(iot, "list_things", "things")]
+            found += [(region, one["policyName"]) for one in _all(iot, "list_policies", "policies")]
         route53 = self.pair.client("route53")
-        found += [one["CallerReference"] for one in _all(route53, "list_health_checks", "HealthChecks")]
+        found += [("Route 53", one["CallerReference"]) for one in _all(route53, "list_health_checks", "HealthChecks")]
         sets = _all(route53, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=self.zone)
-        found += [one["Name"] for one in sets]
+        found += [("zone", one["Name"]) for one in sets]
         waiting = self.pair.client("dynamodb", self.pair.secondary).scan(
-            TableName=self.environ["LEDGER_TABLE"], FilterExpression="attribute_exists(retry_state)"
+            TableName=self.environ["LEDGER_TABLE"],
+            FilterExpression="#state IN (:pending, :failed)",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":pending": {"S": "pending"}, ":failed": {"S": "failed"}},
         )["Items"]
-        found += [one["resource"]["S"].partition("#")[2] for one in waiting]
-        return [one for one in found if one.startswith(PREFIX)]
+        found += [("ledger", one["resource"]["S"].partition("#")[2]) for one in waiting]
+        return [one for one in found if one[1].startswith(PREFIX)]
 
     def certificates(self) -> list[int]:
         """How many certificates each Region has."""
