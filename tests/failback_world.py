@@ -56,14 +56,20 @@ class InMemoryBaseStore:
 
     def bases(self, keys: Collection[Key]) -> Mapping[Key, LastEqual]:
         """Return what is noted of each."""
-        notes = self.world.notes.notes
-        found = {key: notes[key].digest if key in notes else "" for key in keys if key.kind is Kind.SHADOW}
-        shadows = {key: LastEqual(bool(digest), digest) for key, digest in found.items()}
-        return {**self.world.base.ledger.bases(keys), **shadows}
+        return {**self.world.base.ledger.bases(keys), **shadow_bases(self.world.notes, keys)}
 
     def note_equal(self, digests: Mapping[Key, str], at: int) -> None:
         """Note that both Regions hold these states."""
         self.world.base.ledger.note_equal(digests, at)
+
+
+def shadow_bases(notes: InMemoryShadowNotes, keys: Collection[Key]) -> dict[Key, LastEqual]:
+    """Return what is noted of those that are shadows."""
+    found = {key: notes.read(key) for key in keys if key.kind is Kind.SHADOW}
+    return {
+        key: LastEqual(bool(note.digest), note.digest, version=note.copy_version if note.is_settled else 0)
+        for key, note in found.items()
+    }
 
 
 @dataclass

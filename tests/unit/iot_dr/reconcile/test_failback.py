@@ -170,6 +170,24 @@ def test_a_principal_that_is_exclusive_in_one_region_alone_is_a_conflict_unless_
     assert decide(shared.key, noted, exclusive, shared).verdict is FailbackVerdict.UPDATE_OLD
 
 
+@pytest.mark.parametrize(
+    ("version", "noted", "verdict"),
+    [
+        (8, 7, FailbackVerdict.UPDATE_OLD),
+        (7, 7, FailbackVerdict.UPDATE_LEADER),
+        # The index of things may be behind, and of some shadows no version is noted.
+        (6, 7, FailbackVerdict.UPDATE_LEADER),
+        (8, 0, FailbackVerdict.UPDATE_LEADER),
+    ],
+)
+def test_a_device_that_came_back_to_the_state_of_before_has_written_in_the_leader(
+    version: int, noted: int, verdict: FailbackVerdict
+) -> None:
+    leader, old = Shadow(SHADOW, {"reported": {"on": True}}, version), Shadow(SHADOW, {"reported": {"on": False}}, 3)
+
+    assert decide(SHADOW, LastEqual(True, digest_of(leader), version=noted), leader, old).verdict is verdict
+
+
 def a_row(verdict: FailbackVerdict, leader: Entity | None = None, old: Entity | None = None) -> PlannedRow:
     one = leader or old
     assert one is not None

@@ -251,6 +251,28 @@ def test_what_was_changed_since_the_plan_is_not_written_over(world: FailbackWorl
     assert (world.leader if side == "leader" else world.old).thing("pump-1").attributes == {"site": "since"}
 
 
+def test_what_was_made_in_the_old_primary_since_the_plan_is_not_written_over(world: FailbackWorld) -> None:
+    theirs = a_thing("born-there", {"site": "theirs"}, "pump")
+    world.old.put(theirs)
+
+    result = world.run()
+
+    assert thing_key("born-there") in [one.key for one in result.problems]
+    assert world.old.thing("born-there") == theirs
+
+
+def test_a_certificate_that_was_revoked_since_the_plan_stays_revoked(world: FailbackWorld) -> None:
+    world.old.put(a_certificate("pump-4", CertificateStatus.INACTIVE))
+    world.plan()
+    world.leader.put(a_certificate("pump-4", CertificateStatus.REVOKED))
+
+    assert world.run().stopped is FailbackStep.LATE
+    assert world.leader.certificate(a_certificate_id("pump-4")).status is CertificateStatus.REVOKED
+    world.plan()
+    assert world.run().complete
+    assert world.old.certificate(a_certificate_id("pump-4")).status is CertificateStatus.REVOKED
+
+
 def test_what_is_new_in_the_leader_since_the_plan_is_told_and_comes_with_the_switch(world: FailbackWorld) -> None:
     world.leader.put(*a_device("newest")[1:])
 
@@ -375,6 +397,21 @@ def test_what_devices_write_in_the_leader_until_they_move_is_carried(world: Fail
 
     assert world.primary.documents[shadow_key("pump-3")] == last
     assert world.primary.documents[shadow_key("pump-1")] == last
+
+
+def test_a_device_that_comes_back_to_the_state_of_before_the_failover_is_carried(world: FailbackWorld) -> None:
+    world.secondary.put(shadow_key("pump-1"), OFF)
+    world.run()
+    assert world.primary.documents[shadow_key("pump-1")] == OFF
+
+    def moving() -> Moved:
+        world.secondary.put(shadow_key("pump-1"), ON)
+        return Moved(NameSeen(seen=True))
+
+    world.moved = moving
+    assert world.run(switch=True).complete
+
+    assert world.primary.documents[shadow_key("pump-1")] == ON
 
 
 def test_what_devices_write_in_the_old_primary_after_they_moved_stays(world: FailbackWorld) -> None:

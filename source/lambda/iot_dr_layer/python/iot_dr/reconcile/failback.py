@@ -38,6 +38,7 @@ from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import RELATIONS
+from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.reconcile.failover import is_stricter
 from iot_dr.reconcile.plan import differing_fields
 
@@ -102,8 +103,9 @@ def _of_both(base: LastEqual, leader: Entity, old: Entity) -> Decision:
         )
     fields = ", ".join(differing_fields(leader, old))
     in_leader, in_old = digest_of(leader) != base.digest, digest_of(old) != base.digest
-    if leader.key.kind is Kind.SHADOW:
-        return _of_shadows(touched=in_leader)
+    if isinstance(leader, Shadow):
+        # A device may have come back to the state that both Regions had: its write counts all the same.
+        return _of_shadows(touched=in_leader or leader.version > base.version > 0)
     if not base.digest:
         return Decision(FailbackVerdict.CONFLICT, f"{fields} differs, and the state before was not noted")
     if in_leader and in_old:

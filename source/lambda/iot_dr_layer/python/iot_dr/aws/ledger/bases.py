@@ -1,6 +1,7 @@
 """What the ledger knows of the states that both Regions last held, and what it holds back: read and told by a failback.
 
-A shadow's item has the digest of the document that was written last; of a shadow that is gone it has none.
+A shadow's item has the digest of the document that was written last, and the version that it then had; of a shadow that
+is gone it has none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ REQUIRED_ACTIONS = frozenset({"dynamodb:BatchGetItem", "dynamodb:Query", "dynamo
 """What a failback needs on the ledger's table, and on its index to query it."""
 
 BATCH = 100
-_ASKED = (*HAD, "owned_at", "closed_at", "digest")
+_TIMES = (*HAD, "owned_at", "closed_at")
+_WRITTEN = ("claims", "settled", "copy_version")
+_ASKED = (*_TIMES, "digest", *_WRITTEN)
 
 
 class DynamoDbBaseStore:
@@ -107,9 +110,11 @@ def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:
 
 def _base(key: Key, item: Mapping[str, Any]) -> LastEqual:
     digest = str(item.get("digest", {}).get("S", ""))
-    times = {name: int(value.get("N", 1)) for name, value in item.items() if name in _ASKED}
-    had = key.kind is not Kind.SHADOW and was_had(times)
-    return LastEqual(had or bool(digest), digest)
+    if key.kind is Kind.SHADOW:
+        claims, settled, version = (int(item.get(name, {}).get("N", 0)) for name in _WRITTEN)
+        return LastEqual(bool(digest), digest, version=version if claims == settled else 0)
+    times = {name: int(value.get("N", 1)) for name, value in item.items() if name in _TIMES}
+    return LastEqual(was_had(times) or bool(digest), digest)
 
 
 def _noting(digest: str, at: int) -> dict[str, Any]:

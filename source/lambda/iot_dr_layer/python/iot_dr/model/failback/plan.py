@@ -45,12 +45,14 @@ class LastEqual:
     """What the ledger knows of the state in which both Regions last held the same.
 
     `known`: the leader has had the resource from the old primary. `digest` is of that state, as it stood in the leader;
-    empty if it was not noted. `ends_known`: of a relation, it has had both ends.
+    empty if it was not noted. `ends_known`: of a relation, it has had both ends. `version`: of a shadow, the
+    leader's after the last write of replication; 0 if it was not noted, or if another write is open.
     """
 
     known: bool = False
     digest: str = ""
     ends_known: bool = False
+    version: int = 0
 
 
 @dataclass(frozen=True)

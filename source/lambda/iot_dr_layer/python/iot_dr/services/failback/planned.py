@@ -13,7 +13,7 @@ from iot_dr.errors import TerminalError
 from iot_dr.model.failback.plan import FailbackChoices, Party, PlannedRow, Resolution
 from iot_dr.model.registry.changes import Action, Create, Update
 from iot_dr.model.registry.differences import Pair
-from iot_dr.model.registry.entities import Certificate, Entity, ThingType
+from iot_dr.model.registry.entities import Certificate, Entity, Thing, ThingType
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.failback import FailbackPlan
@@ -172,13 +172,30 @@ class PlannedWriter:
         there = self._writes.held(row)
         if isinstance(change, Create):
             return there is None
-        # What the plan had made may be changed by the same run; what was there must be as it was.
-        return there is None or _alike(change.actual, there)
+        if isinstance(change, Update) and _loosens(change):
+            return False
+        if there is None:
+            return isinstance(change, Update) and _completes(change)
+        return _alike(change.actual, there)
 
 
 def _only_deprecates(change: Update) -> bool:
     wanted, found = change.desired, change.actual
     return isinstance(wanted, ThingType) and isinstance(found, ThingType) and _alike(wanted, found)
+
+
+def _completes(change: Update) -> bool:
+    """Tell whether it completes what the plan had made: a thing gets its billing group by a call of its own."""
+    wanted, found = change.desired, change.actual
+    return isinstance(wanted, Thing) and isinstance(found, Thing) and found == replace(wanted, billing_group="")
+
+
+def _loosens(change: Update) -> bool:
+    """Tell whether a certificate would let in more than it does by now."""
+    wanted, found = change.desired, change.actual
+    return (
+        isinstance(wanted, Certificate) and isinstance(found, Certificate) and is_stricter(found.status, wanted.status)
+    )
 
 
 def _alike(one: Entity, other: Entity) -> bool:
