@@ -252,6 +252,18 @@ def sync_under_way(account: Account) -> None:
     account.answering = running
 
 
+def sync_that_failed(account: Account) -> None:
+    """Have the last sync in the account come to no good end."""
+
+    def failed(request: Request) -> Answer | None:
+        found = answering(request)
+        if request.operation != "DescribeExecution" or found is None:
+            return found
+        return Answer({**found.body, "status": "FAILED"})
+
+    account.answering = failed
+
+
 def event_that_did_not_arrive(account: Account) -> None:
     """Have an event wait in the first queue that is read."""
     payload = base64.b64encode(json.dumps(a_thing_payload("pump-1")).encode()).decode()
@@ -318,6 +330,7 @@ PREPARED: dict[str, Callable[[Account], None]] = {
     "replay": event_that_did_not_arrive,
     "restore": snapshot_taken,
     "runs": sync_under_way,
+    "sync --redrive": sync_that_failed,
     "uninstall": stacks_and_tables,
 }
 """What gives a command something to do, where the account by itself does not."""
@@ -432,7 +445,7 @@ def test_each_command_that_applies_by_apply_is_seen_to_write() -> None:
 @pytest.mark.parametrize(("words", "write"), APPLIED.items(), ids=APPLIED)
 def test_what_applies_is_seen_to_write(account: Account, words: str, write: str) -> None:
     name, *options = words.split()
-    prepare(name, account)
+    prepare(words if words in PREPARED else name, account)
     if name == "failback":
         # What it applies is the plan that it has shown.
         assert (run(name).exit_code, writes(account)) == (1, [])
