@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import click
+from rich.text import Text
 
 from iot_dr.cli.command import Command, command_line, with_settings
 from iot_dr.cli.options import applying, delete_share, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
-from iot_dr.cli.view.tables import console
+from iot_dr.cli.view.bars import is_quiet, tell
+from iot_dr.cli.view.tables import Screen, console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import TerminalError, UnsafePlan
 from iot_dr.runtime.commands.on_demand.sweep import SweepNowEnvironment, open_sweep
@@ -61,7 +63,7 @@ def command(  # one parameter an option
             context.exit(1 if swept.drift or _is_short(swept) else 0)
         go_on = with_settings(context, "The sweep goes on in the account; `iot-dr status` tells what waits.")
         with stoppable(lambda: go_on):
-            say("The sweep runs ...", err=True)
+            tell(Screen(stderr=True), Text("The sweep runs ..."), quiet=is_quiet())
             try:
                 swept = opened.apply(delete_share)
             except (UnsafePlan, TerminalError) as error:
