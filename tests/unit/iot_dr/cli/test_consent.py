@@ -18,6 +18,7 @@ from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, Writ
 from tests.account import LAUNCH, LEDGER, Account, served
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_thing, a_thing_payload
 from tests.endpoint import MISSING, Answer, Request
+from tests.unit.iot_dr.cli.forms import answer_faults, error_faults
 
 MACHINE = f"arn:aws:states:{SECONDARY}:123456789012:stateMachine:sync"
 RUN = f"arn:aws:states:{SECONDARY}:123456789012:execution:sync:run"
@@ -407,6 +408,8 @@ def test_nothing_is_written_without_apply_whatever_else_is_given(account: Accoun
     assert result.exit_code in {0, 1}, result.stderr
     # What asks for nothing by mistake would prove nothing.
     assert bool(account.requests) is (name not in OFFLINE or "--from-account" in words)
+    if "json" in words:
+        assert answer_faults(name, result.stdout) == []
     assert writes(account) == [*IN_THE_ACCOUNT] * ("--in-cloud" in words)
     for request in account.calls("StartExecution"):
         assert '"apply": false' in request.body["input"]
@@ -450,8 +453,11 @@ def test_what_applies_is_seen_to_write(account: Account, words: str, write: str)
         # What it applies is the plan that it has shown.
         assert (run(name).exit_code, writes(account)) == (1, [])
 
-    result = run(name, *options, "--apply")
+    result = run(name, *options, "--apply", "--format", "json")
 
     assert write in writes(account), result.output
+    # No function and no worker are there to answer the one or the other.
+    told = answer_faults(name, result.stdout) if result.stdout else error_faults(result.stderr.splitlines()[-1])
+    assert told == []
     for request in account.calls("StartExecution"):
         assert '"apply": true' in request.body["input"]

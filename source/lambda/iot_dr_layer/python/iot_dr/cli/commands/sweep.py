@@ -7,7 +7,7 @@ import dataclasses
 import click
 from rich.text import Text
 
-from iot_dr.cli.command import Command, command_line, with_settings
+from iot_dr.cli.command import Command, command_line, say_error, with_settings
 from iot_dr.cli.options import applying, delete_share, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
@@ -67,7 +67,7 @@ def command(  # one parameter an option
             try:
                 swept = opened.apply(delete_share)
             except (UnsafePlan, TerminalError) as error:
-                say(f"error: {error}", err=True)
+                say_error(context, str(error), 1)
                 context.exit(1)
     _print(swept, output, "")
     context.exit(1 if _is_short(swept) else 0)

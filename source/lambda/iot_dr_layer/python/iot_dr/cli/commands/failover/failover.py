@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.command import Command, command_line, say_error
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
@@ -117,7 +117,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         try:
             result = _switch(failover, failover.read(), asked, watch)
         except UnfinishedOrder as error:
-            say(f"error: {error}: {again}", err=True)
+            say_error(context, f"{error}: {again}", 1)
             context.exit(1)
         if asked.wait:
             result = failover.follow(result, asked.minutes * MINUTE, watch, evict=evict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from iot_dr.cli.command import Command
+from iot_dr.cli.command import Command, say_error
 from iot_dr.cli.options import applying, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.view.answers import answer_text
@@ -93,5 +93,5 @@ def command(  # noqa: PLR0913  # one argument an option
     else:
         print_plan(plan, costs)
     if done.failure:
-        say(f"error: {done.failure}", err=True)
+        say_error(context, done.failure, 1)
         context.exit(1)
