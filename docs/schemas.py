@@ -31,7 +31,7 @@ from iot_dr.model.status.checks import Check
 from iot_dr.model.status.fleets import FleetSize
 from iot_dr.model.status.status_parts import Lag, StreamAge
 from iot_dr.model.sync.progress import Ending, Step
-from iot_dr.model.sync.records import ChangeKind, WriteResult
+from iot_dr.model.sync.records import ChangeKind, GivenOrder, WriteResult
 from iot_dr.services.events.replay import Letter
 from iot_dr.services.failover.evict import Evicted
 from iot_dr.services.launch.publish import Publication
@@ -214,14 +214,16 @@ SCHEMAS: Mapping[str, Schema] = {
             _object(
                 **_HEADER,
                 changes=COUNTS,
+                orders=WHOLE,
                 refused=WHOLE,
                 end=_or_null(_object(ended=TIME, done=WHOLE, failed=WHOLE, left=WHOLE)),
             )
         ),
     ),
     "history-run": _answer(
-        "What one run changed",
+        "What one run changed and ordered",
         **_HEADER,
+        orders=_list_of(_object(**{**_members(GivenOrder), "at": TIME})),
         changes=_list_of(
             _object(
                 at=TIME,

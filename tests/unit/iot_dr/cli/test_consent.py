@@ -459,5 +459,7 @@ def test_what_applies_is_seen_to_write(account: Account, words: str, write: str)
     # No function and no worker are there to answer the one or the other.
     told = answer_faults(name, result.stdout) if result.stdout else error_faults(result.stderr.splitlines()[-1])
     assert told == []
+    kept = json.loads(run("history", "--format", "json").stdout)["runs"]
+    assert [name for one in kept if one["command"].startswith(f"iot-dr {name} ")], "it is written down"
     for request in account.calls("StartExecution"):
         assert '"apply": true' in request.body["input"]

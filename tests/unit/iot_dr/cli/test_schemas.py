@@ -116,7 +116,7 @@ def test_the_history_has_its_forms(tmp_path: Path) -> None:
 
 
 def test_runs_have_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_runs.module, "open_cloud_sync", lambda _: ArrangedRuns())
+    monkeypatch.setattr(test_runs.module, "open_cloud_sync", lambda *_: ArrangedRuns())
 
     assert faults(json.loads(test_runs.run("--format", "json").stdout), SCHEMAS["runs"]) == []
     assert faults(json.loads(test_runs.run("--stop", "--format", "json").stdout), SCHEMAS["runs-stop"]) == []

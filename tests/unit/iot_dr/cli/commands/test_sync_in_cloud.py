@@ -90,7 +90,7 @@ Arrange = Callable[[ArrangedSync], ArrangedSync]
 @pytest.fixture
 def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(sync: ArrangedSync) -> ArrangedSync:
-        def opened(settings: SyncSettings) -> ArrangedSync:
+        def opened(settings: SyncSettings, _place: object) -> ArrangedSync:
             sync.settings = settings
             return sync
 

@@ -7,7 +7,7 @@ import dataclasses
 import click
 from rich.text import Text
 
-from iot_dr.cli.command import Command, command_line, say_error, with_settings
+from iot_dr.cli.command import Command, command_line, order_place, say_error, with_settings
 from iot_dr.cli.options import applying, delete_share, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
@@ -56,7 +56,9 @@ def command(  # one parameter an option
     finds is then checked in the background: iot-dr status tells what waits. Exits 0 if all that was found is being
     checked, 1 if something differs, waits for the next sweep, cannot be read or is refused, 2 if it cannot run.
     """
-    with open_sweep(settings(SweepNowEnvironment, toolsrc), profile) as opened:
+    environment = settings(SweepNowEnvironment, toolsrc)
+    place = order_place(context, environment.primary_region, environment.secondary_region)
+    with open_sweep(environment, place, profile) as opened:
         if not apply:
             swept = opened.plan(delete_share)
             _print(swept, output, command_line(context, apply=True))

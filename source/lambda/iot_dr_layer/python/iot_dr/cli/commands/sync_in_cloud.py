@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 from rich.text import Text
 
-from iot_dr.cli.command import command_line
+from iot_dr.cli.command import command_line, order_place
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import Watch, left_text, paced_bar
@@ -104,7 +104,7 @@ def run_in_cloud(  # noqa: PLR0913  # the options
     at_once: int | None,
 ) -> None:
     """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
-    sync = open_cloud_sync(settings)
+    sync = open_cloud_sync(settings, order_place(context, settings.primary_region, settings.secondary_region))
     follow = sync.running() if follow == RUNNING else follow
     if redrive and not apply:
         _plan_again(context, sync, follow or sync.newest(), output)
