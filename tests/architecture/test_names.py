@@ -47,6 +47,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "history": frozenset(),
     "launch": frozenset({"concurrency"}),
     "on_demand": frozenset({"comparison", "replication", "sweep"}),
+    "ordered": frozenset(),
     "pacing": frozenset(),
     "reading": frozenset({"concurrency", "replication", "shadows", "single_resource"}),
     "replication": frozenset({"concurrency"}),

@@ -17,5 +17,7 @@ def _nothing_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def find_settings(launch: str, profile: str, wanted: Collection[str]) -> FoundSettings:
         raise ConfigurationError("no launch has a stack in us-east-1")
 
+    # What commands write down stays out of the folder in which the tests are run.
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
     monkeypatch.setattr(launches, "find_settings", find_settings)

@@ -18,6 +18,7 @@ from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, Writ
 from tests.account import LAUNCH, LEDGER, Account, served
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_thing, a_thing_payload
 from tests.endpoint import MISSING, Answer, Request
+from tests.unit.iot_dr.cli.forms import answer_faults, error_faults
 
 MACHINE = f"arn:aws:states:{SECONDARY}:123456789012:stateMachine:sync"
 RUN = f"arn:aws:states:{SECONDARY}:123456789012:execution:sync:run"
@@ -252,6 +253,18 @@ def sync_under_way(account: Account) -> None:
     account.answering = running
 
 
+def sync_that_failed(account: Account) -> None:
+    """Have the last sync in the account come to no good end."""
+
+    def failed(request: Request) -> Answer | None:
+        found = answering(request)
+        if request.operation != "DescribeExecution" or found is None:
+            return found
+        return Answer({**found.body, "status": "FAILED"})
+
+    account.answering = failed
+
+
 def event_that_did_not_arrive(account: Account) -> None:
     """Have an event wait in the first queue that is read."""
     payload = base64.b64encode(json.dumps(a_thing_payload("pump-1")).encode()).decode()
@@ -318,6 +331,7 @@ PREPARED: dict[str, Callable[[Account], None]] = {
     "replay": event_that_did_not_arrive,
     "restore": snapshot_taken,
     "runs": sync_under_way,
+    "sync --redrive": sync_that_failed,
     "uninstall": stacks_and_tables,
 }
 """What gives a command something to do, where the account by itself does not."""
@@ -394,6 +408,8 @@ def test_nothing_is_written_without_apply_whatever_else_is_given(account: Accoun
     assert result.exit_code in {0, 1}, result.stderr
     # What asks for nothing by mistake would prove nothing.
     assert bool(account.requests) is (name not in OFFLINE or "--from-account" in words)
+    if "json" in words:
+        assert answer_faults(name, result.stdout) == []
     assert writes(account) == [*IN_THE_ACCOUNT] * ("--in-cloud" in words)
     for request in account.calls("StartExecution"):
         assert '"apply": false' in request.body["input"]
@@ -432,13 +448,18 @@ def test_each_command_that_applies_by_apply_is_seen_to_write() -> None:
 @pytest.mark.parametrize(("words", "write"), APPLIED.items(), ids=APPLIED)
 def test_what_applies_is_seen_to_write(account: Account, words: str, write: str) -> None:
     name, *options = words.split()
-    prepare(name, account)
+    prepare(words if words in PREPARED else name, account)
     if name == "failback":
         # What it applies is the plan that it has shown.
         assert (run(name).exit_code, writes(account)) == (1, [])
 
-    result = run(name, *options, "--apply")
+    result = run(name, *options, "--apply", "--format", "json")
 
     assert write in writes(account), result.output
+    # No function and no worker are there to answer the one or the other.
+    told = answer_faults(name, result.stdout) if result.stdout else error_faults(result.stderr.splitlines()[-1])
+    assert told == []
+    kept = json.loads(run("history", "--format", "json").stdout)["runs"]
+    assert [name for one in kept if one["command"].startswith(f"iot-dr {name} ")], "it is written down"
     for request in account.calls("StartExecution"):
         assert '"apply": true' in request.body["input"]

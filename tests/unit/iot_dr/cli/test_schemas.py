@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from docs.schemas import FOLDER, SCHEMAS, rendered
+from docs.schemas import FOLDER, FORMS, SCHEMAS, rendered
+from iot_dr.cli.main import COMMANDS, cli
+from iot_dr.model.drill.documents import document_of
+from iot_dr.model.status.status_parts import Lag, StreamAge
+from tests.unit.iot_dr.cli.commands.failover import test_drill
 from tests.unit.iot_dr.cli.commands.runs import test_history, test_runs
 from tests.unit.iot_dr.cli.commands.runs.test_runs import ArrangedRuns
+from tests.unit.iot_dr.cli.forms import answer_faults, error_faults, faults
 from tests.unit.iot_dr.cli.view import test_texts as played
 from tests.unit.iot_dr.cli.view.test_texts import ILL, run
 
 arranged = played.arranged
-
-TYPES: dict[str, Any] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "boolean": bool,
-    "null": type(None),
-}
-
-
-def faults(value: Any, schema: dict[str, Any], where: str = "$") -> list[str]:  # noqa: PLR0911  # one a keyword
-    """Return what of a value is not as its schema says, as far as our schemas say anything."""
-    if "anyOf" in schema:
-        tried = [faults(value, one, where) for one in schema["anyOf"]]
-        return [] if [] in tried else tried[0]
-    if "const" in schema and value != schema["const"]:
-        return [f"{where} is {value!r}, not {schema['const']!r}"]
-    if "enum" in schema and value not in schema["enum"]:
-        return [f"{where} is {value!r}, none of {schema['enum']}"]
-    kind = schema.get("type")
-    if kind and (not isinstance(value, TYPES[kind]) or (kind in ("integer", "number") and isinstance(value, bool))):
-        return [f"{where} is {type(value).__name__}, not {kind}"]
-    if isinstance(value, list):
-        inside = ((f"{where}[{at}]", one, schema.get("items", {})) for at, one in enumerate(value))
-        return [fault for place, one, of in inside for fault in faults(one, of, place)]
-    if not isinstance(value, dict):
-        return []
-    missing = [f"{where}.{name} is missing" for name in schema.get("required", ()) if name not in value]
-    more = schema.get("additionalProperties", {})
-    known = ((name, held, schema.get("properties", {}).get(name, more)) for name, held in value.items())
-    return missing + [fault for name, held, of in known for fault in faults(held, of, f"{where}.{name}")]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -59,27 +33,59 @@ def test_nothing_else_is_published() -> None:
     assert {path.stem for path in FOLDER.glob("*.json")} == SCHEMAS.keys()
 
 
+def test_every_form_is_of_a_command_and_every_command_that_prints_one_has_it() -> None:
+    printing = {name for name in COMMANDS if "--format" in {option for one in options(name) for option in one.opts}}
+
+    assert FORMS.keys() == printing
+    assert {name for names in FORMS.values() for name in names} | {"error"} == SCHEMAS.keys()
+
+
+def options(name: str) -> list[click.Parameter]:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return command.params
+
+
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("doctor", ("doctor",)),
-        ("plan", ("sync",)),
-        ("plan", ("repair",)),
-        ("plan", ("restore", ILL)),
-        ("applied", ("sync", "--apply")),
-        ("snapshot", ("snapshot", ILL)),
-        ("in-cloud", ("sync", "--follow", ILL)),
-        ("in-cloud", ("sync", "--redrive")),
-        ("status", ("status",)),
-        ("resource", ("status", "--thing", ILL)),
-        ("prove", ("prove", "-n", "1")),
-        ("replay", ("replay",)),
-        ("failover", next(one for one in played.COMMANDS if one[0] == "failover")),
-        ("publish", next(one for one in played.COMMANDS if one[0] == "publish")),
-    ],
+    "words", [one for one in played.COMMANDS if one[0] != "launch"], ids=lambda words: " ".join(words)[:20]
 )
-def test_an_answer_has_its_form(arranged: pytest.MonkeyPatch, name: str, words: tuple[str, ...]) -> None:
+def test_an_answer_has_its_form(arranged: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    assert answer_faults(words[0], run(*words, "--format", "json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "name"), [(("sync",), "plan"), (("sync", "--apply"), "applied"), (("sync", "--redrive"), "in-cloud")]
+)
+def test_an_answer_has_the_form_of_what_was_asked(
+    arranged: pytest.MonkeyPatch, words: tuple[str, ...], name: str
+) -> None:
     assert faults(json.loads(run(*words, "--format", "json").stdout), SCHEMAS[name]) == []
+
+
+def test_what_can_be_told_of_an_overview_has_its_form_as_what_cannot(arranged: pytest.MonkeyPatch) -> None:
+    lags, streams = (Lag("registry", 1, 0.5, 1, None, 1, None, None),), (StreamAge("f", 1.5),)
+    told = replace(played.OVERVIEW, lags=lags, streams=streams, drift=None, domains={ILL: None})
+    arranged.setattr(played.status, "watched", lambda *_: lambda _: told)
+
+    assert answer_faults("status", run("status", "--format", "json").stdout) == []
+
+
+def test_a_drill_and_its_removal_have_their_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = test_drill.run(monkeypatch, "--format", "json")
+
+    told = json.loads(result.stdout)
+    assert faults(told, SCHEMAS["drill"]) == []
+    assert told["summary"] == document_of(test_drill.WELL)["summary"]
+    monkeypatch.setattr(test_drill.module, "clean", lambda *_: 7)
+    removed, _ = test_drill.run(monkeypatch, "--clean", test_drill.DRILL, "--format", "json")
+    assert faults(json.loads(removed.stdout), SCHEMAS["drill-clean"]) == []
+
+
+def test_the_removal_of_a_trial_has_its_form(arranged: pytest.MonkeyPatch) -> None:
+    arranged.setattr(played.prove, "clean", lambda *_: 7)
+
+    told = json.loads(run("prove", "--clean", "trial-1", "--format", "json").stdout)
+    assert faults(told, SCHEMAS["prove-clean"]) == []
 
 
 def test_verify_has_a_form_for_each_line_and_one_for_the_last(arranged: pytest.MonkeyPatch) -> None:
@@ -90,8 +96,12 @@ def test_verify_has_a_form_for_each_line_and_one_for_the_last(arranged: pytest.M
     assert faults(last, SCHEMAS["verify-summary"]) == []
 
 
-def test_an_error_has_its_form(arranged: pytest.MonkeyPatch) -> None:
-    assert faults(json.loads(run("sync", "--select", "", "--format", "json").stderr), SCHEMAS["error"]) == []
+@pytest.mark.parametrize("name", FORMS)
+def test_an_error_of_every_command_has_its_form(name: str) -> None:
+    result = run(name, "--no-such-option", "--format", "json")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert error_faults(result.stderr) == []
 
 
 def test_the_history_has_its_forms(tmp_path: Path) -> None:
@@ -106,9 +116,10 @@ def test_the_history_has_its_forms(tmp_path: Path) -> None:
 
 
 def test_runs_have_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_runs.module, "open_cloud_sync", lambda _: ArrangedRuns())
+    monkeypatch.setattr(test_runs.module, "open_cloud_sync", lambda *_: ArrangedRuns())
 
     assert faults(json.loads(test_runs.run("--format", "json").stdout), SCHEMAS["runs"]) == []
+    assert faults(json.loads(test_runs.run("--stop", "--format", "json").stdout), SCHEMAS["runs-stop"]) == []
 
 
 @pytest.mark.parametrize(
@@ -117,6 +128,7 @@ def test_runs_have_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"version": 2, "error": {"message": "a", "exit_code": 2}}, "$.version is 2, not 1"),
         ({"version": 1, "error": {"message": "a"}}, "$.error.exit_code is missing"),
         ({"version": 1, "error": {"message": 1, "exit_code": 2}}, "$.error.message is int, not string"),
+        ({"version": 1, "error": {"message": "a", "exit_code": 2, "more": 1}}, "$.error.more is not in the form"),
     ],
 )
 def test_an_answer_of_another_form_is_found(value: dict[str, Any], fault: str) -> None:

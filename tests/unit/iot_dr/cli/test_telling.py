@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import stat
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from iot_dr.aws.request_log import REQUESTS
 from iot_dr.cli.command import Command
 from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.cli.view.texts import say
+from tests.unit.iot_dr.cli.commands.failover import test_drill
+from tests.unit.iot_dr.cli.view import test_texts as played
+
+arranged = played.arranged
+
+TOLD_ANYHOW = ("error: ", "Following ", "Resuming ", "With --apply this resumes ", "All that is made has a name ")
+"""How lines begin that --quiet shows on standard error: what is wrong, and what is needed to go on."""
+
+PACE = re.compile(r"[\d,]+ things/s")
 
 
 @click.command("it", cls=Command)
@@ -79,3 +89,35 @@ def test_every_command_has_the_options(name: str) -> None:
 
     names = {option for one in found.params for option in one.opts}
     assert {"--verbose", "--debug", "--quiet", "--log-file"} <= names
+
+
+@pytest.mark.parametrize("words", played.COMMANDS, ids=lambda words: words[0])
+def test_no_command_shows_progress_if_it_is_quiet(arranged: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    told, quiet = (played.run(*words, *more) for more in ((), ("--quiet",)))
+
+    assert [line for line in quiet.stderr.splitlines() if not line.startswith(TOLD_ANYHOW)] == []
+    assert quiet.exit_code == told.exit_code
+    # What a launch shows as it goes is all that it prints; a pace is never the same twice.
+    assert PACE.sub("", quiet.stdout) == ("" if words[0] == "launch" else PACE.sub("", told.stdout))
+
+
+@pytest.mark.parametrize(("words", "said"), [((), 3), (("--quiet",), 1)])
+def test_a_quiet_drill_names_only_what_is_needed_to_remove_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...], said: int
+) -> None:
+    result, _ = test_drill.run(monkeypatch, *words)
+
+    lines = result.stderr.splitlines()
+    assert lines[0] == f"All that is made has a name that begins with {test_drill.DRILL}"
+    assert len(lines) == said
+
+
+def test_a_log_file_has_the_steps_that_a_quiet_command_does_not_show(
+    arranged: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "iot-dr.log"
+
+    assert played.run("failback", "--quiet", "--log-file", str(path)).stderr == ""
+
+    command, step, *_ = texts(path.read_text())
+    assert (command, step[:9]) == ("iot-dr failback", played.SHOWN[:9])

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.files.run_records import FileChangeRecord, FileRunHistory, SqliteFirstStates, new_run_id
+from iot_dr.files.run_records import FileChangeRecord, FileOrderRecord, FileRunHistory, SqliteFirstStates, new_run_id
 from iot_dr.model.exact_json import parse
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.field_changes import field_changes
 from iot_dr.model.registry.keys import Kind, shadow_key
 from iot_dr.model.shadows.shadow import Shadow
-from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunEnd, RunHeader, WriteResult
+from iot_dr.model.sync.records import AppliedChange, ChangeKind, GivenOrder, OrderKind, RunEnd, RunHeader, WriteResult
 from tests.builders import ACCOUNT, a_certificate, a_policy, a_thing
 
 RUN = new_run_id(1_764_000_000_123, "sync")
@@ -131,3 +131,48 @@ def test_the_first_state_of_each_resource_counts_and_comes_sorted(tmp_path: Path
         assert list(first.before(Kind.THING)) == [a, b]
         assert list(first.before(Kind.SHADOW)) == [shadow]
         assert (first.created(), first.unknown()) == (1, 1)
+
+
+ORDERS = (
+    GivenOrder(1, OrderKind.FENCE, "us-west-2 leads, epoch 2", WriteResult.DONE, requests=("UpdateItem 1",)),
+    GivenOrder(2, OrderKind.LEAD, "us-west-2 pinned, epoch 2", WriteResult.REFUSED, "a higher epoch stands\ud800"),
+)
+
+
+def test_orders_are_read_again_and_counted(tmp_path: Path) -> None:
+    record = FileOrderRecord(tmp_path / "history", HEADER)
+    for order in ORDERS:
+        record.order(order)
+    history = FileRunHistory(tmp_path)
+
+    assert history.header(RUN) == HEADER
+    assert (tuple(history.orders(RUN)), tuple(history.changes(RUN))) == (ORDERS, ())
+    (found,) = history.runs()
+    assert (found.orders, found.refused, found.changes, found.end) == (1, 1, {}, None)
+    (file,) = (tmp_path / "history").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_without_an_order_there_is_no_file(tmp_path: Path) -> None:
+    FileOrderRecord(tmp_path / "history", HEADER)
+
+    assert not (tmp_path / "history").exists()
+
+
+def test_orders_stand_beside_changes_and_the_end_has_the_numbers_of_both(tmp_path: Path) -> None:
+    with FileChangeRecord(tmp_path / "history", HEADER) as record:
+        record.order(ORDERS[0])
+        for change in CHANGES:
+            record.note(change)
+        record.end_as_noted(9)
+    history = FileRunHistory(tmp_path)
+
+    assert (tuple(history.orders(RUN)), tuple(history.changes(RUN))) == (ORDERS[:1], CHANGES)
+    assert history.runs()[0].end == RunEnd(9, 4, 1, 0)
+
+
+def test_a_disk_that_refuses_an_order_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("")
+
+    with pytest.raises(ConfigurationError, match="history"):
+        FileOrderRecord(tmp_path / "history", HEADER).order(ORDERS[0])

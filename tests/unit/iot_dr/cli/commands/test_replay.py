@@ -45,7 +45,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
         asked: list[object] = []
 
         def rule_errors(
-            environment: RuleErrorsEnvironment, progress: ReplayObserver, profile: str, *, apply: bool
+            environment: RuleErrorsEnvironment, progress: ReplayObserver, _orders: object, profile: str, *, apply: bool
         ) -> tuple[Letter, ...]:
             assert profile == "operator"
             asked.append((environment, apply))
@@ -56,14 +56,24 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
             return rules
 
         def shadow_rule_errors(
-            environment: ShadowRuleErrorsEnvironment, _progress: ReplayObserver, profile: str, *, apply: bool
+            environment: ShadowRuleErrorsEnvironment,
+            _progress: ReplayObserver,
+            _orders: object,
+            profile: str,
+            *,
+            apply: bool,
         ) -> tuple[Letter, ...]:
             assert profile == "operator"
             asked.append((environment, apply))
             return ()
 
         def stream_records(
-            environment: StreamRecordsEnvironment, _progress: ReplayObserver, profile: str, *, apply: bool
+            environment: StreamRecordsEnvironment,
+            _progress: ReplayObserver,
+            _orders: object,
+            profile: str,
+            *,
+            apply: bool,
         ) -> tuple[Letter, ...]:
             assert profile == "operator"
             asked.append((environment, apply))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,7 +16,7 @@ from iot_dr.errors import ConfigurationError, RegionUnavailable
 from iot_dr.model.registry.keys import Kind, thing_key
 from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
-from iot_dr.services.sync.cloud_sync import Pace
+from iot_dr.services.sync.cloud_sync import CloudSync, Pace
 
 TOOLSRC = {
     "PRIMARY_REGION": "us-east-1",
@@ -42,6 +43,7 @@ class ArrangedSync:
     limit: Pace = PACE
     asked: list[object] = field(default_factory=list)
     settings: SyncSettings | None = None
+    before: Mapping[Kind, int] | BaseException = field(default_factory=dict)
 
     def pace(self) -> Pace:
         return self.limit
@@ -50,9 +52,15 @@ class ArrangedSync:
         self.asked.append(("start", apply, at_once, again))
         return ARN
 
-    def again(self, arn: str) -> str:
+    def again(self, arn: str) -> str | None:
         self.asked.append(("again", arn))
-        return arn
+        return arn if self.states else None
+
+    def listed_before(self, run: FleetRun) -> Mapping[Kind, int]:
+        assert run.run
+        if isinstance(self.before, BaseException):
+            raise self.before
+        return self.before
 
     def running(self) -> str:
         return f"{ARN}-running"
@@ -82,7 +90,7 @@ Arrange = Callable[[ArrangedSync], ArrangedSync]
 @pytest.fixture
 def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(sync: ArrangedSync) -> ArrangedSync:
-        def opened(settings: SyncSettings) -> ArrangedSync:
+        def opened(settings: SyncSettings, _place: object) -> ArrangedSync:
             sync.settings = settings
             return sync
 
@@ -245,6 +253,48 @@ def test_a_redrive_of_a_run_of_which_nothing_failed_has_nothing_to_do(arranged: 
     result = run("--redrive")
 
     assert (result.exit_code, "Nothing of it failed." in result.stdout) == (0, True)
+
+
+def test_a_redrive_of_it_with_apply_starts_nothing_and_says_so(arranged: Arrange) -> None:
+    sync = arranged(ArrangedSync([]))
+
+    result = run("--redrive", "--apply")
+
+    assert (result.exit_code, sync.asked) == (0, [("again", f"{ARN}-newest")])
+    assert result.stdout == f"Nothing of the run {ARN}-newest failed, so nothing is run again.\n"
+    told = json.loads(run("--redrive", "--apply", "--format", "json").stdout)
+    assert (told["arn"], told["applied"], told["failures"]) == (f"{ARN}-newest", False, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "left"),
+    [
+        # 300 things at 10 a second; then 300 for their shadows and 100 certificates, at the 10 of the quotas.
+        ({Kind.THING: 7, Kind.CERTIFICATE: 100}, "about 1 min left in all"),
+        ({}, "about 30 s left of this kind"),
+        (RegionUnavailable("no answer"), "about 30 s left of this kind"),
+    ],
+)
+def test_how_long_all_stages_take_is_told_by_what_an_earlier_run_listed(
+    before: Mapping[Kind, int] | BaseException, left: str
+) -> None:
+    clock = iter((0.0, 1.0, 11.0))
+    watch = in_cloud.CloudRunWatch(
+        in_cloud.Outlook(cast("CloudSync", ArrangedSync([], before=before))), lambda: next(clock)
+    )
+    stage = FleetRun(
+        "r",
+        apply=True,
+        at_once=4,
+        kind=Kind.THING,
+        kinds=(Kind.CERTIFICATE, Kind.THING_SHADOWS),
+        listed={Kind.THING: 400},
+    )
+    for ended in (0, 100):
+        done = RequestsDone(400, running=40, succeeded=ended)
+        watch.show(RunState(ARN, "RUNNING", 0, stage, {Kind.THING: done}))
+
+    assert watch.line() == f"Checking things: 100 of 400 40 under way, 10.0/s, {left}"
 
 
 def test_what_a_redrive_would_run_again_is_told_to_scripts(arranged: Arrange) -> None:

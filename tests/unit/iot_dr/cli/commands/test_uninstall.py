@@ -68,7 +68,7 @@ class Given:
 def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
     made = Tools()
 
-    def given(launch: Launch, _progress: LaunchObserver, profile: str) -> Given:
+    def given(launch: Launch, _progress: LaunchObserver, _place: object, profile: str) -> Given:
         assert (launch.postfix, profile) == ("20261124120000", "")
         return Given(made, Leads(made.leader))
 

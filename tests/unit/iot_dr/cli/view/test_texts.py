@@ -218,7 +218,7 @@ class PlannedFailback:
 
 
 @contextmanager
-def failing_back(_settings: object, watch: Any, way: Any) -> Iterator[PlannedFailback]:
+def failing_back(_settings: object, _place: object, watch: Any, way: Any) -> Iterator[PlannedFailback]:
     watch.step(ILL)
     way.step(ILL)
     yield PlannedFailback()
@@ -266,7 +266,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(applying, "open_sync", engine)
     monkeypatch.setattr(restore, "open_restore", engine)
     monkeypatch.setattr(verify, "open_verification", engine)
-    monkeypatch.setattr(in_cloud, "open_cloud_sync", lambda _: Cloud(STATE))
+    monkeypatch.setattr(in_cloud, "open_cloud_sync", lambda *_: Cloud(STATE))
     monkeypatch.setattr(snapshot, "take_snapshot", lambda *_: TakenSnapshot(Manifest(ILL, ILL, 1, 2, {ILL: 1}), ILL))
     monkeypatch.setattr(status, "status_of", lambda *_: DeviceStanding(thing_key(ILL), ITEM, (ILL,)))
     monkeypatch.setattr(status, "watched", lambda *_: lambda _: OVERVIEW)
@@ -333,7 +333,7 @@ def test_what_scripts_get_is_plain_too(arranged: pytest.MonkeyPatch, words: tupl
 
 
 def test_an_estimate_shows_what_limits_it_as_it_is(arranged: pytest.MonkeyPatch) -> None:
-    arranged.setattr(in_cloud, "open_cloud_sync", lambda _: Cloud(DRY))
+    arranged.setattr(in_cloud, "open_cloud_sync", lambda *_: Cloud(DRY))
 
     result = run("sync", "--in-cloud", "--profile", ILL)
 

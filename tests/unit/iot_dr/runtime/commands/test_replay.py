@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from iot_dr.model.sync.records import OrderKind
 from iot_dr.runtime.commands.replay import (
     RuleErrorsEnvironment,
     ShadowRuleErrorsEnvironment,
@@ -18,6 +19,7 @@ from iot_dr.runtime.commands.replay import (
 from tests.account import Account, Unwatched, served
 from tests.builders import PRIMARY, a_thing_payload
 from tests.endpoint import Answer, Request
+from tests.noted_orders import NotedOrders
 
 QUEUE = f"https://sqs.{PRIMARY}.amazonaws.com/123456789012/errors"
 UPDATED = {"current": {"state": {"reported": {"t": 1}}, "version": 3}, "timestamp": 1}
@@ -62,7 +64,8 @@ def test_what_a_rule_could_not_store_comes_into_its_table_as_of_its_region(
 ) -> None:
     account.answering = holding(*told)
 
-    (letter,) = replay(environment, Unwatched(), apply=True)
+    record = NotedOrders()
+    (letter,) = replay(environment, Unwatched(), record.ordering(), apply=True)
 
     assert not letter.problem
     (put,) = account.calls("PutItem")
@@ -72,4 +75,5 @@ def test_what_a_rule_could_not_store_comes_into_its_table_as_of_its_region(
         PRIMARY,
     )
     assert {request.region for request in account.requests} == {PRIMARY}
+    assert [(one.order, one.of) for one in record.orders] == [(OrderKind.REPLAY, "pump-17, event m-1")]
     assert {one.body["QueueUrl"] for one in account.calls("ReceiveMessage")} == {QUEUE}

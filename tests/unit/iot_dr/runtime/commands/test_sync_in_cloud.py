@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from iot_dr.model.sync.fleet_runs import THING_STAGES, FleetRun, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import open_cloud_sync
+from iot_dr.services.ordered import OrderPlace
+from iot_dr.services.sync.cloud_sync import CloudSync
 from tests.account import LAUNCH, LEDGER, Account, served
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import Answer, Request
 
 MACHINE = f"arn:aws:states:{SECONDARY}:123456789012:stateMachine:sync"
+Opened = Callable[[SyncSettings], CloudSync]
 ENDED = RunState(f"{MACHINE}:run", "SUCCEEDED", 0, FleetRun("run", apply=True, at_once=1))
 
 
@@ -42,11 +46,19 @@ def settings(select: str = "") -> SyncSettings:
     return SyncSettings(PRIMARY, SECONDARY, "another table", LAUNCH.postfix, LAUNCH.uuid, select=select)
 
 
-def test_a_run_is_started_in_the_secondary_after_the_primary_has_named_its_things(account: Account) -> None:
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    place = OrderPlace("iot-dr sync --apply", PRIMARY, SECONDARY, print, str(tmp_path))
+    return lambda wanted: open_cloud_sync(wanted, place)
+
+
+def test_a_run_is_started_in_the_secondary_after_the_primary_has_named_its_things(
+    account: Account, opened: Opened
+) -> None:
     account.put_things(PRIMARY, "pump-1")
     account.held[PRIMARY, "/indexing/config"] = {"thingIndexingConfiguration": {"thingIndexingMode": "OFF"}}
 
-    assert open_cloud_sync(settings("thingName:pump*")).start(apply=True, at_once=3) == ENDED.arn
+    assert opened(settings("thingName:pump*")).start(apply=True, at_once=3) == ENDED.arn
 
     (started,) = account.calls("StartExecution")
     assert (started.region, started.body["stateMachineArn"]) == (SECONDARY, MACHINE)
@@ -54,14 +66,14 @@ def test_a_run_is_started_in_the_secondary_after_the_primary_has_named_its_thing
     assert {one.region for one in account.calls("GET /things")} == {PRIMARY}
 
 
-def test_the_pace_rests_on_the_quotas_of_both_regions(account: Account) -> None:
-    open_cloud_sync(settings()).pace()
+def test_the_pace_rests_on_the_quotas_of_both_regions(account: Account, opened: Opened) -> None:
+    opened(settings()).pace()
 
     assert [one.region for one in account.calls("ListServiceQuotas")] == [PRIMARY, SECONDARY]
 
 
-def test_failures_are_read_from_the_launchs_own_ledger_and_work_bucket(account: Account) -> None:
-    assert list(open_cloud_sync(settings()).failures(ENDED)) == []
+def test_failures_are_read_from_the_launchs_own_ledger_and_work_bucket(account: Account, opened: Opened) -> None:
+    assert list(opened(settings()).failures(ENDED)) == []
 
     assert {(one.region, one.body["TableName"]) for one in account.calls("Query")} == {(SECONDARY, LEDGER)}
     assert [one.region for one in account.requests if one.operation.startswith("GET /work")] == [SECONDARY]

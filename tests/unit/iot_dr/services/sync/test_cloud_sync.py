@@ -48,6 +48,7 @@ class Account:
     results: tuple[FailedRequest, ...] = ()
     queries: list[str] = field(default_factory=list)
     things: tuple[str, ...] = ("a1",)
+    status: str = "SUCCEEDED"
 
     def read_or_defaults(self) -> tuple[Mapping[str, ApiQuota], str]:
         names = {**DEFAULTS, "ListThingPrincipalsV2": 10.0, **self.quotas}
@@ -67,7 +68,7 @@ class Account:
         return replace(self.run, arn=arn)
 
     def listed(self) -> Iterator[ListedRun]:
-        yield ListedRun("arn:run", "SUCCEEDED", 1000, 2000, self.run.run)
+        yield ListedRun("arn:run", self.status, 1000, 2000, self.run.run)
 
     def stop(self, arn: str) -> None:
         self.stopped.append(arn)
@@ -166,11 +167,18 @@ def test_a_run_that_step_functions_can_take_up_is_redriven(account: Account) -> 
 
 
 def test_of_a_run_that_came_to_its_end_what_failed_is_run_anew(account: Account) -> None:
+    account.results = (FailedRequest(thing_key("pump-1"), "not today"),)
+
     assert account.sync().again("arn:run") == "arn:new"
 
     (run,) = account.started
     assert (run.again, run.at_once, run.kinds) == ("r", 9, AGAIN_STAGES)
     assert not account.redriven
+
+
+def test_of_a_run_of_which_nothing_failed_nothing_is_started(account: Account) -> None:
+    assert account.sync().again("arn:run") is None
+    assert (account.redriven, account.started) == ([], [])
 
 
 def test_a_failed_run_that_step_functions_cannot_take_up_is_begun_anew(account: Account) -> None:
@@ -207,6 +215,31 @@ def test_every_api_that_sets_the_limit_is_named(account: Account) -> None:
 
     assert (pace.per_second, pace.limits) == (10, (("us-west-2", "RegisterCertificateWithoutCA"),))
     assert pace.assumed == "not allowed"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "listed"),
+    [
+        ({}, {Kind.THING: 7}),
+        ({"run": "r2"}, {}),
+        ({"select": "thingName:a*"}, {}),
+        ({"again": "r"}, {}),
+    ],
+    ids=["the same", "itself", "a selection", "what failed"],
+)
+def test_what_a_run_will_list_is_told_by_the_last_one_of_its_kind(
+    account: Account, earlier: dict[str, str], listed: dict[Kind, int]
+) -> None:
+    whole = FleetRun("r", apply=False, at_once=1, listed={Kind.THING: 7})
+    account.run = replace(ENDED, run=replace(whole, **earlier))
+
+    assert account.sync().listed_before(replace(whole, run="r2")) == listed
+
+
+def test_a_run_that_failed_tells_nothing_of_what_another_will_list(account: Account) -> None:
+    account.status = "FAILED"
+
+    assert account.sync().listed_before(FleetRun("r2", apply=True, at_once=1)) == {}
 
 
 def test_failures_are_those_of_the_run_each_told_once(account: Account) -> None:

@@ -18,6 +18,9 @@ from click.core import ParameterSource
 
 from iot_dr.cli.options import FORMAT, LAUNCH, SETTINGS, FromToolsrc, launch_options, take_profile
 from iot_dr.cli.telling import LOG_FILE, telling_options
+from iot_dr.cli.view.answers import error_text
+from iot_dr.cli.view.texts import say
+from iot_dr.services.ordered import OrderPlace
 
 _RUNNING = "iot_dr.running"
 """Where the context of a group has the context of the command that runs."""
@@ -86,6 +89,17 @@ class Command(click.Command):
             if parameter.opts[0] in seen:
                 raise click.UsageError(f"{_name(ctx, parameter)} is given twice; give it once", ctx)
             seen.add(parameter.opts[0])
+
+
+def order_place(context: click.Context, primary: str, secondary: str, state: str = "") -> OrderPlace:
+    """Return where it is written down what a command orders, as it was given."""
+    return OrderPlace(command_line(context), primary, secondary, lambda text: say(text, err=True), state)
+
+
+def say_error(context: click.Context, message: str, code: int, text: str = "") -> None:
+    """Say on standard error what is wrong, in one line: as a script reads it, or as a person does."""
+    as_json = context.meta.get(FORMAT) == "json"
+    say(error_text(message, code) if as_json else text or f"error: {message}", err=True)
 
 
 _KEPT = {"settings": SETTINGS, "launch": LAUNCH, "log_file": LOG_FILE}

@@ -22,11 +22,10 @@ from typing import Any, NoReturn
 import click
 
 from iot_dr import __version__
-from iot_dr.cli.command import with_settings
-from iot_dr.cli.options import FORMAT, origins_of
+from iot_dr.cli.command import say_error, with_settings
+from iot_dr.cli.options import origins_of
 from iot_dr.cli.stopping import stop_by_signals, stoppable
 from iot_dr.cli.streams import flushed, steady
-from iot_dr.cli.view.answers import error_text
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.disk import failure_of
@@ -158,8 +157,7 @@ class LazyGroup(click.Group):
 
 def _end(ctx: click.Context, message: str, code: int, text: str = "") -> NoReturn:
     """Say an error in one line, as a script or as a person reads it, and exit."""
-    said = error_text(message, code) if ctx.meta.get(FORMAT) == "json" else text or f"error: {message}"
-    say(said, err=True)
+    say_error(ctx, message, code, text)
     ctx.exit(code)
 
 

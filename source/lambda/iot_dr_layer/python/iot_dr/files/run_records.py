@@ -1,8 +1,8 @@
-"""The records of what runs with `--apply` wrote: one file of JSON lines for each run, written as it happens.
+"""The records of what runs wrote and ordered: one file of JSON lines for each run, written as it happens.
 
-The first line says what the run was, each further one is a write, and the last one, if the run came to its end, says
-how. A record holds what was there before with all its values, so that it can be brought back: only its owner can read
-it, and nothing of that is ever shown.
+The first line says what the run was, each further one is a write or an order, and the last one, if the run came to its
+end, says how. A record holds what was there before with all its values, so that it can be brought back: only its owner
+can read it, and nothing of that is ever shown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from iot_dr.model.exact_json import loads
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.field_changes import FieldChange
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunEnd, RunHeader, RunSummary, WriteResult
+from iot_dr.model.sync.records import (
+    AppliedChange,
+    ChangeKind,
+    GivenOrder,
+    OrderKind,
+    RunEnd,
+    RunHeader,
+    RunSummary,
+    WriteResult,
+)
 
 FORMAT = 1
 SUFFIX = ".jsonl"
@@ -45,25 +54,31 @@ def new_run_id(at: int, command: str) -> str:
 
 
 class FileChangeRecord:
-    """`ports.ChangeRecord` in a file; there is none before the first write."""
+    """`ports.ChangeRecord` in a file, and `ports.OrderRecord`; there is none before the first line."""
 
     def __init__(self, folder: Path, header: RunHeader) -> None:
         self._path, self._header = folder / f"{header.run}{SUFFIX}", header
         self._lock = threading.Lock()
         self._file: IO[str] | None = None
+        self._results: Counter[WriteResult] = Counter()
 
     def note(self, change: AppliedChange) -> None:
         """Write a change down."""
-        with self._lock:
-            if self._file is None:
-                self._file = self._begun()
-            self._write(self._file, _change_as_json(change))
+        self._add(_change_as_json(change), change.result)
+
+    def order(self, order: GivenOrder) -> None:
+        """Write an order down, beside the changes; raises `ConfigurationError` if the disk refuses it."""
+        self._add(dataclasses.asdict(order), order.result)
 
     def end(self, end: RunEnd) -> None:
         """Say that the run has come to its end; nothing, if it wrote nothing."""
         with self._lock:
             if self._file is not None:
                 self._write(self._file, dataclasses.asdict(end))
+
+    def end_as_noted(self, at: int) -> None:
+        """Say that the run has come to its end, with the numbers of what was written down."""
+        self.end(RunEnd(at, self._results[WriteResult.DONE], self._results[WriteResult.REFUSED], 0))
 
     def close(self) -> None:
         """Close the file."""
@@ -80,6 +95,13 @@ class FileChangeRecord:
     ) -> None:
         self.close()
 
+    def _add(self, facts: Mapping[str, Any], result: WriteResult) -> None:
+        with self._lock:
+            if self._file is None:
+                self._file = self._begun()
+            self._write(self._file, facts)
+            self._results[result] += 1
+
     def _begun(self) -> IO[str]:
         with disk_errors(self._path):
             make_folder(self._path.parent)
@@ -93,6 +115,28 @@ class FileChangeRecord:
             file.write(json.dumps(facts) + "\n")
             # Whatever ends the process, the line is in the system's hands.
             file.flush()
+
+
+class FileOrderRecord:
+    """`ports.OrderRecord` in a file, which is open no longer than it takes to add a line; there are few."""
+
+    def __init__(self, folder: Path, header: RunHeader) -> None:
+        self._folder, self._header = folder, header
+        self._begun = False
+        self._lock = threading.Lock()
+
+    def order(self, order: GivenOrder) -> None:
+        """Write an order down; raises `ConfigurationError` if the disk refuses it."""
+        path = self._folder / f"{self._header.run}{SUFFIX}"
+        with self._lock, disk_errors(path):
+            if not self._begun:
+                make_folder(self._folder)
+                make_file(path)
+            lines = [dataclasses.asdict(order)]
+            lines[:0] = [] if self._begun else [{"format": FORMAT, **dataclasses.asdict(self._header)}]
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+            self._begun = True
 
 
 class FileRunHistory:
@@ -116,6 +160,10 @@ class FileRunHistory:
     def changes(self, run: str) -> Iterator[AppliedChange]:
         """Yield what a run wrote."""
         return (found for found in _lines(self.path(run)) if isinstance(found, AppliedChange))
+
+    def orders(self, run: str) -> Iterator[GivenOrder]:
+        """Yield what a run ordered."""
+        return (found for found in _lines(self.path(run)) if isinstance(found, GivenOrder))
 
     def path(self, run: str) -> Path:
         """Return the file of a run; raises as `header` does."""
@@ -179,15 +227,17 @@ def _change_as_json(change: AppliedChange) -> dict[str, Any]:
 
 def _summary(path: Path) -> RunSummary:
     changes: Counter[ChangeKind] = Counter()
-    refused, end = 0, None
+    refused, end, orders = 0, None, 0
     for found in _lines(path):
         if isinstance(found, RunEnd):
             end = found
-        elif found.result is WriteResult.DONE:
-            changes[found.change] += 1
-        else:
+        elif found.result is WriteResult.REFUSED:
             refused += 1
-    return RunSummary(_header(path), changes, refused, end)
+        elif isinstance(found, GivenOrder):
+            orders += 1
+        else:
+            changes[found.change] += 1
+    return RunSummary(_header(path), changes, refused, end, orders)
 
 
 def _header(path: Path) -> RunHeader:
@@ -202,7 +252,7 @@ def _header(path: Path) -> RunHeader:
         raise ConfigurationError(f"{path} is no record of a run: {error}") from error
 
 
-def _lines(path: Path) -> Iterator[AppliedChange | RunEnd]:
+def _lines(path: Path) -> Iterator[AppliedChange | GivenOrder | RunEnd]:
     """Yield what stands below the header; a last line that a process could not write to its end is left out."""
     with disk_errors(path), path.open(encoding="utf-8") as lines:
         lines.readline()
@@ -211,11 +261,14 @@ def _lines(path: Path) -> Iterator[AppliedChange | RunEnd]:
                 yield _line(line, f"{path}:{number}")
 
 
-def _line(line: str, where: str) -> AppliedChange | RunEnd:
+def _line(line: str, where: str) -> AppliedChange | GivenOrder | RunEnd:
     try:
         found = loads(line)
         if "ended" in found:
             return RunEnd(**found)
+        if "order" in found:
+            told = (found["of"], WriteResult(found["result"]), found["reason"], tuple(found["requests"]))
+            return GivenOrder(found["at"], OrderKind(found["order"]), *told)
         key, before = Key.parse(found["resource"]), found["before"]
         return AppliedChange(
             found["at"],

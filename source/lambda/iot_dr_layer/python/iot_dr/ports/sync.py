@@ -10,7 +10,7 @@ from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.sync.fleet_runs import FleetRun, ListedRun, RunState
 from iot_dr.model.sync.progress import ChangeResult, Ending
-from iot_dr.model.sync.records import AppliedChange, RunEnd, RunHeader, RunSummary
+from iot_dr.model.sync.records import AppliedChange, GivenOrder, RunEnd, RunHeader, RunSummary
 
 
 class Journal(Protocol):
@@ -97,6 +97,17 @@ class ChangeRecord(Protocol):
         """Say that the run has come to its end."""
 
 
+class OrderRecord(Protocol):
+    """The record of what one run orders; threads share it."""
+
+    def order(self, order: GivenOrder) -> None:
+        """Write an order down.
+
+        Raises:
+            ConfigurationError: the disk refuses it.
+        """
+
+
 class RunHistory(Protocol):
     """The records of all runs."""
 
@@ -112,6 +123,9 @@ class RunHistory(Protocol):
 
     def changes(self, run: str) -> Iterator[AppliedChange]:
         """Yield what a run wrote, in the order in which it did; raises as `header` does."""
+
+    def orders(self, run: str) -> Iterator[GivenOrder]:
+        """Yield what a run ordered; raises as `header` does."""
 
 
 class FirstStates(Protocol):

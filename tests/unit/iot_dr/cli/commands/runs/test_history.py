@@ -14,8 +14,11 @@ from iot_dr.files.run_records import FileChangeRecord, new_run_id
 from iot_dr.files.snapshot_folder import FolderSnapshotStore
 from iot_dr.model.registry.field_changes import field_changes
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunEnd, RunHeader, WriteResult
+from iot_dr.model.sync.records import AppliedChange, ChangeKind, OrderKind, RunEnd, RunHeader, WriteResult
+from iot_dr.runtime.commands.history import ordering
+from iot_dr.services.ordered import OrderPlace
 from tests.builders import ACCOUNT, a_document, a_policy, a_thing
+from tests.unit.iot_dr.cli.forms import answer_faults
 
 BEGAN = 1_764_000_000_000
 RUN = new_run_id(BEGAN, "restore")
@@ -60,7 +63,7 @@ def test_runs_are_listed_with_what_they_changed(state: Path) -> None:
 
 
 def test_without_runs_it_says_so(tmp_path: Path) -> None:
-    assert run(tmp_path).stdout == "No run with --apply has changed anything from this folder.\n"
+    assert run(tmp_path).stdout == "Nothing was changed or ordered from this folder.\n"
 
 
 def test_each_change_of_a_run_has_its_fields_its_requests_and_its_result(state: Path) -> None:
@@ -127,3 +130,23 @@ def test_a_run_that_there_is_none_of_is_wrong_use(state: Path, words: tuple[str,
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+def test_a_run_that_only_ordered_shows_its_orders_and_that_no_restore_takes_them_back(tmp_path: Path) -> None:
+    place = OrderPlace("iot-dr failover --to us-west-2 --yes", "us-east-1", "us-west-2", print, str(tmp_path))
+    fences = ordering(place, "us-west-2")
+    fences.given(OrderKind.FENCE, ["us-west-2 leads, epoch 2"], lambda: None)
+
+    (listed,) = json.loads(run(tmp_path, "--format", "json").stdout)["runs"]
+    told = json.loads(run(tmp_path, listed["run"], "--format", "json").stdout)
+    shown = run(tmp_path, listed["run"]).stdout.splitlines()
+
+    assert (listed["command"], listed["orders"], listed["end"]) == (place.command, 1, None)
+    assert [(one["order"], one["of"], one["result"]) for one in told["orders"]] == [
+        ("fence", "us-west-2 leads, epoch 2", "done")
+    ]
+    assert (told["changes"], answer_faults("history", json.dumps(told))) == ([], [])
+    assert shown[0] == f"{listed['run']}: `{place.command}`"
+    assert shown[-1].endswith("fence us-west-2 leads, epoch 2")
+    assert "not to its end" not in run(tmp_path).stdout
+    assert run(tmp_path, listed["run"], "--undo-plan").stdout == "\nA restore can take nothing of it back.\n"

@@ -65,7 +65,7 @@ Arrange = Callable[[ArrangedRuns], ArrangedRuns]
 def arranged(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(runs: ArrangedRuns) -> ArrangedRuns:
         for one in (module, in_cloud):
-            monkeypatch.setattr(one, "open_cloud_sync", lambda _: runs)
+            monkeypatch.setattr(one, "open_cloud_sync", lambda *_: runs)
         return runs
 
     return arrange

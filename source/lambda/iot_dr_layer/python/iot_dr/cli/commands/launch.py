@@ -108,7 +108,7 @@ def command(profile: str, **options: str | None) -> None:
     progress = ConsoleProgress(Screen())
     with launcher(settings, progress, profile) as tools:
         launched = launch(order, choices, release, tools)
-    progress.step(f"Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
+    say(f"==> Launch {order.postfix} is complete: {order.regions.primary} -> {order.regions.secondary}")
     for (region, stack), outputs in launched.outputs.items():
         for name, value in outputs.items():
             say(f"    {region}  {stack}  {name} = {value}")

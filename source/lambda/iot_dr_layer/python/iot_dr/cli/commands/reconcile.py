@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from iot_dr.cli.command import Command, command_line, with_settings
+from iot_dr.cli.command import Command, command_line, order_place, with_settings
 from iot_dr.cli.keys import ResourceKey
 from iot_dr.cli.options import applying, certificate_mode, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
@@ -68,7 +68,9 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     its certificates, their policies and its groups; shadows by themselves. Exits 0 if both Regions hold the same, 1 if
     something differs, waits, failed or is held, 2 if it cannot tell.
     """
-    with open_reconcile(settings(ReconcileEnvironment, toolsrc), profile) as opened:
+    environment = settings(ReconcileEnvironment, toolsrc)
+    place = order_place(context, environment.primary_region, environment.secondary_region)
+    with open_reconcile(environment, place, profile) as opened:
         if apply:
             later = f"The request stays in the queue. For its result run `iot-dr status --resource '{key}'`."
             with stoppable(lambda: with_settings(context, later)):

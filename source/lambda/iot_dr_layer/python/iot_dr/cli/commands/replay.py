@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.command import Command, command_line, order_place
 from iot_dr.cli.options import applying, from_toolsrc, output_format, require, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.view.answers import answer_text
@@ -18,6 +18,7 @@ from iot_dr.cli.view.bars import Counting
 from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say
 from iot_dr.model.events.dead_letters import DeadLetterSource
+from iot_dr.runtime.commands.history import ordering
 from iot_dr.runtime.commands.replay import (
     RuleErrorsEnvironment,
     ShadowRuleErrorsEnvironment,
@@ -86,17 +87,20 @@ def command(context: click.Context, /, apply: bool, wanted: str, profile: str, o
     # All settings before the first change: a replay by half tells less than none.
     require(toolsrc, *(_SETTINGS[source] for source in sources))
     letters: list[Letter] = []
+    place = order_place(context, str(toolsrc["primary_region"]), str(toolsrc["secondary_region"]))
+    # What is replayed changes the secondary Region, whichever side it waits on.
+    orders = ordering(place, place.secondary)
     with Counting() as counting:
         progress = ReplayWatch(counting)
         if DeadLetterSource.RULE_ERRORS in sources:
             registry = settings(RuleErrorsEnvironment, toolsrc)
-            letters += replay_rule_errors(registry, progress, profile, apply=apply)
+            letters += replay_rule_errors(registry, progress, orders, profile, apply=apply)
         if DeadLetterSource.SHADOW_RULE_ERRORS in sources:
             shadows = settings(ShadowRuleErrorsEnvironment, toolsrc)
-            letters += replay_shadow_rule_errors(shadows, progress, profile, apply=apply)
+            letters += replay_shadow_rule_errors(shadows, progress, orders, profile, apply=apply)
         if DeadLetterSource.STREAM_RECORDS in sources:
             records = settings(StreamRecordsEnvironment, toolsrc)
-            letters += replay_stream_records(records, progress, profile, apply=apply)
+            letters += replay_stream_records(records, progress, orders, profile, apply=apply)
     if output == "json":
         say(answer_text({"applied": apply, "letters": [dataclasses.asdict(one) for one in letters]}))
     else:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import click
+from rich.text import Text
 
-from iot_dr.cli.command import Command, command_line, with_settings
+from iot_dr.cli.command import Command, command_line, order_place, say_error, with_settings
 from iot_dr.cli.options import applying, delete_share, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
-from iot_dr.cli.view.tables import console
+from iot_dr.cli.view.bars import is_quiet, tell
+from iot_dr.cli.view.tables import Screen, console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import TerminalError, UnsafePlan
 from iot_dr.runtime.commands.on_demand.sweep import SweepNowEnvironment, open_sweep
@@ -54,18 +56,20 @@ def command(  # one parameter an option
     finds is then checked in the background: iot-dr status tells what waits. Exits 0 if all that was found is being
     checked, 1 if something differs, waits for the next sweep, cannot be read or is refused, 2 if it cannot run.
     """
-    with open_sweep(settings(SweepNowEnvironment, toolsrc), profile) as opened:
+    environment = settings(SweepNowEnvironment, toolsrc)
+    place = order_place(context, environment.primary_region, environment.secondary_region)
+    with open_sweep(environment, place, profile) as opened:
         if not apply:
             swept = opened.plan(delete_share)
             _print(swept, output, command_line(context, apply=True))
             context.exit(1 if swept.drift or _is_short(swept) else 0)
         go_on = with_settings(context, "The sweep goes on in the account; `iot-dr status` tells what waits.")
         with stoppable(lambda: go_on):
-            say("The sweep runs ...", err=True)
+            tell(Screen(stderr=True), Text("The sweep runs ..."), quiet=is_quiet())
             try:
                 swept = opened.apply(delete_share)
             except (UnsafePlan, TerminalError) as error:
-                say(f"error: {error}", err=True)
+                say_error(context, str(error), 1)
                 context.exit(1)
     _print(swept, output, "")
     context.exit(1 if _is_short(swept) else 0)

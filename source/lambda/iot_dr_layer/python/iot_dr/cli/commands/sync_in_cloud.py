@@ -6,7 +6,7 @@ import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,16 +14,16 @@ import click
 from click.core import ParameterSource
 from rich.text import Text
 
-from iot_dr.cli.command import command_line
+from iot_dr.cli.command import command_line, order_place
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
-from iot_dr.cli.view.bars import Watch, paced_bar
+from iot_dr.cli.view.bars import Watch, left_text, paced_bar
 from iot_dr.cli.view.tables import Screen, console, distance, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import RetryableError
 from iot_dr.model.registry.keys import Kind, plural
 from iot_dr.model.status.checks import error_line
-from iot_dr.model.sync.fleet_runs import FailedRequest, RequestsDone, RunState
+from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState, requests_to_come
 from iot_dr.model.words import counted
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import open_cloud_sync
@@ -104,12 +104,16 @@ def run_in_cloud(  # noqa: PLR0913  # the options
     at_once: int | None,
 ) -> None:
     """Start a sync in the account, or take one up, watch it to its end, print what came of it, and exit."""
-    sync = open_cloud_sync(settings)
+    sync = open_cloud_sync(settings, order_place(context, settings.primary_region, settings.secondary_region))
     follow = sync.running() if follow == RUNNING else follow
     if redrive and not apply:
         _plan_again(context, sync, follow or sync.newest(), output)
         return
-    arn = sync.again(follow or sync.newest()) if redrive else follow or sync.start(apply=apply, at_once=at_once or 0)
+    earlier = follow or (sync.newest() if redrive else "")
+    arn = sync.again(earlier) if redrive else earlier or sync.start(apply=apply, at_once=at_once or 0)
+    if arn is None:
+        _print_nothing_again(earlier, output)
+        return
     stop = ["aws", "stepfunctions", "stop-execution", "--execution-arn", arn, "--region", settings.secondary_region]
     stop += ["--profile", settings.profile] if settings.profile else []
     go_on = (
@@ -123,6 +127,13 @@ def run_in_cloud(  # noqa: PLR0913  # the options
         _print_result(state, failures, output, _following(context, arn, redrive=True, apply=True))
         context.exit(0 if state.succeeded and not failures else 1)
     _print_estimate(state, sync.pace(), output, command_line(context, apply=True))
+
+
+def _print_nothing_again(arn: str, output: str) -> None:
+    if output == "json":
+        say(answer_text({"arn": arn, "status": "SUCCEEDED", "applied": False, "failures": []}))
+    else:
+        say(f"Nothing of the run {arn} failed, so nothing is run again.")
 
 
 def _following(context: click.Context, arn: str, **changes: bool) -> str:
@@ -152,7 +163,7 @@ def _plan_again(context: click.Context, sync: CloudSync, arn: str, output: str) 
 
 def _watched(sync: CloudSync, arn: str) -> RunState:
     pause = threading.Event()
-    with CloudRunWatch() as watch:
+    with CloudRunWatch(Outlook(sync)) as watch:
         while True:
             try:
                 state = sync.state(arn)
@@ -166,20 +177,39 @@ def _watched(sync: CloudSync, arn: str) -> RunState:
             pause.wait(POLL)
 
 
+class Outlook:
+    """Tells how long the stages take that follow after the one under way; AWS is asked once, when it is needed."""
+
+    def __init__(self, sync: CloudSync) -> None:
+        self._sync = sync
+        self._known: tuple[Mapping[Kind, int], float] | None = None
+
+    def seconds_to_come(self, run: FleetRun) -> float | None:
+        """Return it, by what an earlier run listed and the rate that the quotas allow; None if that is not known."""
+        try:
+            self._known = self._known or (self._sync.listed_before(run), self._sync.pace().per_second)
+        except RetryableError:
+            return None
+        listed, per_second = self._known
+        requests = requests_to_come(run, listed)
+        return None if requests is None else requests / per_second
+
+
 class CloudRunWatch(Watch):
     """Shows on standard error how far a run is: a bar in a terminal, a line now and then in a log."""
 
-    def __init__(self) -> None:
+    def __init__(self, outlook: Outlook, stopwatch: Callable[[], float] = time.monotonic) -> None:
+        self._outlook, self._stopwatch = outlook, stopwatch
         self._console = Screen(stderr=True)
         super().__init__(paced_bar(self._console), lines=False)
         self._task = self._bar.add_task("Listing", total=None, pace="")
         self._past: deque[tuple[float, int]] = deque()
         self._kind: Kind | None = None
-        self._line_due = time.monotonic() + LINE_EVERY
+        self._line_due = stopwatch() + LINE_EVERY
 
     def show(self, state: RunState) -> None:
         """Show where it stands."""
-        now = time.monotonic()
+        now = self._stopwatch()
         if state.run.kind is not self._kind:
             self._kind = state.run.kind
             self._past.clear()
@@ -189,14 +219,14 @@ class CloudRunWatch(Watch):
             line, pace = f"Listing {kind}", ""
             self._bar.update(self._task, description=line, completed=state.run.rows, total=None, pace=pace)
         else:
-            line, pace = f"Checking {kind}", self._pace(done, now)
+            line, pace = f"Checking {kind}", self._pace(state.run, done, now)
             self._bar.update(self._task, description=line, completed=done.ended, total=done.total, pace=pace)
         if self.says_lines and now >= self._line_due:
             self._line_due = now + LINE_EVERY
             number = f"{state.run.rows}" if done is None else f"{done.ended} of {done.total}"
             say(", ".join(part for part in (f"{line}: {number}", pace) if part), err=True)
 
-    def _pace(self, done: RequestsDone, now: float) -> str:
+    def _pace(self, run: FleetRun, done: RequestsDone, now: float) -> str:
         self._past.append((now, done.ended))
         while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
             self._past.popleft()
@@ -204,8 +234,9 @@ class CloudRunWatch(Watch):
         then, ended = self._past[0]
         if done.ended > ended:
             per_second = (done.ended - ended) / (now - then)
-            left = int((done.total - done.ended) / per_second * 1000)
-            parts += [f"{per_second:.1f}/s", f"{distance(left, 0).removeprefix('in ')} left of this kind"]
+            here, to_come = (done.total - done.ended) / per_second, self._outlook.seconds_to_come(run)
+            left = left_text(here if to_come is None else here + to_come)
+            parts += [f"{per_second:.1f}/s", f"{left} {'of this kind' if to_come is None else 'in all'}"]
         if done.failed:
             parts.append(f"{done.failed} failed")
         return ", ".join(parts)

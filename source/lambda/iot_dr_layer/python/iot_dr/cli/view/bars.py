@@ -9,10 +9,11 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from iot_dr.cli.telling import Telling, telling
 from iot_dr.cli.view.tables import Screen, distance
-from iot_dr.cli.view.texts import say
+from iot_dr.cli.view.texts import SAID, say
 
 PATIENCE = 2.0
 """Seconds that nobody needs to be told about."""
@@ -32,6 +33,18 @@ def paced_bar(console: Console) -> Progress:
         console=console,
         disable=not draws_bars(console),
     )
+
+
+def is_quiet() -> bool:
+    """Tell whether no progress is shown; asked of the thread that runs the command."""
+    return telling() is Telling.QUIET
+
+
+def tell(console: Console, line: Text, *, quiet: bool) -> None:
+    """Print a line of progress, whole, unless the command is quiet; the log of --log-file has it either way."""
+    SAID.info("%s", line.plain)
+    if not quiet:
+        console.print(line, soft_wrap=True)
 
 
 def draws_bars(console: Console) -> bool:
@@ -74,7 +87,8 @@ class Watch:
 
     def __init__(self, bar: Progress, *, lines: bool = True) -> None:
         self._bar = bar
-        self.says_lines = bar.disable and telling() is not Telling.QUIET
+        self._quiet = is_quiet()
+        self.says_lines = bar.disable and not self._quiet
         """Whether lines are said, where no bar is drawn."""
         self._lines = Lines(self.line) if lines and self.says_lines else None
 
@@ -92,6 +106,10 @@ class Watch:
         if self._lines is not None:
             self._lines.stop()
         self._bar.stop()
+
+    def step(self, text: str) -> None:
+        """Say what comes next, or what was seen, in a line of its own; --quiet leaves it to the log."""
+        tell(self._bar.console, Text(text), quiet=self._quiet)
 
     def line(self) -> str:
         """Return how far it is, in one line."""

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.tables import Screen, console, table
+from iot_dr.cli.view.texts import say
 from iot_dr.model.drill.results import DrillResult, Leg, spread
 from iot_dr.model.drill.verdicts import REMOVED, is_met, judgements
 from iot_dr.services.drill.drill import WITHDRAWN
@@ -20,8 +21,7 @@ class DrillWatch(Watch):
     def __init__(self, clean: Callable[[str], str]) -> None:
         self.cleaning = clean
         """Returns the command that removes what a drill of this name has left."""
-        self._console = Screen(stderr=True)
-        super().__init__(paced_bar(self._console))
+        super().__init__(paced_bar(Screen(stderr=True)))
         self._task = self._bar.add_task("", total=None, pace="", visible=False)
         self._began = time.monotonic()
         self._drill = self._last = ""
@@ -29,17 +29,18 @@ class DrillWatch(Watch):
     def announce(self, drill: str) -> None:
         """Tell what the names of all that is made begin with."""
         self._drill = drill
-        self.step(f"All that is made has a name that begins with {drill}")
+        # What a killed drill leaves is removed by that name, so it is told whatever else is.
+        say(f"All that is made has a name that begins with {drill}", err=True)
 
     def step(self, text: str) -> None:
         """Say which phase begins, or what was seen."""
         self._last = text
-        self._console.print(Text(f"{time.monotonic() - self._began:6.1f} s  {text}"), soft_wrap=True)
+        super().step(f"{time.monotonic() - self._began:6.1f} s  {text}")
 
     def begin(self, stage: str, total: int) -> None:
         """Begin with a stage."""
         self._bar.reset(self._task, total=total or None, description=stage, pace="", visible=True)
-        if self._bar.disable:
+        if self.says_lines:
             self.step(stage)
 
     def advance(self, number: int) -> None:

@@ -56,7 +56,7 @@ class FailbackWatch(SyncWatch):
     def step(self, text: str) -> None:
         """Say what comes next."""
         self.last_step = text
-        self._console.print(Text(text), soft_wrap=True)
+        super().step(text)
 
 
 def sides(row: PlannedRow) -> Iterator[tuple[str, Any, Any]]:

@@ -33,8 +33,7 @@ class FailoverWatch(Watch):
     """Tells on standard error what is waited for, and how far devices are: a bar in a terminal, else lines."""
 
     def __init__(self) -> None:
-        self._console = Screen(stderr=True)
-        super().__init__(paced_bar(self._console), lines=False)
+        super().__init__(paced_bar(Screen(stderr=True)), lines=False)
         self._task = self._bar.add_task("", total=None, pace="", visible=False)
         self._began = self._line_due = time.monotonic()
         self.switched = False
@@ -42,7 +41,7 @@ class FailoverWatch(Watch):
 
     def step(self, text: str) -> None:
         """Say what is waited for now, or what was seen."""
-        self._console.print(Text(text), soft_wrap=True)
+        super().step(text)
         # What is counted next is told at once.
         self._line_due = time.monotonic()
 

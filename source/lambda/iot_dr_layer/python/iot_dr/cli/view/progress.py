@@ -5,14 +5,18 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from iot_dr.cli.view.bars import is_quiet, tell
 from iot_dr.model.launch.launches import StackEvent
 
 
 class ConsoleProgress:
-    """Prints steps and stack events; colours only where a terminal shows them, no line is ever rewritten."""
+    """Prints steps and stack events; colours only where a terminal shows them, no line is ever rewritten.
+
+    It is made in the thread that runs the command, which knows whether it is quiet.
+    """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self._console, self._quiet = console, is_quiet()
 
     def step(self, text: str) -> None:
         """Begin a step."""
@@ -29,7 +33,7 @@ class ConsoleProgress:
 
     def _print(self, line: Text) -> None:
         # A log's width is not a terminal's: lines are left whole for whoever searches them.
-        self._console.print(line, soft_wrap=True, highlight=False)
+        tell(self._console, line, quiet=self._quiet)
 
 
 def _style(status: str) -> str:

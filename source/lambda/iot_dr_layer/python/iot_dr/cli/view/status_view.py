@@ -46,7 +46,7 @@ DECIDED = {
 
 
 def screen_of(found: StatusView) -> Group:
-    """Return it as lines and tables of at most a hundred columns."""
+    """Return it as lines and tables, which fit any screen."""
     return Group(*_parts(found))
 
 
@@ -174,7 +174,8 @@ def _no_lag(lags: Sequence[Lag] | Unread) -> Text:
 
 
 def _lag_table(lags: Sequence[Lag]) -> Table:
-    made = table("Lag", *_LAG_NUMBERS, numbers=frozenset(_LAG_NUMBERS))
+    rest = ("longest s", "worst p99 s", "median s")
+    made = table("Lag", *_LAG_NUMBERS, numbers=frozenset(_LAG_NUMBERS), optional=rest)
     for lag in lags:
         now = (str(lag.changes), _seconds(lag.median), _seconds(lag.p99), _seconds(lag.longest))
         made.add_row(lag.kind, *now, str(lag.hour_changes), _seconds(lag.hour_p99), _seconds(lag.hour_longest))
@@ -194,7 +195,8 @@ def _waiting(backlog: Backlog, at: int) -> Iterator[RenderableType]:
         groups.add_row(state_text(group.state), str(group.number), Text(group.reason))
     yield groups
     yield Text(f"\n{backlog.total} wait; the oldest {len(backlog.oldest)}:" if backlog.total > 1 else "\nIt is:")
-    oldest = table("Resource", "State", "Since", "Tries", "Next", "Reason", numbers=frozenset({"Tries"}))
+    heads = ("Resource", "State", "Since", "Tries", "Next", "Reason")
+    oldest = table(*heads, numbers=frozenset({"Tries"}), optional=("Next", "Tries", "Since"))
     for item in backlog.oldest:
         oldest.add_row(
             Text(str(item.key)),

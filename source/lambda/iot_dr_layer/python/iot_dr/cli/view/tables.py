@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,9 @@ from iot_dr.cli.view.texts import visible
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.runtime.clock import utc_text
 
+READABLE = 16
+"""Columns below which a text of several words is not folded."""
+INDENT = "  "
 PIPE = 100_000
 """Columns of what is no terminal: nothing is folded there."""
 _COLOURS = {"in_sync": "green", "pending": "yellow"}
@@ -36,26 +39,77 @@ class Screen(Console):
 
 
 class SafeTable(Table):
-    """A table whose cells show what is in them, with room for it: where there is none, columns are left out."""
+    """A table whose cells show what is in them, with room for it, and that breaks no word.
+
+    Where there is no room, optional columns are left out; where that does not do, each row is a block of lines.
+    """
 
     optional: tuple[str, ...] = ()
     """Headers of columns that may be left out, in that order."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the lines, without optional columns that the screen has no room for."""
-        whole = self.columns
-        for header in self.optional:
-            if console.measure(self, options=options.update_width(PIPE)).maximum <= options.max_width:
-                break
-            kept = (one for one in self.columns if one.header != header)
+        """Yield the lines of the table, or of its blocks."""
+        whole, room, left_out = self.columns, options.max_width, iter(self.optional)
+        while (widths := self._widths(console, options, room)) is None and (header := next(left_out, None)) is not None:
             # Its number tells a column whether it is the last one.
+            kept = (one for one in self.columns if one.header != header)
             self.columns = [replace(one, _index=number) for number, one in enumerate(kept)]
-        yield from super().__rich_console__(console, options)
+        if widths is None:
+            self.columns = whole
+            yield from self._blocks(room)
+        else:
+            self.columns = [replace(one, width=width) for one, width in zip(self.columns, widths, strict=True)]
+            yield from super().__rich_console__(console, options)
         self.columns = whole
+
+    def _widths(self, console: Console, options: ConsoleOptions, room: int) -> list[int] | None:
+        """Return how wide each column is if no word is to be broken; None if there is no room for that."""
+        wide = options.update_width(PIPE)
+        needs, lines = [], []
+        for column in self.columns:
+            shown = [column.header] * self.show_header + [*column.cells]
+            found = [console.measure(one, options=wide) for one in shown]
+            lines.append(max([1, *(one.maximum for one in found)]))
+            needs.append(max([min(lines[-1], READABLE), *(one.minimum for one in found)]))
+        between = console.measure(self, options=wide).maximum - sum(lines)
+        spare = room - between - sum(needs)
+        wanted = [line - need for need, line in zip(needs, lines, strict=True)]
+        if spare < 0:
+            return None
+        if spare >= sum(wanted):
+            return lines
+        return [need + spare * more // sum(wanted) for need, more in zip(needs, wanted, strict=True)]
+
+    def _blocks(self, room: int) -> Iterator[Text]:
+        """Yield each row as lines: what it is called, and the other cells below, with their headers."""
+        titles = next((number for number, one in enumerate(self.columns, 1) if str(one.header)), 1)
+        for cells in zip(*(column.cells for column in self.columns), strict=True):
+            shown = [cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells]
+            title = Text("  ").join(one for one in shown[:titles] if one.plain)
+            yield _folded(title, room)
+            for column, cell in zip(self.columns[titles:], shown[titles:], strict=True):
+                header = f"{column.header}: " if self.show_header and str(column.header) else ""
+                for line in _folded(Text.assemble(header, cell), room - len(INDENT)).split() if cell.plain else ():
+                    yield Text.assemble(INDENT, line)
 
     def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
         """Add a row; a text with a control character loses what colours its parts."""
         super().add_row(*map(_safe, cells), **how)
+
+
+def _folded(text: Text, room: int) -> Text:
+    """Return a text in lines of at most that many columns; a word that is longer goes on below, behind a backslash."""
+    lines: list[Text] = []
+    for line in text.split():
+        for word in line.split(" "):
+            pieces = [word]
+            while pieces[-1].cell_len > room:
+                pieces[-1:] = pieces[-1].divide([max(1, room - 1)])
+            signed = [*(Text.assemble(piece, "\\") for piece in pieces[:-1]), pieces[-1]]
+            if lines and word is not line and lines[-1].cell_len + 1 + signed[0].cell_len <= room:
+                lines[-1] = Text.assemble(lines[-1], " ", signed.pop(0))
+            lines += signed
+    return Text("\n").join(lines)
 
 
 def _safe(cell: RenderableType | None) -> RenderableType | None:

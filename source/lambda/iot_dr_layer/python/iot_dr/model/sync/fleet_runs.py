@@ -178,6 +178,17 @@ def row(key: Key, *, again: bool = False) -> str:
     return json.dumps(request | more | ({"created": True} if again else {}), separators=(",", ":")) + "\n"
 
 
+def requests_to_come(run: FleetRun, earlier: Mapping[Kind, int]) -> int | None:
+    """Return how many requests follow after the stage under way, by what an earlier run listed; None if a stage is new.
+
+    The shadows of a thing are one request, so there are as many as things.
+    """
+    known = {**earlier, **run.listed}
+    if Kind.THING in known:
+        known[Kind.THING_SHADOWS] = known[Kind.THING]
+    return None if any(kind not in known for kind in run.kinds) else sum(known[kind] for kind in run.kinds)
+
+
 @dataclass(frozen=True)
 class RequestsDone:
     """Requests of one stage by where they stand."""

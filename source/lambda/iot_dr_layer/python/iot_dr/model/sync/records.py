@@ -74,6 +74,41 @@ class AppliedChange:
     before: Entity | None = None
 
 
+class OrderKind(enum.StrEnum):
+    """What a command orders beside its own writes of resources."""
+
+    START = "start"
+    """A sync in the account."""
+    RESUME = "resume"
+    """A sync in the account that failed."""
+    STOP = "stop"
+    """A sync in the account."""
+    CHECK = "check"
+    """One resource, by replication."""
+    SWEEP = "sweep"
+    """Both Regions, by the function of the launch."""
+    REPLAY = "replay"
+    """An event that did not arrive."""
+    FENCE = "fence"
+    """A Region leads or follows."""
+    LEAD = "lead"
+    """Health checks answer for a Region."""
+    REMOVE = "remove"
+    """A part of a launch."""
+
+
+@dataclass(frozen=True)
+class GivenOrder:
+    """One order: what was ordered, of what, what came of it, and AWS's IDs of its requests; `at` epoch milliseconds."""
+
+    at: int
+    order: OrderKind
+    of: str
+    result: WriteResult
+    reason: str = ""
+    requests: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """One line of the list of runs; no end: it was stopped, or is still at work."""
@@ -82,6 +117,7 @@ class RunSummary:
     changes: Mapping[ChangeKind, int] = field(default_factory=dict)
     refused: int = 0
     end: RunEnd | None = None
+    orders: int = 0
 
 
 @dataclass(frozen=True)

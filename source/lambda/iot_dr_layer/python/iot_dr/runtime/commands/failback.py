@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from iot_dr import __version__
 from iot_dr.aws.failover.connections import IotConnections, connects_per_second
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
@@ -23,15 +24,18 @@ from iot_dr.aws.ledger.bases import DynamoDbBaseStore, DynamoDbHeldResources
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.registry.writer import IotRegistryWriter
+from iot_dr.aws.request_ids import note_requests_of, noting_requests
 from iot_dr.files.failback_plan import SqliteFailbackPlan
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.files.state_folder import default_folder
+from iot_dr.files.run_records import FileChangeRecord, new_run_id
+from iot_dr.files.state_folder import HISTORY, default_folder
 from iot_dr.model.failback.plan import FailbackChoices, Party
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
+from iot_dr.model.sync.records import RunHeader
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import FailbackObserver, FailoverObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
@@ -51,12 +55,14 @@ from iot_dr.services.failback.planning import SIDES, Planning, read_since
 from iot_dr.services.failback.shadows_back import ShadowsBack
 from iot_dr.services.failover.follow import Follow
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
+from iot_dr.services.ordered import Ordering, OrderPlace, RecordedControlStore, RecordedFenceStore
 from iot_dr.services.reading.comparison_reading import ComparisonScope
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.snapshots.restore import NoLedger
 from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack, replicated_shadows
 from iot_dr.services.sync.pending_shadows import Replicate
+from iot_dr.services.sync.recorded import RecordedRegistryWriter, RecordedShadowStore, Recording
 
 MINUTE = 60.0
 """Seconds."""
@@ -122,6 +128,13 @@ class _FailbackParts:
     stop: threading.Event
     watch: FailbackObserver
     way: FailoverObserver
+    records: Mapping[Party, FileChangeRecord]
+    say: Callable[[str], object]
+
+    @property
+    def orders(self) -> Ordering:
+        """Return what notes orders, beside what is written into the old primary."""
+        return Ordering(self.records[Party.OLD], noting_requests, now, self.say)
 
     @property
     def selection(self) -> ShadowSelection:
@@ -130,7 +143,9 @@ class _FailbackParts:
 
 
 @contextmanager
-def open_failback(settings: FailbackSettings, watch: FailbackObserver, way: FailoverObserver) -> Iterator[Failback]:
+def open_failback(
+    settings: FailbackSettings, place: OrderPlace, watch: FailbackObserver, way: FailoverObserver
+) -> Iterator[Failback]:
     """Open a failback, going on with one that was cut off; `way` is told of the devices.
 
     Raises:
@@ -143,7 +158,24 @@ def open_failback(settings: FailbackSettings, watch: FailbackObserver, way: Fail
     with ExitStack() as exits:
         comparison = exits.enter_context(open_comparison(_compared(settings, launched), watch, stop))
         executor = exits.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="failback"))
-        yield _failback(_FailbackParts(settings, launched, comparison, exits, executor, stop, watch, way))
+        old = exits.enter_context(_record(settings, place, comparison, Party.OLD, "failback"))
+        leader = exits.enter_context(_record(settings, place, comparison, Party.LEADER, "failback-late"))
+        records = {Party.OLD: old, Party.LEADER: leader}
+        yield _failback(
+            _FailbackParts(settings, launched, comparison, exits, executor, stop, watch, way, records, place.say)
+        )
+        old.end_as_noted(now())
+        leader.end_as_noted(now())
+
+
+def _record(
+    settings: FailbackSettings, place: OrderPlace, comparison: ComparisonParts, party: Party, name: str
+) -> FileChangeRecord:
+    """Return the record of what is written into one Region."""
+    site, begun, run = comparison.regions[SIDES[party]].site, now(), new_run_id
+    regions = settings.environment.regions
+    known = (site.account, site.region, regions.primary, regions.secondary, __version__)
+    return FileChangeRecord(settings.folder.parent / HISTORY, RunHeader(run(begun, name), begun, place.command, *known))
 
 
 def _compared(settings: FailbackSettings, launched: LaunchedStack) -> ComparisonSettings:
@@ -203,17 +235,17 @@ def items_of(parts: _FailbackParts, party: Party) -> RegionItems:
     environment, client_of = parts.settings.environment, parts.comparison.access.client_of
     table, ledger, regions = environment.dynamodb_global_table, environment.ledger_table, environment.regions
     if party is Party.OLD:
-        dynamodb = client_of("dynamodb", regions.primary)
+        dynamodb = note_requests_of(client_of("dynamodb", regions.primary))
         return RegionItems(
             DynamoDbPrimaryLeadershipReader(dynamodb, table, regions),
-            DynamoDbPrimaryFenceStore(dynamodb, table),
-            DynamoDbControlStore(dynamodb, table, regions),
+            RecordedFenceStore(DynamoDbPrimaryFenceStore(dynamodb, table), parts.orders, regions.primary),
+            RecordedControlStore(DynamoDbControlStore(dynamodb, table, regions), parts.orders, regions.primary),
         )
-    dynamodb = client_of("dynamodb", regions.secondary)
+    dynamodb = note_requests_of(client_of("dynamodb", regions.secondary))
     return RegionItems(
         DynamoDbLeadershipReader(dynamodb, table, ledger, regions),
-        DynamoDbFenceStore(dynamodb, ledger),
-        DynamoDbControlStore(dynamodb, table, regions),
+        RecordedFenceStore(DynamoDbFenceStore(dynamodb, ledger), parts.orders, regions.secondary),
+        RecordedControlStore(DynamoDbControlStore(dynamodb, table, regions), parts.orders, regions.secondary),
     )
 
 
@@ -228,7 +260,9 @@ def _party(parts: _FailbackParts, party: Party, *, carries: bool = False) -> Par
     return PartyParts(
         source=RegistrySourceReader(source.registry, now),
         target=target.registry,
-        writer=IotRegistryWriter(target.iot, target.site.region, target.site.account),
+        writer=RecordedRegistryWriter(
+            IotRegistryWriter(target.iot, target.site.region, target.site.account), _recording(parts, party)
+        ),
         ledger=NoLedger() if party is Party.OLD else DynamoDbLedger(dynamodb, settings.environment.ledger_table),
         gate=gate,
         clock=now,
@@ -238,6 +272,10 @@ def _party(parts: _FailbackParts, party: Party, *, carries: bool = False) -> Par
         journals=partial(_journal, parts),
         limits=Limits(settings.delete_share),
     )
+
+
+def _recording(parts: _FailbackParts, party: Party) -> Recording:
+    return Recording(parts.records[party], noting_requests, now)
 
 
 def _gate(parts: _FailbackParts, party: Party, *, carries: bool) -> WriteGate:
@@ -259,11 +297,12 @@ def _shadows(parts: _FailbackParts, gate: WriteGate, writes: PlannedWrites, writ
     if parts.selection.mode == NO_SHADOWS:
         return None
     if writes.party is Party.OLD:
-        return ShadowsBack(leader, old, writes, gate, now, written_since).bring
+        noted = RecordedShadowStore(old, _recording(parts, Party.OLD))
+        return ShadowsBack(leader, noted, writes, gate, now, written_since).bring
     dynamodb = parts.comparison.access.client_of("dynamodb", environment.secondary_region)
     return ShadowReplication(
         source=old,
-        target=leader,
+        target=RecordedShadowStore(leader, _recording(parts, Party.LEADER)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
         # As for late events: what nobody else has written in the leader, and nothing besides.

@@ -24,6 +24,7 @@ from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.quotas import DEFAULTS
+from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.launches import Launch
@@ -31,12 +32,14 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.status_parts import StreamAge
 from iot_dr.ports.progress import FailoverObserver
 from iot_dr.runtime.clock import now
+from iot_dr.runtime.commands.history import ordering
 from iot_dr.runtime.commands.status import last_verification, verification_path
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.failover.failover import Failover
 from iot_dr.services.failover.follow import Follow
 from iot_dr.services.failover.losses import LossSources, count_waiting
 from iot_dr.services.failover.take_lead import TakeLead
+from iot_dr.services.ordered import OrderPlace, RecordedControlStore, RecordedFenceStore
 from iot_dr.services.pacing import RegionCallBudgets, Stopwatch
 from iot_dr.services.status.status_view import stream_functions
 
@@ -105,7 +108,7 @@ def check_target(environment: FailoverOrderEnvironment, region: str, *, follow: 
 
 
 @contextmanager
-def open_failover(environment: FailoverOrderEnvironment, profile: str = "", state: str = "") -> Iterator[Failover]:
+def open_failover(environment: FailoverOrderEnvironment, place: OrderPlace, profile: str = "") -> Iterator[Failover]:
     """Open a failover to the secondary Region; nothing is asked yet.
 
     Raises:
@@ -114,7 +117,7 @@ def open_failover(environment: FailoverOrderEnvironment, profile: str = "", stat
     client_of = functools.cache(partial(clients.client, session=clients.session(profile)))
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="failover")
     try:
-        yield _failover(environment, client_of, executor, state)
+        yield _failover(environment, client_of, executor, place)
     finally:
         # A Region that is away is not waited for.
         executor.shutdown(wait=False, cancel_futures=True)
@@ -129,24 +132,27 @@ def operator() -> str:
     return f"{user} at {socket.gethostname()}"
 
 
-def _failover(environment: FailoverOrderEnvironment, client_of: ClientOf, executor: Executor, state: str) -> Failover:
+def _failover(
+    environment: FailoverOrderEnvironment, client_of: ClientOf, executor: Executor, place: OrderPlace
+) -> Failover:
     region, other, regions = environment.secondary_region, environment.primary_region, environment.regions
     table, ledger = environment.dynamodb_global_table, environment.ledger_table
     # One attempt: whoever is away is not waited for.
     impatient = partial(client_of, attempts=1, read_timeout=READ_SECONDS)
-    dynamodb = client_of("dynamodb", region)
+    dynamodb, orders = note_requests_of(client_of("dynamodb", region)), ordering(place, region)
+    there = note_requests_of(impatient("dynamodb", other))
     return Failover(
         lead=TakeLead(
             region=region,
             regions=regions,
             reader=DynamoDbLeadershipReader(dynamodb, table, ledger, regions),
-            fence=DynamoDbFenceStore(dynamodb, ledger),
-            control=DynamoDbControlStore(dynamodb, table, regions),
+            fence=RecordedFenceStore(DynamoDbFenceStore(dynamodb, ledger), orders, region),
+            control=RecordedControlStore(DynamoDbControlStore(dynamodb, table, regions), orders, region),
             clock=now,
         ),
         other=other,
-        controls_there=DynamoDbControlStore(impatient("dynamodb", other), table, regions),
-        sources=_sources(environment, impatient, state),
+        controls_there=RecordedControlStore(DynamoDbControlStore(there, table, regions), orders, other),
+        sources=_sources(environment, impatient, place.state),
         following=partial(_follow, environment, impatient, executor),
         connects=lambda: connects_per_second(client_of("service-quotas", region)),
         connections_there=partial(paced_connections, client_of, other),

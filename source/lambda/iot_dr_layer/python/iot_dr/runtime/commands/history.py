@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from iot_dr.files.run_records import FileRunHistory, SqliteFirstStates
+from iot_dr import __version__
+from iot_dr.aws.request_ids import noting_requests
+from iot_dr.files.run_records import FileOrderRecord, FileRunHistory, SqliteFirstStates, new_run_id
 from iot_dr.files.snapshot_folder import FolderSnapshotStore, Manifest
-from iot_dr.files.state_folder import ROOT
+from iot_dr.files.state_folder import HISTORY, ROOT, default_folder
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.sync.records import RunHeader, Undo
 from iot_dr.ports.sync import RunHistory
 from iot_dr.runtime.clock import now
 from iot_dr.services.history import undo
+from iot_dr.services.ordered import Ordering, OrderPlace
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,17 @@ class HistorySettings:
     """Where the records are; empty for the folder that commands use by themselves."""
 
     state: str = ""
+
+
+def ordering(place: OrderPlace, region: str) -> Ordering:
+    """Return what notes orders that change this Region; there is no file before the first one."""
+    known = place.primary and place.secondary
+    folder = default_folder(RegionPair(place.primary, place.secondary)) if known else Path(ROOT)
+    begun = now()
+    run = new_run_id(begun, place.command.split()[1])
+    header = RunHeader(run, begun, place.command, "", region, place.primary, place.secondary, __version__)
+    record = FileOrderRecord((Path(place.state) if place.state else folder) / HISTORY, header)
+    return Ordering(record, noting_requests, now, place.say)
 
 
 def open_history(settings: HistorySettings) -> RunHistory:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from iot_dr.aws.clients import client, session
 from iot_dr.aws.events.error_queue import SqsErrorQueue
 from iot_dr.aws.events.event_table import DynamoDbEventTable
 from iot_dr.aws.events.failed_records import S3FailedRecords
+from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.model.events.dead_letters import DeadLetterSource
@@ -18,6 +20,7 @@ from iot_dr.ports.progress import ReplayObserver
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.events.replay import Letter, Replay
+from iot_dr.services.ordered import Ordering, RecordedEventTable, RecordedWorkflow
 
 THREADS = 8
 """Below the connections of a client."""
@@ -51,7 +54,7 @@ class StreamRecordsEnvironment:
 
 
 def replay_rule_errors(
-    environment: RuleErrorsEnvironment, progress: ReplayObserver, profile: str = "", *, apply: bool
+    environment: RuleErrorsEnvironment, progress: ReplayObserver, orders: Ordering, profile: str = "", *, apply: bool
 ) -> tuple[Letter, ...]:
     """Replay registry events that the topic rules could not store."""
     region, credentials = environment.primary_region, session(profile)
@@ -60,14 +63,19 @@ def replay_rule_errors(
         return Replay(apply, progress, on_threads(executor)).rule_errors(
             DeadLetterSource.RULE_ERRORS,
             queue,
-            DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_global_table),
+            RecordedEventTable(_table(region, credentials, environment.dynamodb_global_table), orders),
             region=region,
             clock=now,
         )
 
 
 def replay_shadow_rule_errors(
-    environment: ShadowRuleErrorsEnvironment, progress: ReplayObserver, profile: str = "", *, apply: bool
+    environment: ShadowRuleErrorsEnvironment,
+    progress: ReplayObserver,
+    orders: Ordering,
+    profile: str = "",
+    *,
+    apply: bool,
 ) -> tuple[Letter, ...]:
     """Replay shadow events that the topic rules could not store."""
     region, credentials = environment.primary_region, session(profile)
@@ -80,10 +88,14 @@ def replay_shadow_rule_errors(
         return Replay(apply, progress, on_threads(executor)).rule_errors(
             DeadLetterSource.SHADOW_RULE_ERRORS,
             queue,
-            DynamoDbEventTable(client("dynamodb", region, session=credentials), environment.dynamodb_shadow_table),
+            RecordedEventTable(_table(region, credentials, environment.dynamodb_shadow_table), orders),
             region=region,
             clock=now,
         )
+
+
+def _table(region: str, credentials: Any, name: str) -> DynamoDbEventTable:
+    return DynamoDbEventTable(note_requests_of(client("dynamodb", region, session=credentials)), name)
 
 
 @contextmanager
@@ -99,11 +111,16 @@ def _table_of(variable: str, output: str) -> Iterator[None]:
 
 
 def replay_stream_records(
-    environment: StreamRecordsEnvironment, progress: ReplayObserver, profile: str = "", *, apply: bool
+    environment: StreamRecordsEnvironment,
+    progress: ReplayObserver,
+    orders: Ordering,
+    profile: str = "",
+    *,
+    apply: bool,
 ) -> tuple[Letter, ...]:
     """Replay what the functions of the streams could not handle."""
     region, credentials = environment.secondary_region, session(profile)
     records = S3FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
-    workflow = SqsRequestQueues(client("sqs", region, session=credentials), environment.look_queue_url)
+    queues = SqsRequestQueues(note_requests_of(client("sqs", region, session=credentials)), environment.look_queue_url)
     with ThreadPoolExecutor(THREADS) as executor:
-        return Replay(apply, progress, on_threads(executor)).stream_records(records, workflow)
+        return Replay(apply, progress, on_threads(executor)).stream_records(records, RecordedWorkflow(queues, orders))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.registry.keys import SHADOW_KINDS
+from iot_dr.model.registry.keys import SHADOW_KINDS, Kind
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.sites import Direction, Side
@@ -27,6 +28,9 @@ from iot_dr.ports.status import Quotas
 from iot_dr.ports.sync import FleetRuns
 from iot_dr.services.reading.selected import SelectedNames, nothing_selected
 from iot_dr.services.replication.settling import NO_CERTIFICATE
+
+LOOKED_BACK = 20
+"""Runs among which an earlier one of the same kind is searched; each takes a call."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,15 @@ class CloudSync:
             raise nothing_selected(self.select, self.direction.source.region)
         return self._begin(FleetRun("", apply, at_once or batches_at_once(self.pace().per_second), self.select))
 
-    def again(self, arn: str) -> str:
-        """Run again what failed, and return the ARN to follow.
+    def again(self, arn: str) -> str | None:
+        """Run again what failed, and return the ARN to follow; None if nothing did: then nothing is started.
 
         A run that failed is taken up by Step Functions, or begun anew where that cannot be done; of one that came to
         its end another is made of what failed.
         """
         state = self.ended(arn)
+        if state.succeeded and next(self.failures(state), None) is None:
+            return None
         if state.redrivable:
             self.runs.redrive(arn)
             return arn
@@ -106,6 +112,14 @@ class CloudSync:
         if not state.succeeded:
             return self._begin(FleetRun("", run.apply, run.at_once, run.select))
         return self._begin(FleetRun("", apply=True, at_once=run.at_once, again=run.run))
+
+    def listed_before(self, run: FleetRun) -> Mapping[Kind, int]:
+        """Return what the last run of the same kind listed, by kind; nothing if there was none among the newest."""
+        newest = islice(self.runs.listed(), LOOKED_BACK)
+        alike = (one for one in newest if one.status == "SUCCEEDED" and one.run.run != run.run)
+        same = (one for one in alike if (one.run.select, one.run.again) == (run.select, run.again))
+        found = next(same, None)
+        return {} if found is None else self.runs.state(found.arn).run.listed
 
     def ended(self, arn: str) -> RunState:
         """Return how a run ended that was to bring something across.

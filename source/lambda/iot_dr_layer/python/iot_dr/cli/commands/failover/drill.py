@@ -15,7 +15,7 @@ from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.drill import DrillWatch, print_result
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.drill.documents import text_of
+from iot_dr.model.drill.documents import document_of
 from iot_dr.model.drill.orders import DevicePace, DrillFault, DrillOrder
 from iot_dr.model.drill.results import Objectives
 from iot_dr.model.drill.verdicts import is_met
@@ -160,7 +160,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     with stoppable(watch.left), watch:
         result = drill(environment, order, place, watch, watch.announce, profile)
     if output == "json":
-        say(text_of(result))
+        say(answer_text(document_of(result)))
     else:
         print_result(result, report)
     context.exit(0 if is_met(result) else 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.command import Command, command_line, order_place
 from iot_dr.cli.options import credentials_and_state, delete_share, from_toolsrc, output_format, settings, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
@@ -146,7 +146,8 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     )
     _check(order, wanted)
     watch, way, again = FailbackWatch(), DevicesWatch(), command_line(context)
-    with stoppable(lambda: _left(watch, again)), watch, open_failback(wanted, watch, way) as failback:
+    place = order_place(context, toolsrc["primary_region"], toolsrc["secondary_region"], state)
+    with stoppable(lambda: _left(watch, again)), watch, open_failback(wanted, place, watch, way) as failback:
         watch.watch(failback.uses)
         code = _applied(context, failback, order, watch) if apply else _planned(context, failback, order, watch)
     context.exit(code)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.command import Command, command_line, order_place, say_error
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
@@ -113,11 +113,12 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         raise click.UsageError("there is no terminal to ask at; to fail over without being asked, give --yes")
     again = command_line(context)
     watch = FailoverWatch()
-    with stoppable(lambda: _left(watch, again)), watch, open_failover(environment, profile, state) as failover:
+    place = order_place(context, environment.primary_region, environment.secondary_region, state)
+    with stoppable(lambda: _left(watch, again)), watch, open_failover(environment, place, profile) as failover:
         try:
             result = _switch(failover, failover.read(), asked, watch)
         except UnfinishedOrder as error:
-            say(f"error: {error}: {again}", err=True)
+            say_error(context, f"{error}: {again}", 1)
             context.exit(1)
         if asked.wait:
             result = failover.follow(result, asked.minutes * MINUTE, watch, evict=evict)

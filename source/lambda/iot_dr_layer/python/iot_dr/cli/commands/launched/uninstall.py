@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from iot_dr.cli.command import Command
+from iot_dr.cli.command import Command, order_place, say_error
 from iot_dr.cli.options import applying, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.view.answers import answer_text
@@ -75,7 +75,8 @@ def command(  # noqa: PLR0913  # one argument an option
     removed, 2 if it cannot run.
     """
     launch = settings(UninstallEnvironment, toolsrc).launch
-    tools = uninstall_tools(launch, ConsoleProgress(Screen(stderr=True)), profile)
+    place = order_place(context, launch.regions.primary, launch.regions.secondary)
+    tools = uninstall_tools(launch, ConsoleProgress(Screen(stderr=True)), place, profile)
     if not although_secondary_leads:
         ensure_primary_leads(tools.control, launch.regions)
     plan = tools.uninstaller.plan(launch)
@@ -93,5 +94,5 @@ def command(  # noqa: PLR0913  # one argument an option
     else:
         print_plan(plan, costs)
     if done.failure:
-        say(f"error: {done.failure}", err=True)
+        say_error(context, done.failure, 1)
         context.exit(1)

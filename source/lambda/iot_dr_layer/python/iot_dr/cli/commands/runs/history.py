@@ -18,7 +18,7 @@ from iot_dr.cli.view.tables import console, iso, table
 from iot_dr.cli.view.texts import say, visible, visible_json
 from iot_dr.model.registry.field_changes import FieldChange
 from iot_dr.model.registry.keys import Kind, plural
-from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, RunSummary, Undo, WriteResult
+from iot_dr.model.sync.records import AppliedChange, ChangeKind, GivenOrder, RunHeader, RunSummary, Undo, WriteResult
 from iot_dr.runtime.commands.history import HistorySettings, open_history, write_undo
 
 _EPILOG = """
@@ -52,11 +52,12 @@ def _known_runs() -> list[str]:
 )
 @click.pass_context
 def command(context: click.Context, /, run: str | None, undo_plan: bool, output: str, state: str) -> None:
-    """Show what sync, repair and restore with --apply changed from this machine.
+    """Show what commands changed or ordered from this machine.
 
-    Each of their runs writes down every change as it is made: the resource, its fields with old and new values, AWS's
-    request IDs, and the result. Values whose name says that they are secrets are not shown. Nothing in AWS is read or
-    changed. Exits 0, or 2 if there is no such run.
+    Each run of sync, repair, restore and failback with --apply writes down every change as it is made: the resource,
+    its fields with old and new values, AWS's request IDs, and the result. Failover, failback, replay, reconcile, sweep,
+    uninstall and syncs in the account write down what they order. Values whose name says that they are secrets are not
+    shown. Nothing in AWS is read or changed. Exits 0, or 2 if there is no such run.
     """
     settings = HistorySettings(state)
     history = open_history(settings)
@@ -67,8 +68,9 @@ def command(context: click.Context, /, run: str | None, undo_plan: bool, output:
     elif undo_plan:
         _print_undo(write_undo(settings, run), history.changes(run), output)
     else:
-        header, changes = history.header(run), history.changes(run)
-        print_lines(_run_as_json(header, changes) if output == "json" else _run_lines(header, changes))
+        header, changes, orders = history.header(run), history.changes(run), history.orders(run)
+        as_lines = _run_as_json if output == "json" else _run_lines
+        print_lines(as_lines(header, changes, orders))
 
 
 def _print_runs(runs: list[RunSummary], output: str) -> None:
@@ -76,39 +78,46 @@ def _print_runs(runs: list[RunSummary], output: str) -> None:
         say(answer_text({"runs": [_summary_as_json(one) for one in runs]}))
         return
     if not runs:
-        say("No run with --apply has changed anything from this folder.")
+        say("Nothing was changed or ordered from this folder.")
         return
-    heads = [*map(str, ChangeKind), "refused"]
+    heads = [*map(str, ChangeKind), "order", "refused"]
     shown = table(
         "Run", "Region", *heads, "Ended", "Command", numbers=frozenset(heads), optional=("Command", "Ended", "Region")
     )
     for one in runs:
-        counts = (*(one.changes.get(kind, 0) for kind in ChangeKind), one.refused)
+        counts = (*(one.changes.get(kind, 0) for kind in ChangeKind), one.orders, one.refused)
         numbers = (f"{count:,}" if count else "" for count in counts)
         shown.add_row(one.header.run, one.header.region, *numbers, _ended(one), one.header.command)
     console().print(shown)
 
 
 def _ended(run: RunSummary) -> str:
-    return "not to its end" if run.end is None else (iso(run.end.ended) or "")
+    if run.end is None:
+        # What is ordered goes on elsewhere, so that such a run has no end of its own.
+        return "" if run.orders else "not to its end"
+    return iso(run.end.ended) or ""
 
 
 def _summary_as_json(run: RunSummary) -> dict[str, Any]:
     counts = {str(kind): run.changes.get(kind, 0) for kind in ChangeKind}
     end = None if run.end is None else {**dataclasses.asdict(run.end), "ended": iso(run.end.ended)}
-    return {**_header_as_json(run.header), "changes": counts, "refused": run.refused, "end": end}
+    more = {"changes": counts, "orders": run.orders, "refused": run.refused, "end": end}
+    return {**_header_as_json(run.header), **more}
 
 
 def _header_as_json(header: RunHeader) -> dict[str, Any]:
     return {**dataclasses.asdict(header), "began": iso(header.began)}
 
 
-def _run_lines(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterator[str]:
+def _run_lines(header: RunHeader, changes: Iterable[AppliedChange], orders: Iterable[GivenOrder]) -> Iterator[str]:
     yield visible(f"{header.run}: `{header.command}`")
-    yield visible(
-        f"Wrote {header.region}, account {header.account}, from {iso(header.began)}, release {header.release}"
-    )
+    account = f", account {header.account}" if header.account else ""
+    yield visible(f"Wrote {header.region}{account}, from {iso(header.began)}, release {header.release}")
     yield ""
+    for given in orders:
+        result = "" if given.result is WriteResult.DONE else f": refused, {given.reason}"
+        yield visible(f"{iso(given.at)} {given.order} {given.of}{result}")
+        yield from (visible(f"      request {request}") for request in given.requests)
     for one in changes:
         result = "" if one.result is WriteResult.DONE else f": refused, {one.reason}"
         yield visible(f"{iso(one.at)} {one.change} {one.key}{result}")
@@ -116,9 +125,10 @@ def _run_lines(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterator[
         yield from (visible(f"      request {request}") for request in one.requests)
 
 
-def _run_as_json(header: RunHeader, changes: Iterable[AppliedChange]) -> Iterator[str]:
+def _run_as_json(header: RunHeader, changes: Iterable[AppliedChange], orders: Iterable[GivenOrder]) -> Iterator[str]:
     """Yield the lines of one JSON object; changes come last, for they are read as they are printed."""
-    yield f'{answer_text(_header_as_json(header))[:-2]},\n  "changes": ['
+    given = [{**dataclasses.asdict(one), "at": iso(one.at)} for one in orders]
+    yield f'{answer_text({**_header_as_json(header), "orders": given})[:-2]},\n  "changes": ['
     before = ""
     for one in changes:
         yield from (before + ",",) if before else ()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.command import Command, command_line, order_place
 from iot_dr.cli.commands.sync import command as sync_command
 from iot_dr.cli.commands.sync_in_cloud import RUNNING, follow_option, run_in_cloud
 from iot_dr.cli.options import applying, from_toolsrc, output_format, profile, settings
@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     if follow:
         _follow(context, wanted, follow, output)
         return
-    sync = open_cloud_sync(wanted)
+    sync = open_cloud_sync(wanted, order_place(context, wanted.primary_region, wanted.secondary_region))
     if stop:
         _stop(context, sync, sync.running() if stop == RUNNING else stop, apply=apply, output=output)
         return

@@ -13,7 +13,9 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.ports.failover import ControlReader
 from iot_dr.ports.progress import LaunchObserver
 from iot_dr.runtime.account import clients_of
+from iot_dr.runtime.commands.history import ordering
 from iot_dr.services.launch.uninstall import Uninstaller
+from iot_dr.services.ordered import OrderPlace, RecordedLaunchRemover
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class UninstallTools:
     control: ControlReader
 
 
-def uninstall_tools(launch: Launch, progress: LaunchObserver, profile: str = "") -> UninstallTools:
+def uninstall_tools(launch: Launch, progress: LaunchObserver, place: OrderPlace, profile: str = "") -> UninstallTools:
     """Build them, as a named profile if one is given.
 
     Raises:
@@ -53,7 +55,7 @@ def uninstall_tools(launch: Launch, progress: LaunchObserver, profile: str = "")
     uninstaller = Uninstaller(
         there=RegionalLeftovers(client_of),
         stacks=CloudFormationStackReader(client_of),
-        remover=AwsLaunchRemover(client_of),
+        remover=RecordedLaunchRemover(AwsLaunchRemover(client_of), ordering(place, launch.regions.secondary)),
         progress=progress,
     )
     dynamodb = client_of("dynamodb", launch.regions.secondary)

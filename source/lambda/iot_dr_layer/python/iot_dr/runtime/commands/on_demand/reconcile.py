@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.registry.reader import IotRegistryReader
+from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Side
 from iot_dr.runtime.account import clients_of, open_account
+from iot_dr.runtime.commands.history import ordering
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.on_demand.reconcile_one import CheckPreview, ReconcileOne
+from iot_dr.services.ordered import OrderPlace, RecordedWorkflow
 from iot_dr.services.replication.scopes import ScopeReader
 
 THREADS = 8
@@ -37,7 +40,7 @@ class ReconcileEnvironment:
 
 
 @contextmanager
-def open_reconcile(environment: ReconcileEnvironment, profile: str = "") -> Iterator[ReconcileOne]:
+def open_reconcile(environment: ReconcileEnvironment, place: OrderPlace, profile: str = "") -> Iterator[ReconcileOne]:
     """Open the check of one resource.
 
     Raises:
@@ -54,6 +57,8 @@ def open_reconcile(environment: ReconcileEnvironment, profile: str = "") -> Iter
     }
     dynamodb = client_of("dynamodb", regions.secondary)
     ledger = DynamoDbLedgerReader(dynamodb, environment.ledger_table)
+    queue = note_requests_of(client_of("sqs", regions.secondary))
+    queues = SqsRequestQueues(queue, environment.look_queue_url)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile") as executor:
         together = on_threads(executor)
         yield ReconcileOne(
@@ -66,7 +71,7 @@ def open_reconcile(environment: ReconcileEnvironment, profile: str = "") -> Iter
             ),
             item=ledger.item,
             checked_at=ledger.checked_at,
-            workflow=SqsRequestQueues(client_of("sqs", regions.secondary), environment.look_queue_url),
+            workflow=RecordedWorkflow(queues, ordering(place, regions.secondary)),
             clock=time.monotonic,
             pause=threading.Event().wait,
         )

@@ -13,6 +13,7 @@ from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
+from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.aws.workflow.sweep_function import LambdaSweepFunction
 from iot_dr.model.launch.launched_stacks import LaunchedStack
@@ -21,9 +22,11 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.runtime.account import clients_of, open_account
 from iot_dr.runtime.budgets import background_budgets
 from iot_dr.runtime.clock import now
+from iot_dr.runtime.commands.history import ordering
 from iot_dr.services.concurrency import Together, on_threads
 from iot_dr.services.gate import LeadershipWriteGate
 from iot_dr.services.on_demand.sweep_now import SweepNow
+from iot_dr.services.ordered import OrderPlace, RecordedSweepFunction
 from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep
 from iot_dr.services.sync.launched import launched_stack, replicated_shadows
 
@@ -44,7 +47,7 @@ class SweepNowEnvironment:
 
 
 @contextmanager
-def open_sweep(environment: SweepNowEnvironment, profile: str = "") -> Iterator[SweepNow]:
+def open_sweep(environment: SweepNowEnvironment, place: OrderPlace, profile: str = "") -> Iterator[SweepNow]:
     """Open the sweep of a launch.
 
     Raises:
@@ -59,10 +62,13 @@ def open_sweep(environment: SweepNowEnvironment, profile: str = "") -> Iterator[
     stack = launched_stack(launch, CloudFormationStackReader(client_of), _OUTPUTS)
     # Asked once: a second call would be a second sweep.
     function = client_of("lambda", launch.regions.secondary, read_timeout=FUNCTION_SECONDS, attempts=1)
+    region, name = launch.regions.secondary, stack.outputs["SweepRegistryFunctionName"]
     with ThreadPoolExecutor(LISTS_AT_ONCE, thread_name_prefix="sweep") as executor:
         yield SweepNow(
             counted=lambda limits: _counting(launch, stack, client_of, on_threads(executor)).sweep(limits),
-            function=LambdaSweepFunction(function, stack.outputs["SweepRegistryFunctionName"]),
+            function=RecordedSweepFunction(
+                LambdaSweepFunction(note_requests_of(function), name), ordering(place, region), region
+            ),
         )
 
 
