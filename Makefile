@@ -84,6 +84,10 @@ pair: setup ## Only the tests on the local Region pair
 corrections: setup ## Whether the emulator still needs each correction of the lab; after a change of its pin or of lab/
 	$(BIN)/pytest -m correction --numprocesses 4 --dist loadfile $(ARGS)
 
+.PHONY: e2e-aws
+e2e-aws: setup ## Ask a real account what is only believed of AWS; it costs money, so it asks (docs/real-account.md)
+	@$(BIN)/python -m tests.real_account $(ARGS)
+
 .PHONY: mutation
 mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)
 	@$(BIN)/python -m tests.mutation
