@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 EMULATOR_VENV := .venv-emulator
 CHECKOV_VENV := .venv-checkov
+SITE_VENV := .venv-site
 BIN := $(VENV)/bin
 ARGS ?=
 SCENARIOS := .pytest_cache/scenarios.json
 
 .PHONY: help
 help: ## Print this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 $(VENV)/.ready: requirements/dev.txt setup.cfg pyproject.toml deployment/venv.sh
 	@deployment/venv.sh $(PYTHON) $(VENV) requirements/dev.txt .
@@ -20,6 +21,9 @@ $(EMULATOR_VENV)/.ready: requirements/emulator.txt deployment/venv.sh
 
 $(CHECKOV_VENV)/.ready: requirements/checkov.txt deployment/venv.sh
 	@deployment/venv.sh $(PYTHON) $(CHECKOV_VENV) requirements/checkov.txt
+
+$(SITE_VENV)/.ready: requirements/site.txt deployment/venv.sh
+	@deployment/venv.sh $(PYTHON) $(SITE_VENV) requirements/site.txt
 
 .PHONY: setup
 setup: $(VENV)/.ready $(EMULATOR_VENV)/.ready ## Make the virtual environments with pinned dependencies
@@ -80,6 +84,10 @@ pair: setup ## Only the tests on the local Region pair
 corrections: setup ## Whether the emulator still needs each correction of the lab; after a change of its pin or of lab/
 	$(BIN)/pytest -m correction --numprocesses 4 --dist loadfile $(ARGS)
 
+.PHONY: e2e-aws
+e2e-aws: setup ## Ask a real account what is only believed of AWS; it costs money, so it asks (docs/real-account.md)
+	@$(BIN)/python -m tests.real_account $(ARGS)
+
 .PHONY: mutation
 mutation: setup ## Change every statement of reconcile/ in turn; a change that no test notices fails (docs/mutation.md)
 	@$(BIN)/python -m tests.mutation
@@ -109,11 +117,16 @@ dist: setup ## Build the assets as deployment/build-s3-dist.sh does, under a mad
 man: setup ## Write manual pages of iot-dr to man/
 	$(BIN)/python -m docs.manual man
 
+.PHONY: site
+site: $(SITE_VENV)/.ready ## Build the documentation with search as a static site; any warning fails
+	$(SITE_VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -c docs/site . site
+	@echo "Open site/index.html"
+
 .PHONY: lock
 lock: setup ## Resolve the pinned requirements again (needs uv: pip install uv)
-	cd requirements && for name in lambda tools templates dev emulator checkov pip; do \
+	cd requirements && for name in lambda tools templates dev emulator checkov site pip; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt || exit 1; done
 
 .PHONY: clean
 clean: ## Remove virtual environments, caches and build output
-	rm -rf man $(VENV) $(EMULATOR_VENV) .venv-build $(CHECKOV_VENV) .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*
+	rm -rf man site $(SITE_VENV) $(VENV) $(EMULATOR_VENV) .venv-build $(CHECKOV_VENV) .lab .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis deployment/global-s3-assets deployment/regional-s3-assets deployment/.build.*

@@ -1,10 +1,12 @@
 """The documentation says what the code offers: commands, variables, parameters, and no link leads nowhere."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from docs import operator_policies, reference, rights
+from docs.site import conf
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs" / "figures"
@@ -91,6 +93,29 @@ def test_every_page_can_be_reached_from_the_index():
         ahead.extend(other for other in found if other in PAGES and other not in reached)
 
     assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} <= reached
+
+
+def test_the_menu_of_the_site_has_every_page_of_the_documentation():
+    menu = conf.menu((ROOT / "docs" / "README.md").read_text())
+
+    listed = {ROOT / f"{name}.md" for names in menu.values() for name in names}
+
+    missing = {page for page in PAGES if page.is_relative_to(ROOT / "docs")} - listed - {ROOT / "docs" / "README.md"}
+    assert missing == set(), "docs/README.md links each page itself"
+
+
+def test_what_troubleshooting_quotes_is_what_the_program_says():
+    told = " ".join(
+        node.value
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    page = " ".join((ROOT / "docs" / "troubleshooting.md").read_text().split())
+    quoted = {part.strip(" ,:") for quote in re.findall(r'"([^"]+)"', page) for part in quote.split("...")}
+
+    assert quoted
+    assert {quote for quote in quoted if quote not in told} == set()
 
 
 def test_every_row_of_the_scope_says_how_it_stands():
