@@ -11,6 +11,8 @@ The schedules are on. Goals: equal within 120 seconds of the last change at full
 failed, no sample with a difference that nobody knows of. The exit status is 0 if they are met, 1 if not, 2 if nothing
 could be measured.
 
+`--explain` tells of the differences that are left after the last change what the ledger says of them.
+
     .venv/bin/python -m benchmarks.soak [--minutes 3] [--rate N] [--kill-workers SECONDS] [--seed N] [--format json]
 """
 
@@ -45,7 +47,8 @@ from rich.table import Table
 import iot_dr
 from benchmarks.burst import LastWrite
 from benchmarks.customers import Customer, Pools, keep_changing, make_pools
-from benchmarks.knowledge import Tally, keys_on_the_way, noted_keys, plain
+from benchmarks.knowledge import Tally, keys_on_the_way, noted_keys, plain, roots_of
+from iot_dr.model.replication.marks import made_at
 from lab.emulator import ROOT, LabError
 from lab.moment import PATH
 from lab.pair import Pair
@@ -71,6 +74,9 @@ WIDTH = 100
 
 NAMED = 20
 """Differences that are named at the end, at most."""
+
+EXPLAINED = 12
+"""Differences of a sample of which is told what the ledger says, at most."""
 
 
 class NotMeasured(click.ClickException):
@@ -167,6 +173,7 @@ class Round:
 @click.option("--things", default=120, show_default=True, help="Things that there may be at once.")
 @click.option("--patience", default=30.0, show_default=True, help="Minutes after the last change, at most.")
 @click.option("--kill-workers", type=float, help="Kill a worker process every so many seconds.")
+@click.option("--explain", is_flag=True, help="Tell what the ledger says of each difference after the last change.")
 @click.option("--seed", type=int, help="Draw the changes of this run again; without it one is made up.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def main(**options: Any) -> None:
@@ -204,6 +211,7 @@ class Asked:
     things: int
     patience: float
     kill_workers: float | None
+    explain: bool
     seed: int
     form: str
 
@@ -254,6 +262,7 @@ class Soak:
             last = self._change(customers, rate, sample)
             deadline = last + 60 * self._asked.patience
             while not sample().is_last(time.monotonic() - max(last, written.at)) and time.monotonic() < deadline:
+                self._explain(last)
                 _wait(begun)
         equal = not seen[-1].differences
         return Round(
@@ -268,6 +277,12 @@ class Soak:
             left=[] if equal else [str(one) for one in self._observer.compare()],
             unknown=list(unknown),
         )
+
+    def _explain(self, last: float) -> None:
+        if self._asked.explain:
+            self._console.print(f"         {time.monotonic() - last:.0f} s after the last change", highlight=False)
+            for text in self._observer.explained():
+                self._console.print(f"         {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _customers(self, pools: Pools, name: str) -> list[Customer]:
         iot, region, account = self._pair.client("iot", self._pair.primary), self._pair.primary, self._pair.account
@@ -339,6 +354,15 @@ class Observer:
         )
         return sample, unknown
 
+    def explained(self) -> Iterator[str]:
+        """Yield what differs now, each with what the ledger says of all that can be checked to mend it."""
+        found = list(self.compare())[:EXPLAINED]
+        items = {item["resource"]: item for item in self._ledger()} if found else {}
+        now = time.time() * 1000
+        for one in found:
+            keys = sorted(map(str, roots_of(one, self._certificates)))
+            yield f"{one}: {'; '.join(f'{key} {told_of(items[key], now)}' for key in keys if key in items)}"
+
     def compare(self) -> Iterator[Difference]:
         """Return what differs now."""
         return self._differences(self._moment())
@@ -372,6 +396,15 @@ class Observer:
             "failed": sum(number for status, number in ended.items() if status not in well),
             "throttled": moment["functions"]["throttled"],
         }
+
+
+def told_of(item: Mapping[str, Any], now: float) -> str:
+    """Return what an item of the ledger says of who checks its resource again; times are seconds from now."""
+    texts = [f"{name}={item[name]}" for name in ("state", "reason", "retry_state", "attempts") if item.get(name)]
+    times = ("next_attempt", "noted_at", "checked_at", "read_at", "closed_at", "owned_at")
+    texts += [f"{name}={(int(item[name]) - now) / 1000:+.1f}" for name in times if name in item]
+    texts += [f"mark={(made_at(token) - now) / 1000:+.1f}" for token in item.get("marks", ())]
+    return f"({', '.join(texts)})"
 
 
 @contextmanager

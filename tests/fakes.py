@@ -636,7 +636,7 @@ class InMemoryLedger:
         note.next_attempt, note.trying = now + LEASE, True
         return True
 
-    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
+    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> Certainty:
         """Note how a request ended."""
         note = self.notes.setdefault(outcome.key, _Note())
         own = mark.token if mark else ""
@@ -667,6 +667,7 @@ class InMemoryLedger:
             self._doubt(note, outcome, certainty)
         if mark is not None:
             self.end(mark, mark.keys - {outcome.key}, outcome.at, equal=equal)
+        return Certainty.SURE if outcome.again else certainty
 
     def _conclude(self, note: _Note, outcome: Outcome, mark: Mark | None) -> None:
         if outcome.state is State.ABSENT:

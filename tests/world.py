@@ -137,6 +137,8 @@ class World:
         just_in_time: bool = False,
     ) -> None:
         self.limits = limits
+        self.once_more = True
+        """Whether requests that check once more arrive, or the ledger has to do alone."""
         self.clock = FakeClock()
         self.primary = InMemoryRegistry(self.clock)
         self.customer = Customer(self.primary, self.clock)
@@ -217,8 +219,9 @@ class World:
                     self._given_up(requests, type(error).__name__, alone=alone)
                     return
                 continue
-            requests = taken.again
-            self.clock.advance(taken.pause)
+            requests = [request for request in taken.again if self.once_more or not request.noted_at]
+            if requests:
+                self.clock.advance(taken.pause)
 
     def _given_up(self, requests: Sequence[ReconcileRequest], error: str, *, alone: bool) -> None:
         if alone:

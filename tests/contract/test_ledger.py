@@ -14,7 +14,7 @@ from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.errors import Conflict
 from iot_dr.model.failback.plan import LastEqual
 from iot_dr.model.registry.keys import Key, certificate_key, policy_key, thing_key, thing_principal_key
-from iot_dr.model.replication.marks import MARK_LIFETIME
+from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty
 from iot_dr.model.replication.outcomes import LastRead, Outcome, State
 from iot_dr.ports.failback import BaseStore, HeldResources
 from iot_dr.ports.ledger import Ledger
@@ -373,6 +373,19 @@ def test_a_failure_is_no_reading(ledger: Ledger) -> None:
     ledger.record(Outcome(THING, State.FAILED, "no", at=BEGAN + 150, again=True))
 
     assert ledger.last_reads([THING]) == {THING: LastRead(BEGAN, BEGAN, BEGAN, doubt=True)}
+
+
+def test_who_records_is_told_how_far_it_could_conclude(ledger: Ledger) -> None:
+    own = ledger.begin(KEYS, BEGAN + 10)
+    assert ledger.record(a_reading(), own) is Certainty.SURE
+    assert ledger.record(a_reading(again=True)) is Certainty.SURE, "it waits by itself"
+
+    other = ledger.begin([], BEGAN + 90, below=[THING])
+    assert ledger.record(a_reading(began=BEGAN + 100, at=BEGAN + 110)) is Certainty.UNSURE
+
+    ledger.end(other, [THING], BEGAN + 120)
+    ledger.revisit([THING], BEGAN + 130)
+    assert ledger.record(a_reading(began=BEGAN + 125, at=BEGAN + 140)) is Certainty.OVERTAKEN
 
 
 def test_what_is_marked_is_checked_once_its_writer_must_have_died(ledger: Ledger) -> None:

@@ -115,6 +115,8 @@ class Scenario:
     shadows: bool = False
     syncs: tuple[int, ...] = ()
     """When the operator begins with a sync, milliseconds from the beginning."""
+    once_more: bool = True
+    """Requests that check once more arrive; if not, what the ledger has noted has to do alone."""
     failover: bool = False
     """Regions fail, operators order who leads, and others write in the secondary once it serves."""
 
@@ -142,6 +144,7 @@ def scenario(
         operations=told,
         shadows=bool(told_verbs & {*SHADOW_VERBS, DEVICE_WRITES, DEVICE_DELETES}),
         failover=bool(told_verbs & {*FAILOVER_VERBS, *THERE_VERBS}),
+        once_more=Random(f"once more {seed}").random() < 0.5,
         fault_rate=chance.choice((0.0, 0.01, 0.05, 0.3)),
         kills=chance.random() < 0.7,
         late=chance.random() < 0.3,
@@ -270,7 +273,10 @@ class Run:
         def take(requests: Sequence[ReconcileRequest]) -> BatchResult:
             # A process goes on in one thread, so nobody may wait for a lock.
             replicate = partial(replication.replicate, shared=SharedAnswers(clock(), nullcontext))
-            return handle_batch(requests, replicate, ledger=ledger, clock=clock, together=process.together)
+            taken = handle_batch(requests, replicate, ledger=ledger, clock=clock, together=process.together)
+            if self.scenario.once_more:
+                return taken
+            return replace(taken, again=tuple(request for request in taken.again if not request.noted_at))
 
         record = partial(record_failure, cause="", ledger=ledger, clock=clock)
         return Function(process, take, record, self.shadows.looker(process) if self.scenario.shadows else None)

@@ -51,8 +51,8 @@ class Revert:
     """The test that must fail instead, where a story is too rare to be found in minutes."""
 
 
-EVENTS_ALONE = {"trail": True, "lost": 0.0, "sweeps": False, "syncs": [], "shadows": False}
-"""Every change raises an event that arrives, and no sweep mends anything."""
+EVENTS_ALONE = {"trail": True, "lost": 0.0, "sweeps": False, "syncs": [], "shadows": False, "once_more": False}
+"""Every change raises an event that arrives, and no sweep mends anything; what the ledger notes has to do alone."""
 
 CALM = EVENTS_ALONE | {"fault_rate": 0.0, "doubled": 0.0, "refuses": False}
 """Nothing fails either: order alone."""
@@ -65,7 +65,7 @@ SYNCED = EVENTS_ALONE | {
 }
 """An operator syncs beside the customers; what no event tells of is there to be synced."""
 
-TROUBLE = {"trail": True, "lost": 0.0, "sweeps": False, "syncs": [], "fault_rate": 0.3}
+TROUBLE = {"trail": True, "lost": 0.0, "sweeps": False, "syncs": [], "fault_rate": 0.3, "once_more": False}
 """Three calls in ten fail."""
 
 LATE_EVENTS = EVENTS_ALONE | {"fault_rate": 0.0, "slow_events": 0.5, "doubled": 0.3}
@@ -389,7 +389,7 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "a late request is left out though the reading may have begun before its event",
-        (Edit(_SUPERSEDING, "read) > request.occurred_at + MARGIN", "read) > request.occurred_at"),),
+        (Edit(_SUPERSEDING, "read) > since + MARGIN", "read) > since"),),
         LIES,
         ("write policy", "attach policy", "set status"),
         LATE_EVENTS,

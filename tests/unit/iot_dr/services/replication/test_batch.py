@@ -76,6 +76,20 @@ def test_the_batch_comes_again_when_its_first_request_is_due_and_the_others_wait
     assert second.pause == 5
 
 
+def test_what_a_request_asks_for_further_comes_too_when_it_is_due(clock: FakeClock, ledger: InMemoryLedger) -> None:
+    further = replace(VALVE, due=clock() + 5000, noted_at=clock(), can_wait=True)
+    plain = _replicate()
+
+    taken = _take(
+        PUMP,
+        replicate=lambda request, beside: replace(plain(request, beside), further=(further,)),
+        clock=clock,
+        ledger=ledger,
+    )
+
+    assert (taken.again, taken.pause) == ((further,), 5)
+
+
 def test_requests_with_the_same_pause_come_back_together(clock: FakeClock, ledger: InMemoryLedger) -> None:
     first = _take(PUMP, VALVE, replicate=_replicate(pauses={PUMP: 3, VALVE: 3}), clock=clock, ledger=ledger)
     clock.advance(first.pause)

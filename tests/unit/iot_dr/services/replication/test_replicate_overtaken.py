@@ -305,6 +305,7 @@ STORIES = (
 
 def _a_world(story: Story) -> World:
     world = World()
+    world.once_more = False
     world.customer.put(*story.standing)
     for key in sorted(world.primary.entities):
         world.check(key)

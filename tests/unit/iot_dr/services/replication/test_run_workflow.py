@@ -189,6 +189,16 @@ def test_a_request_that_only_confirms_steps_back_when_it_comes_so_late_that_othe
     assert bench.handle(confirming) is Ended.RUN
 
 
+def test_a_request_that_checks_once_more_steps_back_too_but_not_for_ever() -> None:
+    bench = Bench()
+    noted = RequestMessage((replace(PUMP, due=bench.clock(), noted_at=bench.clock(), can_wait=True),))
+
+    bench.clock.advance(LATE / 1000 + 1)
+    assert bench.handle(noted) is Ended.STEPPED_BACK
+    bench.clock.advance(PATIENCE / 1000)
+    assert bench.handle(noted) is Ended.RUN
+
+
 def test_a_request_that_must_not_wait_is_taken_however_late() -> None:
     bench = Bench()
     bench.clock.advance(3600)

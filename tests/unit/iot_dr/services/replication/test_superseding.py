@@ -144,6 +144,40 @@ def test_what_the_schedule_or_an_operator_asks_for_is_always_taken(clock: FakeCl
     assert left(PUMP, ledger, clock)
 
 
+def a_noted(clock: FakeClock) -> ReconcileRequest:
+    """Return a request that checks once more, noted now, and let it become due."""
+    noted = ReconcileRequest(PUMP.key, checks=1, noted_at=clock())
+    clock.advance(2)
+    return noted
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "fields", "is_left"),
+    [
+        pytest.param(MARGIN + 1, {}, False, id="a later one of everything"),
+        pytest.param(MARGIN, {}, True, id="one too near to the note"),
+        pytest.param(MARGIN + 1, {"whole": False}, True, id="one of less"),
+    ],
+)
+def test_what_checks_once_more_is_left_out_if_another_has_found_out_meanwhile(
+    clock: FakeClock, ledger: InMemoryLedger, milliseconds: int, fields: Mapping[str, bool], is_left: bool
+) -> None:
+    request = a_noted(clock)
+    read_after(ledger, replace(request, occurred_at=request.noted_at), milliseconds, **fields)
+
+    assert left(request, ledger, clock) is is_left
+
+
+def test_what_checks_once_more_is_taken_while_the_last_reading_is_in_doubt(
+    clock: FakeClock, ledger: InMemoryLedger
+) -> None:
+    request = a_noted(clock)
+    ledger.begin([request.key], request.noted_at)
+    read_after(ledger, replace(request, occurred_at=request.noted_at), 2 * MARGIN)
+
+    assert left(request, ledger, clock)
+
+
 @pytest.mark.parametrize("key", [policy_key("pumps"), group_membership_key("site", "pump")])
 def test_kinds_without_depth_are_read_whole_each_time(clock: FakeClock, ledger: InMemoryLedger, key: Key) -> None:
     request = a_late(ReconcileRequest(key, created=True, depth=Depth.ATTACHMENTS), clock)

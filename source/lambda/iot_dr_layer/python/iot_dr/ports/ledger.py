@@ -7,7 +7,7 @@ from typing import Protocol
 
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem
-from iot_dr.model.replication.marks import Mark
+from iot_dr.model.replication.marks import Certainty, Mark
 from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome
 
 
@@ -87,11 +87,14 @@ class Ledger(Protocol):
             Whether it was due still.
         """
 
-    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
+    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> Certainty:
         """Note how a request ended, and take its mark off; `equal` as for `end`.
 
         Where somebody else is writing, or has written since the reading began, another request stays noted. What was
         noted to wait since then stays waiting.
+
+        Returns:
+            How far the request could conclude; of what waits by itself nothing is concluded, so that is sure.
         """
 
     def note_applied(self, outcome: Outcome) -> None:

@@ -309,17 +309,19 @@ class DynamoDbLedger:
         update = ItemUpdate(facts={"next_attempt": now + LEASE, "trying": True}, counted=("attempts",))
         return _held(self._client.update_item, **self._item(key), **update.where("#next_attempt <= :now", now=now))
 
-    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
+    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> Certainty:
         """Note how a request ended, and take its mark off; what others are about keeps another request coming."""
         others = frozenset[Key]() if mark is None else mark.keys - {outcome.key}
+        certainty = Certainty.SURE
         if outcome.again:
             self._record_waiting(outcome, mark)
         elif mark is not None and 0 < len(others) < _BATCH and self._record_with(outcome, mark, others, equal):
-            return
+            return certainty
         else:
-            self._conclude(outcome, mark.token if mark else "")
+            certainty = self._conclude(outcome, mark.token if mark else "")
         if mark is not None and others:
             self.end(mark, others, outcome.at, equal=equal)
+        return certainty
 
     def _record_with(self, outcome: Outcome, mark: Mark, others: Collection[Key], equal: Mapping[Key, str]) -> bool:
         """Record and take the mark off everywhere in one call, if nobody else is about any of it."""
@@ -331,15 +333,16 @@ class DynamoDbLedger:
             return False
         return True
 
-    def _conclude(self, outcome: Outcome, own: str) -> None:
+    def _conclude(self, outcome: Outcome, own: str) -> Certainty:
         if _held(self._client.update_item, **self._item(outcome.key), **_concluding(outcome, own)):
-            return
+            return Certainty.SURE
         for _ in range(_ROUNDS):
             item = self._read(outcome.key)
+            others = _other_writers(item)
             update = _considered(outcome, own, item)
-            condition, values = _as_seen(_other_writers(item))
+            condition, values = _as_seen(others)
             if _held(self._client.update_item, **self._item(outcome.key), **update.where(condition, **values)):
-                return
+                return others.certainty(began_of(outcome), own, whole=outcome.whole)
         raise Conflict(f"what the ledger says of {outcome.key} kept changing")
 
     def _record_waiting(self, outcome: Outcome, mark: Mark | None) -> None:

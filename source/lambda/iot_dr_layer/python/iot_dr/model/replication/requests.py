@@ -50,7 +50,9 @@ class ReconcileRequest:
         due: when it is to be taken, epoch milliseconds; 0 at once.
         tries: how often in a row it met a fault that a repetition may mend.
         carried: the thing as the newest event had it, for the time when the primary cannot be asked.
-        can_wait: it confirms what is known to be complete, so others go first while they wait.
+        can_wait: it confirms what is known to be complete, or checks once more, so others go first while they wait.
+        noted_at: when a request noted that this is to be checked once more, epoch milliseconds; 0 for what an event,
+            the schedule or an operator asks for.
     """
 
     key: Key
@@ -65,6 +67,7 @@ class ReconcileRequest:
     due: int = 0
     tries: int = 0
     can_wait: bool = False
+    noted_at: int = 0
 
     @property
     def whole(self) -> bool:
@@ -102,6 +105,7 @@ class ReconcileRequest:
             "due": self.due,
             "tries": self.tries,
             "can_wait": self.can_wait,
+            "noted_at": self.noted_at,
             "carried": None if self.carried is None else _thing_to_json(self.carried),
         }
 
@@ -129,6 +133,7 @@ class ReconcileRequest:
             due=int(value.get("due", 0)),
             tries=int(value.get("tries", 0)),
             can_wait=bool(value.get("can_wait", False)),
+            noted_at=int(value.get("noted_at", 0)),
         )
 
 

@@ -93,7 +93,8 @@ def handle_batch(
     # All of one time, so that requests with the same pause come back together.
     settling = (_confirmation(one, now) for one in checked if one.pause)
     waiting = (request for request in requests if request.due > begun)
-    again = (*settling, *repeated, *waiting)
+    further = (request for one in checked for request in one.further)
+    again = (*settling, *further, *repeated, *waiting)
     return BatchResult(checked, failed, again, len(repeated), _seconds_until_due(again, now))
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from iot_dr.errors import (
     Conflict,
@@ -51,7 +52,7 @@ from iot_dr.model.registry.keys import (
     thing_key,
 )
 from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
-from iot_dr.model.replication.marks import Mark
+from iot_dr.model.replication.marks import Certainty, Mark
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.ports.clock import Clock
@@ -63,6 +64,7 @@ from iot_dr.reconcile.just_in_time import without_unregistered
 from iot_dr.reconcile.order import waves
 from iot_dr.reconcile.plan import deletable, needs, plan
 from iot_dr.services.concurrency import Together, one_by_one
+from iot_dr.services.replication.once_more import of_far_ends, once_more
 from iot_dr.services.replication.scopes import Scope, ScopeReader
 from iot_dr.services.replication.settling import (
     DEFAULT_SETTLING,
@@ -88,14 +90,15 @@ SOURCE_UNREACHABLE = "the primary cannot be read; what the event says is applied
 
 @dataclass(frozen=True)
 class ReplicationResult:
-    """The result of a request: the outcome, what was changed, and the request to come after `pause` seconds (0:
-    none).
+    """The result of a request: the outcome, what was changed, the request to come after `pause` seconds (0: none), and
+    `further` ones, each when it is due.
     """
 
     outcome: Outcome
     plan: Plan
     next_request: ReconcileRequest
     pause: int = 0
+    further: tuple[ReconcileRequest, ...] = ()
 
 
 @dataclass
@@ -121,6 +124,7 @@ class _Work:
         mark: the mark in the ledger; None before anything is written.
         denied: what AWS would not change or delete when it was asked last, so it stands as it stood.
         unanswered: AWS left a write unanswered, so it may land yet.
+        far: what AWS took away along with something that was made anew.
     """
 
     key: Key
@@ -141,6 +145,7 @@ class _Work:
     mark: Mark | None = None
     denied: frozenset[Key] = frozenset()
     unanswered: bool = False
+    far: frozenset[Key] = frozenset()
 
     @property
     def equal(self) -> Mapping[Key, str]:
@@ -275,10 +280,15 @@ class Replication:
             digest=_digest_of_both(work, request.key),
         )
         self._forget(work)
-        self._ledger.record(outcome, work.mark, work.equal)
+        certainty = self._ledger.record(outcome, work.mark, work.equal)
         wait = pause(request, seen, now, self._settling, beside, by_groups) if there else 0
+        further = once_more(request, now) if certainty is Certainty.UNSURE else ()
         return ReplicationResult(
-            outcome, done, replace(request, checks=request.checks + 1, fingerprint=fingerprint(seen)), wait
+            outcome,
+            done,
+            replace(request, checks=request.checks + 1, fingerprint=fingerprint(seen)),
+            wait,
+            (*further, *of_far_ends(work.far, request.event_id, now)),
         )
 
     def _rights_by_groups(self, request: ReconcileRequest, seen: Attachments) -> frozenset[str]:
@@ -417,22 +427,29 @@ class Replication:
         One that is made by a request of its own was missing, and so may be all that hangs on it, which no list shows.
         The same is so of one that was `gone`, whatever makes it anew.
         """
-        far = frozenset[Key]()
-        for change in todo.actions:
-            if change.key != work.key and change.key not in gone:
-                continue
-            match change:
-                case Create(desired=Policy(name=name)):
-                    # As many as there are: each costs one write here, and a short request later.
-                    far |= frozenset(policy_attachment_key(name, one) for one in self._source.targets_of(name))
-                case Create(desired=ThingGroup(name=name, query="")):
-                    far |= frozenset(group_membership_key(name, one) for one in self._source.things_of_group(name))
-                case Create(desired=BillingGroup(name=name)):
-                    far |= frozenset(map(thing_key, self._source.things_of_billing_group(name)))
-                case Delete(actual=BillingGroup(name=name)):
-                    far |= frozenset(map(thing_key, self._target.things_of_billing_group(name)))
-        if far := frozenset(one for one in far if not one.reserved) - work.touched:
+        ends = {
+            change.key: frozenset(one for one in self._far_ends(change) if not one.reserved) - work.touched
+            for change in todo.actions
+            if change.key == work.key or change.key in gone
+        }
+        if far := frozenset(chain.from_iterable(ends.values())):
             self._ledger.revisit(far, self._clock())
+        work.far |= frozenset(chain.from_iterable(ends[key] for key in ends.keys() & gone))
+
+    def _far_ends(self, change: Action) -> Iterable[Key]:
+        """List what hangs on a policy or group that comes or goes, as many as there are."""
+        match change:
+            case Create(desired=Policy(name=name)):
+                # Each costs one write in the ledger, and a short request later.
+                return (policy_attachment_key(name, one) for one in self._source.targets_of(name))
+            case Create(desired=ThingGroup(name=name, query="")):
+                return (group_membership_key(name, one) for one in self._source.things_of_group(name))
+            case Create(desired=BillingGroup(name=name)):
+                return map(thing_key, self._source.things_of_billing_group(name))
+            case Delete(actual=BillingGroup(name=name)):
+                return map(thing_key, self._target.things_of_billing_group(name))
+            case _:
+                return ()
 
     def _note_strays(self, billing_group: str) -> None:
         """Have things checked that only one Region has in a billing group: they say so themselves, if asked."""

@@ -30,7 +30,7 @@ LATE = 2000
 """Milliseconds after it was due that a message shows, by being handed out so late, that others wait too."""
 
 PATIENCE = 180_000
-"""Milliseconds from the event for which a request that can wait does so."""
+"""Milliseconds from the event, or from the note, for which a request that can wait does so."""
 
 ALONE_PAUSE = 5
 """Seconds at most until requests whose worker failed are taken one by one."""
@@ -123,13 +123,16 @@ class WorkflowRunner:
     def _others_first(self, message: RequestMessage) -> bool:
         """Tell whether events wait for a worker that this message can wait for.
 
-        Background work asks. A request that confirms a complete device knows it from being late itself, without a call.
+        Background work asks. A request that confirms, or checks once more, knows it from being late itself, without a
+        call.
         """
         if message.background:
             return self.queues.waiting() > 0
         now = self.clock()
         return all(
-            request.can_wait and now - request.due > LATE and now - request.occurred_at < PATIENCE
+            request.can_wait
+            and now - request.due > LATE
+            and now - max(request.occurred_at, request.noted_at) < PATIENCE
             for request in message.requests
         )
 

@@ -1,5 +1,5 @@
 """Leaves out late requests whose change a later reading has seen: under a backlog the next change comes before the
-request.
+request. So it is with requests that are to check once more (`once_more.py`), late or not.
 
 It needs a reading that began after the event and took in as much as the request would. What that reading came to is in
 the ledger, with another request noted wherever it was not sure, so nothing is owed to the older request.
@@ -39,7 +39,7 @@ def without_superseded(
 
 
 def _is_late(request: ReconcileRequest, now: int) -> bool:
-    return _is_first(request) and now - request.occurred_at > BACKLOG
+    return request.noted_at > 0 or (_is_first(request) and now - request.occurred_at > BACKLOG)
 
 
 def _is_first(request: ReconcileRequest) -> bool:
@@ -50,7 +50,8 @@ def _is_first(request: ReconcileRequest) -> bool:
 
 def _has_been_seen(request: ReconcileRequest, read: LastRead) -> bool:
     # In doubt this request is as good as the one that is noted, and comes sooner.
-    return _is_first(request) and not read.doubt and _began(request.depth, read) > request.occurred_at + MARGIN
+    since = request.noted_at or (request.occurred_at if _is_first(request) else 0)
+    return since > 0 and not read.doubt and _began(request.depth, read) > since + MARGIN
 
 
 def _began(depth: Depth, read: LastRead) -> int:

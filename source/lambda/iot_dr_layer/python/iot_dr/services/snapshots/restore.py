@@ -21,7 +21,7 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
-from iot_dr.model.replication.marks import Mark, new_token
+from iot_dr.model.replication.marks import Certainty, Mark, new_token
 from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction
@@ -202,8 +202,14 @@ class NoLedger:
     def revisit(self, keys: Collection[Key], at: int) -> None:
         """Note nothing."""
 
-    def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> None:
-        """Note nothing."""
+    def record(
+        self,
+        outcome: Outcome,  # noqa: ARG002  # the port's
+        mark: Mark | None = None,  # noqa: ARG002  # the port's
+        equal: Mapping[Key, str] = NOTHING_EQUAL,  # noqa: ARG002  # the port's
+    ) -> Certainty:
+        """Note nothing: nobody else is known of."""
+        return Certainty.SURE
 
     def note_applied(self, outcome: Outcome) -> None:
         """Note nothing."""
