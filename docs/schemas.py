@@ -13,6 +13,7 @@ from typing import Any
 
 from iot_dr.cli.view.answers import VERSION
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sync.adoption import AdoptionStanding
 from iot_dr.model.sync.progress import Step
 from iot_dr.model.sync.records import ChangeKind, WriteResult
 
@@ -94,6 +95,34 @@ SCHEMAS: Mapping[str, Schema] = {
         left=WHOLE,
         problems=_list_of(_PROBLEM),
         calls={"type": "object"},
+    ),
+    "adoption": _answer(
+        "What adopt would do",
+        applied={"const": False},
+        release=YES_OR_NO,
+        chosen=WHOLE,
+        digest=TEXT,
+        numbers=_list_of(_object(kind=KIND, standing={"enum": list(AdoptionStanding)}, number=WHOLE)),
+        resources=_list_of(
+            _object(
+                resource=TEXT,
+                kind=KIND,
+                name=TEXT,
+                other=TEXT,
+                standing={"enum": list(AdoptionStanding)},
+                step={"enum": ["adopt", "leave", "release"]},
+                reason=TEXT,
+                fields=_list_of(_field("secondary", "primary")),
+            )
+        ),
+    ),
+    "adopted": _answer(
+        "What adopt did with --apply",
+        applied={"const": True},
+        release=YES_OR_NO,
+        done=WHOLE,
+        left=WHOLE,
+        problems=_list_of(_PROBLEM),
     ),
     "verify-line": {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

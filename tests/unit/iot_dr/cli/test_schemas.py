@@ -62,6 +62,8 @@ def test_nothing_else_is_published() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("adoption", ("adopt",)),
+        ("adopted", ("adopt", "--apply")),
         ("doctor", ("doctor",)),
         ("plan", ("sync",)),
         ("plan", ("repair",)),
