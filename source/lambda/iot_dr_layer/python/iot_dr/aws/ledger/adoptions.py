@@ -92,7 +92,7 @@ def _adopting(key: Key, digest: str, at: int, began: int) -> dict[str, Any]:
 
 def _releasing(key: Key, at: int) -> dict[str, Any]:
     update = ItemUpdate(facts=_closing(key, at), removed=("owned_at", "adopted_at"))
-    parameters = update.where("#owned_at = #adopted_at")
+    parameters = update.where("attribute_exists(#adopted_at) AND #owned_at = #adopted_at")
     # DynamoDB refuses an empty map of values.
     return {name: value for name, value in parameters.items() if value}
 
