@@ -30,6 +30,7 @@ from iot_dr.model.registry.keys import Kind
 from iot_dr.model.status.checks import Check
 from iot_dr.model.status.fleets import FleetSize
 from iot_dr.model.status.status_parts import Lag, StreamAge
+from iot_dr.model.sync.adoption import AdoptionStanding
 from iot_dr.model.sync.progress import Ending, Step
 from iot_dr.model.sync.records import ChangeKind, GivenOrder, WriteResult
 from iot_dr.services.events.replay import Letter
@@ -189,6 +190,34 @@ SCHEMAS: Mapping[str, Schema] = {
         left=WHOLE,
         problems=_list_of(_PROBLEM),
         calls=_by_name(_by_name(_USE)),
+    ),
+    "adoption": _answer(
+        "What adopt would do",
+        applied={"const": False},
+        release=YES_OR_NO,
+        chosen=WHOLE,
+        digest=TEXT,
+        numbers=_list_of(_object(kind=KIND, standing={"enum": list(AdoptionStanding)}, number=WHOLE)),
+        resources=_list_of(
+            _object(
+                resource=TEXT,
+                kind=KIND,
+                name=TEXT,
+                other=TEXT,
+                standing={"enum": list(AdoptionStanding)},
+                step={"enum": ["adopt", "leave", "release"]},
+                reason=TEXT,
+                fields=_list_of(_field("secondary", "primary")),
+            )
+        ),
+    ),
+    "adopted": _answer(
+        "What adopt did with --apply",
+        applied={"const": True},
+        release=YES_OR_NO,
+        done=WHOLE,
+        left=WHOLE,
+        problems=_list_of(_PROBLEM),
     ),
     "verify-line": {
         "$schema": DIALECT,
@@ -403,6 +432,7 @@ SCHEMAS: Mapping[str, Schema] = {
 """Each form by the name of its file."""
 
 FORMS: Mapping[str, tuple[str, ...]] = {
+    "adopt": ("adoption", "adopted"),
     "cost": ("cost",),
     "doctor": ("doctor",),
     "drill": ("drill", "drill-clean"),

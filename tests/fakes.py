@@ -32,6 +32,7 @@ from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty, Mark, Other
 from iot_dr.model.replication.messages import RequestMessage, messages
 from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome, State
 from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.model.sync.adoption import Owner
 from iot_dr.ports.clock import Clock
 from iot_dr.reconcile.order import ordered
 
@@ -475,6 +476,7 @@ class _Note:
     was_absent: bool = False
     held: bool = False
     digest: str = ""
+    adopted_at: int | None = None
 
     @property
     def standing(self) -> OtherWriters:
@@ -506,6 +508,12 @@ class _Note:
     def doubt(self, at: int) -> None:
         """Note that only a request for everything can tell that nothing is wrong."""
         self.noted_at, self.noted_whole = at, True
+
+
+def _owner(note: _Note | None) -> Owner:
+    if note is None or note.owned_at is None:
+        return Owner.NOBODY
+    return Owner.ADOPTED if note.adopted_at == note.owned_at else Owner.REPLICATION
 
 
 def _last_equal(note: _Note | None) -> LastEqual:
@@ -715,6 +723,35 @@ class InMemoryLedger:
         note.checked_at = note.checked_at or outcome.at
         note.source = (outcome.source_id, outcome.source_version)
         note.digest = outcome.digest or note.digest
+
+    def owners(self, keys: Collection[Key]) -> Mapping[Key, Owner]:
+        """Return who owns each."""
+        return {key: _owner(self.notes.get(key)) for key in keys}
+
+    def adopt(self, digests: Mapping[Key, str], at: int, began: int) -> frozenset[Key]:
+        """Note that replication owns these, as far as nobody was about them since a reading began."""
+        noted = set()
+        for key, digest in digests.items():
+            note = self.notes.setdefault(key, _Note())
+            since = max(note.checked_at, note.noted_at, note.closed_at)
+            if note.owned_at is not None or note.marks or since >= began:
+                continue
+            note.owned_at = note.adopted_at = at
+            note.gone, note.digest = False, digest or note.digest
+            if key.kind is not Kind.SHADOW:
+                note.closed_at = at
+            noted.add(key)
+        return frozenset(noted)
+
+    def disown_adopted(self, keys: Collection[Key], at: int) -> frozenset[Key]:
+        """Take back that replication owns these, where that was adopted."""
+        released = [key for key, owner in self.owners(keys).items() if owner is Owner.ADOPTED]
+        for key in released:
+            note = self.notes[key]
+            note.owned_at = note.adopted_at = None
+            if key.kind is not Kind.SHADOW:
+                note.closed_at = at
+        return frozenset(released)
 
     def held(self) -> Iterator[Key]:
         """Yield what is held because the target leads."""

@@ -31,6 +31,7 @@ VAGUE = frozenset({"told", "some", "short", "on", "of"})
 """Names that say nothing without the module they stand in."""
 
 ROOMS: dict[str, frozenset[str]] = {
+    "adopt": frozenset({"comparison", "gate", "reading", "single_resource"}),
     "comparison": frozenset(),
     "concurrency": frozenset(),
     "cost": frozenset(),

@@ -88,6 +88,7 @@ OPTIONS = {
     "--format": "json",
     "--select": "thingName:pump-1",
     "--delete-share": "1",
+    "--kind": "thing",
     "--max-age": "0",
     "--at-once": "3",
     "--follow": RUN,
@@ -113,6 +114,7 @@ OPTIONS = {
 """A value of every option that takes one."""
 
 ALONE = {
+    "adopt": ["--accept", "--release"],
     "failback": ["--accept", "--switch"],
     "replay": [],
     "restore": ["--sha256", "--into"],
@@ -133,6 +135,7 @@ ARGUMENTS = {
     "snapshot": ["made"],
 }
 RUNS: dict[str, list[list[str]]] = {
+    "adopt": [["--release"]],
     "cost": [["--things", "1", "--no-shadows", "--no-health-checkers", "--without-name"]],
     "restore": [["--into", "secondary"]],
     "runs": [["--follow", RUN], ["--stop"], ["--stop", UNDER_WAY, "--format", "json"]],
@@ -147,6 +150,7 @@ RUNS: dict[str, list[list[str]]] = {
     "verify": [["--fast"], ["--select", "thingName:pump-1", "--no-index"]],
 }
 ELSEWHERE = {
+    "adopt": {"--accept": "without --apply it is refused, before anything is asked for"},
     "failback": {
         "--accept": "without --apply it is refused, see below",
         "--switch": "without --apply it is refused, see below",
@@ -319,12 +323,18 @@ def stacks_and_tables(account: Account) -> None:
     account.answering = there
 
 
+def alike(account: Account) -> None:
+    """Have both Regions hold the same device, which nobody owns."""
+    account.put_device(SECONDARY)
+
+
 def nothing_held(account: Account) -> None:
     """Leave the Regions empty."""
     account.held.clear()
 
 
 PREPARED: dict[str, Callable[[Account], None]] = {
+    "adopt": alike,
     "doctor": nothing_held,  # its questions are about what is there, and it has no difference to mend
     "failback": failed_over,
     "history": run_written_down,
@@ -425,6 +435,7 @@ def test_a_failback_refuses_without_apply_what_only_applies(account: Account, wo
 
 
 APPLIED = {
+    "adopt": "TransactWriteItems",
     "failback --prefer leader": "POST /things/pump-2",
     "reconcile thing#pump-1 --timeout 1": "SendMessageBatch",
     "repair --delete-share 1": "POST /things/pump-1",

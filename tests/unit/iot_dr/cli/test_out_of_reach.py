@@ -31,6 +31,7 @@ LAUNCH = {
 """What an operator has after `. ./toolsrc`, and a build beside that."""
 
 ASKING = {
+    "adopt": "adopt",
     "cost": "cost --from-account",
     "doctor": "doctor",
     "drill": "drill",

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from iot_dr.cli.commands import doctor, launch, prove, publish, replay, status, verify
 from iot_dr.cli.commands import sync_in_cloud as in_cloud
 from iot_dr.cli.commands.failover import failback, failover
+from iot_dr.cli.commands.launched import adopt
 from iot_dr.cli.commands.snapshots import restore, snapshot
 from iot_dr.cli.main import cli
 from iot_dr.cli.view import applying
@@ -41,6 +42,13 @@ from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.status.checks import failure, warning
 from iot_dr.model.status.status_parts import Unread
+from iot_dr.model.sync.adoption import (
+    AdoptionChoice,
+    AdoptionPlan,
+    AdoptionResult,
+    AdoptionRow,
+    AdoptionStanding,
+)
 from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, SyncProgress
 from iot_dr.runtime.commands.prove import Proved
@@ -217,6 +225,31 @@ class PlannedFailback:
         return FailbackResult(FailbackStep.CHECK, ILL, problems, checked, ILL, (), (ILL,))
 
 
+class PlannedAdoption:
+    """An adoption of which everything is told in the same text."""
+
+    choice = AdoptionChoice((Kind.THING,), differing=True)
+
+    def read(self) -> None: ...
+
+    def plan(self) -> AdoptionPlan:
+        numbers = Counter({(Kind.THING, AdoptionStanding.DIFFERS): 1, (Kind.THING, AdoptionStanding.UNREADABLE): 1})
+        return AdoptionPlan(numbers, 1, ILL)
+
+    def rows(self) -> Iterator[AdoptionRow]:
+        found = (a_thing(ILL, {ILL: ILL}), a_thing(ILL))
+        yield AdoptionRow(thing_key(ILL), AdoptionStanding.DIFFERS, "", *found)
+        yield AdoptionRow(thing_key(ILL), AdoptionStanding.UNREADABLE, ILL)
+
+    def apply(self, _accept: str) -> AdoptionResult:
+        return AdoptionResult(1, 1, [ChangeResult(thing_key(ILL), Ending.LEFT, ILL)])
+
+
+@contextmanager
+def adopting(*_: object) -> Iterator[PlannedAdoption]:
+    yield PlannedAdoption()
+
+
 @contextmanager
 def failing_back(_settings: object, _place: object, watch: Any, way: Any) -> Iterator[PlannedFailback]:
     watch.step(ILL)
@@ -273,6 +306,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(prove, "prove", proving)
     monkeypatch.setattr(failover, "open_failover", failing_over)
     monkeypatch.setattr(failback, "open_failback", failing_back)
+    monkeypatch.setattr(adopt, "open_adoption", adopting)
     monkeypatch.setattr(publish, "publish_build", publishing)
     monkeypatch.setattr(launch, "launcher", launching)
     for name in ("rule_errors", "shadow_rule_errors", "stream_records"):
@@ -303,6 +337,8 @@ COMMANDS = [
     ),
     ("failback",),
     ("failback", "--apply"),
+    ("adopt",),
+    ("adopt", "--apply"),
     ("prove", "-n", "1"),
     ("replay",),
     ("launch", *(word for name in ("bucket-resources", "solution-name", "version") for word in (f"--{name}", ILL))),

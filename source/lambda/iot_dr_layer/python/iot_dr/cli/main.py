@@ -31,6 +31,7 @@ from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, RegionUn
 from iot_dr.runtime.disk import failure_of
 
 COMMANDS = (
+    "adopt",
     "completion",
     "cost",
     "doctor",
@@ -56,6 +57,7 @@ COMMANDS = (
 """Each is a module that has a `command`."""
 
 _ELSEWHERE = {
+    "adopt": "commands.launched.adopt",
     "completion": "shell.completion",
     "cost": "commands.launched.cost",
     "drill": "commands.failover.drill",
@@ -89,6 +91,8 @@ Examples:
     iot-dr doctor --primary us-east-1 --secondary us-west-2
   See what it takes to make the secondary Region equal, and do it:
     . ./toolsrc && iot-dr sync && iot-dr sync --apply
+  Have replication own what the secondary Region had before the launch:
+    . ./toolsrc && iot-dr adopt && iot-dr adopt --apply
   Prove that both Regions hold the same, or see in what they differ:
     . ./toolsrc && iot-dr verify --report verified.html
   Prove an installation with devices that are made for it, and removed again:

@@ -9,6 +9,7 @@ from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.marks import Certainty, Mark
 from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome
+from iot_dr.model.sync.adoption import Owner
 
 
 class Ledger(Protocol):
@@ -133,6 +134,24 @@ class LedgerReader(Protocol):
 
     def held(self) -> Iterator[LedgerItem]:
         """Yield what is held back because the target leads."""
+
+
+class AdoptionStore(Protocol):
+    """Knows who owns what, and has an operator change it."""
+
+    def owners(self, keys: Collection[Key]) -> Mapping[Key, Owner]:
+        """Return who owns each."""
+
+    def adopt(self, digests: Mapping[Key, str], at: int, began: int) -> frozenset[Key]:
+        """Note that replication owns these; a digest of what both Regions hold goes with it, empty if they differ.
+
+        Returns:
+            Those of which it was noted. What is owned already, or was checked or written since the reading `began`, is
+            not among them.
+        """
+
+    def disown_adopted(self, keys: Collection[Key], at: int) -> frozenset[Key]:
+        """Take back that replication owns these, where that was adopted; return those of which it was."""
 
 
 class LedgerGauges(Protocol):

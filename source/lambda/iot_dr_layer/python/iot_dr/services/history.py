@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.records import RunHeader, Undo, WriteResult
+from iot_dr.model.sync.records import OF_THE_LEDGER, RunHeader, Undo, WriteResult
 from iot_dr.ports.snapshots import SnapshotStore
 from iot_dr.ports.sync import FirstStates, RunHistory
 
@@ -30,6 +30,8 @@ def undo(
     """
     header = history.header(run)
     for change in history.changes(run):
+        if change.change in OF_THE_LEDGER:
+            continue
         # One that was refused after its first request may have changed something nevertheless.
         if change.result is WriteResult.DONE or len(change.requests) > 1:
             first.keep(change)

@@ -57,7 +57,7 @@ def test_runs_are_listed_with_what_they_changed(state: Path) -> None:
 
     assert RUN in run(state).stdout
     assert [(one["run"], one["changes"], one["refused"]) for one in told] == [
-        (RUN, {"create": 1, "update": 2, "delete": 0}, 1)
+        (RUN, {"create": 1, "update": 2, "delete": 0, "adopt": 0, "release": 0}, 1)
     ]
     assert told[0]["end"] == {"ended": "2025-11-24T16:00:01.000Z", "done": 2, "failed": 1, "left": 0}
 

@@ -4,8 +4,9 @@ Item: `resource` (the key's text), `state`, `since_<state>`, `reason`, `checked_
 `read_at`, `read_attached_at` and `read_whole_at` (when the last reading began that was applied, the last that took in
 what is attached too, and the last that took in everything), `source_id` and `source_version` (the primary's of the
 thing that was applied), `digest` (of the state in which both Regions last held the same), and `owned_at` where
-replication created the resource. All times are epoch milliseconds. Of the `since_` attributes only that of the present
-state is there, which keeps the time of a change of state without reading the item first.
+replication created the resource; `adoptions` says what `adopted_at` beside it means. All times are epoch milliseconds.
+Of the `since_` attributes only that of the present state is there, which keeps the time of a change of state without
+reading the item first.
 
 Items that are checked again by the schedule carry `retry_state` and `next_attempt`, the keys of the sparse index
 `by_state`, and `noted_at` (with `noted_whole`, if only a request for everything can tell that it is over); those that

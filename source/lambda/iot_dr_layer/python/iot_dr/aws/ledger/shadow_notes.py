@@ -37,6 +37,7 @@ _OF_OUTCOMES = (
     "lag",
     "event_id",
     "owned_at",
+    "adopted_at",
     "attempts",
     "retry_state",
     "next_attempt",

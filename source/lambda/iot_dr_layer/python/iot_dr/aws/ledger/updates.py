@@ -31,6 +31,7 @@ OF_OUTCOMES = (
     "source_version",
     "digest",
     "owned_at",
+    "adopted_at",
     "attempts",
     "trying",
     "retry_state",

@@ -27,6 +27,14 @@ class ChangeKind(enum.StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    ADOPT = "adopt"
+    """Replication owns it from then on; only the ledger was written."""
+    RELEASE = "release"
+    """The same taken back."""
+
+
+OF_THE_LEDGER = frozenset({ChangeKind.ADOPT, ChangeKind.RELEASE})
+"""What changes no registry, so that no restore takes it back."""
 
 
 @dataclass(frozen=True)

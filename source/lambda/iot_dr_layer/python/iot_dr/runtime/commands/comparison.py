@@ -43,8 +43,8 @@ class ComparisonSettings:
     no longer ago than `keep_ended_for`, milliseconds, or if it is the one that began at `being_applied`. `connections`
     is how many threads may call a Region at once. `select` is a query for things; nothing but them and what hangs on
     them is compared. `sample` is of how many certificates the things are read, 0 for all. `by_index`: read shadows by
-    the index of things where it holds them, and go on with a reading that does. The last two say which shadows are
-    compared.
+    the index of things where it holds them, and go on with a reading that does. `exact`: keep no reading that has ended
+    unless it holds just these shadows, each read by itself. The last two say which shadows are compared.
     """
 
     primary_region: str
@@ -61,6 +61,7 @@ class ComparisonSettings:
     select: str = ""
     sample: int = 0
     by_index: bool = False
+    exact: bool = False
     replicate_shadows: str = NO_SHADOWS.mode
     shadow_name_pattern: str = NO_SHADOWS.pattern
 
@@ -152,6 +153,7 @@ def _scope(settings: ComparisonSettings, direction: Direction) -> ComparisonScop
         keep_ended_for=settings.keep_ended_for,
         being_applied=settings.being_applied,
         anew=settings.anew,
+        exact=settings.exact,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from iot_dr import __version__
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
@@ -98,7 +99,7 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
         ExitStack() as exits,
     ):
         dynamodb = comparison.access.client_of("dynamodb", regions.secondary, connections=CONNECTIONS)
-        ledger = _checked(DynamoDbLedger(dynamodb, settings.ledger_table), settings)
+        ledger = open_ledger(dynamodb, settings.ledger_table, regions.secondary)
         notes = DynamoDbShadowNotes(dynamodb, settings.ledger_table)
         leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, settings.ledger_table, regions)
         gate = RememberedWriteGate(LeadershipWriteGate(leadership, regions.secondary), now)
@@ -141,13 +142,18 @@ def _compared(settings: SyncSettings, launched: LaunchedStack, journal: SqliteJo
     )
 
 
-def _checked(ledger: DynamoDbLedger, settings: SyncSettings) -> DynamoDbLedger:
-    """Return the ledger, known to be there before anything is read at length."""
+def open_ledger(dynamodb: Any, table: str, region: str) -> DynamoDbLedger:
+    """Return the ledger, known to be there before anything is read at length.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    ledger = DynamoDbLedger(dynamodb, table)
     try:
         ledger.cursor("thing")
     except NotReadyYet as error:
         raise ConfigurationError(
-            f"there is no ledger {settings.ledger_table} in {settings.secondary_region}; LEDGER_TABLE must be the "
+            f"there is no ledger {table} in {region}; LEDGER_TABLE must be the "
             "output LedgerTableName of the stack IoTDRSecondary<postfix>, as toolsrc has it"
         ) from error
     return ledger

@@ -23,7 +23,8 @@ class ComparisonScope:
 
     `select` is a query for things, `sample` a number of certificates; without them all is compared. `by_index`: shadows
     may be read by the index of things. A reading that has come to its end serves if it began no longer ago than
-    `keep_ended_for`, milliseconds, or if it is the one that began at `being_applied`; `anew`: none serves.
+    `keep_ended_for`, milliseconds, or if it is the one that began at `being_applied`; `anew`: none serves. `exact`: one
+    that has ended serves only if it holds these shadows, each read by itself.
     """
 
     direction: Direction
@@ -34,6 +35,7 @@ class ComparisonScope:
     keep_ended_for: int = 0
     being_applied: str = ""
     anew: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def resume_or_begin(store: FleetStore, scope: ComparisonScope, at: int) -> bool:
     kept_for = KEPT_FOR if is_kept else scope.keep_ended_for
     same = store.fact("regions") == regions and not store.fact("applied")
     # A selection has no place where its reading can go on.
-    same = same and bool(store.fact("ended") or (not scope.select and _alike(store, scope)))
+    ended = bool(store.fact("ended"))
+    same = same and (_alike(store, scope) if scope.exact or not ended else True) and (ended or not scope.select)
     if same and not scope.anew and at - int(store.fact("began")) < kept_for:
         return True
     store.clear()

@@ -18,7 +18,16 @@ from iot_dr.cli.view.tables import console, iso, table
 from iot_dr.cli.view.texts import say, visible, visible_json
 from iot_dr.model.registry.field_changes import FieldChange
 from iot_dr.model.registry.keys import Kind, plural
-from iot_dr.model.sync.records import AppliedChange, ChangeKind, GivenOrder, RunHeader, RunSummary, Undo, WriteResult
+from iot_dr.model.sync.records import (
+    OF_THE_LEDGER,
+    AppliedChange,
+    ChangeKind,
+    GivenOrder,
+    RunHeader,
+    RunSummary,
+    Undo,
+    WriteResult,
+)
 from iot_dr.runtime.commands.history import HistorySettings, open_history, write_undo
 
 _EPILOG = """
@@ -55,9 +64,10 @@ def command(context: click.Context, /, run: str | None, undo_plan: bool, output:
     """Show what commands changed or ordered from this machine.
 
     Each run of sync, repair, restore and failback with --apply writes down every change as it is made: the resource,
-    its fields with old and new values, AWS's request IDs, and the result. Failover, failback, replay, reconcile, sweep,
-    uninstall and syncs in the account write down what they order. Values whose name says that they are secrets are not
-    shown. Nothing in AWS is read or changed. Exits 0, or 2 if there is no such run.
+    its fields with old and new values, AWS's request IDs, and the result. A run of adopt writes down what it adopted or
+    released. Failover, failback, replay, reconcile, sweep, uninstall and syncs in the account write down what they
+    order. Values whose name says that they are secrets are not shown. Nothing in AWS is read or changed. Exits 0, or 2
+    if there is no such run.
     """
     settings = HistorySettings(state)
     history = open_history(settings)
@@ -80,12 +90,13 @@ def _print_runs(runs: list[RunSummary], output: str) -> None:
     if not runs:
         say("Nothing was changed or ordered from this folder.")
         return
-    heads = [*map(str, ChangeKind), "order", "refused"]
+    kinds = [one for one in ChangeKind if one not in OF_THE_LEDGER or any(run.changes.get(one) for run in runs)]
+    heads = [*map(str, kinds), "order", "refused"]
     shown = table(
         "Run", "Region", *heads, "Ended", "Command", numbers=frozenset(heads), optional=("Command", "Ended", "Region")
     )
     for one in runs:
-        counts = (*(one.changes.get(kind, 0) for kind in ChangeKind), one.orders, one.refused)
+        counts = (*(one.changes.get(kind, 0) for kind in kinds), one.orders, one.refused)
         numbers = (f"{count:,}" if count else "" for count in counts)
         shown.add_row(one.header.run, one.header.region, *numbers, _ended(one), one.header.command)
     console().print(shown)
@@ -161,6 +172,10 @@ def _undo_lines(undo: Undo, changes: Iterable[AppliedChange]) -> Iterator[str]:
             yield visible(f"  leave {one.key}, which the run created: a restore deletes nothing")
     yield ""
     told = ", ".join(f"{number:,} {plural(kind)}" for kind, number in undo.restored.items())
+    if again := _adoption_taken_back(undo.header):
+        yield "It changed nothing but the owners in the ledger. To see what would be taken back, and to do it:"
+        yield from (f"  {visible(one)}" for one in again)
+        return
     if not told:
         yield "A restore can take nothing of it back."
         return
@@ -176,7 +191,21 @@ def _undo_lines(undo: Undo, changes: Iterable[AppliedChange]) -> Iterator[str]:
     yield from (f"  {visible(one)}" for one in _commands(undo))
 
 
+def _adoption_taken_back(header: RunHeader) -> list[str]:
+    """Return the commands that take an adoption back, or a release, of the same selection; of any other run none."""
+    words = shlex.split(header.command)
+    if words[1:2] != ["adopt"]:
+        return []
+    dropped = {"--apply", "--anew", "--differing", "--release"}
+    accepted = {place + 1 for place, word in enumerate(words) if word == "--accept"}
+    kept = [one for at, one in enumerate(words) if one not in {*dropped, "--accept"} and at not in accepted]
+    back = [*kept, *([] if "--release" in words else ["--release"])]
+    return [shlex.join(back), shlex.join([*back, "--apply"])]
+
+
 def _commands(undo: Undo) -> list[str]:
+    if again := _adoption_taken_back(undo.header):
+        return again
     if not undo.restored:
         return []
     header = undo.header

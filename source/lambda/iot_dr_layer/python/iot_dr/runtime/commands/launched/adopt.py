@@ -1,0 +1,121 @@
+"""Wires the adoption: what was read of both Regions, and the ledger that says who owns what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from iot_dr import __version__
+from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
+from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
+from iot_dr.aws.ledger.adoptions import DynamoDbAdoptionStore
+from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
+from iot_dr.files.run_records import FileChangeRecord, new_run_id
+from iot_dr.model.launch.launched_stacks import LaunchedStack
+from iot_dr.model.launch.launches import Launch
+from iot_dr.model.regions import RegionPair
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.kinds import REGISTRY_KINDS
+from iot_dr.model.sites import Direction
+from iot_dr.model.sync.adoption import AdoptionChoice
+from iot_dr.model.sync.records import RunHeader
+from iot_dr.ports.progress import ReadingObserver
+from iot_dr.runtime.account import clients_of
+from iot_dr.runtime.clock import now
+from iot_dr.runtime.commands.comparison import ComparisonSettings, open_comparison
+from iot_dr.runtime.commands.sync import open_ledger
+from iot_dr.services.adopt import Adoption
+from iot_dr.services.gate import LeadershipWriteGate
+from iot_dr.services.reading.reading import NO_SHADOWS
+from iot_dr.services.sync.launched import launched_stack, replicated_shadows
+
+KINDS = (*REGISTRY_KINDS, Kind.SHADOW)
+"""What can be owned."""
+
+
+@dataclass(frozen=True)
+class AdoptSettings:
+    """What `toolsrc` says of a launch, and what is to be adopted.
+
+    `kinds`: none for all. `not_older_than`: milliseconds; what was read no longer ago is not read again, shadows only
+    if they were read one by one. `anew`: drop what an earlier run has read. `command`: the command as it was given.
+    """
+
+    primary_region: str
+    secondary_region: str
+    ledger_table: str
+    stack_postfix: str
+    uuid: str
+    profile: str = ""
+    state: str = ""
+    select: str = ""
+    kinds: tuple[Kind, ...] = ()
+    differing: bool = False
+    release: bool = False
+    not_older_than: int = 0
+    anew: bool = False
+    paced: bool = True
+    command: str = "iot-dr adopt"
+
+    @property
+    def choice(self) -> AdoptionChoice:
+        """Return what the operator accepts."""
+        return AdoptionChoice(self.kinds or KINDS, self.differing, self.release)
+
+
+@contextmanager
+def open_adoption(settings: AdoptSettings, progress: ReadingObserver) -> Iterator[Adoption]:
+    """Open an adoption, going on with what an earlier run has read.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or there is no such launch.
+        RegionUnavailable: neither Region answers.
+    """
+    regions = RegionPair(settings.primary_region, settings.secondary_region)
+    launch = Launch(regions, settings.stack_postfix, settings.uuid)
+    launched = launched_stack(launch, CloudFormationStackReader(clients_of(settings.profile)))
+    compared = _compared(settings, launched)
+    with open_comparison(compared, progress) as comparison:
+        dynamodb = comparison.access.client_of("dynamodb", regions.secondary)
+        ledger = open_ledger(dynamodb, settings.ledger_table, regions.secondary)
+        leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, settings.ledger_table, regions)
+        with FileChangeRecord(compared.folder.history, _header(settings, comparison.direction)) as record:
+            yield Adoption(
+                reading=comparison.reading,
+                direction=comparison.direction,
+                readers={side: one.registry for side, one in comparison.regions.items()},
+                shadows={side: one.shadows for side, one in comparison.regions.items()},
+                store=DynamoDbAdoptionStore(dynamodb, settings.ledger_table),
+                ledger=ledger,
+                notes=DynamoDbShadowNotes(dynamodb, settings.ledger_table),
+                gate=LeadershipWriteGate(leadership, regions.secondary),
+                record=record,
+                clock=now,
+                choice=settings.choice,
+            )
+
+
+def _compared(settings: AdoptSettings, launched: LaunchedStack) -> ComparisonSettings:
+    wanted = Kind.SHADOW in settings.choice.kinds
+    shadows = replicated_shadows(launched) if wanted else NO_SHADOWS
+    return ComparisonSettings(
+        settings.primary_region,
+        settings.secondary_region,
+        profile=settings.profile,
+        state=settings.state,
+        paced=settings.paced,
+        anew=settings.anew,
+        select=settings.select,
+        keep_ended_for=settings.not_older_than,
+        exact=wanted,
+        replicate_shadows=shadows.mode,
+        shadow_name_pattern=shadows.pattern,
+    )
+
+
+def _header(settings: AdoptSettings, direction: Direction) -> RunHeader:
+    begun, target = now(), direction.target
+    primary, secondary = settings.primary_region, settings.secondary_region
+    run = new_run_id(begun, "adopt")
+    return RunHeader(run, begun, settings.command, target.account, target.region, primary, secondary, __version__)
