@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 from lab.operators import operator_environ
 from lab.pair import Pair
+from tests.e2e.forked_commands import forked
 
 
 def iot_dr(pair: Pair, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command."""
-    return subprocess.run(
-        [sys.executable, "-m", "iot_dr.cli", *arguments],
-        env=environ or operator_environ(pair),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run a command to its end."""
+    return forked(arguments, operator_environ(pair) if environ is None else environ)
 
 
 def asked(pair: Pair, *arguments: str, environ: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:

@@ -24,10 +24,11 @@ from examples.device.paho_ten_lines import follow, watch
 from lab.connect_proxy import ConnectProxy
 from lab.devices import MqttDevice, tls_context
 from lab.fleet import Device, Fleet
+from lab.lag import is_complete
 from lab.pair import Pair
 from lab.waiting import until
 from tests.e2e.device_program import PATIENCE, Program, running
-from tests.e2e.observing import policies_of, thing
+from tests.e2e.observing import policies_of
 from tests.name_server import NameServer
 
 pytestmark = pytest.mark.row("F7")
@@ -104,7 +105,8 @@ def crossed(pair: Pair, fleet: Fleet, name: str, policy: str) -> Device:
     pair.client("iot").attach_policy(policyName=policy, target=made.certificate_arn)
     secondary = pair.client("iot", pair.secondary)
     assert until(
-        lambda: thing(secondary, name) and policies_of(pair, made.identity) == {made.policy_name, policy}, PATIENCE
+        lambda: is_complete(secondary, made) and policies_of(pair, made.identity) == {made.policy_name, policy},
+        PATIENCE,
     )
     return made
 

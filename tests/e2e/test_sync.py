@@ -24,6 +24,7 @@ from lab.quiet import unscheduled, untold
 from lab.quotas import DEFAULTS, SHADOWS, Quotas
 from lab.shadows import Shadows
 from lab.waiting import until
+from tests.e2e.forked_commands import forked
 from tests.e2e.observing import SECONDS, Ledger, await_quiet, certificate_status, is_whole, thing
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove")
@@ -43,15 +44,14 @@ class Operator:
             **toolsrc(pair),
         }
 
-    def command(self, name: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "iot_dr.cli", name, "--state", str(self.folder), *arguments]
+    def _words(self, name: str, *arguments: str) -> list[str]:
+        return [name, "--state", str(self.folder), *arguments]
 
     def run(self, name: str, *arguments: str, paced: bool = False) -> subprocess.CompletedProcess[str]:
-        command = self.command(name, *arguments, *(() if paced else ("--unpaced",)))
-        return subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False)
+        return forked(self._words(name, *arguments, *(() if paced else ("--unpaced",))), self._environ)
 
     def begin(self, name: str, *arguments: str) -> subprocess.Popen[str]:
-        command = self.command(name, *arguments)
+        command = [sys.executable, "-m", "iot_dr.cli", *self._words(name, *arguments)]
         return subprocess.Popen(command, env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
