@@ -70,7 +70,7 @@ class InMemoryShadows:
         """Update a shadow, as a device or an app would; return the item that the rule stores."""
         change = parse(state) if isinstance(state, str) else state
         self._merge(key, change)
-        return self._told(key, "UPDATED")
+        return self.told(key, "UPDATED")
 
     def become(self, key: Key, document: Document) -> dict[str, Any]:
         """Have a shadow hold exactly this, in as many updates as that takes."""
@@ -81,9 +81,10 @@ class InMemoryShadows:
     def remove(self, key: Key) -> dict[str, Any]:
         """Delete a shadow, as an app would; return the item that the rule stores."""
         self.delete(key)
-        return self._told(key, "DELETED")
+        return self.told(key, "DELETED")
 
-    def _told(self, key: Key, operation: str) -> dict[str, Any]:
+    def told(self, key: Key, operation: str) -> dict[str, Any]:
+        """Return the item that the rule stores of what has just been done to a shadow."""
         held, now = self._held[key], self._clock()
         item: dict[str, Any] = {
             "resource": key.name,

@@ -75,6 +75,7 @@ def _progress(total: Tally, first: int, elapsed: float, wanted: int) -> str:
     return (
         f"{total.operations:,} operations in {total.runs:,} runs (seeds {first} to {first + total.runs - 1}), "
         f"{rate:,.0f} a second, {share:.1%} of {total.calls:,} calls met a fault, {total.failovers:,} failovers, "
+        f"{total.failbacks:,} failbacks, "
         f"{len(total.broken)} violations" + (f", {left} left" if left is not None else "")
     )
 

@@ -43,6 +43,10 @@ NAMES = {
     "epoch": "two orders have one number, or a lower one stands for ever over a higher one",
     "answer": "the name leads to a Region to which it must not lead",
     "held": "what is held counts as what waits, or is tried by the schedule",
+    "planned": "a failback writes what is in no accepted plan, or over what was changed since the plan was made",
+    "consent": "a failback deletes without being asked to, or what it is not to delete",
+    "looser": "a certificate lets in more after a failback than the stricter of both Regions",
+    "writes": "what a device wrote is not there after a failback",
     "bug": "an error that nobody foresaw",
 }
 """The rules that a run may break."""

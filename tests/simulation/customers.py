@@ -98,24 +98,31 @@ class Fleet:
 
     def call(self, name: str, change: Create | Update | Delete) -> tuple[list[Told], frozenset[Key]] | None:
         """Make a call; return what it raised and the keys that changed, or None if AWS refused it."""
-        before = self.registry.entities
-        if isinstance(change, Delete) and _in_use(before.get(change.key)):
+        if isinstance(change, Delete) and _in_use(self.registry.entities.get(change.key)):
             return None
         try:
-            match change:
-                case Create():
-                    self.registry.create(change)
-                case Update():
-                    self.registry.update(change)
-                case Delete():
-                    self.registry.delete(change)
+            told, changed = self.write(name, change)
         except IotDrError:
             return None
+        self.calls += bool(changed)
+        return (told, changed) if changed else None
+
+    def write(self, name: str, change: Create | Update | Delete) -> tuple[list[Told], frozenset[Key]]:
+        """Make a change, prepared as the adapter does; return what it raised and the keys that changed.
+
+        Raises:
+            IotDrError: AWS refuses it.
+        """
+        before = self.registry.entities
+        match change:
+            case Create():
+                self.registry.create(change)
+            case Update():
+                self.registry.update(change)
+            case Delete():
+                self.registry.delete(change)
         after = self.registry.entities
         changed = [key for key in {**before, **after} if before.get(key) is not after.get(key)]
-        if not changed:
-            return None
-        self.calls += 1
         for key in changed:
             if key not in before:
                 self.absent_until[key] = self._scheduler.now
@@ -448,6 +455,12 @@ CREATING = {
     Kind.CERTIFICATE: "RegisterCertificateWithoutCA",
     Kind.POLICY: "CreatePolicy",
     Kind.BILLING_GROUP: "CreateBillingGroup",
+}
+UPDATING = {
+    Kind.CERTIFICATE: "UpdateCertificate",
+    Kind.POLICY: "CreatePolicyVersion",
+    Kind.BILLING_GROUP: "UpdateBillingGroup",
+    Kind.THING: "AddThingToBillingGroup",
 }
 DELETING = {
     Kind.POLICY_ATTACHMENT: "DetachPolicy",

@@ -18,6 +18,7 @@ from iot_dr.model.failover.fence import Fence, FenceRole, Leadership
 from iot_dr.model.failover.names import NameAnswer
 from iot_dr.ports.failover import ControlStore, FenceStore, LeadershipReader, NameServers
 from iot_dr.reconcile.failover import Endpoint, answered
+from iot_dr.services.failback.lead_back import RegionItems
 from iot_dr.services.failover.failover import Failover
 from iot_dr.services.failover.follow_order import follow_order
 from iot_dr.services.failover.take_lead import TakeLead
@@ -32,6 +33,9 @@ from tests.simulation.workers import retried
 MINUTE = 60_000
 WATCHED_FOR = 20 * MINUTE
 """Milliseconds after the last trouble for which the watch goes on to look; it finds nothing new after."""
+
+MOVES_SOON = 0.3
+"""The share of devices that move before they are disconnected, each time that they send something."""
 
 ORDERED_AGAIN_AFTER = 15_000
 ORDERED_AT_MOST = 5
@@ -92,23 +96,42 @@ class Replica:
 class WatchedFence:
     """A Region's fence; `changed` is told of each change, with what stood before."""
 
-    changed: Callable[[Fence, Fence], None]
+    changed: Callable[[Fence, Fence, bool], None]
     item: Fence
 
     def fence(self) -> Fence:
         """Return what is in force."""
         return self.item
 
-    def change(self, fence: Fence) -> None:
-        """Write a fence over one of a lower epoch."""
+    def change(self, fence: Fence, *, back: bool = False) -> None:
+        """Write a fence over one of a lower epoch; `back`: a failback does."""
         if fence.epoch <= self.item.epoch:
             raise Conflict(f"the fence has epoch {self.item.epoch}")
         before, self.item = self.item, replace(fence, elsewhere_at=fence.elsewhere_at or self.item.elsewhere_at)
-        self.changed(before, self.item)
+        self.changed(before, self.item, back)
 
     def note_elsewhere(self, at: int) -> None:
         """Note when the name was first seen to lead elsewhere."""
         self.item = replace(self.item, elsewhere_at=self.item.elsewhere_at or at)
+
+
+@dataclass
+class FenceOfFailback:
+    """A Region's fence as a failback writes it, which alone may have it follow."""
+
+    watched: WatchedFence
+
+    def fence(self) -> Fence:
+        """Return what is in force."""
+        return self.watched.fence()
+
+    def change(self, fence: Fence) -> None:
+        """Write a fence over one of a lower epoch."""
+        self.watched.change(fence, back=True)
+
+    def note_elsewhere(self, at: int) -> None:
+        """Note when the name was first seen to lead elsewhere."""
+        self.watched.note_elsewhere(at)
 
 
 @dataclass
@@ -126,7 +149,10 @@ class KnownLeadership:
 
 
 class Failovers:
-    """All of it, of one run; `break_rule` ends the run, `tell` writes a line of the story."""
+    """All of it, of one run; `break_rule` ends the run, `tell` writes a line of the story.
+
+    `left` is called when the secondary follows again, `leads_back` when the primary leads again.
+    """
 
     def __init__(
         self,
@@ -138,6 +164,11 @@ class Failovers:
         self.parted_until = 0
         self.answer = PRIMARY
         self.led_since: int | None = None
+        self.takeovers = 0
+        self.left: Callable[[], None] = lambda: None
+        self.leads_back: Callable[[], None] = lambda: None
+        self._back: set[str] = set()
+        self._all_back = False
         self._scheduler, self._process, self._break, self._tell = scheduler, process, break_rule, tell
         self._unwell_until = dict.fromkeys(OTHERS, 0)
         self._away_until = dict.fromkeys(OTHERS, 0)
@@ -145,7 +176,7 @@ class Failovers:
         fences = {
             # Long launched, so the watch has seen the name lead elsewhere.
             SECONDARY: WatchedFence(self._fence_changed, Fence(elsewhere_at=START)),
-            PRIMARY: WatchedFence(lambda _before, _now: None, Fence(FenceRole.LEADS)),
+            PRIMARY: WatchedFence(self._primary_changed, Fence(FenceRole.LEADS)),
         }
         self._readers = {region: KnownLeadership(self._replicas[region], fences[region]) for region in OTHERS}
         self._orders: dict[int, str] = {}
@@ -167,6 +198,33 @@ class Failovers:
     def serves_there(self) -> bool:
         """Tell whether devices and operators are in the secondary."""
         return self.answer == SECONDARY or self.led_since is not None
+
+    @property
+    def control_there(self) -> Control:
+        """Return what the primary's replica of the control item says."""
+        return self._replicas[PRIMARY].item
+
+    @property
+    def sends_back(self) -> bool:
+        """Tell whether the name leads to the primary, and an order sends devices there."""
+        return self.answer == PRIMARY and self.control_there.orders(PRIMARY)
+
+    def items_of_failback(self, region: str) -> RegionItems:
+        """Return both items of a Region as a failback reads and writes them."""
+        reader = self._readers[region]
+        return RegionItems(reader, FenceOfFailback(reader.fence), reader.replica)
+
+    def disconnect(self) -> None:
+        """End all connections to the secondary."""
+        self._all_back = True
+
+    def is_back(self, thing: str) -> bool:
+        """Tell whether a device is in the primary again, as it sends something; some move as soon as the name does."""
+        if self._all_back:
+            return True
+        if thing not in self._back and self.sends_back and self._scheduler.chance.random() < MOVES_SOON:
+            self._back.add(thing)
+        return thing in self._back
 
     @property
     def is_parted(self) -> bool:
@@ -292,14 +350,31 @@ class Failovers:
 
         retried(self._stream, work, ended, self._scheduler)
 
-    def _fence_changed(self, before: Fence, now: Fence) -> None:
+    def _fence_changed(self, before: Fence, now: Fence, back: bool) -> None:
         self._tell("fence", (f"{now.role} {now.epoch} by {now.by}",))
-        if before.leads and not now.leads:
-            self._break("follows", f"epoch {now.epoch} by {now.by}")
+        if not now.leads:
+            self._check_follows(before, now, back=back)
+            self.led_since = None
+            self.left()
+            return
         if not self._caused:
             self._break("follows", f"it leads though nobody ordered it and the name never led there: {now}")
         if self.led_since is None:
             self.led_since = self._scheduler.now
+            self.takeovers += 1
+
+    def _primary_changed(self, before: Fence, now: Fence, back: bool) -> None:
+        self._tell("fence of the primary", (f"{now.role} {now.epoch} by {now.by}",))
+        if not now.leads:
+            self._check_follows(before, now, back=back)
+        elif not before.leads:
+            self.leads_back()
+
+    def _check_follows(self, before: Fence, now: Fence, *, back: bool) -> None:
+        if before.leads and not back:
+            self._break("follows", f"epoch {now.epoch} by {now.by}")
+        if not any(one.fence.item.leads for one in self._readers.values()):
+            self._break("follows", f"no Region leads any more: {now}")
 
     # The name
 
@@ -319,6 +394,8 @@ class Failovers:
             self._break("answer", f"{answer} is answered against {''.join(wrong)}: {primary}, {secondary}")
         if answer != self.answer:
             self._tell("the name", (answer,))
+            if answer == SECONDARY:
+                self._back, self._all_back = set(), False
             self.answer = answer
             self._caused = self._caused or answer == SECONDARY
         self._keep_watching()
@@ -372,6 +449,13 @@ class Failovers:
             self._break("epoch", f"the fence follows epoch {fence.epoch}, the replicas have {here.epoch}")
         if here.leader == SECONDARY and not fence.leads:
             self._break("follows", f"{here} is not followed")
+
+    def check_back(self) -> None:
+        """Check, all having come to its end after a failback, that the primary alone leads, and health decides."""
+        here, there = self._readers[SECONDARY], self._readers[PRIMARY]
+        control = there.replica.item
+        if here.fence.item.leads or not there.fence.item.leads or control.leader != PRIMARY:
+            self._break("follows", f"the primary does not lead alone: {here.fence.item}, {there.fence.item}, {control}")
 
 
 @dataclass

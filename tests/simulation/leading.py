@@ -7,22 +7,32 @@ So what no version guards is held to the rules only for those that began after, 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iot_dr.model.exact_json import Number
 from iot_dr.model.registry.changes import Action, Delete
-from iot_dr.model.registry.entities import BillingGroup, Certificate, CertificateStatus, Entity, Thing, ThingGroup
+from iot_dr.model.registry.entities import (
+    BillingGroup,
+    Certificate,
+    CertificateStatus,
+    Entity,
+    Policy,
+    Thing,
+    ThingGroup,
+)
 from iot_dr.model.registry.keys import Key
+from iot_dr.reconcile.translate import translate
 from iot_dr.services.gate import REMEMBERED_FOR
 from iot_dr.services.shadows.replicate import KEPT_FOR
+from tests.builders import REGIONS
 from tests.fakes import InMemoryRegistry
 from tests.shadow_fakes import InMemoryShadowNotes
 from tests.simulation.customers import VERBS, Fleet
 from tests.simulation.failovers import Failovers
 from tests.simulation.process import LATEST_LANDING, TIME_OUT
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.shadows import KEYS, ShadowSide
+from tests.simulation.shadows import KEYS, ShadowSide, document
 
 ENDED_AFTER = 2 * (TIME_OUT + LATEST_LANDING)
 """Milliseconds after the fence changed by which whatever was written without knowing of it has landed."""
@@ -70,6 +80,8 @@ class Led:
     taken: dict[Key, int] = field(default_factory=dict)
     written: dict[Key, int] = field(default_factory=dict)
     deleted: dict[Key, int] = field(default_factory=dict)
+    wrote: Callable[[Key], None] = lambda _key: None
+    left_behind: set[Key] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.fleet = Fleet(self.registry, self.scheduler, trail=False, implicit=False)
@@ -78,6 +90,9 @@ class Led:
 
     def call(self, name: str, change: Any) -> bool:
         """Make a customer's call in the secondary, which tells nobody."""
+        if not isinstance(change, Delete) and isinstance(change.desired, Policy):
+            # Whoever writes a policy there names that Region in it.
+            change = replace(change, desired=translate(change.desired, REGIONS))
         known = self.shadows.ledger.known([change.key]) if isinstance(change, Delete) else frozenset[Key]()
         if (answer := self.fleet.call(name, change)) is None:
             return False
@@ -90,7 +105,11 @@ class Led:
         key, now = KEYS[subject % len(KEYS)], self.scheduler.now
         self.touched[key] = now
         if verb == DEVICE_WRITES:
-            self.shadows.secondary.put(key, {"reported": {"by": "device", "n": Number(str(other))}})
+            if self.failovers.led_since is not None and other % 3 == 0:
+                # A state that it has had before, perhaps the one that crossed last.
+                self.shadows.secondary.become(key, document(other // 3 % 3))
+            else:
+                self.shadows.secondary.put(key, {"reported": {"by": "device", "n": Number(str(other))}})
             self.written[key] = now
             self.deleted.pop(key, None)
         elif key in self.shadows.secondary.documents:
@@ -99,7 +118,14 @@ class Led:
             note = self._notes.read(key)
             if note.claims and note.is_settled and not note.deleted:
                 self.deleted[key] = now
+        self.wrote(key)
         return key
+
+    def left(self, since: int) -> None:
+        """Forget what others changed before a failback read it for the last time: the Regions are equal in it."""
+        self.left_behind |= self.touched.keys()
+        self.touched = {key: at for key, at in self.touched.items() if at >= since}
+        self.taken.clear()
 
     @property
     def _notes(self) -> InMemoryShadowNotes:
@@ -129,7 +155,7 @@ class Led:
                     self.break_rule("overwritten", [key], f"{key} is made again, which was taken away there")
             elif not _is_stricter(before, after) and not (isinstance(before, Certificate) and since >= began):
                 self.break_rule("overwritten", [key], told)
-        elif before is not None and since >= led + self._remembered and _guarded(before) != _guarded(after):
+        elif before is not None and since >= led + self._remembered and guarded(before) != guarded(after):
             self.break_rule("overwritten", [key], told)
 
     def by_shadows(self, began: int, operation: str, key: Key, effect: Callable[[], Any]) -> Any:
@@ -167,6 +193,11 @@ class Led:
         """Return for how long an operator's sync may go on by what it was told before."""
         return REMEMBERED_FOR if self.syncs else 0
 
+    @property
+    def ever_touched(self) -> frozenset[Key]:
+        """Return what others have changed at any time."""
+        return frozenset((*self.left_behind, *self.touched))
+
     def explains(self, keys: Collection[Key]) -> bool:
         """Tell whether others have changed one of these, so that the Regions may differ in it."""
         return not self.touched.keys().isdisjoint(keys)
@@ -178,7 +209,7 @@ def _is_stricter(before: Entity, after: Entity | None) -> bool:
     return after.status in _STRICTER.get(before.status, ())
 
 
-def _guarded(entity: Entity | None) -> object:
+def guarded(entity: Entity | None) -> object:
     """Return what of an entity a version guards."""
     match entity:
         case Thing():

@@ -64,31 +64,31 @@ class KeptJournal:
     """What has been settled of this comparison."""
 
     def __init__(self) -> None:
-        self._settled: dict[Key, ChangeResult] = {}
+        self.settled: dict[Key, ChangeResult] = {}
 
     def settle(self, settled: ChangeResult) -> None:
         """Write how a change ended."""
-        self._settled[settled.key] = settled
+        self.settled[settled.key] = settled
 
     def ending(self, key: Key) -> Ending | None:
         """Return how it ended; None if it has not."""
-        return self._settled[key].ending if key in self._settled else None
+        return self.settled[key].ending if key in self.settled else None
 
     def endings(self, keys: Collection[Key]) -> dict[Key, Ending]:
         """Return how those ended that have."""
-        return {key: self._settled[key].ending for key in keys if key in self._settled}
+        return {key: self.settled[key].ending for key in keys if key in self.settled}
 
     def with_ending(self, ending: Ending) -> Iterator[ChangeResult]:
         """Yield what ended so."""
-        return iter([one for one in self._settled.values() if one.ending is ending])
+        return iter([one for one in self.settled.values() if one.ending is ending])
 
     def forget(self, ending: Ending) -> None:
         """Take what ended so as not yet begun."""
-        self._settled = {key: one for key, one in self._settled.items() if one.ending is not ending}
+        self.settled = {key: one for key, one in self.settled.items() if one.ending is not ending}
 
     def numbers(self, ending: Ending) -> Counter[Kind]:
         """Return how many ended so."""
-        return Counter(one.key.kind for one in self._settled.values() if one.ending is ending)
+        return Counter(one.key.kind for one in self.settled.values() if one.ending is ending)
 
 
 class Operator:
@@ -107,7 +107,7 @@ class Operator:
         self._ledger = process.port("ledger", ledger, Ledger)
         self._primary = process.port("primary", registries[Side.SOURCE], RegistryReader)
         self._secondary = process.port("secondary", registries[Side.TARGET], RegistryReader)
-        self._writer = _Paced(SteppingWriter(process, registries[Side.TARGET]), scheduler)
+        self._writer = Paced(SteppingWriter(process, registries[Side.TARGET]), scheduler)
 
     def sync(self) -> None:
         """Read all, wait for the operator's yes, and apply; where the target leads by now, nothing."""
@@ -129,7 +129,7 @@ class Operator:
             pending=pending,
             shadows=PendingShadows(comparison, journal, None),
             applier=self._applier(marks),
-            progress=_Nobody(),
+            progress=Nobody(),
             stop=threading.Event(),
             limits=Limits(deletes=1.0),
         )
@@ -152,15 +152,16 @@ class Operator:
     def _read(self, side: Side) -> dict[Key, Entity]:
         registry, found = self._registries[side], dict[Key, Entity]()
         for kind in sync.ALL_KINDS:
-            found |= self.process.call(PLACES[side], f"all of {kind}", partial(_of, registry, kind))
+            found |= self.process.call(PLACES[side], f"all of {kind}", partial(all_of, registry, kind))
         return found
 
 
-def _of(registry: InMemoryRegistry, kind: Kind) -> dict[Key, Entity]:
+def all_of(registry: InMemoryRegistry, kind: Kind) -> dict[Key, Entity]:
+    """Return all that a Region has of a kind."""
     return {key: entity for key, entity in registry.entities.items() if key.kind is kind}
 
 
-class _Paced:
+class Paced:
     """A writer whose calls wait for the budget of their API: in a large sync for seconds, after all has been read."""
 
     def __init__(self, writer: SteppingWriter, scheduler: Scheduler) -> None:
@@ -177,7 +178,9 @@ class _Paced:
             self._scheduler.wait(int(self._longest * self._scheduler.chance.random()))
 
 
-class _Nobody:
+class Nobody:
+    """Watches a run."""
+
     def reached(self, standing: SyncProgress) -> None:
         """Watch nothing."""
 

@@ -249,7 +249,21 @@ class _Port:
 
 
 WRITTEN = frozenset(
-    {"writer", "ledger", "notes", "shadow copies", "workflow", "fence", "fence there", "orders", "orders there"}
+    {
+        "writer",
+        "ledger",
+        "notes",
+        "shadow copies",
+        "workflow",
+        "fence",
+        "fence there",
+        "orders",
+        "orders there",
+        "old primary",
+        "old shadows",
+        "leader",
+        "bases",
+    }
 )
 """Sides whose calls may land after their process has died."""
 
@@ -267,6 +281,10 @@ REGIONS = {
     "control there": "primary",
     "fence there": "primary",
     "orders there": "primary",
+    "old primary": "primary",
+    "old shadows": "primary",
+    "leader": "secondary",
+    "bases": "tables",
     "names": "names",
     "workflow": "tables",
 }
@@ -274,12 +292,12 @@ REGIONS = {
 
 
 class SteppingWriter(Writes):
-    """The secondary's writer, which makes several calls of AWS where the adapter does; between them others go on."""
+    """A Region's writer, which makes several calls of AWS where the adapter does; between them others go on."""
 
-    def __init__(self, process: Process, registry: Any) -> None:
-        self.create = partial(process.call, "writer", "create", registry.create)
-        self._update = partial(process.call, "writer", "update", registry.update)
-        self._delete = partial(process.call, "writer", "delete", registry.delete)
+    def __init__(self, process: Process, registry: Any, side: str = "writer") -> None:
+        self.create = partial(process.call, side, "create", registry.create)
+        self._update = partial(process.call, side, "update", registry.update)
+        self._delete = partial(process.call, side, "delete", registry.delete)
 
     def update(self, change: Update) -> None:
         """Update a thing and then its billing group; anything else at once."""

@@ -25,6 +25,8 @@ class Tally:
     events: int = 0
     failovers: int = 0
     """Runs in which the secondary took the lead."""
+    failbacks: int = 0
+    """Failbacks that came to their end."""
     broken: dict[int, Violation] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
@@ -35,6 +37,7 @@ class Tally:
         self.faults += other.faults
         self.events += other.events
         self.failovers += other.failovers
+        self.failbacks += other.failbacks
         self.broken |= other.broken
 
     @property
@@ -67,7 +70,8 @@ def tried(seeds: Iterable[int], settings: Settings) -> Tally:
         tally.operations += run.fleet.calls
         tally.calls += run.faults.calls
         tally.faults += run.faults.met
-        tally.failovers += run.failovers.led_since is not None
+        tally.failovers += bool(run.failovers.takeovers)
+        tally.failbacks += run.failbacks.completed
         if violation:
             tally.broken[seed] = violation
     return tally

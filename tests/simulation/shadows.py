@@ -66,12 +66,16 @@ class ShadowSide:
             source=process.port("primary shadows", self.primary, ShadowReader),
             target=process.port("shadow copies", self.secondary, ShadowStore),
             ledger=process.port("ledger", self.ledger, Ledger),
-            notes=process.port("notes", self.notes, ShadowNotes),
+            notes=self.notes_of(process),
             gate=LeadershipWriteGate(process.port("control", self.control, LeadershipReader), REGIONS.target.region),
             clock=self.scheduler.clock,
             kept_for=self.kept_for,
             together=process.together,
         )
+
+    def notes_of(self, process: Process) -> Any:
+        """Return the notes as a process reads and writes them."""
+        return process.port("notes", self.notes, ShadowNotes)
 
     def looker(self, process: Process) -> Callable[[Sequence[ReconcileRequest]], BatchResult]:
         """Return what takes checks shadows, as the function's handler does."""

@@ -17,7 +17,7 @@ from iot_dr.model.registry.entities import Thing, ThingGroup, ThingType
 from iot_dr.model.registry.keys import Key, Kind, policy_key, thing_group_key, thing_key, thing_type_key
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
-from iot_dr.model.shadows.shadow import ShadowEvent
+from iot_dr.model.shadows.shadow import ShadowEvent, decode_shadow_event
 from iot_dr.model.sites import Side
 from iot_dr.ports.failover import LeadershipReader, WriteGate
 from iot_dr.ports.ledger import Ledger
@@ -40,14 +40,16 @@ from templates.request_queues import BACKGROUND_WORKERS
 from tests.builders import REGIONS
 from tests.fakes import FixedWriteGate, InMemoryLedger, InMemoryRegistry
 from tests.simulation import checks
+from tests.simulation.brought_back import BroughtBack
 from tests.simulation.checks import Broken, Violation
 from tests.simulation.customers import REFUSED, VERBS, Customer, Fleet, Operation, Told, operations
+from tests.simulation.failbacks import FAIL_BACK, FAILBACK_VERBS, Disk, Failbacks, Site
 from tests.simulation.failovers import FAILOVER_VERBS, Failovers
 from tests.simulation.leading import DEVICE_DELETES, DEVICE_WRITES, SERVED_WITHIN, THERE, THERE_VERBS, Led
 from tests.simulation.operator_at_work import Operator, one_after_the_other
 from tests.simulation.process import Faults, Process, SteppingWriter
 from tests.simulation.scheduler import START, Scheduler
-from tests.simulation.shadows import SHADOW_VERBS, ShadowSide, ShadowStream, made_changes
+from tests.simulation.shadows import KEYS, SHADOW_VERBS, ShadowSide, ShadowStream, made_changes
 from tests.simulation.workers import Function, Queue, retried
 
 MINUTE = 60_000
@@ -82,6 +84,9 @@ MOST_COPIES = 100
 
 FAILING = 0.15
 """The share of runs with a failover."""
+
+BACK = 0.6
+"""The share of these with a failback."""
 
 UNDOUBTED = frozenset({"throttled", "unavailable", "refused"})
 """Faults of which the caller knows that nothing has been done."""
@@ -138,12 +143,15 @@ def scenario(
     told = operations(chance, chance.randint(3, number), about)
     if not verbs and fixed.get("failover", Random(f"failover {seed}").random() < FAILING):
         told = _with_failover(told, Random(f"failover of {seed}"))
+        if fixed.get("failback", Random(f"failback {seed}").random() < BACK):
+            told = _with_failback(told, about, Random(f"failback of {seed}"))
+    fixed = {name: value for name, value in fixed.items() if name != "failback"}
     told_verbs = {one.verb for one in told} | {*about}
     drawn = Scenario(
         seed=seed,
         operations=told,
         shadows=bool(told_verbs & {*SHADOW_VERBS, DEVICE_WRITES, DEVICE_DELETES}),
-        failover=bool(told_verbs & {*FAILOVER_VERBS, *THERE_VERBS}),
+        failover=bool(told_verbs & {*FAILOVER_VERBS, *FAILBACK_VERBS, *THERE_VERBS}),
         once_more=Random(f"once more {seed}").random() < 0.5,
         fault_rate=chance.choice((0.0, 0.01, 0.05, 0.3)),
         kills=chance.random() < 0.7,
@@ -173,6 +181,17 @@ def _with_failover(told: Sequence[Operation], chance: Random) -> tuple[Operation
     begins = int(last * chance.random())
     later = (replace(one, at=begins + one.at) for one in (*causes, *there))
     return tuple(sorted((*told, *later), key=lambda one: one.at))
+
+
+def _with_failback(told: Sequence[Operation], about: Sequence[str], chance: Random) -> tuple[Operation, ...]:
+    """Add an operator who fails back, and what customers and devices do meanwhile in both Regions."""
+    led = next((one.at for one in told if one.verb in FAILOVER_VERBS), 0)
+    begins = led + chance.choice((60_000, 200_000, 600_000))
+    ordered = [Operation(led, "order secondary", 0, 0, 1)] if chance.random() < 0.7 else []
+    back = Operation(begins, FAIL_BACK, chance.randrange(12), chance.randrange(12), 1)
+    meanwhile = operations(chance, chance.randint(1, 16), (*THERE_VERBS, *[DEVICE_WRITES] * 4, *about))
+    later = (replace(one, at=begins + one.at) for one in meanwhile)
+    return tuple(sorted((*told, *ordered, back, *later), key=lambda one: one.at))
 
 
 @dataclass(frozen=True)
@@ -232,6 +251,7 @@ class Run:
         self.there = Led(
             scheduler, self.failovers, self.secondary, self.fleet, self.shadows, self._break, bool(drawn.syncs)
         )
+        self._wire_failbacks()
         self._shadow_stream = ShadowStream(self.shadows, self._process("shadows"), self._busy, self._tell_of)
         self.queue = Queue(scheduler, self._busy, self._deleted_untaken, drawn.doubled / 10)
         # One more than wait for them at the same time: now and then there is no room for background work.
@@ -258,6 +278,43 @@ class Run:
             slice_size=drawn.slice_size,
             shadows=drawn.shadows,
         )
+
+    def _wire_failbacks(self) -> None:
+        disk = Disk()
+        self.rules = BroughtBack(
+            scheduler=self.scheduler,
+            primary=self.fleet,
+            there=self.there,
+            ledger=self.ledger,
+            shadows=self.shadows,
+            disk=disk,
+            raise_told=self._raise,
+            shadow_told=self._told_of_shadow,
+            break_rule=self._break,
+        )
+        self.there.wrote = self.rules.device_wrote
+        registries = {Side.SOURCE: self.primary, Side.TARGET: self.secondary}
+        site = Site(
+            self.scheduler,
+            self._process,
+            self.failovers,
+            registries,
+            self.ledger,
+            self.shadows,
+            self.rules,
+            self._led,
+        )
+        self.failbacks = Failbacks(site, disk)
+        self.failovers.left = self._left
+        self.failovers.leads_back = self.rules.leads_back
+
+    def _left(self) -> None:
+        """Take what differs from now on for what replication must mend, but for what a failback leaves to it."""
+        self.rules.left()
+        mended = self.rules.left_to_mend(self.failbacks.choices)
+        self._untold |= dict.fromkeys(mended, _Untold(self._sweeps, self.scheduler.now))
+        self.there.left(self.rules.disk.carried.read_at)
+        self._last_change = self.scheduler.now
 
     def _process(self, name: str) -> Process:
         made = Process(name, self.scheduler, self.faults, self._seen, self._told)
@@ -361,6 +418,7 @@ class Run:
             if answer is not None:
                 self._last_change = self.scheduler.now
                 told, changed = answer
+                self.rules.customers_changed(changed)
                 self._raise(told, changed)
             return answer is not None
 
@@ -368,8 +426,8 @@ class Run:
             self._coming -= 1
             self._busy(-1)
 
-        if operation.verb in FAILOVER_VERBS:
-            self.failovers.begin(operation.verb, operation.other, done)
+        if operation.verb in (FAIL_BACK, *FAILOVER_VERBS):
+            self._order(operation, done)
             return
 
         def work() -> None:
@@ -385,14 +443,28 @@ class Run:
 
         self.scheduler.spawn(work)
 
+    def _order(self, operation: Operation, done: Callable[[], None]) -> None:
+        if operation.verb == FAIL_BACK:
+            self.failbacks.begin(operation, done)
+        else:
+            self.failovers.begin(operation.verb, operation.other, done)
+
     def _do_there(self, operation: Operation, rest: Callable[..., None]) -> None:
         """Wait until the secondary serves, and do it there; nobody is told."""
         until = self.scheduler.now + SERVED_WITHIN
+        device = operation.verb in (DEVICE_WRITES, DEVICE_DELETES)
         while not self.failovers.serves_there:
             if self.scheduler.now > until:
                 return
+            if device and self.failovers.takeovers:
+                break
             rest(10_000)
-        if operation.verb in (DEVICE_WRITES, DEVICE_DELETES):
+        if device and self.failovers.is_back(KEYS[operation.subject % len(KEYS)].name):
+            verb = "write shadow" if operation.verb == DEVICE_WRITES else "delete shadow"
+            for event in filter(None, made_changes(self.shadows, verb, operation.subject, operation.other, rest)):
+                self._shadow_changed(operation.verb, event)
+            return
+        if device:
             key = self.there.device(operation.verb, operation.subject, operation.other)
             self._tell_of("device there", operation.verb, (key, operation.other), "")
             return
@@ -441,10 +513,15 @@ class Run:
         for one in told:
             self._send(one.event, one.keys, self._delivered)
 
+    def _told_of_shadow(self, key: Key, operation: str) -> None:
+        event = decode_shadow_event(self.shadows.primary.told(key, operation))
+        self._send(event, frozenset({key}), self._shadow_stream.arrived)
+
     def _shadow_changed(self, verb: str, event: ShadowEvent) -> None:
         self._tell_of("app", verb, (event,), "")
         self.fleet.calls += 1
         self._last_change = self.scheduler.now
+        self.rules.shadow_changed(event.key)
         self._send(event, frozenset({event.key}), self._shadow_stream.arrived)
 
     def _send(self, event: Any, keys: frozenset[Key], arrived: Callable[[Any], None]) -> None:
@@ -641,7 +718,7 @@ class Run:
         if self.scenario.shadows:
             self._check_shadows()
         self._made = {key: at for key, at in self._made.items() if key in secondary}
-        for key in self._made.keys() - self.ledger.owned(self._made.keys()) - self.there.touched.keys():
+        for key in self._made.keys() - self.ledger.owned(self._made.keys()) - self.there.ever_touched:
             self._break("orphan", [key], f"{key} was made by replication")
         if self.failovers.led_since is None:
             self._check_validity(differing)
@@ -692,6 +769,8 @@ class Run:
 
     def _calm(self) -> None:
         """Let all come to its end, and check that it did."""
+        self.failbacks.go_on()
+        self._go_on(lambda: not self.failbacks.running)
         if self._careful:
             # An alarm tells of the sweep that was refused; the operator needs a while to see and to allow it.
             self._go_on(lambda: False, self.scheduler.now + 4 * SWEEP_EVERY)
@@ -704,6 +783,8 @@ class Run:
         differing = [key for key in differing if not (self._excused(key) or self._stands_for_its_things(key))]
         if self.scenario.failover:
             self.failovers.check_end()
+            if self.failbacks.completed and self.failovers.led_since is None:
+                self.failovers.check_back()
             differing = [key for key in differing if not self._explained(key)]
         if differing and (self.scenario.strict or self._sweeping):
             self._break("different", differing, checks.told_of(differing))
@@ -722,13 +803,7 @@ class Run:
         ]
         if pending:
             self._break("pending", pending, checks.told_of(pending))
-        retried_for_ever = [
-            key
-            for key, note in self.ledger.notes.items()
-            if note.next_attempt is not None and note.outcome and note.outcome.state is State.HELD
-        ]
-        if retried_for_ever:
-            self._break("held", retried_for_ever, checks.told_of(retried_for_ever))
+        self._check_held()
         gone = [
             key
             for key in self.ledger.owned(list(self.ledger.notes))
@@ -736,10 +811,22 @@ class Run:
             # Of a sync that was killed its marks still stand: nobody can tell whether it had made them.
             if not self.ledger.notes[key].marks
             if key not in self.primary.entities and key not in self.secondary.entities
-            if key not in self.there.touched
+            if key not in self.there.ever_touched
         ]
         if gone and self.failovers.led_since is None:
             self._break("leak", gone, checks.told_of(gone))
+
+    def _check_held(self) -> None:
+        """Check that the schedule does not try what is held, and that after a failback nothing is held any more."""
+        back = bool(self.failbacks.completed) and self.failovers.led_since is None
+        held = [
+            key
+            for key, note in self.ledger.notes.items()
+            if (back and note.held)
+            or (note.next_attempt is not None and note.outcome and note.outcome.state is State.HELD)
+        ]
+        if held:
+            self._break("held", held, checks.told_of(held))
 
     def _explained(self, key: Key) -> bool:
         """Tell whether the Regions may go on to differ in it: others changed it or are in the way, or it is held."""

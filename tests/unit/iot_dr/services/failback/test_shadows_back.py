@@ -85,10 +85,11 @@ def test_a_stray_write_in_between_is_read_again(back: Back) -> None:
 def test_one_whose_change_is_too_long_for_a_call_takes_two(back: Back) -> None:
     back.old.longest = 120
     back.old.put(KEY, {"reported": {"old": "x" * 60}})  # type: ignore[dict-item]  # a document
-    back.leader.put(KEY, {"reported": {"new": "y" * 75, "other": None}})  # type: ignore[dict-item]  # a document
+    back.leader.put(KEY, {"reported": {"new": "y" * 90}})  # type: ignore[dict-item]  # a document
 
     assert back.bring() == [State.IN_SYNC]
     assert back.old.documents == back.leader.documents
+    assert back.calls.made.count("old.update") == 3
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,34 @@ def test_what_a_device_wrote_in_the_old_primary_since_it_leads_stays(back: Back)
     back.bring(since)
 
     assert back.old.documents[KEY] == ON
+
+
+def test_what_a_device_wrote_there_while_it_was_made_stays(back: Back) -> None:
+    since = _second(back)
+    back.leader.put(KEY, OFF)
+    back.calls.after = once("old.make", lambda: back.old.put(KEY, ON))
+
+    back.bring(since)
+
+    assert back.old.documents[KEY] == ON
+
+
+def test_of_two_calls_that_one_takes_the_second_is_made_up_for(back: Back) -> None:
+    back.old.longest = 120
+    back.old.put(KEY, {"reported": {"old": "x" * 60}})  # type: ignore[dict-item]  # a document
+    since = _second(back)
+    back.leader.put(KEY, {"reported": {"new": "y" * 90}})  # type: ignore[dict-item]  # a document
+    back.calls.before = lambda name, _number: _away_at_third_update(back, name)
+
+    assert back.bring(since) == [State.PENDING]
+    back.calls.before = lambda _name, _number: None
+    assert back.bring(since) == [State.IN_SYNC]
+    assert back.old.documents == back.leader.documents
+
+
+def _away_at_third_update(back: Back, name: str) -> None:
+    if name == "old.update" and back.calls.made.count(name) == 3:
+        raise RegionUnavailable("away")
 
 
 def test_what_was_there_before_is_written_over_and_again_by_a_run_that_goes_on(back: Back) -> None:

@@ -65,28 +65,32 @@ class ShadowsBack:
 
     def _written(self, key: Key) -> None:
         found, there = self.leader.shadow(key), self.old.shadow(key)
-        if there is not None and self._is_newer(there):
-            return
-        if found is None:
-            if there is not None and self._is_to_go(key):
-                self._delete(there)
-            return
-        if there is None:
+        if found is not None and there is None:
             ensure_open(self.gate)
             self.old.make(key)
             there = self.old.shadow(key)
-        if there is not None and (change := patch(found.document, there.document)):
+        if there is None or self._is_newer(there):
+            return
+        if found is None:
+            if self._is_to_go(key):
+                self._delete(there)
+        elif change := patch(found.document, there.document):
             ensure_open(self.gate)
-            self._note(key, self._update(key, change, there.version))
+            self._update(key, change, there.version)
 
-    def _update(self, key: Key, change: Document, version: int) -> int:
+    def _update(self, key: Key, change: Document, version: int) -> None:
         try:
-            return self.old.update(key, change, version)
+            self._update_once(key, change, version)
         except LimitExceeded:
             removals, additions = halves(change)
             if not removals or not additions:
                 raise
-        return self.old.update(key, additions, self.old.update(key, removals, version))
+            self._update_once(key, additions, self._update_once(key, removals, version))
+
+    def _update_once(self, key: Key, change: Document, version: int) -> int:
+        written = self.old.update(key, change, version)
+        self._note(key, written)
+        return written
 
     def _is_to_go(self, key: Key) -> bool:
         row = self.writes.plan.row(key)
@@ -100,8 +104,11 @@ class ShadowsBack:
         self.old.delete(there.key)
 
     def _is_newer(self, there: Shadow) -> bool:
-        """Tell whether a device has written it in the old primary since that leads again."""
-        if not self.written_since or there.written_at < self.written_since:
+        """Tell whether a device has written it in the old primary since that leads again.
+
+        What holds nothing may be what this run has made of a shadow that was not there.
+        """
+        if not self.written_since or not there.document or there.written_at < self.written_since:
             return False
         return self.writes.plan.fact(_brought(there.key)) != str(there.version)
 
