@@ -161,15 +161,15 @@ def _drift(drift: Drift | Unread | None, at: int) -> str:
             return f"{distance(verified_at, at)}: {found}"
 
 
-def print_result(result: FailoverResult, again: str) -> None:
-    """Print what it came to, and what comes next."""
+def print_result(result: FailoverResult, again: str, follow: str) -> None:
+    """Print what it came to, and what comes next: `again` goes on, and `follow` shows how devices move."""
     control = result.leadership.control
     begun = "leads now" if result.changed else "leads already; nothing was changed"
     say(f"{result.region} {begun}: {control.mode}, epoch {control.epoch}.")
     if result.untold:
         say(f"{result.other} was not told: {result.untold}. Nothing rests on it; the table's replication tells it.")
     if not result.followed:
-        say("DNS follows by the health checks. To see it move, add --wait.")
+        say(f"DNS follows by the health checks. To see it move, run `{follow}`.")
         return
     if not result.name.unwatched:
         say(f"DNS: {'all that answer lead' if result.name.seen else 'not seen to lead'} to {result.region}.")
