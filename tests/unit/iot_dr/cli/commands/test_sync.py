@@ -360,3 +360,13 @@ def test_a_reading_that_takes_longer_than_the_applying_decides() -> None:
     watch.reached(SyncProgress({Kind.THING: 20}, {Kind.THING: 10}))
 
     assert watch.line().endswith("Applying: 10 of 20 changes, 1.0/s, about 1 min left in all")
+
+
+def test_checks_of_shadows_are_not_counted_as_changes_without_a_word(
+    arranged: Arrange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = arranged(ArrangedSync())
+    both = SyncProgress({Kind.THING: 13, Kind.THING_SHADOWS: 3}, {Kind.THING: 13, Kind.THING_SHADOWS: 3})
+    monkeypatch.setattr(sync, "apply", lambda: both)
+
+    assert run("sync", "--apply").stdout == "16 changes and checks of shadows are done, 0 failed, 0 not tried.\n"

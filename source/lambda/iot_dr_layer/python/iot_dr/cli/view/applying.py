@@ -23,6 +23,7 @@ from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference
+from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
 from iot_dr.model.words import counted
 from iot_dr.runtime.commands.sync import SyncSettings, open_sync
@@ -250,9 +251,10 @@ def _print_result(progress: SyncProgress, syncing: Applying, output: str, again:
         say(answer_text({**facts, "problems": problems, "calls": _calls(syncing.uses())}))
         return
     screen = console()
-    screen.print(
-        f"{counted(done, 'change is', 'changes are')} done, {progress.failed} failed, {progress.left} not tried."
-    )
+    # Shadows are checked thing by thing, and whether one has to be written shows then.
+    checks = " and checks of shadows" if progress.ended.get(Kind.THING_SHADOWS) else ""
+    words = f"{counted(done, 'change', 'changes')}{checks} {'is' if done == 1 and not checks else 'are'} done"
+    screen.print(f"{words}, {progress.failed} failed, {progress.left} not tried.")
     if progress.complete:
         return
     screen.print(_problems(syncing.problems()))

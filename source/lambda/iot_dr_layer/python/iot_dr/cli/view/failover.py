@@ -14,6 +14,7 @@ from iot_dr.cli.view.status_view import leadership_as_json, names_as_json, names
 from iot_dr.cli.view.tables import SafeTable, Screen, console, distance, iso
 from iot_dr.cli.view.texts import say
 from iot_dr.model.failover.devices import DeviceCounts
+from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.fleets import FleetSize
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
 from iot_dr.model.words import counted
@@ -88,7 +89,7 @@ def _pace(per_second: float | None, left: float | None) -> str:
 
 def _size(size: FleetSize | Unread) -> str:
     if isinstance(size, Unread):
-        return f"unknown ({size.reason})"
+        return f"unknown ({error_line(size.reason)})"
     return f"{'' if size.exact else 'at least '}{size.things:,}"
 
 

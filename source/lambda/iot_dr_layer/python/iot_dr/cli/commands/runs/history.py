@@ -160,7 +160,10 @@ def _undo_lines(undo: Undo, changes: Iterable[AppliedChange]) -> Iterator[str]:
         elif one.result is WriteResult.DONE and one.change is ChangeKind.CREATE:
             yield visible(f"  leave {one.key}, which the run created: a restore deletes nothing")
     yield ""
-    told = ", ".join(f"{number:,} {plural(kind)}" for kind, number in undo.restored.items())
+    told = ", ".join(
+        f"{number:,} {plural(kind) if number != 1 else kind.replace('_', ' ')}"
+        for kind, number in undo.restored.items()
+    )
     if not told:
         yield "A restore can take nothing of it back."
         return
