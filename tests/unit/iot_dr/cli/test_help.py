@@ -65,3 +65,12 @@ def test_every_option_says_what_it_is_for(words: tuple[str, ...]) -> None:
     options = [one for one in command.get_params(click.Context(command)) if isinstance(one, click.Option)]
 
     assert [one.opts for one in options if not one.hidden and not one.help] == []
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_the_list_of_all_commands_cuts_no_sentence(width: int) -> None:
+    text = shown(width=width)
+    listed = text[text.index("\nCommands:\n") : text.index("\n  Examples:\n")].splitlines()[2:]
+
+    assert [line for line in listed if "..." in line] == []
+    assert {line.split()[0] for line in listed if line[2:3].strip()} == {*COMMANDS}

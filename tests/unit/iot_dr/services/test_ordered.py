@@ -134,11 +134,20 @@ def test_what_only_reads_or_has_no_right_to_be_called_an_order_is_passed_on_and_
 def test_an_order_that_is_refused_is_noted_with_the_reason_and_refused() -> None:
     record = NotedOrders()
 
-    with pytest.raises(Conflict):
-        RecordedFenceStore(Places(Conflict("a higher epoch stands")), record.ordering(), "us-west-2").change(FENCE)
+    with pytest.raises(RegionUnavailable):
+        RecordedFenceStore(Places(RegionUnavailable("no answer")), record.ordering(), "us-west-2").change(FENCE)
 
-    refused = GivenOrder(NOW, OrderKind.FENCE, "us-west-2 leads, epoch 2", WriteResult.REFUSED, "a higher epoch stands")
+    refused = GivenOrder(NOW, OrderKind.FENCE, "us-west-2 leads, epoch 2", WriteResult.REFUSED, "no answer")
     assert record.orders == [refused]
+
+
+def test_an_order_that_another_one_has_overtaken_is_no_line() -> None:
+    record = NotedOrders()
+
+    with pytest.raises(Conflict):
+        RecordedControlStore(Places(Conflict("a higher epoch stands")), record.ordering(), "us-east-1").order(CONTROL)
+
+    assert record.orders == []
 
 
 def test_a_full_disk_is_told_and_keeps_no_order_from_being_given() -> None:

@@ -325,3 +325,48 @@ def test_the_line_has_what_the_bars_would_show() -> None:
     watch.begin("attachments", 3, 7)
     watch.reached(SyncProgress({Kind.THING: 10}, {Kind.THING: 4}))
     assert watch.line() == "Reading attachments: 0 of 3 calls; Applying: 4 of 10 changes"
+
+
+def test_there_is_one_time_left_of_the_reading_and_then_of_reading_and_applying_together() -> None:
+    now = [0.0]
+    watch = applying.SyncWatch(lambda: now[0])
+    watch.begin("attachments", 1000)
+    now[0] = 10.0
+    watch.advance(100, 0)
+    assert watch.line() == "Reading attachments: 100 of 1,000 calls, 10/s, about 1 min left to read"
+
+    # A tenth is read, so of what hangs on certificates ten times as much is to come as is planned.
+    planned = {Kind.THING: 100, Kind.POLICY_ATTACHMENT: 100}
+    watch.reached(SyncProgress(planned, {Kind.THING: 10, Kind.POLICY_ATTACHMENT: 10}))
+    now[0] = 20.0
+    watch.advance(100, 0)
+    watch.reached(SyncProgress(planned, {Kind.THING: 60, Kind.POLICY_ATTACHMENT: 20}))
+    reading, writing = watch.line().split("; ")
+    assert reading == "Reading attachments: 200 of 1,000 calls, 10/s"
+    # 500 attachments at 1/s take longer than 800 calls at 10/s.
+    assert writing == "Applying: 80 of 200 changes, 6.0/s, about 8 min left in all"
+
+    watch.reached(SyncProgress(planned, {Kind.THING: 100, Kind.POLICY_ATTACHMENT: 99}))
+    assert "left in all" in watch.line()
+
+
+def test_a_reading_that_takes_longer_than_the_applying_decides() -> None:
+    now = [0.0]
+    watch = applying.SyncWatch(lambda: now[0])
+    watch.begin("attachments", 1000)
+    watch.reached(SyncProgress({Kind.THING: 20}, {Kind.THING: 0}))
+    now[0] = 10.0
+    watch.advance(100, 0)
+    watch.reached(SyncProgress({Kind.THING: 20}, {Kind.THING: 10}))
+
+    assert watch.line().endswith("Applying: 10 of 20 changes, 1.0/s, about 1 min left in all")
+
+
+def test_checks_of_shadows_are_not_counted_as_changes_without_a_word(
+    arranged: Arrange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = arranged(ArrangedSync())
+    both = SyncProgress({Kind.THING: 13, Kind.THING_SHADOWS: 3}, {Kind.THING: 13, Kind.THING_SHADOWS: 3})
+    monkeypatch.setattr(sync, "apply", lambda: both)
+
+    assert run("sync", "--apply").stdout == "16 changes and checks of shadows are done, 0 failed, 0 not tried.\n"

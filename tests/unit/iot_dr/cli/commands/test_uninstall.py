@@ -86,7 +86,7 @@ def test_without_apply_it_is_shown_in_order_and_nothing_is_removed(tools: Tools)
     assert (result.exit_code, tools.asked) == (0, [])
     assert "1. stack IoTDRSecondary in us-west-2\n     aws delete-stack\n  2. bucket" in result.output
     assert "delete-stack --stack-name my-dr" in result.output
-    assert "Nothing was changed; remove it with --apply." in result.output
+    assert "Nothing was changed. To remove it, run `cli uninstall --apply`." in result.output
 
 
 @pytest.mark.parametrize(("more", "left"), [((), ["bucket iot-dr-secondary in us-west-2"]), (("--empty-buckets",), [])])

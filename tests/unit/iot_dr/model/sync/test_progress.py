@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from iot_dr.model.registry.changes import Create, Delete, Skip, Update
 from iot_dr.model.registry.differences import Difference, Sigil
 from iot_dr.model.registry.keys import Kind
@@ -41,6 +45,16 @@ def test_nobody_knows_how_long_it_takes_while_nothing_ends() -> None:
     standing = SyncProgress({Kind.THING: 10}, {Kind.THING: 5})
 
     assert standing.seconds_left(standing, 10) is None
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(1.0, 90), (0.5, 190), (0.0, None)])
+def test_of_what_hangs_on_certificates_the_rest_is_taken_to_be_like_what_is_read(
+    share: float, seconds: float | None
+) -> None:
+    earlier, now = (SyncProgress({Kind.THING: 20, Kind.THING_PRINCIPAL: 100}, ended) for ended in ({}, {}))
+    now = replace(now, ended={Kind.THING: 10, Kind.THING_PRINCIPAL: 10})
+
+    assert now.seconds_left(earlier, 10, share) == seconds
 
 
 def test_it_is_over_when_everything_has_ended() -> None:

@@ -30,31 +30,33 @@ from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, RegionUnavailable
 from iot_dr.runtime.disk import failure_of
 
-COMMANDS = (
-    "adopt",
-    "completion",
-    "cost",
-    "doctor",
-    "drill",
-    "failback",
-    "failover",
-    "history",
-    "launch",
-    "prove",
-    "publish",
-    "reconcile",
-    "repair",
-    "replay",
-    "restore",
-    "runs",
-    "snapshot",
-    "status",
-    "sweep",
-    "sync",
-    "uninstall",
-    "verify",
-)
-"""Each is a module that has a `command`."""
+SUMMARIES = {
+    "adopt": "Have replication own what the secondary had before.",
+    "completion": "Print the script that completes commands in your shell.",
+    "cost": "Tell what a launch costs a month.",
+    "doctor": "Check what a failover needs, and say how to fix it.",
+    "drill": "Rehearse a failover with devices of its own.",
+    "failback": "Bring changes and devices back after a failover.",
+    "failover": "Have the secondary Region take over.",
+    "history": "Show what commands changed, and how to take it back.",
+    "launch": "Launch the regional stacks, or continue a launch.",
+    "prove": "Test an installation with devices of its own.",
+    "publish": "Publish a build, and print the link that launches it.",
+    "reconcile": "Have one resource checked now.",
+    "repair": "Apply what the last verify found.",
+    "replay": "Bring in events that did not arrive.",
+    "restore": "Restore what a snapshot holds and a Region lacks.",
+    "runs": "List, follow or stop the syncs in the account.",
+    "snapshot": "Write what a Region's registry holds to files.",
+    "status": "Show how replication stands, or one device.",
+    "sweep": "Find now what no event told, and have it checked.",
+    "sync": "Make the secondary Region equal to the primary.",
+    "uninstall": "Remove what a launch made; the fleet stays.",
+    "verify": "Compare both Regions, and change nothing.",
+}
+"""What each command does, for the list of all: none is imported for it. Each is a module that has a `command`."""
+
+COMMANDS = tuple(SUMMARIES)
 
 _ELSEWHERE = {
     "adopt": "commands.launched.adopt",
@@ -129,6 +131,11 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"iot_dr.cli.{module}").command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """Write the list of all commands, each with a line that is not cut."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what the product foresees ends as one line on stderr, never as a traceback."""
         try:
@@ -169,6 +176,10 @@ def _end(ctx: click.Context, message: str, code: int, text: str = "") -> NoRetur
 @click.version_option(__version__, prog_name="iot-dr")
 def cli() -> None:
     """Disaster recovery for AWS IoT Core: keep a secondary Region ready for every device of the primary.
+
+    Commands need the settings of a launch: its toolsrc, sourced or given by --settings, or its name, given by --launch.
+    Without any they take the account's launch, if there is only one. What changes something says first what that is,
+    and does it with --apply; `iot-dr history` tells how to take it back.
 
     Exit codes: 0 done, or in order; 1 a launch failed, or something is not in order; 2 wrong use, or it cannot run
     or was stopped.

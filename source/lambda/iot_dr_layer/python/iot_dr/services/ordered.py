@@ -11,11 +11,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from iot_dr.errors import ConfigurationError, IotDrError
+from iot_dr.errors import ConfigurationError, Conflict, IotDrError
 from iot_dr.model.failover.control import Control
 from iot_dr.model.failover.fence import Fence
 from iot_dr.model.launch.launches import StackEvent
 from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.model.status.checks import error_line
 from iot_dr.model.sync.fleet_runs import FleetRun, ListedRun, RunState
 from iot_dr.model.sync.records import GivenOrder, OrderKind, WriteResult
 from iot_dr.ports.clock import Clock
@@ -52,12 +53,17 @@ class Ordering:
     say: Callable[[str], object]
 
     def given(self, order: OrderKind, of: Sequence[str], give: Callable[[], Result]) -> Result:
-        """Give an order of one or of several things, and note what came of it; raises what `give` does."""
+        """Give an order of one or of several things, and note what came of it; raises what `give` does.
+
+        One that somebody else's order has overtaken changed nothing, and is no line.
+        """
         with self.noting() as requests:
             try:
                 result = give()
+            except Conflict:
+                raise
             except IotDrError as error:
-                self._note(order, of, WriteResult.REFUSED, str(error), requests)
+                self._note(order, of, WriteResult.REFUSED, error_line(error), requests)
                 raise
             self._note(order, of, WriteResult.DONE, "", requests)
             return result

@@ -73,7 +73,7 @@ def run(
         return result
 
     monkeypatch.setattr(module, "drill", drill)
-    return CliRunner().invoke(cli, ["drill", *arguments], env=TOOLSRC), asked
+    return CliRunner().invoke(cli, ["drill", *arguments], env=TOOLSRC, prog_name="iot-dr"), asked
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def stop_after_removal(progress: DrillObserver) -> None:
     ("ending", "said"),
     [
         (stop_after_removal, f"Stopped. {WITHDRAWN}."),
-        (stop, f"to remove it, run `cli drill --profile ops --clean {DRILL}`."),
+        (stop, f"to remove it, run `iot-dr drill --profile ops --clean {DRILL}`."),
     ],
 )
 def test_control_c_says_what_is_left(

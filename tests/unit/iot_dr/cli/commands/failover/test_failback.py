@@ -11,6 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iot_dr.cli.main import cli
+from iot_dr.cli.view.failback import FailbackWatch
+from iot_dr.model.registry.keys import Kind
+from iot_dr.model.sync.progress import SyncProgress
 from iot_dr.services.failback import failback as service
 from tests.account import LAUNCH, LEDGER, Account, served
 from tests.builders import PRIMARY, SECONDARY
@@ -212,3 +215,20 @@ def test_what_failed_is_told_with_how_to_go_on(account: FailedOver) -> None:
     assert result.exit_code == 1, result.output
     assert "Stopped at bring" in result.stdout
     assert "thing#born-there" in result.stdout
+
+
+def test_the_time_that_is_left_has_the_reading_that_ends_it() -> None:
+    now = [0.0]
+    watch = FailbackWatch(lambda: now[0])
+    watch.step("Writing the old primary down")
+    watch.begin("lists", 100)
+    now[0] = 60.0
+    watch.advance(100, 0)
+
+    watch.step("Writing the plan into the old primary")
+    watch.reached(SyncProgress({Kind.THING: 130}, {Kind.THING: 0}))
+    now[0] = 70.0
+    watch.reached(SyncProgress({Kind.THING: 130}, {Kind.THING: 10}))
+
+    # 120 changes at 1/s, and a reading that takes a minute as the snapshot did.
+    assert watch.line().endswith("10 of 130 changes, 1.0/s, about 3 min left until both Regions are equal")

@@ -45,8 +45,8 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Reads both Regions and shows, by kind, what would be created, updated and deleted; with --apply it does that, as
     fast as the account's API quotas allow. Only what replication created is deleted. The next run resumes a run that
-    was stopped, by Ctrl-C or otherwise. Exits 0 if nothing differs or all was done, 1 if something differs, failed or
-    was not tried, 2 if it cannot run.
+    was stopped, by Ctrl-C or otherwise; `iot-dr history` tells what each run changed. Exits 0 if nothing differs or all
+    was done, 1 if something differs, failed or was not tried, 2 if it cannot run.
 
     With --in-cloud a state machine in the account checks everything that the primary has. It deletes nothing; the
     sweep deletes what the primary no longer has. Ctrl-C leaves it running.

@@ -16,13 +16,14 @@ from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, delete_share, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
-from iot_dr.cli.view.bars import ReadingPace, Watch, paced_bar
+from iot_dr.cli.view.bars import ReadingPace, Watch, left_text, paced_bar
 from iot_dr.cli.view.plans import STEPS, plan_lines, print_lines, resource_json
-from iot_dr.cli.view.tables import Screen, console, distance, table
+from iot_dr.cli.view.tables import Screen, console, table
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import IotDrError
 from iot_dr.model.registry.changes import Create, Update
 from iot_dr.model.registry.differences import Difference
+from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.progress import ChangeResult, Planned, Step, SyncProgress
 from iot_dr.model.words import counted
 from iot_dr.runtime.commands.sync import SyncSettings, open_sync
@@ -110,17 +111,29 @@ def _go_on(progress: SyncProgress, command: str, kept: str) -> str:
 
 
 class SyncWatch(Watch):
-    """Shows on standard error how far reading and applying are: bars in a terminal, a line now and then in a log."""
+    """Shows on standard error how far reading and applying are: bars in a terminal, a line now and then in a log.
 
-    def __init__(self) -> None:
+    There is one time that is left: of the reading while nothing is applied, and then of everything together.
+    """
+
+    goal = "in all"
+    """What the time that is left leads to, once something is applied."""
+
+    def __init__(self, stopwatch: Callable[[], float] = time.monotonic) -> None:
         self.last = SyncProgress()
+        self._stopwatch = stopwatch
         self._console = Screen(stderr=True)
         super().__init__(paced_bar(self._console))
         self._reading = self._bar.add_task("Reading", total=None, pace="")
         self._applying = self._bar.add_task("Applying", total=None, pace="changes", visible=False)
         self._uses: Callable[[], Mapping[str, tuple[Use, ...]]] = dict
         self._past: deque[tuple[float, SyncProgress, Mapping[str, tuple[Use, ...]]]] = deque()
-        self._reading_pace = ReadingPace()
+        self._reading_pace = ReadingPace(stopwatch)
+
+    @property
+    def seconds_to_come(self) -> float:
+        """Return how long it takes what follows after the applying, as far as that is known."""
+        return 0.0
 
     def watch(self, uses: Callable[[], Mapping[str, tuple[Use, ...]]]) -> None:
         """Say where to ask what was made of the APIs' budgets."""
@@ -133,7 +146,12 @@ class SyncWatch(Watch):
 
     def advance(self, calls: int, found: int) -> None:  # noqa: ARG002  # the protocol's
         """Count the calls of the reading."""
-        self._bar.update(self._reading, advance=calls, pace=self._reading_pace.advance(calls))
+        pace = self._reading_pace.advance(calls)
+        if self._bar.tasks[self._applying].visible:
+            pace = self._reading_pace.rate_text
+        elif self._reading_pace.seconds_left:
+            pace += " to read"
+        self._bar.update(self._reading, advance=calls, pace=pace)
 
     def policies(self, changes: Iterable[Difference]) -> None:
         """Name the policies that are created or changed, before they are."""
@@ -150,7 +168,7 @@ class SyncWatch(Watch):
 
     def reached(self, progress: SyncProgress) -> None:
         """Show how far the applying is, at what pace, how long it takes, and what limits it."""
-        now = time.monotonic()
+        now = self._stopwatch()
         self._past.append((now, progress, self._uses()))
         while len(self._past) > 1 and now - self._past[1][0] > WINDOW:
             self._past.popleft()
@@ -165,14 +183,19 @@ class SyncWatch(Watch):
         if now - then < 1:
             return ""
         parts = [f"{(progress.all_ended - earlier.all_ended) / (now - then):.1f}/s"]
-        left = progress.seconds_left(earlier, now - then)
-        if left:
-            parts.append(f"{distance(int(left * 1000), 0).removeprefix('in ')} left")
+        if left := self._seconds_left(progress, earlier, now - then):
+            parts.append(f"{left_text(left)} {self.goal}")
         if limit := _limit(uses_then, uses):
             parts.append(f"limited by {limit}")
         if progress.failed:
             parts.append(f"{progress.failed} failed")
         return ", ".join(parts)
+
+    def _seconds_left(self, progress: SyncProgress, earlier: SyncProgress, seconds: float) -> float | None:
+        """Return how long everything takes: what is read meanwhile goes on beside the applying, the rest follows."""
+        reading = self._reading_pace.seconds_left
+        applying = progress.seconds_left(earlier, seconds, self._reading_pace.share)
+        return None if reading is None or applying is None else max(reading, applying) + self.seconds_to_come
 
 
 def _limit(before: Mapping[str, tuple[Use, ...]], after: Mapping[str, tuple[Use, ...]]) -> str:
@@ -228,9 +251,10 @@ def _print_result(progress: SyncProgress, syncing: Applying, output: str, again:
         say(answer_text({**facts, "problems": problems, "calls": _calls(syncing.uses())}))
         return
     screen = console()
-    screen.print(
-        f"{counted(done, 'change is', 'changes are')} done, {progress.failed} failed, {progress.left} not tried."
-    )
+    # Shadows are checked thing by thing, and whether one has to be written shows then.
+    checks = " and checks of shadows" if progress.ended.get(Kind.THING_SHADOWS) else ""
+    words = f"{counted(done, 'change', 'changes')}{checks} {'is' if done == 1 and not checks else 'are'} done"
+    screen.print(f"{words}, {progress.failed} failed, {progress.left} not tried.")
     if progress.complete:
         return
     screen.print(_problems(syncing.problems()))

@@ -146,12 +146,30 @@ class ReadingPace:
     def advance(self, calls: int) -> str:
         """Count calls; return the pace, as it stands behind their number."""
         self._made += calls
-        seconds = self._stopwatch() - self._begun
-        if seconds <= 1:
-            return "calls"
-        rate = self._made / seconds
+        left = self.seconds_left
+        return self.rate_text + (f", {left_text(left)}" if left else "")
+
+    @property
+    def rate_text(self) -> str:
+        """Return the pace alone, once it is known."""
+        rate = self._rate
+        return f"calls, {rate:,.0f}/s" if rate else "calls"
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Return how long the stages still take that are known, 0 if that is over, None while nobody can tell."""
         left = (self._left or 0) - self._made
-        return f"calls, {rate:,.0f}/s" + (f", {left_text(left / rate)}" if left > 0 else "")
+        return max(0.0, left / self._rate) if self._rate else None if left > 0 else 0.0
+
+    @property
+    def share(self) -> float:
+        """Return the share of the known calls that is made; 1 where nobody has said how many there are."""
+        return min(1.0, self._made / self._left) if self._left else 1.0
+
+    @property
+    def _rate(self) -> float:
+        seconds = self._stopwatch() - self._begun
+        return self._made / seconds if seconds > 1 else 0.0
 
 
 class Counting(Watch):

@@ -56,8 +56,8 @@ class DrillWatch(Watch):
         return f"Some of it may be left; to remove it, run `{self.cleaning(self._drill)}`."
 
 
-def print_result(result: DrillResult, page: str) -> None:
-    """Print the objectives and what was found, then what each way took."""
+def print_result(result: DrillResult, page: str, clean: str) -> None:
+    """Print the objectives and what was found, then what each way took; `clean` removes what is left."""
     screen = console()
     rows = table("", "Objective", "Found")
     for one in judgements(result):
@@ -73,7 +73,7 @@ def print_result(result: DrillResult, page: str) -> None:
     verdict = "Objectives met" if is_met(result) else "Objectives missed"
     screen.print(f"\n{verdict} by {result.drill}, in {result.seconds:.0f} s.")
     if result.left:
-        screen.print(Text(f"Not everything is {REMOVED}: run `iot-dr drill --clean {result.drill}`", style="bold red"))
+        screen.print(Text(f"Not everything is {REMOVED}: run `{clean}`", style="bold red"))
 
 
 def _way(leg: Leg) -> str:

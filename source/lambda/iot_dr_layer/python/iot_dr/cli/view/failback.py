@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -49,12 +50,32 @@ class DevicesWatch(FailoverWatch):
 class FailbackWatch(SyncWatch):
     """Tells which step comes next, and how far the reading and the applying are."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    goal = "until both Regions are equal"
+
+    def __init__(self, stopwatch: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stopwatch)
         self.last_step = ""
+        self._read_from: float | None = None
+        self._snapshot_took = 0.0
+
+    @property
+    def seconds_to_come(self) -> float:
+        """Return how long the last reading takes: about as long as the snapshot did, for both Regions are read."""
+        return self._snapshot_took
+
+    def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
+        """Begin with a stage of the reading."""
+        self._read_from = self._stopwatch() if self._read_from is None else self._read_from
+        super().begin(stage, calls, ahead)
 
     def step(self, text: str) -> None:
-        """Say what comes next."""
+        """Say what comes next; what was read and applied before it is over."""
+        if self._read_from is not None:
+            self._snapshot_took = self._snapshot_took or self._stopwatch() - self._read_from
+            self._read_from = None
+        self._past.clear()
+        self._reading_pace.begin(None, 0)
+        self._bar.update(self._applying, visible=False)
         self.last_step = text
         super().step(text)
 

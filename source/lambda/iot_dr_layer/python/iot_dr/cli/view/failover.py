@@ -14,6 +14,7 @@ from iot_dr.cli.view.status_view import leadership_as_json, names_as_json, names
 from iot_dr.cli.view.tables import SafeTable, Screen, console, distance, iso
 from iot_dr.cli.view.texts import say
 from iot_dr.model.failover.devices import DeviceCounts
+from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.fleets import FleetSize
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
 from iot_dr.model.words import counted
@@ -88,7 +89,7 @@ def _pace(per_second: float | None, left: float | None) -> str:
 
 def _size(size: FleetSize | Unread) -> str:
     if isinstance(size, Unread):
-        return f"unknown ({size.reason})"
+        return f"unknown ({error_line(size.reason)})"
     return f"{'' if size.exact else 'at least '}{size.things:,}"
 
 
@@ -161,15 +162,15 @@ def _drift(drift: Drift | Unread | None, at: int) -> str:
             return f"{distance(verified_at, at)}: {found}"
 
 
-def print_result(result: FailoverResult, again: str) -> None:
-    """Print what it came to, and what comes next."""
+def print_result(result: FailoverResult, again: str, follow: str) -> None:
+    """Print what it came to, and what comes next: `again` goes on, and `follow` shows how devices move."""
     control = result.leadership.control
     begun = "leads now" if result.changed else "leads already; nothing was changed"
     say(f"{result.region} {begun}: {control.mode}, epoch {control.epoch}.")
     if result.untold:
         say(f"{result.other} was not told: {result.untold}. Nothing rests on it; the table's replication tells it.")
     if not result.followed:
-        say("DNS follows by the health checks. To see it move, add --wait.")
+        say(f"DNS follows by the health checks. To see it move, run `{follow}`.")
         return
     if not result.name.unwatched:
         say(f"DNS: {'all that answer lead' if result.name.seen else 'not seen to lead'} to {result.region}.")

@@ -10,8 +10,8 @@ from iot_dr.services.launch.start_launch import Leftover
 from iot_dr.services.launch.uninstall import RemovalPlan, Uninstalled
 
 
-def print_plan(plan: RemovalPlan, costs: Iterable[str]) -> None:
-    """Print what would be removed."""
+def print_plan(plan: RemovalPlan, costs: Iterable[str], command: str) -> None:
+    """Print what would be removed; `command` removes it."""
     if not plan.found:
         say("Nothing of this launch is there.")
     else:
@@ -21,7 +21,7 @@ def print_plan(plan: RemovalPlan, costs: Iterable[str]) -> None:
         say(f"\nDevices that connect to {plan.fleet_name} will find nothing: its records and domains go too.")
     _print_rest(plan, costs)
     if plan.found:
-        say("\nNothing was changed; remove it with --apply.")
+        say(f"\nNothing was changed. To remove it, run `{command}`.")
 
 
 def print_removal(plan: RemovalPlan, done: Uninstalled, costs: Iterable[str]) -> None:

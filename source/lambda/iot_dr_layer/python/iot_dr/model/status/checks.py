@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _ANSWER = re.compile(
-    r"An error occurred \((?P<code>[^)]+)\) when calling the (?P<operation>\w+) operation: *(?P<words>.*)"
+    r"An error occurred \((?P<code>[^)]+)\) when calling the (?P<operation>\w+) operation"
+    r"(?: \(reached max retries: \d+\))?: *(?P<words>.*)"
 )
 
 
@@ -54,7 +55,7 @@ def failure(name: str, found: str, mend: str, names: Iterable[str] = ()) -> Chec
 def first_names(names: Iterable[str], shown: int = 3) -> str:
     """Return the first few names, and how many more there are.
 
-    >>> some(["a", "b", "c", "d", "e"]), some(["a"])
+    >>> first_names(["a", "b", "c", "d", "e"]), first_names(["a"])
     ('a, b, c and 2 more', 'a')
     """
     listed = sorted(names)
@@ -65,8 +66,10 @@ def first_names(names: Iterable[str], shown: int = 3) -> str:
 def error_line(error: Exception | str) -> str:
     """Return an error in one line's words: what AWS answered to which call, where it was AWS.
 
-    >>> short("An error occurred (InvalidRequestException) when calling the ListThings operation: no such page")
+    >>> error_line("An error occurred (InvalidRequestException) when calling the ListThings operation: no such page")
     'ListThings answered InvalidRequestException, no such page'
+    >>> error_line("An error occurred (A) when calling the SearchIndex operation (reached max retries: 0): not indexed")
+    'SearchIndex answered A, not indexed'
     """
     answer = _ANSWER.search(str(error))
     if answer is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from iot_dr.model.registry.changes import Create, Delete, Update
 from iot_dr.model.registry.differences import Difference, Sigil
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.kinds import BY_CERTIFICATE
 
 
 class Step(enum.StrEnum):
@@ -111,14 +112,18 @@ class SyncProgress:
         """Tell whether everything was done."""
         return not self.failed and not self.left
 
-    def seconds_left(self, earlier: SyncProgress, seconds: float) -> float | None:
+    def seconds_left(self, earlier: SyncProgress, seconds: float, share_read: float = 1.0) -> float | None:
         """Return how long it takes from here, at the pace since an earlier standing so many seconds ago, or None.
 
-        Kinds go on at the same time, so the one that takes longest decides.
+        Kinds go on at the same time, so the one that takes longest decides. Of what hangs on certificates only the
+        share that is read is planned yet; the rest is taken to be like it.
         """
         longest = 0.0
+        if not share_read:
+            return None
         for kind, planned in self.planned.items():
-            left = planned - self.ended.get(kind, 0)
+            expected = planned / share_read if kind in BY_CERTIFICATE else planned
+            left = expected - self.ended.get(kind, 0)
             done = self.ended.get(kind, 0) - earlier.ended.get(kind, 0)
             if left > 0 and done <= 0:
                 return None

@@ -71,7 +71,7 @@ class Moving:
     def _evicted(self) -> tuple[str, ...]:
         connects, default = self.connects()
         rate = connects * SHARE_OF_CONNECTS
-        told = f"AWS's default, as {default}" if default else "by Service Quotas"
+        told = f"AWS's default, as {error_line(default)}" if default else "by Service Quotas"
         self.progress.step(f"Ending connections, {rate:g} a second: half of CONNECT in the old primary, {told}")
         eviction = Eviction(self.connections(rate), self.progress, self.pause, self.together)
         return eviction.run().left

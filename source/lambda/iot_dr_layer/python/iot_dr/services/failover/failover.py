@@ -116,7 +116,7 @@ class Failover:
     def _evict(self, progress: FailoverObserver) -> Evicted:
         connects, default = self.connects()
         rate = connects * SHARE_OF_CONNECTS
-        read = f"AWS's default, as {default}" if default else "by Service Quotas"
+        read = f"AWS's default, as {error_line(default)}" if default else "by Service Quotas"
         progress.step(
             f"Ending connections to {self.other}, {rate:g} a second: half of CONNECT in {self.region}, {read}"
         )

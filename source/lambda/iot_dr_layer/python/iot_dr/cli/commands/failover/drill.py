@@ -162,7 +162,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     if output == "json":
         say(answer_text(document_of(result)))
     else:
-        print_result(result, report)
+        print_result(result, report, watch.cleaning(result.drill))
     context.exit(0 if is_met(result) else 1)
 
 

@@ -125,7 +125,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     if output == "json":
         say(answer_text(as_json(result)))
     else:
-        print_result(result, again)
+        print_result(result, again, command_line(context, wait=True))
     context.exit(0 if result.as_asked else 1)
 
 

@@ -36,24 +36,40 @@ Examples:
 _NOT_NEGATIVE = click.FloatRange(min=0)
 _FIGURES = (
     click.Option(["--things"], type=click.IntRange(min=0), help="Devices, each a thing with a certificate."),
-    click.Option(["--policies"], type=click.IntRange(min=0), help="Policies; devices share them.  [default: 1]"),
-    click.Option(["--changes-per-day", "changes_a_day"], type=_NOT_NEGATIVE, help="Changes of things.  [default: 0]"),
+    click.Option(["--policies"], type=click.IntRange(min=0), help="Policies, which devices share.  [default: 1]"),
     click.Option(
-        ["--new-devices-per-day", "new_devices_a_day"], type=_NOT_NEGATIVE, help="Complete new devices.  [default: 0]"
+        ["--changes-per-day", "changes_a_day"], type=_NOT_NEGATIVE, help="Changes of things a day.  [default: 0]"
     ),
     click.Option(
-        ["--shadow-updates-per-day", "shadow_updates_a_day"], type=_NOT_NEGATIVE, help="Updates.  [default: 0]"
+        ["--new-devices-per-day", "new_devices_a_day"], type=_NOT_NEGATIVE, help="New devices a day.  [default: 0]"
+    ),
+    click.Option(
+        ["--shadow-updates-per-day", "shadow_updates_a_day"],
+        type=_NOT_NEGATIVE,
+        help="Updates of shadows a day.  [default: 0]",
     ),
     click.Option(["--shadows/--no-shadows"], default=None, help="Whether shadows are replicated.  [default: shadows]"),
-    click.Option(["--sweep-minutes"], type=click.IntRange(2, 1440), help="SweepMinutes.  [default: 15]"),
-    click.Option(["--sweep-slice"], type=click.IntRange(0, 5000), help="SweepSlice.  [default: 200]"),
+    click.Option(
+        ["--sweep-minutes"],
+        type=click.IntRange(2, 1440),
+        help="Minutes between sweeps, the launch's SweepMinutes.  [default: 15]",
+    ),
+    click.Option(
+        ["--sweep-slice"],
+        type=click.IntRange(0, 5000),
+        help="Things that each sweep checks fully, the launch's SweepSlice.  [default: 200]",
+    ),
     click.Option(
         ["--health-checkers/--no-health-checkers"],
         default=None,
         help="Whether each Region has a health checker.  [default: health-checkers]",
     ),
     click.Option(["--with-name/--without-name", "fleet_name"], default=None, help="Whether the fleet has a name."),
-    click.Option(["--check-seconds"], type=click.Choice(["10", "30"]), help="HealthCheckInterval.  [default: 30]"),
+    click.Option(
+        ["--check-seconds"],
+        type=click.Choice(["10", "30"]),
+        help="Seconds between health checks, HealthCheckInterval.  [default: 30]",
+    ),
 )
 
 

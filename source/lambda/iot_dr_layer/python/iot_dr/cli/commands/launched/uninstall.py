@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from iot_dr.cli.command import Command, order_place, say_error
+from iot_dr.cli.command import Command, command_line, order_place, say_error
 from iot_dr.cli.options import applying, from_toolsrc, output_format, settings
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.view.answers import answer_text
@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913  # one argument an option
     elif apply:
         print_removal(plan, done, costs)
     else:
-        print_plan(plan, costs)
+        print_plan(plan, costs, command_line(context, apply=True))
     if done.failure:
         say_error(context, done.failure, 1)
         context.exit(1)

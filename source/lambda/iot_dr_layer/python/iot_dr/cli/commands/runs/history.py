@@ -171,11 +171,14 @@ def _undo_lines(undo: Undo, changes: Iterable[AppliedChange]) -> Iterator[str]:
         elif one.result is WriteResult.DONE and one.change is ChangeKind.CREATE:
             yield visible(f"  leave {one.key}, which the run created: a restore deletes nothing")
     yield ""
-    told = ", ".join(f"{number:,} {plural(kind)}" for kind, number in undo.restored.items())
     if again := _adoption_taken_back(undo.header):
         yield "It changed nothing but the owners in the ledger. To see what would be taken back, and to do it:"
         yield from (f"  {visible(one)}" for one in again)
         return
+    told = ", ".join(
+        f"{number:,} {plural(kind) if number != 1 else kind.replace('_', ' ')}"
+        for kind, number in undo.restored.items()
+    )
     if not told:
         yield "A restore can take nothing of it back."
         return

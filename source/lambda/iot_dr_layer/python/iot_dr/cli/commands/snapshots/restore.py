@@ -84,8 +84,8 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     Shows, by kind, what would be created and updated, and policies by name; with --apply it does that. Every file of
     the snapshot must have the checksum that snapshot.json has for it. Replication does not own what is restored into
     the secondary Region: it stays there when the primary no longer has it. Into a secondary that leads nothing is
-    restored. If a run was stopped, run it again. Exits 0
-    if nothing differs or all was done, 1 if something differs, failed or was not tried, 2 if it cannot run.
+    restored. If a run was stopped, run it again. `iot-dr history` tells what it changed, and how to take that back.
+    Exits 0 if nothing differs or all was done, 1 if something differs, failed or was not tried, 2 if it cannot run.
     """
     settings = RestoreSettings(
         region_of(side, toolsrc),
