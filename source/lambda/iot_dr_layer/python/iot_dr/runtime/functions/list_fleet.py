@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iot_dr.aws.clients import client
+from iot_dr.aws.clients import of_one_session
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.status import DynamoDbLedgerReader
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
@@ -45,6 +45,7 @@ def list_fleet_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dic
 
 def _list_fleet(environment: ListEnvironment) -> ListFleet:
     region, bucket = environment.primary_region, environment.work_bucket
+    client = of_one_session()
     iot, s3 = client("iot", region), client("s3")
     dynamodb, table, results = client("dynamodb"), environment.ledger_table, Results(s3, bucket)
     waiting = DynamoDbLedgerReader(dynamodb, table).waiting

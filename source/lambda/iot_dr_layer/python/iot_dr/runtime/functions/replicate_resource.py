@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from iot_dr.aws.clients import client
+from iot_dr.aws.clients import of_one_session
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
@@ -19,6 +19,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
@@ -60,10 +61,24 @@ def replicate_resource_handler(
     With `"background": true` its calls of AWS IoT keep to a part of the quotas, for others come first.
     """
     environment = read(WorkerEnvironment, environ)
-    ledger = DynamoDbLedger(client("dynamodb"), environment.ledger_table)
-    for_events = _replication(environment, ledger, lambda region: paced(_client(region), event_budgets()))
+    client = of_one_session()
+    dynamodb = client("dynamodb")
+    ledger = DynamoDbLedger(dynamodb, environment.ledger_table)
+    gate = write_gate(
+        dynamodb,
+        RegionPair(environment.primary_region, environment.aws_region),
+        environment.control_table,
+        environment.ledger_table,
+    )
+    # A call, each with its repetitions, ends well before the worker.
+    registry = functools.partial(client, "iot", read_timeout=READ_TIMEOUT)
+
+    def slow(region: str) -> Any:
+        return paced(registry(region), background_budgets(client, region, BACKGROUND_WORKERS))
+
+    for_events = _replication(environment, ledger, gate, lambda region: paced(registry(region), event_budgets()))
     # Made when it is first asked for: most workers are never asked for background work.
-    in_background = functools.cache(lambda: _replication(environment, ledger, _slow_client))
+    in_background = functools.cache(lambda: _replication(environment, ledger, gate, slow))
     # Not the pool of the calls: a request waits for its calls, and a pool full of those that wait would never go on.
     together = on_threads(ThreadPoolExecutor(REQUESTS_PER_BATCH))
     log, metrics = logger(), ReplicationMetrics()
@@ -101,17 +116,9 @@ def _facts(result: ReplicationResult) -> dict[str, Any]:
     }
 
 
-def _client(region: str) -> Any:
-    """Return a client of a Region's registry whose calls, each with its repetitions, end well before the worker."""
-    return client("iot", region, read_timeout=READ_TIMEOUT)
-
-
-def _slow_client(region: str) -> Any:
-    """Return the same at the pace of background work."""
-    return paced(_client(region), background_budgets(client, region, BACKGROUND_WORKERS))
-
-
-def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Callable[[str], Any]) -> Replication:
+def _replication(
+    environment: WorkerEnvironment, ledger: Ledger, gate: WriteGate, client_of: Callable[[str], Any]
+) -> Replication:
     account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
     direction = regions.replication(account)
     secondary_client = note_requests_of(client_of(direction.target.region))
@@ -124,7 +131,7 @@ def _replication(environment: WorkerEnvironment, ledger: Ledger, client_of: Call
         target=secondary,
         writer=IotRegistryWriter(secondary_client, direction.target.region, account),
         ledger=ledger,
-        gate=write_gate(regions, environment.control_table, environment.ledger_table),
+        gate=gate,
         clock=now,
         settling=Settling(environment.settle_seconds, environment.incomplete_seconds),
         just_in_time=environment.certificate_mode == "jitr",

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from iot_dr.aws.clients import CONNECTIONS, client
+from iot_dr.aws.clients import CONNECTIONS, of_one_session
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.pacing import paced
@@ -61,8 +61,15 @@ def replicate_shadows_handler(
     true` its calls keep to a part of the quota.
     """
     environment = read(ShadowsEnvironment, environ)
-    for_events = _replication(environment, _client)
-    in_background = functools.cache(lambda: _replication(environment, _slow_client))
+    client = of_one_session()
+    shadows = functools.partial(client, "iot-data")
+
+    def slow(region: str) -> Any:
+        return paced(shadows(region), background_budgets(client, region, BACKGROUND_WORKERS))
+
+    dynamodb = client("dynamodb")
+    for_events = _replication(environment, dynamodb, shadows)
+    in_background = functools.cache(lambda: _replication(environment, dynamodb, slow))
     log, metrics = logger(), ReplicationMetrics()
     reader = StreamReader(decode_shadow_event, environment.work_bucket, log, metrics)
 
@@ -99,24 +106,14 @@ def _tell(applied: Applied, asked: int, log: Logger, metrics: ReplicationMetrics
     log.info("shadows replicated", extra={"asked": asked, "unrecorded": len(applied.unrecorded), **ended})
 
 
-def _client(region: str) -> Any:
-    return client("iot-data", region)
-
-
-def _slow_client(region: str) -> Any:
-    """Return a client at the pace of background work."""
-    return paced(_client(region), background_budgets(client, region, BACKGROUND_WORKERS))
-
-
-def _replication(environment: ShadowsEnvironment, client_of: Callable[[str], Any]) -> ShadowReplication:
-    dynamodb = client("dynamodb")
+def _replication(environment: ShadowsEnvironment, dynamodb: Any, client_of: Callable[[str], Any]) -> ShadowReplication:
     regions = RegionPair(environment.primary_region, environment.aws_region)
     return ShadowReplication(
         source=IotShadowStore(client_of(environment.primary_region)),
         target=IotShadowStore(client_of(environment.aws_region)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
-        gate=write_gate(regions, environment.control_table, environment.ledger_table),
+        gate=write_gate(dynamodb, regions, environment.control_table, environment.ledger_table),
         clock=now,
         selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
         kept_for=KEPT_FOR,

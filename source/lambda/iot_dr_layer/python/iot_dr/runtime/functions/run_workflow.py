@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from iot_dr.aws.clients import client
+from iot_dr.aws.clients import of_one_session
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
@@ -60,6 +60,7 @@ class RunnerEnvironment:
 def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the function: messages of one of the queues in, the IDs of those to be handed out again out."""
     environment = read(RunnerEnvironment, environ)
+    client = of_one_session()
     queues = SqsRequestQueues(
         client("sqs"),
         environment.look_queue_url,
@@ -69,7 +70,7 @@ def run_workflow_handler(environ: Mapping[str, str] = os.environ) -> Callable[[d
     # Once only: what was cut off may still be running, and the queue has it run again when that has ended.
     states = client("stepfunctions", read_timeout=ANSWER_SECONDS, attempts=1)
     # Made when it is first asked for: a new device's first request waits for no client that only its second one needs.
-    confirmation = functools.cache(lambda: _confirmation(environment))
+    confirmation = functools.cache(lambda: _confirmation(environment, client))
     runner = WorkflowRunner(
         workflow=StepFunctionsReplicationRun(states, environment.state_machine_arn),
         queues=queues,
@@ -145,7 +146,7 @@ def _left(
     yield from (one for one in left if one.message.requests)
 
 
-def _confirmation(environment: RunnerEnvironment) -> Confirmation:
+def _confirmation(environment: RunnerEnvironment, client: Callable[..., Any]) -> Confirmation:
     region = environment.primary_region
     primary = paced(client("iot", region, read_timeout=READ_TIMEOUT), event_budgets())
     return Confirmation(

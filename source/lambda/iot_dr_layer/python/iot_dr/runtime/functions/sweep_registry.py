@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from iot_dr.aws.clients import client
+from iot_dr.aws.clients import of_one_session
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.ledger.gauges import DynamoDbLedgerGauges
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
@@ -58,7 +58,8 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
     Deletions refused as unsafe are allowed by `{"task": "sweep", "delete_share": 1.0}`: the share that is meant.
     """
     environment = read(SweepEnvironment, environ)
-    sweep, measured = _sweep(environment), _measuring(environment)
+    client = of_one_session()
+    sweep, measured = _sweep(environment, client), _measuring(environment, client)
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -112,12 +113,12 @@ def _ensure_whole(swept: Swept, seconds: float) -> None:
         raise UnsafePlan(f"{swept.refused}. Only the deletions wait, all else is checked ({outcome})")
 
 
-def _lister(region: str, account: str) -> IotRegistryReader:
+def _lister(client: Callable[..., Any], region: str, account: str) -> IotRegistryReader:
     """Return what lists a Region, at a part of the quotas, so that others who list are not refused."""
     return IotRegistryReader(paced(client("iot", region), background_budgets(client, region)), region, account)
 
 
-def _measuring(environment: SweepEnvironment) -> Callable[[], Measured]:
+def _measuring(environment: SweepEnvironment, client: Callable[..., Any]) -> Callable[[], Measured]:
     """Return what measures; the primary Region is asked once and briefly, for it may be away."""
     regions = RegionPair(environment.primary_region, environment.aws_region)
     dynamodb = client("dynamodb")
@@ -127,18 +128,19 @@ def _measuring(environment: SweepEnvironment) -> Callable[[], Measured]:
     return functools.partial(measure, ledger, *controls)
 
 
-def _sweep(environment: SweepEnvironment) -> Sweep:
+def _sweep(environment: SweepEnvironment, client: Callable[..., Any]) -> Sweep:
     account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
     direction = regions.replication(account)
     selection = ShadowSelection(environment.replicate_shadows)
+    dynamodb = client("dynamodb")
     return Sweep(
-        source=_lister(direction.source.region, account),
-        target=_lister(direction.target.region, account),
+        source=_lister(client, direction.source.region, account),
+        target=_lister(client, direction.target.region, account),
         direction=direction,
-        ledger=DynamoDbLedger(client("dynamodb"), environment.ledger_table),
+        ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         # All that it asks for is background work, whoever of the two tasks asks.
         workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
-        gate=write_gate(regions, environment.control_table, environment.ledger_table),
+        gate=write_gate(dynamodb, regions, environment.control_table, environment.ledger_table),
         clock=now,
         slice_size=environment.sweep_slice,
         shadows=selection.classic or selection.named,
