@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -39,16 +40,13 @@ def earlier(pair: Pair, pytestconfig: pytest.Config) -> Path:
     it = pair.distribution
     cached = pytestconfig.cache.mkdir("earlier-release") / hashlib.sha256(ARCHIVE.read_bytes()).hexdigest()[:16]
     if not cached.exists():
+        fresh = cached.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
         with tarfile.open(ARCHIVE) as archive:
-            archive.extractall(cached.with_suffix(".new"), filter="data")
-        pair.run_script(
-            cached.with_suffix(".new") / "release",
-            "deployment/build-s3-dist.sh",
-            it.bucket_prefix,
-            it.solution_name,
-            VERSION,
-        )
-        cached.with_suffix(".new").rename(cached)
+            archive.extractall(fresh, filter="data")
+        script = "deployment/build-s3-dist.sh"
+        pair.run_script(fresh / "release", script, it.bucket_prefix, it.solution_name, VERSION)
+        fresh.rename(cached)
     where = (it.bucket_prefix, it.solution_name, VERSION, pair.primary, pair.secondary)
     pair.run_script(cached / "release", "deployment/publish.sh", *where)
     return cached / "release"
