@@ -63,6 +63,7 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
         ),
         allow(f"Read{whose}Certificates", [iot.DescribeCertificate, *LIST_PRINCIPAL_THINGS], [_certificates(region)]),
         allow(f"Read{whose}Policies", [iot.GetPolicy], [_policies(region)]),
+        read_tags(whose, region),
         allow(
             f"Read{whose}Attachments",
             [iot.ListAttachedPolicies],
@@ -70,6 +71,15 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
             in_regions(region_value),
         ),
     ]
+
+
+def _tagged(region: str) -> list[Any]:
+    return [_types(region), _billing_groups(region), _policies(region), _groups(region)]
+
+
+def read_tags(whose: str, region: str) -> Any:
+    """Read the tags of what is replicated and has some."""
+    return allow(f"Read{whose}Tags", [iot.ListTagsForResource], _tagged(region))
 
 
 def read_attachments(whose: str, region: str, region_value: Any) -> list[Statement]:
@@ -162,6 +172,8 @@ def write_resources(whose: str, region: str, region_value: Any) -> list[Statemen
             ],
             [_policies(region)],
         ),
+        # Also needed to make something with tags.
+        allow(f"Write{whose}Tags", [iot.TagResource, iot.UntagResource], _tagged(region)),
         allow(
             f"Write{whose}Registrations",
             [iot.RegisterCertificateWithoutCA],
