@@ -221,7 +221,7 @@ class _ScopeReading:
             self._entities(sorted(key for key in things if not key.reserved))
 
     def tags(self, key: Key) -> None:
-        """Read the tags of a resource that has some, where it is; a request for no more than its own fields needs none."""
+        """Read the tags of a resource that has some, where it is; a request for its own fields alone needs none."""
         row = ROW[key.kind]
         holders = self._holders(key) if row.tags_by and not (row.has_depth and self._depth is Depth.OWN) else []
         for side, tags in self._lists(holders, lambda reader: reader.tags(key)).items():
