@@ -183,6 +183,35 @@ def write_resources(whose: str, region: str, region_value: Any) -> list[Statemen
     ]
 
 
+def provision_devices(region: str, region_value: Any, template: str) -> list[Statement]:
+    """Register devices by a provisioning template; what it says is made with the rights of whoever asks for that."""
+    return [
+        allow(
+            "ReadTemplate",
+            [iot.DescribeProvisioningTemplate],
+            [arn("iot", f"provisioningtemplate/{template}", region)],
+        ),
+        allow(
+            "RegisterDevices",
+            [iot.RegisterThing],
+            ["*"],  # RegisterThing knows no resource
+            in_regions(region_value),
+        ),
+        allow(
+            "MakeNewThings",
+            [iot.CreateThing, iot.DescribeThing, iot.UpdateThing, iot.AddThingToBillingGroup, iot.AddThingToThingGroup],
+            [_things(region), _billing_groups(region), _groups(region)],
+        ),
+        allow("ReadTypesAndGroups", [iot.DescribeThingType, iot.DescribeThingGroup], [_types(region), _groups(region)]),
+        allow("MakeNewPolicies", [iot.CreatePolicy, iot.GetPolicy], [_policies(region)]),
+        allow(
+            "LetNewDevicesIn",
+            [iot.DescribeCertificate, iot.UpdateCertificate, iot.AttachPolicy, iot.AttachThingPrincipal],
+            [_certificates(region)],
+        ),
+    ]
+
+
 def read_shadows(whose: str, region: str) -> Statement:
     """Read shadows and find those that have names; a named shadow's ARN begins with its thing's."""
     return allow(f"Read{whose}Shadows", [iot.GetThingShadow, iot.ListNamedShadowsForThing], [_things(region)])
