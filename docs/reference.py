@@ -71,6 +71,7 @@ VARIABLES: Mapping[str, str] = {
     "PRIMARY_NOTIFICATION_TOPIC_ARN": "Topic that alarms of the primary Region notify.",
     "PRIMARY_REGION": "Region whose registry is replicated.",
     "PROBE_SECRET_ARN": "Secret with the probe's certificate and key.",
+    "PROVISIONING_TEMPLATE": "Provisioning template by which devices register in the primary Region; `none`: none.",
     "RELEASE_SHA256": "SHA-256 of each published file, as `sha256sum` writes them; empty: files are not compared.",
     "REPLICATE_SHADOWS": "Which shadows are replicated: `all`, `classic`, `named` or `none`.",
     "RULE_ERROR_QUEUE_URL": "Queue of registry events that the topic rules could not store.",

@@ -31,7 +31,7 @@ _BY_RATE = {
     "ListThingPrincipalsV2 ListPrincipalThingsV2 "
     "ListCertificates ListPolicies DescribeCertificate RegisterCertificateWithoutCA UpdateCertificate "
     "DeleteCertificate GetPolicy CreatePolicy DeletePolicy CreatePolicyVersion DeletePolicyVersion "
-    "ListPolicyVersions ListTargetsForPolicy DescribeIndex",
+    "ListPolicyVersions ListTargetsForPolicy DescribeIndex ListTagsForResource TagResource UntagResource",
     5: "CreateDynamicThingGroup UpdateDynamicThingGroup DeleteDynamicThingGroup",
 }
 DEFAULTS: Mapping[str, float] = MappingProxyType(

@@ -125,6 +125,7 @@ def build(config: Config) -> Template:
         SecondaryRegion=Ref("SecondaryRegion"),
         CreateHealthCheck=Ref("CreateHealthCheck"),
         CertificateMode=Ref("CertificateMode"),
+        ProvisioningTemplate=Ref("ProvisioningTemplate"),
         ReplicateShadows=Ref("ReplicateShadows"),
         ShadowNamePattern=Ref("ShadowNamePattern"),
         **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency", *FLEET, *TOPICS)},
@@ -155,7 +156,10 @@ def _add_form(template: Template, config: Config) -> None:
                     "Region that is kept ready for your devices. It must differ from the primary Region.",
                 ),
             ),
-            "Certificates": (parameters.certificate_mode(),),
+            "Certificates": (
+                parameters.certificate_mode(),
+                parameters.provisioning_template(f"Empty: none in a new launch; later {KEPT}."),
+            ),
             "Shadows": parameters.shadows(),
             "Failover": (
                 parameters.choice(
@@ -349,6 +353,7 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
         "VERSION": source("Version"),
         "CREATE_HEALTH_CHECK": Ref("CreateHealthCheck"),
         "CERTIFICATE_MODE": Ref("CertificateMode"),
+        "PROVISIONING_TEMPLATE": Ref("ProvisioningTemplate"),
         "REPLICATE_SHADOWS": Ref("ReplicateShadows"),
         "SHADOW_NAME_PATTERN": Ref("ShadowNamePattern"),
         "KMS_KEY_ID": Ref(KEY),

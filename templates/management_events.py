@@ -41,6 +41,8 @@ CALLS = (
     "RegisterCertificateWithoutCA",
     "RemoveThingFromBillingGroup",
     "SetDefaultPolicyVersion",
+    "TagResource",
+    "UntagResource",
     "UpdateBillingGroup",
     "UpdateCertificate",
     "UpdateDynamicThingGroup",

@@ -20,6 +20,7 @@ from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
 from templates.blocks.topic_rules import EventRule, add_event_rule, add_store
 from templates.config import Config
+from templates.device_registration import add_device_provisioning
 from templates.management_events import add_management_events
 from templates.shadow_capture import add_shadow_capture
 
@@ -64,7 +65,8 @@ def build(config: Config) -> Template:
     store = add_store(template, "RegistryEventRulesRole", "registry events", table, queue)
     for rule in REGISTRY_EVENTS:
         add_event_rule(template, rule, store)
-    undelivered = add_management_events(template, table, add_layer(template))
+    layer = add_layer(template)
+    undelivered = add_management_events(template, table, layer)
     add_queue_alarm(
         template, "RuleErrorAlarm", "Registry events could not be stored; the queue holds them for replay", queue
     )
@@ -81,6 +83,7 @@ def build(config: Config) -> Template:
         "Shadow events could not be stored; the sweep finds the shadows that they were about",
         shadow_errors,
     )
+    add_device_provisioning(template, layer)
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-primary-${Uuid}"))
     template.add_output(
         [
@@ -130,6 +133,7 @@ def _add_form(template: Template, config: Config) -> None:
             ),
             "Security": (own_key(), log_bucket()),
             "Alarms": (notification_topic(),),
+            "Certificates": (parameters.provisioning_template("Empty: none."),),
             "Shadows": parameters.shadows(),
             "Roles": (permissions_boundary(template),),
         },

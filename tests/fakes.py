@@ -21,13 +21,16 @@ from iot_dr.model.registry.entities import (
     GroupMembership,
     Policy,
     PolicyAttachment,
+    Tags,
     Thing,
     ThingGroup,
     ThingPrincipal,
     ThingType,
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target
-from iot_dr.model.registry.kinds import HOLDING_KINDS
+from iot_dr.model.registry.kinds import HOLDING_KINDS, TAGGED_KINDS
+from iot_dr.model.registry.tagging import surplus_tags, tags_differ, tags_of
+from iot_dr.model.registry.tagging import with_tags as tagged
 from iot_dr.model.replication.marks import MARK_LIFETIME, Certainty, Mark, OtherWriters, dead, made_at, new_token
 from iot_dr.model.replication.messages import RequestMessage, messages
 from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome, State
@@ -102,6 +105,14 @@ class InMemoryRegistry(Writes):
         """Everything that the registry holds, as values."""
         return dict(self._entities)
 
+    @property
+    def with_tags(self) -> Mapping[Key, Entity]:
+        """Everything that the registry holds, as whoever asks for tags too reads it."""
+        return {
+            key: tagged(one, tags_of(one) or {}) if key.kind in TAGGED_KINDS else one
+            for key, one in self._entities.items()
+        }
+
     def put(self, *entities: Entity) -> None:
         """Create or update, as a customer would, whatever was there before; types are deprecated last."""
         for creation in Plan(ordered(Create(entity, "arranged") for entity in _with_lineage(entities))).creates:
@@ -111,10 +122,11 @@ class InMemoryRegistry(Writes):
             elif isinstance(actual, ThingType):
                 self.update(Update(replace(actual, deprecated=False), actual, "arranged"))
             elif actual != creation.desired:
-                self.update(Update(creation.desired, actual, "arranged"))
+                self.update(Update(creation.desired, tagged(actual, tags_of(actual) or {}), "arranged"))
         for entity in entities:
             if isinstance(entity, ThingType) and self._entities[entity.key] != entity:
-                self.update(Update(entity, self._entities[entity.key], "arranged"))
+                actual = self._entities[entity.key]
+                self.update(Update(entity, tagged(actual, tags_of(actual) or {}), "arranged"))
 
     def remove(self, *keys: Key) -> None:
         """Delete with all that hangs on it, as a customer would: what points first, waiting where AWS wants it."""
@@ -136,8 +148,14 @@ class InMemoryRegistry(Writes):
     # Reader
 
     def resource(self, key: Key) -> Entity | None:
-        """Read a resource of any kind."""
-        return self._entities.get(key)
+        """Read a resource of any kind, without its tags."""
+        found = self._entities.get(key)
+        return None if found is None else tagged(found, None)
+
+    def tags(self, key: Key) -> Tags:
+        """Read the tags of a resource."""
+        found = self._entities.get(key)
+        return {} if found is None else dict(tags_of(found) or {})
 
     def thing(self, name: str) -> Thing | None:
         """Read a thing."""
@@ -145,15 +163,15 @@ class InMemoryRegistry(Writes):
 
     def thing_type(self, name: str) -> ThingType | None:
         """Read a thing type."""
-        return cast("ThingType | None", self._entities.get(Key(Kind.THING_TYPE, name)))
+        return cast("ThingType | None", self.resource(Key(Kind.THING_TYPE, name)))
 
     def thing_group(self, name: str) -> ThingGroup | None:
         """Read a thing group."""
-        return cast("ThingGroup | None", self._entities.get(Key(Kind.THING_GROUP, name)))
+        return cast("ThingGroup | None", self.resource(Key(Kind.THING_GROUP, name)))
 
     def billing_group(self, name: str) -> BillingGroup | None:
         """Read a billing group."""
-        return cast("BillingGroup | None", self._entities.get(Key(Kind.BILLING_GROUP, name)))
+        return cast("BillingGroup | None", self.resource(Key(Kind.BILLING_GROUP, name)))
 
     def certificate(self, certificate_id: str) -> Certificate | None:
         """Read a certificate with its PEM."""
@@ -161,7 +179,7 @@ class InMemoryRegistry(Writes):
 
     def policy(self, name: str) -> Policy | None:
         """Read a policy's default version."""
-        return cast("Policy | None", self._entities.get(Key(Kind.POLICY, name)))
+        return cast("Policy | None", self.resource(Key(Kind.POLICY, name)))
 
     def principals_of_thing(self, thing: str) -> frozenset[ThingPrincipal]:
         """List the certificates attached to a thing."""
@@ -208,7 +226,8 @@ class InMemoryRegistry(Writes):
 
     def create(self, change: Create) -> None:
         """Make it, if AWS would."""
-        desired, key = change.desired, change.key
+        # Nobody can tell no tags from none that were asked for.
+        desired, key = tagged(change.desired, tags_of(change.desired) or None), change.key
         actual = self._entities.get(key)
         if actual is not None:
             # AWS takes the same thing, type, group or attachment twice; a policy or a certificate never.
@@ -239,7 +258,13 @@ class InMemoryRegistry(Writes):
         """Change it, if AWS would."""
         desired, key = change.desired, change.key
         self._require(key)
+        if tags_of(self._entities[key]) is not None or tags_of(desired) is not None:
+            # By calls of their own, which no version guards.
+            self._retag(change)
+            if tagged(desired, None) == tagged(change.actual, None):
+                return
         actual = self._entities[key]
+        desired = tagged(desired, tags_of(actual))
         match desired, actual:
             case Thing(), Thing():
                 self._update_thing(desired, actual, cast(Thing, change.actual))
@@ -264,6 +289,13 @@ class InMemoryRegistry(Writes):
             case _:
                 raise InvalidResource(f"{key} has no field that could be updated")
         self._entities[key] = desired
+
+    def _retag(self, change: Update) -> None:
+        if not tags_differ(change.desired, change.actual):
+            return
+        actual, gone = self._entities[change.key], surplus_tags(change.desired, change.actual)
+        kept = {key: value for key, value in (tags_of(actual) or {}).items() if key not in gone}
+        self._entities[change.key] = tagged(actual, {**kept, **(tags_of(change.desired) or {})} or None)
 
     def _require_length(self, policy: Policy) -> None:
         if len("".join(policy.document.split())) > self.longest_policy:
@@ -413,7 +445,7 @@ def _as_listed(entity: Entity) -> Entity:
         case ThingGroup(name=name) | BillingGroup(name=name):
             return type(entity)(name)
         case _:
-            return entity
+            return tagged(entity, None)
 
 
 def _root(group: ThingGroup) -> str:

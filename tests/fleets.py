@@ -18,6 +18,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import SEPARATOR, Key, Kind, certificate_target, shadow_key, thing_group_target
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
+from iot_dr.model.registry.tagging import with_tags
 from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Document, Shadow
 from tests.fakes import InMemoryRegistry
@@ -126,6 +127,11 @@ def _attached(registry: InMemoryRegistry, target: str) -> Found:
     return [PolicyAttachment(policy, target) for policy in registry.policies_of(target)]
 
 
+def _tagged(registry: InMemoryRegistry, kind: Kind, name: str) -> Found:
+    found = registry.resource(Key(kind, name))
+    return [] if found is None else [with_tags(found, registry.tags(found.key))]
+
+
 def _listed(registry: InMemoryRegistry, kind: Kind) -> Found:
     return [one for one in registry.listed(kind) if not isinstance(one, Unreadable)]
 
@@ -153,4 +159,8 @@ _ANSWERS: dict[ReadCall, Callable[[InMemoryRegistry, str], Found]] = {
     ReadCall.POLICIES_OF_GROUP: lambda it, name: (
         _attached(it, thing_group_target(name)) if it.thing_group(name) else None
     ),
+    ReadCall.TAGS_OF_TYPE: lambda it, name: _tagged(it, Kind.THING_TYPE, name),
+    ReadCall.TAGS_OF_BILLING_GROUP: lambda it, name: _tagged(it, Kind.BILLING_GROUP, name),
+    ReadCall.TAGS_OF_POLICY: lambda it, name: _tagged(it, Kind.POLICY, name),
+    ReadCall.TAGS_OF_GROUP: lambda it, name: _tagged(it, Kind.THING_GROUP, name),
 }

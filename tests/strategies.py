@@ -86,6 +86,7 @@ def _subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.sampled_from(pool), unique=True) if pool else st.just([])
 
 
+tags = st.dictionaries(st.sampled_from(("team", "cost")), st.sampled_from(("", "one", "two")), max_size=2)
 descriptions = st.sampled_from(("", "a description"))
 propagating = st.sampled_from(((), (PropagatingAttribute("site", "thingAttribute", "site"),)))
 
@@ -100,21 +101,28 @@ def registries(draw: st.DrawFn) -> Registry:
         for name in draw(_subset(THINGS))
     ]
     certificates = [Certificate(one, draw(statuses), f"PEM {one}") for one in draw(_subset(CERTIFICATES))]
-    policies = [Policy(name, draw(documents)) for name in draw(_subset(POLICIES))]
+    policies = [Policy(name, draw(documents), tags=draw(tags)) for name in draw(_subset(POLICIES))]
     groups = draw(trees())
     targets = [certificate_target(one.certificate_id) for one in certificates]
     targets += [thing_group_target(group.name) for group in groups]
     entities: list[Entity] = [
         *(
-            replace(a_thing_type(name, deprecated=draw(st.booleans())), propagating_attributes=draw(propagating))
+            replace(
+                a_thing_type(name, deprecated=draw(st.booleans())),
+                propagating_attributes=draw(propagating),
+                tags=draw(tags),
+            )
             for name in types
         ),
-        *(BillingGroup(name, draw(descriptions)) for name in billing_groups),
+        *(BillingGroup(name, draw(descriptions), tags=draw(tags)) for name in billing_groups),
         *things,
         *certificates,
         *policies,
         *groups,
-        *(a_dynamic_group(name, draw(st.sampled_from(("a", "b")))) for name in draw(_subset(DYNAMIC_GROUPS))),
+        *(
+            replace(a_dynamic_group(name, draw(st.sampled_from(("a", "b")))), tags=draw(tags))
+            for name in draw(_subset(DYNAMIC_GROUPS))
+        ),
         *draw(_subset(tuple(PolicyAttachment(policy.name, target) for policy in policies for target in targets))),
         *(one for certificate in certificates for one in draw(principals(certificate, things))),
         *(one for thing in things for one in draw(memberships(thing, groups))),
@@ -129,7 +137,9 @@ def trees(draw: st.DrawFn) -> list[ThingGroup]:
     for name in draw(_subset(GROUPS)):
         parent = draw(st.sampled_from(("", *groups)))
         ancestors = (*groups[parent].ancestors, parent) if parent else ()
-        groups[name] = ThingGroup(name, draw(descriptions), draw(attributes), parent, ancestors=ancestors)
+        groups[name] = ThingGroup(
+            name, draw(descriptions), draw(attributes), parent, ancestors=ancestors, tags=draw(tags)
+        )
     return list(groups.values())
 
 

@@ -12,6 +12,7 @@ from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttl
 from iot_dr.model.events.registry_events import RegistryEvent
 from iot_dr.model.registry.entities import Entity, Thing
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.tagging import with_tags
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
@@ -88,12 +89,17 @@ class Customer:
     def _tell(self, before: Mapping[Key, Entity]) -> None:
         after = self.registry.entities
         for key in sorted(before.keys() | after.keys()):
-            if before.get(key) == after.get(key) or key.kind not in _TELLING:
+            if key.kind not in _TELLING or _untagged(before.get(key)) == _untagged(after.get(key)):
                 continue
             operation = "CREATED" if key not in before else "DELETED" if key not in after else "UPDATED"
             now, found = self.clock(), after.get(key)
             carried = replace(found, billing_group="") if isinstance(found, Thing) else None
             self.events.append(RegistryEvent(key, f"e-{now}", operation, now, carried))
+
+
+def _untagged(entity: Entity | None) -> Entity | None:
+    # No event of the registry tells of tags.
+    return None if entity is None else with_tags(entity, None)
 
 
 _TELLING = frozenset({Kind.THING, Kind.THING_TYPE, Kind.THING_GROUP, Kind.GROUP_MEMBERSHIP})

@@ -15,6 +15,7 @@ _MODULES = (
     "domains",
     "connections",
     "registry",
+    "registration",
     "principals",
     "groups",
     "limits",

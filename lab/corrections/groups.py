@@ -146,11 +146,11 @@ def _refuse_dynamic(name: str) -> Any:
 
 
 def _create_dynamic(request: Request) -> Any:
-    existing, query = iot._thing_groups.get(request.name), _query(request)
+    existing, query, tags = iot._thing_groups.get(request.name), _query(request), request.body.get("tags")
     if existing is not None:
         same = all(existing.get(key) == value for key, value in query.items())
         return iot._create_existing_thing_group(existing, dict(request.body)) if same else _exists(request.name)
-    refusal = _no_index(query)
+    refusal = _no_index(query) or iot._tags_error(tags, required=False)
     if refusal:
         return refusal
     properties = request.body.get("thingGroupProperties") or {}
@@ -169,6 +169,7 @@ def _create_dynamic(request: Request) -> Any:
         **query,
     }
     iot._thing_groups[request.name] = group
+    iot._set_created_tags(group["thingGroupArn"], tags)
     iot._thing_group_event("CREATED", group)
     return iot.json_response({key: group[key] for key in ("thingGroupName", "thingGroupArn", "thingGroupId", *query)})
 
@@ -253,6 +254,7 @@ def billing_groups() -> None:
         group = (iot._things.get(name) or {}).get("billingGroupName")
         return iot.json_response({**json.loads(answer[2]), "billingGroupName": group}) if group else answer
 
+    iot._TAGGABLE_RESOURCES["billinggroup"] = (_billing_groups, "Billing Group {name} does not exist.")
     replace(create_thing, create_thing_in_group)
     replace(describe_thing, describe_thing_with_group)
     serve(
@@ -278,7 +280,9 @@ def _list_billing_groups(request: Request) -> Any:
 
 def _create_billing_group(request: Request) -> Any:
     properties = dict(request.body.get("billingGroupProperties") or {})
-    group = _billing_groups.get(request.name)
+    group, tags = _billing_groups.get(request.name), request.body.get("tags")
+    if refusal := iot._tags_error(tags, required=False):
+        return refusal
     if group is not None and group["billingGroupProperties"] != properties:
         return _exists(request.name)
     if group is None:
@@ -291,6 +295,7 @@ def _create_billing_group(request: Request) -> Any:
             "billingGroupMetadata": {"creationDate": iot._now_epoch()},
         }
         _billing_groups[request.name] = group
+        iot._set_created_tags(group["billingGroupArn"], tags)
     return iot.json_response({key: group[key] for key in ("billingGroupName", "billingGroupArn", "billingGroupId")})
 
 
@@ -315,7 +320,8 @@ def _delete_billing_group(request: Request) -> Any:
     refusal = _stale(_billing_groups.get(request.name), request.query.get("expectedVersion"))
     if refusal:
         return refusal
-    _billing_groups.pop(request.name, None)
+    if group := _billing_groups.pop(request.name, None):
+        iot._tags.pop(group["billingGroupArn"], None)
     for thing in _things_of_billing_group(request.name):
         del thing["billingGroupName"]
     return iot.json_response({})

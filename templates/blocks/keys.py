@@ -83,9 +83,14 @@ def let_roles_use_key(template: Template) -> None:
                     _through_stores(),
                 )
             ),
-            Roles=[Ref(role) for role in roles if _uses_a_store(role)],
+            Roles=[_named(role) for role in roles if _uses_a_store(role)],
         )
     )
+
+
+def _named(role: iam.Role) -> Any:
+    condition = role.resource.get("Condition")
+    return If(condition, Ref(role), NoValue) if condition else Ref(role)
 
 
 def let_role_read_table_in(template: Template, title: str, role: str, region: str) -> None:

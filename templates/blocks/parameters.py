@@ -98,6 +98,27 @@ def certificate_mode() -> Field:
     )
 
 
+NO_TEMPLATE = "none"
+"""Takes back what an earlier launch was asked for, where an empty input keeps it."""
+
+
+def provisioning_template(without: str) -> Field:
+    """Ask for the template by which devices register in the primary Region; `without` says what empty means."""
+    return Field(
+        Parameter(
+            "ProvisioningTemplate",
+            Type="String",
+            Description="Name of a provisioning template of AWS IoT in the primary Region. A device of a CA with "
+            "automatic registration is registered by it when it connects for the first time. Leave it empty if a rule "
+            f"of your own does that, or the CA has a template. {NO_TEMPLATE}: no template any more. {without}",
+            Default="",
+            AllowedPattern="[0-9A-Za-z_-]{0,36}",
+            ConstraintDescription="must be 1 to 36 letters, digits, hyphens and underscores, or empty",
+        ),
+        "Provisioning template for new devices of the primary Region",
+    )
+
+
 def table_name(title: str, label: str, description: str) -> Field:
     """Ask for the name of a table."""
     return text(

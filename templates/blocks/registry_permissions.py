@@ -63,6 +63,7 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
         ),
         allow(f"Read{whose}Certificates", [iot.DescribeCertificate, *LIST_PRINCIPAL_THINGS], [_certificates(region)]),
         allow(f"Read{whose}Policies", [iot.GetPolicy], [_policies(region)]),
+        read_tags(whose, region),
         allow(
             f"Read{whose}Attachments",
             [iot.ListAttachedPolicies],
@@ -70,6 +71,15 @@ def read_resources(whose: str, region: str, region_value: Any) -> list[Statement
             in_regions(region_value),
         ),
     ]
+
+
+def _tagged(region: str) -> list[Any]:
+    return [_types(region), _billing_groups(region), _policies(region), _groups(region)]
+
+
+def read_tags(whose: str, region: str) -> Any:
+    """Read the tags of what is replicated and has some."""
+    return allow(f"Read{whose}Tags", [iot.ListTagsForResource], _tagged(region))
 
 
 def read_attachments(whose: str, region: str, region_value: Any) -> list[Statement]:
@@ -162,11 +172,42 @@ def write_resources(whose: str, region: str, region_value: Any) -> list[Statemen
             ],
             [_policies(region)],
         ),
+        # Also needed to make something with tags.
+        allow(f"Write{whose}Tags", [iot.TagResource, iot.UntagResource], _tagged(region)),
         allow(
             f"Write{whose}Registrations",
             [iot.RegisterCertificateWithoutCA],
             ["*"],  # RegisterCertificateWithoutCA knows no resource: the certificate is not there yet
             in_regions(region_value),
+        ),
+    ]
+
+
+def provision_devices(region: str, region_value: Any, template: str) -> list[Statement]:
+    """Register devices by a provisioning template; what it says is made with the rights of whoever asks for that."""
+    return [
+        allow(
+            "ReadTemplate",
+            [iot.DescribeProvisioningTemplate],
+            [arn("iot", f"provisioningtemplate/{template}", region)],
+        ),
+        allow(
+            "RegisterDevices",
+            [iot.RegisterThing],
+            ["*"],  # RegisterThing knows no resource
+            in_regions(region_value),
+        ),
+        allow(
+            "MakeNewThings",
+            [iot.CreateThing, iot.DescribeThing, iot.UpdateThing, iot.AddThingToBillingGroup, iot.AddThingToThingGroup],
+            [_things(region), _billing_groups(region), _groups(region)],
+        ),
+        allow("ReadTypesAndGroups", [iot.DescribeThingType, iot.DescribeThingGroup], [_types(region), _groups(region)]),
+        allow("MakeNewPolicies", [iot.CreatePolicy, iot.GetPolicy], [_policies(region)]),
+        allow(
+            "LetNewDevicesIn",
+            [iot.DescribeCertificate, iot.UpdateCertificate, iot.AttachPolicy, iot.AttachThingPrincipal],
+            [_certificates(region)],
         ),
     ]
 

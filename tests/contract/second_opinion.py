@@ -134,6 +134,17 @@ DIFFERENCES = (
         ("billing_groups",),
     ),
     Difference(
+        "Types, groups, billing groups and policies have tags.",
+        f"{GUIDE}tagging-iot.html",
+        "has no call that tells or changes them",
+        (
+            "test_tags_are_told_by_a_question_of_their_own_and_changed_apart_from_all_else",
+            "test_a_dynamic_group_has_tags_too",
+            "test_what_does_not_exist_has_no_tags",
+        ),
+        ("dynamic_thing_groups", "billing_groups"),
+    ),
+    Difference(
         "AWS does not say what a thing tells of its billing group once that is deleted.",
         f"{API}DeleteBillingGroup.html",
         "goes on to tell its name",

@@ -29,7 +29,8 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
     ThingType,
 )
-from iot_dr.model.registry.keys import Kind, certificate_target, thing_group_target
+from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_group_target
+from iot_dr.model.registry.tagging import with_tags
 from lab.emulator import SECONDARY_REGION
 from lab.fleet import Identity, make_identity
 from lab.pair import ACCOUNT
@@ -164,6 +165,46 @@ def test_what_was_made_is_listed(registry: Registry) -> None:
     assert thing in list(registry.reader.listed(Kind.THING))
     assert certificate in set(registry.reader.listed(Kind.CERTIFICATE))
     assert Policy(policy.name, "{}") in set(registry.reader.listed(Kind.POLICY))
+
+
+# Tags
+
+
+@pytest.mark.row("R13")
+@pytest.mark.parametrize("kind", [Kind.THING_TYPE, Kind.BILLING_GROUP, Kind.POLICY, Kind.THING_GROUP])
+def test_tags_are_told_by_a_question_of_their_own_and_changed_apart_from_all_else(
+    registry: Registry, kind: Kind
+) -> None:
+    name, tags = registry.name("tagged"), {"team": "red", "old": ""}
+    made: Entity = {
+        Kind.THING_TYPE: ThingType(name, "a description", tags=tags),
+        Kind.BILLING_GROUP: BillingGroup(name, "a description", tags=tags),
+        Kind.POLICY: Policy(name, DOCUMENT, tags=tags),
+        Kind.THING_GROUP: ThingGroup(name, "a description", tags=tags),
+    }[kind]
+    registry.create(made)
+
+    found = registry.reader.resource(made.key)
+    assert found == with_tags(made, None)
+    assert registry.reader.tags(made.key) == tags
+
+    registry.update(with_tags(found, {"team": "blue", "cost": "1"}), with_tags(found, tags))
+
+    assert registry.reader.tags(made.key) == {"team": "blue", "cost": "1"}
+    assert registry.reader.resource(made.key) == found
+
+
+@pytest.mark.row("R13")
+def test_a_dynamic_group_has_tags_too(registry: Registry) -> None:
+    group = ThingGroup(registry.name("hot"), query="thingName:x", tags={"team": "red"})
+
+    registry.create(group)
+
+    assert registry.reader.tags(group.key) == {"team": "red"}
+
+
+def test_what_does_not_exist_has_no_tags(registry: Registry) -> None:
+    assert registry.reader.tags(policy_key(registry.name("none"))) == {}
 
 
 # Relations

@@ -102,6 +102,13 @@ def policies_of(pair: Pair, identity: Identity) -> set[str]:
     return policies_of_target(pair, f"cert/{identity.certificate_id}")
 
 
+def tags_of(pair: Pair, region: str, resource: str) -> dict[str, str]:
+    """The tags of a Region's resource; the last field of its ARN names it."""
+    arn = f"arn:aws:iot:{region}:{pair.account}:{resource}"
+    listed = pair.client("iot", region).list_tags_for_resource(resourceArn=arn)["tags"]
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
 def policies_of_target(pair: Pair, target: str) -> set[str]:
     """Names of the policies attached to a certificate or group in the secondary."""
     arn = f"arn:aws:iot:{pair.secondary}:{pair.account}:{target}"

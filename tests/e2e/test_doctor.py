@@ -17,8 +17,6 @@ from tests.e2e.observing import SECONDS, drop_kept_records
 FEW = ("--certificates", "5", "--unpaced")
 NOT_IN_THE_LAB = {"quotas", "role aliases", "authorizers"}
 """What the emulator has no calls for; docs/lab.md says so."""
-MAY_BE_UNTOLD = {"tags"}
-"""The emulator tells no tags of billing groups, and another test may have left one."""
 
 
 def consulted(pair: Pair) -> tuple[int, dict[str, list[dict[str, Any]]]]:
@@ -48,7 +46,7 @@ def test_nothing_fails_on_a_healthy_pair_and_what_the_lab_cannot_tell_is_said(
         for check in checks
         if "cannot tell" in check["found"] or "could not read" in check["found"]
     }
-    assert NOT_IN_THE_LAB <= untold.keys() <= NOT_IN_THE_LAB | MAY_BE_UNTOLD, untold
+    assert untold.keys() == NOT_IN_THE_LAB, untold
     assert {check["level"] for check in answers["stack"]} == {"ok"}
     assert len(answers["stack"]) == 4
     assert len(answers["health checker's certificate"]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,6 +88,70 @@ def test_in_jitr_mode_a_certificate_comes_with_its_devices_first_connection_and_
     assert until(lambda: _connects(pair, pair.secondary, device, name), PATIENCE)
     assert certificates_of(secondary, name) == {device.certificate_id}
     assert policies_of(pair, device) == {name}
+
+
+@pytest.fixture
+def provisioning(pair: Pair, primary: Any, name: str) -> Iterator[None]:
+    """The primary's stack as the parameter ProvisioningTemplate makes it."""
+    made_by_all = {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": f"{name}-all"}}
+    body = {
+        "Parameters": {"AWS::IoT::Certificate::CommonName": {"Type": "String"}},
+        "Resources": {
+            "thing": {
+                "Type": "AWS::IoT::Thing",
+                "Properties": {
+                    "ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"},
+                    "AttributePayload": {"made": "just-in-time"},
+                },
+            },
+            "certificate": {
+                "Type": "AWS::IoT::Certificate",
+                "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"},
+            },
+            "policy": made_by_all,
+        },
+    }
+    primary.create_policy(policyName=f"{name}-all", policyDocument=device_policy(pair.primary, pair.account))
+    template = f"t{name}"[:36]
+    role = f"arn:aws:iam::{pair.account}:role/unused"
+    primary.create_provisioning_template(
+        templateName=template, templateBody=json.dumps(body), enabled=True, provisioningRoleArn=role, type="JITP"
+    )
+    _set_template(pair, template)
+    yield
+    _set_template(pair, "none")
+    primary.delete_provisioning_template(templateName=template)
+
+
+def _set_template(pair: Pair, template: str) -> None:
+    stacks = pair.client("cloudformation", pair.primary)
+    stack = f"IoTDRPrimary{pair.outputs['StackPostfix']}"
+    (found,) = stacks.describe_stacks(StackName=stack)["Stacks"]
+    kept = [
+        {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True}
+        for one in found["Parameters"]
+        if one["ParameterKey"] != "ProvisioningTemplate"
+    ]
+    stacks.update_stack(
+        StackName=stack,
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        Parameters=[*kept, {"ParameterKey": "ProvisioningTemplate", "ParameterValue": template}],
+    )
+    stacks.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+
+@pytest.mark.usefixtures("provisioning")
+def test_a_device_is_registered_in_the_primary_by_the_template_and_let_in_by_both_regions(
+    pair: Pair, primary: Any, secondary: Any, device: Identity, name: str
+) -> None:
+    assert until(lambda: _connects(pair, pair.primary, device, name), PATIENCE)
+    assert thing(primary, name)
+
+    assert until(lambda: _connects(pair, pair.secondary, device, name), PATIENCE)
+
+    assert certificates_of(secondary, name) == {device.certificate_id}
+    assert policies_of(pair, device) == {f"{name}-all"}
 
 
 def test_a_device_that_the_primary_has_not_let_in_is_checked_and_not_let_in(

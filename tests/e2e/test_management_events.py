@@ -21,6 +21,7 @@ from tests.e2e.observing import (
     is_whole,
     policies_of,
     policies_of_target,
+    tags_of,
     thing,
 )
 
@@ -169,6 +170,19 @@ def test_a_thing_put_into_a_billing_group_follows_promptly(
 
     primary.remove_thing_from_billing_group(billingGroupName=name, thingName=device.thing_name)
     assert until(lambda: _billing_group(secondary, device) == "", PROMPTLY)
+
+
+@pytest.mark.row("R13")
+def test_a_group_that_is_tagged_is_tagged_promptly(pair: Pair, primary: Any, secondary: Any, name: str) -> None:
+    tags = [{"Key": "team", "Value": "red"}, {"Key": "cost", "Value": "1"}]
+    arn = primary.create_thing_group(thingGroupName=name, tags=tags)["thingGroupArn"]
+    assert until(lambda: exists(secondary, "describe_thing_group", thingGroupName=name), SECONDS)
+    assert tags_of(pair, pair.secondary, f"thinggroup/{name}") == {"team": "red", "cost": "1"}, "made with them"
+
+    primary.tag_resource(resourceArn=arn, tags=[{"Key": "team", "Value": "blue"}])
+    primary.untag_resource(resourceArn=arn, tagKeys=["cost"])
+
+    assert until(lambda: tags_of(pair, pair.secondary, f"thinggroup/{name}") == {"team": "blue"}, PROMPTLY)
 
 
 def _billing_group(iot: Any, device: Device) -> str:

@@ -24,6 +24,7 @@ from tests.e2e.observing import (
     principal_types,
     stays,
     sweep_round,
+    tags_of,
     thing,
 )
 
@@ -145,6 +146,7 @@ def swept(made: Scene) -> Scene:
     with untold(made.pair, *FAMILIES):
         for change in (_change_certificates, _change_policies, _change_things, _change_groups, _change_billing_groups):
             change(made)
+        _change_tags(made)
     sweep_round(made.pair)
     return made
 
@@ -223,6 +225,27 @@ def _change_billing_groups(scene: Scene) -> None:
     primary.update_billing_group(billingGroupName=name("renamed"), billingGroupProperties=described)
     primary.remove_thing_from_billing_group(billingGroupName=name("dissolved"), thingName=name("payer-dissolved"))
     primary.delete_billing_group(billingGroupName=name("dissolved"))
+
+
+TAGGED = ("thingtype/{}-type", "billinggroup/{}-entered", "policy/{}-group-policy", "thinggroup/{}-dynamic")
+
+
+def _change_tags(scene: Scene) -> None:
+    for resource in TAGGED:
+        arn = f"arn:aws:iot:{{}}:{scene.pair.account}:{resource.format(scene.stem)}"
+        tags = [{"Key": "team", "Value": "red"}, {"Key": "cost", "Value": "1"}]
+        scene.primary.tag_resource(resourceArn=arn.format(scene.pair.primary), tags=tags)
+        # Replication made the copy, so nobody's tag stays there.
+        stray = [{"Key": "stray", "Value": "yes"}, {"Key": "team", "Value": "blue"}]
+        scene.secondary.tag_resource(resourceArn=arn.format(scene.pair.secondary), tags=stray)
+
+
+@pytest.mark.row("R13")
+@pytest.mark.parametrize("resource", TAGGED)
+def test_tags_become_those_of_the_primary(swept: Scene, resource: str) -> None:
+    wanted = {"team": "red", "cost": "1"}
+
+    assert until(lambda: tags_of(swept.pair, swept.pair.secondary, resource.format(swept.stem)) == wanted, PATIENCE)
 
 
 @pytest.mark.row("R5")

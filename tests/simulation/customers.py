@@ -29,6 +29,8 @@ from iot_dr.model.registry.entities import (
     ThingType,
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
+from iot_dr.model.registry.kinds import TAGGED_KINDS, resource_of
+from iot_dr.model.registry.tagging import with_tags
 from tests.builders import (
     a_certificate,
     a_certificate_id,
@@ -143,7 +145,11 @@ class Fleet:
         along = frozenset(changed)
         for key in changed:
             own = key == change.key
-            if key.kind not in TELLING or not (own or (self._implicit and key.kind is Kind.GROUP_MEMBERSHIP)):
+            if (
+                name == TAGGING
+                or key.kind not in TELLING
+                or not (own or (self._implicit and key.kind is Kind.GROUP_MEMBERSHIP))
+            ):
                 continue
             old, new = before.get(key), after.get(key)
             if isinstance(old, Thing) and isinstance(new, Thing) and old.version == new.version:
@@ -184,6 +190,9 @@ def _arn_of(target: str) -> str:
     return iot_arn(target)
 
 
+TAGGING = "TagResource"
+"""The call of a change of tags, of which no registry event tells; one that takes them off is told of alike."""
+
 REQUESTS: Mapping[str, Callable[[Key], dict[str, Any]]] = {
     "AttachPolicy": lambda key: {"policyName": key.name, "target": _arn_of(key.other)},
     "DetachPolicy": lambda key: {"policyName": key.name, "target": _arn_of(key.other)},
@@ -199,6 +208,7 @@ REQUESTS: Mapping[str, Callable[[Key], dict[str, Any]]] = {
     "UpdateBillingGroup": lambda key: {"billingGroupName": key.name},
     "DeleteBillingGroup": lambda key: {"billingGroupName": key.name},
     "AddThingToBillingGroup": lambda key: {"thingName": key.name, "billingGroupName": "any"},
+    TAGGING: lambda key: {"resourceArn": iot_arn(resource_of(key))},
 }
 """What CloudTrail tells of a call, and no registry event does."""
 
@@ -404,6 +414,15 @@ class Customer:
                 self._rest()
                 self.make(entity)
 
+    def tag(self, subject: int, other: int) -> None:
+        """Put a tag on something that has tags, or take all off."""
+        keys = [key for key in sorted(self._held.entities) if key.kind in TAGGED_KINDS]
+        if keys:
+            found = self._held.with_tags[keys[subject % len(keys)]]
+            wanted = with_tags(found, {"team": str(other % 3)} if other % 4 else {})
+            if wanted != found:
+                self._call(TAGGING, Update(wanted, found, "wanted"))
+
     def write_policy(self, subject: int, other: int) -> None:
         """Make a policy, or a new default version, among few documents so that old ones come back."""
         policy = Policy(POLICIES[subject % len(POLICIES)], DOCUMENTS[other % len(DOCUMENTS)])
@@ -489,6 +508,7 @@ VERBS: Mapping[str, Callable[[Customer, int, int], None]] = {
     "attach policy": Customer.attach_policy,
     "attach refused": Customer.attach_refused,
     "attach certificate": Customer.attach_certificate,
+    "tag": Customer.tag,
 }
 
 

@@ -511,7 +511,12 @@ class Run:
         self._untold |= dict.fromkeys(changed, _Untold(self._sweeps, self.scheduler.now))
         self._far -= changed
         for one in told:
-            self._send(one.event, one.keys, self._delivered)
+            # Of a group's tags its own event does not tell.
+            untold = {key for key in one.keys if one.event.updated and self._tags_differ(key)}
+            self._send(one.event, one.keys - untold, self._delivered)
+
+    def _tags_differ(self, key: Key) -> bool:
+        return self.primary.tags(key) != self.secondary.tags(key)
 
     def _told_of_shadow(self, key: Key, operation: str) -> None:
         event = decode_shadow_event(self.shadows.primary.told(key, operation))

@@ -119,6 +119,31 @@ def test_a_dynamic_group_holds_what_its_query_finds(corrected: Aws) -> None:
     assert refused("ResourceNotFoundException", iot.describe_thing_group, thingGroupName=name)
 
 
+def test_dynamic_groups_and_billing_groups_have_tags(corrected: Aws) -> None:
+    iot, name = corrected.client("iot", SECONDARY_REGION), unique("tagged")
+    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+    tags = [{"Key": "team", "Value": "red"}]
+    made = (
+        iot.create_dynamic_thing_group(thingGroupName=name, queryString="thingName:x", tags=tags)["thingGroupArn"],
+        iot.create_billing_group(billingGroupName=name, tags=tags)["billingGroupArn"],
+    )
+
+    def tags_of(arn: str) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = iot.list_tags_for_resource(resourceArn=arn)["tags"]
+        return found
+
+    assert [tags_of(arn) for arn in made] == [tags, tags]
+    for arn in made:
+        iot.tag_resource(resourceArn=arn, tags=[{"Key": "team", "Value": "blue"}, {"Key": "cost", "Value": ""}])
+        iot.untag_resource(resourceArn=arn, tagKeys=["team"])
+    assert [tags_of(arn) for arn in made] == [[{"Key": "cost", "Value": ""}]] * 2
+
+    iot.delete_billing_group(billingGroupName=name)
+    iot.create_billing_group(billingGroupName=name)
+    assert tags_of(made[1]) == []
+    assert refused("ResourceNotFoundException", iot.tag_resource, resourceArn=made[1] + "-other", tags=tags)
+
+
 def test_events_tell_a_dynamic_group_from_others(corrected: Aws) -> None:
     region = PRIMARY_REGION
     iot, sqs, name = corrected.client("iot", region), corrected.client("sqs", region), unique("dynamic")

@@ -96,6 +96,7 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
                 "SECONDARY_REGION": "us-west-2",
                 "CREATE_HEALTH_CHECK": "yes",
                 "CERTIFICATE_MODE": "jitr",
+                "PROVISIONING_TEMPLATE": "",
                 "REPLICATE_SHADOWS": "named",
                 "SHADOW_NAME_PATTERN": "config|status",
                 "KMS_KEY_ID": "mrk-0123456789abcdef0123456789abcdef",

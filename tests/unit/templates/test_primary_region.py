@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from iot_dr.aws.registry.provisioning import REQUIRED_ACTIONS
 from iot_dr.model.events.dead_letters import KEEP_EVENTS_SECONDS
 from iot_dr.model.events.registry_events import MANAGEMENT_OPERATIONS, REPLICATED_EVENT_FAMILIES
 from templates.blocks import topic_rules
@@ -35,6 +36,7 @@ def test_parameters_are_those_that_the_launch_gives_and_what_the_operator_may_se
         "SecondaryRegion",
         "PermissionsBoundary",
         "GlobalTableName",
+        "ProvisioningTemplate",
         "ShadowTableName",
         "Uuid",
         "ReplicateShadows",
@@ -63,7 +65,7 @@ def test_each_family_takes_the_resource_from_its_topic(family: object, primary: 
 
 
 def test_every_rule_writes_one_item_per_event_with_its_source_region_and_an_end(primary: Stack) -> None:
-    for rule in primary.of_type("AWS::IoT::TopicRule"):
+    for rule in primary.of_type("AWS::IoT::TopicRule").keys() - {"JitrRule"}:
         payload = primary.properties(rule)["TopicRulePayload"]
 
         assert payload["AwsIotSqlVersion"] == "2016-03-23"
@@ -101,7 +103,7 @@ def test_no_rules_name_can_be_guessed_nor_is_refused(name: str, stacks: dict[str
 def test_there_are_no_other_rules(primary: Stack) -> None:
     stems = {event.stem for event in (*REGISTRY_EVENTS, *SHADOW_EVENTS)}
 
-    assert primary.of_type("AWS::IoT::TopicRule").keys() == {f"{stem}EventRule" for stem in stems}
+    assert primary.of_type("AWS::IoT::TopicRule").keys() == {"JitrRule", *(f"{stem}EventRule" for stem in stems)}
 
 
 @pytest.mark.parametrize(("rules", "table", "queue", "alarm"), STORES)
@@ -212,3 +214,40 @@ def _queue_watched_by(alarm: str, primary: Stack) -> str:
     title, attribute = dimension["Value"]["Fn::GetAtt"]
     assert attribute == "QueueName"
     return str(title)
+
+
+PROVISIONING = {
+    *("JitrQueue", "JitrQueuePolicy", "JitrDeadLetterQueue", "JitrDeadLetterQueuePolicy", "JitrRule", "JitrRuleRole"),
+    *("JitrMapping", "ProvisionDeviceFunction", "ProvisionDeviceRole", "ProvisionDeviceLogGroup"),
+    "DeviceProvisioningAlarm",
+}
+
+
+def test_what_registers_devices_is_made_only_where_the_form_names_a_template(primary: Stack) -> None:
+    template = primary.template
+
+    made = {title for title, one in template["Resources"].items() if one.get("Condition") == "HasProvisioningTemplate"}
+
+    assert made == PROVISIONING
+    assert template["Outputs"]["JitrDeadLetterQueueUrl"]["Condition"] == "HasProvisioningTemplate"
+    asked = {"Ref": "ProvisioningTemplate"}
+    nothing = [{"Fn::Equals": [asked, ""]}, {"Fn::Equals": [asked, "none"]}]
+    assert template["Conditions"]["HasProvisioningTemplate"] == {"Fn::Not": [{"Fn::Or": nothing}]}
+
+
+def test_nothing_else_needs_what_registers_devices(primary: Stack) -> None:
+    others = {title: one for title, one in primary.template["Resources"].items() if title not in PROVISIONING}
+    needed = re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', json.dumps(others))
+    taken = json.dumps(others["UseKeyPolicy"]["Properties"]["Roles"])
+
+    assert {name for name in needed if name in PROVISIONING} == {"JitrRuleRole", "ProvisionDeviceRole"}
+    for role in ("JitrRuleRole", "ProvisionDeviceRole"):
+        assert json.dumps({"Fn::If": ["HasProvisioningTemplate", {"Ref": role}, {"Ref": "AWS::NoValue"}]}) in taken
+
+
+def test_the_function_that_registers_devices_may_do_what_a_template_says_and_delete_nothing(primary: Stack) -> None:
+    granted = {action for one in primary.statements("ProvisionDeviceRole") for action in one["Action"]}
+
+    assert {action for action in granted if action.startswith("iot:")} == REQUIRED_ACTIONS
+    (read,) = [one for one in primary.statements("ProvisionDeviceRole") if one.get("Sid") == "ReadTemplate"]
+    assert [resource.rpartition(":")[2].startswith("provisioningtemplate/") for resource in read["Resource"]] == [True]

@@ -17,6 +17,8 @@ from tests.unit.templates.stacks import STACKS, Stack, make_stacks
 STATEFUL = {
     "main": set(),
     "primary": {
+        "JitrDeadLetterQueue",
+        "JitrQueue",
         "ManagementEventQueue",
         "RegistryEventTable",
         "RuleErrorQueue",
@@ -39,7 +41,7 @@ STATEFUL = {
 
 FUNCTIONS = {
     "main": {"check_launch", "start_launch"},
-    "primary": {"record_management_event"},
+    "primary": {"provision_device", "record_management_event"},
     "secondary": {
         "fail_over",
         "list_fleet",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from iot_dr.model.registry.entities import (
     Policy,
     PolicyAttachment,
     Thing,
+    ThingGroup,
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_key
@@ -283,3 +285,36 @@ def test_the_many_threads_of_a_sync_keep_little_in_memory(path: Path, monkeypatc
 
     assert kept == [WRITING_CACHE_KIB, CACHE_KIB]
     assert CONNECTIONS * CACHE_KIB <= 32 * 1024
+
+
+@pytest.mark.parametrize("described_first", [True, False])
+def test_tags_are_kept_beside_what_describes_a_resource_whichever_comes_first(
+    store: SqliteComparisonStore, described_first: bool
+) -> None:
+    group, question = a_group("site", attributes={"a": "b"}), ReadCall.TAGS_OF_GROUP
+    described = (PageRequest(ReadCall.THING_GROUP, "site"), Page((group,)))
+    tagged = (PageRequest(question, "site"), Page((ThingGroup("site", tags={"team": "red"}),)))
+    store.keep(Side.SOURCE, [(PageRequest(ReadCall.THING_GROUPS), Page((ThingGroup("site"),)))])
+
+    store.keep(Side.SOURCE, [described, tagged] if described_first else [tagged, described])
+
+    assert store.pair(group.key).source == replace(group, tags={"team": "red"})
+    assert not list(store.pending(Side.SOURCE, question))
+
+
+def test_tags_of_several_pages_are_kept_together_and_none_are_known_as_none(store: SqliteComparisonStore) -> None:
+    policy, question = a_policy(), ReadCall.TAGS_OF_POLICY
+    store.put(Side.SOURCE, [policy])
+    store.put(Side.TARGET, [policy])
+
+    store.keep(
+        Side.SOURCE, [(PageRequest(question, policy.name), Page((Policy(policy.name, "", tags={"a": ""}),), "more"))]
+    )
+    store.keep(
+        Side.SOURCE, [(PageRequest(question, policy.name, "more"), Page((Policy(policy.name, "", tags={"b": "2"}),)))]
+    )
+    store.keep(Side.TARGET, [(PageRequest(question, policy.name), Page((Policy(policy.name, "", tags={}),)))])
+
+    pair = store.pair(policy.key)
+    assert pair.source == replace(policy, tags={"a": "", "b": "2"})
+    assert pair.target == replace(policy, tags={})

@@ -276,3 +276,20 @@ def test_nothing_is_decided_between_two_sides_without_a_word_of_the_operator() -
             ]
             row = PlannedRow(STATES[kind][0].key, decision, held[0], held[1], held[1])
             assert resolve(row, DELETES).into == frozenset()
+
+
+@pytest.mark.parametrize("old", [{"team": "red"}, {}])
+def test_tags_that_differ_are_a_conflict_since_nobody_noted_what_they_were(old: dict[str, str]) -> None:
+    leader, there = ThingGroup("site", tags={"team": "blue"}), ThingGroup("site", tags=old)
+
+    decision = decide(leader.key, LastEqual(known=True, digest=digest_of(leader)), leader, there)
+
+    assert decision == Decision(FailbackVerdict.CONFLICT, "tags differ, and the state before is not noted")
+
+
+def test_tags_that_one_region_did_not_tell_change_no_verdict() -> None:
+    leader, there = ThingGroup("site", "new", tags={"team": "blue"}), ThingGroup("site")
+    base = LastEqual(known=True, digest=digest_of(there))
+
+    assert decide(leader.key, base, leader, there).verdict is FailbackVerdict.UPDATE_OLD
+    assert decide(leader.key, base, replace(there, tags={"a": "b"}), there).verdict is FailbackVerdict.NOTHING

@@ -440,3 +440,51 @@ def test_a_policy_that_grew_too_long_keeps_its_old_document_and_is_attached() ->
 
     assert [change.key for change in made.actions] == [attachment.key]
     assert [skip.key for skip in made.skips] == [policy.key]
+
+
+RED, BLUE = a_group(tags={"team": "red"}), a_group(tags={"team": "blue"})
+
+
+def test_tags_that_differ_are_updated_whoever_made_the_copy() -> None:
+    assert tuple(plan(a_snapshot(RED), a_snapshot(BLUE))) == (Update(RED, BLUE, "tags differ"),)
+
+
+@pytest.mark.parametrize("unread", [(a_group(), BLUE), (BLUE, a_group())])
+def test_tags_that_were_not_read_on_both_sides_are_no_difference(unread: tuple[Entity, Entity]) -> None:
+    assert not tuple(plan(a_snapshot(unread[0]), a_snapshot(unread[1])))
+
+
+def test_an_update_of_something_else_leaves_tags_alone_that_were_not_read() -> None:
+    wanted, found = a_group(attributes={"a": "b"}), a_group(tags={"team": "blue"})
+
+    (change,) = plan(a_snapshot(wanted), a_snapshot(found))
+
+    assert change == Update(wanted, a_group(), "attributes differ")
+
+
+def test_a_resource_is_made_with_its_tags() -> None:
+    assert tuple(plan(a_snapshot(RED), a_snapshot(absent=[RED.key]))) == (Create(RED, "missing in the secondary"),)
+
+
+def test_tags_that_only_the_secondary_has_go_if_replication_made_the_copy() -> None:
+    found = a_group(tags={"team": "red", "local": "yes"})
+
+    assert tuple(plan(a_snapshot(RED), a_snapshot(found), owned={RED.key})) == (Update(RED, found, "tags differ"),)
+    assert deletable(a_snapshot(RED), a_snapshot(found)) == {RED.key}
+
+
+def test_tags_that_only_the_secondary_has_stay_if_replication_did_not_make_the_copy() -> None:
+    found = a_group(tags={"team": "red", "local": "yes"})
+
+    (change,) = plan(a_snapshot(RED), a_snapshot(found))
+
+    assert isinstance(change, Skip)
+    assert "local" in change.reason
+
+
+def test_the_other_tags_of_a_copy_that_replication_did_not_make_are_put_right() -> None:
+    found = a_group(tags={"team": "blue", "local": "yes"})
+
+    (change,) = plan(a_snapshot(RED), a_snapshot(found))
+
+    assert change == Update(a_group(tags={"team": "red", "local": "yes"}), found, "tags differ")

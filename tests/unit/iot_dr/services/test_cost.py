@@ -12,7 +12,7 @@ from iot_dr.model.cost.figures import FleetFigures
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.registry.entities import Policy
-from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Validity
 from iot_dr.services.cost import figures_of
 from tests.builders import PAIR, SECONDARY
 
@@ -42,9 +42,6 @@ class Account:
         raise NotImplementedError
 
     def first_dynamic_group(self) -> str:
-        raise NotImplementedError
-
-    def tagged(self, number: int) -> Sequence[Tagged]:
         raise NotImplementedError
 
     def changes(self, now: int, days: int) -> Mapping[str, int]:

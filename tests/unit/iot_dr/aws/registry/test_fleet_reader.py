@@ -10,7 +10,15 @@ from botocore.stub import Stubber
 
 from iot_dr.aws.registry.fleet_reader import REQUIRED_ACTIONS, IotFleetReader
 from iot_dr.errors import Throttled
-from iot_dr.model.registry.entities import Policy, PolicyAttachment, ThingPrincipal
+from iot_dr.model.registry.entities import (
+    BillingGroup,
+    Entity,
+    Policy,
+    PolicyAttachment,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
 from iot_dr.model.registry.keys import shadow_key
 from iot_dr.model.registry.kinds import LISTS
 from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Page, PageRequest, ReadCall
@@ -140,3 +148,21 @@ def test_shadows_are_asked_of_the_data_plane(iot: Any) -> None:
     (config,) = reader.ask(PageRequest(ReadCall.SHADOW, "pump-17#config")).entities
     assert config == shadows.shadow(named.key)
     assert reader.ask(PageRequest(ReadCall.SHADOW, "pump-17#none")) == Page(missing=True)
+
+
+@pytest.mark.parametrize(
+    ("question", "arn", "tagged"),
+    [
+        (ReadCall.TAGS_OF_TYPE, "thingtype/a", ThingType("a", tags={"team": "red"})),
+        (ReadCall.TAGS_OF_BILLING_GROUP, "billinggroup/a", BillingGroup("a", tags={"team": "red"})),
+        (ReadCall.TAGS_OF_POLICY, "policy/a", Policy("a", "", tags={"team": "red"})),
+        (ReadCall.TAGS_OF_GROUP, "thinggroup/a", ThingGroup("a", tags={"team": "red"})),
+    ],
+)
+def test_tags_are_asked_for_by_arn_a_page_of_aws_s_size_at_a_time_without_those_of_aws(
+    iot: Any, question: ReadCall, arn: str, tagged: Entity
+) -> None:
+    answer = {"tags": [{"Key": "team", "Value": "red"}, {"Key": "aws:x", "Value": "y"}], "nextToken": "bW9yZQ=="}
+    expected = {"resourceArn": iot_arn(arn), "nextToken": "bmV4dA=="}
+
+    assert asked(iot, PageRequest(question, "a", "bmV4dA=="), expected, answer) == Page((tagged,), "bW9yZQ==")

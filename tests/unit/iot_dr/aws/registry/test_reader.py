@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.errors import IotDrError
 from iot_dr.model.registry.entities import ThingPrincipal
-from iot_dr.model.registry.keys import Kind
+from iot_dr.model.registry.keys import Kind, policy_key
 from tests.builders import ACCOUNT, PRIMARY, a_certificate_id, iot_arn
 
 CERTIFICATE = a_certificate_id("pump-17")
@@ -50,3 +50,26 @@ def test_groups_are_listed_with_those_below_them() -> None:
         stub.add_response("list_thing_groups", {"thingGroups": []}, {"recursive": True, "maxResults": 250})
 
         assert list(IotRegistryReader(iot, PRIMARY, ACCOUNT).listed(Kind.THING_GROUP)) == []
+
+
+def test_tags_are_read_to_the_last_page_without_those_of_aws() -> None:
+    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
+    arn = iot_arn("policy/pumps")
+    with Stubber(iot) as stub:
+        first = {"tags": [{"Key": "team", "Value": "red"}], "nextToken": "bW9yZQ=="}
+        stub.add_response("list_tags_for_resource", first, {"resourceArn": arn})
+        second = {"tags": [{"Key": "aws:cloudformation:stack-name", "Value": "x"}, {"Key": "empty", "Value": ""}]}
+        stub.add_response("list_tags_for_resource", second, {"resourceArn": arn, "nextToken": "bW9yZQ=="})
+
+        assert IotRegistryReader(iot, PRIMARY, ACCOUNT).tags(policy_key("pumps")) == {"team": "red", "empty": ""}
+
+
+def test_what_does_not_exist_has_no_tags_and_what_is_refused_is_raised() -> None:
+    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
+    reader = IotRegistryReader(iot, PRIMARY, ACCOUNT)
+    with Stubber(iot) as stub:
+        stub.add_client_error("list_tags_for_resource", "ResourceNotFoundException")
+        assert reader.tags(policy_key("none")) == {}
+        stub.add_client_error("list_tags_for_resource", "AccessDeniedException", http_status_code=403)
+        with pytest.raises(IotDrError):
+            reader.tags(policy_key("pumps"))

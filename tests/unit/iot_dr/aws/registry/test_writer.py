@@ -12,7 +12,17 @@ from botocore.stub import Stubber
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.errors import Conflict
 from iot_dr.model.registry.changes import Create, Delete, Update
-from iot_dr.model.registry.entities import CertificateStatus, Thing, ThingGroup, ThingPrincipal
+from iot_dr.model.registry.entities import (
+    BillingGroup,
+    CertificateStatus,
+    Entity,
+    Policy,
+    Thing,
+    ThingGroup,
+    ThingPrincipal,
+    ThingType,
+)
+from iot_dr.model.registry.tagging import with_tags
 from tests.builders import ACCOUNT, SECONDARY, a_certificate, a_certificate_id, a_policy, iot_arn
 
 Sent = tuple[str, dict[str, Any], dict[str, Any]]
@@ -113,3 +123,81 @@ def test_a_thing_that_got_a_certificate_since_it_was_read_is_read_again(iot: Any
 
         with pytest.raises(Conflict):
             IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Delete(FOUND, ""))
+
+
+TAGS = [{"Key": "cost", "Value": "1"}, {"Key": "team", "Value": "red"}]
+TAGGED = {"team": "red", "cost": "1"}
+
+
+@pytest.mark.parametrize(
+    ("made", "operation", "expected"),
+    [
+        (ThingType("a", tags=TAGGED), "create_thing_type", {"thingTypeName": "a", "thingTypeProperties": {}}),
+        (Policy("a", "{}", tags=TAGGED), "create_policy", {"policyName": "a", "policyDocument": "{}"}),
+        (
+            BillingGroup("a", tags=TAGGED),
+            "create_billing_group",
+            {"billingGroupName": "a", "billingGroupProperties": {"billingGroupDescription": ""}},
+        ),
+        (
+            ThingGroup("a", tags=TAGGED),
+            "create_thing_group",
+            {
+                "thingGroupName": "a",
+                "thingGroupProperties": {"thingGroupDescription": "", "attributePayload": {"attributes": {}}},
+            },
+        ),
+        (
+            ThingGroup("a", query="q", tags=TAGGED),
+            "create_dynamic_thing_group",
+            {
+                "thingGroupName": "a",
+                "thingGroupProperties": {"thingGroupDescription": "", "attributePayload": {"attributes": {}}},
+                "queryString": "q",
+            },
+        ),
+    ],
+    ids=["type", "policy", "billing-group", "group", "dynamic-group"],
+)
+def test_what_has_tags_is_made_with_them_by_one_call(
+    iot: Any, made: Entity, operation: str, expected: dict[str, Any]
+) -> None:
+    with Stubber(iot) as stub:
+        stub.add_response(operation, {}, {**expected, "tags": TAGS})
+
+        IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Create(made, ""))
+
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("entity", "arn"),
+    [
+        (ThingType("a"), "thingtype/a"),
+        (Policy("a", "{}"), "policy/a"),
+        (BillingGroup("a"), "billinggroup/a"),
+        (ThingGroup("a"), "thinggroup/a"),
+        (ThingGroup("a", query="q"), "thinggroup/a"),
+    ],
+    ids=["type", "policy", "billing-group", "group", "dynamic-group"],
+)
+def test_where_tags_alone_differ_they_alone_are_written_and_what_goes_makes_room_first(
+    iot: Any, entity: Entity, arn: str
+) -> None:
+    wanted, found = with_tags(entity, TAGGED), with_tags(entity, {"team": "blue", "cost": "1", "old": "", "older": ""})
+    with Stubber(iot) as stub:
+        resource = iot_arn(arn, SECONDARY)
+        stub.add_response("untag_resource", {}, {"resourceArn": resource, "tagKeys": ["old", "older"]})
+        stub.add_response("tag_resource", {}, {"resourceArn": resource, "tags": [{"Key": "team", "Value": "red"}]})
+
+        IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Update(wanted, found, ""))
+
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("tags", [None, {}])
+def test_nothing_is_made_with_tags_that_are_not_known_or_none(iot: Any, tags: dict[str, str] | None) -> None:
+    with Stubber(iot) as stub:
+        stub.add_response("create_policy", {}, {"policyName": "a", "policyDocument": "{}"})
+
+        IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Create(Policy("a", "{}", tags=tags), ""))

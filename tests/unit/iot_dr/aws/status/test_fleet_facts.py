@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from iot_dr.aws.status.fleet_facts import COUNTED_PAGES, PAGE_SIZE, IotFleetFacts
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.registry.entities import Policy
-from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Validity
 
 END = datetime(2030, 1, 1, tzinfo=UTC)
 ID = "a" * 64
@@ -137,29 +137,3 @@ def test_policies_without_end_are_counted_for_a_few_seconds_only(stub: Stubber, 
     stub.add_response("get_policy", {"policyName": "a", "policyDocument": "{}"})
 
     assert facts.policies(1) == ([Policy("a", "{}")], Sample(1, PAGE_SIZE * COUNTED_PAGES, exact=False))
-
-
-def test_of_each_kind_one_that_has_tags_is_looked_for(stub: Stubber, facts: IotFleetFacts) -> None:
-    def tags(arn: str, *keys: str) -> None:
-        answer = {"tags": [{"Key": key, "Value": ""} for key in keys]}
-        stub.add_response("list_tags_for_resource", answer, {"resourceArn": arn})
-
-    types = [{"thingTypeName": name, "thingTypeArn": f"arn:{name}"} for name in ("plain", "pump", "never asked")]
-    stub.add_response("list_thing_types", {"thingTypes": types}, {"maxResults": PAGE_SIZE})
-    tags("arn:plain")
-    tags("arn:pump", "cost")
-    groups = [{"groupName": name, "groupArn": f"arn:{name}"} for name in ("a", "b", "beyond the number")]
-    stub.add_response("list_thing_groups", {"thingGroups": groups}, {"maxResults": PAGE_SIZE})
-    tags("arn:a")
-    tags("arn:b")
-    stub.add_response("list_billing_groups", {"billingGroups": []}, {"maxResults": PAGE_SIZE})
-    policies = [{"policyName": "pumps", "policyArn": "arn:pumps"}]
-    stub.add_response("list_policies", {"policies": policies}, {"pageSize": PAGE_SIZE})
-    tags("arn:pumps", "team")
-
-    assert list(facts.tagged(2)) == [
-        Tagged("thing type", "pump", Sample(2, 3)),
-        Tagged("thing group", "", Sample(2, 3)),
-        Tagged("billing group", "", Sample(0, 0)),
-        Tagged("policy", "pumps", Sample(1, 1)),
-    ]

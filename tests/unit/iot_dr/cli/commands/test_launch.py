@@ -94,6 +94,7 @@ def test_the_end_names_the_outputs_and_the_tools_settings(world: World) -> None:
 
 CHOICES = {
     "CERTIFICATE_MODE": "jitr",
+    "PROVISIONING_TEMPLATE": "pumps",
     "REPLICATE_SHADOWS": "named",
     "SHADOW_NAME_PATTERN": "config",
     "PERMISSIONS_BOUNDARY": "arn:aws:iam::111122223333:policy/boundary",

@@ -207,6 +207,8 @@ OPERATIONS: list[tuple[str, dict, dict | None, Key]] = [
     ("AddThingToBillingGroup", {"billingGroupName": "costs", "thingName": "pump-17"}, None, thing_key("pump-17")),
     ("RemoveThingFromBillingGroup", {"billingGroupName": "costs", "thingName": "pump-17"}, None, thing_key("pump-17")),
     ("UpdateThingType", {"thingTypeName": "pump"}, None, thing_type_key("pump")),
+    ("TagResource", {"resourceArn": iot_arn("policy/pumps")}, None, policy_key("pumps")),
+    ("UntagResource", {"resourceArn": iot_arn("thinggroup/hot")}, None, thing_group_key("hot")),
 ]
 
 
@@ -220,6 +222,20 @@ def test_a_management_event_tells_what_its_call_was_about(
     assert not event.updated, "what hangs on it may have changed"
 
 
+@pytest.mark.parametrize(
+    ("resource", "key"),
+    [
+        ("thingtype/pump", thing_type_key("pump")),
+        ("billinggroup/costs", billing_group_key("costs")),
+        ("policy/pumps", policy_key("pumps")),
+        ("thinggroup/hot", thing_group_key("hot")),
+    ],
+)
+def test_tags_are_those_of_the_resource_that_their_arn_names(resource: str, key: Key) -> None:
+    for operation in ("TagResource", "UntagResource"):
+        assert decode(an_item(a_management_payload(operation, {"resourceArn": iot_arn(resource)}))).key == key
+
+
 def test_every_operation_that_is_asked_for_has_a_branch() -> None:
     assert {row[0] for row in OPERATIONS} == MANAGEMENT_OPERATIONS
 
@@ -229,6 +245,8 @@ def test_every_operation_that_is_asked_for_has_a_branch() -> None:
     [
         ("CreateThing", {"thingName": "pump-17"}),
         ("AttachPolicy", {"policyName": "pumps", "target": iot_arn("role/x")}),
+        ("TagResource", {"resourceArn": iot_arn("rule/pumps")}),
+        ("UntagResource", {"resourceArn": iot_arn("cacert/0")}),
     ],
 )
 def test_a_call_that_no_branch_replicates_is_unsupported(operation: str, request_: dict) -> None:

@@ -9,7 +9,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.entities import Policy
 from iot_dr.model.sites import Side
 from iot_dr.model.status.checks import Check, Level
-from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Validity
 from iot_dr.model.status.quotas import CALLS_PER_DEVICE, ApiQuota
 from iot_dr.services.doctor import fleet_checks
 from lab.fleet import device_policy
@@ -143,7 +143,7 @@ def test_the_health_checker_needs_an_active_certificate_that_holds(
     assert check.level is level
 
 
-# Policies and tags
+# Policies
 
 
 class Policies:
@@ -211,24 +211,3 @@ def test_a_policy_that_lets_a_device_speak_for_others_is_a_warning_that_names_it
 
     assert (check.level, check.names) == (Level.WARNING, ("open",))
     assert "$aws/things/+/shadow/... and $aws/rules/..." in check.found
-
-
-class Tags:
-    """A registry of which some have tags."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
-
-    def tagged(self, number: int) -> Iterable[Tagged]:
-        kinds = ("thing type", "policy")
-        return [Tagged(kind, self._names.get(kind, ""), Sample(number, number + 1)) for kind in kinds]
-
-
-def test_tags_are_named_as_not_copied() -> None:
-    (check,) = fleet_checks.tags(PAIR, Tags({"thing type": "pump", "policy": "pumps"}), 10)
-
-    assert (check.name, check.level) == ("tags", Level.WARNING)
-    assert check.found == "of us-east-1 are not copied, those of policy pumps, thing type pump for example"
-    (none,) = fleet_checks.tags(PAIR, Tags({}), 10)
-    assert none.level is Level.OK
-    assert none.found == "us-east-1 has none, as far as they were checked: thing type 10 of 11, policy 10 of 11"

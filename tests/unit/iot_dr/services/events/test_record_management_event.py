@@ -33,6 +33,8 @@ RECORDED: dict[str, Key] = {
     "detach_principal_policy": CERTIFICATE,
     "register_certificate_without_ca": CERTIFICATE,
     "set_default_policy_version": policy_key("pumps"),
+    "tag_resource": policy_key("pumps"),
+    "untag_resource": thing_group_key("north"),
     "update_billing_group": billing_group_key("plant-4"),
     "update_certificate": CERTIFICATE,
     "update_dynamic_thing_group": thing_group_key("cold"),
@@ -42,6 +44,7 @@ LEFT_ALONE = {
     "attach_policy_of_the_health_checker",
     "attach_policy_to_cognito_identity",
     "create_keys_and_certificate_of_the_health_checker",
+    "tag_rule",
     "update_certificate_denied",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,7 @@ def test_everything_that_a_registry_holds_is_read(store: SqliteComparisonStore, 
     assert Reading(store, regions).read()
 
     for side, region in regions.items():
-        assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.entities.items()}
+        assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.with_tags.items()}
 
 
 def test_a_device_takes_one_call_beside_its_share_of_the_lists(store: SqliteComparisonStore, tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_a_device_takes_one_call_beside_its_share_of_the_lists(store: SqliteComp
 
     made = Counter(call.question for call in fleet.asked)
     assert made.pop(ReadCall.THINGS_OF_CERTIFICATE) == 600
-    # Things, certificates, members and targets by pages of 250; types, groups, policies and what describes them.
-    assert made.total() == 4 * 3 + 4 + 2
+    # Things, certificates, members and targets by pages of 250; types, groups, policies, what describes them, and tags.
+    assert made.total() == 4 * 3 + 4 + 2 + 2
 
 
 def test_no_call_is_made_twice(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
@@ -166,7 +166,7 @@ def test_certificates_are_asked_for_their_policies_where_few_share_one(
     assert asked(regions[Side.TARGET])[ReadCall.TARGETS_OF_POLICY] == 3
     assert asked(regions[Side.TARGET])[ReadCall.POLICIES_OF_CERTIFICATE] == 0
     for side, region in regions.items():
-        assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.entities.items()}
+        assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.with_tags.items()}
 
 
 def test_what_is_attached_is_told_up_to_where_it_was_read(
@@ -228,7 +228,7 @@ def test_documents_are_read_of_the_policies_that_both_regions_have(
     assert store.pair(a_policy("new").key).source == Policy("new", "")
 
     Reading(store, regions).read(documents=Documents.ALL)
-    assert store.pair(a_policy("new").key).source == a_policy("new")
+    assert store.pair(a_policy("new").key).source == replace(a_policy("new"), tags={})
 
 
 def test_a_part_can_be_read_first_and_the_rest_later(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:
@@ -260,7 +260,7 @@ def test_a_reading_that_was_cut_off_anywhere_goes_on(
     assert Reading(store, regions, threads=1).read()
 
     for side, region in regions.items():
-        assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.entities.items()}
+        assert held(store, side) == {str(key): entity for key, entity in region.fleet.registry.with_tags.items()}
         assert max(Counter(region.fleet.asked).values()) == 1
 
 
@@ -357,7 +357,7 @@ def test_one_resource_that_cannot_be_read_does_not_keep_the_others_from_it(
 
     pair = store.pair(a_policy("pumps").key)
     assert pair.unreadable == {Side.SOURCE: "no JSON"}
-    assert pair.target == a_policy("pumps")
+    assert pair.target == replace(a_policy("pumps"), tags={})
 
 
 def test_what_vanishes_while_it_is_read_is_not_there(store: SqliteComparisonStore, regions: dict[Side, Region]) -> None:

@@ -60,7 +60,7 @@ def test_every_kind_is_read_as_it_is_and_what_is_gone_is_none(asked: dict[Kind, 
     primary = Primary(asked)
     everything = (*a_device(), a_group("site"), GroupMembership("site", "pump-17"))
     primary.registry.put(*everything)
-    assert primary.read(*everything) == [primary.registry.entities[one.key] for one in everything]
+    assert primary.read(*everything) == [primary.registry.with_tags[one.key] for one in everything]
 
     primary.registry.remove(*(one.key for one in everything))
 

@@ -26,6 +26,7 @@ from iot_dr.model.registry.keys import (
     thing_key,
     thing_type_key,
 )
+from iot_dr.model.registry.tagging import with_tags
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from tests.builders import (
@@ -507,3 +508,72 @@ def test_a_membership_that_another_worker_adds_meanwhile_is_no_failure() -> None
 
     assert world.secondary.entities == world.wanted
     assert isinstance(world.secondary.thing_group("room"), ThingGroup)
+
+
+# Tags
+
+TAGGED = ("thing type", "billing group", "policy", "thing group", "dynamic group")
+
+
+def _tagged(**tags: str) -> tuple[Entity, ...]:
+    made: tuple[Entity, ...] = (a_thing_type(), BillingGroup("costs"), a_policy(), a_group("site"), a_dynamic_group())
+    return tuple(with_tags(one, tags) for one in made)
+
+
+@pytest.mark.parametrize("number", range(len(TAGGED)), ids=TAGGED)
+def test_tags_cross_with_what_has_them_and_when_they_change(number: int) -> None:
+    one, other = _tagged(team="red", old="yes")[number], _tagged(team="blue", cost="1")[number]
+    world = _with(one)
+    world.check(one.key, depth=Depth.ATTACHMENTS)
+    assert world.secondary.tags(one.key) == {"team": "red", "old": "yes"}
+
+    world.primary.put(other)
+    world.check(one.key, depth=Depth.ATTACHMENTS)
+
+    assert world.secondary.tags(one.key) == {"team": "blue", "cost": "1"}
+
+
+def test_the_tags_of_a_policy_that_came_with_a_device_come_with_a_check_of_its_own() -> None:
+    policy = replace(a_policy(), tags={"team": "red"})
+    world = _with(*a_device(), policy)
+
+    world.check(THING, depth=Depth.ATTACHMENTS)
+    assert not [call for call in world.calls.made if call.endswith(".tags")], "a device takes no call for tags"
+    assert world.secondary.tags(policy.key) == {}
+
+    world.check(policy.key)
+    assert world.secondary.tags(policy.key) == {"team": "red"}
+
+
+def test_the_round_brings_tags_that_nothing_told_of() -> None:
+    world = _replicated(*_tagged(team="red"))
+    for one in _tagged(team="blue"):
+        world.primary.put(one)
+
+    sweep_until_quiet(world)
+
+    assert world.secondary.entities == world.wanted
+    assert {world.secondary.tags(one.key)["team"] for one in _tagged()} == {"blue"}
+
+
+def test_tags_that_somebody_put_on_his_own_copy_stay_and_are_told_of() -> None:
+    world = _with(with_tags(a_group("site"), {"team": "red"}))
+    world.secondary.put(with_tags(a_group("site"), {"local": "yes"}))
+
+    world.check(thing_group_key("site"))
+    result = world.check(thing_group_key("site"))
+
+    assert world.secondary.tags(thing_group_key("site")) == {"team": "red", "local": "yes"}
+    assert result.outcome.state is State.UNSUPPORTED
+    assert "local" in result.outcome.reason
+
+
+def test_tags_that_change_while_they_are_copied_are_read_once_more() -> None:
+    world = _replicated(with_tags(a_group("site"), {"team": "red"}))
+    world.primary.put(with_tags(a_group("site"), {"team": "blue"}))
+
+    green = with_tags(a_group("site"), {"team": "green"})
+    world.calls.before = once("writer.update", lambda: world.primary.put(green))
+    world.check(thing_group_key("site"))
+
+    assert world.secondary.tags(thing_group_key("site")) == {"team": "green"}

@@ -1,5 +1,7 @@
 """What is read of both Regions for one resource: all that a plan needs, and no more."""
 
+from dataclasses import replace
+
 import pytest
 
 from iot_dr.errors import RegionUnavailable
@@ -12,13 +14,15 @@ from iot_dr.model.registry.keys import (
     policy_attachment_key,
     policy_key,
     shadow_key,
+    thing_group_key,
     thing_key,
     thing_principal_key,
     thing_type_key,
 )
+from iot_dr.model.registry.tagging import tags_of
 from iot_dr.model.replication.requests import Depth
 from iot_dr.services.replication.scopes import Scope, ScopeReader
-from tests.builders import REGIONS, a_certificate, a_certificate_id, a_device, a_policy, a_thing, a_thing_type
+from tests.builders import REGIONS, a_certificate, a_certificate_id, a_device, a_group, a_policy, a_thing, a_thing_type
 from tests.fakes import Calls, InMemoryRegistry, raising
 
 CERTIFICATE = a_certificate_id("pump-17")
@@ -136,7 +140,39 @@ def test_a_policy_or_type_that_both_have_is_its_own_scope(key: Key) -> None:
         registry.put(a_thing_type("pump"), *a_device(type_name="pump"))
 
     assert regions.read(key).desired.keys == {key}
-    assert len(regions.calls.made) == 2
+    assert len(regions.calls.made) == 4, "and its tags"
+
+
+def test_tags_are_read_of_what_is_asked_for_and_of_nothing_that_comes_along() -> None:
+    regions = Regions()
+    tagged = replace(a_policy(), tags={"team": "red"})
+    for registry in (regions.primary, regions.secondary):
+        registry.put(*a_device(), tagged)
+
+    along = regions.read(THING, Depth.EVERYTHING)
+
+    assert tags_of(along.desired.entities[POLICY]) is tags_of(along.actual.entities[POLICY]) is None
+    assert not [call for call in regions.calls.made if call.endswith(".tags")]
+    assert tags_of(regions.read(POLICY).desired.entities[POLICY]) == {"team": "red"}
+
+
+def test_an_update_event_tells_of_no_tags_so_none_are_read() -> None:
+    regions = Regions()
+    for registry in (regions.primary, regions.secondary):
+        registry.put(a_group("site"))
+
+    regions.read(thing_group_key("site"), Depth.OWN)
+
+    assert regions.calls.made == ["secondary.thing_group", "primary.thing_group"]
+
+
+def test_what_only_one_region_has_is_asked_for_tags_there_alone() -> None:
+    regions = Regions()
+    regions.primary.put(a_policy())
+
+    regions.read(POLICY)
+
+    assert [call for call in regions.calls.made if call.endswith(".tags")] == ["primary.tags"]
 
 
 def test_of_a_relation_that_is_checked_by_itself_one_list_is_read_in_each_region() -> None:

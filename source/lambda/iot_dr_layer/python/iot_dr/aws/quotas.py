@@ -56,6 +56,7 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
             *_each(10, "DescribeCertificate", "RegisterCertificateWithoutCA", "UpdateCertificate", "DeleteCertificate"),
             *_each(10, "GetPolicy", "CreatePolicy", "DeletePolicy", "CreatePolicyVersion", "DeletePolicyVersion"),
             *_each(10, "ListPolicyVersions", "ListTargetsForPolicy"),
+            *_each(10, "ListTagsForResource", "TagResource", "UntagResource"),
             *_each(20, "GetIndexingConfiguration"),
             *_each(15, "SearchIndex"),
             *_each(10, "DescribeIndex"),

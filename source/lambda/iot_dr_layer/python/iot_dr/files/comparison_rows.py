@@ -19,6 +19,7 @@ from iot_dr.model.registry.field_changes import FieldChange
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import BY_CERTIFICATE, ROWS
 from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, ReadCall
+from iot_dr.model.registry.tagging import tags_of
 from iot_dr.model.sites import Side
 
 TABLES = """
@@ -64,9 +65,15 @@ def unanswered(question: ReadCall, *, on_both_sides: bool) -> str:
     return found
 
 
+_ANEW = """DO UPDATE SET counts = excluded.counts, value = CASE
+  WHEN json_type(value, '$.tags') IS NOT NULL AND json_type(excluded.value, '$.tags') IS NULL
+  THEN json_set(excluded.value, '$.tags', json_extract(value, '$.tags')) ELSE excluded.value END"""
+"""Written anew, a resource keeps the tags that were read before."""
+
+
 def insert(database: sqlite3.Connection, side: Side, entities: Sequence[Entity], *, anew: bool) -> None:
     """Write entities; what is there already is written anew, or stays as it is."""
-    conflict = "DO UPDATE SET value = excluded.value, counts = excluded.counts" if anew else "DO NOTHING"
+    conflict = _ANEW if anew else "DO NOTHING"
     database.executemany(
         "INSERT INTO entity (kind, name, other, side, value, counts) "  # noqa: S608  # ends in one of the texts above
         f"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, other, side) {conflict}",
@@ -84,6 +91,14 @@ def bill(database: sqlite3.Connection, side: Side, group: str, things: Sequence[
         "UPDATE entity SET value = json_set(value, '$.billing_group', ?) "
         "WHERE kind = ? AND name = ? AND other = ? AND side = ?",
         ((group, *place_of(thing.key), SIDES[side]) for thing in things),
+    )
+
+
+def label(database: sqlite3.Connection, side: Side, tagged: Sequence[Entity]) -> None:
+    """Say of resources which tags they have, beside those that an earlier page told."""
+    database.executemany(
+        "UPDATE entity SET value = json_patch(value, ?) WHERE kind = ? AND name = ? AND other = ? AND side = ?",
+        ((text_of({"tags": dict(tags_of(one) or {})}), *place_of(one.key), SIDES[side]) for one in tagged),
     )
 
 

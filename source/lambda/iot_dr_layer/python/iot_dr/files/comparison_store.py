@@ -29,6 +29,7 @@ from iot_dr.files.comparison_rows import (
     fields_text,
     insert,
     key_at,
+    label,
     pairs,
     place_of,
     storable,
@@ -40,11 +41,11 @@ from iot_dr.files.private import make_file, make_folder
 from iot_dr.model.registry.differences import Difference, NotedDifference, Pair, Sigil
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.keys import RESERVED_PREFIX, SEPARATOR, Key, Kind, certificate_target
-from iot_dr.model.registry.kinds import LISTS
+from iot_dr.model.registry.kinds import LISTS, TAGGED_KINDS
 from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Page, PageRequest, ReadCall
 from iot_dr.model.sites import Side
 
-FORMAT = 500 + len(KINDS)
+FORMAT = 600 + len(KINDS)
 """Raised when the tables change, or the kinds and questions that are numbered in them; another is begun anew."""
 
 CHUNK = 1000
@@ -276,6 +277,8 @@ class SqliteComparisonStore:
             indexed_shadows.keep_told(database, side, answer)
         elif question is ReadCall.THINGS_OF_BILLING_GROUP:
             bill(database, side, call.subject, answer.entities)
+        elif question in TAGGED_KINDS.values():
+            label(database, side, answer.entities)
         else:
             insert(database, side, answer.entities, anew=question not in NAMES_ALONE)
         if subject and not answer.token:

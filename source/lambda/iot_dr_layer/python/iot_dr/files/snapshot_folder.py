@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from iot_dr.errors import ConfigurationError, InvalidResource
@@ -289,6 +289,8 @@ def _fits(value: Any, hint: Any) -> bool:
             return isinstance(value, hint) and all(isinstance(part, str) for part in dataclasses.astuple(value))
         case None:
             return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+        case origin if origin is UnionType:
+            return any(_fits(value, part) for part in parts)
         case origin if origin is tuple:
             return isinstance(value, tuple) and all(_fits(one, parts[0]) for one in value)
         case _:

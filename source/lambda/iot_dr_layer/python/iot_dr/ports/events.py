@@ -29,6 +29,16 @@ class EventTable(Protocol):
         """Write one event; one with the same key is replaced, so the same again changes nothing."""
 
 
+class ProvisioningTemplate(Protocol):
+    """The template by which devices of the primary are registered."""
+
+    def body(self) -> str:
+        """Read its default version; raises `ConfigurationError` if it is not enabled."""
+
+    def apply(self, body: str, parameters: Mapping[str, str]) -> None:
+        """Make what it says, with these parameters."""
+
+
 class FailedRecords(Protocol):
     """What the stream's failure destination keeps."""
 

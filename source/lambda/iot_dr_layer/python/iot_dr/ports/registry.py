@@ -10,6 +10,7 @@ from iot_dr.model.registry.differences import Unreadable
 from iot_dr.model.registry.entities import (
     Certificate,
     Entity,
+    Tags,
     Thing,
     ThingGroup,
     ThingPrincipal,
@@ -21,11 +22,14 @@ class RegistryReader(Protocol):
     """Reads one Region's registry, one resource or one relation list at a time."""
 
     def resource(self, key: Key) -> Entity | None:
-        """Read a resource of any kind; not a relation, which the lists below tell.
+        """Read a resource of any kind, without its tags; not a relation, which the lists below tell.
 
         Raises:
             InvalidResource: this release cannot read it, for example because of a value that it does not know.
         """
+
+    def tags(self, key: Key) -> Tags:
+        """Read the tags of a resource of a kind that has some, AWS's own left out; none of what does not exist."""
 
     def thing(self, name: str) -> Thing | None:
         """Read a thing."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from iot_dr.model.launch.launched_stacks import LaunchedStack, MappingState, Need, TableState
 from iot_dr.model.registry.entities import Policy
-from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Validity
 from iot_dr.model.status.parity import Family, Settings
 from iot_dr.model.status.quotas import ApiQuota
 from iot_dr.model.status.status_parts import Lag, StreamAge
@@ -90,9 +90,6 @@ class FleetFacts(Protocol):
 
     def first_dynamic_group(self) -> str:
         """Return the name of a thing group that a query fills; empty if there is none."""
-
-    def tagged(self, number: int) -> Iterable[Tagged]:
-        """Look for one that has tags among the first so many of each kind."""
 
 
 class ParityReader(Protocol):

@@ -17,6 +17,8 @@ Regions last held the same. Where no digest was noted nobody knows who changed w
 Certificates that both have are no conflict: the stricter status counts, whoever has set it. Shadows are none either: a
 device wrote the leader's, so it goes back whole, unless nobody has touched it there.
 
+Tags are in no digest, so that tags which differ are a conflict, whatever else has changed.
+
 A relation has no state of its own to be changed: its base is that the ledger knows it. An attachment that the ledger
 does not know, of two ends that it knows, may be new or may have been there before the ledger was: a conflict too.
 """
@@ -38,6 +40,7 @@ from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity
 from iot_dr.model.registry.keys import Key, Kind
 from iot_dr.model.registry.kinds import RELATIONS
+from iot_dr.model.registry.tagging import alike, comparable, tags_differ
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.reconcile.failover import is_stricter
 from iot_dr.reconcile.plan import differing_fields
@@ -61,7 +64,7 @@ def decide(key: Key, base: LastEqual, leader: Entity | None, old: Entity | None,
     if unreadable:
         return Decision(FailbackVerdict.UNDECIDED, unreadable)
     if leader is not None and old is not None:
-        return Decision(FailbackVerdict.NOTHING) if leader == old else _of_both(base, leader, old)
+        return Decision(FailbackVerdict.NOTHING) if alike(leader, old) else _of_both(base, leader, old)
     if leader is not None:
         return _of_the_leader_alone(key, base)
     if old is not None:
@@ -101,6 +104,9 @@ def _of_both(base: LastEqual, leader: Entity, old: Entity) -> Decision:
             FailbackVerdict.UPDATE_OLD if stricter else FailbackVerdict.UPDATE_LEADER,
             "the stricter status of both counts",
         )
+    if tags_differ(leader, old):
+        return Decision(FailbackVerdict.CONFLICT, "tags differ, and the state before is not noted")
+    leader, old = comparable(leader, old)
     fields = ", ".join(differing_fields(leader, old))
     in_leader, in_old = digest_of(leader) != base.digest, digest_of(old) != base.digest
     if isinstance(leader, Shadow):
@@ -108,6 +114,10 @@ def _of_both(base: LastEqual, leader: Entity, old: Entity) -> Decision:
         return _of_shadows(touched=in_leader or leader.version > base.version > 0)
     if not base.digest:
         return Decision(FailbackVerdict.CONFLICT, f"{fields} differs, and the state before was not noted")
+    return _by_who_changed_it(fields, in_leader=in_leader, in_old=in_old)
+
+
+def _by_who_changed_it(fields: str, *, in_leader: bool, in_old: bool) -> Decision:
     if in_leader and in_old:
         return Decision(FailbackVerdict.CONFLICT, f"{fields} differs, and both Regions have changed it")
     if in_leader:

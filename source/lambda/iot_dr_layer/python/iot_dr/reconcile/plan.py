@@ -20,6 +20,9 @@ that needs what goes is made by the same plan: AWS would refuse it, or it would 
 AWS deletes no policy, certificate or thing as long as something is attached to it. An attachment that replication did
 not create stays, and so does what it is attached to: a Skip names it. A certificate is set inactive all the same.
 
+Tags that only the target has stay where replication did not create the resource. Tags that were not read on one side
+are not compared.
+
 A policy whose ARNs name a Region with a longer name may become longer than AWS admits. It is a Skip, and so is what is
 to be attached of it: all else of the device crosses.
 
@@ -45,6 +48,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import Key, thing_type_key
 from iot_dr.model.registry.kinds import ROW, kept_by
+from iot_dr.model.registry.tagging import comparable, surplus_tags, tags_of, with_tags
 from iot_dr.reconcile.dependencies import needs as needs_of
 from iot_dr.reconcile.order import ordered
 
@@ -60,13 +64,12 @@ def plan(desired: Snapshot, actual: Snapshot, *, owned: Collection[Key] = frozen
 
 
 def deletable(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
-    """Return the keys whose deletion depends on ownership alone, so that the ledger is asked about no others."""
-    made_anew = (
-        key
-        for key, wanted in desired.entities.items()
-        if key in actual.entities and fixed_fields(wanted) != fixed_fields(actual.entities[key])
+    """Return the keys that a plan deletes, or takes tags off, if they are owned: the ledger is asked of no others."""
+    both = ((key, one, actual.entities[key]) for key, one in desired.entities.items() if key in actual.entities)
+    reduced = (
+        key for key, wanted, found in both if fixed_fields(wanted) != fixed_fields(found) or surplus_tags(wanted, found)
     )
-    return (desired.absent & actual.entities.keys()) | frozenset(made_anew)
+    return (desired.absent & actual.entities.keys()) | frozenset(reduced)
 
 
 def fixed_fields(entity: Entity) -> tuple[object, ...]:
@@ -81,6 +84,8 @@ def _changes(key: Key, desired: Snapshot, actual: Snapshot, owned: Collection[Ke
             yield Skip(key, f"{side} unreadable: {snapshot.unreadable.get(key, 'not read')}")
             return
     wanted, found = desired.entities.get(key), actual.entities.get(key)
+    if wanted is not None and found is not None:
+        wanted, found = comparable(wanted, found)
     if wanted is None:
         if found is not None:
             yield _surplus(found, owned)
@@ -148,16 +153,27 @@ def _kept_by_what_stays(changes: Iterable[Change], actual: Snapshot) -> Iterator
 def _difference(wanted: Entity, found: Entity, owned: Collection[Key]) -> Change:
     fields = _differ(differing_fields(wanted, found))
     if fixed_fields(wanted) == fixed_fields(found):
-        return Update(wanted, found, fields)
+        return _update(wanted, found, fields, owned)
     if found.key not in owned:
         return Skip(wanted.key, f"{fields}, which AWS lets nobody change, and replication did not create it")
     return Delete(found, f"{fields}, which AWS lets nobody change: it was created again in the primary")
 
 
+def _update(wanted: Entity, found: Entity, fields: str, owned: Collection[Key]) -> Change:
+    """Change it; tags that the target has alone stay unless replication created the resource."""
+    surplus = surplus_tags(wanted, found) if found.key not in owned else {}
+    if surplus:
+        wanted = with_tags(wanted, {**surplus, **(tags_of(wanted) or {})})
+    if wanted == found:
+        names = ", ".join(sorted(surplus))
+        return Skip(wanted.key, f"tags of the secondary alone stay, unless replication created the resource: {names}")
+    return Update(wanted, found, fields)
+
+
 def _differ(fields: Collection[str]) -> str:
     """Say that fields differ; the name of one may be a plural."""
     named = ", ".join(fields)
-    plural = len(fields) > 1 or named.endswith("tes")
+    plural = len(fields) > 1 or named.endswith(("tes", "tags"))
     return f"{named} {'differ' if plural else 'differs'}"
 
 

@@ -1,10 +1,11 @@
-"""Reads one resource or relation by itself, whatever its kind: to confirm, to copy and to repair it."""
+"""Reads one resource or relation by itself, whatever its kind, with its tags: to confirm, to copy and to repair it."""
 
 from __future__ import annotations
 
 from iot_dr.model.registry.entities import Entity, GroupMembership, PolicyAttachment
 from iot_dr.model.registry.keys import Key, Kind
-from iot_dr.model.registry.kinds import RESOURCE_KINDS
+from iot_dr.model.registry.kinds import RESOURCE_KINDS, TAGGED_KINDS
+from iot_dr.model.registry.tagging import with_tags
 from iot_dr.ports.registry import RegistryReader
 
 
@@ -22,6 +23,9 @@ def read_one(reader: RegistryReader, key: Key) -> Entity | None:
             return next((one for one in principals if one.certificate_id == key.other), None)
         case Kind.GROUP_MEMBERSHIP:
             return _membership(reader, key.name, key.other)
+        case kind if kind in TAGGED_KINDS:
+            found = reader.resource(key)
+            return None if found is None else with_tags(found, reader.tags(key))
         case kind if kind in RESOURCE_KINDS:
             return reader.resource(key)
         case _:

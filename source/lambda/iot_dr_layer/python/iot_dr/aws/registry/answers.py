@@ -16,16 +16,23 @@ from iot_dr.model.registry.entities import (
     CertificateStatus,
     Policy,
     PropagatingAttribute,
+    Tags,
     Thing,
     ThingGroup,
     ThingType,
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
+from iot_dr.model.registry.tagging import own_tags
 
 _CERTIFICATES = certificate_target("")
 _TARGETS = (_CERTIFICATES, thing_group_target(""))
 
 Listed = TypeVar("Listed")
+
+
+def tags(entries: Iterable[Mapping[str, Any]]) -> Tags:
+    """Read tags, AWS's own left out."""
+    return own_tags({entry["Key"]: entry.get("Value") or "" for entry in entries})
 
 
 def listed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from iot_dr.aws.errors import read
@@ -23,12 +24,14 @@ from iot_dr.model.registry.entities import (
     GroupMembership,
     Policy,
     PolicyAttachment,
+    Tags,
     Thing,
     ThingGroup,
     ThingPrincipal,
+    ThingType,
 )
-from iot_dr.model.registry.keys import SEPARATOR, certificate_target, shadow_key, thing_group_target
-from iot_dr.model.registry.kinds import LISTS
+from iot_dr.model.registry.keys import SEPARATOR, Key, Kind, certificate_target, shadow_key, thing_group_target
+from iot_dr.model.registry.kinds import LISTS, TAGGED_KINDS, resource_of
 from iot_dr.model.registry.read_calls import SUBJECTS, Page, PageRequest, ReadCall
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.ports.shadows import ShadowIndex, ShadowReader
@@ -39,7 +42,10 @@ REQUIRED_ACTIONS = frozenset(f"iot:{question.api}" for question in (*LISTS, *SUB
 
 @dataclass(frozen=True)
 class _Paging:
-    """How a list is turned over: what asks for a page, and what the answer calls the next."""
+    """How a list is turned over: what asks for a page, and what the answer calls the next.
+
+    A list without `size` has pages of AWS's choice.
+    """
 
     size: str
     token: str
@@ -48,6 +54,7 @@ class _Paging:
 
 _TOKENS = _Paging("maxResults", "nextToken", "nextToken")
 _MARKERS = _Paging("pageSize", "marker", "nextMarker")
+_OF_ITS_OWN_SIZE = _Paging("", "nextToken", "nextToken")
 
 Read = Callable[[str, Any], Entity | None]
 """Reads one entry of an answer about a subject; None leaves it out."""
@@ -77,6 +84,14 @@ def _principal(thing: str, entry: Any) -> ThingPrincipal | None:
 
 def _attachment(policy: str, arn: str) -> PolicyAttachment | None:
     return next((PolicyAttachment(policy, target) for target in registry_answers.targets([arn])), None)
+
+
+def _resource(kind: Kind, name: str) -> str:
+    return resource_of(Key(kind, name))
+
+
+def _nothing(_subject: str, _entry: Any) -> None:
+    """Read no entry by itself: tags make sense together."""
 
 
 FORMS: Mapping[ReadCall, _Form] = {
@@ -144,12 +159,27 @@ FORMS: Mapping[ReadCall, _Form] = {
         member="policies",
         paging=_MARKERS,
     ),
+    **{
+        question: _Form(
+            "list_tags_for_resource", _nothing, subject="resourceArn", member="tags", paging=_OF_ITS_OWN_SIZE
+        )
+        for question in TAGGED_KINDS.values()
+    },
 }
+
+TAGS: Mapping[ReadCall, Callable[[str, Tags], Entity]] = {
+    ReadCall.TAGS_OF_TYPE: lambda name, tags: ThingType(name, tags=tags),
+    ReadCall.TAGS_OF_BILLING_GROUP: lambda name, tags: BillingGroup(name, tags=tags),
+    ReadCall.TAGS_OF_POLICY: lambda name, tags: Policy(name, "", tags=tags),
+    ReadCall.TAGS_OF_GROUP: lambda name, tags: ThingGroup(name, tags=tags),
+}
+"""What the tags of a page belong to, known by its name alone."""
 
 _ASKED_BY_ARN: Mapping[ReadCall, Callable[[str], str]] = {
     ReadCall.THINGS_OF_CERTIFICATE: certificate_target,
     ReadCall.POLICIES_OF_CERTIFICATE: certificate_target,
     ReadCall.POLICIES_OF_GROUP: thing_group_target,
+    **{question: partial(_resource, kind) for kind, question in TAGGED_KINDS.items()},
 }
 """Questions that name their subject by its ARN, and the last field of that."""
 
@@ -181,6 +211,9 @@ class IotFleetReader:
         answer = read(getattr(self._client, form.operation), **self._parameters(form, call))
         if answer is None:
             return Page(missing=True)
+        if of := TAGS.get(call.question):
+            tagged = of(call.subject, registry_answers.tags(answer[form.member]))
+            return Page((tagged,), answer.get(form.paging.next_token) or "")
         try:
             entries: Iterable[Any] = answer[form.member] if form.member else (answer,)
             found = (form.entry(call.subject, entry) for entry in entries)
@@ -190,7 +223,7 @@ class IotFleetReader:
 
     def _parameters(self, form: _Form, call: PageRequest) -> dict[str, Any]:
         parameters = dict(form.parameters)
-        if form.member:
+        if form.member and form.paging.size:
             parameters[form.paging.size] = PAGE_SIZE
         if call.token:
             parameters[form.paging.token] = call.token

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iot_dr.aws.errors import call, read
+from iot_dr.aws.registry.tag_writes import created_with
 from iot_dr.errors import Conflict, InvalidResource
 from iot_dr.model.registry.entities import BillingGroup, GroupMembership, ThingGroup
 
@@ -32,10 +33,10 @@ def create_thing_group(client: Any, group: ThingGroup) -> None:
         NotReadyYet: the parent is missing.
     """
     if group.dynamic:
-        call(client.create_dynamic_thing_group, **_named(group), **_query(group))
+        call(client.create_dynamic_thing_group, **_named(group), **_query(group), **created_with(group))
     else:
         parent = {"parentGroupName": group.parent} if group.parent else {}
-        call(client.create_thing_group, **_named(group), **parent)
+        call(client.create_thing_group, **_named(group), **parent, **created_with(group))
 
 
 def update_thing_group(client: Any, group: ThingGroup, found: ThingGroup) -> None:
@@ -81,7 +82,7 @@ def remove_member(client: Any, membership: GroupMembership) -> None:
 
 def create_billing_group(client: Any, group: BillingGroup) -> None:
     """Make a billing group."""
-    call(client.create_billing_group, **_billing(group))
+    call(client.create_billing_group, **_billing(group), **created_with(group))
 
 
 def update_billing_group(client: Any, group: BillingGroup, found: BillingGroup) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iot_dr.aws.errors import call, read
+from iot_dr.aws.registry.tag_writes import created_with
 from iot_dr.model.registry.entities import Policy, PolicyAttachment
 
 REQUIRED_ACTIONS = frozenset(
@@ -25,7 +26,7 @@ MAX_POLICY_VERSIONS = 5
 
 def create_policy(client: Any, policy: Policy) -> None:
     """Make a policy with one version."""
-    call(client.create_policy, policyName=policy.name, policyDocument=policy.document)
+    call(client.create_policy, policyName=policy.name, policyDocument=policy.document, **created_with(policy))
 
 
 def put_policy_version(client: Any, policy: Policy) -> None:

@@ -22,13 +22,14 @@ from iot_dr.model.registry.entities import (
     Certificate,
     Entity,
     Policy,
+    Tags,
     Thing,
     ThingGroup,
     ThingPrincipal,
     ThingType,
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target
-from iot_dr.model.registry.kinds import LISTS
+from iot_dr.model.registry.kinds import LISTS, resource_of
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -40,6 +41,7 @@ REQUIRED_ACTIONS = frozenset(
         "iot:GetPolicy",
         "iot:ListAttachedPolicies",
         "iot:ListPrincipalThingsV2",
+        "iot:ListTagsForResource",
         "iot:ListThingGroupsForThing",
         "iot:ListThingPrincipalsV2",
         "iot:ListThingsInBillingGroup",
@@ -72,6 +74,11 @@ class IotRegistryReader:
     def resource(self, key: Key) -> Entity | None:
         """Read a resource of any kind."""
         return DESCRIBED[key.kind](self, key.name)
+
+    def tags(self, key: Key) -> Tags:
+        """Read the tags of a resource of a kind that has some; none if there is no such resource."""
+        arn = self._arn(resource_of(key))
+        return registry_answers.tags(self._pages("list_tags_for_resource", "tags", sized=False, resourceArn=arn))
 
     def thing(self, name: str) -> Thing | None:
         """Read a thing."""
@@ -168,9 +175,10 @@ class IotRegistryReader:
     def _arn(self, resource: str) -> str:
         return iot_arn(resource, self._region, self._account)
 
-    def _pages(self, operation: str, member: str, **parameters: Any) -> Iterator[Any]:
+    def _pages(self, operation: str, member: str, *, sized: bool = True, **parameters: Any) -> Iterator[Any]:
         paginator = self._client.get_paginator(operation)
-        pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": PAGE_SIZE})
+        # Of tags AWS decides itself how many a page has.
+        pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": PAGE_SIZE} if sized else {})
         with converted():
             try:
                 for page in pages:

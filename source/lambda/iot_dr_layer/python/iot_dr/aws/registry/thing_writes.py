@@ -8,6 +8,7 @@ from typing import Any
 
 from iot_dr.aws.errors import call, converted, read
 from iot_dr.aws.registry import answers as registry_answers
+from iot_dr.aws.registry.tag_writes import created_with
 from iot_dr.errors import Conflict, InvalidResource, NotReadyYet
 from iot_dr.model.registry.entities import PropagatingAttribute, Thing, ThingType
 
@@ -129,7 +130,12 @@ def create_thing_type(client: Any, thing_type: ThingType) -> None:
         properties["searchableAttributes"] = list(thing_type.searchable_attributes)
     if thing_type.propagating_attributes:
         properties["mqtt5Configuration"] = _mqtt5_configuration(thing_type.propagating_attributes)
-    call(client.create_thing_type, thingTypeName=thing_type.name, thingTypeProperties=properties)
+    call(
+        client.create_thing_type,
+        thingTypeName=thing_type.name,
+        thingTypeProperties=properties,
+        **created_with(thing_type),
+    )
 
 
 def update_thing_type(client: Any, thing_type: ThingType, found: ThingType) -> None:

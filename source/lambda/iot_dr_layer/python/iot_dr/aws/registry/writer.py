@@ -1,7 +1,8 @@
 """Writes one Region's registry through the IoT control plane; every write may be repeated.
 
 Versions that were read guard what is updated or deleted (`expectedVersion`), so an old state is never put back. The
-calls themselves stand by kind in `thing_writes`, `group_writes`, `certificate_writes` and `policy_writes`.
+calls themselves stand by kind in `thing_writes`, `group_writes`, `certificate_writes` and `policy_writes`, those of
+tags in `tag_writes`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iot_dr.aws.registry import certificate_writes, group_writes, policy_writes, thing_writes
+from iot_dr.aws.registry import certificate_writes, group_writes, policy_writes, tag_writes, thing_writes
 from iot_dr.errors import InvalidResource
 from iot_dr.model.registry.arns import iot_arn
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
@@ -18,11 +19,14 @@ from iot_dr.model.registry.entities import (
     ThingPrincipal,
 )
 from iot_dr.model.registry.keys import Kind, certificate_target
+from iot_dr.model.registry.kinds import resource_of
+from iot_dr.model.registry.tagging import with_tags
 
 REQUIRED_ACTIONS = (
     certificate_writes.REQUIRED_ACTIONS
     | group_writes.REQUIRED_ACTIONS
     | policy_writes.REQUIRED_ACTIONS
+    | tag_writes.REQUIRED_ACTIONS
     | thing_writes.REQUIRED_ACTIONS
 )
 """What the replication worker may do in the secondary Region."""
@@ -68,6 +72,17 @@ class _Writes:
     update: Callable[[IotRegistryWriter, Any, Any], None] | None = None
 
 
+def _put(update: Callable[[Any, Any, Any], None]) -> Callable[[IotRegistryWriter, Any, Any], None]:
+    """Return what updates one of a kind that has tags; those take calls of their own, which alone are made for them."""
+
+    def put(writer: IotRegistryWriter, one: Any, found: Any) -> None:
+        if with_tags(one, None) != with_tags(found, None):
+            update(writer.client, one, found)
+        tag_writes.put_tags(writer.client, writer.arn(resource_of(one.key)), one, found)
+
+    return put
+
+
 def _certificate_arn(writer: IotRegistryWriter, principal: ThingPrincipal) -> str:
     return writer.arn(certificate_target(principal.certificate_id))
 
@@ -76,17 +91,17 @@ WRITES: Mapping[Kind, _Writes] = {
     Kind.THING_TYPE: _Writes(
         lambda to, one: thing_writes.create_thing_type(to.client, one),
         lambda to, one: thing_writes.delete_thing_type(to.client, one),
-        lambda to, one, found: thing_writes.update_thing_type(to.client, one, found),
+        _put(thing_writes.update_thing_type),
     ),
     Kind.BILLING_GROUP: _Writes(
         lambda to, one: group_writes.create_billing_group(to.client, one),
         lambda to, one: group_writes.delete_billing_group(to.client, one),
-        lambda to, one, found: group_writes.update_billing_group(to.client, one, found),
+        _put(group_writes.update_billing_group),
     ),
     Kind.POLICY: _Writes(
         lambda to, one: policy_writes.create_policy(to.client, one),
         lambda to, one: policy_writes.delete_policy(to.client, one),
-        lambda to, one, _: policy_writes.put_policy_version(to.client, one),
+        _put(lambda client, one, _: policy_writes.put_policy_version(client, one)),
     ),
     Kind.CERTIFICATE: _Writes(
         lambda to, one: certificate_writes.register(to.client, one),
@@ -96,7 +111,7 @@ WRITES: Mapping[Kind, _Writes] = {
     Kind.THING_GROUP: _Writes(
         lambda to, one: group_writes.create_thing_group(to.client, one),
         lambda to, one: group_writes.delete_thing_group(to.client, one),
-        lambda to, one, found: group_writes.update_thing_group(to.client, one, found),
+        _put(group_writes.update_thing_group),
     ),
     Kind.THING: _Writes(
         lambda to, one: thing_writes.create_thing(to.client, one),

@@ -10,7 +10,7 @@ from typing import Any
 from iot_dr.aws import errors
 from iot_dr.errors import NotReadyYet, TerminalError
 from iot_dr.model.registry.entities import Policy
-from iot_dr.model.status.fleets import FleetSize, Sample, Tagged, Validity
+from iot_dr.model.status.fleets import FleetSize, Sample, Validity
 
 REQUIRED_ACTIONS = frozenset(
     {
@@ -18,14 +18,11 @@ REQUIRED_ACTIONS = frozenset(
         "iot:DescribeThingGroup",
         "iot:GetPolicy",
         "iot:GetStatistics",
-        "iot:ListBillingGroups",
         "iot:ListCertificates",
         "iot:ListPolicies",
-        "iot:ListTagsForResource",
         "iot:ListTargetsForPolicy",
         "iot:ListThingGroups",
         "iot:ListThings",
-        "iot:ListThingTypes",
     }
 )
 """What the operator needs in both Regions."""
@@ -35,14 +32,6 @@ COUNTED_PAGES = 40
 """How far things are counted by their list where the index does not count them, and all else: 10,000."""
 
 _CERTIFICATE = ":cert/"
-
-_TAGGED = (
-    ("thing type", "list_thing_types", "thingTypes", "thingTypeName", "thingTypeArn"),
-    ("thing group", "list_thing_groups", "thingGroups", "groupName", "groupArn"),
-    ("billing group", "list_billing_groups", "billingGroups", "groupName", "groupArn"),
-    ("policy", "list_policies", "policies", "policyName", "policyArn"),
-)
-"""What can have tags of what is replicated: its kind, its list, and where in that its name and its ARN stand."""
 
 
 class IotFleetFacts:
@@ -105,12 +94,6 @@ class IotFleetFacts:
         # None is one that was deleted since the list was read.
         return [Policy(one["policyName"], one["policyDocument"]) for one in read if one is not None], sample
 
-    def tagged(self, number: int) -> Iterator[Tagged]:
-        """Look for one that has tags among the first so many of each kind, one call each."""
-        for kind, operation, entries, name, arn in _TAGGED:
-            listed, sample = self._listed(operation, entries, number)
-            yield Tagged(kind, next((one[name] for one in listed if self._has_tags(one[arn])), ""), sample)
-
     def _listed(self, operation: str, entries: str, number: int) -> tuple[Sequence[dict[str, Any]], Sample]:
         """Return the first so many of a list, and of how many these are, as far as they take no minute to count."""
         paginator = self._client.get_paginator(operation)
@@ -119,10 +102,6 @@ class IotFleetFacts:
             listed = [one for page in pages for one in page[entries]]
         first = listed[:number]
         return first, Sample(len(first), len(listed), exact=pages.resume_token is None)
-
-    def _has_tags(self, arn: str) -> bool:
-        answer = errors.read(self._client.list_tags_for_resource, resourceArn=arn)
-        return answer is not None and bool(answer["tags"])
 
     def _is_dynamic(self, name: str) -> bool:
         answer = errors.read(self._client.describe_thing_group, thingGroupName=name)

@@ -64,6 +64,10 @@ _OPTIONS = (
         "Copy certificates, or leave them to just-in-time registration; copy in a new stack.",
         _MODES,
     ),
+    _option(
+        "provisioning-template",
+        "Provisioning template that registers devices of a registered CA in the primary Region; none for none.",
+    ),
     _option("replicate-shadows", "Which shadows are replicated; all in a new stack.", _SHADOWS),
     _option("shadow-name-pattern", "Regular expression for the whole name of a named shadow; .* in a new stack."),
     _option("permissions-boundary", "ARN of a policy that no role of the launch may go beyond."),

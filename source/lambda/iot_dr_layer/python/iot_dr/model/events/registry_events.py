@@ -29,6 +29,7 @@ from iot_dr.model.registry.keys import (
     thing_key,
     thing_type_key,
 )
+from iot_dr.model.registry.kinds import ROW, TAGGED_KINDS
 
 REPLICATED_EVENT_FAMILIES = ("THING", "THING_TYPE", "THING_GROUP", "THING_GROUP_MEMBERSHIP")
 """Keys of UpdateEventConfigurations that must be on in the primary Region.
@@ -152,6 +153,18 @@ def _key_of_target(arn: str) -> Key:
             raise UnsupportedEvent(f"no branch replicates policies of {arn}")
 
 
+def _tagged(parameters: Payload) -> Key:
+    """Return what tags were put on, or taken off."""
+    arn = str(parameters["resourceArn"])
+    kind_of_arn, _, name = Arn.parse(arn).resource.partition("/")
+    kind = next((one for one in TAGGED_KINDS if ROW[one].arn_type == kind_of_arn), None)
+    if kind is None:
+        raise UnsupportedEvent(f"no branch replicates the tags of {arn}")
+    if not name:
+        raise ValueError(f"{arn} as the ARN of what has tags")
+    return Key(kind, name)
+
+
 def _of(key_of: Callable[[str], Key], parameter: str) -> Callable[[Payload], Key]:
     def key(parameters: Payload) -> Key:
         name = parameters[parameter]
@@ -180,6 +193,7 @@ _KEY_OF_OPERATION: Mapping[str, Callable[[Payload], Key]] = {
     **dict.fromkeys(("CreateBillingGroup", "UpdateBillingGroup", "DeleteBillingGroup"), _billing_group),
     **dict.fromkeys(("AddThingToBillingGroup", "RemoveThingFromBillingGroup"), _thing),
     "UpdateThingType": _of(thing_type_key, "thingTypeName"),
+    **dict.fromkeys(("TagResource", "UntagResource"), _tagged),
 }
 """Calls that raise no registry event; CloudTrail records them where a trail exists."""
 

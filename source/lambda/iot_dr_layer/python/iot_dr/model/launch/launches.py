@@ -136,6 +136,7 @@ class Choices:
 
     create_health_check: bool = False
     certificate_mode: str = ""
+    provisioning_template: str = ""
     replicate_shadows: str = ""
     shadow_name_pattern: str = ""
     permissions_boundary: str = ""
@@ -161,6 +162,7 @@ class Choices:
             **self._of_shadows,
             **self._of_all,
             AccessLogBucket=self.primary_access_log_bucket,
+            ProvisioningTemplate=self.provisioning_template,
             NotificationTopicArn=self.primary_notification_topic_arn,
         )
 

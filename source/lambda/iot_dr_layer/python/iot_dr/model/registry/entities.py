@@ -1,6 +1,7 @@
 """What a registry holds, one frozen value per resource; two values are equal when AWS would serve devices alike.
 
 `version` and `thing_id` are what a Region counts for itself: they guard writes and never take part in a comparison.
+`tags` are read by a call of their own: None says that nobody asked for them (see `model.registry.tagging`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from iot_dr.model.registry.keys import (
 from iot_dr.model.shadows.shadow import Shadow
 
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+
+Tags = Mapping[str, str]
+"""Tags of a resource, by their keys; those whose key begins with `aws:` are AWS's own and left out."""
 
 
 class CertificateStatus(enum.StrEnum):
@@ -63,6 +67,7 @@ class ThingType:
     searchable_attributes: tuple[str, ...] = ()
     propagating_attributes: tuple[PropagatingAttribute, ...] = ()
     deprecated: bool = False
+    tags: Tags | None = field(default=None, hash=False)
 
     @property
     def key(self) -> Key:
@@ -77,6 +82,7 @@ class Policy:
     name: str
     document: str
     version_id: str = field(default="", compare=False)
+    tags: Tags | None = field(default=None, hash=False)
 
     @property
     def key(self) -> Key:
@@ -132,6 +138,7 @@ class ThingGroup:
     index_name: str = ""
     ancestors: tuple[str, ...] = ()
     version: int = field(default=0, compare=False)
+    tags: Tags | None = field(default=None, hash=False)
 
     @property
     def dynamic(self) -> bool:
@@ -151,6 +158,7 @@ class BillingGroup:
     name: str
     description: str = ""
     version: int = field(default=0, compare=False)
+    tags: Tags | None = field(default=None, hash=False)
 
     @property
     def key(self) -> Key:

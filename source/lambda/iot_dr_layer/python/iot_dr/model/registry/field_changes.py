@@ -16,6 +16,7 @@ from typing import Any
 from iot_dr.model.exact_json import loads, render
 from iot_dr.model.registry.entities import Entity, Policy
 from iot_dr.model.registry.entity_json import to_json
+from iot_dr.model.registry.tagging import comparable
 from iot_dr.model.shadows.shadow import Shadow
 
 HIDDEN = '"(hidden)"'
@@ -41,6 +42,8 @@ class FieldChange:
 
 def field_changes(old: Entity | None, new: Entity | None) -> tuple[FieldChange, ...]:
     """Return the fields in which two states of a resource differ, in order of their names; None is no resource."""
+    if old is not None and new is not None:
+        old, new = comparable(old, new)
     before, after = (dict(_fields(one)) if one is not None else {} for one in (old, new))
     return tuple(
         FieldChange(name, _shown(name, before.get(name)), _shown(name, after.get(name)))
@@ -74,6 +77,8 @@ def _fields(entity: Entity) -> Iterator[tuple[str, str]]:
         # Of a policy that only one Region has, the document need not have been read.
         if entity.document:
             yield DOCUMENT, entity.document
+        for key, value in (entity.tags or {}).items():
+            yield f"tags.{key}", render(value)
         return
     for name, value in to_json(entity).items():
         if isinstance(value, dict):

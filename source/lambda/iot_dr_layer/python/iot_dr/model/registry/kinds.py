@@ -77,6 +77,7 @@ class KindRow:
         described_by: the call that describes one, where the list tells its name alone; None where the list tells all
             that a comparison of whole Regions needs.
         arn_type: what its ARNs have before the name; empty of a relation, which has no ARN.
+        tags_by: the call that tells the tags of one; None where AWS has no tags for it.
         in_round: every sweep checks a slice of them whole, because its list does not show all that may differ.
         holds_many: much may hang on one, which goes when it goes and is no part of a request for anything else.
         has_depth: a request for one may take in more or less of what hangs on it.
@@ -93,6 +94,7 @@ class KindRow:
     listed_by: ReadCall | None = None
     described_by: ReadCall | None = None
     arn_type: str = ""
+    tags_by: ReadCall | None = None
     in_round: bool = True
     holds_many: bool = False
     has_depth: bool = False
@@ -117,7 +119,7 @@ ROWS = (
         fixed=("description", "searchable_attributes"),
         listed_by=ReadCall.THING_TYPES,
         arn_type="thingtype",
-        in_round=False,
+        tags_by=ReadCall.TAGS_OF_TYPE,
     ),
     KindRow(
         Kind.BILLING_GROUP,
@@ -127,6 +129,7 @@ ROWS = (
         listed_by=ReadCall.BILLING_GROUPS,
         described_by=ReadCall.BILLING_GROUP,
         arn_type="billinggroup",
+        tags_by=ReadCall.TAGS_OF_BILLING_GROUP,
         holds_many=True,
         has_depth=True,
     ),
@@ -138,6 +141,7 @@ ROWS = (
         listed_by=ReadCall.POLICIES,
         described_by=ReadCall.POLICY,
         arn_type="policy",
+        tags_by=ReadCall.TAGS_OF_POLICY,
         holds_many=True,
     ),
     KindRow(
@@ -160,6 +164,7 @@ ROWS = (
         listed_by=ReadCall.THING_GROUPS,
         described_by=ReadCall.THING_GROUP,
         arn_type="thinggroup",
+        tags_by=ReadCall.TAGS_OF_GROUP,
         holds_many=True,
         has_depth=True,
     ),
@@ -225,9 +230,17 @@ RELATIONS = tuple(row.kind for row in ROWS if row.relation is not None)
 BY_CERTIFICATE = tuple(row.kind for row in ROWS if row.relation is not None and row.relation.by_certificate)
 """Relations that are read and written in the order of certificates."""
 
+TAGGED_KINDS: Mapping[Kind, ReadCall] = MappingProxyType({row.kind: row.tags_by for row in ROWS if row.tags_by})
+"""Kinds that have tags, with the calls that tell them."""
+
 HOLDING_KINDS = frozenset(row.kind for row in ROWS if row.holds_many)
 LISTS: Mapping[ReadCall, Kind] = MappingProxyType({row.listed_by: row.kind for row in ROWS if row.listed_by})
 """Lists of a whole Region, by the kind that they list."""
+
+
+def resource_of(key: Key) -> str:
+    """Return the last field of a resource's ARN."""
+    return f"{ROW[key.kind].arn_type}/{key.name}"
 
 
 def ends_of(key: Key) -> tuple[Key, ...]:

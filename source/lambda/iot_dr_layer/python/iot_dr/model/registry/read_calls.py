@@ -28,13 +28,17 @@ class ReadCall(enum.StrEnum):
     CERTIFICATES_OF_THING = "ListThingPrincipalsV2"
     POLICIES_OF_CERTIFICATE = "ListAttachedPolicies"
     POLICIES_OF_GROUP = "ListAttachedPolicies of a group"
+    TAGS_OF_TYPE = "ListTagsForResource of a thing type"
+    TAGS_OF_BILLING_GROUP = "ListTagsForResource of a billing group"
+    TAGS_OF_POLICY = "ListTagsForResource of a policy"
+    TAGS_OF_GROUP = "ListTagsForResource of a thing group"
     NAMED_SHADOWS = "ListNamedShadowsForThing"
     SHADOW = "GetThingShadow"
     SHADOW_INDEX = "SearchIndex"
 
     @property
     def api(self) -> str:
-        """Return the name of the API alone, which may serve two kinds of subjects."""
+        """Return the name of the API alone, which may serve several kinds of subjects."""
         return self.partition(" ")[0]
 
 
@@ -51,6 +55,10 @@ SUBJECTS: dict[ReadCall, Kind] = {
     ReadCall.POLICIES_OF_GROUP: Kind.THING_GROUP,
     ReadCall.NAMED_SHADOWS: Kind.THING,
     ReadCall.SHADOW: Kind.SHADOW,
+    ReadCall.TAGS_OF_TYPE: Kind.THING_TYPE,
+    ReadCall.TAGS_OF_BILLING_GROUP: Kind.BILLING_GROUP,
+    ReadCall.TAGS_OF_POLICY: Kind.POLICY,
+    ReadCall.TAGS_OF_GROUP: Kind.THING_GROUP,
 }
 """Questions about one resource each, by the kind of resource."""
 

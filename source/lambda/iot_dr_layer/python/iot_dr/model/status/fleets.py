@@ -41,15 +41,6 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Tagged:
-    """Which of a kind was found to have tags, empty if none was, and how many were checked when none was."""
-
-    kind: str
-    name: str
-    sample: Sample
-
-
-@dataclass(frozen=True)
 class Validity:
     """Until when a certificate holds, in epoch milliseconds (None if AWS does not tell), and whether it may connect."""
 

@@ -35,6 +35,7 @@ class LaunchEnvironment:
     version: str
     create_health_check: str = "no"
     certificate_mode: str = ""
+    provisioning_template: str = ""
     replicate_shadows: str = ""
     shadow_name_pattern: str = ""
     release_sha256: str = ""
@@ -90,6 +91,7 @@ class LaunchEnvironment:
         return Choices(
             create_health_check=self.create_health_check == "yes",
             certificate_mode=self.certificate_mode,
+            provisioning_template=self.provisioning_template,
             replicate_shadows=self.replicate_shadows,
             shadow_name_pattern=self.shadow_name_pattern,
             permissions_boundary=self.permissions_boundary,

@@ -20,9 +20,6 @@ from iot_dr.services.concurrency import Together
 from iot_dr.services.doctor import fleet_checks, parity, region_checks, stack_checks
 from iot_dr.services.doctor.doctor import Examination, examine
 
-TAGGED = 25
-"""Resources of each of four kinds whose tags are read, one call each: ten seconds by default quotas."""
-
 JITR = "jitr"
 """The certificate mode in which devices cannot come to the secondary without their CA."""
 
@@ -103,8 +100,6 @@ class Doctor:
         if self.policies:
             policies = partial(fleet_checks.policies, self.regions, self.facts[primary], self.policies)
             yield Examination("policies", primary, ("iot:ListPolicies", "iot:GetPolicy"), policies)
-        tags = partial(fleet_checks.tags, self.regions, self.facts[primary], TAGGED)
-        yield Examination("tags", primary, ("iot:ListTagsForResource",), tags)
 
     def _of_launch(self, stacks: stack_checks.Stacks) -> Iterator[Examination]:
         for region, name in stacks.launch.stacks:

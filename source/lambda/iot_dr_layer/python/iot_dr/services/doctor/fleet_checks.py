@@ -132,18 +132,5 @@ def _would_be_too_long(policy: Policy, regions: RegionPair) -> bool:
     return bool(too_long(moved))
 
 
-def tags(regions: RegionPair, reader: FleetFacts, number: int) -> Iterator[Check]:
-    """Tell whether something has tags, which are not copied: cost allocation and rights may rest on them."""
-    name, checked = "tags", list(reader.tagged(number))
-    found = [f"{one.kind} {one.name}" for one in checked if one.name]
-    if found:
-        told = f"of {regions.primary} are not copied, those of {first_names(found, len(found))} for example"
-        mend = f"tag them in {regions.secondary} too, if costs or rights go by tags: aws iot tag-resource"
-        yield warning(name, told, mend, found)
-    else:
-        kinds = ", ".join(f"{one.kind} {one.sample}" for one in checked)
-        yield ok(name, f"{regions.primary} has none, as far as they were checked: {kinds}")
-
-
 def _ends_soon(one: Validity, now: int) -> bool:
     return one.not_after is not None and one.not_after - now < SOON

@@ -30,6 +30,7 @@ REQUEST_FIELDS = (
     "certificateId",
     "policyName",
     "principal",
+    "resourceArn",
     "target",
     "thingGroupName",
     "thingName",
@@ -67,7 +68,7 @@ def record_management_event(
         event = decode(item)
     except (UnsupportedEvent, InvalidResource):
         return None  # a policy of a Cognito identity, for one, whose ID is no ARN
-    if any(name.startswith(RESERVED_PREFIX) for name in _request(call).values()):
+    if event.key.reserved or any(name.startswith(RESERVED_PREFIX) for name in _request(call).values()):
         return None
     expires = clock() // 1000 + KEEP_EVENTS_SECONDS
     table.put({"resource": event.key.name, **item, "source_region": source_region, "expires": expires})

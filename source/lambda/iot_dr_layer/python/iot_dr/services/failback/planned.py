@@ -15,6 +15,7 @@ from iot_dr.model.registry.changes import Action, Create, Update
 from iot_dr.model.registry.differences import Pair
 from iot_dr.model.registry.entities import Certificate, Entity, Thing, ThingType
 from iot_dr.model.registry.keys import Key, Kind
+from iot_dr.model.registry.tagging import alike
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.failback import FailbackPlan
 from iot_dr.ports.failover import WriteGate
@@ -22,6 +23,7 @@ from iot_dr.ports.fleet import Comparison
 from iot_dr.ports.registry import RegistryWriter, SourceReader
 from iot_dr.reconcile.failback import resolve
 from iot_dr.reconcile.failover import is_stricter
+from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.failback.planning import existing, in_leader_form
 from iot_dr.services.gate import ensure_open
@@ -132,7 +134,7 @@ class PlannedSource:
             return known
         planned = self._writes.read_from(row)
         wanted = None if planned is None else self._as_in_leader(planned)
-        if known not in (wanted, resolution.final):
+        if not any(_same(known, one) for one in (wanted, resolution.final)):
             raise PlanOutdated(f"{key}: {AGAIN}")
         if isinstance(resolution.final, Certificate) and isinstance(found, Certificate):
             return replace(resolution.final, pem=found.pem)
@@ -176,12 +178,12 @@ class PlannedWriter:
             return False
         if there is None:
             return isinstance(change, Update) and _completes(change)
-        return _alike(change.actual, there)
+        return _is_as_planned(change.actual, there)
 
 
 def _only_deprecates(change: Update) -> bool:
     wanted, found = change.desired, change.actual
-    return isinstance(wanted, ThingType) and isinstance(found, ThingType) and _alike(wanted, found)
+    return isinstance(wanted, ThingType) and isinstance(found, ThingType) and _is_as_planned(wanted, found)
 
 
 def _completes(change: Update) -> bool:
@@ -198,26 +200,33 @@ def _loosens(change: Update) -> bool:
     )
 
 
-def _alike(one: Entity, other: Entity) -> bool:
+def _same(one: Entity | None, other: Entity | None) -> bool:
+    return one is other if one is None or other is None else alike(one, other)
+
+
+def _is_as_planned(one: Entity, other: Entity) -> bool:
     """Tell whether what is there is what the plan knows; a certificate that lets in less by now is no other one."""
     if isinstance(one, Certificate) and isinstance(other, Certificate):
         return one.status is other.status or is_stricter(one.status, other.status)
     if isinstance(one, ThingType) and isinstance(other, ThingType):
-        return replace(one, deprecated=other.deprecated) == other
-    return one == other
+        return alike(replace(one, deprecated=other.deprecated), other)
+    return alike(one, other)
 
 
 class PlannedDeletions(NoLedger):
-    """Owns what a plan deletes in one Region, and nothing else; nobody is told of anything."""
+    """Owns what a plan deletes in one Region, or takes tags off, and nothing else; nobody is told of anything."""
 
     def __init__(self, writes: PlannedWrites) -> None:
         self._writes = writes
 
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
-        """Return those that the plan deletes."""
+        """Return those that the plan deletes, or changes in no more than AWS lets be changed."""
         return frozenset(key for key in keys if self._deletes(key))
 
     def _deletes(self, key: Key) -> bool:
         row = self._writes.plan.row(key)
         resolution = None if row is None else self._writes.resolution(row)
-        return resolution is not None and resolution.final is None
+        if row is None or resolution is None:
+            return False
+        final, there = resolution.final, self._writes.held(row)
+        return final is None or (there is not None and fixed_fields(final) == fixed_fields(there))

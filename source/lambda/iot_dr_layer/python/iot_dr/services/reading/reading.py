@@ -20,7 +20,7 @@ from queue import SimpleQueue
 
 from iot_dr.errors import AccessDenied, InvalidResource, RetryableError, TerminalError
 from iot_dr.model.registry.keys import RESERVED_PREFIX, Kind, certificate_target, thing_group_target
-from iot_dr.model.registry.kinds import LISTS, ROWS
+from iot_dr.model.registry.kinds import LISTS, ROWS, TAGGED_KINDS
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
@@ -50,7 +50,10 @@ BEHIND_ALL = "\U0010ffff"
 
 
 class Documents(enum.StrEnum):
-    """Of which policies the document is read: of those that both Regions have, as a comparison needs, or of all."""
+    """Of which policies the document is read, and of what the tags.
+
+    Of those that both Regions have, as a comparison needs, or of all.
+    """
 
     SHARED = "shared"
     ALL = "all"
@@ -111,6 +114,9 @@ _DESCRIBED = (
     ),
     _Ask(ReadCall.THINGS_OF_BILLING_GROUP, frozenset({Kind.THING})),
 )
+_TAGS = tuple(_Ask(question, frozenset({kind}), shared=True) for kind, question in TAGGED_KINDS.items())
+"""Asked beside the descriptions, for they have a quota of their own."""
+
 _MEMBERS = (_Ask(ReadCall.THINGS_OF_GROUP, frozenset({Kind.GROUP_MEMBERSHIP})),)
 """Asked once all groups are described: the members of a dynamic one are no memberships."""
 
@@ -166,8 +172,8 @@ class Reading:
             finished = self._probes()
         for asks in (_DESCRIBED, _MEMBERS):
             stage = "members" if asks is _MEMBERS else "descriptions"
-            asked = [ask for ask in asks if ask.kinds & wanted]
-            finished = finished and self._subjects(stage, asked, documents, self._relations_left(wanted))
+            rows = [[ask for ask in row if ask.kinds & wanted] for row in (asks, _TAGS if asks is _DESCRIBED else ())]
+            finished = finished and self._subjects(stage, rows, documents, self._relations_left(wanted))
         if finished and Kind.SHADOW in wanted:
             finished = self._shadows_of_things(self._relations_left(wanted))
         return finished and self._relations(wanted)
@@ -225,20 +231,22 @@ class Reading:
             if token is not None and _LISTED_FOR[question] & kinds:
                 yield PageRequest(question, token=token)
 
-    def _subjects(self, stage: str, asks: Iterable[_Ask], documents: Documents, ahead: int) -> bool:
-        questions = [(ask.question, ask.shared and documents is Documents.SHARED) for ask in asks]
+    def _subjects(self, stage: str, rows: Iterable[Iterable[_Ask]], documents: Documents, ahead: int) -> bool:
+        """Ask about all subjects: the questions of a row one after the other, and rows in turn."""
+        questions = [[(ask.question, ask.shared and documents is Documents.SHARED) for ask in row] for row in rows]
         left = sum(
             self._store.left(side, question, on_both_sides=shared)
             for side in self._readers
-            for question, shared in questions
+            for question, shared in chain(*questions)
         )
-        return self._stage(stage, {side: self._all_about(side, questions) for side in self._readers}, left, ahead)
+        calls = {side: _in_turn(self._all_about(side, row) for row in questions) for side in self._readers}
+        return self._stage(stage, calls, left, ahead)
 
     def _shadows_of_things(self, ahead: int) -> bool:
         if not self._indexed.read(self._stage):
             return False
         named = [_Ask(ReadCall.NAMED_SHADOWS, frozenset({Kind.SHADOW}))] if self._shadows.named else []
-        if not self._subjects("named shadows", named, Documents.SHARED, ahead):
+        if not self._subjects("named shadows", [named], Documents.SHARED, ahead):
             return False
         if self._shadows.classic:
             for side in self._readers:
@@ -246,7 +254,7 @@ class Reading:
                 if not self._store.fact(f"classic shadows of the {side}"):
                     self._store.expect_classic_shadows(side, by_index=self._indexed.tell_classic)
                     self._store.set_fact(f"classic shadows of the {side}", "expected")
-        return self._subjects("shadows", [_Ask(ReadCall.SHADOW, frozenset({Kind.SHADOW}))], Documents.SHARED, ahead)
+        return self._subjects("shadows", [[_Ask(ReadCall.SHADOW, frozenset({Kind.SHADOW}))]], Documents.SHARED, ahead)
 
     def _probes(self) -> bool:
         """Drop the health checker's own, whose certificates are known by what its policies are attached to."""

@@ -52,6 +52,7 @@ from iot_dr.model.registry.keys import (
     thing_key,
 )
 from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
+from iot_dr.model.registry.tagging import tags_differ, with_tags
 from iot_dr.model.replication.marks import Certainty, Mark
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
@@ -535,8 +536,8 @@ class Replication:
 
 def _digest_of_both(work: _Work, key: Key) -> str:
     """Return the digest of what both Regions hold of a resource; empty if they differ in it."""
-    source = work.scope.desired.entities.get(key)
-    if source is not None and source == work.scope.actual.entities.get(key):
+    source, target = work.scope.desired.entities.get(key), work.scope.actual.entities.get(key)
+    if source is not None and target is not None and with_tags(source, None) == with_tags(target, None):
         return digest_of(source)
     return work.equal.get(key, "")
 
@@ -612,7 +613,7 @@ def _needs_confirmation(change: Action) -> bool:
             # Two calls, of which the second has no version.
             return wanted != found
         case Update(desired=ThingGroup() | BillingGroup()):
-            return False
+            return tags_differ(change.desired, change.actual)
         case _:
             return isinstance(change, Update)
 

@@ -5,8 +5,9 @@ everything, its group memberships too. The scope of a certificate: its policies 
 its things. The scope of a group: its policies. What is gone from the source but still in the target brings in all
 that hangs on it there, since AWS deletes nothing that something hangs on.
 
-No more is read than a plan needs: what does not exist has nothing attached, and what something needs in order to exist
-(its type, its parent groups) is read only when a write was refused for want of it.
+Tags are read of the resource that a request is about, and of nothing that comes along with it: they serve no device,
+and take a call each. No more is read than a plan needs: what does not exist has nothing attached, and what something
+needs in order to exist (its type, its parent groups) is read only when a write was refused for want of it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from iot_dr.model.registry.keys import (
     thing_principal_key,
     thing_type_key,
 )
-from iot_dr.model.registry.kinds import RELATIONS, RESOURCE_KINDS
+from iot_dr.model.registry.kinds import RELATIONS, RESOURCE_KINDS, ROW
+from iot_dr.model.registry.tagging import with_tags
 from iot_dr.model.replication.requests import Depth
 from iot_dr.model.sites import Direction, Side
 from iot_dr.ports.registry import RegistryReader
@@ -152,6 +154,7 @@ class ScopeReader:
             case _:
                 raise ValueError(f"{key} is not of the registry")
         reading.relations(also)
+        reading.tags(key)
         return reading.scope(self._direction)
 
 
@@ -216,6 +219,13 @@ class _ScopeReading:
         if needs:
             things = {thing_key(principal.thing) for found in attached.values() for principal in found}
             self._entities(sorted(key for key in things if not key.reserved))
+
+    def tags(self, key: Key) -> None:
+        """Read the tags of a resource that has some, where it is; a request for its own fields alone needs none."""
+        row = ROW[key.kind]
+        holders = self._holders(key) if row.tags_by and not (row.has_depth and self._depth is Depth.OWN) else []
+        for side, tags in self._lists(holders, lambda reader: reader.tags(key)).items():
+            self._found(side)[key] = with_tags(self._found(side)[key], tags)
 
     def policies(self, names: Iterable[str]) -> None:
         """Read policies, and all that still use one in the target if the source has it no more."""

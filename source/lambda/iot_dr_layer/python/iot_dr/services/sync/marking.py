@@ -19,6 +19,7 @@ from iot_dr.model.registry.digests import digest_of
 from iot_dr.model.registry.entities import BillingGroup, Thing, ThingGroup
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import HOLDING_KINDS, marked
+from iot_dr.model.registry.tagging import tags_differ
 from iot_dr.model.replication.marks import MARK_LIFETIME, Mark
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
@@ -174,6 +175,6 @@ def unguarded(change: Action) -> bool:
         case Update(desired=Thing(billing_group=wanted), actual=Thing(billing_group=found)):
             return wanted != found
         case Update(desired=ThingGroup() | BillingGroup()):
-            return False
+            return tags_differ(change.desired, change.actual)
         case _:
             return True

@@ -21,6 +21,7 @@ logger = logs.logger()
 CHOICES = {
     "CreateHealthCheck": "CREATE_HEALTH_CHECK",
     "CertificateMode": "CERTIFICATE_MODE",
+    "ProvisioningTemplate": "PROVISIONING_TEMPLATE",
     "ReplicateShadows": "REPLICATE_SHADOWS",
     "ShadowNamePattern": "SHADOW_NAME_PATTERN",
     "KmsKeyId": "KMS_KEY_ID",

@@ -1,0 +1,1 @@
+"""Registration of new devices in the primary Region, by a provisioning template."""
