@@ -13,7 +13,7 @@ from rich.text import Text
 
 from iot_dr.cli.telling import Telling, telling
 from iot_dr.cli.view.tables import Screen, distance
-from iot_dr.cli.view.texts import SAID, say
+from iot_dr.cli.view.texts import SAID, say, visible
 
 PATIENCE = 2.0
 """Seconds that nobody needs to be told about."""
@@ -42,7 +42,7 @@ def is_quiet() -> bool:
 
 def tell(console: Console, line: Text, *, quiet: bool) -> None:
     """Print a line of progress, whole, unless the command is quiet; the log of --log-file has it either way."""
-    SAID.info("%s", line.plain)
+    SAID.info("%s", visible(line.plain))
     if not quiet:
         console.print(line, soft_wrap=True)
 

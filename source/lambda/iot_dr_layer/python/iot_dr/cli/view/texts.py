@@ -44,6 +44,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print a text as it is, and the end of a line; what stands on standard error is in the log of --log-file too."""
-    click.echo(visible(text), err=err)
+    shown = visible(text)
+    click.echo(shown, err=err)
     if err:
-        SAID.info("%s", text)
+        SAID.info("%s", shown)
