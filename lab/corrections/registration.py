@@ -72,6 +72,7 @@ def _caller_may(requests: list[tuple[str, str]]) -> bool:
     if ":assumed-role/" not in caller:
         return True
     role = iam_evaluator._role_name_from_assumed_arn(caller)
+    certificate = dict(requests)["iot:UpdateCertificate"]
     policies = iam_evaluator._gather_role_policies(role, account)
     contexts = (
         iam_evaluator.EvalContext(
@@ -79,7 +80,8 @@ def _caller_may(requests: list[tuple[str, str]]) -> bool:
             principal_type="AssumedRole",
             principal_account=account,
             action=action,
-            resource_arn=resource,
+            # The emulator asks for this one on the thing; AWS authorizes it on the certificate.
+            resource_arn=certificate if action == "iot:AttachThingPrincipal" else resource,
             region=iot.get_region(),
         )
         for action, resource in requests
