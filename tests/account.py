@@ -103,6 +103,7 @@ class Account:
             (region, "/policy-targets/pumps"): {"targets": [arn]},
             (region, f"/attached-policies/{arn}"): {"policies": [policy]},
             (region, "/principals/things-v2"): {"principalThingObjects": [{"thingName": name}]},
+            (region, "/tags"): {"tags": []},
             (region, f"/things/{name}/principals"): {"principals": [arn]},
             (region, f"/things/{name}/principals-v2"): {"thingPrincipalObjects": [{"principal": arn}]},
         }
