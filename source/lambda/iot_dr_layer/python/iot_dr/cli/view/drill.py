@@ -55,8 +55,8 @@ class DrillWatch(Watch):
         return f"Some of it may be left; to remove it, run `{self.cleaning(self._drill)}`."
 
 
-def print_result(result: DrillResult, page: str) -> None:
-    """Print the objectives and what was found, then what each way took."""
+def print_result(result: DrillResult, page: str, homecoming: str = "") -> None:
+    """Print the objectives and what was found, then what each way took; `homecoming` brings a fleet back."""
     screen = console()
     rows = table("", "Objective", "Found")
     for one in judgements(result):
@@ -71,7 +71,9 @@ def print_result(result: DrillResult, page: str) -> None:
         screen.print(Text(f"The report: {page}, and as JSON {page}.json"), soft_wrap=True)
     verdict = "Objectives met" if is_met(result) else "Objectives missed"
     screen.print(f"\n{verdict} by {result.drill}, in {result.seconds:.0f} s.")
-    if result.left:
+    if homecoming:
+        screen.print(Text(homecoming, style="bold red"), soft_wrap=True)
+    elif result.left:
         screen.print(Text(f"Not everything is {REMOVED}: run `iot-dr drill --clean {result.drill}`", style="bold red"))
 
 

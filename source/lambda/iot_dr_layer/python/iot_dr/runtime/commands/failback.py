@@ -51,6 +51,7 @@ from iot_dr.services.failback.planning import SIDES, Planning, read_since
 from iot_dr.services.failback.shadows_back import ShadowsBack
 from iot_dr.services.failover.follow import Follow
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
+from iot_dr.services.pacing import Wait
 from iot_dr.services.reading.comparison_reading import ComparisonScope
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
@@ -122,6 +123,7 @@ class _FailbackParts:
     stop: threading.Event
     watch: FailbackObserver
     way: FailoverObserver
+    pause: Wait
 
     @property
     def selection(self) -> ShadowSelection:
@@ -130,8 +132,10 @@ class _FailbackParts:
 
 
 @contextmanager
-def open_failback(settings: FailbackSettings, watch: FailbackObserver, way: FailoverObserver) -> Iterator[Failback]:
-    """Open a failback, going on with one that was cut off; `way` is told of the devices.
+def open_failback(
+    settings: FailbackSettings, watch: FailbackObserver, way: FailoverObserver, pause: Wait = time.sleep
+) -> Iterator[Failback]:
+    """Open a failback, going on with one that was cut off; `way` is told of the devices, `pause` lets seconds pass.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names the mend.
@@ -143,7 +147,7 @@ def open_failback(settings: FailbackSettings, watch: FailbackObserver, way: Fail
     with ExitStack() as exits:
         comparison = exits.enter_context(open_comparison(_compared(settings, launched), watch, stop))
         executor = exits.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="failback"))
-        yield _failback(_FailbackParts(settings, launched, comparison, exits, executor, stop, watch, way))
+        yield _failback(_FailbackParts(settings, launched, comparison, exits, executor, stop, watch, way, pause))
 
 
 def _compared(settings: FailbackSettings, launched: LaunchedStack) -> ComparisonSettings:
@@ -189,7 +193,7 @@ def _failback(parts: _FailbackParts) -> Failback:
         moving=_moving(parts).move,
         old_clock=IotRegionClock(comparison.regions[Side.SOURCE].iot),
         clock=now,
-        pause=threading.Event().wait,
+        pause=parts.pause,
         step=parts.watch.step,
         choices=settings.choices,
         uses=comparison.access.uses,
@@ -293,7 +297,7 @@ def _moving(parts: _FailbackParts) -> Moving:
         connects=lambda: connects_per_second(client_of("service-quotas", environment.primary_region)),
         connections=partial(paced_connections, client_of, environment.secondary_region),
         progress=parts.way,
-        pause=threading.Event().wait,
+        pause=parts.pause,
         together=on_threads(parts.executor),
     )
 
@@ -311,7 +315,7 @@ def _follow(parts: _FailbackParts, since: int) -> Follow:
         seconds=parts.settings.minutes * MINUTE,
         clock=now,
         stopwatch=time.monotonic,
-        pause=threading.Event().wait,
+        pause=parts.pause,
         progress=parts.way,
         together=on_threads(parts.executor),
     )
