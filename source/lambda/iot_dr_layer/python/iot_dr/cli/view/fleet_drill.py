@@ -44,6 +44,10 @@ class FleetWatch(DrillWatch):
             self.step(f"{counts.arrived:,} devices have come, {counts.left_behind:,} are left")
             self._arrived = counts.arrived
 
+    def read(self, stage: str, calls: int) -> None:
+        """Begin with a stage of the reading, of which a log is not told."""
+        self._bar.reset(self._task, total=calls or None, description=f"Reading {stage}", pace="", visible=True)
+
     @property
     def homecoming(self) -> str:
         """Return what goes on from where the fleet stands; empty if it is home."""
@@ -69,7 +73,7 @@ class WayBackWatch:
 
     def begin(self, stage: str, calls: int | None, ahead: int = 0) -> None:
         """Begin with a stage of the reading."""
-        self._watch.begin(stage, (calls or 0) + ahead)
+        self._watch.read(stage, (calls or 0) + ahead)
 
     def advance(self, calls: int, _found: int) -> None:
         """Say that so many more calls were answered."""
