@@ -13,14 +13,16 @@ from iot_dr.model.failover.control import Control
 from iot_dr.model.failover.names import NameAnswer
 from iot_dr.model.trials import Trial
 from iot_dr.reconcile.failover import Endpoint, answered
-from iot_dr.services.drill.drill import Drill, DrillFacts, DrillParts
+from iot_dr.services.drill.drill import UNTESTED, Drill, DrillParts
 from iot_dr.services.drill.orders import CanaryOrders
+from iot_dr.services.drill.rehearsal import DrillFacts, RehearsalParts
 from iot_dr.services.drill.removal import Removal
 from iot_dr.services.rounds import Rounds
 from iot_dr.services.trial.crossing import Crossing, CrossingPlace
 from iot_dr.services.trial.fleet import TrialFleet
 from tests.builders import ACCOUNT, PAIR, PRIMARY, REGIONS, SECONDARY
 from tests.failover_fakes import ENDPOINTS, SERVERS, InMemoryControlStore
+from tests.fakes import Calls, Killed
 from tests.trial_fakes import Seen, World, credentials
 
 DRILL = "iot-dr-canary-20261127-163000-0af3"
@@ -70,6 +72,8 @@ class Stage:
         self.name = InMemoryCanaryName()
         self.devices = FakeDrillDevices(self)
         self.progress: Told = Told()
+        self.calls = Calls()
+        """Sees what is asked of the primary, of the secondary's shadows, of the name and of the item."""
         self.stuck: frozenset[str] = frozenset()
         self.delay = 4.0
         """Seconds until a name server knows."""
@@ -105,34 +109,34 @@ class Stage:
         records = CanaryRecords(
             DRILL, f"{DRILL}.{ZONE}", 30, PRIMARY, SECONDARY, ENDPOINTS, dict.fromkeys(BOTH, "check")
         )
-        parts = DrillParts(
+        fleet = self._fleet(self.canaries.trial)
+        rehearsal = RehearsalParts(
             order=chosen,
             canaries=self.canaries,
             records=records,
             zone=ZONE,
-            fleet=self._fleet(self.canaries.trial),
+            fleet=fleet,
             crossing=self._crossing(self.canaries.trial),
-            things_here=self.world.primary,
+            things_here=fleet.writer,
             things_there=self.world.secondary,
-            orders=removal.orders,
-            name=self.name,
             names=self,
             devices=self._connected,
-            removal=removal,
             shadows=shadows,
-            facts=DrillFacts(began="today", quota=lambda: 500.0),
+            facts=DrillFacts(began="today", quota=lambda: 500.0, untested=UNTESTED),
         )
+        parts = DrillParts(rehearsal, removal.orders, removal.name, removal)
         return Drill(parts, rounds=self.rounds, progress=self.progress)
 
     def removal(self, trial: Trial) -> Removal:
         """What removes a trial, and all else that the drill has."""
+        control = self.calls.through("item", self.control)
         return Removal(
             DRILL,
-            self.name,
+            self.calls.through("name", self.name),
             self._fleet(trial),
-            self.world.secondary_shadows,
+            self.calls.through("secondary shadows", self.world.secondary_shadows),
             self._crossing(trial),
-            CanaryOrders(DRILL, PAIR, dict.fromkeys(BOTH, self.control), self.world.clock),
+            CanaryOrders(DRILL, PAIR, dict.fromkeys(BOTH, control), self.world.clock),
         )
 
     def _connected(self, servers: Sequence[str]) -> FakeDrillDevices:
@@ -152,8 +156,9 @@ class Stage:
         )
 
     def _fleet(self, trial: Trial) -> TrialFleet:
-        primary = self.world.primary
-        return TrialFleet(trial, PRIMARY, primary, primary, self.world.primary_shadows, self.rounds)
+        primary = self.calls.through("primary", self.world.primary)
+        shadows = self.calls.through("primary shadows", self.world.primary_shadows)
+        return TrialFleet(trial, PRIMARY, primary, primary, shadows, self.rounds)
 
     def _pass(self) -> None:
         here = answered(
@@ -163,6 +168,42 @@ class Stage:
         if here != self.turns[-1][1]:
             self.turns.append((self.now + self.delay, here))
         self.devices.move()
+
+
+WRITES = frozenset({"create", "update", "delete", "make", "remove", "order", "change", "forget"})
+"""Calls that change something."""
+
+
+class Death:
+    """Ends a drill's process at a write or a step, by its number from 1 or its text: nothing is done after that."""
+
+    def __init__(self, stage: Stage, *, write: int = 0, step: int | str = 0) -> None:
+        self._stage, self._write, self._step = stage, write, step
+        self._writes = self._steps = 0
+        self.dead = False
+        stage.calls.before = self._before
+        self._tell = stage.progress.step
+        stage.progress.step = self._told  # type: ignore[method-assign]  # told as before, until it dies
+
+    def revive(self) -> None:
+        """Let another process do what it likes."""
+        self._stage.calls.before = lambda _name, _number: None
+        self._stage.progress.step = self._tell  # type: ignore[method-assign]  # as it was
+        self._stage.devices.running = False
+
+    def _before(self, name: str, _number: int) -> None:
+        self._writes += name.rpartition(".")[2] in WRITES
+        self._die(self._writes == self._write)
+
+    def _told(self, text: str) -> None:
+        self._tell(text)
+        self._steps += 1
+        self._die(self._step in (self._steps, text))
+
+    def _die(self, now: bool) -> None:
+        self.dead = self.dead or now
+        if self.dead:
+            raise Killed
 
 
 class FakeDrillDevices:

@@ -40,7 +40,8 @@ def mqtt_serves_configured_domains() -> None:
     """A device reaches a Region by the name of an ENABLED domain configuration, told by SNI; the emulator knows none.
 
     An unknown name and one that is DISABLED are refused in the handshake. A device that sends no name meets the
-    certificate of the Region's own endpoint.
+    certificate of the Region's own endpoint. So does the listener of that endpoint, where the Region has such names:
+    they lead to it.
     """
     start, context = iot._mtls_start_locked, iot._mtls_context
     sockets = {region: socket.socket(fileno=fd) for region, fd in settings.fleet_sockets().items()}
@@ -56,8 +57,8 @@ def mqtt_serves_configured_domains() -> None:
             await listeners.add(region, bound, _NamedAcceptor)
 
     async def mtls_context() -> ssl.SSLContext | None:
-        region = _named_region.get()
-        if region is None:
+        region = _named_region.get() or mqtt.listening_region()
+        if region is None or (_named_region.get() is None and not named[region].serves):
             return await context()  # type: ignore[no-any-return]  # the emulator has no types
         return named[region].greeting
 
@@ -71,6 +72,11 @@ class _Names:
     def __init__(self, region: str) -> None:
         self._region = region
         self._contexts: dict[Chain, _Context] = {}
+
+    @property
+    def serves(self) -> bool:
+        """Whether the Region has a domain configuration with a name of its own."""
+        return any(region == self._region and one["domainName"] for (_, region, _), one in _configurations())
 
     @property
     def greeting(self) -> ssl.SSLContext:
@@ -107,12 +113,16 @@ class _Names:
         """The certificate for a name; None if the Region does not serve it."""
         if name in ("localhost", _host(self._endpoint())):
             return self._own
-        for (account, region, _), configured in list(iot._domain_configurations._data.items()):
+        for (account, region, _), configured in _configurations():
             served = configured["domainConfigurationStatus"] == "ENABLED" and configured["serviceType"] == "DATA"
             if region == self._region and served and _host(configured["domainName"]) == name:
                 with request_scope(account, region):
                     return _certificate_of(configured)
         return None
+
+
+def _configurations() -> list[tuple[tuple[str, str, str], Any]]:
+    return list(iot._domain_configurations._data.items())
 
 
 def _host(address: str) -> str:

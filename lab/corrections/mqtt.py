@@ -126,6 +126,11 @@ def listeners() -> Listeners | None:
     return made if isinstance(made, Listeners) else None
 
 
+def listening_region() -> str | None:
+    """The Region whose own endpoint accepted the connection that the running task serves."""
+    return _listener_region.get()
+
+
 @correction("https://docs.aws.amazon.com/iot/latest/developerguide/iot-connect-devices.html")
 def mqtt_listener_per_region() -> None:
     """Each Region has its own device endpoint; the emulator has one for all, open to the network."""

@@ -36,7 +36,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "concurrency": frozenset(),
     "cost": frozenset(),
     "doctor": frozenset({"concurrency", "failover", "launch"}),
-    "drill": frozenset({"concurrency", "pacing", "rounds", "single_resource", "trial"}),
+    "drill": frozenset(
+        {"concurrency", "doctor", "failback", "failover", "pacing", "rounds", "single_resource", "trial"}
+    ),
     "events": frozenset({"concurrency"}),
     "failback": frozenset(
         {"comparison", "concurrency", "failover", "gate", "pacing", "reading", "shadows", "snapshots", "sync"}

@@ -12,7 +12,7 @@ WRITERS = frozenset({"RegistryWriter", "ShadowWriter", "ShadowStore"})
 GATE = "WriteGate"
 
 WITHOUT = {
-    "drill.DrillParts": "writes one thing of a drill's own into the source",
+    "rehearsal.RehearsalParts": "writes one thing of a drill's own into the source",
     "removal.Removal": "deletes in the target what a drill's own devices wrote there, which is nobody else's",
     "recorded.RecordedRegistryWriter": "notes what another one writes, whose callers ask the gate",
     "recorded.RecordedShadowStore": "as the writer of the registry",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,16 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
 from iot_dr.aws.failover import control as control_item
 from iot_dr.aws.failover import fence
+from iot_dr.aws.failover.name_servers import DnsNameServers
+from iot_dr.cli.main import cli
+from iot_dr.model.drill.canaries import PREFIX
+from iot_dr.model.failover.names import NameAnswer
+from iot_dr.services.drill import preflight
+from iot_dr.services.failover import follow
 from iot_dr.services.failover.evict import Eviction
 from lab.counting import Call, Fault, Refusal
 from lab.devices import MqttDevice
@@ -62,6 +70,44 @@ def scene(everything: FailoverScene) -> Iterator[FailoverScene]:
 @pytest.fixture
 def operator(scene: FailoverScene, tmp_path: Path) -> FailbackOperator:
     return FailbackOperator(scene, tmp_path / "state")
+
+
+@pytest.mark.row("F5", "F6")
+def test_a_drill_takes_the_fleet_there_and_back(
+    scene: FailoverScene, operator: FailbackOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First of all: no test has left anything yet that is held, and would stand in the way."""
+    # The functions of this pair end soon, so nobody waits for their time-out; at first they start cold.
+    monkeypatch.setattr(follow, "WORKER_SECONDS", 1)
+    monkeypatch.setattr(preflight, "LAG", 60_000)
+    monkeypatch.setattr(DnsNameServers, "answer", _in_scaled_seconds(DnsNameServers.answer))
+    assert operator.verified() == 0
+    words = "drill --scope fleet --clients 3 --rate 2 --look 0.5 --within 0.5 --baseline 0 --stay 0 --timeout 30"
+    options = ["--confirm", FLEET, "--rto", "60", "--rpo", "60", "--unpaced", "--state", str(tmp_path / "state")]
+
+    result = CliRunner().invoke(cli, [*words.split(), *options, "--format", "json"], env=scene.environ)
+
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0, [one for one in told["judgements"] if not one["met"]]
+    assert [[line["client"][-4:] for line in leg["lines"]] for leg in told["legs"]] == [["0001", "0002", "0003"]] * 2
+    assert all(one["found"] > 0 for one in told["shadows"])
+    assert told["settings"]["served by"] == "its domain configuration in each Region"
+    assert (scene.fence()["role"], role_of_primary(scene)) == ("follows", "leads")
+    for region in (scene.pair.primary, scene.pair.secondary):
+        control = scene.control(region)
+        assert (control["leader"], control["mode"]) == (scene.pair.primary, "automatic")
+        things = scene.pair.client("iot", region).list_things()["things"]
+        assert not [one["thingName"] for one in things if one["thingName"].startswith(PREFIX)]
+
+
+def _in_scaled_seconds(answer: Callable[..., NameAnswer]) -> Callable[..., NameAnswer]:
+    """Have a name's time to live told in the seconds of this pair's Route 53."""
+
+    def scaled(*asked: Any) -> NameAnswer:
+        found = answer(*asked)
+        return replace(found, ttl=round(found.ttl * SCALE))
+
+    return scaled
 
 
 def refuse_route53(call: Call) -> Fault | None:

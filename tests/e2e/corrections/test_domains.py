@@ -46,15 +46,17 @@ def configure(aws: Aws, name: str, certificate_arn: str, region: str = PRIMARY_R
     return configuration
 
 
-def connect(aws: Aws, device: Device, name: str, region: str = PRIMARY_REGION) -> None:
-    """Connect by the name to the Region's address, publish, and get the message back."""
+def connect(aws: Aws, device: Device, name: str, region: str = PRIMARY_REGION, *, own: bool = False) -> None:
+    """Connect by the name to the Region's address, or to its `own` endpoint, publish, and get the message back."""
     topic = f"devices/{device.thing_name}/echo"
+    endpoint = aws.client("iot", region).describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    host, _, port = endpoint.partition(":") if own else (aws.emulator.fleet_addresses[region], "", "")
     with MqttDevice(
-        f"{name}:{aws.emulator.fleet_port}",
+        f"{name}:{port or aws.emulator.fleet_port}",
         client_id=device.thing_name,
         identity=device.identity,
         ca_file=aws.emulator.ca_file,
-        resolve=lambda _: aws.emulator.fleet_addresses[region],
+        resolve=lambda _: host,
     ) as client:
         client.subscribe(topic)
         client.publish(topic, b"hello")
@@ -65,6 +67,9 @@ def test_a_device_connects_by_the_name_of_a_domain_configuration(corrected: Aws)
     name, device = f"{unique('fleet')}.test", make_device(corrected)
     configure(corrected, name, import_certificate(corrected, name))
     connect(corrected, device, name)
+    # Such a name leads to the Region's own endpoint.
+    connect(corrected, device, name, own=True)
+    connect(corrected, device, "localhost", own=True)
 
 
 def test_a_device_registered_after_the_first_handshake_connects_too(corrected: Aws) -> None:

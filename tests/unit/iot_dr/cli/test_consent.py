@@ -57,7 +57,7 @@ HARMLESS = {"ChangeMessageVisibilityBatch": "what was hidden while it was read i
 IN_THE_ACCOUNT = {"StartExecution": "a listing in the account; its input says that nothing is applied"}
 
 OWN_CONSENT = {
-    "drill": "its name is what it does, with devices of its own; --clean says what is removed",
+    "drill": "its name is what it does, with devices of its own; for the fleet its name is typed, or --confirm",
     "failover": "asks at the terminal, or --yes",
     "launch": "its name is what it does: a build runs it",
     "prove": "-n and --clean say what is made or removed",

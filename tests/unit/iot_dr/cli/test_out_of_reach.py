@@ -35,6 +35,7 @@ ASKING = {
     "cost": "cost --from-account",
     "doctor": "doctor",
     "drill": "drill",
+    "drill with the fleet": "drill --scope fleet --fleet-name devices.example.com --confirm devices.example.com",
     "failback": "failback",
     "failover": "failover --yes --to SECONDARY",
     "launch": "launch",

@@ -1,15 +1,17 @@
 """The MQTT round trip against a broker on this machine that can fail at any of its steps."""
 
 import socket
+import ssl
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from iot_dr.aws.devices.mqtt import IotMqttProbe, memory_file
+from iot_dr.aws.devices.mqtt import IotMqttProbe, memory_file, tls_context
 from iot_dr.errors import AccessDenied, RegionUnavailable
 from iot_dr.model.launch.probes import ProbeCredentials
 from tests.unit.iot_dr.aws.scripted_broker import (
@@ -217,3 +219,36 @@ def _open_files() -> list[str]:
         except FileNotFoundError:
             continue  # the descriptor of the listing itself
     return found
+
+
+def asked_for(credentials: ProbeCredentials, folder: Path, server_name: str) -> list[str | None]:
+    """Shake hands with a server of the fleet's name by the host `localhost`; the names that it was asked for."""
+    names: list[str | None] = []
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "server.pem")
+    server.sni_callback = lambda _socket, name, _context: names.append(name)
+    here, there = socket.socketpair()
+    with here, there, ThreadPoolExecutor(1) as executor:
+        serving = executor.submit(server.wrap_socket, there, server_side=True)
+        try:
+            with tls_context(credentials, server_name).wrap_socket(here, server_hostname="localhost"):
+                serving.result(SECONDS).close()
+        except ssl.SSLCertVerificationError:
+            here.close()
+            serving.exception(SECONDS)
+            raise
+    return names
+
+
+def test_a_device_asks_a_host_for_the_server_of_a_name_and_checks_the_certificate_for_it(
+    credentials: ProbeCredentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = make_certificate("devices.example.com")
+    (tmp_path / "server.pem").write_text(certificate + key)
+    (tmp_path / "authority.pem").write_text(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+    assert asked_for(credentials, tmp_path, "devices.example.com") == ["devices.example.com"]
+    for wrong in ("", "devices.example.org"):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            asked_for(credentials, tmp_path, wrong)

@@ -17,7 +17,7 @@ from iot_dr.model.drill.deliveries import delivery
 from iot_dr.model.drill.results import DrillResult
 from iot_dr.model.drill.traces import ClientLine
 from iot_dr.model.drill.verdicts import summary
-from tests.unit.iot_dr.model.drill.test_verdicts import THERE, WELL, P, S
+from tests.unit.iot_dr.model.drill.test_verdicts import GONE, THERE, WELL, P, S
 
 FULL = replace(
     WELL,
@@ -76,6 +76,15 @@ def test_the_verdict_comes_first_and_everything_is_told(tmp_path: Path) -> None:
     ]
     places = [text.index(one) for one in order]
     assert places == sorted(places)
+
+
+def test_whether_the_fleet_went_along_is_told(tmp_path: Path) -> None:
+    alone = a_page(tmp_path)
+    along = a_page(tmp_path, replace(FULL, fleet=replace(GONE, before="2 things", plan="0123: nothing differs")))
+
+    assert "The fleet was not touched." in alone.text
+    assert "The fleet went along: devices.example.com; connected before: 2 things" in along.text
+    assert "fleet is back in us-east-1" in along.text
 
 
 def test_it_needs_nothing_from_anywhere_else(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.drill.canaries import Canaries, client_names, drill_began, make_canaries
+from iot_dr.model.drill.canaries import Canaries, client_names, drill_began, drill_name, is_of_fleet, make_canaries
 from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.registry.entities import Certificate, Policy, Thing
 from iot_dr.model.registry.keys import Kind
@@ -58,6 +59,14 @@ def test_no_observer_gets_more_messages_than_a_connection_takes() -> None:
     ]
     assert {one.group for one in many.clients} == {0, 1, 2}
     assert len({one.client_id for one in (*many.clients, *many.observers)}) == 123
+
+
+@pytest.mark.parametrize("fleet", [True, False])
+def test_the_name_of_a_drill_tells_when_it_began_and_whether_the_fleet_went_along(fleet: bool) -> None:
+    began = datetime(2026, 11, 27, 16, 30, tzinfo=UTC)
+    name = drill_name(began, "0af3", fleet=fleet)
+
+    assert (drill_began(name), is_of_fleet(name)) == (began, fleet)
 
 
 @pytest.mark.parametrize(

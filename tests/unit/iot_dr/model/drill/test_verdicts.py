@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from iot_dr.model.drill.deliveries import ShadowFound, delivery
+from iot_dr.model.drill.fleet import FleetFindings
 from iot_dr.model.drill.results import AnswerChange, DrillResult, Leg, Objectives, percentile, spread
 from iot_dr.model.drill.traces import ClientLine
 from iot_dr.model.drill.verdicts import compared, is_met, judgements, summary
@@ -54,6 +55,23 @@ def test_each_objective_decides_by_itself(worse: dict[str, Any], about: str) -> 
     failed = [one.about for one in judgements(replace(WELL, **worse)) if not one.met]
 
     assert about in failed
+
+
+GONE = FleetFindings("devices.example.com", moved="2 connected", as_asked=True)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "missed"),
+    [
+        (None, []),
+        (GONE, []),
+        (replace(GONE, as_asked=False), ["fleet moved to us-west-2"]),
+        (replace(GONE, stopped="1 resource is undecided"), ["fleet is back in us-east-1"]),
+        (FleetFindings("d", stopped="no right"), ["fleet moved to us-west-2", "fleet is back in us-east-1"]),
+    ],
+)
+def test_a_fleet_that_went_along_has_moved_and_is_back(fleet: FleetFindings | None, missed: list[str]) -> None:
+    assert [one.about for one in judgements(replace(WELL, fleet=fleet)) if not one.met] == missed
 
 
 def test_shadows_that_were_not_tested_decide_nothing() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.drill.orders import DrillOrder
+from iot_dr.runtime.commands.drill import bench, clean
 from iot_dr.runtime.commands.drill import drill as wiring
-from iot_dr.runtime.commands.drill.drill import DrillEnvironment, ReportPlace
+from iot_dr.runtime.commands.drill.bench import DrillEnvironment, ReportPlace
 from tests.account import LAUNCH, Account, served
 from tests.builders import PRIMARY, SECONDARY
 from tests.drill_fakes import Told
@@ -71,7 +72,7 @@ def test_a_launch_without_health_checks_is_refused_and_nothing_is_written(monkey
 
 def test_a_page_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="another file by --report"):
-        wiring._prepare(str(tmp_path / "missing" / "drill.html"))
+        bench.prepare(str(tmp_path / "missing" / "drill.html"))
 
 
 @pytest.mark.parametrize("name", ["trial-x", "iot-dr-trial-20261127-163000-0af3"])
@@ -79,13 +80,13 @@ def test_only_what_a_drill_is_called_is_removed(monkeypatch: pytest.MonkeyPatch,
     account = Account()
 
     with served(account, monkeypatch), pytest.raises(ConfigurationError, match="no drill is called"):
-        wiring.clean(ENVIRONMENT, name, Told())
+        clean.clean(ENVIRONMENT, name, Told())
 
     assert account.requests == []
 
 
 def test_the_route_53_of_a_drill_is_asked_for_by_the_name_servers_or_by_the_system() -> None:
-    by_system = wiring._lookup(ENVIRONMENT, "a.example.com", ("ns-1",))
-    by_zone = wiring._lookup(replace(ENVIRONMENT, name_servers="127.0.0.1:5353"), "a.example.com", ("ns-1",))
+    by_system = bench.lookup_of(ENVIRONMENT, "a.example.com", ("ns-1",))
+    by_zone = bench.lookup_of(replace(ENVIRONMENT, name_servers="127.0.0.1:5353"), "a.example.com", ("ns-1",))
 
     assert [type(one).__name__ for one in (by_system, by_zone)] == ["SystemNameLookup", "ZoneNameLookup"]

@@ -6,10 +6,19 @@ import pytest
 
 from iot_dr.errors import AccessDenied, ConfigurationError
 from iot_dr.model.drill.orders import DrillOrder
+from iot_dr.model.failover.names import FleetDomain
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.status.status_parts import Lag
-from iot_dr.services.drill.preparing import HealthChecks, health_checks, lag_texts, require_zone, settings_of
+from iot_dr.services.drill.preparing import (
+    HealthChecks,
+    fleet_domains,
+    fleet_settings_of,
+    health_checks,
+    lag_texts,
+    require_zone,
+    settings_of,
+)
 from tests.builders import PAIR, PRIMARY, SECONDARY
 
 LAUNCH = Launch(PAIR, "20261127", "5f0c2a")
@@ -53,6 +62,33 @@ def test_the_settings_tell_how_health_is_checked() -> None:
 
     assert told["health checks"] == "every 10 s, 3 in a row decide"
     assert told["name"] == "a.example.com"
+
+
+class Domains:
+    """The domain configurations of some Regions."""
+
+    def __init__(self, *regions: str) -> None:
+        self._regions = regions
+
+    def domain(self, region: str, name: str) -> FleetDomain | None:
+        return FleetDomain(name, enabled=True) if region in self._regions else None
+
+
+def test_a_name_that_one_region_has_is_looked_for_in_both_and_one_that_neither_has_is_none_of_theirs() -> None:
+    name = "devices.example.com"
+
+    assert fleet_domains(Domains(), PAIR, name) == {}
+    assert fleet_domains(Domains(SECONDARY), PAIR, name) == {PRIMARY: None, SECONDARY: FleetDomain(name, enabled=True)}
+
+
+def test_the_settings_of_a_drill_with_the_fleet_tell_what_serves_its_name() -> None:
+    checks, name = HealthChecks({}, "v1", {}), "devices.example.com"
+    own = fleet_settings_of(DrillOrder(), checks, name, "mine", {})
+    configured = fleet_settings_of(DrillOrder(), checks, name, "mine", {PRIMARY: None})
+
+    assert own["served by"] == "the Regions' own endpoints, to which it leads"
+    assert configured["served by"] == "its domain configuration in each Region"
+    assert own["scope"].startswith("fleet: ")
 
 
 def test_the_lag_is_told_or_why_it_is_not() -> None:

@@ -33,7 +33,7 @@ def test_what_devices_wrote_in_the_secondary_is_removed_though_replication_keeps
 
 def test_what_stays_is_named_with_the_command_that_goes_on() -> None:
     stage = Stage()
-    stage.drill()._make()
+    stage.drill()._rehearsal.make()
     stage.world.stays = lambda key: key.name == f"{DRILL}-0001"
 
     with pytest.raises(NotReadyYet, match=rf"secondary Region: .*{DRILL}-0001.*iot-dr drill --clean {DRILL}"):
@@ -42,7 +42,7 @@ def test_what_stays_is_named_with_the_command_that_goes_on() -> None:
 
 def test_one_part_that_cannot_be_removed_does_not_keep_the_others() -> None:
     stage = Stage()
-    stage.drill()._make()
+    stage.drill()._rehearsal.make()
     stage.name.error = Throttled("Rate exceeded")
 
     (left,) = removal_of(stage).remove()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from iot_dr.model.drill.fleet import FleetStand
 from iot_dr.model.events.dead_letters import DeadLetterSource
 from iot_dr.model.failover.devices import DeviceCounts
 from iot_dr.model.launch.distribution import Bucket, Upload
@@ -102,6 +103,13 @@ class DrillObserver(RoundsObserver, Protocol):
 
     def step(self, text: str) -> None:
         """Say which phase begins, or what was seen."""
+
+
+class FleetDrillObserver(FailoverObserver, Protocol):
+    """Is told how far a drill with the fleet is, and where the fleet stands, so that a stopped one can tell it."""
+
+    def stands(self, where: FleetStand) -> None:
+        """Say where the fleet may be from now on; told before it is sent there, and once it is back."""
 
 
 class FailbackObserver(SyncRunObserver, Protocol):

@@ -16,7 +16,7 @@ from iot_dr.errors import NotReadyYet
 from iot_dr.model.drill.orders import DevicePace, DrillFault, DrillOrder
 from iot_dr.model.drill.results import DrillResult, Objectives
 from iot_dr.ports.progress import DrillObserver
-from iot_dr.runtime.commands.drill.drill import DrillEnvironment, ReportPlace
+from iot_dr.runtime.commands.drill.bench import DrillEnvironment, ReportPlace
 from iot_dr.services.drill.drill import WITHDRAWN
 from tests.unit.iot_dr.model.drill.test_verdicts import WELL
 
@@ -125,14 +125,6 @@ def test_what_is_left_is_told_with_the_command_that_removes_it(monkeypatch: pyte
 
     assert result.exit_code == 1
     assert f"iot-dr drill --clean {DRILL}" in result.stdout
-
-
-def test_the_fleet_itself_is_refused_and_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    result, asked = run(monkeypatch, "--scope", "fleet")
-
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "is not in this release" in result.stderr
-    assert not vars(asked)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -154,12 +155,45 @@ class _ClosingSocket(ssl.SSLSocket):
             raise
 
 
-def tls_context(credentials: ProbeCredentials) -> ssl.SSLContext:
+class NamedServerContext(ssl.SSLContext):
+    """Asks for a server of a name, whatever host was connected to, and checks the server's certificate for it.
+
+    So a device goes by a domain configuration, whose name leads to the Region's endpoint.
+    """
+
+    server_name = ""
+
+    def wrap_socket(  # noqa: PLR0913, PLR0917  # the standard library's
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,  # noqa: ARG002  # the host that was connected to
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSocket:
+        """Begin TLS on a socket."""
+        return super().wrap_socket(
+            sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, self.server_name, session
+        )
+
+
+def _context(server_name: str) -> ssl.SSLContext:
+    if not server_name:
+        return ssl.create_default_context()
+    context = NamedServerContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = server_name
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    return context
+
+
+def tls_context(credentials: ProbeCredentials, server_name: str = "") -> ssl.SSLContext:
     """Return a context that presents the certificate and trusts what the platform trusts.
 
+    The server is asked for by `server_name`, or by the host that is connected to.
     The platform's store holds Amazon's roots: https://docs.aws.amazon.com/iot/latest/developerguide/server-authentication.html
     """
-    context = ssl.create_default_context()
+    context = _context(server_name)
     context.sslsocket_class = _ClosingSocket
     with memory_file(credentials.certificate_pem + "\n" + credentials.private_key) as path:
         context.load_cert_chain(path)

@@ -42,14 +42,14 @@ class DeviceTls:
     So a device that moves needs the handshake alone. One connection at a time uses it.
     """
 
-    def __init__(self, credentials: ProbeCredentials) -> None:
-        self._credentials = credentials
+    def __init__(self, credentials: ProbeCredentials, server_name: str = "") -> None:
+        self._credentials, self._server_name = credentials, server_name
         self._made: tuple[ssl.SSLContext, type[ssl.SSLSocket] | None] | None = None
 
     def context(self, met: Callable[[ClientEvent], None]) -> ssl.SSLContext:
         """Return the context, whose sockets tell from now on when TCP is connected and when the handshake is done."""
         if self._made is None:
-            made = tls_context(self._credentials)
+            made = tls_context(self._credentials, self._server_name)
             self._made = made, made.sslsocket_class
         context, base = self._made
         context.sslsocket_class = _telling(base, met)

@@ -50,12 +50,17 @@ class _Surroundings:
     home: str
     pace: DevicePace
     draw: Draw
+    server_name: str = ""
     ended: bool = False
     silent: bool = False
 
 
 class PahoDrillDevices:
-    """`ports.DrillDevices` over paho. `home` is the primary Region; `lookups` makes the resolver of one device."""
+    """`ports.DrillDevices` over paho. `home` is the primary Region; `lookups` makes the resolver of one device.
+
+    `server_name` is what devices ask the Regions for by TLS, a name of a domain configuration; the endpoint's own if
+    it is empty. Observers ask for the endpoint's own.
+    """
 
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
@@ -68,10 +73,11 @@ class PahoDrillDevices:
         lookups: Callable[[], NameLookup],
         clock: Callable[[], float],
         draw: Draw = random.uniform,
+        server_name: str = "",
     ) -> None:
         # One of them is the loop's.
         self._executor = ThreadPoolExecutor(CONNECTORS + 1, thread_name_prefix="drill")
-        self._shared = _Surroundings(EventLoop(clock), self._executor, clock, endpoints, home, pace, draw)
+        self._shared = _Surroundings(EventLoop(clock), self._executor, clock, endpoints, home, pace, draw, server_name)
         self._devices = [
             _DrillDevice(client, lookups(), self._shared, keeps_shadow=shadows and count < SHADOWS)
             for count, client in enumerate(canaries.clients)
@@ -138,7 +144,7 @@ class _DrillDevice:
 
     def __init__(self, client: CanaryClient, lookup: NameLookup, shared: _Surroundings, *, keeps_shadow: bool) -> None:
         self._client, self._lookup, self._shared = client, lookup, shared
-        self._tls = DeviceTls(client.credentials)
+        self._tls = DeviceTls(client.credentials, shared.server_name)
         self._shadow = _DeviceShadow(client.name, shared) if keeps_shadow else None
         self._trace: list[Moment] = []
         self._acknowledged: dict[int, str] = {}

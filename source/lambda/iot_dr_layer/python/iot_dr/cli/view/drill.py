@@ -56,8 +56,11 @@ class DrillWatch(Watch):
         return f"Some of it may be left; to remove it, run `{self.cleaning(self._drill)}`."
 
 
-def print_result(result: DrillResult, page: str, clean: str) -> None:
-    """Print the objectives and what was found, then what each way took; `clean` removes what is left."""
+def print_result(result: DrillResult, page: str, clean: str, homecoming: str = "") -> None:
+    """Print the objectives and what was found, then what each way took.
+
+    `clean` removes what is left, `homecoming` brings a fleet back.
+    """
     screen = console()
     rows = table("", "Objective", "Found")
     for one in judgements(result):
@@ -72,7 +75,9 @@ def print_result(result: DrillResult, page: str, clean: str) -> None:
         screen.print(Text(f"The report: {page}, and as JSON {page}.json"), soft_wrap=True)
     verdict = "Objectives met" if is_met(result) else "Objectives missed"
     screen.print(f"\n{verdict} by {result.drill}, in {result.seconds:.0f} s.")
-    if result.left:
+    if homecoming:
+        screen.print(Text(homecoming, style="bold red"), soft_wrap=True)
+    elif result.left:
         screen.print(Text(f"Not everything is {REMOVED}: run `{clean}`", style="bold red"))
 
 

@@ -11,6 +11,7 @@ from iot_dr.files.pages import drill_plots as plots
 from iot_dr.files.pages.report_page import STYLE
 from iot_dr.files.private import opened_to_write
 from iot_dr.model.drill.documents import earlier_summary, text_of
+from iot_dr.model.drill.fleet import FleetFindings
 from iot_dr.model.drill.results import DrillResult, Leg
 from iot_dr.model.drill.verdicts import compared, is_met, judgements, summary
 
@@ -99,7 +100,7 @@ def _verdict(result: DrillResult) -> Iterator[str]:
     yield f'<p class="verdict {word}"><b>{text}</b></p>\n'
     yield (
         f'<p class="note">{escape(result.drill)}, begun {escape(result.began)}, took {result.seconds:.0f} s. '
-        "The fleet was not touched.</p>\n"
+        f"{escape(_of_fleet(result.fleet))}</p>\n"
     )
     yield '<ul class="cards">'
     for number, name in _cards(result):
@@ -109,6 +110,15 @@ def _verdict(result: DrillResult) -> Iterator[str]:
         sign, style = ("met", "met") if one.met else ("missed", "missed")
         yield f'<tr><td class="{style}">{sign}</td><td>{escape(one.about)}</td><td>{escape(one.found)}</td></tr>'
     yield "</table>\n"
+
+
+def _of_fleet(fleet: FleetFindings | None) -> str:
+    if fleet is None:
+        return "The fleet was not touched."
+    told = [f"The fleet went along: {fleet.name}"]
+    told += [f"connected before: {fleet.before}"] * bool(fleet.before)
+    told += [f"the failback's plan {fleet.plan}"] * bool(fleet.plan)
+    return f"{'; '.join(told)}."
 
 
 def _cards(result: DrillResult) -> Iterator[tuple[str, str]]:

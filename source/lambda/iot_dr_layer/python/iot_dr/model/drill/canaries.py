@@ -46,7 +46,24 @@ CLIENTS_OF_AN_OBSERVER = 50
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
 """
 
-_NAME = re.compile(PREFIX + r"(?P<at>\d{8}-\d{6})-[0-9a-f]{4}")
+FLEET = "fleet-"
+"""What follows the prefix in the name of a drill that has the fleet itself go along."""
+
+_NAME = re.compile(PREFIX + rf"(?P<fleet>{FLEET})?" + r"(?P<at>\d{8}-\d{6})-[0-9a-f]{4}")
+
+
+def drill_name(began: datetime, token: str, *, fleet: bool = False) -> str:
+    """Return the name of a drill; `token` is of four hexadecimal digits and tells drills of one second apart.
+
+    >>> drill_name(datetime(2026, 11, 27, 16, 30, tzinfo=UTC), "0af3", fleet=True)
+    'iot-dr-canary-fleet-20261127-163000-0af3'
+    """
+    return f"{PREFIX}{FLEET if fleet else ''}{began:%Y%m%d-%H%M%S}-{token}"
+
+
+def is_of_fleet(drill: str) -> bool:
+    """Tell by its name whether a drill has the fleet itself go along."""
+    return drill.startswith(f"{PREFIX}{FLEET}")
 
 
 def drill_began(name: str) -> datetime:

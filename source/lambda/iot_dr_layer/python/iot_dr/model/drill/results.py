@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iot_dr.model.drill.deliveries import ClientDelivery, ShadowFound
+from iot_dr.model.drill.fleet import FleetFindings
 from iot_dr.model.drill.traces import PHASES, ClientLine
 
 
@@ -105,6 +106,7 @@ class DrillResult:
         lag: what replication itself says of its lag, as texts.
         untested: what this drill says nothing about.
         left: what could not be removed.
+        fleet: what became of the fleet; None if it did not go along.
     """
 
     drill: str
@@ -126,6 +128,7 @@ class DrillResult:
     lag: tuple[str, ...] = ()
     untested: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    fleet: FleetFindings | None = None
 
     @property
     def acknowledged(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from iot_dr.model.drill.fleet import FleetFindings
 from iot_dr.model.drill.results import DrillResult, Leg, spread
 
 REMOVED = "removed"
@@ -36,6 +37,8 @@ def _judged(result: DrillResult) -> Iterator[Judgement]:
     lost = f"{result.lost:,} of {result.acknowledged:,} acknowledged messages"
     yield Judgement("messages lost", lost, met=not result.lost and result.acknowledged > 0)
     yield Judgement("late writes that overwrote", f"{result.overwritten:,}", met=not result.overwritten)
+    if result.fleet is not None:
+        yield from _of_fleet(result, result.fleet)
     left = "; ".join(result.left) or "nothing is left"
     yield Judgement(REMOVED, left, met=not result.left)
 
@@ -59,6 +62,12 @@ def _of_changes(result: DrillResult) -> Iterator[Judgement]:
     else:
         text = f"in {result.secondary} after {result.late_thing:.1f} s, {allowed:g} s allowed"
         yield Judgement("RPO of things", text, met=result.late_thing <= allowed)
+
+
+def _of_fleet(result: DrillResult, fleet: FleetFindings) -> Iterator[Judgement]:
+    yield Judgement(f"fleet moved to {result.secondary}", fleet.moved or "nothing was seen of it", met=fleet.as_asked)
+    back = fleet.stopped or f"{result.primary} leads again"
+    yield Judgement(f"fleet is back in {result.primary}", back, met=not fleet.stopped)
 
 
 def summary(result: DrillResult) -> Mapping[str, float]:

@@ -56,6 +56,7 @@ from iot_dr.services.failback.shadows_back import ShadowsBack
 from iot_dr.services.failover.follow import Follow
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.ordered import Ordering, OrderPlace, RecordedControlStore, RecordedFenceStore
+from iot_dr.services.pacing import Wait
 from iot_dr.services.reading.comparison_reading import ComparisonScope
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
@@ -130,6 +131,7 @@ class _FailbackParts:
     way: FailoverObserver
     records: Mapping[Party, FileChangeRecord]
     say: Callable[[str], object]
+    pause: Wait
 
     @property
     def orders(self) -> Ordering:
@@ -144,9 +146,13 @@ class _FailbackParts:
 
 @contextmanager
 def open_failback(
-    settings: FailbackSettings, place: OrderPlace, watch: FailbackObserver, way: FailoverObserver
+    settings: FailbackSettings,
+    place: OrderPlace,
+    watch: FailbackObserver,
+    way: FailoverObserver,
+    pause: Wait = time.sleep,
 ) -> Iterator[Failback]:
-    """Open a failback, going on with one that was cut off; `way` is told of the devices.
+    """Open a failback, going on with one that was cut off; `way` is told of the devices, `pause` lets seconds pass.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names the mend.
@@ -162,7 +168,7 @@ def open_failback(
         leader = exits.enter_context(_record(settings, place, comparison, Party.LEADER, "failback-late"))
         records = {Party.OLD: old, Party.LEADER: leader}
         yield _failback(
-            _FailbackParts(settings, launched, comparison, exits, executor, stop, watch, way, records, place.say)
+            _FailbackParts(settings, launched, comparison, exits, executor, stop, watch, way, records, place.say, pause)
         )
         old.end_as_noted(now())
         leader.end_as_noted(now())
@@ -221,7 +227,7 @@ def _failback(parts: _FailbackParts) -> Failback:
         moving=_moving(parts).move,
         old_clock=IotRegionClock(comparison.regions[Side.SOURCE].iot),
         clock=now,
-        pause=threading.Event().wait,
+        pause=parts.pause,
         step=parts.watch.step,
         choices=settings.choices,
         uses=comparison.access.uses,
@@ -332,7 +338,7 @@ def _moving(parts: _FailbackParts) -> Moving:
         connects=lambda: connects_per_second(client_of("service-quotas", environment.primary_region)),
         connections=partial(paced_connections, client_of, environment.secondary_region),
         progress=parts.way,
-        pause=threading.Event().wait,
+        pause=parts.pause,
         together=on_threads(parts.executor),
     )
 
@@ -350,7 +356,7 @@ def _follow(parts: _FailbackParts, since: int) -> Follow:
         seconds=parts.settings.minutes * MINUTE,
         clock=now,
         stopwatch=time.monotonic,
-        pause=threading.Event().wait,
+        pause=parts.pause,
         progress=parts.way,
         together=on_threads(parts.executor),
     )

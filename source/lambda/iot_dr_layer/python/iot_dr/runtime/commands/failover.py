@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import getpass
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -40,7 +39,7 @@ from iot_dr.services.failover.follow import Follow
 from iot_dr.services.failover.losses import LossSources, count_waiting
 from iot_dr.services.failover.take_lead import TakeLead
 from iot_dr.services.ordered import OrderPlace, RecordedControlStore, RecordedFenceStore
-from iot_dr.services.pacing import RegionCallBudgets, Stopwatch
+from iot_dr.services.pacing import RegionCallBudgets, Stopwatch, Wait
 from iot_dr.services.status.status_view import stream_functions
 
 THREADS = 96
@@ -108,8 +107,10 @@ def check_target(environment: FailoverOrderEnvironment, region: str, *, follow: 
 
 
 @contextmanager
-def open_failover(environment: FailoverOrderEnvironment, place: OrderPlace, profile: str = "") -> Iterator[Failover]:
-    """Open a failover to the secondary Region; nothing is asked yet.
+def open_failover(
+    environment: FailoverOrderEnvironment, place: OrderPlace, profile: str = "", pause: Wait = time.sleep
+) -> Iterator[Failover]:
+    """Open a failover to the secondary Region; nothing is asked yet. `pause` lets seconds pass.
 
     Raises:
         ConfigurationError: there is no such profile.
@@ -117,7 +118,7 @@ def open_failover(environment: FailoverOrderEnvironment, place: OrderPlace, prof
     client_of = functools.cache(partial(clients.client, session=clients.session(profile)))
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="failover")
     try:
-        yield _failover(environment, client_of, executor, place)
+        yield _failover(environment, client_of, executor, place, pause)
     finally:
         # A Region that is away is not waited for.
         executor.shutdown(wait=False, cancel_futures=True)
@@ -133,7 +134,7 @@ def operator() -> str:
 
 
 def _failover(
-    environment: FailoverOrderEnvironment, client_of: ClientOf, executor: Executor, place: OrderPlace
+    environment: FailoverOrderEnvironment, client_of: ClientOf, executor: Executor, place: OrderPlace, pause: Wait
 ) -> Failover:
     region, other, regions = environment.secondary_region, environment.primary_region, environment.regions
     table, ledger = environment.dynamodb_global_table, environment.ledger_table
@@ -153,11 +154,11 @@ def _failover(
         other=other,
         controls_there=RecordedControlStore(DynamoDbControlStore(there, table, regions), orders, other),
         sources=_sources(environment, impatient, place.state),
-        following=partial(_follow, environment, impatient, executor),
+        following=partial(_follow, environment, impatient, executor, pause),
         connects=lambda: connects_per_second(client_of("service-quotas", region)),
         connections_there=partial(paced_connections, client_of, other),
         executor=executor,
-        pause=threading.Event().wait,
+        pause=pause,
     )
 
 
@@ -188,6 +189,7 @@ def _follow(  # noqa: PLR0913, PLR0917  # the parts, then what each order gives
     environment: FailoverOrderEnvironment,
     client_of: ClientOf,
     executor: Executor,
+    pause: Wait,
     since: int,
     seconds: float,
     progress: FailoverObserver,
@@ -203,7 +205,7 @@ def _follow(  # noqa: PLR0913, PLR0917  # the parts, then what each order gives
         seconds=seconds,
         clock=now,
         stopwatch=time.monotonic,
-        pause=threading.Event().wait,
+        pause=pause,
         progress=progress,
         together=on_threads(executor),
     )

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 
 from iot_dr.errors import ConfigurationError, IotDrError
 from iot_dr.model.drill.orders import DrillOrder
+from iot_dr.model.failover.names import FleetDomain
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
+from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.checks import error_line
 from iot_dr.model.status.status_parts import Lag
+from iot_dr.ports.failover import FleetDomains
 from iot_dr.ports.status import StackReader
 
 CHECK_ID = "HealthCheckId"
@@ -81,6 +84,29 @@ def settings_of(order: DrillOrder, checks: HealthChecks, name: str, resolver: st
         f"{chosen.get('FailureThreshold') or 3} in a row decide",
         "baseline, stay": f"{order.baseline:g} s, {order.stay:g} s",
         "objectives": f"RTO {order.objectives.rto:g} s, RPO {order.objectives.rpo:g} s",
+    }
+
+
+def fleet_domains(domains: FleetDomains, regions: RegionPair, name: str) -> Mapping[str, FleetDomain | None]:
+    """Return what each Region has for the fleet's name; empty if neither has a domain configuration of it.
+
+    Devices tell the server the endpoint's own name then, to which the fleet's leads.
+    """
+    found = {region: domains.domain(region, name) for region in (regions.primary, regions.secondary)}
+    return found if any(found.values()) else {}
+
+
+def fleet_settings_of(
+    order: DrillOrder, checks: HealthChecks, name: str, resolver: str, domains: Mapping[str, FleetDomain | None]
+) -> Mapping[str, str]:
+    """Return how a drill with the fleet was run, as its report tells it."""
+    served = "its domain configuration in each Region" if domains else "the Regions' own endpoints, to which it leads"
+    return {
+        **settings_of(order, checks, name, resolver),
+        "scope": "fleet: a planned failover of the fleet and the failback, with devices of the drill's own",
+        "served by": served,
+        "fault": "an order, by what `iot-dr failover --evict` does",
+        "time to live": "as the fleet's records say",
     }
 
 

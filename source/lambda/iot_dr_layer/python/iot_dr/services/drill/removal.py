@@ -6,12 +6,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from iot_dr.errors import IotDrError, NotReadyYet
+from iot_dr.model.drill.orders import CanaryRecords
 from iot_dr.model.status.checks import error_line
 from iot_dr.ports.drill.canary import CanaryName
 from iot_dr.ports.shadows import ShadowWriter
 from iot_dr.services.drill.orders import CanaryOrders
 from iot_dr.services.trial.crossing import Crossing
 from iot_dr.services.trial.fleet import TrialFleet, reasons_text
+
+
+class NoCanaryName:
+    """`ports.CanaryName` of a drill whose devices go by the fleet's own name, of which nothing is to be removed."""
+
+    def zone(self) -> str:
+        """Return that there is none."""
+        return ""
+
+    def make(self, records: CanaryRecords) -> None:
+        """Leave the fleet's name as it is."""
+
+    def remove(self, drill: str) -> int:  # noqa: ARG002  # the port's
+        """Return that nothing was there."""
+        return 0
 
 
 @dataclass(frozen=True)

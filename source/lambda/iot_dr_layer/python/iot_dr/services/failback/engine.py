@@ -22,11 +22,18 @@ from iot_dr.services.failback.planned import (
     PlannedWriter,
     PlannedWrites,
 )
+from iot_dr.services.sync import sync
 from iot_dr.services.sync.apply_change import ChangeApplier
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows, Replicate
-from iot_dr.services.sync.sync import WIDTH, Sync
+from iot_dr.services.sync.sync import Sync
+
+CALLS = 3
+"""What a change of a plan takes one after the other: both Regions are asked, then one is written."""
+
+WIDTH = CALLS * sync.WIDTH
+"""Threads of a lane: with fewer, not the quota would limit how fast a plan is written, but the way to the Region."""
 
 
 @dataclass(frozen=True)

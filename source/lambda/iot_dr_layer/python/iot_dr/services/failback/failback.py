@@ -153,7 +153,7 @@ class Failback:
         try:
             for step in (*APPLYING, *SWITCHING) if switch else APPLYING:
                 if not self._has_ended(step):
-                    self.step(_WORDS[step])
+                    self.step(WORDS[step])
                     result = _STEPS[step](self, result)
                     self.plan.set_fact(_ended(step), str(self.clock()))
         except StepStopped as stopped:
@@ -363,7 +363,7 @@ _STEPS: Mapping[FailbackStep, Callable[[Failback, FailbackResult], FailbackResul
     FailbackStep.RELEASE: Failback._release,
 }
 
-_WORDS: Mapping[FailbackStep, str] = {
+WORDS: Mapping[FailbackStep, str] = {
     FailbackStep.SNAPSHOT: "Writing the old primary down",
     FailbackStep.FOLLOW: "Having the old primary follow, so that it may be written",
     FailbackStep.BRING: "Writing the plan into the old primary",
@@ -375,3 +375,4 @@ _WORDS: Mapping[FailbackStep, str] = {
     FailbackStep.LEAVE: "Having the other Region follow: replication goes on in the old direction",
     FailbackStep.RELEASE: "Letting health decide where devices go, and checking what was held",
 }
+"""What is told where a step begins."""

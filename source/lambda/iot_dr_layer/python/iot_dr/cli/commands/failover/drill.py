@@ -1,25 +1,32 @@
-"""`iot-dr drill`: rehearse a failover and the way back with devices, a name and a control item of its own."""
+"""`iot-dr drill`: rehearse a failover and the way back, with devices of its own or with the fleet itself."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import click
 
-from iot_dr.cli.command import Command, command_line
-from iot_dr.cli.options import from_toolsrc, output_format, settings
-from iot_dr.cli.options import profile as profile_option
+from iot_dr.cli.command import Command, command_line, order_place, with_settings
+from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.drill import DrillWatch, print_result
+from iot_dr.cli.view.failover import print_losses
+from iot_dr.cli.view.fleet_drill import FleetWatch, WayBackWatch
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.drill.documents import document_of
 from iot_dr.model.drill.orders import DevicePace, DrillFault, DrillOrder
-from iot_dr.model.drill.results import Objectives
+from iot_dr.model.drill.results import DrillResult, Objectives
 from iot_dr.model.drill.verdicts import is_met
-from iot_dr.runtime.commands.drill.drill import DrillEnvironment, ReportPlace, clean, drill
+from iot_dr.runtime.commands.drill.bench import DrillEnvironment, ReportPlace
+from iot_dr.runtime.commands.drill.clean import clean
+from iot_dr.runtime.commands.drill.drill import drill
+from iot_dr.runtime.commands.drill.fleet import FleetDrillEnvironment, FleetSettings, fleet_drill
+from iot_dr.services.failover.losses import Losses
 
 MOST = 500
 """Clients: what two processors serve."""
@@ -36,6 +43,8 @@ Examples:
   iot-dr drill --rto 180 --rpo 5 --report drill.html --against last.html.json
   iot-dr drill --format json > drill.json
   iot-dr drill --clean iot-dr-canary-20261127-163000-0af3
+  iot-dr drill --scope fleet --report drill.html              # asks for the fleet's name
+  iot-dr drill --scope fleet --confirm devices.example.com
 """
 
 
@@ -53,7 +62,10 @@ def _seconds(name: str, default: float, text: str, kind: click.FloatRange = _SEC
             type=click.Choice(["canary", "fleet"]),
             default="canary",
             show_default=True,
-            help="Rehearse with devices of its own; `fleet` is not in this release.",
+            help="Rehearse with devices of its own alone, or fail the fleet over and back too.",
+        ),
+        click.Option(
+            ["--confirm"], metavar="NAME", default="", help="The fleet's name, for --scope fleet without being asked."
         ),
         click.Option(
             ["--clients"],
@@ -105,12 +117,15 @@ def _seconds(name: str, default: float, text: str, kind: click.FloatRange = _SEC
         from_toolsrc("uuid", "Ends the names of the launch's work buckets."),
         from_toolsrc("look-queue-url", "Queue of requests in the secondary Region."),
         from_toolsrc("dynamodb-global-table", "Table that carries events, which holds the drill's control item."),
+        from_toolsrc("ledger-table", "Table of the ledger, which holds the fence; for --scope fleet."),
+        from_toolsrc("fleet-name", "Name that devices connect to; for --scope fleet."),
         from_toolsrc("iot-endpoint-primary", "Where devices connect in the primary Region."),
         from_toolsrc("iot-endpoint-secondary", "Where devices connect in the secondary Region."),
         from_toolsrc("hosted-zone-id", "ID of the public hosted zone that gets the drill's name."),
         from_toolsrc("name-servers", "Name servers of that zone; the system's resolver names them otherwise."),
-        profile_option(),
         output_format(),
+        *credentials_and_state(),
+        unpaced(),
     ],
 )
 @click.pass_context
@@ -118,6 +133,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: click.Context,
     /,
     scope: str,
+    confirm: str,
     clients: int,
     rate: float,
     fault: str,
@@ -132,8 +148,10 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     report: str,
     against: str,
     clean: str | None,
-    profile: str,
     output: str,
+    profile: str,
+    state: str,
+    unpaced: bool,
     **toolsrc: str,
 ) -> None:
     """Rehearse a failover and the way back, with devices that are created for it and removed again.
@@ -143,34 +161,113 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     measures how long each is without service on the way to the secondary and back, and what is lost. Exits 0 if all
     objectives are met, 1 if one is missed or something could not be removed, 2 if it cannot run or was stopped. Ctrl-C
     and SIGTERM remove what was created; --clean removes what a killed drill did not.
+
+    With --scope fleet the fleet itself goes along, by what `failover --evict` and `failback --apply --switch` do. It
+    begins only if nothing waits, lags or differs, and if the fleet's name is typed. If a failback has conflicts it
+    stops: the secondary leads then, and the command that goes on is told.
     """
-    if scope == "fleet":
-        raise ConfigurationError(
-            "a drill with the fleet itself is a planned failover and failback of it, and is not in this release; "
-            "rehearse with devices of the drill's own, --scope canary; nothing was changed"
-        )
-    environment = settings(DrillEnvironment, toolsrc)
-    watch = DrillWatch(lambda name: command_line(context, **dict.fromkeys(_ASKED), clean=name))
     if clean is not None:
-        _clean(environment, clean, watch, profile, output)
+        hinted = partial(command_line, context, **dict.fromkeys(_ASKED))
+        _clean(settings(DrillEnvironment, toolsrc), clean, DrillWatch(lambda name: hinted(clean=name)), profile, output)
         return
     pace = DevicePace(rate=rate, look=look, within=within)
     order = DrillOrder(clients, pace, DrillFault(fault), Objectives(rto, rpo), baseline, stay, ttl, timeout)
     place = ReportPlace(str(Path(report)) if report else "", against)
-    with stoppable(watch.left), watch:
-        result = drill(environment, order, place, watch, watch.announce, profile)
+    if scope == "fleet":
+        asked = _FleetAsked(confirm, profile, state, paced=not unpaced, programs=output == "json")
+        result, homecoming = _with_fleet(context, settings(FleetDrillEnvironment, toolsrc), order, place, asked)
+    else:
+        result, homecoming = _canary(context, settings(DrillEnvironment, toolsrc), order, place, profile), ""
     if output == "json":
         say(answer_text(document_of(result)))
+        if homecoming:
+            say(homecoming, err=True)
     else:
-        print_result(result, report, watch.cleaning(result.drill))
+        clean = command_line(context, **dict.fromkeys(_ASKED), clean=result.drill)
+        print_result(result, report, clean, homecoming)
     context.exit(0 if is_met(result) else 1)
 
 
 _ASKED = (
-    *("scope", "clients", "rate", "fault", "rto", "rpo", "look", "within", "baseline", "stay", "ttl", "timeout"),
-    *("report", "against"),
+    *("scope", "confirm", "clients", "rate", "fault", "rto", "rpo", "look", "within", "baseline", "stay", "ttl"),
+    *("timeout", "report", "against", "state", "unpaced"),
 )
 """Options that say nothing about a removal."""
+
+
+def _canary(
+    context: click.Context, environment: DrillEnvironment, order: DrillOrder, place: ReportPlace, profile: str
+) -> DrillResult:
+    watch = DrillWatch(lambda name: command_line(context, **dict.fromkeys(_ASKED), clean=name))
+    with stoppable(watch.left), watch:
+        return drill(environment, order, place, watch, watch.announce, profile)
+
+
+@dataclass(frozen=True)
+class _FleetAsked:
+    """What the command line asks for beside the order, if the fleet goes along."""
+
+    confirm: str
+    profile: str
+    state: str
+    paced: bool
+    programs: bool
+
+
+def _with_fleet(
+    context: click.Context,
+    environment: FleetDrillEnvironment,
+    order: DrillOrder,
+    place: ReportPlace,
+    asked: _FleetAsked,
+) -> tuple[DrillResult, str]:
+    """Take the fleet along; return what was found, and what brings the fleet back if it is not."""
+    _check_fleet(environment.fleet_name, order, asked.confirm)
+    watch = FleetWatch(environment.secondary_region, partial(with_settings, context))
+
+    def consent(losses: Losses) -> None:
+        regions = environment.regions
+        print_losses(losses, regions.secondary, regions.primary, on_stderr=asked.programs)
+        if not asked.confirm:
+            _confirm(environment.fleet_name)
+
+    place_of_orders = order_place(context, environment.primary_region, environment.secondary_region, asked.state)
+    wanted = FleetSettings(consent, place_of_orders, asked.profile, asked.paced)
+    with stoppable(watch.left), watch:
+        result = fleet_drill(environment, order, place, wanted, watch, WayBackWatch(watch), watch.announce)
+    return result, watch.homecoming
+
+
+def _check_fleet(name: str, order: DrillOrder, confirm: str) -> None:
+    """See to it that the options fit each other, and that somebody can consent.
+
+    Raises:
+        click.UsageError: they do not.
+        ConfigurationError: another name is confirmed; nothing was asked of AWS.
+    """
+    if order.fault is not DrillFault.DRAIN:
+        raise click.UsageError(
+            "--fault unhealthy goes with --scope canary: the fleet's health answer is not tampered with"
+        )
+    if confirm:
+        _require(confirm, name)
+    elif not _is_asked_at_a_terminal():
+        raise click.UsageError(f"there is no terminal to ask at; to take the fleet along, give --confirm {name}")
+
+
+def _is_asked_at_a_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _confirm(name: str) -> None:
+    """Have the fleet's name typed."""
+    typed = click.prompt(f"To fail the fleet over and back, type {name}", default="", show_default=False, err=True)
+    _require(typed.strip(), name)
+
+
+def _require(typed: str, name: str) -> None:
+    if typed != name:
+        raise ConfigurationError(f"{typed!r} is not {name}; nothing was changed")
 
 
 def _clean(environment: DrillEnvironment, name: str, watch: DrillWatch, profile: str, output: str) -> None:
