@@ -26,6 +26,7 @@ ENVIRONMENTS: dict[str, type | None] = {
     "CheckLaunchFunction": check_launch.CheckEnvironment,
     "FailOverFunction": failover.FailoverEnvironment,
     "ListFleetFunction": list_fleet.ListEnvironment,
+    "ProvisionDeviceFunction": register_device.ProvisionerEnvironment,
     "ProvisionProbeFunction": None,
     "RecordFailureFunction": record_failure.FailureEnvironment,
     "RecordManagementEventFunction": record_management_event.RecorderEnvironment,

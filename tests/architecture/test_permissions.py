@@ -15,8 +15,8 @@ from iot_dr.aws.launch import files as launch_files
 from iot_dr.aws.launch import leftovers as remains
 from iot_dr.aws.launch import stacks as launched_stacks
 from iot_dr.aws.ledger import ledger, shadow_notes
+from iot_dr.aws.registry import provisioning, selected_things
 from iot_dr.aws.registry import reader as registry_reader
-from iot_dr.aws.registry import selected_things
 from iot_dr.aws.registry import writer as registry_writer
 from iot_dr.aws.shadows import shadow_store as shadows
 from iot_dr.aws.workflow import queues as request_queues
@@ -57,6 +57,7 @@ CALLED_BY = {
     | ledger.LIST_REQUIRED_ACTIONS,
     "ProvisionProbeFunction": probe_things.REQUIRED_ACTIONS | secrets.REQUIRED_ACTIONS_TO_WRITE,
     "RecordFailureFunction": ledger.RECORD_REQUIRED_ACTIONS,
+    "ProvisionDeviceFunction": provisioning.REQUIRED_ACTIONS | READ_QUEUE,
     # What the function gives up on, Lambda queues with its role.
     "RecordManagementEventFunction": event_table.REQUIRED_ACTIONS | {"sqs:SendMessage"},
     # The queue's mapping reads with its function's role.
