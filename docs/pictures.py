@@ -1,7 +1,8 @@
 """Makes the pictures of reports in docs/figures: `python -m docs.pictures --browser CHROMIUM`.
 
 The reports are those of a small fleet on the local Region pair, of which two devices differ on purpose. What a command
-prints becomes an SVG; of a page the browser, a headless Chromium, makes a PNG. Without one, pages are left out.
+prints becomes an SVG; of a page the browser, a headless Chromium, makes a PNG. Without one, pages are left out. With
+`--drill .lab/drill.html` nothing is launched, and the page of the last `make drill` is pictured.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ FIGURES = Path(__file__).parent / "figures"
 COLUMNS = 110
 """Characters of a line: a terminal of an operator, and readable on a page."""
 
-PAGE = (1080, 1250)
-"""Pixels of a page's picture: its verdict, its counts and the beginning of its table."""
+VERIFY_PAGE, DRILL_PAGE = (1080, 1250), (1080, 1560)
+"""Pixels of a page's picture: its verdict, its counts and the beginning of what is below."""
 
 _PRINTED: Mapping[str, tuple[str, ...]] = {
     "doctor": ("doctor", "--unpaced"),
@@ -56,10 +57,19 @@ _FONT_OF_ANOTHER_HOST = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def main() -> None:
-    """Launch the pair, run the commands, write the pictures."""
+    """Make what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--browser", help="a headless Chromium")
-    browser = parser.parse_args().browser
+    parser.add_argument("--drill", type=Path, help="picture only this page of a drill")
+    options = parser.parse_args()
+    if options.drill:
+        photograph(options.browser, options.drill, FIGURES / "drill.png", DRILL_PAGE)
+    else:
+        picture_a_launch(options.browser)
+
+
+def picture_a_launch(browser: str | None) -> None:
+    """Launch the pair, run the commands, write the pictures."""
     with tempfile.TemporaryDirectory() as folder:
         progress = ConsoleProgress(Console(stderr=True))
         with launched(Path(folder) / "pair", progress, fleet_name=True) as pair, pair.route53.evaluating():
@@ -72,7 +82,7 @@ def main() -> None:
             text = printed(("verify", "--unpaced", "--report", report.name), environ, folder)
             picture("iot-dr verify --report verified.html", text, FIGURES / "verify.svg")
             if browser:
-                photograph(browser, report, FIGURES / "verify.png")
+                photograph(browser, report, FIGURES / "verify.png", VERIFY_PAGE)
 
 
 def fill(pair: Pair) -> None:
@@ -112,11 +122,11 @@ def picture(title: str, text: str, file: Path) -> None:
     file.write_text(_FONT_OF_ANOTHER_HOST.sub("", svg), encoding="utf-8")
 
 
-def photograph(browser: str, page: Path, file: Path) -> None:
+def photograph(browser: str, page: Path, file: Path, pixels: tuple[int, int]) -> None:
     """Have the browser show the top of a page and write what it looks like."""
-    width, height = PAGE
+    width, height = pixels
     options = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},{height}")
-    subprocess.run([browser, *options, f"--screenshot={file}", page.as_uri()], check=True)  # noqa: S603  # as named
+    subprocess.run([browser, *options, f"--screenshot={file}", page.resolve().as_uri()], check=True)  # noqa: S603  # as named
 
 
 if __name__ == "__main__":

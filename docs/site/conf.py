@@ -24,7 +24,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, Any] = {"top_of_page_buttons": []}
 
 _PAGE = re.compile(r"\]\(([\w./-]+)\.md(?:#[\w-]+)?\)")
 

@@ -81,7 +81,7 @@ def _try(options: argparse.Namespace, ask: Callable[[str], str], connect: Connec
     if not options.yes and ask(ASKED).strip() != regions.account:
         raise WrongUseError("not confirmed; nothing was done")
     journal = Journal(FOLDER / f"{name}.jsonl")
-    account = Account(regions, name, clients, journal, until, settings, _authority())
+    account = Account(regions, name, clients, journal, until, settings, _authority(), _environ(options))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     result = run(plan, account, budget, Removal(clients, until), lambda line: print(line, flush=True))
     _write(journal.path.with_suffix(".json"), result, budget)
@@ -169,6 +169,11 @@ def _clients(options: argparse.Namespace, budget: CallBudget) -> Clients:
             return made(service, region)
 
     return client
+
+
+def _environ(options: argparse.Namespace) -> dict[str, str]:
+    given = {"AWS_PROFILE": options.profile, "AWS_ENDPOINT_URL": options.endpoint_url}
+    return {name: value for name, value in given.items() if value}
 
 
 def _authority() -> Path | None:

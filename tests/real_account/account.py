@@ -42,6 +42,7 @@ class Account:
         until: waits for what happens elsewhere.
         settings: the variables of a launch's `toolsrc`; empty without one.
         ca_file: whom devices trust besides the system; for an endpoint that is not AWS's.
+        environ: what the product's own commands need to reach the same account.
     """
 
     regions: Regions
@@ -51,6 +52,7 @@ class Account:
     until: Until
     settings: Mapping[str, str] = field(default_factory=dict)
     ca_file: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
     _numbers: Any = field(default_factory=itertools.count)
 
     @property

@@ -127,7 +127,7 @@ def _state(data: Any, thing: str, name: str) -> object:
 
 def _iot_dr(account: Account, *arguments: str) -> str:
     """What a command of the product says last, after its exit code."""
-    environ: Mapping[str, str] = {**os.environ, **account.settings}
+    environ: Mapping[str, str] = {**os.environ, **account.settings, **account.environ}
     command = [sys.executable, "-m", "iot_dr.cli", *arguments]
     ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     lines = [line.strip() for line in (ran.stdout + ran.stderr).splitlines() if line.strip()]

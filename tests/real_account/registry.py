@@ -106,9 +106,9 @@ DOUBTS = (
     ),
     Doubt(
         "group-without-its-parent",
-        "CreateThingGroup below a missing parent is refused with InvalidRequestException or ResourceNotFoundException.",
+        "CreateThingGroup below a missing parent is refused, as a bad request or because something is not found.",
         "CreateThingGroup with a `parentGroupName` that does not exist",
-        "The check of a nested group that overtook its parent's is `failed` instead of `pending`; it is tried again.",
+        "Under another error's name the group is `failed`, and tried again; if AWS accepts it, it has no parent.",
         names_a_missing_parent,
         6,
     ),
