@@ -16,7 +16,7 @@ def arn(region: str) -> str:
 
 @pytest.fixture(scope="module")
 def with_key() -> dict[str, Stack]:
-    return make_stacks({"KmsKeyId": KEY})
+    return make_stacks({"KmsKeyId": KEY, "ProvisioningTemplate": "pumps"})
 
 
 @pytest.mark.parametrize("name", LAUNCHED)
