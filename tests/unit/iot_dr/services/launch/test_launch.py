@@ -176,6 +176,7 @@ CHOSEN = Choices(
     name_servers="192.0.2.1:53",
     primary_notification_topic_arn="arn:topic-p",
     secondary_notification_topic_arn="arn:topic-s",
+    provisioning_template="floor",
 )
 
 
@@ -207,7 +208,13 @@ def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
     }
 
     assert launched_with(CHOSEN) == {
-        "IoTDRPrimary us-east-1": {**everywhere, **shadows, "AccessLogBucket": "logs-p", **topic_p},
+        "IoTDRPrimary us-east-1": {
+            **everywhere,
+            **shadows,
+            **topic_p,
+            "AccessLogBucket": "logs-p",
+            "ProvisioningTemplate": "floor",
+        },
         "IoTDRSecondary us-west-2": {
             **everywhere,
             **shadows,

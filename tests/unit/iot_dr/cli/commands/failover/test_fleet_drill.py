@@ -94,7 +94,7 @@ def test_whose_name_is_confirmed_is_taken_along_and_the_objectives_decide(monkey
     assert asked.order == DrillOrder(patience=90)
     assert asked.settings is not None
     assert (asked.environment.fleet_name, asked.environment.ledger_table) == (FLEET, "ledger")
-    assert (asked.settings.profile, asked.settings.state, asked.settings.paced) == ("ops", "kept", True)
+    assert (asked.settings.profile, asked.settings.place.state, asked.settings.paced) == ("ops", "kept", True)
 
 
 @pytest.mark.parametrize(("typed", "code"), [(FLEET, 0), ("us-east-1", 2), ("yes", 2), ("", 2)])
