@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any, TypeVar, cast
@@ -904,6 +905,9 @@ class _Intercepted:
             return answer
 
         return intercepted
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Intercepted:
+        return _Intercepted(self._side, deepcopy(self._port, memo), deepcopy(self._calls, memo))
 
 
 def raising(error: IotDrError | Killed, *, at: Collection[int] = (), on: Collection[str] = ()) -> Between:
