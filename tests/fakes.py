@@ -395,9 +395,8 @@ class InMemoryRegistry(Writes):
 
     def _refuse_while_attached(self, key: Key) -> None:
         # A thing leaves its groups by being deleted; everything else is detached first.
-        relations = [
-            other.key for other in (*self._all(PolicyAttachment), *self._all(ThingPrincipal)) if key in _ends_of(other)
-        ]
+        attached: list[Entity] = [*self._all(PolicyAttachment), *self._all(ThingPrincipal)]
+        relations = [other.key for other in attached if key in _ends_of(other)]
         if relations:
             raise Conflict(f"{key} still has {relations}")
 

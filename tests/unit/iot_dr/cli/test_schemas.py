@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from docs.schemas import FOLDER, SCHEMAS, rendered
+from iot_dr.cli.commands.runs import runs
 from tests.unit.iot_dr.cli.commands.runs import test_history, test_runs
 from tests.unit.iot_dr.cli.commands.runs.test_runs import ArrangedRuns
 from tests.unit.iot_dr.cli.view import test_texts as played
@@ -106,7 +107,7 @@ def test_the_history_has_its_forms(tmp_path: Path) -> None:
 
 
 def test_runs_have_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_runs.module, "open_cloud_sync", lambda _: ArrangedRuns())
+    monkeypatch.setattr(runs, "open_cloud_sync", lambda _: ArrangedRuns())
 
     assert faults(json.loads(test_runs.run("--format", "json").stdout), SCHEMAS["runs"]) == []
 
