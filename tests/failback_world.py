@@ -174,17 +174,19 @@ class FailbackWorld:
         """One process of a failback, with its files."""
         with ExitStack() as exits:
             store = exits.enter_context(SqliteComparisonStore(self.folder / "comparison.sqlite"))
-            plans = [
+            plan, check, carried = (
                 exits.enter_context(SqliteFailbackPlan(self.folder / f"{name}.sqlite"))
                 for name in ("plan", "check", "carried")
-            ]
+            )
             journals = {
                 name: exits.enter_context(SqliteJournal(self.folder / f"{name}.sqlite"))
                 for name in ("old-plan", "leader-plan", "old-check", "leader-check", "old-carry")
             }
             parties = {party: self._party(party, journals) for party in Party}
             yield Failback(
-                *plans,
+                plan,
+                check,
+                carried,
                 planning=Planning(store, REGIONS, self._through("bases", InMemoryBaseStore(self))),
                 read=lambda since: self._read(store, since),
                 lead=LeadBack(PAIR, self._items(SECONDARY), self._items(PRIMARY), self.clock, "a test"),

@@ -94,9 +94,7 @@ LEADING = Fence(FenceRole.LEADS, 2, Mode.PINNED, 1000, "an operator", "an outage
 class ScriptedNameServers:
     """Name servers of which each answers with an endpoint, or does not; `asked` counts the rounds."""
 
-    by_server: dict[str, str | IotDrError] = field(
-        default_factory=lambda: dict.fromkeys(SERVERS, ENDPOINTS[PRIMARY])  # type: ignore[arg-type]  # a fault too
-    )
+    by_server: dict[str, str | IotDrError] = field(default_factory=lambda: dict.fromkeys(SERVERS, ENDPOINTS[PRIMARY]))
     ttl: int = 30
     asked: int = 0
     unknown: IotDrError | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any, TypeVar, cast
@@ -427,9 +428,8 @@ class InMemoryRegistry(Writes):
 
     def _refuse_while_attached(self, key: Key) -> None:
         # A thing leaves its groups by being deleted; everything else is detached first.
-        relations = [
-            other.key for other in (*self._all(PolicyAttachment), *self._all(ThingPrincipal)) if key in _ends_of(other)
-        ]
+        attached: list[Entity] = [*self._all(PolicyAttachment), *self._all(ThingPrincipal)]
+        relations = [other.key for other in attached if key in _ends_of(other)]
         if relations:
             raise Conflict(f"{key} still has {relations}")
 
@@ -974,6 +974,9 @@ class _Intercepted:
             return answer
 
         return intercepted
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Intercepted:
+        return _Intercepted(self._side, deepcopy(self._port, memo), deepcopy(self._calls, memo))
 
 
 def raising(error: IotDrError | Killed, *, at: Collection[int] = (), on: Collection[str] = ()) -> Between:

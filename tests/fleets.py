@@ -60,7 +60,7 @@ class InMemoryShadowIndex:
     def _of(self, thing: str) -> Iterator[Shadow]:
         for key in sorted({*self.shadows.documents, *self.behind}):
             held = self.shadows.shadow(key)
-            document = self.behind.get(key, held and held.document)
+            document = self.behind.get(key, held.document if held else None)
             covered = key.other in self.covers.named if key.other else self.covers.classic
             if key.name == thing and covered and document is not None:
                 yield Shadow(key, self.holds(document), held.version if held else 1)
@@ -139,7 +139,7 @@ def _listed(registry: InMemoryRegistry, kind: Kind) -> Found:
 _ANSWERS: dict[ReadCall, Callable[[InMemoryRegistry, str], Found]] = {
     ReadCall.THING_TYPES: lambda it, _: _listed(it, Kind.THING_TYPE),
     ReadCall.BILLING_GROUPS: lambda it, _: _listed(it, Kind.BILLING_GROUP),
-    ReadCall.POLICIES: lambda it, _: (Policy(one.key.name, "") for one in _listed(it, Kind.POLICY)),
+    ReadCall.POLICIES: lambda it, _: (Policy(one.key.name, "") for one in it.listed(Kind.POLICY)),
     ReadCall.CERTIFICATES: lambda it, _: _listed(it, Kind.CERTIFICATE),
     ReadCall.THING_GROUPS: lambda it, _: _listed(it, Kind.THING_GROUP),
     ReadCall.THINGS: lambda it, _: (replace(thing, thing_id="") for thing in it.things()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -108,6 +109,15 @@ _TELLING = frozenset({Kind.THING, Kind.THING_TYPE, Kind.THING_GROUP, Kind.GROUP_
 
 def _made_anew(wanted: Entity, found: Entity) -> bool:
     return fixed_fields(wanted) != fixed_fields(found)
+
+
+def twin(world: World) -> World:
+    """Copy a world with all that stands in it, which takes a tenth of telling its story again.
+
+    Entities and events are values, which both may hold.
+    """
+    values = (*world.primary.entities.values(), *world.secondary.entities.values(), *world.customer.events)
+    return deepcopy(world, {id(value): value for value in values})
 
 
 def sweep_until_quiet(world: World) -> None:

@@ -23,47 +23,47 @@ TO_COME = {
 }
 
 
-def test_the_reference_is_what_the_code_says_now():
+def test_the_reference_is_what_the_code_says_now() -> None:
     page = reference.PAGE.read_text()
 
     assert page == reference.rendered(page), "run: .venv/bin/python -m docs.reference"
 
 
-def test_the_page_of_rights_is_what_the_templates_say_now():
+def test_the_page_of_rights_is_what_the_templates_say_now() -> None:
     page = rights.PAGE.read_text()
 
     assert page == rights.rendered(reference.templates()), "run: .venv/bin/python -m docs.reference"
 
 
-def test_the_page_of_policies_is_what_the_code_says_now():
+def test_the_page_of_policies_is_what_the_code_says_now() -> None:
     assert operator_policies.PAGE.read_text() == operator_policies.rendered(), "run: .venv/bin/python -m docs.reference"
 
 
-def test_the_reference_has_every_part():
+def test_the_reference_has_every_part() -> None:
     parts = {found[2] for found in reference.PART.finditer(reference.PAGE.read_text())}
 
     assert parts == set(reference.PARTS)
 
 
-def test_every_option_has_a_help_text():
+def test_every_option_has_a_help_text() -> None:
     silent = [f"{command} {option.opts[0]}" for command, option in reference.options() if not option.help]
 
     assert silent == []
 
 
-def test_every_described_variable_is_read_somewhere():
+def test_every_described_variable_is_read_somewhere() -> None:
     read = {name.upper() for environment in reference.environments() for name in reference.variables_of(environment)}
 
     assert set(reference.VARIABLES) == read
 
 
-def test_links_within_the_repository_resolve():
+def test_links_within_the_repository_resolve() -> None:
     broken = [(str(page), target) for page in PAGES for target in links(page) if not resolves(page, target)]
 
     assert broken == []
 
 
-def test_lines_fit_a_terminal():
+def test_lines_fit_a_terminal() -> None:
     long = [
         f"{page}:{number}"
         for page in PAGES
@@ -75,7 +75,7 @@ def test_lines_fit_a_terminal():
     assert long == []
 
 
-def test_every_file_that_a_page_names_is_there():
+def test_every_file_that_a_page_names_is_there() -> None:
     folders = (ROOT, PACKAGE, ROOT / "tests", ROOT / "source" / "lambda")
     named = {(page, name) for page in PAGES if page.name != "CHANGELOG.md" for name in FILE.findall(page.read_text())}
 
@@ -84,7 +84,7 @@ def test_every_file_that_a_page_names_is_there():
     assert missing == sorted(TO_COME)
 
 
-def test_every_page_can_be_reached_from_the_index():
+def test_every_page_can_be_reached_from_the_index() -> None:
     reached, ahead = set(), [ROOT / "docs" / "README.md"]
     while ahead:
         page = ahead.pop()
@@ -95,7 +95,7 @@ def test_every_page_can_be_reached_from_the_index():
     assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} <= reached
 
 
-def test_the_menu_of_the_site_has_every_page_of_the_documentation():
+def test_the_menu_of_the_site_has_every_page_of_the_documentation() -> None:
     menu = conf.menu((ROOT / "docs" / "README.md").read_text())
 
     listed = {ROOT / f"{name}.md" for names in menu.values() for name in names}
@@ -104,7 +104,7 @@ def test_the_menu_of_the_site_has_every_page_of_the_documentation():
     assert missing == set(), "docs/README.md links each page itself"
 
 
-def test_what_troubleshooting_quotes_is_what_the_program_says():
+def test_what_troubleshooting_quotes_is_what_the_program_says() -> None:
     told = " ".join(
         node.value
         for path in PACKAGE.rglob("*.py")
@@ -118,14 +118,14 @@ def test_what_troubleshooting_quotes_is_what_the_program_says():
     assert {quote for quote in quoted if quote not in told} == set()
 
 
-def test_every_row_of_the_scope_says_how_it_stands():
+def test_every_row_of_the_scope_says_how_it_stands() -> None:
     rows = [line for line in (ROOT / "docs" / "scope.md").read_text().splitlines() if re.match(r"\| [A-Z]\d+ \|", line)]
 
     assert {row.split("|")[3].strip() for row in rows} <= {"works", "partly", "not yet"}
     assert all(row.split("|")[4].strip() for row in rows if "not yet" not in row)
 
 
-def test_the_table_of_roles_names_every_function():
+def test_the_table_of_roles_names_every_function() -> None:
     section = (ROOT / "SECURITY.md").read_text().partition("## Roles")[2].partition("\n## ")[0]
 
     named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)

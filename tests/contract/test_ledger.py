@@ -501,7 +501,7 @@ def test_a_request_that_began_before_another_had_written_has_another_come_at_onc
 
 
 @pytest.mark.parametrize(("taken_in", "ends"), [({}, True), ({"partial": True}, False), ({"whole": False}, False)])
-def test_the_check_everything_that_comes_then_ends_it(ledger: Ledger, taken_in: dict[str, bool], ends: bool) -> None:
+def test_the_check_everything_that_comes_then_ends_it(ledger: Ledger, taken_in: dict[str, Any], ends: bool) -> None:
     other = ledger.begin([], BEGAN - 5, below=[THING])
     ledger.end(other, [THING], BEGAN + 5)
     ledger.record(a_reading())

@@ -41,6 +41,7 @@ from iot_dr.model.registry.entities import (
     BillingGroup,
     Certificate,
     CertificateStatus,
+    Entity,
     GroupMembership,
     Policy,
     PolicyAttachment,
@@ -548,7 +549,11 @@ DYNAMIC = ThingGroup(
     "hot", query="attributes.site:north", query_version="2017-09-30", index_name="AWS_Things", version=3
 )
 STATIC = ThingGroup("room", "one room", {"number": "7"}, "floor", version=4)
-QUERY = {"queryString": "attributes.site:north", "queryVersion": "2017-09-30", "indexName": "AWS_Things"}
+QUERY: dict[str, Any] = {
+    "queryString": "attributes.site:north",
+    "queryVersion": "2017-09-30",
+    "indexName": "AWS_Things",
+}
 
 
 def _group(description: str = "", **attributes: str) -> dict[str, Any]:
@@ -570,7 +575,7 @@ def test_groups_are_made_changed_and_deleted_under_their_version(iot: Stubbed, w
 
 
 def test_dynamic_groups_have_calls_of_their_own(iot: Stubbed, writer: IotRegistryWriter) -> None:
-    named = {"thingGroupName": "hot", "thingGroupProperties": _group()}
+    named: dict[str, Any] = {"thingGroupName": "hot", "thingGroupProperties": _group()}
     iot.answers("create_dynamic_thing_group", **named, **QUERY)
     iot.answers("update_dynamic_thing_group", **named, **QUERY, expectedVersion=3)
     iot.answers("delete_dynamic_thing_group", thingGroupName="hot", expectedVersion=3)
@@ -593,7 +598,10 @@ def test_billing_groups_are_made_changed_and_deleted_under_their_version(
     iot: Stubbed, writer: IotRegistryWriter
 ) -> None:
     group = BillingGroup("costs", "who pays", version=2)
-    named = {"billingGroupName": "costs", "billingGroupProperties": {"billingGroupDescription": "who pays"}}
+    named: dict[str, Any] = {
+        "billingGroupName": "costs",
+        "billingGroupProperties": {"billingGroupDescription": "who pays"},
+    }
     iot.answers("create_billing_group", **named)
     iot.answers("update_billing_group", **named, expectedVersion=2)
     iot.answers("delete_billing_group", billingGroupName="costs", expectedVersion=2)
@@ -637,7 +645,7 @@ def test_a_group_that_got_a_child_meanwhile_is_not_deleted_yet(iot: Stubbed, wri
 
 
 def test_what_is_gone_is_left_with_success(iot: Stubbed, writer: IotRegistryWriter) -> None:
-    gone = {
+    gone: dict[str, Entity] = {
         "delete_thing_group": STATIC,
         "delete_dynamic_thing_group": DYNAMIC,
         "delete_billing_group": BillingGroup("costs"),
@@ -1038,7 +1046,7 @@ def _queues(sqs: Stubbed) -> SqsRequestQueues:
     return SqsRequestQueues(sqs.client, REQUEST_QUEUE, BACKGROUND_QUEUE, DEAD_LETTERS)
 
 
-SENT = {"Successful": [], "Failed": []}
+SENT: dict[str, list[Any]] = {"Successful": [], "Failed": []}
 
 
 def test_requests_are_sent_ten_messages_a_call_of_ten_requests_each(stubbed: Callable[[str], Stubbed]) -> None:

@@ -42,7 +42,7 @@ def test_all_certificates_of_a_thing_arrive_each_with_its_status(
     for status, (identity, _) in made.items():
         assert certificate_status(secondary, identity) == status
         # Side by side with the attachment to the thing.
-        assert until(lambda of=identity: policies_of(pair, of) == {fleet.policy_name}, SECONDS)
+        assert until(lambda of=identity: policies_of(pair, of) == {fleet.policy_name}, SECONDS)  # type: ignore[misc]  # its default is no parameter
 
 
 def test_a_certificate_of_several_things_is_attached_to_each(

@@ -56,6 +56,6 @@ def test_a_lie_about_version_or_time_ends_with_the_primarys_state(
         stranger.publish(f"{prefix}$aws/things/{name}/shadow/update/documents", json.dumps(lie).encode())
         version, honest = here.update(name, {"reported": {"number": number}}), {"reported": {"number": number}}
 
-        assert until(lambda honest=honest: there.read(name) == honest, SECONDS), (ahead, at)
+        assert until(lambda honest=honest: there.read(name) == honest, SECONDS), (ahead, at)  # type: ignore[misc]  # its default is no parameter
 
     assert stays(lambda: there.read(name) == honest)

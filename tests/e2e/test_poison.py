@@ -69,7 +69,7 @@ def batch(pair: Pair) -> Iterator[Batch]:
 def _poisoned(pair: Pair, poison: dict[str, str]) -> Iterator[dict[str, Any]]:
     yield item(pair, thing_event(poison["not-base64"], "CREATED"), payload="this is not base64!")
     yield item(pair, thing_event(poison["not-json"], "CREATED"), payload="bm90IEpTT04=")
-    unknown = thing_event(poison["unknown-type"], "CREATED") | {"eventType": "JOB_EVENT"}
+    unknown = {**thing_event(poison["unknown-type"], "CREATED"), "eventType": "JOB_EVENT"}
     yield item(pair, unknown)
     yield item(pair, {**thing_event(poison["nameless"], "CREATED"), "thingName": None})
     # The greatest item that DynamoDB takes is 400 KB; no thing of AWS's own is nearly as large.

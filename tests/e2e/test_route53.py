@@ -223,7 +223,7 @@ def api_host(pair: Pair, region: str) -> str:
 
 
 def test_an_api_of_a_region_is_asked_over_tls_and_its_status_is_told(bare: Pair, checkers: HealthCheckers) -> None:
-    config = {
+    config: dict[str, Any] = {
         "Type": "HTTPS",
         "FullyQualifiedDomainName": api_host(bare, bare.primary),
         "ResourcePath": "/health",

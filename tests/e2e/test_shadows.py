@@ -143,7 +143,7 @@ def test_partial_updates_removed_keys_and_cleared_sections_follow(
     for update, wanted in steps:
         here.update(name, update, shadow)
         assert here.read(name, shadow) == wanted
-        assert until(lambda wanted=wanted: there.read(name, shadow) == wanted, SECONDS), update
+        assert until(lambda wanted=wanted: there.read(name, shadow) == wanted, SECONDS), update  # type: ignore[misc]  # its default is no parameter
 
 
 @pytest.mark.row("S1", "S2")
@@ -228,7 +228,8 @@ def test_any_json_arrives_unchanged(here: Shadows, there: Shadows, name: str, ar
 def test_a_value_that_changes_its_type_arrives_as_it_is_now(
     here: Shadows, name: str, arrives: Callable[..., bool]
 ) -> None:
-    for value in (1, True, "1", [1], {"a": 1}, {"a": {}}, {"b": [{}]}, 1.5, False, 0):
+    values: tuple[Any, ...] = (1, True, "1", [1], {"a": 1}, {"a": {}}, {"b": [{}]}, 1.5, False, 0)
+    for value in values:
         here.update(name, {"reported": {"value": value}})
         assert arrives(name), value
 

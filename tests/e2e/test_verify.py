@@ -16,11 +16,12 @@ import pytest
 from lab.counting import Call, CountingProxy, Refusal
 from lab.faults import without_region
 from lab.fleet import Device, Fleet
+from lab.operators import operator_environ
 from lab.pair import Pair
 from lab.quiet import unscheduled
 from lab.shadows import Shadows
 from lab.waiting import until
-from tests.e2e.commands import iot_dr, operator_environ
+from tests.e2e.commands import iot_dr
 from tests.e2e.observing import SECONDS, await_quiet, is_whole
 
 Found = dict[str, Any]

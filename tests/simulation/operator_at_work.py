@@ -201,8 +201,8 @@ def one_after_the_other(scheduler: Scheduler) -> Iterator[None]:
             else:
                 work(item)
 
-    kept, sync.run_lanes = sync.run_lanes, run  # type: ignore[assignment]  # as it is called
+    kept, sync.run_lanes = sync.run_lanes, run  # type: ignore[attr-defined]  # as it is called
     try:
         yield
     finally:
-        sync.run_lanes = kept  # type: ignore[assignment]
+        sync.run_lanes = kept  # type: ignore[attr-defined]

@@ -60,7 +60,7 @@ def _candidates(story: Scenario) -> Iterator[Scenario]:
         {"functions": min(story.functions, 2)},
         {"functions": 1},
     ):
-        simple = replace(story, **simpler)  # type: ignore[arg-type]  # each is a field with its type
+        simple = replace(story, **simpler)
         if simple != story:
             yield simple
     if number <= 40:

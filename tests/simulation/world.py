@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -700,7 +700,7 @@ class Run:
     def _led(self, what: str, about: tuple[Any, ...]) -> None:
         self._tell_of("leadership", what, about, "")
 
-    def _break(self, rule: str, keys: Sequence[Key], text: str) -> None:
+    def _break(self, rule: str, keys: Collection[Key], text: str) -> None:
         if rule not in self.ignore:
             violation = Violation(rule, tuple(keys), text)
             self.violation = self.violation or violation

@@ -8,6 +8,7 @@ import math
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -37,6 +38,7 @@ from iot_dr.aws.quotas import DEFAULTS
 from iot_dr.aws.registry.selected_things import HITS
 from iot_dr.runtime.commands.failover import THREADS
 from lab.emulator import LabError
+from lab.pair import FLEET
 from lab.roaming import Acknowledged, Trace
 from lab.route53.resolver import CachingResolver
 from lab.route53.zones import Record, Reply
@@ -61,9 +63,8 @@ def test_an_outage_lasts_from_the_last_acknowledgement_before_to_the_first_after
     found = outage(TRACE, NEW, fault=10.0, answered=13.0, resolved=14.0)
 
     assert found is not None
-    assert found == Outage(
-        whole=pytest.approx(5.45), detect=3, notice=pytest.approx(0.1), dns=1, connect=1, reconnect=0.25
-    )
+    about: Any = pytest.approx
+    assert found == Outage(whole=about(5.45), detect=3, notice=about(0.1), dns=1, connect=1, reconnect=0.25)
     before_the_fault = 10.0 - 9.8
     assert found.whole == pytest.approx(before_the_fault + found.detect + found.dns + found.connect + found.reconnect)
 
@@ -190,14 +191,14 @@ def test_resolvers_forget_the_old_answer_at_moments_that_are_spread_over_the_ttl
     zone = Zone()
     resolvers = [zone.resolver() for _ in range(10)]
     for resolver in resolvers:
-        resolver.address(failover.FLEET)
+        resolver.address(FLEET)
 
     spread(resolvers, 30.0, zone.pause)
     zone.address = NEW
     moved_at = zone.now
     while not all(NEW in resolver.first for resolver in resolvers):
         for resolver in resolvers:
-            resolver.address(failover.FLEET)
+            resolver.address(FLEET)
         zone.pause(1.0)
 
     assert sorted(resolver.first[NEW] - moved_at for resolver in resolvers) == pytest.approx(range(0, 30, 3), abs=1)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.idle_cost import FLEETS, SLICE, SWEEPS_AN_HOUR, Idle, counted, reckoned, table
+from benchmarks.idle_cost import FLEETS, SWEEPS_AN_HOUR, Idle, counted, reckoned, table
+from benchmarks.standing_fleet import SLICE
 from docs import prices
 from templates import secondary_region
 from templates.config import Config

@@ -124,7 +124,12 @@ def test_bytes_go_through_unchanged_both_ways_and_so_does_the_end(
 
     with asking(proxy) as (_, client):
         assert line(client) == b"east\n"
-        threading.Thread(target=lambda: (client.sendall(sent), client.shutdown(socket.SHUT_WR)), daemon=True).start()
+
+        def send() -> None:
+            client.sendall(sent)
+            client.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=send, daemon=True).start()
         with client.makefile("rb") as file:
             assert file.read() == sent
 

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ GOOD = Config("acme-iot-dr", "iot-dr", "v1.2.3", ("eu-west-1", "us-east-1"))
         ("regions", ("moon",), "not a Region: 'moon'"),
     ],
 )
-def test_a_value_that_makes_no_launchable_template_is_refused_by_name(field: str, value: object, names: str) -> None:
+def test_a_value_that_makes_no_launchable_template_is_refused_by_name(field: str, value: Any, names: str) -> None:
     with pytest.raises(InvalidConfig, match=names):
         dataclasses.replace(GOOD, **{field: value})
 

@@ -96,7 +96,7 @@ def test_the_parts_of_a_row_of_the_readme_come_to_its_amount(label: str, count: 
     found = [Decimal(one) for one in re.findall(r"\d+\.\d+", parts)]
 
     assert len(found) == count
-    assert sum(found).quantize(shown) == shown
+    assert sum(found, Decimal()).quantize(shown) == shown
 
 
 def test_the_fixed_rows_of_the_readme_come_to_their_sum() -> None:

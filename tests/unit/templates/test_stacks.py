@@ -212,5 +212,5 @@ def _assert_denied_without_tls(document: dict[str, Any], resources: list[str]) -
 
 
 def _diff(before: dict[str, Any], after: dict[str, Any]) -> str:
-    lines = [json.dumps(one, indent=2, sort_keys=True).splitlines() for one in (before, after)]
-    return "\n".join(difflib.unified_diff(*lines, "golden", "generated", lineterm=""))
+    old, new = (json.dumps(one, indent=2, sort_keys=True).splitlines() for one in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, "golden", "generated", lineterm=""))

@@ -78,7 +78,7 @@ def emitted() -> set[str]:
 def counted_by_literal() -> set[str]:
     """Return the names in calls such as `metrics.count("Drift", 1)`."""
     return {
-        node.args[0].value
+        str(node.args[0].value)
         for path in (PACKAGE / "runtime" / "functions").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)

@@ -1,6 +1,6 @@
 """A launch's smaller adapters against the SDK's stub: replicas, templates, builds, settings of a Region."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def test_waiting_ends_with_the_mend_when_the_time_is_over() -> None:
 
 
 def test_a_request_that_fails_for_a_passing_reason_is_repeated() -> None:
-    requests = iter([Throttled("slow down"), False, True])
+    requests: Iterator[Throttled | bool] = iter([Throttled("slow down"), False, True])
 
     def request() -> bool:
         answer = next(requests)

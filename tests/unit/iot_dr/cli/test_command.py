@@ -17,7 +17,7 @@ from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.status.checks import Check, failure
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1).filter(str.strip)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)
 SETTINGS = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2", "LEDGER_TABLE": "ledger"}
 
 
@@ -34,7 +34,7 @@ SETTINGS = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2", "LED
     ],
 )
 @click.pass_context
-def command(context: click.Context, **_given: object) -> None:
+def command(context: click.Context, /, **_given: object) -> None:
     """Print itself three times."""
     for line in (command_line(context), command_line(context, apply=True), command_line(context, anew=None)):
         click.echo(line.encode().hex())

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from iot_dr import __version__
 from iot_dr.cli import main
 from iot_dr.errors import AccessDenied, IotDrError, LaunchFailed, RegionUnavailable
 
@@ -76,7 +77,7 @@ def test_help_names_every_command_the_exit_codes_and_examples() -> None:
 
 
 def test_the_version_is_told() -> None:
-    assert invoke("--version").stdout == f"iot-dr, version {main.__version__}\n"
+    assert invoke("--version").stdout == f"iot-dr, version {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [("nothing-like-it",), ("launch", "--nothing-like-it"), ("launch", "x")])

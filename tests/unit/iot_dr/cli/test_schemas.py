@@ -11,6 +11,7 @@ import click
 import pytest
 
 from docs.schemas import FOLDER, FORMS, SCHEMAS, rendered
+from iot_dr.cli.commands.runs import runs
 from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.model.drill.documents import document_of
 from iot_dr.model.status.status_parts import Lag, StreamAge
@@ -116,7 +117,7 @@ def test_the_history_has_its_forms(tmp_path: Path) -> None:
 
 
 def test_runs_have_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_runs.module, "open_cloud_sync", lambda *_: ArrangedRuns())
+    monkeypatch.setattr(runs, "open_cloud_sync", lambda *_: ArrangedRuns())
 
     assert faults(json.loads(test_runs.run("--format", "json").stdout), SCHEMAS["runs"]) == []
     assert faults(json.loads(test_runs.run("--stop", "--format", "json").stdout), SCHEMAS["runs-stop"]) == []

@@ -44,7 +44,7 @@ def store(path: Path) -> Iterator[SqliteComparisonStore]:
         yield opened
 
 
-def names(store: SqliteComparisonStore, **wanted: bool) -> list[str]:
+def names(store: SqliteComparisonStore, **wanted: Any) -> list[str]:
     return [pair.key.name for pair in store.pairs(Kind.THING, **wanted)]
 
 

@@ -38,7 +38,7 @@ from iot_dr.reconcile.failback import NO_DELETES, UNRESOLVED, decide, resolve, s
 ACTIVE, INACTIVE, REVOKED = CertificateStatus.ACTIVE, CertificateStatus.INACTIVE, CertificateStatus.REVOKED
 SHADOW = shadow_key("pump")
 
-STATES: dict[Kind, tuple[Entity, Entity, Entity]] = {
+STATES: dict[Kind, tuple[Entity, ...]] = {
     Kind.THING_TYPE: tuple(ThingType("pump", text) for text in "abc"),
     Kind.BILLING_GROUP: tuple(BillingGroup("plant", text) for text in "abc"),
     Kind.POLICY: tuple(Policy("pumps", f'{{"Id":"{text}"}}') for text in "abc"),
@@ -46,7 +46,7 @@ STATES: dict[Kind, tuple[Entity, Entity, Entity]] = {
     Kind.THING_GROUP: tuple(ThingGroup("site", text) for text in "abc"),
     Kind.THING: tuple(Thing("pump", {"state": text}) for text in "abc"),
     Kind.SHADOW: tuple(Shadow(SHADOW, {"reported": {"state": text}}) for text in "abc"),
-}  # type: ignore[assignment]  # three of each
+}
 """Of each kind that can change: as it was, as it may be in the leader, and as it may be in the old primary."""
 
 RELATED: dict[Kind, Entity] = {

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from iot_dr.model.registry.changes import Create, Delete, Plan, Skip, Update
+from iot_dr.model.registry.changes import Change, Create, Delete, Plan, Skip, Update
 from iot_dr.model.registry.entities import BillingGroup, Entity, GroupMembership, ThingPrincipal
 from iot_dr.model.registry.keys import SHADOW_KINDS, Kind, thing_key
 from iot_dr.reconcile.order import ordered, place, waves
@@ -79,7 +79,7 @@ def test_a_certificate_that_is_exclusive_no_more_makes_room_for_others() -> None
 
 def test_what_makes_room_is_one_wave() -> None:
     exclusive = ThingPrincipal("pump-17", "abc", exclusive=True)
-    room = (*DELETES, Update(replace(exclusive, exclusive=False), exclusive, ""), *CREATES)
+    room: tuple[Change, ...] = (*DELETES, Update(replace(exclusive, exclusive=False), exclusive, ""), *CREATES)
 
     first, second, *_ = waves(Plan(ordered(room)).actions)
 

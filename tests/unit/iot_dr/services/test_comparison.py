@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ class InMemoryPairs:
                 yield pair
 
 
-def found(primary: Collection[Entity], secondary: Collection[Entity], **how: bool) -> list[tuple[str, str]]:
+def found(primary: Collection[Entity], secondary: Collection[Entity], **how: Any) -> list[tuple[str, str]]:
     return [(str(one.sigil), one.key.name) for one in differences(InMemoryPairs(primary, secondary), REGIONS, **how)]
 
 
@@ -106,7 +107,7 @@ def test_a_certificate_that_waits_for_its_activation_keeps_the_device_out_as_an_
 
 
 def test_kinds_come_in_their_order_and_from_where_one_asks() -> None:
-    primary = [a_thing("b"), a_thing("a"), a_group("site"), a_thing_type()]
+    primary: list[Entity] = [a_thing("b"), a_thing("a"), a_group("site"), a_thing_type()]
     pairs = InMemoryPairs(primary, [])
 
     assert found(primary, []) == [("+", "pump"), ("+", "site"), ("+", "a"), ("+", "b")]

@@ -279,7 +279,9 @@ def test_a_leading_target_gets_a_device_that_it_lacks_and_never_knew() -> None:
     world.deliver(world.customer.take_events())
 
     assert world.secondary.entities == world.wanted
-    assert world.ledger.outcome(THING).state is State.IN_SYNC
+    outcome = world.ledger.outcome(THING)
+    assert outcome is not None
+    assert outcome.state is State.IN_SYNC
 
 
 def test_a_leading_target_keeps_what_was_changed_there_and_what_is_held_is_not_tried_again() -> None:
@@ -307,15 +309,16 @@ def test_a_leading_target_lets_a_certificate_become_stricter_and_never_laxer() -
         world = World()
         world.primary.put(*a_device())
         world.run_schedule()
-        certificate = a_certificate().key
+        certificate = a_certificate(status=before)
         for registry in (world.primary, world.secondary):
-            registry.put(replace(registry.entities[certificate], status=before))
-        world.primary.put(replace(world.primary.entities[certificate], status=after))
+            registry.put(certificate)
+        world.primary.put(replace(certificate, status=after))
         world.gate.leads = REASON
 
-        assert world.check(certificate).outcome.state is state
-        left = world.secondary.entities[certificate].status
-        assert left is (after if state is State.IN_SYNC else before)
+        assert world.check(certificate.key).outcome.state is state
+        left = world.secondary.certificate(certificate.certificate_id)
+        assert left is not None
+        assert left.status is (after if state is State.IN_SYNC else before)
 
 
 def test_what_was_taken_away_in_a_leading_target_is_not_made_again() -> None:
@@ -513,7 +516,9 @@ def test_whatever_call_of_a_worker_the_target_takes_the_lead_at_what_is_written_
     world.sweep.retry()
     world.run_workflow()
 
-    assert world.secondary.entities[THING].attributes == by_device.attributes
+    left = world.secondary.thing(THING.name)
+    assert left is not None
+    assert left.attributes == by_device.attributes
     assert set(world.ledger.held()) == {THING}
 
 

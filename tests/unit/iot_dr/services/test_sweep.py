@@ -50,7 +50,7 @@ SIDES = {"primary": "source", "secondary": "target"}
 
 def _sweep_of(world: World, **parts: Any) -> Sweep:
     """The sweep of a world, with some parts exchanged."""
-    given = {
+    given: dict[str, Any] = {
         "source": world.primary,
         "target": world.secondary,
         "ledger": world.ledger,

@@ -39,7 +39,7 @@ class ControlPlane:
         records[0]["HealthCheckId"] = "p"
         servers = [{"Value": "ns-1.awsdns-1.com."}]
         records.append({"Name": "example.com.", "Type": "NS", "TTL": 172800, "ResourceRecords": servers})
-        self._told = {
+        self._told: dict[str, list[dict[str, Any]]] = {
             "list_health_checks": [{"HealthChecks": [{"Id": "p", "HealthCheckConfig": config}]}],
             "list_hosted_zones": [
                 {"HostedZones": []},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class World:
         both = (PRIMARY, SECONDARY)
         self.canaries = make_canaries(DRILL, held[:-1], held[-1], both, "123456789012")
         began = time.monotonic()
-        self.clock = lambda: time.monotonic() - began
+        self.clock: Callable[[], float] = lambda: time.monotonic() - began
         self.devices = PahoDrillDevices(
             self.canaries,
             endpoints={PRIMARY: self.here.endpoint, SECONDARY: self.there.endpoint},

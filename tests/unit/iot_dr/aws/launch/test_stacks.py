@@ -1,6 +1,5 @@
 """A stack brought up from every state that an earlier launch can leave it in; CloudFormation is the SDK's stub."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -122,7 +121,7 @@ class Script:
 
 
 @pytest.fixture
-def script() -> Iterator[Script]:
+def script() -> Script:
     return Script()
 
 

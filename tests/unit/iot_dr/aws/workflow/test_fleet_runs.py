@@ -247,7 +247,7 @@ def test_runs_are_listed_with_what_they_do_and_when_they_ended(states: StepFunct
         for arn in arns
     ]
     states.answers("list_executions", {"executions": listed}, stateMachineArn=MACHINE)
-    ended = {"stopDate": BEGAN.replace(minute=1), "status": "SUCCEEDED"}
+    ended: dict[str, Any] = {"stopDate": BEGAN.replace(minute=1), "status": "SUCCEEDED"}
     for arn, more in zip(arns, ({"status": "RUNNING"}, ended), strict=True):
         told = {"executionArn": arn, "stateMachineArn": MACHINE, "startDate": BEGAN, "input": json.dumps(RUN.to_json())}
         states.answers("describe_execution", {**told, **more}, executionArn=arn)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -241,7 +242,7 @@ def test_the_whole_is_told_at_a_glance_within_a_hundred_columns(monkeypatch: pyt
 
 
 def test_a_part_that_cannot_be_told_says_why_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    unread = dict.fromkeys(
+    unread: dict[str, Any] = dict.fromkeys(
         ("leadership", "stacks", "lags", "streams", "requests", "queues", "drift", "names"), Unread("you lack a right")
     )
 
@@ -330,7 +331,7 @@ def test_programs_get_the_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_watched_until_ctrl_c_and_then_says_how_it_stood_last(
     monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], requests: int
 ) -> None:
-    answers = [overview(), overview(), many(), KeyboardInterrupt()]
+    answers: list[Any] = [overview(), overview(), many(), KeyboardInterrupt()]
 
     def watched(*_: object) -> Any:
         def read(_: object) -> Any:
@@ -342,7 +343,7 @@ def test_it_is_watched_until_ctrl_c_and_then_says_how_it_stood_last(
         return read
 
     monkeypatch.setattr(module, "watched", watched)
-    monkeypatch.setattr(module.threading.Event, "wait", lambda *_: None)
+    monkeypatch.setattr(threading.Event, "wait", lambda *_: None)
     result = CliRunner().invoke(cli, ["status", "--watch", *arguments], env=TOOLSRC)
 
     assert answers == []

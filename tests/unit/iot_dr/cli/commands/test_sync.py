@@ -32,7 +32,7 @@ TOOLSRC = {
     "UUID": "5f0c2a",
 }
 PLANNED = Planned(Counter({(Kind.THING, Step.CREATE): 3, (Kind.CERTIFICATE, Step.LEAVE): 1}), existing=10)
-USES = {"us-west-2": (Use("CreateThing", 99.5, 100.0, calls=3, refused=1),)}
+USES: dict[str, tuple[Use, ...]] = {"us-west-2": (Use("CreateThing", 99.5, 100.0, calls=3, refused=1),)}
 
 
 @dataclass

@@ -202,7 +202,7 @@ def test_the_page_is_written_where_one_asks(monkeypatch: pytest.MonkeyPatch, tmp
 def test_options_say_what_is_compared_and_how(monkeypatch: pytest.MonkeyPatch) -> None:
     def settings(*arguments: str, **environ: str) -> ComparisonSettings:
         (found,) = run(monkeypatch, FakeVerifying(), *arguments, **environ).asked  # type: ignore[attr-defined]
-        return found  # type: ignore[no-any-return]
+        return found
 
     shadows: dict[str, Any] = {"replicate_shadows": "all", "shadow_name_pattern": ".*", "by_index": True}
     assert settings() == ComparisonSettings("us-east-1", "us-west-2", **shadows)

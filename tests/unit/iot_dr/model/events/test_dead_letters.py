@@ -29,7 +29,7 @@ PAYLOAD = {
     "attributes": {"site": "north"},
 }
 ENCODED = base64.b64encode(json.dumps(PAYLOAD).encode()).decode()
-MESSAGE = {
+MESSAGE: dict[str, Any] = {
     "ruleName": "IoTDRPrimary20261124120000_ThingEvent",
     "topic": "$aws/events/thing/pump-17/created",
     "cloudwatchTraceId": "7e146a2c-95b5-6caf-98b9-50e3969734c7",

@@ -18,7 +18,7 @@ from iot_dr.runtime.commands.comparison import ComparisonSettings, open_comparis
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 
-LISTS = {
+LISTS: dict[str, dict[str, Any]] = {
     "/things": {"things": [{"thingName": "pump-1", "attributes": {}, "version": 1}]},
     "/thing-types": {"thingTypes": []},
     "/billing-groups": {"billingGroups": []},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_a_restore_asks_and_writes_its_own_region_alone(account: Account, snapsh
 
 def test_into_a_secondary_that_leads_nothing_is_restored(account: Account, snapshot: str, tmp_path: Path) -> None:
     account.control = {"serving": SECONDARY}
-    tables = {"ledger_table": LEDGER, "dynamodb_global_table": LAUNCH.global_table}
+    tables: dict[str, Any] = {"ledger_table": LEDGER, "dynamodb_global_table": LAUNCH.global_table}
     settings = RestoreSettings(
         SECONDARY, state=str(tmp_path), paced=False, primary_region=PRIMARY, secondary_region=SECONDARY, **tables
     )

@@ -11,7 +11,7 @@ from iot_dr.model.registry.keys import thing_key
 from iot_dr.model.status.status_parts import Drift
 from iot_dr.runtime.commands import status
 from iot_dr.runtime.commands.status import MINUTE, StatusEnvironment, last_verification, status_of, watched
-from tests.account import LAUNCH, LEDGER, Account, Unwatched, served
+from tests.account import LAUNCH, LEDGER, Account, served
 from tests.builders import PRIMARY, SECONDARY, a_certificate_id
 from tests.endpoint import Answer
 
@@ -54,7 +54,7 @@ def test_a_status_asks_the_launchs_own_tables_and_stacks_each_in_its_region(
     environment = StatusEnvironment(SECONDARY, LEDGER, PRIMARY, LAUNCH.postfix, LAUNCH.uuid, LAUNCH.global_table)
 
     with served(account, monkeypatch):
-        found = watched(environment, state=str(tmp_path))(Unwatched())
+        found = watched(environment, state=str(tmp_path))(lambda _: None)
 
     pinned = Control(SECONDARY, Mode.PINNED, why=f"serving = {SECONDARY}")
     assert found.leadership == Leadership(pinned, Fence())

@@ -183,7 +183,7 @@ def test_every_question_names_the_rights_that_asking_takes() -> None:
 
 
 def test_a_doctor_that_knows_no_launch_says_so() -> None:
-    def asking_nobody(_ask: Callable[[Any], Any], _questions: Iterable[Any]) -> list[Any]:
+    def asking_nobody(_ask: Callable[[Any], Any], _questions: Iterable[Any], /) -> list[Any]:
         return []
 
     (told,) = a_doctor().consult(None, asking_nobody)

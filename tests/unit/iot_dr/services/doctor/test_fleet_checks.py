@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ class Fleet:
         return FleetSize(self._things)
 
 
-def quotas(things: int, *, why: str = "", **applied: float) -> Check:
+def quotas(things: int, *, why: str = "", **applied: Any) -> Check:
     readers = {side: Quotas(side, why, **applied) for side in Side}
     (check,) = fleet_checks.quotas(PAIR, readers, Fleet(things))
     return check
@@ -57,7 +58,7 @@ def test_a_fleet_that_is_copied_in_a_day_is_well_and_its_time_is_told() -> None:
 
 
 def test_a_fleet_that_takes_longer_than_a_day_is_a_warning_that_names_the_quota_to_raise() -> None:
-    raised = dict.fromkeys((name for names in CALLS_PER_DEVICE.values() for name in names), 100.0)
+    raised: dict[str, Any] = dict.fromkeys((name for names in CALLS_PER_DEVICE.values() for name in names), 100.0)
 
     check = quotas(10_000_000, **(raised | {"DescribeCertificate": 20.0}))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from iot_dr.errors import NotReadyYet, Throttled
@@ -25,7 +27,8 @@ def test_what_devices_wrote_in_the_secondary_is_removed_though_replication_keeps
     stage = Stage()
     stage.world.replicate = lambda: None  # type: ignore[method-assign]  # as it does with what others wrote
     key = shadow_key(f"{DRILL}-0001")
-    stage.world.secondary_shadows.become(key, {"reported": {"count": 7}})
+    written: Any = {"reported": {"count": 7}}
+    stage.world.secondary_shadows.become(key, written)
 
     assert removal_of(stage).remove() == ()
     assert key not in stage.world.secondary_shadows.documents

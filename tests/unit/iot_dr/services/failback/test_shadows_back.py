@@ -9,6 +9,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, RegionUnavailable
 from iot_dr.files.failback_plan import SqliteFailbackPlan
+from iot_dr.model.exact_json import Number
 from iot_dr.model.failback.plan import Decision, FailbackChoices, FailbackVerdict, Party, PlannedRow
 from iot_dr.model.registry.keys import shadow_key
 from iot_dr.model.replication.outcomes import State
@@ -21,6 +22,7 @@ from tests.shadow_fakes import InMemoryShadows, states
 
 KEY = shadow_key("pump-17")
 ON: Any = {"reported": {"on": True}}
+STRAY: Any = {"reported": {"stray": 1}}
 OFF: Any = {"reported": {"on": False}}
 
 
@@ -51,7 +53,7 @@ def back(tmp_path: Path) -> Back:
 
 def test_it_is_what_the_leader_has_and_nothing_else(back: Back) -> None:
     back.leader.put(KEY, OFF)
-    back.old.put(KEY, {**ON, "desired": {"x": 1}})
+    back.old.put(KEY, ON | {"desired": {"x": 1}})
 
     assert back.bring() == [State.IN_SYNC]
     assert back.old.documents[KEY] == OFF
@@ -76,7 +78,7 @@ def test_what_is_the_same_already_is_not_written(back: Back) -> None:
 def test_a_stray_write_in_between_is_read_again(back: Back) -> None:
     back.leader.put(KEY, OFF)
     back.old.put(KEY, ON)
-    back.calls.before = once("old.update", lambda: back.old.put(KEY, {"reported": {"stray": 1}}))  # type: ignore[dict-item]  # a document
+    back.calls.before = once("old.update", lambda: back.old.put(KEY, STRAY))
 
     assert back.bring() == [State.IN_SYNC]
     assert back.old.documents[KEY] == OFF
@@ -84,8 +86,8 @@ def test_a_stray_write_in_between_is_read_again(back: Back) -> None:
 
 def test_one_whose_change_is_too_long_for_a_call_takes_two(back: Back) -> None:
     back.old.longest = 120
-    back.old.put(KEY, {"reported": {"old": "x" * 60}})  # type: ignore[dict-item]  # a document
-    back.leader.put(KEY, {"reported": {"new": "y" * 90}})  # type: ignore[dict-item]  # a document
+    back.old.put(KEY, {"reported": {"old": "x" * 60}})
+    back.leader.put(KEY, {"reported": {"new": "y" * 90}})
 
     assert back.bring() == [State.IN_SYNC]
     assert back.old.documents == back.leader.documents
@@ -181,7 +183,7 @@ def test_what_was_there_before_is_written_over_and_again_by_a_run_that_goes_on(b
     since = _second(back)
     back.leader.put(KEY, OFF)
     back.bring(since)
-    back.leader.put(KEY, {"reported": {"n": 2}})  # type: ignore[dict-item]  # a document
+    back.leader.put(KEY, {"reported": {"n": Number("2")}})
 
     back.bring(since)
 
@@ -193,7 +195,7 @@ def test_a_device_that_writes_after_such_a_run_is_not_written_over(back: Back) -
     since = _second(back)
     back.leader.put(KEY, OFF)
     back.bring(since)
-    back.old.put(KEY, {"reported": {"n": 3}})  # type: ignore[dict-item]  # a document
+    back.old.put(KEY, {"reported": {"n": Number("3")}})
 
     back.bring(since)
 

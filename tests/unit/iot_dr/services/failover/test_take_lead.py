@@ -241,14 +241,11 @@ class Pair:
         self._heal()
         secondary = self.secondary
         calls = Calls(before=raising(Killed(), at={killed_at} if killed_at else ()))
-        ports = [
-            calls.through(name, port)
-            for name, port in (
-                ("reader", secondary.reader),
-                ("fence", secondary.fences),
-                ("control", secondary.controls),
-            )
-        ]
+        ports = (
+            calls.through("reader", secondary.reader),
+            calls.through("fence", secondary.fences),
+            calls.through("control", secondary.controls),
+        )
         with suppress(Killed):
             follow_order(SECONDARY, *ports, secondary.clock)
         self._heal()

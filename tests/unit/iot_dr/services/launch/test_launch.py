@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import pytest
 
@@ -231,7 +232,8 @@ def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
 
 @pytest.mark.parametrize("choice", [one.name for one in fields(Choices) if one.name != "create_health_check"])
 def test_a_choice_that_is_empty_is_left_out_so_that_no_stack_loses_what_it_has(choice: str) -> None:
-    all_chosen, without = launched_with(CHOSEN), launched_with(replace(CHOSEN, **{choice: ""}))
+    empty: dict[str, Any] = {choice: ""}
+    all_chosen, without = launched_with(CHOSEN), launched_with(replace(CHOSEN, **empty))
 
     assert without != all_chosen
     assert all(without[stack].items() <= given.items() for stack, given in all_chosen.items())

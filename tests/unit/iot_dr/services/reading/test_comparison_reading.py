@@ -135,7 +135,7 @@ def test_a_reading_notes_its_end_once_all_was_read(store: SqliteComparisonStore)
 
 
 def test_a_selection_is_read_once_and_its_number_is_kept(store: SqliteComparisonStore) -> None:
-    answers = iter([RegionUnavailable("no answer"), 3])
+    answers: Iterator[RegionUnavailable | int] = iter([RegionUnavailable("no answer"), 3])
 
     def selected() -> int:
         answer = next(answers)

@@ -22,7 +22,8 @@ from iot_dr.model.registry.keys import (
 from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
-from iot_dr.services.replication.replicate import NO_CERTIFICATE, ReplicationResult
+from iot_dr.services.replication.replicate import ReplicationResult
+from iot_dr.services.replication.settling import NO_CERTIFICATE
 from tests.builders import (
     a_certificate,
     a_certificate_id,
@@ -397,7 +398,7 @@ def test_what_aws_refused_to_delete_leaves_nothing_in_the_ledger_as_soon_as_it_i
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_request_that_fails_takes_its_mark_off_where_aws_has_answered(answered: bool) -> None:
     world = _replicated()
-    world.primary.put(a_certificate(status="INACTIVE"))
+    world.primary.put(a_certificate(status=CertificateStatus.INACTIVE))
     error = Throttled("slow down") if answered else RegionUnavailable("no answer")
     world.calls.before = raising(error, on=["writer.update"])
 

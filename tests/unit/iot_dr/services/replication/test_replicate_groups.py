@@ -454,6 +454,7 @@ def test_ten_policies_are_exchanged_for_ten_others() -> None:
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_how_a_certificate_is_attached_can_change(exclusive: bool) -> None:
     *device, principal = a_device()
+    assert isinstance(principal, ThingPrincipal)
     world = _replicated(*device, replace(principal, exclusive=not exclusive))
     world.primary.remove(principal.key)
     world.primary.put(replace(principal, exclusive=exclusive))
@@ -465,6 +466,7 @@ def test_how_a_certificate_is_attached_can_change(exclusive: bool) -> None:
 
 def test_an_exclusive_certificate_moves_to_another_thing() -> None:
     *device, principal = a_device()
+    assert isinstance(principal, ThingPrincipal)
     world = _replicated(*device, a_thing("pump-18"), replace(principal, exclusive=True))
     world.primary.remove(principal.key)
     world.primary.put(replace(principal, thing="pump-18", exclusive=True))

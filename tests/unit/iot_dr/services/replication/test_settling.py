@@ -64,7 +64,7 @@ def test_pauses_grow_and_then_stay() -> None:
 
 def test_many_that_wait_beside_each_other_are_checked_more_rarely_after_a_first_quick_request() -> None:
     def requests_until_settled(beside: int) -> list[int]:
-        seconds, at = 0, []
+        seconds, at = 0, list[int]()
         while wait := _pause({}, seconds, checks=len(at), beside=beside):
             seconds += wait
             at.append(seconds)

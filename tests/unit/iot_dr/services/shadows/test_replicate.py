@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, RegionUnavailable, Throttled
-from iot_dr.model.exact_json import Number
+from iot_dr.model.exact_json import Json, Number
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.failover.fence import HELD_BACK, Fence, FenceRole
 from iot_dr.model.registry.keys import Key, shadow_key, thing_shadows_key
@@ -557,7 +557,7 @@ def test_what_not_even_the_ledger_can_be_told_of_is_handed_back(world: ShadowWor
 
 
 def test_a_change_that_is_too_large_is_made_in_two(world: ShadowWorld) -> None:
-    many = {f"key-{number:03}": Number(str(number)) for number in range(60)}
+    many: dict[str, Json] = {f"key-{number:03}": Number(str(number)) for number in range(60)}
     apply(world, world.primary.put(KEY, {"reported": {"old": many}}))
     apply_later = world.primary.put(KEY, {"reported": {"old": dict.fromkeys(many), "new": many}})
     world.secondary.longest = 1200

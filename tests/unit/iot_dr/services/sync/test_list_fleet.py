@@ -53,7 +53,7 @@ class Objects:
 class World:
     """A primary with things and certificates, and everything around the service."""
 
-    fleet: InMemoryFleet = field(default_factory=lambda: InMemoryFleet(InMemoryRegistry("us-east-1"), PAGE))
+    fleet: InMemoryFleet = field(default_factory=lambda: InMemoryFleet(InMemoryRegistry(), PAGE))
     objects: Objects = field(default_factory=Objects)
     made: frozenset[Key] = frozenset()
     failures: tuple[Key, ...] = ()

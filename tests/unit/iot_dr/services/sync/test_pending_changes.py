@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from iot_dr.errors import Conflict
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.model.registry.changes import Create, Delete, Update
+from iot_dr.model.registry.changes import Action, Create, Delete, Update
 from iot_dr.model.registry.entities import Certificate, Entity, PolicyAttachment, ThingPrincipal
 from iot_dr.model.registry.keys import Kind, certificate_target, policy_key, thing_key
 from iot_dr.model.sites import Side
@@ -124,7 +124,7 @@ def test_a_phase_draws_its_own_changes_alone(read: Read) -> None:
 def test_every_change_belongs_to_one_phase_or_waits_for_the_things() -> None:
     relation = ThingPrincipal("pump-17", "0af3")
     exclusive = replace(relation, exclusive=True)
-    phases = {
+    phases: dict[Action, Callable[[Action], bool] | None] = {
         Create(relation, ""): is_made,
         Update(exclusive, relation, ""): is_made,
         Update(relation, exclusive, ""): makes_room,

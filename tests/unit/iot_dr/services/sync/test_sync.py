@@ -49,6 +49,7 @@ from iot_dr.model.replication.marks import MARK_LIFETIME
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import Ending, Step, SyncProgress
+from iot_dr.ports.fleet import FleetReader
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.reading.following import ready_while_reading
@@ -152,7 +153,7 @@ class Regions:
                 store.clear()
                 journal.begin("run")
             primary = AskedFleet(InMemoryFleet(self.primary, 3), self)
-            fleets = {Side.SOURCE: primary, Side.TARGET: InMemoryFleet(self.secondary, 3)}
+            fleets: dict[Side, FleetReader] = {Side.SOURCE: primary, Side.TARGET: InMemoryFleet(self.secondary, 3)}
             reading = Reading(store, fleets, threads=2)
             sync = self.engine(store, journal, stop, limits, width, just_in_time=just_in_time)
             if not follow:

@@ -6,7 +6,7 @@ import pytest
 
 from iot_dr.errors import AccessDenied, Conflict, InvalidResource, IotDrError, NotReadyYet, Throttled
 from iot_dr.model.registry.changes import Delete
-from iot_dr.model.registry.entities import GroupMembership, Thing, ThingGroup
+from iot_dr.model.registry.entities import Entity, GroupMembership, Thing, ThingGroup
 from iot_dr.model.registry.keys import Kind, thing_key
 from iot_dr.services.trial.fleet import reasons_text
 from tests.fakes import FakeClock, InMemoryRegistry
@@ -58,7 +58,7 @@ def test_a_half_made_fleet_is_removed() -> None:
 def test_a_fleet_of_the_customers_stays() -> None:
     world = World(a_trial())
     world.fleet.make()
-    theirs = [Thing("pump-17"), ThingGroup("mill"), GroupMembership("mill", "pump-17")]
+    theirs: list[Entity] = [Thing("pump-17"), ThingGroup("mill"), GroupMembership("mill", "pump-17")]
     world.primary.put(*theirs)
 
     world.fleet.remove()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.registry.entities import Certificate, GroupMembership, Thing, ThingGroup
+from iot_dr.model.registry.entities import Certificate, Entity, GroupMembership, Thing, ThingGroup
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.trials import began
 from iot_dr.services.trial.leftovers import leftovers
@@ -41,7 +41,7 @@ def test_certificates_that_are_attached_are_found_without_being_named() -> None:
 
 def test_what_is_the_customers_stays() -> None:
     world = World(a_trial())
-    theirs = [Thing("pump-17"), Thing("a-trial"), ThingGroup("mill"), GroupMembership("mill", "pump-17")]
+    theirs: list[Entity] = [Thing("pump-17"), Thing("a-trial"), ThingGroup("mill"), GroupMembership("mill", "pump-17")]
     world.primary.put(*theirs)
     world.fleet.make()
 

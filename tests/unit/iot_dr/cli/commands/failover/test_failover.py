@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -160,7 +161,7 @@ def test_at_a_terminal_the_regions_name_is_typed(
     ],
 )
 def test_a_garbled_item_is_told_and_nothing_is_written(
-    account: FailoverAccount, resource: str, values: dict[str, object]
+    account: FailoverAccount, resource: str, values: dict[str, Any]
 ) -> None:
     account.put(resource, **values)
 

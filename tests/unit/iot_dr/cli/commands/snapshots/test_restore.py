@@ -19,7 +19,7 @@ from iot_dr.ports.progress import RestoreObserver
 from iot_dr.runtime.commands.restore import RestoreSettings
 from tests.builders import a_policy
 
-REGIONS = {"primary_region": "us-east-1", "secondary_region": "us-west-2"}
+REGIONS: dict[str, Any] = {"primary_region": "us-east-1", "secondary_region": "us-west-2"}
 TOOLSRC = {"PRIMARY_REGION": "us-east-1", "SECONDARY_REGION": "us-west-2"}
 
 

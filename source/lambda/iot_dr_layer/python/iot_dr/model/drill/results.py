@@ -51,13 +51,8 @@ class Leg:
     @property
     def first_answer(self) -> float | None:
         """Return when the first name server named the new Region."""
-        return min(self._turned(), default=None)
-
-    @property
-    def all_answer(self) -> float | None:
-        """Return when the last name server did; None if one did not."""
-        turned, servers = self._turned(), {one.server for one in self.answers}
-        return max(turned) if turned and len(turned) == len(servers) else None
+        named = (one.at for one in self.answers if one.says == self.target and one.at >= self.at)
+        return min(named, default=None)
 
     @property
     def rtos(self) -> tuple[float, ...]:
@@ -73,13 +68,6 @@ class Leg:
         """Return the seconds of each phase, of each client that was served."""
         splits = [line.split(self.first_answer) for line in self.lines if line.rto is not None]
         return {phase: tuple(sorted(one[phase] for one in splits)) for phase in PHASES}
-
-    def _turned(self) -> list[float]:
-        found: dict[str, float] = {}
-        for one in self.answers:
-            if one.says == self.target and one.at >= self.at:
-                found.setdefault(one.server, one.at)
-        return list(found.values())
 
 
 @dataclass(frozen=True)
