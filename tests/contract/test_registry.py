@@ -176,15 +176,17 @@ def test_tags_are_told_by_a_question_of_their_own_and_changed_apart_from_all_els
     registry: Registry, kind: Kind
 ) -> None:
     name, tags = registry.name("tagged"), {"team": "red", "old": ""}
-    made: Entity = {
+    possible: dict[Kind, Entity] = {
         Kind.THING_TYPE: ThingType(name, "a description", tags=tags),
         Kind.BILLING_GROUP: BillingGroup(name, "a description", tags=tags),
         Kind.POLICY: Policy(name, DOCUMENT, tags=tags),
         Kind.THING_GROUP: ThingGroup(name, "a description", tags=tags),
-    }[kind]
+    }
+    made = possible[kind]
     registry.create(made)
 
     found = registry.reader.resource(made.key)
+    assert found is not None
     assert found == with_tags(made, None)
     assert registry.reader.tags(made.key) == tags
 

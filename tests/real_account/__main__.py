@@ -99,7 +99,8 @@ def planned(only: Sequence[str], *, launched: bool, drill: bool) -> Plan:
         one for one in SCENARIOS if one.name in names or (not names and launched and (drill or one.name != "drill"))
     ]
     doubts = list(catalogue.chosen(names, launched=launched))
-    if not launched and (needing := [one.name for one in (*doubts, *scenarios) if getattr(one, "needs_launch", True)]):
+    needing = [*(one.name for one in doubts if one.needs_launch), *(one.name for one in scenarios)]
+    if not launched and needing:
         raise WrongUseError(f"{', '.join(needing)} needs a launch: read its toolsrc first")
     return Plan(doubts, scenarios)
 

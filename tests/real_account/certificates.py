@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from botocore.exceptions import ClientError
 
 from lab.fleet import Identity, make_identity
@@ -63,12 +65,12 @@ def wants_sni(account: Account) -> Finding:
 
 def deletes_late(account: Account) -> Finding:
     """Delete certificates right after they became INACTIVE."""
-    iot, codes = account.iot(account.secondary), []
+    iot, codes = account.iot(account.secondary), list[str]()
     for _ in range(TRIES):
         identity = make_identity(account.run)
         account.certificate(account.secondary, identity)
         iot.update_certificate(certificateId=identity.certificate_id, newStatus="INACTIVE")
-        codes.append(refusal(lambda one=identity.certificate_id: iot.delete_certificate(certificateId=one)))
+        codes.append(refusal(partial(iot.delete_certificate, certificateId=identity.certificate_id)))
     if refused := [code for code in codes if code]:
         return confirmed(f"{len(refused)} of {TRIES} refused: {', '.join(sorted(set(refused)))}")
     return unknown(f"{TRIES} of {TRIES} were deleted at once")

@@ -6,6 +6,7 @@ import enum
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class Removal:
         for one in sorted(made, key=lambda made: order.index(made.kind)):
             patience = type_seconds if one.kind is Kind.THING_TYPE else 20.0
             reasons = [""]
-            if not self._until(lambda one=one, reasons=reasons: self._removed(one, reasons), patience):
+            if not self._until(partial(self._removed, one, reasons), patience):
                 left[one] = reasons[-1]
         return left
 

@@ -27,7 +27,7 @@ class Plan:
     @property
     def calls(self) -> int:
         """How many requests it makes at most."""
-        return sum(one.calls for one in (*self.doubts, *self.scenarios))
+        return sum(one.calls for one in self.doubts) + sum(one.calls for one in self.scenarios)
 
     @property
     def dollars(self) -> float:
@@ -65,8 +65,8 @@ def run(plan: Plan, account: Account, budget: CallBudget, removal: Removal, tell
         with budget.removing():
             made = everywhere(account) if account.settings else account.journal.made()
             left.update(removal.remove(made))
-        for made, reason in left.items():
-            tell(f"left       {made}: {reason}")
+        for one, reason in left.items():
+            tell(f"left       {one}: {reason}")
     return Result(findings, left)
 
 

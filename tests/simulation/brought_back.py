@@ -111,7 +111,7 @@ class BroughtBack:
         self._judge_certificate(writer.party, key, told, before, after)
         since = self._changed(writer.party).get(key, -1)
         planned = before in (row.old if writer.party is Party.OLD else row.leader, None)
-        if since < writer.plan_read_at or planned or isinstance(before, Certificate):
+        if since < writer.plan_read_at or planned or before is None or isinstance(before, Certificate):
             return
         if writer.in_plan(before) != resolution.final and _is_held_to_it(before, after, self._age(since)):
             self.break_rule("planned", [key], f"{told}, which was changed since the plan")

@@ -124,7 +124,7 @@ def test_the_page_lists_what_the_command_tries() -> None:
 
 
 def test_every_doubt_has_a_name_of_its_own_and_a_probe_says_what_it_costs() -> None:
-    names = [one.name for one in (*catalogue.DOUBTS, *SCENARIOS)]
+    names = [*(one.name for one in catalogue.DOUBTS), *(one.name for one in SCENARIOS)]
 
     assert len(names) == len(set(names))
     assert [one.name for one in catalogue.DOUBTS if bool(one.probe) != bool(one.calls)] == []

@@ -11,6 +11,8 @@ import click
 import pytest
 
 from docs.schemas import FOLDER, FORMS, SCHEMAS, rendered
+from iot_dr.cli.commands import prove, status
+from iot_dr.cli.commands.failover import drill
 from iot_dr.cli.commands.runs import runs
 from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.model.drill.documents import document_of
@@ -21,6 +23,7 @@ from tests.unit.iot_dr.cli.commands.runs.test_runs import ArrangedRuns
 from tests.unit.iot_dr.cli.forms import answer_faults, error_faults, faults
 from tests.unit.iot_dr.cli.view import test_texts as played
 from tests.unit.iot_dr.cli.view.test_texts import ILL, run
+from tests.unit.iot_dr.model.drill.test_verdicts import WELL
 
 arranged = played.arranged
 
@@ -66,7 +69,7 @@ def test_an_answer_has_the_form_of_what_was_asked(
 def test_what_can_be_told_of_an_overview_has_its_form_as_what_cannot(arranged: pytest.MonkeyPatch) -> None:
     lags, streams = (Lag("registry", 1, 0.5, 1, None, 1, None, None),), (StreamAge("f", 1.5),)
     told = replace(played.OVERVIEW, lags=lags, streams=streams, drift=None, domains={ILL: None})
-    arranged.setattr(played.status, "watched", lambda *_: lambda _: told)
+    arranged.setattr(status, "watched", lambda *_: lambda _: told)
 
     assert answer_faults("status", run("status", "--format", "json").stdout) == []
 
@@ -76,14 +79,14 @@ def test_a_drill_and_its_removal_have_their_forms(monkeypatch: pytest.MonkeyPatc
 
     told = json.loads(result.stdout)
     assert faults(told, SCHEMAS["drill"]) == []
-    assert told["summary"] == document_of(test_drill.WELL)["summary"]
-    monkeypatch.setattr(test_drill.module, "clean", lambda *_: 7)
+    assert told["summary"] == document_of(WELL)["summary"]
+    monkeypatch.setattr(drill, "clean", lambda *_: 7)
     removed, _ = test_drill.run(monkeypatch, "--clean", test_drill.DRILL, "--format", "json")
     assert faults(json.loads(removed.stdout), SCHEMAS["drill-clean"]) == []
 
 
 def test_the_removal_of_a_trial_has_its_form(arranged: pytest.MonkeyPatch) -> None:
-    arranged.setattr(played.prove, "clean", lambda *_: 7)
+    arranged.setattr(prove, "clean", lambda *_: 7)
 
     told = json.loads(run("prove", "--clean", "trial-1", "--format", "json").stdout)
     assert faults(told, SCHEMAS["prove-clean"]) == []

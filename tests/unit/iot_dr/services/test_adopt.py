@@ -10,8 +10,9 @@ import pytest
 
 from iot_dr.errors import ConfigurationError, RegionUnavailable, TargetLeads
 from iot_dr.files.comparison_store import SqliteComparisonStore
+from iot_dr.model.exact_json import Number
 from iot_dr.model.registry.digests import digest_of
-from iot_dr.model.registry.entities import CertificateStatus, Entity, GroupMembership
+from iot_dr.model.registry.entities import CertificateStatus, Entity, GroupMembership, ThingPrincipal
 from iot_dr.model.registry.keys import (
     Key,
     Kind,
@@ -126,7 +127,7 @@ def test_what_both_regions_hold_alike_is_adopted_with_all_that_hangs_on_it(world
 def test_nothing_is_noted_by_looking_and_no_registry_is_written_by_adopting(world: World) -> None:
     world.both(*a_device("pump-1"))
     world.secondary.put(a_thing("pump-1", {"site": "elsewhere"}))
-    before = world.primary.entities | {}, world.secondary.entities | {}
+    before = dict(world.primary.entities), dict(world.secondary.entities)
 
     adoption = world.adoption(replace(ALL, differing=True))
     adoption.plan()
@@ -182,8 +183,10 @@ def test_what_differs_is_adopted_only_if_that_is_asked_for_and_is_checked_soon_t
 
 
 def test_a_relation_that_differs_is_checked_with_what_it_hangs_on_and_by_itself(world: World) -> None:
-    thing, certificate, _, _, attached = a_device("pump-1")[2], *a_device("pump-1")[1:]
-    world.both(*a_device("pump-1"))
+    device = a_device("pump-1")
+    thing, certificate, attached = device[2], device[1], device[-1]
+    assert isinstance(attached, ThingPrincipal)
+    world.both(*device)
     world.secondary.put(replace(attached, exclusive=True))
 
     world.adoption(AdoptionChoice((Kind.THING_PRINCIPAL,), differing=True)).apply()
@@ -226,7 +229,7 @@ def test_a_policy_counts_as_equal_if_only_its_regions_differ(world: World) -> No
 
 def test_a_shadow_that_is_equal_is_adopted_and_one_that_differs_waits(world: World) -> None:
     world.both(a_thing("pump-1"))
-    for side, state in ((Side.SOURCE, 1), (Side.TARGET, 2)):
+    for side, state in ((Side.SOURCE, Number("1")), (Side.TARGET, Number("2"))):
         world.shadows[side].make(shadow_key("pump-1"))
         world.shadows[side].make(shadow_key("pump-1", "config"))
         world.shadows[side].update(shadow_key("pump-1", "config"), {"desired": {"rate": state}}, 1)

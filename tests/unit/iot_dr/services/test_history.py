@@ -8,7 +8,7 @@ from pathlib import Path
 from iot_dr.files.run_records import SqliteFirstStates
 from iot_dr.files.snapshot_folder import FolderSnapshotStore
 from iot_dr.model.registry.keys import Kind
-from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, RunSummary, Undo, WriteResult
+from iot_dr.model.sync.records import AppliedChange, ChangeKind, GivenOrder, RunHeader, RunSummary, Undo, WriteResult
 from iot_dr.services.history import undo
 from tests.builders import ACCOUNT, a_policy, a_thing
 
@@ -29,6 +29,9 @@ class Recorded:
 
     def changes(self, run: str) -> Iterator[AppliedChange]:
         return iter(self._changes)
+
+    def orders(self, run: str) -> Iterator[GivenOrder]:
+        return iter(())
 
 
 def undone(tmp_path: Path, *changes: AppliedChange) -> tuple[Undo, FolderSnapshotStore]:

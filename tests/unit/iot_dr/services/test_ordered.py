@@ -119,9 +119,8 @@ def test_each_order_is_given_and_noted_with_what_it_is_about() -> None:
 
 def test_what_only_reads_or_has_no_right_to_be_called_an_order_is_passed_on_and_not_noted() -> None:
     places, record = Places(), NotedOrders()
-    fences, controls = (
-        kind(places, record.ordering(), "us-west-2") for kind in (RecordedFenceStore, RecordedControlStore)
-    )
+    fences = RecordedFenceStore(places, record.ordering(), "us-west-2")
+    controls = RecordedControlStore(places, record.ordering(), "us-west-2")
 
     assert (fences.fence(), controls.control()) == (FENCE, CONTROL)
     fences.note_elsewhere(5)

@@ -131,7 +131,8 @@ class Account:
         return {"DrainsCheckId": "1a2b"} if region == SECONDARY else {}
 
     def client(self, service: str, region: str) -> Any:
-        return Watched(self, {"cloudformation": self.cloudformation, "dynamodb": self.dynamodb}[service][region])
+        made: dict[str, dict[str, Any]] = {"cloudformation": self.cloudformation, "dynamodb": self.dynamodb}
+        return Watched(self, made[service][region])
 
     def called(self, operation: Callable[..., Any], **parameters: Any) -> Any:
         number = next(self.numbers)

@@ -51,8 +51,8 @@ def test_nobody_knows_how_long_it_takes_while_nothing_ends() -> None:
 def test_of_what_hangs_on_certificates_the_rest_is_taken_to_be_like_what_is_read(
     share: float, seconds: float | None
 ) -> None:
-    earlier, now = (SyncProgress({Kind.THING: 20, Kind.THING_PRINCIPAL: 100}, ended) for ended in ({}, {}))
-    now = replace(now, ended={Kind.THING: 10, Kind.THING_PRINCIPAL: 10})
+    earlier = SyncProgress({Kind.THING: 20, Kind.THING_PRINCIPAL: 100}, {})
+    now = replace(earlier, ended={Kind.THING: 10, Kind.THING_PRINCIPAL: 10})
 
     assert now.seconds_left(earlier, 10, share) == seconds
 

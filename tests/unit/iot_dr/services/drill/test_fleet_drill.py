@@ -124,9 +124,15 @@ def test_a_device_that_is_left_behind_misses_and_the_fleet_comes_back(stage: Fle
 # What stands in the way
 
 
+def items_of(stage: FleetStage) -> list[object]:
+    """Return all control items and fences, as they are."""
+    controls = [one.item for one in stage.both.controls.values()]
+    return [*controls, *(one.item for one in stage.both.fences.values())]
+
+
 def refused(stage: FleetStage, match: str) -> None:
     before = (dict(stage.both.controls), dict(stage.both.fences), stage.control.item)
-    items = [one.item for one in (*stage.both.controls.values(), *stage.both.fences.values())]
+    items = items_of(stage)
 
     with pytest.raises(ConfigurationError, match=match) as caught:
         stage.fleet_drill().run()
@@ -134,7 +140,7 @@ def refused(stage: FleetStage, match: str) -> None:
     assert str(caught.value).endswith("; nothing was changed")
     assert not stage.world.left
     assert (dict(stage.both.controls), dict(stage.both.fences), stage.control.item) == before
-    assert [one.item for one in (*stage.both.controls.values(), *stage.both.fences.values())] == items
+    assert items_of(stage) == items
     assert stage.progress.stood == []
 
 

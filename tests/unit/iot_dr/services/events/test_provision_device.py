@@ -63,7 +63,7 @@ def test_a_certificate_that_does_not_wait_for_it_is_left_alone(status: Certifica
 def test_a_certificate_that_is_gone_is_left_alone() -> None:
     template = declaring("CommonName")
 
-    assert not ProvisionDevice({}.get, template).provision("abc")
+    assert not ProvisionDevice(lambda _: None, template).provision("abc")
     assert template.applied == []
 
 

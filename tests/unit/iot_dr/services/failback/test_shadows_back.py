@@ -162,9 +162,9 @@ def test_what_a_device_wrote_there_while_it_was_made_stays(back: Back) -> None:
 
 def test_of_two_calls_that_one_takes_the_second_is_made_up_for(back: Back) -> None:
     back.old.longest = 120
-    back.old.put(KEY, {"reported": {"old": "x" * 60}})  # type: ignore[dict-item]  # a document
+    back.old.put(KEY, {"reported": {"old": "x" * 60}})
     since = _second(back)
-    back.leader.put(KEY, {"reported": {"new": "y" * 90}})  # type: ignore[dict-item]  # a document
+    back.leader.put(KEY, {"reported": {"new": "y" * 90}})
     back.calls.before = lambda name, _number: _away_at_third_update(back, name)
 
     assert back.bring(since) == [State.PENDING]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -228,7 +229,7 @@ def test_every_api_that_sets_the_limit_is_named(account: Account) -> None:
     ids=["the same", "itself", "a selection", "what failed"],
 )
 def test_what_a_run_will_list_is_told_by_the_last_one_of_its_kind(
-    account: Account, earlier: dict[str, str], listed: dict[Kind, int]
+    account: Account, earlier: dict[str, Any], listed: dict[Kind, int]
 ) -> None:
     whole = FleetRun("r", apply=False, at_once=1, listed={Kind.THING: 7})
     account.run = replace(ENDED, run=replace(whole, **earlier))
