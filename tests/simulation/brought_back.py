@@ -140,7 +140,7 @@ class BroughtBack:
         told = f"{operation} {key} in the old primary: {before} becomes {after}"
         if after is None and not with_deletes:
             self.break_rule("consent", [key], told)
-        if self.lead_at and self.written.get(key, 0) >= self.lead_at:
+        if before and self.lead_at and self.written.get(key, 0) >= self.lead_at:
             self.break_rule("writes", [key], f"{told}, which was written there since that leads")
 
     # What has come back

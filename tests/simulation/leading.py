@@ -121,11 +121,17 @@ class Led:
         self.wrote(key)
         return key
 
-    def left(self, since: int) -> None:
-        """Forget what others changed before a failback read it for the last time: the Regions are equal in it."""
+    def left(self, since: int, but: Collection[Key]) -> None:
+        """Forget what others changed before a failback read it for the last time: the Regions are equal in it.
+
+        Not so in what was left to differ: what others made there, and the primary has not, stays theirs.
+        """
         self.left_behind |= self.touched.keys()
-        self.touched = {key: at for key, at in self.touched.items() if at >= since}
+        alone = {key for key in but if key in self.registry.entities and key not in self.primary.registry.entities}
+        self.touched = {key: at for key, at in self.touched.items() if at >= since or key in alone}
         self.taken.clear()
+        # What devices wrote has come back, so a later write there may follow it.
+        self.written.clear()
 
     @property
     def _notes(self) -> InMemoryShadowNotes:

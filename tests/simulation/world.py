@@ -313,7 +313,7 @@ class Run:
         self.rules.left()
         mended = self.rules.left_to_mend(self.failbacks.choices)
         self._untold |= dict.fromkeys(mended, _Untold(self._sweeps, self.scheduler.now))
-        self.there.left(self.rules.disk.carried.read_at)
+        self.there.left(self.rules.disk.carried.read_at, mended)
         self._last_change = self.scheduler.now
 
     def _process(self, name: str) -> Process:

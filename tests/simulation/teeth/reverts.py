@@ -78,13 +78,19 @@ LIES = ("lie", "different", "valid", "orphan")
 FAILOVERS = {"failover": True}
 """Regions fail, and others write in the secondary."""
 
+FAILBACKS = {"failover": True, "failback": True}
+"""Afterwards an operator fails back, while customers and devices go on in both Regions."""
+
 OVERWRITTEN = ("overwritten", "device")
 
 _APPLY = "services/sync/apply_change.py"
+_FAILBACK = "services/failback/failback.py"
+_FAILBACK_RULES = "reconcile/failback.py"
 _FOLLOW = "services/failover/follow_order.py"
 _GATE = "services/gate.py"
 _LEDGER = "aws/ledger/ledger.py"
 _FAKES = "tests/fakes.py"
+_PLANNED = "services/failback/planned.py"
 _QUEUES = "runtime/functions/run_workflow.py"
 _RUN = "services/replication/run_workflow.py"
 _SHADOWS = "services/shadows/replicate.py"
@@ -492,6 +498,54 @@ REVERTS: tuple[Revert, ...] = (
         ("different",),
         ("order secondary", "move member", "move member", "change group"),
         CALM | {"replicated": True},
+    ),
+    Revert(
+        "a failback takes a shadow for untouched whose device came back to the state of before",
+        (
+            Edit(
+                _FAILBACK_RULES,
+                "return _of_shadows(touched=in_leader or leader.version > base.version > 0)",
+                "return _of_shadows(touched=in_leader)",
+            ),
+        ),
+        ("writes",),
+        (),
+        FAILBACKS,
+    ),
+    Revert(
+        "a failback writes over what was made in the old primary since the plan",
+        (Edit(_PLANNED, "return isinstance(change, Update) and _completes(change)", "return True"),),
+        ("planned",),
+        (),
+        FAILBACKS,
+    ),
+    Revert(
+        "a failback writes over what was changed since the plan",
+        (Edit(_PLANNED, "        return _alike(change.actual, there)\n", "        return True\n"),),
+        ("planned",),
+        (),
+        FAILBACKS,
+    ),
+    Revert(
+        "a failback sets a certificate that was revoked since the plan to what the plan says",
+        (Edit(_PLANNED, "if isinstance(change, Update) and _loosens(change):", "if False:"),),
+        ("looser",),
+        ("order secondary", "fail back", "provision", "set status", "set status", *["set status there"] * 3),
+        {"replicated": True, "fault_rate": 0.0},
+    ),
+    Revert(
+        "a failback deletes what it was not asked to",
+        (Edit(_FAILBACK_RULES, "    if choices.with_deletes:\n", "    if True:\n"),),
+        ("consent",),
+        (),
+        FAILBACKS,
+    ),
+    Revert(
+        "a failback has nothing checked again that was held",
+        (Edit(_FAILBACK, "            self.held.release(batch, self.clock())\n", "            pass\n"),),
+        ("held",),
+        (),
+        FAILBACKS,
     ),
     # Two writes of one request must fail at once, one of them unanswered, and it must land when all else is over.
     Revert(
