@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iot_dr.cli.view.answers import VERSION
+from iot_dr.model.drill.documents import FORM
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.progress import Step
 from iot_dr.model.sync.records import ChangeKind, WriteResult
@@ -195,6 +196,30 @@ SCHEMAS: Mapping[str, Schema] = {
     "resource": _answer("How one resource stands", resource=TEXT, state=TEXT, reason=TEXT),
     "status": _answer("How replication stands"),
     "failover": _answer("What a failover came to"),
+    "drill": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What a drill found, as --format json and PAGE.json have it",
+        **_object(
+            form={"const": FORM},
+            met=YES_OR_NO,
+            judgements=_list_of(_object(about=TEXT, found=TEXT, met=YES_OR_NO)),
+            summary={"type": "object", "additionalProperties": NUMBER},
+            drill=TEXT,
+            primary=TEXT,
+            secondary=TEXT,
+            began=TEXT,
+            seconds=NUMBER,
+            objectives=_object(rto=NUMBER, rpo=NUMBER),
+            legs=_list_of(_object(source=TEXT, target=TEXT, cause=TEXT, at=NUMBER, lines=_list_of({"type": "object"}))),
+            late_thing=_or_null(NUMBER),
+            overwritten=WHOLE,
+            quota=NUMBER,
+            settings={"type": "object", "additionalProperties": TEXT},
+            untested=_list_of(TEXT),
+            left=_list_of(TEXT),
+            fleet=_or_null(_object(name=TEXT, before=TEXT, moved=TEXT, as_asked=YES_OR_NO, plan=TEXT, stopped=TEXT)),
+        ),
+    },
     "publish": _answer(
         "What was published",
         buckets=_list_of(_object(name=TEXT, region=TEXT, made=YES_OR_NO)),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from docs.schemas import FOLDER, SCHEMAS, rendered
+from iot_dr.model.drill.documents import text_of
+from iot_dr.model.drill.fleet import FleetFindings
 from tests.unit.iot_dr.cli.commands.runs import test_history, test_runs
 from tests.unit.iot_dr.cli.commands.runs.test_runs import ArrangedRuns
 from tests.unit.iot_dr.cli.view import test_texts as played
 from tests.unit.iot_dr.cli.view.test_texts import ILL, run
+from tests.unit.iot_dr.model.drill.test_verdicts import GONE, WELL
 
 arranged = played.arranged
 
@@ -109,6 +113,11 @@ def test_runs_have_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(test_runs.module, "open_cloud_sync", lambda _: ArrangedRuns())
 
     assert faults(json.loads(test_runs.run("--format", "json").stdout), SCHEMAS["runs"]) == []
+
+
+@pytest.mark.parametrize("fleet", [None, GONE])
+def test_a_drill_has_its_form(fleet: FleetFindings | None) -> None:
+    assert faults(json.loads(text_of(replace(WELL, fleet=fleet))), SCHEMAS["drill"]) == []
 
 
 @pytest.mark.parametrize(
