@@ -18,6 +18,7 @@ from iot_dr.aws.failover import control, fence
 from iot_dr.model.drill.canaries import PREFIX
 from lab.operators import operator_environ
 from lab.pair import Pair
+from lab.waiting import until
 from tests.e2e.commands import iot_dr
 
 SCALE = 0.02
@@ -139,6 +140,8 @@ def test_a_drill_that_is_stopped_removes_what_it_made(scene: DrillScene) -> None
 
     assert process.returncode == 2, told
     assert told.rstrip().endswith("Stopped. What it had made is removed in both Regions.")
+    # A worker that had begun to bring something across ends that, and what it notes is settled after it.
+    until(lambda: not scene.left(), SECONDS)
     assert (scene.left(), scene.certificates(), scene.items) == ([], certificates, before)
 
 

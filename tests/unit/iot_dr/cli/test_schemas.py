@@ -15,7 +15,9 @@ from iot_dr.cli.commands import prove, status
 from iot_dr.cli.commands.failover import drill
 from iot_dr.cli.commands.runs import runs
 from iot_dr.cli.main import COMMANDS, cli
+from iot_dr.cli.view.answers import answer_text
 from iot_dr.model.drill.documents import document_of
+from iot_dr.model.drill.fleet import FleetFindings
 from iot_dr.model.status.status_parts import Lag, StreamAge
 from tests.unit.iot_dr.cli.commands.failover import test_drill
 from tests.unit.iot_dr.cli.commands.runs import test_history, test_runs
@@ -23,7 +25,7 @@ from tests.unit.iot_dr.cli.commands.runs.test_runs import ArrangedRuns
 from tests.unit.iot_dr.cli.forms import answer_faults, error_faults, faults
 from tests.unit.iot_dr.cli.view import test_texts as played
 from tests.unit.iot_dr.cli.view.test_texts import ILL, run
-from tests.unit.iot_dr.model.drill.test_verdicts import WELL
+from tests.unit.iot_dr.model.drill.test_verdicts import GONE, WELL
 
 arranged = played.arranged
 
@@ -124,6 +126,11 @@ def test_runs_have_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert faults(json.loads(test_runs.run("--format", "json").stdout), SCHEMAS["runs"]) == []
     assert faults(json.loads(test_runs.run("--stop", "--format", "json").stdout), SCHEMAS["runs-stop"]) == []
+
+
+@pytest.mark.parametrize("fleet", [None, GONE])
+def test_a_drill_has_its_form(fleet: FleetFindings | None) -> None:
+    assert faults(json.loads(answer_text(document_of(replace(WELL, fleet=fleet)))), SCHEMAS["drill"]) == []
 
 
 @pytest.mark.parametrize(
