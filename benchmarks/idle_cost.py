@@ -37,12 +37,14 @@ LISTED_ONCE_A_DEVICE = ("ListThings", "ListCertificates")
 METERED = frozenset(
     {
         "DescribeThing",
+        "DescribeThingType",
         "ListBillingGroups",
         "ListPrincipalThingsV2",
         "ListThingGroups",
         "ListThingGroupsForThing",
         "ListThingPrincipalsV2",
         "ListThingTypes",
+        "ListTagsForResource",
         "ListThings",
     }
 )

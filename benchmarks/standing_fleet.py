@@ -63,6 +63,11 @@ class StandingFleet:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         return {"policyName": policyName, "policyDocument": document, "defaultVersionId": "1"}
 
+    def describe_thing_type(self, *, thingTypeName: str) -> dict[str, Any]:  # noqa: N803  # boto3's spelling
+        """Answer for the thing type."""
+        self._made["DescribeThingType"] += 1
+        return {"thingTypeName": thingTypeName, "thingTypeProperties": {}, "thingTypeMetadata": {}}
+
     def get_paginator(self, operation: str) -> _Pages:
         """Return what pages through a list."""
         lists: dict[str, tuple[str, Callable[..., Iterator[dict[str, Any]]]]] = {
@@ -71,6 +76,7 @@ class StandingFleet:
             "list_certificates": ("certificates", lambda **_: map(_certificate, range(self._devices))),
             "list_policies": ("policies", lambda **_: iter([{"policyName": "devices"}])),
             "list_principal_things_v2": ("principalThingObjects", self._things_of),
+            "list_tags_for_resource": ("tags", lambda **_: iter(())),
             "list_thing_groups": ("thingGroups", lambda **_: iter(())),
             "list_thing_groups_for_thing": ("thingGroups", lambda **_: iter(())),
             "list_thing_principals_v2": ("thingPrincipalObjects", self._principals_of),

@@ -29,6 +29,7 @@ from iot_dr.model.registry.entities import (
     ThingType,
 )
 from iot_dr.model.registry.keys import certificate_target, thing_group_target
+from iot_dr.model.registry.kinds import TAGGED_KINDS
 from iot_dr.model.registry.read_calls import SUBJECTS, Page, PageRequest, ReadCall
 from iot_dr.ports.fleet import FleetReader
 from lab.emulator import PRIMARY_REGION
@@ -47,6 +48,7 @@ UNTOLD = (
     ReadCall.NAMED_SHADOWS,
     ReadCall.POLICIES_OF_CERTIFICATE,
     ReadCall.POLICIES_OF_GROUP,
+    *TAGGED_KINDS.values(),
 )
 """Lists about what does not exist, which not everybody refuses; an empty one does as well."""
 
