@@ -227,7 +227,7 @@ def _change_billing_groups(scene: Scene) -> None:
     primary.delete_billing_group(billingGroupName=name("dissolved"))
 
 
-TAGGED = ("thingtype/{}-type", "billinggroup/{}-entered", "policy/{}-group-policy", "thinggroup/{}-dynamic")
+TAGGED = ("thingtype/{}-type", "billinggroup/{}-quit", "policy/{}-tampered-policy", "thinggroup/{}-changed-group")
 
 
 def _change_tags(scene: Scene) -> None:
