@@ -107,15 +107,6 @@ def test_what_only_the_secondary_has_is_named_and_stays(account: Account) -> Non
     assert "There is nothing to adopt." in result.stdout
 
 
-def test_what_replication_owns_is_counted_alone(account: Account) -> None:
-    account.owned = True
-
-    code, answer = asked()
-
-    assert (code, answer["chosen"], answer["resources"]) == (0, 0, [])
-    assert {one["standing"] for one in answer["numbers"]} == {"owned"}
-
-
 def test_only_chosen_kinds_are_shown_and_without_shadows_none_is_read(account: Account) -> None:
     account.parameters["ReplicateShadows"] = "all"
     account.put_shadow(PRIMARY, "pump-1", {"reported": {"t": 1}})
@@ -215,9 +206,3 @@ def test_a_run_is_written_down_and_its_undoing_is_the_same_selection_released(ac
     assert json.loads(undo.stdout)["commands"] == [back, f"{back} --apply"]
     assert "It changed nothing but the owners in the ledger." in told.stdout
     assert "adopt" in CliRunner().invoke(cli, ["history"]).stdout
-
-
-def test_nothing_at_all_is_said_to_be_nothing(account: Account) -> None:
-    account.held.clear()
-
-    assert run().stdout == "There is nothing that could be owned.\n"
