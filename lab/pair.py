@@ -343,6 +343,10 @@ class Pair:
         return self.emulator.folder / "checkout"
 
     def _project(self, script: str, *arguments: str) -> None:
+        self.run_script(self._checkout, script, *arguments)
+
+    def run_script(self, checkout: Path, script: str, *arguments: str) -> None:
+        """Run a script of a checkout as the account's administrator; LabError with its last lines when it fails."""
         environ = {
             name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ
         }
@@ -357,7 +361,7 @@ class Pair:
             lines.append(text)
             self.progress.line(text)
 
-        status = processes.run([self._checkout / script, *arguments], environ=environ, folder=self._checkout, line=line)
+        status = processes.run([checkout / script, *arguments], environ=environ, folder=checkout, line=line)
         if status:
             message = "\n".join([f"{script} ended with status {status}", *lines[-10:]])
             raise LabError(message)

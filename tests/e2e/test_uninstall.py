@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from lab.operators import operator_environ
 from lab.pair import Pair
 from tests.e2e.commands import asked, iot_dr
+from tests.e2e.removal import left_of
 from tests.e2e.test_launch import build_variables
 
 POSTFIX, UUID = "20261128000000", "u9a3"
@@ -36,32 +36,7 @@ def shell(pair: Pair) -> Iterator[dict[str, str]]:
 
 def left(pair: Pair, region: str) -> set[str]:
     """Whatever in a Region has the launch's postfix or UUID in its name."""
-    named = {
-        *_pages(pair, region, "cloudformation", "list_stacks", "StackSummaries", "StackName", "StackStatus"),
-        *_pages(pair, region, "dynamodb", "list_tables", "TableNames"),
-        *_pages(pair, region, "lambda", "list_functions", "Functions", "FunctionName"),
-        *_pages(pair, region, "logs", "describe_log_groups", "logGroups", "logGroupName"),
-        *_pages(pair, region, "sqs", "list_queues", "QueueUrls"),
-        *_pages(pair, region, "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-        *_pages(pair, region, "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
-        *_pages(pair, region, "iot", "list_topic_rules", "rules", "ruleName"),
-        *_pages(pair, region, "iam", "list_roles", "Roles", "RoleName"),
-        *(bucket["Name"] for bucket in pair.client("s3", region).list_buckets()["Buckets"]),
-    }
-    return {name for name in named if POSTFIX in name or UUID in name}
-
-
-def _pages(pair: Pair, region: str, service: str, operation: str, member: str, *fields: str) -> Iterator[str]:
-    client = pair.client(service, region)
-    pages: Any = (
-        client.get_paginator(operation).paginate() if client.can_paginate(operation) else [getattr(client, operation)()]
-    )
-    for page in pages:
-        for one in page.get(member, ()):
-            if isinstance(one, str):
-                yield one
-            elif "DELETE_COMPLETE" not in (one[field] for field in fields):
-                yield one[fields[0]]
+    return left_of(pair, region, POSTFIX, UUID)
 
 
 def test_a_launch_is_removed_in_order_its_buckets_with_consent_and_the_fleet_stays(
