@@ -139,7 +139,7 @@ def _value(value: Any, template: Mapping[str, Any]) -> str:
     if not isinstance(value, dict):
         return str(value)
     parameter = template.get("Parameters", {}).get(value.get("Ref", ""), {})
-    return str(parameter.get("Default", OTHER_REGION))
+    return str(parameter.get("Default") or OTHER_REGION)
 
 
 def import_handler(unpacked: Unpacked, name: str, environment: Mapping[str, str]) -> dict[str, Any]:

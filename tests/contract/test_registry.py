@@ -715,7 +715,7 @@ def test_a_dynamic_group_is_read_as_it_was_made_and_changed_in_what_can_change(r
 
     assert registry.reader.thing_group(group.name) == changed
     with pytest.raises(Conflict):
-        registry.update(group, read)
+        registry.update(replace(group, description="a third"), read)
     with pytest.raises(Conflict):
         registry.delete(read)
 

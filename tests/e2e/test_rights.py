@@ -263,13 +263,14 @@ def test_every_function_loses_a_right_in_some_test() -> None:
     here = {one.stem for one in (REPLICATE, SHADOWS, TRIGGER, RUNNER)} | {called.function.stem for called in CALLED}
     main, health_checker = {"CheckLaunch", "StartLaunch"}, {"CheckHealth", "ProvisionProbe"}  # the latter: test_health
     failover = {"FailOver", "WatchDomain"}  # test_failover_scenarios
+    optional = {"ProvisionDevice"}  # in no launch by itself; enforced in test_just_in_time
     made = {
         title.removesuffix("Function")
         for stack in make_stacks().values()
         for title in stack.of_type("AWS::Lambda::Function")
     }
 
-    assert made == here | main | health_checker | failover
+    assert made == here | main | health_checker | failover | optional
 
 
 def test_nothing_of_a_launch_goes_by_one_wrong_call(pair: Pair) -> None:
