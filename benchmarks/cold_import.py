@@ -131,7 +131,10 @@ def environments_of(templates: Path) -> dict[str, dict[str, str]]:
                 properties = resource["Properties"]
                 variables = properties.get("Environment", {}).get("Variables", {})
                 name = properties["Handler"].split(".")[0]
-                environments[name] = {key: _value(value, template) for key, value in variables.items()}
+                filled = {key: _value(value, template) for key, value in variables.items()}
+                # What a function is there for that no launch has by itself is not left empty then.
+                made_up = OTHER_REGION if "Condition" in resource else ""
+                environments[name] = {key: value or made_up for key, value in filled.items()}
     return environments
 
 
@@ -139,7 +142,7 @@ def _value(value: Any, template: Mapping[str, Any]) -> str:
     if not isinstance(value, dict):
         return str(value)
     parameter = template.get("Parameters", {}).get(value.get("Ref", ""), {})
-    return str(parameter.get("Default") or OTHER_REGION)
+    return str(parameter.get("Default", OTHER_REGION))
 
 
 def import_handler(unpacked: Unpacked, name: str, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -171,10 +171,7 @@ def test_a_launch_is_updated_while_changes_go_on_though_it_is_killed_goes_back_a
 
     assert launched.version() == pair.distribution.version
     assert (launched.kept(), launched.item(f"thing#{name}")["owned_at"]) == (before, owned_at)
-<<<<<<< HEAD
-=======
     assert made
->>>>>>> wt-ad
     assert until(lambda: _all_arrived(launched, secondary, made), SECONDS), _missing(launched, made)
 
     launched.launch(launched.before)
