@@ -529,6 +529,38 @@ def test_a_run_that_is_killed_at_any_write_is_taken_up_by_the_same_command(tmp_p
     assert number > 10
 
 
+def ended_right_before_the_order(tmp_path: Path) -> FailbackWorld:
+    """Return a world in which the moment of the order was noted, and the old primary was not told to lead."""
+    world = _small(tmp_path)
+    assert world.run().complete
+    world.calls.before = raising(Killed(), on=["old fence.change"])
+    with pytest.raises(Killed):
+        world.run(switch=True)
+    world.calls.before = lambda _name, _number: None
+    return world
+
+
+def test_what_stragglers_write_before_the_order_is_given_is_no_newer_than_what_devices_wrote(tmp_path: Path) -> None:
+    world = ended_right_before_the_order(tmp_path)
+    world.clock.advance(3600)
+    shadow = shadow_key("pump-1")
+    world.secondary.put(shadow, {"reported": {"by": "device"}})
+    world.clock.advance(1)
+    world.primary.put(shadow, {"reported": {"by": "straggler"}})
+
+    assert world.run(switch=True).complete
+    assert world.primary.documents[shadow]["reported"] == {"on": False, "by": "device"}
+
+
+def test_a_plan_whose_order_was_not_given_is_not_applied_after_another_failover(tmp_path: Path) -> None:
+    world = ended_right_before_the_order(tmp_path)
+    for controls in world.controls.values():
+        controls.item = replace(controls.item, epoch=controls.item.epoch + 2)
+
+    with pytest.raises(ConfigurationError, match="another failover"):
+        world.run(switch=True)
+
+
 def test_a_run_that_is_killed_as_the_old_primary_takes_the_lead_is_taken_up_an_hour_later(tmp_path: Path) -> None:
     for name in ("old control.order", "leader control.order", "leader fence.change"):
         world = _small(tmp_path / name.partition(" ")[0] / name[-5:])

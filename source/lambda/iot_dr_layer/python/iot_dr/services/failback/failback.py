@@ -146,6 +146,7 @@ class Failback:
             UnsafePlan: it deletes too much; nothing was changed.
             IotDrError: a step met it; run it again, it goes on.
         """
+        self._forget_an_order_that_was_not_given()
         self._ensure_accepted(accept)
         self._ensure_decided()
         self._begin()
@@ -199,6 +200,15 @@ class Failback:
                 f"{undecided} conflicts are undecided: look at them with `iot-dr failback`, then say which side wins "
                 "with --prefer leader or --prefer old, or make both sides equal yourself. Nothing was changed"
             )
+
+    def _forget_an_order_that_was_not_given(self) -> None:
+        """Have a run that ended right before it had the old primary lead be taken up as one that never came to it.
+
+        Hours may have passed: what the old primary got in them is no newer than what devices wrote in the leader, and
+        the check is old.
+        """
+        if self.plan.fact(_SINCE) and not self._has_ended(FailbackStep.LEAD) and not self.lead.has_begun():
+            self.plan.set_fact(_SINCE, "")
 
     def _begin(self) -> None:
         """Have done again what depends on what the operator has said, if that is something else now."""

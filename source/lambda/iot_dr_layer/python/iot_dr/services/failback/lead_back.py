@@ -89,6 +89,11 @@ class LeadBack:
             return
         self.old.fence.change(self._follows(next_epoch(max(epoch, known.fence.epoch), in_primary=True)))
 
+    def has_begun(self) -> bool:
+        """Tell whether the old primary leads again, or has been ordered to."""
+        known = self.old.reader.leadership()
+        return known.fence.leads or known.control.leader == self.regions.primary
+
     def lead(self) -> Control:
         """Have the old primary lead and devices be sent there; return the order.
 
