@@ -521,7 +521,7 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "a failback writes over what was changed since the plan",
-        (Edit(_PLANNED, "        return _alike(change.actual, there)\n", "        return True\n"),),
+        (Edit(_PLANNED, "        return _is_as_planned(change.actual, there)\n", "        return True\n"),),
         ("planned",),
         (),
         FAILBACKS,
