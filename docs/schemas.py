@@ -333,6 +333,7 @@ SCHEMAS: Mapping[str, Schema] = {
         certificates=_or_null(_list_of(TEXT)),
         optional=_IN_ITEM,
     ),
+    "status-line": _answer("What waits or is held, a line each", **_ITEM),
     "status": _answer(
         "How replication stands",
         at=TIME,
@@ -447,7 +448,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "restore": ("plan", "applied"),
     "runs": ("runs", "runs-stop", "in-cloud"),
     "snapshot": ("snapshot",),
-    "status": ("status", "resource"),
+    "status": ("status", "status-line", "resource"),
     "sweep": ("sweep",),
     "sync": ("plan", "applied", "in-cloud"),
     "uninstall": ("uninstall",),

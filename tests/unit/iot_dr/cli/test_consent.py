@@ -120,7 +120,7 @@ ALONE = {
     "restore": ["--sha256", "--into"],
     "runs": ["--follow", "--stop"],
     "snapshot": ["--shadows"],
-    "status": ["--thing", "--resource", "--watch", "--every", "--fleet-name", "--name-servers"],
+    "status": ["--thing", "--resource", "--list", "--watch", "--every", "--fleet-name", "--name-servers"],
     "doctor": ["--fleet-name", "--name-servers"],
     "sync": ["--in-cloud", "--follow", "--redrive", "--at-once"],
     "verify": ["--fast", "--select", "--no-index"],
@@ -140,7 +140,7 @@ RUNS: dict[str, list[list[str]]] = {
     "restore": [["--into", "secondary"]],
     "runs": [["--follow", RUN], ["--stop"], ["--stop", UNDER_WAY, "--format", "json"]],
     "snapshot": [["--shadows", "classic"]],
-    "status": [["--thing", "pump-1"], ["--resource", "policy#pumps"]],
+    "status": [["--thing", "pump-1"], ["--resource", "policy#pumps"], ["--list", "all"]],
     "sync": [
         ["--in-cloud", "--at-once", "3"],
         ["--follow", RUN],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from docs.schemas import SCHEMAS
 from iot_dr.cli.commands import status as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
@@ -23,6 +25,7 @@ from iot_dr.model.status.status_parts import Drift, Lag, StreamAge, Unread
 from iot_dr.runtime.commands.status import StatusEnvironment
 from iot_dr.services.status.status import Backlog, Group, ResourceStatus
 from iot_dr.services.status.status_view import StatusView
+from tests.unit.iot_dr.cli.forms import faults
 
 NOW = 1_764_000_000_000
 MINUTE = 60_000
@@ -82,6 +85,37 @@ def told(result: Result) -> dict[str, str]:
     """The lines of a table of two columns."""
     pairs = (line.split("  ", 1) for line in result.stdout.splitlines() if "  " in line)
     return {name.strip(): value.strip() for name, value in pairs}
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, *arguments: str, found: tuple[LedgerItem, ...] = (FAILED,)) -> Result:
+    def waiting(_where: object, states: tuple[State, ...], _profile: str) -> Iterator[LedgerItem]:
+        return (item for item in found if not states or item.state in states)
+
+    monkeypatch.setattr(module, "waiting_of", waiting)
+    return run(monkeypatch, NOTHING, "--list", *arguments)
+
+
+def test_all_that_waits_is_listed_a_line_each_for_people_and_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    people, programs = listed(monkeypatch, "all"), listed(monkeypatch, "failed", "--format", "json")
+
+    (line,) = people.stdout.splitlines()
+    assert line.startswith(
+        "failed  thing#pump-17  since 2025-11-24 15:55:00 UTC, 5 min ago  InvalidResource: not today"
+    )
+    assert [json.loads(one)["resource"] for one in programs.stdout.splitlines()] == ["thing#pump-17"]
+    assert faults(json.loads(programs.stdout), SCHEMAS["status-line"]) == []
+    assert (people.exit_code, programs.exit_code) == (1, 1)
+
+
+def test_where_nothing_waits_the_list_is_empty_and_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = listed(monkeypatch, "held")
+
+    assert (nothing.exit_code, nothing.stdout) == (0, "Nothing waits.\n")
+
+
+@pytest.mark.parametrize("other", [("--thing", "pump-17"), ("--watch",)])
+def test_a_list_is_of_everything_and_told_once(monkeypatch: pytest.MonkeyPatch, other: tuple[str, ...]) -> None:
+    assert listed(monkeypatch, "all", *other).exit_code == 2
 
 
 def test_a_device_in_sync_exits_0_and_says_since_when_with_which_lag(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from iot_dr.services.status.status import (
     ResourceStatus,
     backlog,
     kind_of_reason,
+    listed,
     standing,
 )
 
@@ -53,6 +54,23 @@ def certificates(_thing: str) -> tuple[str, ...]:
 
 def unasked(_thing: str) -> tuple[str, ...]:
     pytest.fail("asked the registry")
+
+
+@pytest.mark.parametrize(
+    ("states", "names"),
+    [
+        ((), ["one", "two", "three"]),
+        ((State.FAILED,), ["one"]),
+        ((State.HELD,), ["three"]),
+        ((State.PENDING,), ["two"]),
+    ],
+)
+def test_all_that_waits_is_listed_or_what_has_a_state(states: tuple[State, ...], names: list[str]) -> None:
+    ledger = Ledger().note(
+        waiting("one"), waiting("two", state=State.PENDING), LedgerItem(thing_key("three"), State.HELD, "it leads")
+    )
+
+    assert [item.key.name for item in listed(ledger, states)] == names
 
 
 def test_a_device_in_sync_is_told_with_its_certificates() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -20,8 +20,10 @@ from iot_dr.cli.view.status_view import overview_as_json, screen_of
 from iot_dr.cli.view.tables import SafeTable, console, item_as_json, moment, state_text
 from iot_dr.cli.view.texts import say
 from iot_dr.model.registry.keys import Key, Kind, thing_key
+from iot_dr.model.replication.ledger_items import LedgerItem
+from iot_dr.model.replication.outcomes import State
 from iot_dr.runtime.clock import now, utc_text
-from iot_dr.runtime.commands.status import StatusEnvironment, status_of, watched
+from iot_dr.runtime.commands.status import StatusEnvironment, status_of, waiting_of, watched
 from iot_dr.services.status.status import Progress, ResourceStatus
 from iot_dr.services.status.status_view import StatusView
 
@@ -33,7 +35,11 @@ Examples:
   iot-dr status --watch
   iot-dr status --thing pump-17
   iot-dr status --resource policy#pumps --format json
+  iot-dr status --list failed
 """
+
+LISTED = {str(state): (state,) for state in (State.PENDING, State.FAILED, State.HELD)} | {"all": ()}
+"""What `--list` takes, with the states that it means; none stands for all."""
 
 EVERY = 5.0
 """Seconds."""
@@ -50,6 +56,11 @@ EVERY = 5.0
             type=ResourceKey(),
             shell_complete=completed_by(lambda: [f"{kind}#" for kind in Kind]),
             help="Any resource, as the ledger names it: policy#NAME.",
+        ),
+        click.Option(
+            ["--list", "listed"],
+            type=click.Choice(list(LISTED)),
+            help="List all that waits or is held, or what of it has this state: a line each, in JSON too.",
         ),
         click.Option(["--watch"], is_flag=True, help="Tell it again and again, until Ctrl-C."),
         click.Option(
@@ -77,6 +88,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     /,
     device: str | None,
     resource: Key | None,
+    listed: str | None,
     watch: bool,
     every: float,
     output: str,
@@ -90,10 +102,11 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     in the last hour, what waits or is held and why, dead letters, what the last verification on this machine found, and
     the releases of the stacks. Exits 0 if nothing waits, 1 if something does. With a device or resource: in sync,
     pending, failed or unsupported, since when and why. Exits 0 if it is in sync, 1 if it is not or the ledger does not
-    know it. Either exits 2 if it cannot tell.
+    know it. With --list: every resource that waits, however many, with state, since when and why. Exits 0 if there is
+    none, 1 if there is. All exit 2 if they cannot tell.
     """
-    if device and resource:
-        raise click.UsageError("give either --thing or --resource")
+    if len([one for one in (device, resource, listed) if one]) > 1:
+        raise click.UsageError("give either --thing, --resource or --list")
     key = thing_key(device) if device else resource
     where = settings(StatusEnvironment, toolsrc)
     if key is not None:
@@ -102,9 +115,27 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
         standing = status_of(key, where, profile)
         _print_standing(standing, output)
         context.exit(0 if standing.in_sync else 1)
+    if listed:
+        if watch:
+            raise click.UsageError("--watch shows replication as a whole; leave out --list")
+        context.exit(1 if _print_listed(waiting_of(where, LISTED[listed], profile), output) else 0)
     read = watched(where, profile, state)
     found = _watch(read, output, every) if watch else _once(read, output)
     context.exit(1 if found.backlog.total else 0)
+
+
+def _print_listed(items: Iterator[LedgerItem], output: str) -> bool:
+    """Print one line for each, as it is read; return whether there is any."""
+    found = False
+    for item in items:
+        found = True
+        if output == "json":
+            say(answer_text(item_as_json(item), indent=None))
+        else:
+            say(f"{item.state or 'unknown'}  {item.key}  since {moment(item.since, now())}  {item.reason}".rstrip())
+    if not found and output != "json":
+        say("Nothing waits.")
+    return found
 
 
 def _once(read: Callable[[Progress], StatusView], output: str) -> StatusView:

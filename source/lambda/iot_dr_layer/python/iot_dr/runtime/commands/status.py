@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -26,11 +26,13 @@ from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Key
+from iot_dr.model.replication.ledger_items import LedgerItem
+from iot_dr.model.replication.outcomes import State
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.failover.naming import ask_all
-from iot_dr.services.status.status import Progress, ResourceStatus, standing
+from iot_dr.services.status.status import Progress, ResourceStatus, listed, standing
 from iot_dr.services.status.status_view import Sources, StatusView, status_view
 
 THREADS = 8
@@ -59,6 +61,11 @@ def status_of(key: Key, environment: StatusEnvironment, profile: str = "") -> Re
     client_of = partial(client, session=session(profile))
     certificates = AttachedCertificates(client_of("iot", environment.secondary_region))
     return standing(key, _ledger(environment, client_of), certificates.of)
+
+
+def waiting_of(environment: StatusEnvironment, states: Collection[State], profile: str = "") -> Iterator[LedgerItem]:
+    """Yield what waits or is held in one of these states, in any if none is named."""
+    return listed(_ledger(environment, partial(client, session=session(profile))), states)
 
 
 def watched(environment: StatusEnvironment, profile: str = "", state: str = "") -> Callable[[Progress], StatusView]:

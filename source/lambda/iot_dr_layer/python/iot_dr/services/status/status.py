@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -112,6 +112,12 @@ def backlog(ledger: LedgerReader, progress: Progress = lambda _read: None) -> Ba
         groups=tuple(sorted(groups, key=lambda group: (-group.number, group.state, group.reason))),
         oldest=tuple(oldest),
     )
+
+
+def listed(ledger: LedgerReader, states: Collection[State] = ()) -> Iterator[LedgerItem]:
+    """Yield all that waits or is held in one of these states, in any if none is named; one at a time."""
+    found = chain(ledger.waiting(), ledger.held())
+    return (item for item in found if not states or item.state in states)
 
 
 def kind_of_reason(reason: str) -> str:
