@@ -330,7 +330,10 @@ def test_ten_lines_with_paho_go_to_the_secondary_and_return_and_no_acknowledged_
         for region in (pair.primary, pair.secondary, pair.primary):
             endpoints.serve(region)
             expected.append(target_in(region))
-            assert until(lambda: sends_one() and paho.connected == expected, PATIENCE)
+            # A connection that is lost on a busy machine is made again, to the same target.
+            assert until(
+                lambda: sends_one() and [one for one, _ in itertools.groupby(paho.connected)] == expected, PATIENCE
+            )
         last = sends_one()
         assert until(lambda: len(paho.acknowledged) == last, PATIENCE)
 
