@@ -22,6 +22,7 @@ from iot_dr.model.registry.entities import (
     ThingGroup,
 )
 from iot_dr.model.registry.keys import Key
+from iot_dr.model.registry.tagging import with_tags
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.gate import REMEMBERED_FOR
 from iot_dr.services.shadows.replicate import KEPT_FOR
@@ -221,6 +222,7 @@ def guarded(entity: Entity | None) -> object:
         case Thing():
             return entity.attributes, entity.type_name
         case ThingGroup() | BillingGroup():
-            return entity
+            # Their tags have no version.
+            return with_tags(entity, None)
         case _:
             return None
