@@ -110,7 +110,7 @@ def differ(pair: Pair) -> None:
 def printed(command: tuple[str, ...], environ: Mapping[str, str], folder: str) -> str:
     """Return what a command prints on its standard output, with its colours."""
     line = [sys.executable, "-m", "iot_dr.cli", *command]
-    ran = subprocess.run(line, env=dict(environ), cwd=folder, text=True, check=False, stdout=subprocess.PIPE)  # noqa: S603
+    ran = subprocess.run(line, env=dict(environ), cwd=folder, text=True, check=False, stdout=subprocess.PIPE)  # noqa: S603  # ours
     return ran.stdout.replace(f"{folder}/", "")
 
 
@@ -126,7 +126,7 @@ def photograph(browser: str, page: Path, file: Path, pixels: tuple[int, int]) ->
     """Have the browser show the top of a page and write what it looks like."""
     width, height = pixels
     options = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},{height}")
-    subprocess.run([browser, *options, f"--screenshot={file}", page.resolve().as_uri()], check=True)  # noqa: S603  # as named
+    subprocess.run([browser, *options, f"--screenshot={file}", page.resolve().as_uri()], check=True)  # noqa: S603  # whose runs it names the browser
 
 
 if __name__ == "__main__":

@@ -205,4 +205,4 @@ def one_after_the_other(scheduler: Scheduler) -> Iterator[None]:
     try:
         yield
     finally:
-        sync.run_lanes = kept  # type: ignore[attr-defined]
+        sync.run_lanes = kept  # type: ignore[attr-defined]  # as before

@@ -56,7 +56,7 @@ class CloudFormation:
         self.stacks[StackName]["StackStatus"] = told["StackStatus"].replace("_IN_PROGRESS", "_COMPLETE")
         return {"Stacks": [told]}
 
-    def create_stack(self, *, StackName: str, TemplateURL: str, Parameters: Any, **_: Any) -> None:  # noqa: N803
+    def create_stack(self, *, StackName: str, TemplateURL: str, Parameters: Any, **_: Any) -> None:  # noqa: N803  # AWS's
         if StackName in self.stacks:
             raise refused("AlreadyExistsException", "it is there")
         outputs = self.account.made_by(self.region, StackName)
@@ -70,7 +70,7 @@ class CloudFormation:
             "template": TemplateURL,
         }
 
-    def update_stack(self, *, StackName: str, TemplateURL: str, Parameters: Any, **_: Any) -> None:  # noqa: N803
+    def update_stack(self, *, StackName: str, TemplateURL: str, Parameters: Any, **_: Any) -> None:  # noqa: N803  # AWS's
         found = self.stacks[StackName]
         if (found["template"], found["Parameters"]) == (TemplateURL, Parameters):
             raise refused("ValidationError", "No updates are to be performed.")
@@ -79,7 +79,7 @@ class CloudFormation:
     def get_template_summary(self, **_: Any) -> dict[str, Any]:
         return {"Parameters": []}
 
-    def update_termination_protection(self, *, StackName: str, EnableTerminationProtection: bool) -> None:  # noqa: N803
+    def update_termination_protection(self, *, StackName: str, EnableTerminationProtection: bool) -> None:  # noqa: N803  # AWS's
         self.stacks[StackName]["EnableTerminationProtection"] = EnableTerminationProtection
 
     def get_paginator(self, _operation: str) -> Events:

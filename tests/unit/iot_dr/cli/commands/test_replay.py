@@ -120,7 +120,7 @@ def test_apply_replays_and_exits_0_when_nothing_stays(arranged: Arrange) -> None
     result = run("--apply")
 
     assert result.exit_code == 0
-    assert [applied for _, applied in asked] == [True, True, True]  # type: ignore[misc, has-type]
+    assert [applied for _, applied in asked] == [True, True, True]  # type: ignore[misc, has-type]  # noted by a fake
     assert "Nothing was changed" not in result.stdout
     assert ["rule-errors", "1", "1", "0"] in [line.split() for line in result.stdout.splitlines()]
 

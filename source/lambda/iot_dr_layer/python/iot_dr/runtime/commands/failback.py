@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from iot_dr import __version__
 from iot_dr.aws.failover.connections import IotConnections, connects_per_second
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
@@ -27,7 +26,7 @@ from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.request_ids import note_requests_of, noting_requests
 from iot_dr.files.failback_plan import SqliteFailbackPlan
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.files.run_records import FileChangeRecord, new_run_id
+from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.files.state_folder import HISTORY, default_folder
 from iot_dr.model.failback.plan import FailbackChoices, Party
 from iot_dr.model.launch.launched_stacks import LaunchedStack
@@ -35,7 +34,6 @@ from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
-from iot_dr.model.sync.records import RunHeader
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import FailbackObserver, FailoverObserver
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
@@ -43,6 +41,7 @@ from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
 from iot_dr.runtime.commands.failover import THREADS, operator, paced_connections
+from iot_dr.runtime.commands.history import new_header
 from iot_dr.runtime.commands.snapshot import SnapshotSettings, take_snapshot
 from iot_dr.runtime.commands.sync import CONNECTIONS
 from iot_dr.services.concurrency import on_threads
@@ -178,10 +177,10 @@ def _record(
     settings: FailbackSettings, place: OrderPlace, comparison: ComparisonParts, party: Party, name: str
 ) -> FileChangeRecord:
     """Return the record of what is written into one Region."""
-    site, begun, run = comparison.regions[SIDES[party]].site, now(), new_run_id
-    regions = settings.environment.regions
-    known = (site.account, site.region, regions.primary, regions.secondary, __version__)
-    return FileChangeRecord(settings.folder.parent / HISTORY, RunHeader(run(begun, name), begun, place.command, *known))
+    site, regions = comparison.regions[SIDES[party]].site, settings.environment.regions
+    both = (regions.primary, regions.secondary)
+    header = new_header(place.command, both, writes=site.region, account=site.account, name=name)
+    return FileChangeRecord(settings.folder.parent / HISTORY, header)
 
 
 def _compared(settings: FailbackSettings, launched: LaunchedStack) -> ComparisonSettings:

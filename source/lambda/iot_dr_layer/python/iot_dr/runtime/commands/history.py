@@ -27,13 +27,21 @@ class HistorySettings:
     state: str = ""
 
 
+def new_header(command: str, regions: tuple[str, str], *, writes: str, account: str = "", name: str = "") -> RunHeader:
+    """Return the header of a run that begins now and writes one of a launch's Regions, the primary and the secondary.
+
+    The run is named after its command, if no other name is given.
+    """
+    begun = now()
+    run = new_run_id(begun, name or command.split()[1])
+    return RunHeader(run, begun, command, account, writes, *regions, release=__version__)
+
+
 def ordering(place: OrderPlace, region: str) -> Ordering:
     """Return what notes orders that change this Region; there is no file before the first one."""
     known = place.primary and place.secondary
     folder = default_folder(RegionPair(place.primary, place.secondary)) if known else Path(ROOT)
-    begun = now()
-    run = new_run_id(begun, place.command.split()[1])
-    header = RunHeader(run, begun, place.command, "", region, place.primary, place.secondary, __version__)
+    header = new_header(place.command, (place.primary, place.secondary), writes=region)
     record = FileOrderRecord((Path(place.state) if place.state else folder) / HISTORY, header)
     return Ordering(record, noting_requests, now, place.say)
 

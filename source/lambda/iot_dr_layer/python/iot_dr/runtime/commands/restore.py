@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iot_dr import __version__
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.registry.fleet_reader import IotFleetReader
 from iot_dr.aws.registry.reader import IotRegistryReader
@@ -21,7 +20,7 @@ from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.snapshot_bucket import SnapshotBucket, is_bucket
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.files.run_records import FileChangeRecord, new_run_id
+from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.files.snapshot_folder import FolderSnapshotStore
 from iot_dr.files.state_folder import ROOT, StateFolder
 from iot_dr.model.regions import RegionPair
@@ -31,6 +30,7 @@ from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.progress import RestoreObserver
 from iot_dr.runtime.account import AccountAccess, clients_of, open_account
 from iot_dr.runtime.clock import now
+from iot_dr.runtime.commands.history import new_header
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
@@ -108,9 +108,8 @@ def open_restore(settings: RestoreSettings, source: str, progress: RestoreObserv
 
 
 def _header(settings: RestoreSettings, account: str) -> RunHeader:
-    begun, regions = now(), (settings.region, settings.primary_region, settings.secondary_region)
-    run = new_run_id(begun, settings.command.split()[1])
-    return RunHeader(run, begun, settings.command, account, *regions, release=__version__)
+    regions = (settings.primary_region, settings.secondary_region)
+    return new_header(settings.command, regions, writes=settings.region, account=account)
 
 
 def _shadows(settings: RestoreSettings, access: AccountAccess, recording: Recording) -> RecordedShadowStore:

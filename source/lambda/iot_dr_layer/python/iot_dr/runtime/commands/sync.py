@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iot_dr import __version__
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
@@ -18,7 +17,7 @@ from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.request_ids import noting_requests
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.files.journal import SqliteJournal
-from iot_dr.files.run_records import FileChangeRecord, new_run_id
+from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
@@ -31,6 +30,7 @@ from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
+from iot_dr.runtime.commands.history import new_header
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.comparison_reading import part_of
@@ -118,10 +118,8 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
 
 
 def _header(settings: SyncSettings, direction: Direction) -> RunHeader:
-    begun, target = now(), direction.target
-    primary, secondary = settings.primary_region, settings.secondary_region
-    run = new_run_id(begun, settings.command.split()[1])
-    return RunHeader(run, begun, settings.command, target.account, target.region, primary, secondary, __version__)
+    target, regions = direction.target, (settings.primary_region, settings.secondary_region)
+    return new_header(settings.command, regions, writes=target.region, account=target.account)
 
 
 def _compared(settings: SyncSettings, launched: LaunchedStack, journal: SqliteJournal) -> ComparisonSettings:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from iot_dr import __version__
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.adoptions import DynamoDbAdoptionStore
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
-from iot_dr.files.run_records import FileChangeRecord, new_run_id
+from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
 from iot_dr.model.regions import RegionPair
@@ -24,6 +23,7 @@ from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonSettings, open_comparison
+from iot_dr.runtime.commands.history import new_header
 from iot_dr.runtime.commands.sync import open_ledger
 from iot_dr.services.adopt import Adoption
 from iot_dr.services.gate import LeadershipWriteGate
@@ -115,7 +115,5 @@ def _compared(settings: AdoptSettings, launched: LaunchedStack) -> ComparisonSet
 
 
 def _header(settings: AdoptSettings, direction: Direction) -> RunHeader:
-    begun, target = now(), direction.target
-    primary, secondary = settings.primary_region, settings.secondary_region
-    run = new_run_id(begun, "adopt")
-    return RunHeader(run, begun, settings.command, target.account, target.region, primary, secondary, __version__)
+    target, regions = direction.target, (settings.primary_region, settings.secondary_region)
+    return new_header(settings.command, regions, writes=target.region, account=target.account)
