@@ -20,6 +20,7 @@ from benchmarks.standing_fleet import (
     CountingTable,
     RecordingQueue,
     standing_replication,
+    standing_retry,
     standing_shadows,
     standing_sweep,
 )
@@ -152,7 +153,7 @@ def counted(devices: int) -> Idle:
         if request.key.kind not in SHADOW_KINDS:
             replication.replicate(request)
     _check_shadows([request.key for request in requests if request.key.kind in SHADOW_KINDS], request_calls)
-    standing_sweep(devices, Counter(), CountingTable(retry), RecordingQueue()).retry()
+    standing_retry(CountingTable(retry), RecordingQueue()).start()
     return Idle(devices, lists, sweep_ledger, len(requests), messages, queue.calls, request_calls, retry)
 
 

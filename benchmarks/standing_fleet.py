@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from iot_dr.aws.ledger.bases import DynamoDbHeldResources
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.aws.registry.reader import PAGE_SIZE, IotRegistryReader
@@ -27,6 +28,7 @@ from iot_dr.model.replication.messages import RequestMessage
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.services.gate import LeadershipWriteGate, OpenWriteGate
 from iot_dr.services.replication.replicate import Replication
+from iot_dr.services.replication.retry import Retry
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.sweep import Sweep
@@ -218,6 +220,17 @@ def standing_sweep(devices: int, lists: Counter[str], table: CountingTable, queu
         clock=lambda: NOW,
         slice_size=SLICE,
         shadows=True,
+    )
+
+
+def standing_retry(table: CountingTable, queue: RecordingQueue) -> Retry:
+    """Return the retry of a standing fleet, wired as the runtime does it."""
+    return Retry(
+        ledger=DynamoDbLedger(table, "ledger"),
+        held=DynamoDbHeldResources(table, "ledger"),
+        workflow=SqsRequestQueues(queue, "background", "background"),
+        gate=OpenWriteGate(),
+        clock=lambda: NOW,
     )
 
 

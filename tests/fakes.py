@@ -549,7 +549,9 @@ def _owner(note: _Note | None) -> Owner:
 
 
 def _last_equal(note: _Note | None) -> LastEqual:
-    return LastEqual() if note is None else LastEqual(note.had or bool(note.digest), note.digest)
+    if note is None:
+        return LastEqual()
+    return LastEqual(note.had or bool(note.digest), note.digest, begun=note.owned_at is not None)
 
 
 def _read(outcome: Outcome, before: LastRead) -> LastRead:

@@ -188,7 +188,14 @@ class InMemoryShadowNotes:
         )
 
     def claim(
-        self, key: Key, over: ShadowNote, source: ShadowState, *, owned_at: int | None = None, unsure_until: int = 0
+        self,
+        key: Key,
+        over: ShadowNote,
+        source: ShadowState,
+        *,
+        owned_at: int | None = None,
+        unsure_until: int = 0,
+        writes: bool = True,
     ) -> ShadowNote:
         """Note that this state is about to be written, if nobody has claimed since."""
         with self.lock:
@@ -204,11 +211,11 @@ class InMemoryShadowNotes:
                 source_at=source.at,
                 deleted=source.document is None,
                 unsure_until=unsure_until or note.unsure_until,
-                begun=over.begun_with(source),
+                begun=over.begun_with(source if writes else None),
             )
             if unsure_until:
                 self._check(key, unsure_until)
-        return over.claimed(source, owned=owned_at is not None, unsure_until=unsure_until)
+        return over.claimed(source, owned=owned_at is not None, unsure_until=unsure_until, writes=writes)
 
     def settle(
         self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, check: int = 0

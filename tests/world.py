@@ -22,6 +22,7 @@ from iot_dr.services.events.start_replication import start_replication
 from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replication, ReplicationResult
+from iot_dr.services.replication.retry import Retry
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import DEFAULT_SETTLING, Settling
 from iot_dr.services.replication.shared_answers import SharedAnswers
@@ -177,6 +178,7 @@ class World:
             settling=settling,
             just_in_time=just_in_time,
         )
+        self.retry = Retry(ledger=ledger, held=self.ledger, workflow=self.workflow, gate=self.gate, clock=self.clock)
         self.sweep = Sweep(
             source=primary,
             target=secondary,
@@ -215,7 +217,7 @@ class World:
 
     def run_schedule(self) -> None:
         """Let the schedule come round: what is due is tried again, and the registries are swept."""
-        for task in (self.sweep.retry, lambda: self.sweep.sweep(self.limits)):
+        for task in (self.retry.start, lambda: self.sweep.sweep(self.limits)):
             # A schedule that fails comes round again.
             with suppress(RetryableError, Killed):
                 task()

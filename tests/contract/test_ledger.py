@@ -901,10 +901,27 @@ def test_the_state_of_what_was_written_along_is_noted_as_its_mark_is_taken_off(b
     ledger, bases, _ = both
     mark = ledger.begin(KEYS, 5, due=due)
 
-    assert bases.bases([KEYS[1]]) == {KEYS[1]: LastEqual()}
+    assert bases.bases([KEYS[1]]) == {KEYS[1]: LastEqual(begun=True)}
     ledger.end(mark, KEYS[1:], 6, due=due, equal={KEYS[1]: "0b"})
 
-    assert bases.bases(KEYS[1:]) == {KEYS[1]: LastEqual(True, "0b"), KEYS[2]: LastEqual(known=True)}
+    assert bases.bases(KEYS[1:]) == {
+        KEYS[1]: LastEqual(True, "0b", begun=True),
+        KEYS[2]: LastEqual(known=True, begun=True),
+    }
+
+
+def test_what_was_to_be_made_and_is_owned_no_more_is_not_known(both: Both) -> None:
+    ledger, bases, _ = both
+    mark = ledger.begin(KEYS, 5)
+
+    ledger.disown(KEYS[1:], 5, mark, 6)
+    ledger.end(mark, KEYS, 7)
+
+    assert bases.bases(KEYS) == {
+        KEYS[0]: LastEqual(known=True, begun=True),
+        KEYS[1]: LastEqual(),
+        KEYS[2]: LastEqual(),
+    }
 
 
 def test_the_states_of_all_that_a_request_wrote_are_noted_as_it_is_recorded(both: Both) -> None:
@@ -939,7 +956,7 @@ def test_what_a_failback_made_equal_is_known_and_owned(both: Both) -> None:
 
     bases.note_equal(many, 7)
 
-    assert bases.bases(many) == {key: LastEqual(True, digest) for key, digest in many.items()}
+    assert bases.bases(many) == {key: LastEqual(True, digest, begun=True) for key, digest in many.items()}
     assert ledger.owned(many) == many.keys()
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from iot_dr.model.failback.plan import FailbackChoices, Party, PlannedRow
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
-from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity, ThingType
+from iot_dr.model.registry.entities import Certificate, CertificateStatus, Entity, Thing, ThingType
 from iot_dr.model.registry.keys import Key
+from iot_dr.model.registry.tagging import alike
 from iot_dr.model.shadows.shadow import Document, Shadow
 from iot_dr.reconcile.failback import resolve, stays_different
 from iot_dr.reconcile.failover import is_stricter
@@ -110,10 +111,14 @@ class BroughtBack:
             return
         self._judge_certificate(writer.party, key, told, before, after)
         since = self._changed(writer.party).get(key, -1)
-        planned = before in (row.old if writer.party is Party.OLD else row.leader, None)
-        if since < writer.plan_read_at or planned or before is None or isinstance(before, Certificate):
+        if since < writer.plan_read_at or before is None or isinstance(before, Certificate):
             return
-        if writer.in_plan(before) != resolution.final and _is_held_to_it(before, after, self._age(since)):
+        known = row.old if writer.party is Party.OLD else row.leader
+        if _same(before, known) or _same(writer.in_plan(before), resolution.final):
+            return
+        if _is_half_written(before, known, resolution.final):
+            return
+        if _is_held_to_it(before, after, self._age(since)):
             self.break_rule("planned", [key], f"{told}, which was changed since the plan")
 
     def _judge_certificate(
@@ -128,7 +133,7 @@ class BroughtBack:
         other = (self.there.registry if party is Party.OLD else self.primary.registry).entities.get(key)
         asleep = isinstance(other, Certificate) and other.status is not CertificateStatus.ACTIVE
         settled = self._age(self._changed(Party.LEADER if party is Party.OLD else Party.OLD).get(key, 0))
-        came_back = party is Party.OLD and bool(self.ledger.known([key]))
+        came_back = party is Party.OLD and key in self.there.brought
         if after.status is CertificateStatus.ACTIVE and ((asleep and settled > LANDED_AFTER) or came_back):
             self.break_rule("looser", [key], told)
 
@@ -176,6 +181,18 @@ class BroughtBack:
 
     def _age(self, at: int) -> int:
         return self.scheduler.now - at
+
+
+def _same(one: Entity, other: Entity | None) -> bool:
+    """Tell whether they are equal, as far as both are known."""
+    return other is not None and alike(one, other)
+
+
+def _is_half_written(before: Entity, known: Entity | None, final: Entity | None) -> bool:
+    """Tell whether it is a thing whose billing group alone, which takes a call of its own, is not written yet."""
+    if not (isinstance(before, Thing) and isinstance(known, Thing) and isinstance(final, Thing)):
+        return False
+    return before == replace(final, billing_group=known.billing_group)
 
 
 def _is_only_deprecated(before: ThingType, after: ThingType) -> bool:

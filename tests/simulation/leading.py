@@ -67,7 +67,8 @@ Break = Callable[[str, Collection[Key], str], None]
 class Led:
     """The secondary as others than replication change it, and what replication does to that.
 
-    `touched` has when others last changed something, `taken` when they took away what replication had noted.
+    `touched` has when others last changed something, `taken` when they took away what replication had noted. `brought`
+    is what replication has made there.
     """
 
     scheduler: Scheduler
@@ -79,6 +80,7 @@ class Led:
     syncs: bool = False
     touched: dict[Key, int] = field(default_factory=dict)
     taken: dict[Key, int] = field(default_factory=dict)
+    brought: set[Key] = field(default_factory=set)
     written: dict[Key, int] = field(default_factory=dict)
     deleted: dict[Key, int] = field(default_factory=dict)
     wrote: Callable[[Key], None] = lambda _key: None
@@ -99,6 +101,7 @@ class Led:
             return False
         self.touched |= dict.fromkeys(answer[1], self.scheduler.now)
         self.taken |= dict.fromkeys(known, self.scheduler.now)
+        self.brought &= self.registry.entities.keys()
         return True
 
     def device(self, verb: str, subject: int, other: int) -> Key:
@@ -148,6 +151,9 @@ class Led:
             return effect()
         finally:
             after = self.registry.entities.get(key)
+            if before is None and after is not None:
+                self.brought.add(key)
+            self.brought &= self.registry.entities.keys()
             if before != after and self.failovers.led_since is not None:
                 self._judge(began, change, before, after)
 

@@ -157,8 +157,8 @@ class Operator:
 
 
 def all_of(registry: InMemoryRegistry, kind: Kind) -> dict[Key, Entity]:
-    """Return all that a Region has of a kind."""
-    return {key: entity for key, entity in registry.entities.items() if key.kind is kind}
+    """Return all that a Region has of a kind, with its tags: who compares both Regions asks for them."""
+    return {key: entity for key, entity in registry.with_tags.items() if key.kind is kind}
 
 
 class Paced:

@@ -19,6 +19,7 @@ from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowEvent, decode_shadow_event
 from iot_dr.model.sites import Side
+from iot_dr.ports.failback import HeldResources
 from iot_dr.ports.failover import LeadershipReader, WriteGate
 from iot_dr.ports.ledger import Ledger
 from iot_dr.ports.registry import RegistryLister, RegistryReader
@@ -31,6 +32,7 @@ from iot_dr.services.replication.batch import BatchResult, handle_batch
 from iot_dr.services.replication.confirm import Confirmation
 from iot_dr.services.replication.record_failure import record_failure
 from iot_dr.services.replication.replicate import Replication
+from iot_dr.services.replication.retry import Retry
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.replication.settling import DEFAULT_SETTLING
 from iot_dr.services.replication.shared_answers import SharedAnswers
@@ -145,8 +147,6 @@ def scenario(
         told = _with_failover(told, Random(f"failover of {seed}"))
         if fixed.get("failback", Random(f"failback {seed}").random() < BACK):
             told = _with_failback(told, about, Random(f"failback of {seed}"))
-        # Tags have no base in a failback yet: what becomes of them together is not held to the rules.
-        told = tuple(one for one in told if not one.verb.startswith("tag")) or told
     fixed = {name: value for name, value in fixed.items() if name != "failback"}
     told_verbs = {one.verb for one in told} | {*about}
     drawn = Scenario(
@@ -269,6 +269,13 @@ class Run:
         self._trigger = self._process("trigger")
         self._trigger_runs = False
         self._schedule = self._process("schedule")
+        self._retry = Retry(
+            ledger=self._schedule.port("ledger", self.ledger, Ledger),
+            held=self._schedule.port("ledger", self.ledger, HeldResources),
+            workflow=self._schedule.port("workflow", self.queue, Workflow),
+            gate=self._gate(self._schedule),
+            clock=scheduler.clock,
+        )
         self._sweep = Sweep(
             source=self._schedule.port("primary", self.primary, RegistryLister),
             target=self._schedule.port("secondary", self.secondary, RegistryLister),
@@ -597,7 +604,7 @@ class Run:
 
         def work() -> None:
             nonlocal swept
-            self._sweep.retry()
+            self._retry.start()
             if sweeping:
                 swept = True
                 with suppress(UnsafePlan):

@@ -98,6 +98,7 @@ _SUPERSEDING = "services/replication/superseding.py"
 _REPLICATE = "services/replication/replicate.py"
 _MARKS = "model/replication/marks.py"
 _SWEEP = "services/sweep.py"
+_RETRY = "services/replication/retry.py"
 
 REVERTS: tuple[Revert, ...] = (
     Revert(
@@ -151,7 +152,7 @@ REVERTS: tuple[Revert, ...] = (
         "what waits is started again each minute",
         (
             Edit(
-                _SWEEP,
+                _RETRY,
                 "put_off = self._together(lambda key: self._ledger.postpone(key, now), due)",
                 "put_off = [True for _ in due]",
             ),
@@ -210,7 +211,13 @@ REVERTS: tuple[Revert, ...] = (
     ),
     Revert(
         "what a refusal leaves unmade stays owned",
-        (Edit(_REPLICATE, "            self._ledger.disown(unmade, work.noted_at, work.mark, work.began)\n", ""),),
+        (
+            Edit(
+                _REPLICATE,
+                "        for at in sorted(set(unmade.values())):\n            self._ledger.disown",
+                "        for at in ():\n            self._ledger.disown",
+            ),
+        ),
         ("leak",),
         ("attach refused", "provision"),
         {"trail": False, "refuses": True, "shadows": False, "fault_rate": 0.0},
@@ -541,11 +548,58 @@ REVERTS: tuple[Revert, ...] = (
         FAILBACKS,
     ),
     Revert(
-        "a failback has nothing checked again that was held",
-        (Edit(_FAILBACK, "            self.held.release(batch, self.clock())\n", "            pass\n"),),
+        "nothing is checked again after a failback that was held",
+        (
+            Edit(_FAILBACK, "            self.held.release(batch, self.clock())\n", "            pass\n"),
+            Edit(_RETRY, "        if not standing.refusal:\n", "        if False:\n"),
+        ),
         ("held",),
         (),
         FAILBACKS,
+    ),
+    # A worker must be told that the target leads right before it follows again, and note it after all was released.
+    Revert(
+        "what a worker notes as held after a failback stays so",
+        (Edit(_RETRY, "        if not standing.refusal:\n", "        if False:\n"),),
+        ("held",),
+        (),
+        FAILBACKS,
+        test="tests/unit/iot_dr/services/replication/test_retry.py::"
+        "test_what_a_worker_noted_as_held_after_a_failback_had_released_all_is_checked_once_the_region_follows",
+    ),
+    # A worker must have begun to make a certificate that the old primary then deletes, and no other tell of it.
+    Revert(
+        "a failback brings back what replication was about to make",
+        (
+            Edit(
+                _FAILBACK_RULES,
+                "    if not (base.known or base.begun):\n",
+                "    if not base.known:\n",
+            ),
+        ),
+        ("looser",),
+        (),
+        FAILBACKS,
+        test="tests/unit/iot_dr/reconcile/test_failback.py::"
+        "test_what_replication_was_about_to_make_and_the_leader_has_was_deleted_in_the_old_primary",
+    ),
+    Revert(
+        "what is held back and was not made stays owned",
+        (Edit(_REPLICATE, "        if work.held:\n            self._disown_unmade(work)\n", ""),),
+        ("leak",),
+        (),
+        FAILBACKS,
+        test="tests/unit/iot_dr/services/test_gate.py::"
+        "test_what_was_to_be_made_and_then_is_held_back_is_not_taken_for_something_that_was_there",
+    ),
+    Revert(
+        "a note of how a copy stands counts as a write of what it holds",
+        (Edit(_SHADOWS, "known.source, writes=False)", "known.source)"),),
+        ("device",),
+        (),
+        FAILOVERS,
+        test="tests/unit/iot_dr/services/shadows/test_replicate.py::"
+        "test_what_a_device_wrote_and_the_primary_has_too_stays_the_devices_though_its_note_was_never_ended",
     ),
     # Two writes of one request must fail at once, one of them unanswered, and it must land when all else is over.
     Revert(

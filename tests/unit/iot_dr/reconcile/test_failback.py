@@ -162,6 +162,21 @@ def test_a_relations_base_is_that_the_ledger_knows_it(
     assert found.verdict is verdict
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_replication_was_about_to_make_and_the_leader_has_was_deleted_in_the_old_primary(begun: bool) -> None:
+    made = Certificate("c1", ACTIVE)
+    found = decide(made.key, LastEqual(begun=begun), made, None)
+
+    assert found.verdict is (FailbackVerdict.CONFLICT if begun else FailbackVerdict.CREATE_OLD)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_replication_was_about_to_make_and_the_leader_lacks_never_crossed(begun: bool) -> None:
+    made = Certificate("c1", ACTIVE)
+
+    assert decide(made.key, LastEqual(begun=begun), None, made).verdict is FailbackVerdict.CREATE_LEADER
+
+
 def test_a_principal_that_is_exclusive_in_one_region_alone_is_a_conflict_unless_one_side_is_as_it_was() -> None:
     shared, exclusive = ThingPrincipal("pump", "c1"), ThingPrincipal("pump", "c1", exclusive=True)
 

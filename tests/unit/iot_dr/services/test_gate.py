@@ -20,8 +20,9 @@ from iot_dr.errors import (
     WriteRefused,
 )
 from iot_dr.model.exact_json import Number
+from iot_dr.model.failback.plan import LastEqual
 from iot_dr.model.failover.fence import HELD_BACK, OPEN, Fence, FenceRole
-from iot_dr.model.registry.entities import CertificateStatus, GroupMembership
+from iot_dr.model.registry.entities import CertificateStatus, GroupMembership, ThingPrincipal
 from iot_dr.model.registry.keys import (
     Key,
     Kind,
@@ -29,6 +30,7 @@ from iot_dr.model.registry.keys import (
     shadow_key,
     thing_group_key,
     thing_key,
+    thing_principal_key,
     thing_shadows_key,
 )
 from iot_dr.model.replication.outcomes import State
@@ -102,7 +104,7 @@ def _retry(_folder: Path) -> Way:
     world.gate.reason = ""
 
     def run() -> None:
-        world.sweep.retry()
+        world.retry.start()
         world.run_workflow()
 
     return _in_world(world, run)
@@ -343,7 +345,7 @@ def test_a_device_whose_first_try_was_throttled_still_comes_into_a_leading_targe
     world.calls.before = raising(Throttled(""))
 
     world.clock.advance(3600)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
     assert world.secondary.entities == world.wanted
@@ -370,6 +372,23 @@ def test_what_aws_refuses_because_of_something_that_is_held_is_held_with_it() ->
     assert joined not in world.ledger.due(10**15)
 
 
+def test_what_was_to_be_made_and_then_is_held_back_is_not_taken_for_something_that_was_there() -> None:
+    world = World()
+    world.primary.put(a_certificate(), a_thing())
+    for key in (a_certificate().key, THING):
+        world.check(key)
+    attachment = thing_principal_key("pump-17", a_certificate().certificate_id)
+    world.gate.leads = REASON
+    world.primary.put(ThingPrincipal("pump-17", a_certificate().certificate_id))
+    # The operator of the leading target takes the thing away, right before its certificate is attached.
+    world.calls.before = once("writer.create", lambda: world.secondary.remove(THING))
+
+    outcome = world.check(a_certificate().key).outcome
+
+    assert outcome.state is State.HELD
+    assert world.ledger.bases([attachment])[attachment] == LastEqual()
+
+
 def test_who_has_read_before_something_was_held_does_not_conclude_that_all_is_equal() -> None:
     world = World()
     world.customer.put(a_thing())
@@ -386,7 +405,7 @@ def test_who_has_read_before_something_was_held_does_not_conclude_that_all_is_eq
     world.calls.before = lambda _name, _at: None
 
     world.clock.advance(3600)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
     assert set(world.ledger.held()) == {THING}
@@ -513,7 +532,7 @@ def test_whatever_call_of_a_worker_the_target_takes_the_lead_at_what_is_written_
     # The event's message is shown again, or its mark runs out.
     world.check(THING)
     world.clock.advance(3600)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
     left = world.secondary.thing(THING.name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -22,13 +22,12 @@ from iot_dr.model.registry.keys import (
     thing_key,
     thing_type_key,
 )
-from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.replication.requests import Depth, ReconcileRequest
 from iot_dr.reconcile.safety import Limits
 from iot_dr.services.concurrency import on_threads
-from iot_dr.services.sweep import LISTS_AT_ONCE, RETRIES, Sweep
+from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep
 from tests.builders import REGIONS, a_certificate, a_device, a_policy, a_thing, a_thing_type, an_attachment
-from tests.fakes import InMemoryLedger, InMemoryRegistry, RecordingWorkflow, once, raising
+from tests.fakes import InMemoryRegistry, RecordingWorkflow, once, raising
 from tests.world import ANY_SHARE, World
 
 LISTS = tuple(
@@ -362,75 +361,6 @@ def test_empty_registries_are_swept_too() -> None:
     assert world.workflow.started == []
 
 
-def test_what_failed_is_retried_when_its_time_has_come() -> None:
-    world = World()
-    key = thing_key("pump-17")
-    world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
-
-    assert world.sweep.retry().requests == 0
-    world.clock.advance(61)
-    assert world.sweep.retry().requests == 1
-
-    assert world.workflow.take() == [ReconcileRequest(key, created=True)]
-
-
-def test_what_a_retry_started_is_not_started_again_while_its_request_may_still_be_under_way() -> None:
-    world = World()
-    world.ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
-    world.clock.advance(61)
-
-    started = []
-    for _ in range(8):
-        started.append(world.sweep.retry().requests)
-        world.clock.advance(60)
-
-    assert started == [1, 0, 0, 0, 0, 0, 1, 0]
-
-
-def test_a_retry_starts_no_more_than_so_many_and_what_waited_longest_first() -> None:
-    world = World()
-    for number in range(RETRIES + 3):
-        key = thing_key(f"t-{number}")
-        world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
-    world.clock.advance(61)
-
-    assert [world.sweep.retry().requests for _ in range(3)] == [RETRIES, 3, 0]
-    assert _names(world.workflow.take()) == [f"t-{number}" for number in range(RETRIES + 3)]
-
-
-def test_what_has_ended_meanwhile_is_not_started() -> None:
-    @dataclass
-    class EndingMeanwhile(InMemoryLedger):
-        def postpone(self, key: Key, now: int) -> bool:
-            self.record(Outcome(key, State.IN_SYNC, "", at=now))
-            return super().postpone(key, now)
-
-    world = World()
-    ledger = EndingMeanwhile()
-    ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
-    world.clock.advance(61)
-
-    assert _sweep_of(world, ledger=ledger).retry().requests == 0
-    assert world.workflow.started == []
-
-
-def test_an_entry_of_an_unknown_kind_is_told_and_keeps_nothing_from_being_retried() -> None:
-    class OfAnotherRelease(InMemoryLedger):
-        def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:
-            if unknown:
-                unknown("role_alias#x")
-            yield from super().due(now)
-
-    world = World()
-    ledger = OfAnotherRelease()
-    ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
-    world.clock.advance(61)
-
-    retried = _sweep_of(world, ledger=ledger).retry()
-
-    assert (retried.requests, retried.unknown) == (1, ("role_alias#x",))
-
-
 def test_what_the_schedule_asks_for_is_in_no_hurry() -> None:
     class Hurried(RecordingWorkflow):
         def start(self, requests: Sequence[ReconcileRequest], *, background: bool = False) -> None:
@@ -439,12 +369,9 @@ def test_what_the_schedule_asks_for_is_in_no_hurry() -> None:
 
     world = World()
     hurried = Hurried()
-    sweep = _sweep_of(world, workflow=hurried)
     world.primary.put(a_thing("new"))
-    world.ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
-    world.clock.advance(61)
 
-    assert (sweep.retry().requests, sweep.sweep().drift) == (1, 1)
+    assert _sweep_of(world, workflow=hurried).sweep().drift == 1
     assert hurried.started == []
 
 

@@ -102,6 +102,6 @@ def test_whether_it_arrives_or_is_lost_all_is_equal_in_the_end(arrives: bool) ->
     assert (world.secondary.entities == world.wanted) is arrives
 
     world.clock.advance(120)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
     assert world.secondary.entities == world.wanted

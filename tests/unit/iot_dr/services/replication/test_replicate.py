@@ -575,7 +575,7 @@ def test_a_certificate_that_goes_after_it_was_detached_is_noticed_in_a_minute_th
     world.primary.remove(certificate)
 
     world.clock.advance(61)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
     assert certificate not in world.wanted
@@ -699,7 +699,7 @@ def test_a_worker_that_dies_between_any_two_calls_is_made_good_by_the_next(story
             if not made_by_one_request:
                 # With its thing gone, nothing leads from a request to the certificate that hung on it, but a note.
                 world.clock.advance(61)
-                world.sweep.retry()
+                world.retry.start()
                 world.run_workflow()
             assert world.secondary.entities == world.wanted, f"died {moment} call {number}"
             unowned = world.secondary.entities.keys() - world.ledger.owned(world.secondary.entities.keys())
@@ -747,7 +747,7 @@ def test_a_failure_of_what_is_gone_by_now_is_not_tried_again_for_ever() -> None:
     world.primary.remove(THING)
 
     world.clock.advance(61)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
     world.clock.advance(100_000)
@@ -765,7 +765,7 @@ def test_a_thing_that_goes_while_its_certificate_is_awaited_is_forgotten_in_the_
         result = world.replication.replicate(result.next_request)
 
     world.clock.advance(61)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
     assert THING not in world.ledger.remembered

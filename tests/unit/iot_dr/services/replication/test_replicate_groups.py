@@ -153,7 +153,7 @@ def test_the_events_of_a_move_may_come_in_any_order(order: tuple[Key, ...]) -> N
     for key in order:
         world.deliver([events[key]])
     world.clock.advance(61)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
     assert world.secondary.entities == world.wanted

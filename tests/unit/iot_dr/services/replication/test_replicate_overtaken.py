@@ -334,7 +334,7 @@ def _retries(world: World) -> None:
     """Let the schedule come round for an hour, without a sweep."""
     for _ in range(60):
         world.clock.advance(60)
-        world.sweep.retry()
+        world.retry.start()
         world.run_workflow()
 
 

@@ -44,7 +44,7 @@ def _mend(world: World) -> None:
     """The Region is back: what waits is checked again."""
     world.calls.before = Calls.before
     world.clock.advance(3600)
-    world.sweep.retry()
+    world.retry.start()
     world.run_workflow()
 
 

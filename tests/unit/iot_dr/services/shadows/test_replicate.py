@@ -749,6 +749,23 @@ def test_a_copy_that_others_made_long_ago_is_replications_own_while_the_target_f
     assert state is (State.HELD if leads else State.IN_SYNC)
 
 
+def test_what_a_device_wrote_and_the_primary_has_too_stays_the_devices_though_its_note_was_never_ended(
+    world: ShadowWorld,
+) -> None:
+    for registry in (world.primary, world.secondary):
+        registry.put(KEY, OFF)
+    world.control.fence = LEADS
+    world.calls.before = raising(Killed(), on=["notes.settle"])
+    with pytest.raises(Killed):
+        world.worker(world.calls, kept_for=KEPT_FOR).check([KEY])
+    world.calls.before = lambda _name, _at: None
+    worker = world.worker(world.calls, kept_for=KEPT_FOR)
+    assert states(worker.apply([decode_shadow_event(world.primary.remove(KEY))])) == [State.UNSUPPORTED]
+
+    assert states(worker.apply([decode_shadow_event(world.primary.put(KEY, ON))])) == [State.HELD]
+    assert held(world) == {"reported": {"on": False}}
+
+
 def test_what_a_device_has_just_written_is_not_deleted_for_a_while(world: ShadowWorld) -> None:
     apply(world, world.primary.put(KEY, ON))
     world.secondary.put(KEY, OFF)

@@ -59,11 +59,19 @@ class ShadowNotes(Protocol):
     def read(self, key: Key) -> ShadowNote:
         """Return what is noted now; nothing is a note too."""
 
-    def claim(
-        self, key: Key, over: ShadowNote, source: ShadowState, *, owned_at: int | None = None, unsure_until: int = 0
+    def claim(  # noqa: PLR0913  # a claim is one write of the ledger, and this is all that it notes
+        self,
+        key: Key,
+        over: ShadowNote,
+        source: ShadowState,
+        *,
+        owned_at: int | None = None,
+        unsure_until: int = 0,
+        writes: bool = True,
     ) -> ShadowNote:
         """Note that this state is about to be written, and from `owned_at` on that replication owns the copy.
 
+        With `writes` false nothing is about to be written: only how the copy stands is to be noted.
         If no version guards the write, it may land until `unsure_until`; then the shadow is to be checked again.
 
         Returns:

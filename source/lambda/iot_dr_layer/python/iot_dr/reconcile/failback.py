@@ -73,7 +73,8 @@ def decide(key: Key, base: LastEqual, leader: Entity | None, old: Entity | None,
 
 
 def _of_the_leader_alone(key: Key, base: LastEqual) -> Decision:
-    if not base.known:
+    # What replication was about to make, and is there, has come from the old primary, whether that was noted or not.
+    if not (base.known or base.begun):
         return Decision(FailbackVerdict.CREATE_OLD, "new in the leader")
     if key.kind is Kind.SHADOW:
         return Decision(FailbackVerdict.CREATE_OLD, "gone in the old primary; a shadow goes back whole")

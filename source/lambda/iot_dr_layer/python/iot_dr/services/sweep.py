@@ -13,7 +13,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 
 from iot_dr.errors import UnsafePlan
 from iot_dr.model.registry.changes import Change, Delete, Skip, Update
@@ -44,22 +44,11 @@ LISTS_AT_ONCE = len(Side) * len(LISTED_KINDS)
 ROUND_KINDS = tuple(row.kind for row in reversed(ROWS) if row.in_round)
 """What the round covers: documents, descriptions and attachments; a certificate without thing has some too."""
 
-RETRIES = 500
-"""Requests that one retry starts at most; what has waited longest comes first."""
-
 _STATUSES, _OTHERS, _DELETIONS = "drift-statuses", "drift", "drift-deletions"
 """Differences, the most urgent first, by the names of their rounds in the ledger."""
 
 _LEAST_SHARE = 10
 """What is less urgent has this part of a sweep's differences at least, so that it does not wait for ever."""
-
-
-@dataclass(frozen=True)
-class Retried:
-    """What a retry did: requests that it started, and entries that wait whose kind this release does not know."""
-
-    requests: int
-    unknown: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -121,18 +110,6 @@ class Sweep:
         self._just_in_time = just_in_time
         self._together = together
         self._apply = apply
-
-    def retry(self) -> Retried:
-        """Have what failed or was left unfinished checked again, if its time has come; return what was started."""
-        now = self._clock()
-        unknown: list[str] = []
-        due = list(islice(self._ledger.due(now, unknown.append), RETRIES))
-        # Put off first: what is started and not yet ended, or started for nothing, is not started again each minute.
-        put_off = self._together(lambda key: self._ledger.postpone(key, now), due)
-        # New, as far as settling goes: what was left without its certificate stays on the list until it has one.
-        requests = [ReconcileRequest(key, created=True) for key, waits in zip(due, put_off, strict=True) if waits]
-        self._workflow.start(requests, background=True)
-        return Retried(len(requests), tuple(unknown))
 
     def sweep(self, limits: Limits = DEFAULT_LIMITS, until: int | None = None) -> Swept:
         """Compare both Regions by their lists and have every difference, and the round's next slice, checked.

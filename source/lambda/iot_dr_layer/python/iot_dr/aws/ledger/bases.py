@@ -114,7 +114,7 @@ def _base(key: Key, item: Mapping[str, Any]) -> LastEqual:
         claims, settled, version = (int(item.get(name, {}).get("N", 0)) for name in _WRITTEN)
         return LastEqual(bool(digest), digest, version=version if claims == settled else 0)
     times = {name: int(value.get("N", 1)) for name, value in item.items() if name in _TIMES}
-    return LastEqual(was_had(times) or bool(digest), digest)
+    return LastEqual(was_had(times) or bool(digest), digest, begun="owned_at" in times)
 
 
 def _noting(digest: str, at: int) -> dict[str, Any]:

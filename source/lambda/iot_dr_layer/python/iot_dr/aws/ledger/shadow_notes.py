@@ -58,8 +58,15 @@ class DynamoDbShadowNotes:
         answer = call(self._client.get_item, **self._item(key), ConsistentRead=True)
         return _note({name: TypeDeserializer().deserialize(value) for name, value in answer.get("Item", {}).items()})
 
-    def claim(
-        self, key: Key, over: ShadowNote, source: ShadowState, *, owned_at: int | None = None, unsure_until: int = 0
+    def claim(  # noqa: PLR0913  # as the port
+        self,
+        key: Key,
+        over: ShadowNote,
+        source: ShadowState,
+        *,
+        owned_at: int | None = None,
+        unsure_until: int = 0,
+        writes: bool = True,
     ) -> ShadowNote:
         """Note that this state is about to be written, if nobody has claimed since `over` was read.
 
@@ -71,7 +78,7 @@ class DynamoDbShadowNotes:
             "source_version": source.version,
             "source_at": source.at,
             "source_deleted": source.document is None,
-            "begun": over.begun_with(source),
+            "begun": over.begun_with(source if writes else None),
             **({} if owned_at is None else {"owned_at": owned_at}),
             **(_checked(unsure_until) | {"unsure_until": unsure_until} if unsure_until else {}),
         }
@@ -82,7 +89,7 @@ class DynamoDbShadowNotes:
             ConditionExpression="claims = :over" if over.claims else "attribute_not_exists(claims)",
             ExpressionAttributeValues=_values(facts | ({"over": over.claims} if over.claims else {})),
         )
-        return over.claimed(source, owned=owned_at is not None, unsure_until=unsure_until)
+        return over.claimed(source, owned=owned_at is not None, unsure_until=unsure_until, writes=writes)
 
     def settle(
         self, key: Key, claimed: ShadowNote, outcome: Outcome | None, written: Shadow | None, *, check: int = 0

@@ -46,13 +46,15 @@ class LastEqual:
 
     `known`: the leader has had the resource from the old primary. `digest` is of that state, as it stood in the leader;
     empty if it was not noted. `ends_known`: of a relation, it has had both ends. `version`: of a shadow, the
-    leader's after the last write of replication; 0 if it was not noted, or if another write is open.
+    leader's after the last write of replication; 0 if it was not noted, or if another write is open. `begun`:
+    replication was about to make it in the leader, and nobody has noted whether it did.
     """
 
     known: bool = False
     digest: str = ""
     ends_known: bool = False
     version: int = 0
+    begun: bool = False
 
 
 @dataclass(frozen=True)

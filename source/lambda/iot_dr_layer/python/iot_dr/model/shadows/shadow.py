@@ -188,7 +188,9 @@ class ShadowNote:
             return False
         return self.is_settled or digest(copy.document) not in (self.digest, *self.begun)
 
-    def claimed(self, source: ShadowState, *, owned: bool = False, unsure_until: int = 0) -> ShadowNote:
+    def claimed(
+        self, source: ShadowState, *, owned: bool = False, unsure_until: int = 0, writes: bool = True
+    ) -> ShadowNote:
         """Return the note with one more claim, of bringing about this state."""
         return replace(
             self,
@@ -199,12 +201,12 @@ class ShadowNote:
             owned=self.owned or owned,
             due=self.due or bool(unsure_until),
             unsure_until=unsure_until or self.unsure_until,
-            begun=self.begun_with(source),
+            begun=self.begun_with(source if writes else None),
         )
 
-    def begun_with(self, source: ShadowState) -> tuple[str, ...]:
-        """Return the digests of what is under way once this is, too."""
-        document = () if source.document is None else (digest(source.document),)
+    def begun_with(self, source: ShadowState | None) -> tuple[str, ...]:
+        """Return the digests of what is under way once this is, too; None for a claim that writes nothing."""
+        document = () if source is None or source.document is None else (digest(source.document),)
         return (*(() if self.is_settled else self.begun), *document)[-BEGUN:]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from iot_dr.aws.clients import of_one_session
 from iot_dr.aws.failover.control import DynamoDbControlStore
+from iot_dr.aws.ledger.bases import DynamoDbHeldResources
 from iot_dr.aws.ledger.gauges import DynamoDbLedgerGauges
 from iot_dr.aws.ledger.ledger import DynamoDbLedger
 from iot_dr.aws.pacing import paced
@@ -28,10 +29,14 @@ from iot_dr.runtime.environment import read
 from iot_dr.runtime.functions.write_gates import write_gate
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.gauges import Measured, measure
+from iot_dr.services.replication.retry import Retry
 from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep, Swept
 
 ASK_SECONDS = 2
 """How long the primary Region may take to tell its control item."""
+
+RETRIES_AT_ONCE = 10
+"""Writes of a retry to the ledger at once; each puts off one request."""
 
 SECONDS_TO_START = 90
 """What is left of the function's time, when the lists take too long, for starting what they have shown until then."""
@@ -59,12 +64,13 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
     """
     environment = read(SweepEnvironment, environ)
     client = of_one_session()
-    sweep, measured = _sweep(environment, client), _measuring(environment, client)
+    retry, sweep = _retry(environment, client), _sweep(environment, client)
+    measured = _measuring(environment, client)
     log, metrics = logger(), ReplicationMetrics()
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if event.get("task") == "retry":
-            retried = sweep.retry()
+            retried = retry.start()
             unknown = len(retried.unknown)
             log.info("retried", extra={"looks": retried.requests, "unknown": unknown})
             if unknown:
@@ -128,6 +134,18 @@ def _measuring(environment: SweepEnvironment, client: Callable[..., Any]) -> Cal
     return functools.partial(measure, ledger, *controls)
 
 
+def _retry(environment: SweepEnvironment, client: Callable[..., Any]) -> Retry:
+    regions, dynamodb = RegionPair(environment.primary_region, environment.aws_region), client("dynamodb")
+    return Retry(
+        ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
+        held=DynamoDbHeldResources(dynamodb, environment.ledger_table),
+        workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
+        gate=write_gate(dynamodb, regions, environment.control_table, environment.ledger_table),
+        clock=now,
+        together=on_threads(ThreadPoolExecutor(RETRIES_AT_ONCE)),
+    )
+
+
 def _sweep(environment: SweepEnvironment, client: Callable[..., Any]) -> Sweep:
     account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
     direction = regions.replication(account)
@@ -138,7 +156,7 @@ def _sweep(environment: SweepEnvironment, client: Callable[..., Any]) -> Sweep:
         target=_lister(client, direction.target.region, account),
         direction=direction,
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
-        # All that it asks for is background work, whoever of the two tasks asks.
+        # All that it asks for is background work.
         workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
         gate=write_gate(dynamodb, regions, environment.control_table, environment.ledger_table),
         clock=now,

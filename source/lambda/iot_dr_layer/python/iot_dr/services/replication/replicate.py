@@ -116,7 +116,7 @@ class _Work:
         skips: differences that stay.
         touched: what was, or was to be, written; relations among it are read again, whatever they hang on by now.
         deleted: what of it was deleted, and not made since, with when its mark was made.
-        unmade: what was last to be made and was not.
+        unmade: what was to be made and was not, with when its mark was made.
         noted_at: when the mark of the last writes was made, epoch milliseconds.
         refused: what AWS refused, whatever was tried.
         held: what is not written because the target leads.
@@ -137,7 +137,7 @@ class _Work:
     skips: tuple[Skip, ...] = ()
     touched: frozenset[Key] = frozenset()
     deleted: dict[Key, int] = field(default_factory=dict)
-    unmade: frozenset[Key] = frozenset()
+    unmade: dict[Key, int] = field(default_factory=dict)
     noted_at: int = 0
     refused: dict[Key, IotDrError] = field(default_factory=dict)
     held: tuple[Action, ...] = ()
@@ -159,7 +159,7 @@ class _Work:
         for change in changes:
             self.done.append(change)
             self.touched |= {change.key}
-            self.unmade -= {change.key}
+            self.unmade.pop(change.key, None)
             if not isinstance(change, Delete):
                 self.deleted.pop(change.key, None)
                 continue
@@ -306,6 +306,8 @@ class Replication:
         except (Conflict, NotReadyYet, Throttled, WriteRefused):
             self._lay_down(work)
             raise
+        if work.held:
+            self._disown_unmade(work)
         self._raise_refusal(work)
         return work
 
@@ -381,7 +383,8 @@ class Replication:
         self._note_far_ends(todo, work, self._ledger.gone(held) if held else frozenset())
         # Before any of it is written: what never comes to be, or goes with something else, has to be forgotten too.
         work.touched |= {change.key for change in todo.actions} | along
-        work.unmade, work.noted_at = frozenset(made), self._clock()
+        work.noted_at = self._clock()
+        work.unmade |= dict.fromkeys(made, work.noted_at)
         work.mark = self._ledger.begin(
             made,
             work.noted_at,
@@ -468,15 +471,22 @@ class Replication:
         if not work.refused:
             return
         self._forget(work)
-        if work.mark:
-            unmade = work.unmade - work.scope.actual.entities.keys()
-            self._ledger.disown(unmade, work.noted_at, work.mark, work.began)
+        self._disown_unmade(work)
         if work.held and all(isinstance(error, InvalidResource | LimitExceeded) for error in work.refused.values()):
             # The mark comes off as the outcome is recorded.
             return
         if work.mark:
             self._ledger.end(work.mark, work.mark.keys, self._clock(), equal=work.equal)
         raise next(iter(work.refused.values()))
+
+    def _disown_unmade(self, work: _Work) -> None:
+        """Take back the ownership of what was to be made and was not: AWS has answered so, and no answer is missing."""
+        if work.mark is None or work.unanswered:
+            return
+        unmade = {key: at for key, at in work.unmade.items() if key not in work.scope.actual.entities}
+        work.unmade.clear()
+        for at in sorted(set(unmade.values())):
+            self._ledger.disown([key for key in unmade if unmade[key] == at], at, work.mark, work.began)
 
     def _lay_down(self, work: _Work) -> None:
         """Take the mark off what stands as it stood, for the request comes again.

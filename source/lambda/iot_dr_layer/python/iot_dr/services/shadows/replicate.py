@@ -467,7 +467,8 @@ class ShadowReplication:
         stands = note.brings_about(known.source)
         if stands and note.is_settled and not note.due and note.state is _kept(outcome):
             return outcome
-        claimed = note if stands else self._notes.claim(task.key, note, known.source)
+        # Nothing is written: what the copy holds may be what somebody else has written, though the source has it too.
+        claimed = note if stands else self._notes.claim(task.key, note, known.source, writes=False)
         return self._settled(task, known, claimed, outcome, copy)
 
     def _settled(
