@@ -171,10 +171,12 @@ def test_what_replication_was_about_to_make_and_the_leader_has_was_deleted_in_th
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_what_replication_was_about_to_make_and_the_leader_lacks_never_crossed(begun: bool) -> None:
+def test_what_replication_was_about_to_make_and_the_leader_lacks_was_perhaps_deleted_there(begun: bool) -> None:
     made = Certificate("c1", ACTIVE)
 
-    assert decide(made.key, LastEqual(begun=begun), None, made).verdict is FailbackVerdict.CREATE_LEADER
+    found = decide(made.key, LastEqual(begun=begun), None, made)
+
+    assert found.verdict is (FailbackVerdict.CONFLICT if begun else FailbackVerdict.CREATE_LEADER)
 
 
 def test_a_principal_that_is_exclusive_in_one_region_alone_is_a_conflict_unless_one_side_is_as_it_was() -> None:

@@ -19,6 +19,9 @@ device wrote the leader's, so it goes back whole, unless nobody has touched it t
 
 Tags are in no digest, so that tags which differ are a conflict, whatever else has changed.
 
+What replication was about to make when the Region took the lead, and nobody has noted whether it did, came from the
+old primary: if the leader has it, it is known; if not, it was deleted there or never made, which is a conflict.
+
 A relation has no state of its own to be changed: its base is that the ledger knows it. An attachment that the ledger
 does not know, of two ends that it knows, may be new or may have been there before the ledger was: a conflict too.
 """
@@ -85,6 +88,10 @@ def _of_the_old_primary_alone(key: Key, base: LastEqual, old: Entity) -> Decisio
     if not base.known and base.ends_known:
         return Decision(
             FailbackVerdict.CONFLICT, "attached late in the old primary, or detached in the leader: not noted which"
+        )
+    if not base.known and base.begun:
+        return Decision(
+            FailbackVerdict.CONFLICT, "replication was about to make it: it was never made, or deleted in the leader"
         )
     if not base.known:
         return Decision(FailbackVerdict.CREATE_LEADER, "made in the old primary; it never crossed")
