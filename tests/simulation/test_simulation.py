@@ -16,8 +16,8 @@ from tests.simulation.story import timeline
 from tests.simulation.teeth.reverts import REVERTS
 from tests.simulation.world import Run
 
-STEADY = range(1, 151)
-SECONDS = 10.0
+STEADY = range(1, 61)
+SECONDS = 40.0
 SETTINGS = Settings(ignore=frozenset())
 """Rules are left out of which stories are known that break them."""
 
@@ -33,7 +33,7 @@ def test_no_rule_is_broken_under_the_seeds_of_every_day() -> None:
     assert not tally.broken, _explained(tally.broken)
     assert tally.operations > 1_000
     assert tally.faults > 100
-    assert tally.failovers > 10
+    assert tally.failovers > 5
     assert tally.failbacks > 2
 
 
