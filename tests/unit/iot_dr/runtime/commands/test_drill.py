@@ -17,15 +17,15 @@ from tests.builders import PRIMARY, SECONDARY
 from tests.drill_fakes import Told
 
 ENVIRONMENT = DrillEnvironment(
-    PRIMARY,
-    SECONDARY,
-    LAUNCH.postfix,
-    LAUNCH.uuid,
-    "https://queue",
-    "events",
-    "one.iot.us-east-1.amazonaws.com",
-    "two.iot.us-west-2.amazonaws.com",
-    "Z1",
+    primary_region=PRIMARY,
+    secondary_region=SECONDARY,
+    stack_postfix=LAUNCH.postfix,
+    uuid=LAUNCH.uuid,
+    look_queue_url="https://queue",
+    dynamodb_global_table="events",
+    iot_endpoint_primary="one.iot.us-east-1.amazonaws.com",
+    iot_endpoint_secondary="two.iot.us-west-2.amazonaws.com",
+    hosted_zone_id="Z1",
 )
 
 
