@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands.launched import cost
+from iot_dr.cli.commands.launch import cost
 from iot_dr.cli.main import cli
 from iot_dr.model.cost.figures import FleetFigures
-from iot_dr.runtime.commands.launched.cost import CostEnvironment
+from iot_dr.runtime.commands.launch.cost import CostEnvironment
 from iot_dr.services.cost import AccountFigures
 
 TOOLSRC = {

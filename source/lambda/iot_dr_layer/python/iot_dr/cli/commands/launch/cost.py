@@ -17,7 +17,7 @@ from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.cost.estimate import estimate
 from iot_dr.model.cost.figures import FleetFigures
-from iot_dr.runtime.commands.launched.cost import CostEnvironment, price_list, read_account
+from iot_dr.runtime.commands.launch.cost import CostEnvironment, price_list, read_account
 from iot_dr.services.cost import AccountFigures
 
 _EPILOG = """

@@ -13,7 +13,7 @@ from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.cli.view.uninstall import as_json, print_plan, print_removal
 from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.commands.launched.uninstall import UninstallEnvironment, uninstall_tools
+from iot_dr.runtime.commands.launch.uninstall import UninstallEnvironment, uninstall_tools
 from iot_dr.services.launch.uninstall import Uninstalled, ensure_primary_leads, still_costs
 
 _EPILOG = """

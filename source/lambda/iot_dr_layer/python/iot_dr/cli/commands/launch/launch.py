@@ -12,7 +12,7 @@ from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
 from iot_dr.runtime import environment
-from iot_dr.runtime.commands.launch import LaunchEnvironment, launcher
+from iot_dr.runtime.commands.launch.launch import LaunchEnvironment, launcher
 from iot_dr.services.launch.launch import launch
 
 _EPILOG = """
