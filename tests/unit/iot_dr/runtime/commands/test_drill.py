@@ -12,15 +12,11 @@ from iot_dr.model.drill.orders import DrillOrder
 from iot_dr.runtime.commands.drill import bench, clean
 from iot_dr.runtime.commands.drill import drill as wiring
 from iot_dr.runtime.commands.drill.bench import DrillEnvironment, ReportPlace
-from tests.account import LAUNCH, Account, served
-from tests.builders import PRIMARY, SECONDARY
+from tests.account import NAMES, Account, served
 from tests.drill_fakes import Told
 
 ENVIRONMENT = DrillEnvironment(
-    primary_region=PRIMARY,
-    secondary_region=SECONDARY,
-    stack_postfix=LAUNCH.postfix,
-    uuid=LAUNCH.uuid,
+    **NAMES,
     look_queue_url="https://queue",
     dynamodb_global_table="events",
     iot_endpoint_primary="one.iot.us-east-1.amazonaws.com",

@@ -35,7 +35,7 @@ class Resource:
         return ResourceAnswer("id-1", {"A": "1"}, no_echo=True)
 
     def update(self, request: Request) -> ResourceAnswer:
-        return ResourceAnswer(f"{request.physical_id}/{request.old_properties['A']}/{request.properties['A']}")
+        return ResourceAnswer(f"{request.physical_id}/{request.properties['A']}")
 
     def delete(self, request: Request) -> ResourceAnswer:
         return sys.exit(1)
@@ -62,12 +62,10 @@ def test_an_answer_carries_what_cloudformation_asked_with(answers: Answers) -> N
     }
 
 
-def test_an_update_sees_the_old_properties(answers: Answers) -> None:
-    event = answers.request("Update", {"A": "new"}, "id", OldResourceProperties={"A": "old"})
+def test_an_update_sees_the_new_properties(answers: Answers) -> None:
+    answering(Resource)(answers.request("Update", {"A": "new"}, "id"), Invocation())
 
-    answering(Resource)(event, Invocation())
-
-    assert answers.only["PhysicalResourceId"] == "id/old/new"
+    assert answers.only["PhysicalResourceId"] == "id/new"
 
 
 def test_a_set_up_that_fails_is_answered(answers: Answers) -> None:

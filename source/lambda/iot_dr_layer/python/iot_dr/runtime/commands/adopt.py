@@ -12,8 +12,6 @@ from iot_dr.aws.ledger.adoptions import DynamoDbAdoptionStore
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.sites import Direction
@@ -24,6 +22,7 @@ from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonSettings, open_comparison
 from iot_dr.runtime.commands.history import new_header
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.runtime.commands.sync import open_ledger
 from iot_dr.services.adopt import Adoption
 from iot_dr.services.gate import LeadershipWriteGate
@@ -34,19 +33,15 @@ KINDS = (*REGISTRY_KINDS, Kind.SHADOW)
 """What can be owned."""
 
 
-@dataclass(frozen=True)
-class AdoptSettings:
+@dataclass(frozen=True, kw_only=True)
+class AdoptSettings(LaunchNames):
     """What `toolsrc` says of a launch, and what is to be adopted.
 
     `kinds`: none for all. `not_older_than`: milliseconds; what was read no longer ago is not read again, shadows only
     if they were read one by one. `anew`: drop what an earlier run has read. `command`: the command as it was given.
     """
 
-    primary_region: str
-    secondary_region: str
     ledger_table: str
-    stack_postfix: str
-    uuid: str
     profile: str = ""
     state: str = ""
     select: str = ""
@@ -72,8 +67,7 @@ def open_adoption(settings: AdoptSettings, progress: ReadingObserver) -> Iterato
         ConfigurationError: a setting is wrong, or there is no such launch.
         RegionUnavailable: neither Region answers.
     """
-    regions = RegionPair(settings.primary_region, settings.secondary_region)
-    launch = Launch(regions, settings.stack_postfix, settings.uuid)
+    regions, launch = settings.regions, settings.launch
     launched = launched_stack(launch, CloudFormationStackReader(clients_of(settings.profile)))
     compared = _compared(settings, launched)
     with open_comparison(compared, progress) as comparison:

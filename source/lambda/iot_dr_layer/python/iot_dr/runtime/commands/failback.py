@@ -29,7 +29,6 @@ from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.files.state_folder import HISTORY, default_folder
 from iot_dr.model.failback.plan import FailbackChoices, Party
 from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.launch.launches import Launch
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.ports.failover import WriteGate
@@ -72,7 +71,6 @@ FOLDER = "failback"
 class FailbackEnvironment(FleetEnvironment):
     """The variables of `toolsrc` that a failback needs: its launch must be known, too."""
 
-    # field() takes the default away, which a bare annotation would inherit.
     stack_postfix: str = field()
     uuid: str = field()
 
@@ -144,8 +142,7 @@ def open_failback(
         RegionUnavailable: neither Region answers.
     """
     environment, stop = settings.environment, threading.Event()
-    launch = Launch(environment.regions, environment.stack_postfix, environment.uuid)
-    launched = launched_stack(launch, CloudFormationStackReader(clients_of(settings.profile)))
+    launched = launched_stack(environment.launch, CloudFormationStackReader(clients_of(settings.profile)))
     with ExitStack() as exits:
         comparison = exits.enter_context(open_comparison(_compared(settings, launched), watch, stop))
         executor = exits.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="failback"))

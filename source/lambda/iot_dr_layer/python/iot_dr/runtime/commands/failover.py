@@ -26,12 +26,11 @@ from iot_dr.aws.quotas import DEFAULTS
 from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.status_parts import StreamAge
 from iot_dr.ports.progress import FailoverObserver
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.history import ordering
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.runtime.commands.status import last_verification, verification_path
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.failover.failover import Failover
@@ -57,11 +56,13 @@ ClientOf = Callable[..., Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FleetEnvironment:
-    """The variables of `toolsrc` that name a launch, its tables, and where its devices connect."""
+class FleetEnvironment(LaunchNames):
+    """The variables of `toolsrc` that name a launch, its tables, and where its devices connect.
 
-    primary_region: str
-    secondary_region: str
+    A failover needs the tables alone. A command that needs more than them takes defaults away by `field()`: a bare
+    annotation would inherit them.
+    """
+
     ledger_table: str
     dynamodb_global_table: str
     stack_postfix: str = ""
@@ -70,11 +71,6 @@ class FleetEnvironment:
     name_servers: str = ""
     iot_endpoint_primary: str = ""
     iot_endpoint_secondary: str = ""
-
-    @property
-    def regions(self) -> RegionPair:
-        """Return both Regions."""
-        return RegionPair(self.primary_region, self.secondary_region)
 
     @property
     def endpoints(self) -> Mapping[str, str]:
@@ -186,8 +182,7 @@ def _streams(
 ) -> list[StreamAge]:
     if not (environment.stack_postfix and environment.uuid):
         return []
-    launch = Launch(environment.regions, environment.stack_postfix, environment.uuid)
-    stack = stacks.read(environment.secondary_region, launch.secondary_stack)
+    stack = stacks.read(environment.secondary_region, environment.launch.secondary_stack)
     return list(metrics.stream_ages(stream_functions([stack] if stack else []), now()))
 
 

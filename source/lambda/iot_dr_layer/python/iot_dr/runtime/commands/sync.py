@@ -20,8 +20,6 @@ from iot_dr.files.journal import SqliteJournal
 from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.records import RunHeader
 from iot_dr.ports.failover import WriteGate
@@ -31,6 +29,7 @@ from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
 from iot_dr.runtime.commands.history import new_header
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.comparison_reading import part_of
@@ -49,8 +48,8 @@ CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
 """Threads that may call a Region at the same time."""
 
 
-@dataclass(frozen=True)
-class SyncSettings:
+@dataclass(frozen=True, kw_only=True)
+class SyncSettings(LaunchNames):
     """What `toolsrc` says of a launch, and how a run is wanted.
 
     `not_older_than`: milliseconds; what was read no longer ago is applied as it is, else both Regions are read anew.
@@ -59,11 +58,7 @@ class SyncSettings:
     `command`: the command as it was given, for the record.
     """
 
-    primary_region: str
-    secondary_region: str
     ledger_table: str
-    stack_postfix: str
-    uuid: str
     profile: str = ""
     state: str = ""
     select: str = ""
@@ -87,8 +82,7 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
         ConfigurationError: a setting is wrong; the message names the mend.
         RegionUnavailable: neither Region answers.
     """
-    regions = RegionPair(settings.primary_region, settings.secondary_region)
-    launch = Launch(regions, settings.stack_postfix, settings.uuid)
+    regions, launch = settings.regions, settings.launch
     stacks = CloudFormationStackReader(clients_of(settings.profile))
     launched = launched_stack(launch, stacks)
     folder = StateFolder(Path(settings.state) if settings.state else default_folder(regions))

@@ -58,7 +58,6 @@ class DrillEnvironment(FleetEnvironment):
     look_queue_url: str
     hosted_zone_id: str = ""
     ledger_table: str = ""
-    # field() takes the default away, which a bare annotation would inherit.
     stack_postfix: str = field()
     uuid: str = field()
     iot_endpoint_primary: str = field()

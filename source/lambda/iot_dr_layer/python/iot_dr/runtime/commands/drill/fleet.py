@@ -14,7 +14,6 @@ from iot_dr.model.drill.orders import DrillOrder
 from iot_dr.model.drill.results import DrillResult
 from iot_dr.model.failback.plan import FailbackChoices
 from iot_dr.model.failover.names import FleetDomain
-from iot_dr.model.launch.launches import Launch
 from iot_dr.ports.progress import FailbackObserver, FleetDrillObserver
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.drill.bench import (
@@ -43,7 +42,6 @@ from iot_dr.services.trial.order import shadows_to_prove
 class FleetDrillEnvironment(DrillEnvironment):
     """What a drill with the fleet needs besides: its name, and the table of the ledger, which holds the fence."""
 
-    # field() takes the default away, which a bare annotation would inherit.
     fleet_name: str = field()
     ledger_table: str = field()
 
@@ -78,7 +76,7 @@ def fleet_drill(  # noqa: PLR0913, PLR0917  # the settings, then who is told
     regions, name = environment.regions, environment.fleet_name
     access = account_of(settings.profile, regions.primary, regions.secondary)
     stacks = CloudFormationStackReader(access.client_of)
-    launch = Launch(regions, environment.stack_postfix, environment.uuid)
+    launch = environment.launch
     shadows, checks = shadows_to_prove(launch, stacks).classic, health_checks(launch, stacks)
     domains = fleet_domains(IotFleetDomains(access.client_of), regions, name)
     prepare(place.page)

@@ -43,7 +43,6 @@ class Request:
 
     kind: Literal["Create", "Update", "Delete"]
     properties: Mapping[str, Any]
-    old_properties: Mapping[str, Any]
     physical_id: str
     stack_id: str
     request_id: str
@@ -54,7 +53,6 @@ class Request:
         return cls(
             kind=event["RequestType"],
             properties=event.get("ResourceProperties", {}),
-            old_properties=event.get("OldResourceProperties", {}),
             physical_id=event.get("PhysicalResourceId", ""),
             stack_id=event["StackId"],
             request_id=event["RequestId"],
