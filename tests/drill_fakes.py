@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iot_dr.errors import IotDrError, NotReadyYet
@@ -104,17 +104,29 @@ class Stage:
 
     def drill(self, order: DrillOrder | None = None, *, shadows: bool = True) -> Drill:
         """The drill."""
-        chosen = order or DrillOrder(clients=len(self.canaries.clients), patience=60)
         removal = self.removal(self.canaries.everything)
-        records = CanaryRecords(
-            DRILL, f"{DRILL}.{ZONE}", 30, PRIMARY, SECONDARY, ENDPOINTS, dict.fromkeys(BOTH, "check")
-        )
+        name, checks = f"{DRILL}.{ZONE}", dict.fromkeys(BOTH, "check")
+        rehearsal = self.rehearsal(order, name, ZONE, UNTESTED, checks, shadows=shadows)
+        parts = DrillParts(rehearsal, removal.orders, removal.name, removal)
+        return Drill(parts, rounds=self.rounds, progress=self.progress)
+
+    def rehearsal(  # what drills differ in
+        self,
+        order: DrillOrder | None,
+        name: str,
+        zone: str,
+        untested: Sequence[str],
+        checks: Mapping[str, str],
+        *,
+        shadows: bool = True,
+    ) -> RehearsalParts:
+        """The devices of a drill under a name, which a zone's servers answer for."""
         fleet = self._fleet(self.canaries.trial)
-        rehearsal = RehearsalParts(
-            order=chosen,
+        return RehearsalParts(
+            order=order or DrillOrder(clients=len(self.canaries.clients), patience=60),
             canaries=self.canaries,
-            records=records,
-            zone=ZONE,
+            records=CanaryRecords(DRILL, name, 30, PRIMARY, SECONDARY, ENDPOINTS, checks),
+            zone=zone,
             fleet=fleet,
             crossing=self._crossing(self.canaries.trial),
             things_here=fleet.writer,
@@ -122,10 +134,8 @@ class Stage:
             names=self,
             devices=self._connected,
             shadows=shadows,
-            facts=DrillFacts(began="today", quota=lambda: 500.0, untested=UNTESTED),
+            facts=DrillFacts(began="today", quota=lambda: 500.0, untested=tuple(untested)),
         )
-        parts = DrillParts(rehearsal, removal.orders, removal.name, removal)
-        return Drill(parts, rounds=self.rounds, progress=self.progress)
 
     def removal(self, trial: Trial) -> Removal:
         """What removes a trial, and all else that the drill has."""
