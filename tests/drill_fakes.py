@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iot_dr.errors import IotDrError, NotReadyYet
-from iot_dr.model.drill.canaries import Canaries, client_names, make_canaries
+from iot_dr.model.drill.canaries import Canaries, make_canaries
 from iot_dr.model.drill.orders import CanaryRecords, DrillOrder
 from iot_dr.model.drill.traces import ClientEvent, ClientRecord, DrillRecords, Moment
 from iot_dr.model.failover.control import Control
 from iot_dr.model.failover.names import NameAnswer
-from iot_dr.model.trials import Trial
+from iot_dr.model.trials import Trial, device_names
 from iot_dr.reconcile.failover import Endpoint, answered
 from iot_dr.services.drill.drill import UNTESTED, Drill, DrillParts
 from iot_dr.services.drill.orders import CanaryOrders
@@ -65,7 +65,7 @@ class Stage:
     """All of it; time passes only while somebody pauses. `stuck` names devices that stay where they are."""
 
     def __init__(self, number: int = 3) -> None:
-        held = [credentials(name) for name in client_names(DRILL, number)]
+        held = [credentials(name) for name in device_names(DRILL, number)]
         self.canaries: Canaries = make_canaries(DRILL, held, credentials(f"{DRILL}-observer"), BOTH, ACCOUNT)
         self.world = World(self.canaries.trial)
         self.control = InMemoryCanaryControl()

@@ -28,10 +28,10 @@ from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.files.faults import disk_errors
 from iot_dr.files.private import make_file
-from iot_dr.model.drill.canaries import OBSERVER, Canaries, client_names, drill_name, make_canaries
+from iot_dr.model.drill.canaries import OBSERVER, Canaries, drill_name, make_canaries
 from iot_dr.model.drill.orders import CanaryRecords, DrillOrder
 from iot_dr.model.launch.probes import ProbeCredentials
-from iot_dr.model.trials import Trial
+from iot_dr.model.trials import Trial, device_names
 from iot_dr.ports.drill.canary import CanaryName
 from iot_dr.ports.drill.devices import NameLookup
 from iot_dr.ports.progress import DrillObserver
@@ -131,7 +131,7 @@ def new_canaries(
 ) -> Canaries:
     """Make the keys of a drill's devices, under a name of its own."""
     name = drill_name(datetime.now(UTC), secrets.token_hex(2), fleet=fleet)
-    held = together(credentials, (*client_names(name, order.clients), f"{name}-{OBSERVER}"))
+    held = together(credentials, (*device_names(name, order.clients), f"{name}-{OBSERVER}"))
     regions = bench.environment.regions
     both = (regions.primary, regions.secondary)
     return make_canaries(name, held[:-1], held[-1], both, bench.access.account)
