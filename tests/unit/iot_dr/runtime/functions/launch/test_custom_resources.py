@@ -32,7 +32,7 @@ class Resource:
     def create(self, request: Request) -> ResourceAnswer:
         if self.waits:
             self.release.wait(10)
-        return ResourceAnswer("id-1", {"A": "1"}, no_echo=True)
+        return ResourceAnswer("id-1", {"A": "1"})
 
     def update(self, request: Request) -> ResourceAnswer:
         return ResourceAnswer(f"{request.physical_id}/{request.properties['A']}")
@@ -57,7 +57,6 @@ def test_an_answer_carries_what_cloudformation_asked_with(answers: Answers) -> N
         "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/main/1e0c",
         "RequestId": "request-1",
         "LogicalResourceId": "Resource",
-        "NoEcho": True,
         "Data": {"A": "1"},
     }
 

@@ -69,7 +69,6 @@ class ResourceAnswer:
     physical_id: str
     data: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
-    no_echo: bool = False
 
 
 class CustomResource(Protocol):
@@ -172,7 +171,6 @@ def response_body(event: Mapping[str, Any], status: str, answer: ResourceAnswer)
                 "StackId": event["StackId"],
                 "RequestId": event["RequestId"],
                 "LogicalResourceId": event["LogicalResourceId"],
-                "NoEcho": answer.no_echo,
                 "Data": dict(answer.data),
             }
         ).encode()
