@@ -13,6 +13,7 @@ from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
+from iot_dr.model.shadows.shadow import NO_SHADOWS
 from iot_dr.model.sync.adoption import AdoptionChoice
 from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.account import clients_of
@@ -21,8 +22,7 @@ from iot_dr.runtime.commands.comparison import open_comparison
 from iot_dr.runtime.commands.sync import RunSettings, compared_for, header_of, open_ledger
 from iot_dr.services.adopt import Adoption
 from iot_dr.services.gate import LeadershipWriteGate
-from iot_dr.services.reading.reading import NO_SHADOWS
-from iot_dr.services.sync.launched import launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 
 KINDS = (*REGISTRY_KINDS, Kind.SHADOW)
 """What can be owned."""
@@ -54,7 +54,7 @@ def open_adoption(settings: AdoptSettings, progress: ReadingObserver) -> Iterato
     regions, launch = settings.regions, settings.launch
     launched = launched_stack(launch, CloudFormationStackReader(clients_of(settings.profile)))
     wanted = Kind.SHADOW in settings.choice.kinds
-    compared = compared_for(settings, replicated_shadows(launched) if wanted else NO_SHADOWS)
+    compared = compared_for(settings, launched.shadows if wanted else NO_SHADOWS)
     with open_comparison(replace(compared, exact=wanted), progress) as comparison:
         dynamodb = comparison.access.client_of("dynamodb", regions.secondary)
         ledger = open_ledger(dynamodb, settings.ledger_table, regions.secondary)

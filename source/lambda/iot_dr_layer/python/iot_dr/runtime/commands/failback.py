@@ -56,7 +56,7 @@ from iot_dr.services.reading.comparison_reading import ComparisonScope
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.snapshots.restore import NoLedger
-from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 from iot_dr.services.sync.pending_shadows import Replicate
 from iot_dr.services.sync.recorded import RecordedRegistryWriter, RecordedShadowStore, Recording
 
@@ -124,7 +124,7 @@ class _FailbackParts:
     @property
     def selection(self) -> ShadowSelection:
         """Return which shadows are replicated."""
-        return replicated_shadows(self.launched)
+        return self.launched.shadows
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def _record(
 
 
 def _compared(settings: FailbackSettings, launched: LaunchedStack) -> ComparisonSettings:
-    shadows, environment = replicated_shadows(launched), settings.environment
+    shadows, environment = launched.shadows, settings.environment
     return ComparisonSettings(
         environment.primary_region,
         environment.secondary_region,
@@ -282,7 +282,7 @@ def _shadows(parts: _FailbackParts, gate: WriteGate, writes: PlannedWrites, writ
     """Return what brings shadows into a Region; None if the launch replicates none."""
     environment, regions = parts.settings.environment, parts.comparison.regions
     old, leader = regions[Side.SOURCE].shadows, regions[Side.TARGET].shadows
-    if parts.selection.mode == NO_SHADOWS:
+    if not parts.selection.any:
         return None
     if writes.party is Party.OLD:
         noted = RecordedShadowStore(old, _recording(parts, Party.OLD))

@@ -38,7 +38,7 @@ from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.sync import sync
 from iot_dr.services.sync.apply_change import ChangeApplier
-from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows, Replicate
@@ -144,7 +144,7 @@ def compared_for(settings: RunSettings, shadows: ShadowSelection) -> ComparisonS
 
 
 def _compared(settings: SyncSettings, launched: LaunchedStack, journal: SqliteJournal) -> ComparisonSettings:
-    compared = compared_for(settings, replicated_shadows(launched))
+    compared = compared_for(settings, launched.shadows)
     return replace(compared, being_applied=journal.unfinished, connections=CONNECTIONS)
 
 
@@ -228,8 +228,8 @@ def _applier(parts: _SyncParts, marks: Marking) -> ChangeApplier:
 
 def _shadow_check(parts: _SyncParts) -> Replicate | None:
     """Return what checks one shadow; None if the launch replicates none."""
-    selection, regions = replicated_shadows(parts.launched), parts.comparison.regions
-    if selection.mode == NO_SHADOWS:
+    selection, regions = parts.launched.shadows, parts.comparison.regions
+    if not selection.any:
         return None
     return ShadowReplication(
         source=regions[Side.SOURCE].shadows,

@@ -19,7 +19,7 @@ from iot_dr.runtime.commands.history import ordering
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.ordered import OrderPlace, RecordedFleetRuns
 from iot_dr.services.sync.cloud_sync import CloudSync
-from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack
+from iot_dr.services.sync.launched import launched_stack
 
 _OUTPUTS = ("FleetSyncStateMachineArn", "WorkBucketName", "LedgerTableName")
 
@@ -46,5 +46,5 @@ def open_cloud_sync(settings: SyncSettings, place: OrderPlace) -> CloudSync:
         clock=now,
         new_token=partial(secrets.token_hex, 2),
         select=settings.select,
-        with_shadows=stack.parameters.get("ReplicateShadows", NO_SHADOWS) != NO_SHADOWS,
+        with_shadows=stack.shadows.any,
     )
