@@ -37,10 +37,10 @@ from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Kind, shadow_key
-from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.shadows.shadow import NO_SHADOWS, ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.services.comparison import differences
-from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, CertificateSample, Reading
+from iot_dr.services.reading.reading import THREADS, CertificateSample, Reading
 from iot_dr.services.shadows.indexed import SAME_BY_INDEX, notes_of
 from lab.emulator import PRIMARY_REGION, ROOT, SECONDARY_REGION, Emulator
 from lab.fleet import make_identity

@@ -20,9 +20,10 @@ from typing import Any
 
 import click
 
-import iot_dr.runtime
 from docs import operator_policies, rights, schemas
 from iot_dr.cli.main import cli
+from iot_dr.runtime import functions
+from iot_dr.runtime.commands.launch.launch import LaunchEnvironment
 from templates import main_stack, primary_region, r53_health_checker, secondary_region
 from templates.config import Config
 
@@ -93,7 +94,7 @@ VARIABLES: Mapping[str, str] = {
     "VERSION": "Second part of the keys of the published files.",
     "WORK_BUCKET": "Bucket that keeps what could not be read.",
 }
-"""What each variable of a runtime dataclass is for; a new one needs its line here."""
+"""What each variable of a function or a command is for; a new one needs its line here."""
 
 
 def main() -> None:
@@ -118,7 +119,7 @@ def commands() -> str:
 
 
 def variables() -> str:
-    """List every environment variable of the runtime dataclasses."""
+    """List every environment variable of functions and commands."""
     return "\n".join(_variable_entries())
 
 
@@ -170,8 +171,8 @@ def options() -> Iterator[tuple[str, click.Option]]:
 
 
 def environments() -> list[type[Any]]:
-    """Return the environment dataclasses, each from the module of the runtime that defines it."""
-    found = pkgutil.walk_packages(iot_dr.runtime.__path__, "iot_dr.runtime.")
+    """Return the environment dataclasses of functions, each from the module that defines it."""
+    found = pkgutil.walk_packages(functions.__path__, f"{functions.__name__}.")
     modules = (importlib.import_module(module.name) for module in found if not module.ispkg)
     return [
         value
@@ -182,6 +183,24 @@ def environments() -> list[type[Any]]:
         and value.__name__.endswith("Environment")
         and value.__module__ == module.__name__
     ]
+
+
+def readers() -> Mapping[str, list[str]]:
+    """Return the commands and functions that read each variable: a command by an option, whose default it is."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for command, option in options():
+        if isinstance(option.envvar, str):
+            found.setdefault(option.envvar, {}).setdefault("command", []).append(_code(command))
+    for environment in environments():
+        for variable in variables_of(environment):
+            function = _code(environment.__module__.rpartition(".")[2])
+            found.setdefault(variable, {}).setdefault("function", []).append(function)
+    return {
+        variable: [
+            f"{what}{'s' if len(names) > 1 else ''} {', '.join(dict.fromkeys(names))}" for what, names in by.items()
+        ]
+        for variable, by in found.items()
+    }
 
 
 def variables_of(environment: type[Any]) -> Mapping[str, object]:
@@ -198,14 +217,12 @@ def _facts(option: click.Option) -> tuple[str, ...]:
 
 
 def _variable_entries() -> Iterator[str]:
-    readers: dict[str, list[str]] = {}
     defaults: dict[str, str] = {}
-    for environment in environments():
+    for environment in (*environments(), LaunchEnvironment):
         for variable, default in variables_of(environment).items():
-            readers.setdefault(variable, []).append(_code(environment.__module__.rpartition(".")[2]))
             defaults[variable] = defaults.get(variable) or _default(default)
-    for variable in sorted(readers):
-        yield _entry(variable, (f"read by {', '.join(readers[variable])}", defaults[variable]), VARIABLES[variable])
+    for variable, read_by in sorted(readers().items()):
+        yield _entry(variable, (*read_by, defaults.get(variable, "")), VARIABLES[variable])
 
 
 def templates() -> dict[str, dict[str, Any]]:

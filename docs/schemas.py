@@ -123,6 +123,21 @@ def _or_unread(schema: Schema) -> Schema:
     return _either(schema, _UNREAD)
 
 
+_NAMED = {"kind": KIND, "name": TEXT, "other": TEXT, "reason": TEXT}
+
+
+def _counted(**by: Schema) -> Schema:
+    """How many of each kind take which step."""
+    return _list_of(_object(kind=KIND, **by, number=WHOLE))
+
+
+def _changes(old: str, new: str, **more: Schema) -> Schema:
+    """Resources with what differs in them."""
+    return _list_of(_object(resource=TEXT, **_NAMED, **more, fields=_list_of(_field(old, new))))
+
+
+_STEP: Schema = {"enum": list(Step)}
+_STANDING: Schema = {"enum": list(AdoptionStanding)}
 _PROBLEM = _object(resource=TEXT, result={"enum": list(Ending)}, reason=TEXT)
 _FAILURE = _object(resource=TEXT, reason=TEXT)
 _HEADER = {
@@ -160,27 +175,17 @@ _USE = _object(calls=WHOLE, refused=WHOLE, rate=NUMBER)
 _LIMIT = _object(
     per_second=NUMBER, apis=_list_of(_object(region=TEXT, operation=TEXT)), assumed={**TEXT, "description": "why"}
 )
-_ROW = {"resource": TEXT, "step": {"enum": list(FailbackVerdict)}, "reason": TEXT}
+_ROW: Mapping[str, Schema] = {"resource": TEXT, "step": {"enum": list(FailbackVerdict)}, "reason": TEXT}
 
 SCHEMAS: Mapping[str, Schema] = {
     "error": _answer("An error of any command, on standard error", error=_object(message=TEXT, exit_code=WHOLE)),
     "plan": _answer(
         "What sync, repair and restore would do",
         applied={"const": False},
-        plan=_list_of(_object(kind=KIND, step={"enum": list(Step)}, number=WHOLE)),
+        plan=_counted(step=_STEP),
         changes=WHOLE,
         existing=WHOLE,
-        resources=_list_of(
-            _object(
-                resource=TEXT,
-                kind=KIND,
-                name=TEXT,
-                other=TEXT,
-                step={"enum": list(Step)},
-                reason=TEXT,
-                fields=_list_of(_field("old", "new")),
-            )
-        ),
+        resources=_changes("old", "new", step=_STEP),
     ),
     "applied": _answer(
         "What sync, repair and restore did with --apply",
@@ -197,19 +202,8 @@ SCHEMAS: Mapping[str, Schema] = {
         release=YES_OR_NO,
         chosen=WHOLE,
         digest=TEXT,
-        numbers=_list_of(_object(kind=KIND, standing={"enum": list(AdoptionStanding)}, number=WHOLE)),
-        resources=_list_of(
-            _object(
-                resource=TEXT,
-                kind=KIND,
-                name=TEXT,
-                other=TEXT,
-                standing={"enum": list(AdoptionStanding)},
-                step={"enum": ["adopt", "leave", "release"]},
-                reason=TEXT,
-                fields=_list_of(_field("secondary", "primary")),
-            )
-        ),
+        numbers=_counted(standing=_STANDING),
+        resources=_changes("secondary", "primary", standing=_STANDING, step={"enum": ["adopt", "leave", "release"]}),
     ),
     "adopted": _answer(
         "What adopt did with --apply",
@@ -224,10 +218,7 @@ SCHEMAS: Mapping[str, Schema] = {
         "title": "A difference that verify found, one line each",
         **_object(
             sigil={"enum": ["=", "+", "-", "*", "!"]},
-            kind=KIND,
-            name=TEXT,
-            other=TEXT,
-            reason=TEXT,
+            **_NAMED,
             fields=_list_of(_field("secondary", "primary")),
         ),
     },
@@ -381,7 +372,7 @@ SCHEMAS: Mapping[str, Schema] = {
         applied={"const": False},
         plan={**TEXT, "description": "the digest that --accept takes"},
         differing=WHOLE,
-        steps=_list_of(_object(kind=KIND, step={"enum": list(FailbackVerdict)}, number=WHOLE)),
+        steps=_counted(step=_ROW["step"]),
         rows=_list_of(_object(**_ROW)),
         undecided=_list_of(_object(**_ROW, leader=_or_null({"type": "object"}), old=_or_null({"type": "object"}))),
     ),

@@ -14,6 +14,13 @@ from tests.builders import ACCOUNT, PAIR, PRIMARY, SECONDARY, a_certificate_id, 
 from tests.endpoint import MISSING, Answer, Endpoint, Request
 
 LAUNCH = Launch(PAIR, "20261124120000", "5f0c2a")
+NAMES: dict[str, Any] = {
+    "primary_region": PRIMARY,
+    "secondary_region": SECONDARY,
+    "stack_postfix": LAUNCH.postfix,
+    "uuid": LAUNCH.uuid,
+}
+"""How a command's settings name the launch."""
 FENCE = "iot-dr#fence"
 LEDGER = "ledger"
 DENIED = Answer({"message": "no right"}, 403, "AccessDeniedException")

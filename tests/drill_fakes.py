@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iot_dr.errors import IotDrError, NotReadyYet
-from iot_dr.model.drill.canaries import Canaries, client_names, make_canaries
+from iot_dr.model.drill.canaries import Canaries, make_canaries
 from iot_dr.model.drill.orders import CanaryRecords, DrillOrder
 from iot_dr.model.drill.traces import ClientEvent, ClientRecord, DrillRecords, Moment
 from iot_dr.model.failover.control import Control
 from iot_dr.model.failover.names import NameAnswer
-from iot_dr.model.trials import Trial
+from iot_dr.model.trials import Trial, device_names
 from iot_dr.reconcile.failover import Endpoint, answered
 from iot_dr.services.drill.drill import UNTESTED, Drill, DrillParts
 from iot_dr.services.drill.orders import CanaryOrders
@@ -65,7 +65,7 @@ class Stage:
     """All of it; time passes only while somebody pauses. `stuck` names devices that stay where they are."""
 
     def __init__(self, number: int = 3) -> None:
-        held = [credentials(name) for name in client_names(DRILL, number)]
+        held = [credentials(name) for name in device_names(DRILL, number)]
         self.canaries: Canaries = make_canaries(DRILL, held, credentials(f"{DRILL}-observer"), BOTH, ACCOUNT)
         self.world = World(self.canaries.trial)
         self.control = InMemoryCanaryControl()
@@ -104,17 +104,29 @@ class Stage:
 
     def drill(self, order: DrillOrder | None = None, *, shadows: bool = True) -> Drill:
         """The drill."""
-        chosen = order or DrillOrder(clients=len(self.canaries.clients), patience=60)
         removal = self.removal(self.canaries.everything)
-        records = CanaryRecords(
-            DRILL, f"{DRILL}.{ZONE}", 30, PRIMARY, SECONDARY, ENDPOINTS, dict.fromkeys(BOTH, "check")
-        )
+        name, checks = f"{DRILL}.{ZONE}", dict.fromkeys(BOTH, "check")
+        rehearsal = self.rehearsal(order, name, ZONE, UNTESTED, checks, shadows=shadows)
+        parts = DrillParts(rehearsal, removal.orders, removal.name, removal)
+        return Drill(parts, rounds=self.rounds, progress=self.progress)
+
+    def rehearsal(  # what drills differ in
+        self,
+        order: DrillOrder | None,
+        name: str,
+        zone: str,
+        untested: Sequence[str],
+        checks: Mapping[str, str],
+        *,
+        shadows: bool = True,
+    ) -> RehearsalParts:
+        """The devices of a drill under a name, which a zone's servers answer for."""
         fleet = self._fleet(self.canaries.trial)
-        rehearsal = RehearsalParts(
-            order=chosen,
+        return RehearsalParts(
+            order=order or DrillOrder(clients=len(self.canaries.clients), patience=60),
             canaries=self.canaries,
-            records=records,
-            zone=ZONE,
+            records=CanaryRecords(DRILL, name, 30, PRIMARY, SECONDARY, ENDPOINTS, checks),
+            zone=zone,
             fleet=fleet,
             crossing=self._crossing(self.canaries.trial),
             things_here=fleet.writer,
@@ -122,10 +134,8 @@ class Stage:
             names=self,
             devices=self._connected,
             shadows=shadows,
-            facts=DrillFacts(began="today", quota=lambda: 500.0, untested=UNTESTED),
+            facts=DrillFacts(began="today", quota=lambda: 500.0, untested=tuple(untested)),
         )
-        parts = DrillParts(rehearsal, removal.orders, removal.name, removal)
-        return Drill(parts, rounds=self.rounds, progress=self.progress)
 
     def removal(self, trial: Trial) -> Removal:
         """What removes a trial, and all else that the drill has."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.drill.fleet import FleetStand
-from iot_dr.model.drill.orders import CanaryRecords, DrillOrder
+from iot_dr.model.drill.orders import DrillOrder
 from iot_dr.model.failover.devices import DeviceCounts
 from iot_dr.model.failover.names import FleetDomain, NameAnswer
 from iot_dr.model.status.status_parts import Drift, Lag
@@ -18,7 +18,6 @@ from iot_dr.ports.progress import FailoverObserver
 from iot_dr.reconcile.failover import Endpoint, answered
 from iot_dr.services.drill.fleet_drill import FLEET_UNTESTED, FleetDrill, FleetDrillParts
 from iot_dr.services.drill.preflight import require_home
-from iot_dr.services.drill.rehearsal import DrillFacts, RehearsalParts
 from iot_dr.services.drill.removal import NoCanaryName, Removal
 from iot_dr.services.failback.failback import Failback
 from iot_dr.services.failback.lead_back import NotAgreed
@@ -29,7 +28,7 @@ from iot_dr.services.failover.losses import Losses, LossSources, Waiting
 from iot_dr.services.failover.take_lead import TakeLead
 from iot_dr.services.pacing import Wait
 from tests.builders import PAIR, PRIMARY, SECONDARY
-from tests.drill_fakes import DRILL, FakeDrillDevices, Stage, Told
+from tests.drill_fakes import FakeDrillDevices, Stage, Told
 from tests.failback_world import FailbackWorld
 from tests.failover_fakes import ENDPOINTS, FLEET, SERVERS, InMemoryConnections
 
@@ -128,25 +127,9 @@ class FleetStage(Stage):
 
     def fleet_drill(self, order: DrillOrder | None = None) -> FleetDrill:
         """The drill."""
-        chosen = order or DrillOrder(clients=len(self.canaries.clients), patience=60)
-        removal = replace(self.removal(self.canaries.everything), name=NoCanaryName())
-        fleet = self._fleet(self.canaries.trial)
-        rehearsal = RehearsalParts(
-            order=chosen,
-            canaries=self.canaries,
-            records=CanaryRecords(DRILL, FLEET, 30, PRIMARY, SECONDARY, ENDPOINTS, {}),
-            zone=FLEET,
-            fleet=fleet,
-            crossing=self._crossing(self.canaries.trial),
-            things_here=fleet.writer,
-            things_there=self.world.secondary,
-            names=self,
-            devices=self._connected,
-            shadows=True,
-            facts=DrillFacts(began="today", quota=lambda: 500.0, untested=FLEET_UNTESTED),
-        )
+        removal = self.cleaning()
         parts = FleetDrillParts(
-            rehearsal=rehearsal,
+            rehearsal=self.rehearsal(order, FLEET, FLEET, FLEET_UNTESTED, {}),
             orders=removal.orders,
             removal=removal,
             failover=self._failover,

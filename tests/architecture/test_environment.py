@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from iot_dr.runtime.commands import launch as launching
+from iot_dr.runtime.commands.launch import launch as launching
 from iot_dr.runtime.functions import (
     failover,
     health,

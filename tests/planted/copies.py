@@ -15,7 +15,16 @@ TIMEOUT = 300
 """Seconds after which a run of tests counts as failed: a fault may make one wait for ever."""
 
 _FOLDERS = ("benchmarks", "deployment", "docs", "examples", "lab", "requirements", "source", "templates", "tests")
-_FILES = ("generate.py", "setup.cfg", "pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "SECURITY.md")
+_FILES = (
+    "generate.py",
+    "setup.cfg",
+    "pyproject.toml",
+    "Makefile",
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "LICENSE",
+)
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*-s3-assets", ".build.*")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from iot_dr.runtime.commands.launch import LaunchEnvironment
+from iot_dr.runtime.commands.launch.launch import LaunchEnvironment
 
 BUILDSPEC = Path(__file__).parents[2] / "source" / "launch-solution.yml"
 COMMAND_LINE = "import os, sys; print(sys.argv[1:], os.environ['UUID'], __file__); sys.exit(int(os.environ['STATUS']))"

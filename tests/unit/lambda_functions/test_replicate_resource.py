@@ -31,6 +31,8 @@ def a_thing_in_the_primary(request: Request) -> Answer:
         case operation, _ if operation.startswith("GET /things/pump-17/thing-groups"):
             return Answer({"thingGroups": []})
         case "BatchGetItem", "us-west-2":
+            asked = request.body["RequestItems"]
+            assert all("event_id" in key for key in asked.get("control", {"Keys": []})["Keys"])
             return Answer({"Responses": {}})
         case "TransactWriteItems" | "UpdateItem" | "POST /things/pump-17", _:
             return Answer({"Attributes": {"attempts": {"N": "1"}}})

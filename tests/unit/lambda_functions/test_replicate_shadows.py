@@ -37,7 +37,8 @@ def aws_with(control: Mapping[str, Any] | None = None, refused: str = "", copy: 
 
     def answer(request: Request) -> Answer:
         match request.operation, request.body:
-            case "BatchGetItem", {"RequestItems": {"control": {"Keys": [key]}, "ledger": _}}:
+            # Only the global table has a sort key.
+            case "BatchGetItem", {"RequestItems": {"control": {"Keys": [{"event_id": _} as key]}, "ledger": _}}:
                 return Answer({"Responses": {"control": [key | control] if control else []}})
             case (("GetItem" | "UpdateItem"), {"Key": {"resource": {"S": resource}}}):
                 if refused and refused in resource:

@@ -26,10 +26,9 @@ def command():
         print("removed", flush=True)
 
 main.LazyGroup.get_command = lambda *_: command
-# Whoever is started in the background by a shell without job control has it ignored.
+# A shell without job control has whom it starts in the background ignore the one, and nohup the other.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if sys.argv[1:] == ["ignoring"]:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1:] == ["ignoring"] else signal.SIG_DFL)
 sys.argv[1:] = ["anything"]
 main.main()
 """

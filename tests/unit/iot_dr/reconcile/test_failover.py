@@ -122,7 +122,13 @@ def test_two_regions_that_cannot_see_each_other_never_give_the_same_number() -> 
     given = [{next_epoch(one, in_primary=in_primary) for one in known} for in_primary in (True, False)]
 
     assert given[0].isdisjoint(given[1])
-    assert all(next_epoch(one, in_primary=where) > one for one in known for where in BOTH)
+
+
+@pytest.mark.parametrize(("in_primary", "given"), [(True, [1, 3, 3, 5]), (False, [2, 2, 4, 4])])
+def test_the_next_number_is_the_least_of_a_regions_own_above_all_that_are_known(
+    in_primary: bool, given: list[int]
+) -> None:
+    assert [next_epoch(known, in_primary=in_primary) for known in range(4)] == given
 
 
 # What may be written
@@ -135,14 +141,23 @@ def test_two_regions_that_cannot_see_each_other_never_give_the_same_number() -> 
 def test_a_region_may_be_overwritten_only_if_fence_and_order_agree_that_it_follows(
     mode: Mode, role: FenceRole, leader: str, replication: ReplicationState
 ) -> None:
-    found = standing(S, Leadership(Control(leader, mode, 2, replication), Fence(role, 2)))
+    control, fence = Control(leader, mode, 2, replication, why="ordered"), Fence(role, 2, why="fenced")
+
+    found = standing(S, Leadership(control, fence))
 
     if replication is ReplicationState.SUSPENDED:
         assert found.closed == f"{HELD_BACK}: replication is suspended"
     elif leader == S or role is FenceRole.LEADS:
-        assert found.leads.startswith(f"{HELD_BACK}: {S} leads")
+        why = "fenced" if role is FenceRole.LEADS else "ordered"
+        assert found.leads == f"{HELD_BACK}: {S} leads ({why})"
     else:
         assert found == OPEN
+
+
+def test_what_is_held_back_without_a_reason_says_so() -> None:
+    found = standing(S, Leadership(Control(S, Mode.PINNED, 2), Fence(FenceRole.FOLLOWS, 1)))
+
+    assert found.leads == f"{HELD_BACK}: {S} leads (no reason is noted)"
 
 
 STATUSES = {CertificateStatus.ACTIVE: 0, CertificateStatus.INACTIVE: 1, CertificateStatus.REVOKED: 2}

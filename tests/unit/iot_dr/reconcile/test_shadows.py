@@ -54,6 +54,9 @@ def a_note(version: int = 7, **changes: Any) -> ShadowNote:
         (an_update(6), a_note(deleted=True), Order.OLDER),
         (an_update(6, NOW + RESET_AFTER - 1), a_note(), Order.OLDER),
         (an_update(1, NOW + RESET_AFTER), a_note(), Order.DOUBTFUL),
+        (an_update(7, NOW + RESET_AFTER), a_note(), Order.DOUBTFUL),
+        (an_update(7, NOW - RESET_AFTER), a_note(settled=2), Order.DOUBTFUL),
+        (an_update(8, NOW - RESET_AFTER), a_note(), Order.DOUBTFUL),
         (an_update(8, document=None), a_note(), Order.DOUBTFUL),
         (an_update(7), a_note(deleted=True), Order.DOUBTFUL),
         (an_update(8), a_note(deleted=True), Order.DOUBTFUL),
@@ -176,6 +179,19 @@ def test_what_is_taken_away_comes_before_what_is_added() -> None:
     assert additions == parse('{"reported":{"b":{"d":{}},"g":{"h":1}}}')
 
 
-def test_what_is_gone_is_gone_at_the_newest_version_that_is_known() -> None:
-    assert gone(a_deletion(3, NOW + 1), a_note(7)) == ShadowState(7, NOW + 1, None)
-    assert gone(a_deletion(9, NOW - 1), a_note(7)) == ShadowState(9, NOW, None)
+@pytest.mark.parametrize(
+    ("event", "note", "version", "at"),
+    [
+        (a_deletion(3, NOW + 1), a_note(), 7, NOW + 1),
+        (a_deletion(9, NOW - 1), a_note(), 9, NOW),
+        (None, a_note(), 7, NOW),
+        (a_deletion(3, NOW + 1), a_note(claims=0), 3, NOW + 1),
+        # Of two counts the younger one is the shadow's.
+        (a_deletion(3, NOW + RESET_AFTER), a_note(), 3, NOW + RESET_AFTER),
+        (a_deletion(9, NOW - RESET_AFTER), a_note(), 7, NOW),
+    ],
+)
+def test_what_is_gone_is_gone_at_the_newest_version_that_is_known(
+    event: ShadowEvent | None, note: ShadowNote, version: int, at: int
+) -> None:
+    assert gone(event, note) == ShadowState(version, at, None)

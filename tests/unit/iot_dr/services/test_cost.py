@@ -17,6 +17,7 @@ from iot_dr.services.cost import figures_of
 from tests.builders import PAIR, SECONDARY
 
 LAUNCH = Launch(PAIR, "20261124120000", "5f0c2a")
+PARAMETERS = {"ReplicateShadows": "all", "SweepMinutes": "30", "SweepSlice": "100"}
 
 
 @dataclass
@@ -25,9 +26,7 @@ class Account:
 
     size_of_fleet: FleetSize = field(default_factory=lambda: FleetSize(5000))
     crossed: Mapping[str, int] = field(default_factory=lambda: {"thing": 700, "shadow": 70, "thing_shadows": 7})
-    stacks: Mapping[str, Mapping[str, str]] = field(
-        default_factory=lambda: {LAUNCH.secondary_stack: {"SweepMinutes": "30", "SweepSlice": "100"}}
-    )
+    stacks: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {LAUNCH.secondary_stack: PARAMETERS})
 
     def size(self) -> FleetSize:
         return self.size_of_fleet

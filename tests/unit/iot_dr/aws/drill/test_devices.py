@@ -13,10 +13,11 @@ from iot_dr.aws.devices.device_keys import new_credentials
 from iot_dr.aws.drill import devices as module
 from iot_dr.aws.drill.devices import PahoDrillDevices
 from iot_dr.aws.shadows.shadow_store import REPLICATED
-from iot_dr.model.drill.canaries import client_names, make_canaries
+from iot_dr.model.drill.canaries import make_canaries
 from iot_dr.model.drill.deliveries import delivery
 from iot_dr.model.drill.orders import DevicePace
 from iot_dr.model.drill.traces import ClientEvent, ClientRecord
+from iot_dr.model.trials import device_names
 from lab.waiting import until
 from tests.builders import PRIMARY, SECONDARY
 from tests.unit.iot_dr.aws.drill.small_broker import SmallBroker, certificate_of_brokers
@@ -40,7 +41,7 @@ class World:
     """Two brokers, a name, and so many devices."""
 
     def __init__(self, folder: Path, number: int, stack: ExitStack) -> None:
-        held = [new_credentials(one) for one in (*client_names(DRILL, number), f"{DRILL}-observer")]
+        held = [new_credentials(one) for one in (*device_names(DRILL, number), f"{DRILL}-observer")]
         certificates = [one.certificate_pem for one in held]
         chain, self.authority = certificate_of_brokers(folder)
         self.here, self.there = (stack.enter_context(SmallBroker(chain, certificates)) for _ in range(2))

@@ -8,18 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands.launched import cost
+from iot_dr.cli.commands.launch import cost
 from iot_dr.cli.main import cli
 from iot_dr.model.cost.figures import FleetFigures
-from iot_dr.runtime.commands.launched.cost import CostEnvironment
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.cost import AccountFigures
+from tests.account import NAMES
 
-TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "STACK_POSTFIX": "20261124120000",
-    "UUID": "5f0c2a",
-}
+TOOLSRC = {name.upper(): value for name, value in NAMES.items()}
 
 
 def run(*words: str) -> Result:
@@ -27,10 +23,10 @@ def run(*words: str) -> Result:
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> list[CostEnvironment]:
-    asked: list[CostEnvironment] = []
+def account(monkeypatch: pytest.MonkeyPatch) -> list[LaunchNames]:
+    asked: list[LaunchNames] = []
 
-    def read(environment: CostEnvironment, profile: str) -> AccountFigures:
+    def read(environment: LaunchNames, profile: str) -> AccountFigures:
         assert profile == "mine"
         asked.append(environment)
         return AccountFigures(FleetFigures(500, changes_a_day=7), ("counted to a part",))
@@ -56,11 +52,11 @@ def test_scripts_get_the_same_with_the_work_of_each_row() -> None:
     assert found["usd_a_month"] == 50.03
 
 
-def test_the_account_is_asked_and_what_is_given_counts_instead(account: list[CostEnvironment]) -> None:
+def test_the_account_is_asked_and_what_is_given_counts_instead(account: list[LaunchNames]) -> None:
     words = ("--from-account", "--profile", "mine", "--things", "1000", "--check-seconds", "10", "--format", "json")
     found = json.loads(run(*words).output)
 
-    assert account == [CostEnvironment("us-east-1", "us-west-2", "20261124120000", "5f0c2a")]
+    assert account == [LaunchNames(**NAMES)]
     fleet = found["fleet"]
     assert (fleet["things"], fleet["changes_a_day"], fleet["check_seconds"]) == (1000, 7, 10)
     assert found["notes"] == ["counted to a part"]

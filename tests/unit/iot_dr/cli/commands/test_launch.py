@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from iot_dr.cli import main
-from iot_dr.cli.commands import launch
+from iot_dr.cli.commands.launch import launch
 from iot_dr.errors import LaunchFailed
 from iot_dr.model.launch.launches import Stack, StackEvent
 from iot_dr.ports.progress import LaunchObserver
-from iot_dr.runtime.commands.launch import LaunchEnvironment
+from iot_dr.runtime.commands.launch.launch import LaunchEnvironment
 from iot_dr.services.launch.launch import Launcher
 
 ENVIRONMENT = {

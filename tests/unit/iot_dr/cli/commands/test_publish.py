@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands import publish as module
+from iot_dr.cli.commands.launch import publish as module
 from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.distribution import Bucket, Distribution, Upload

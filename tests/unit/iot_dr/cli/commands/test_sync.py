@@ -262,11 +262,11 @@ def test_the_options_reach_the_sync(arranged: Arrange) -> None:
     run("repair", "--unpaced")
 
     expected = SyncSettings(
-        "us-east-1",
-        "us-west-2",
-        "ledger",
-        "20261124",
-        "5f0c2a",
+        primary_region="us-east-1",
+        secondary_region="us-west-2",
+        ledger_table="ledger",
+        stack_postfix="20261124",
+        uuid="5f0c2a",
         profile="ops",
         state="there",
         select="thingName:a*",
@@ -296,7 +296,7 @@ def test_missing_settings_are_all_named(arranged: Arrange) -> None:
     result = run("sync", LEDGER_TABLE=None, UUID=None)
 
     assert result.exit_code == 2
-    assert "LEDGER_TABLE (--ledger-table), UUID (--uuid)" in result.stderr
+    assert "UUID (--uuid), LEDGER_TABLE (--ledger-table)" in result.stderr
 
 
 def test_a_log_without_a_terminal_gets_a_line_now_and_then(arranged: Arrange, monkeypatch: pytest.MonkeyPatch) -> None:

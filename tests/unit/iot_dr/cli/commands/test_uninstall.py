@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from click.testing import CliRunner, Result
 
-from iot_dr.cli.commands.launched import uninstall
+from iot_dr.cli.commands.launch import uninstall
 from iot_dr.cli.main import cli
 from iot_dr.model.failover.control import Control
 from iot_dr.model.launch.launches import Launch, LaunchResource, LaunchResourceKind

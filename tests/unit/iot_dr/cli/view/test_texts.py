@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iot_dr.cli.commands import doctor, launch, prove, publish, replay, status, verify
+from iot_dr.cli.commands import adopt, doctor, prove, replay, status, verify
 from iot_dr.cli.commands import sync_in_cloud as in_cloud
 from iot_dr.cli.commands.failover import failback, failover
-from iot_dr.cli.commands.launched import adopt
+from iot_dr.cli.commands.launch import launch, publish
 from iot_dr.cli.commands.snapshots import restore, snapshot
 from iot_dr.cli.main import cli
 from iot_dr.cli.view import applying

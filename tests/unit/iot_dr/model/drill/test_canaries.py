@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.drill.canaries import Canaries, client_names, drill_began, drill_name, is_of_fleet, make_canaries
+from iot_dr.model.drill.canaries import Canaries, drill_began, drill_name, is_of_fleet, make_canaries
 from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.registry.entities import Certificate, Policy, Thing
 from iot_dr.model.registry.keys import Kind
+from iot_dr.model.trials import device_names
 
 DRILL = "iot-dr-canary-20261127-163000-0af3"
 
@@ -21,7 +22,7 @@ def held(name: str) -> ProbeCredentials:
 
 
 def canaries(number: int = 3) -> Canaries:
-    clients = [held(name) for name in client_names(DRILL, number)]
+    clients = [held(name) for name in device_names(DRILL, number)]
     return make_canaries(DRILL, clients, held(f"{DRILL}-observer"), ("us-east-1", "us-west-2"), "123456789012")
 
 

@@ -1,4 +1,7 @@
+import pytest
+
 from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
+from iot_dr.model.shadows.shadow import ShadowSelection
 
 STACK = LaunchedStack(
     "us-west-2",
@@ -20,3 +23,16 @@ def test_resources_are_found_by_their_type() -> None:
 def test_a_stack_tells_its_release() -> None:
     assert STACK.version == "v1.2.3"
     assert LaunchedStack("us-west-2", "other", "CREATE_COMPLETE").version == ""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "selection"),
+    [
+        ({}, ShadowSelection("none")),
+        ({"ReplicateShadows": "named", "ShadowNamePattern": "config"}, ShadowSelection("named", "config")),
+    ],
+)
+def test_shadows_are_selected_as_the_stack_says(parameters: dict[str, str], selection: ShadowSelection) -> None:
+    stack = LaunchedStack("us-west-2", "stack", "", parameters=parameters)
+
+    assert (stack.shadows, stack.shadows.any) == (selection, bool(parameters))

@@ -12,20 +12,16 @@ from iot_dr.model.drill.orders import DrillOrder
 from iot_dr.runtime.commands.drill import bench, clean
 from iot_dr.runtime.commands.drill import drill as wiring
 from iot_dr.runtime.commands.drill.bench import DrillEnvironment, ReportPlace
-from tests.account import LAUNCH, Account, served
-from tests.builders import PRIMARY, SECONDARY
+from tests.account import NAMES, Account, served
 from tests.drill_fakes import Told
 
 ENVIRONMENT = DrillEnvironment(
-    PRIMARY,
-    SECONDARY,
-    LAUNCH.postfix,
-    LAUNCH.uuid,
-    "https://queue",
-    "events",
-    "one.iot.us-east-1.amazonaws.com",
-    "two.iot.us-west-2.amazonaws.com",
-    "Z1",
+    **NAMES,
+    look_queue_url="https://queue",
+    dynamodb_global_table="events",
+    iot_endpoint_primary="one.iot.us-east-1.amazonaws.com",
+    iot_endpoint_secondary="two.iot.us-west-2.amazonaws.com",
+    hosted_zone_id="Z1",
 )
 
 

@@ -15,8 +15,8 @@ from iot_dr.runtime.commands import prove as proving
 from iot_dr.runtime.commands.prove import ProvingEnvironment, key_maker, together
 from iot_dr.services import concurrency
 from iot_dr.services.trial.order import TrialOrder
-from tests.account import DENIED, LAUNCH, Account, Unwatched, served
-from tests.builders import PRIMARY, SECONDARY
+from tests.account import DENIED, NAMES, Account, Unwatched, served
+from tests.builders import PRIMARY
 from tests.endpoint import Answer, Request
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -79,7 +79,12 @@ def test_a_trial_is_made_in_the_primary_alone_and_withdrawn_where_it_is_refused(
 
     account = Account(ReplicateShadows="all")
     account.answering = refusing
-    environment = ProvingEnvironment(PRIMARY, SECONDARY, LAUNCH.postfix, LAUNCH.uuid, "https://queue", "one", "other")
+    environment = ProvingEnvironment(
+        **NAMES,
+        look_queue_url="https://queue",
+        iot_endpoint_primary="one",
+        iot_endpoint_secondary="other",
+    )
     with served(account, monkeypatch), pytest.raises(AccessDenied):
         proving.prove(environment, TrialOrder(1), Unwatched(), lambda _name: None)
 

@@ -14,7 +14,7 @@ from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.progress import Step
 from iot_dr.reconcile.safety import DEFAULT_LIMITS
 from iot_dr.runtime.commands.sync import SyncSettings, open_sync
-from tests.account import DENIED, LAUNCH, LEDGER, Account, Unwatched, served
+from tests.account import DENIED, LAUNCH, LEDGER, NAMES, Account, Unwatched, served
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import Answer, Request
 
@@ -27,9 +27,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> SyncSettings:
-    return SyncSettings(
-        PRIMARY, SECONDARY, LEDGER, LAUNCH.postfix, LAUNCH.uuid, state=str(tmp_path / "state"), paced=False
-    )
+    return SyncSettings(**NAMES, ledger_table=LEDGER, state=str(tmp_path / "state"), paced=False)
 
 
 def synced(settings: SyncSettings) -> Any:

@@ -12,7 +12,7 @@ from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.runtime.commands.sync_in_cloud import open_cloud_sync
 from iot_dr.services.ordered import OrderPlace
 from iot_dr.services.sync.cloud_sync import CloudSync
-from tests.account import LAUNCH, LEDGER, Account, served
+from tests.account import LEDGER, NAMES, Account, served
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import Answer, Request
 
@@ -43,7 +43,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 def settings(select: str = "") -> SyncSettings:
-    return SyncSettings(PRIMARY, SECONDARY, "another table", LAUNCH.postfix, LAUNCH.uuid, select=select)
+    return SyncSettings(**NAMES, ledger_table="another table", select=select)
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import pytest
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.shadows.shadow import ShadowSelection
-from iot_dr.services.sync.launched import launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 from tests.account import LAUNCH
 from tests.builders import SECONDARY
 
@@ -38,14 +37,3 @@ def test_the_stack_that_replicates_is_the_one_in_the_secondary_region() -> None:
 def test_a_stack_that_is_missing_or_too_old_is_named_with_the_mend(stacks: Stacks, mend: str) -> None:
     with pytest.raises(ConfigurationError, match=mend):
         launched_stack(LAUNCH, stacks, ("LedgerTableName", "Machine", "Bucket"))
-
-
-@pytest.mark.parametrize(
-    ("parameters", "selection"),
-    [
-        ({}, ShadowSelection("none")),
-        ({"ReplicateShadows": "named", "ShadowNamePattern": "config"}, ShadowSelection("named", "config")),
-    ],
-)
-def test_shadows_are_selected_as_the_stack_says(parameters: dict[str, str], selection: ShadowSelection) -> None:
-    assert replicated_shadows(LaunchedStack(SECONDARY, "stack", "", parameters=parameters)) == selection

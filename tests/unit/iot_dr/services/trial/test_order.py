@@ -33,10 +33,6 @@ def test_the_launch_says_which_shadows_are_replicated() -> None:
     assert shadows_to_prove(LAUNCH, chosen) == ShadowSelection("named", "config|status")
 
 
-def test_a_launch_that_knows_no_such_choice_replicates_all() -> None:
-    assert shadows_to_prove(LAUNCH, Stacks(CertificateMode="copy")) == ShadowSelection()
-
-
 def test_without_the_launch_nothing_is_made() -> None:
     with pytest.raises(ConfigurationError, match=r"no stack IoTDRSecondary20261124120000 in us-west-2.*\. ./toolsrc"):
         shadows_to_prove(LAUNCH, Stacks())

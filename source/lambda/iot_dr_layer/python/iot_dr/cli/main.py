@@ -59,17 +59,20 @@ SUMMARIES = {
 COMMANDS = tuple(SUMMARIES)
 
 _ELSEWHERE = {
-    "adopt": "commands.launched.adopt",
     "completion": "shell.completion",
-    "cost": "commands.launched.cost",
+    "cost": "commands.launch.cost",
     "drill": "commands.failover.drill",
     "failback": "commands.failover.failback",
     "failover": "commands.failover.failover",
     "history": "commands.runs.history",
+    "launch": "commands.launch.launch",
+    "publish": "commands.launch.publish",
+    "reconcile": "commands.on_demand.reconcile",
     "restore": "commands.snapshots.restore",
     "runs": "commands.runs.runs",
     "snapshot": "commands.snapshots.snapshot",
-    "uninstall": "commands.launched.uninstall",
+    "sweep": "commands.on_demand.sweep",
+    "uninstall": "commands.launch.uninstall",
 }
 """Where a module is that is not at the top of `commands`."""
 

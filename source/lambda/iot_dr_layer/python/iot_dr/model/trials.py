@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NoReturn
 
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.exact_json import parse
@@ -93,17 +93,21 @@ def began(name: str) -> datetime:
     Raises:
         ConfigurationError: no trial is called so.
     """
-    found = _NAME.fullmatch(name)
-    try:
-        return datetime.strptime(found["at"], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) if found else _refuse(name)
-    except ValueError:
-        return _refuse(name)
+    return time_in_name(name, _NAME, "trial", "iot-dr prove", PREFIX)
 
 
-def _refuse(name: str) -> NoReturn:
+def time_in_name(name: str, form: re.Pattern[str], what: str, command: str, prefix: str) -> datetime:
+    """Return the time in the name of what a command made, which the form has as `at`.
+
+    Raises:
+        ConfigurationError: the name has another form, or no such time.
+    """
+    with suppress(ValueError):
+        if found := form.fullmatch(name):
+            return datetime.strptime(found["at"], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     raise ConfigurationError(
-        f"no trial is called {name!r}: the whole name is needed, as `iot-dr prove` printed it, "
-        f"{PREFIX}20261127-163000-0af3 for example"
+        f"no {what} is called {name!r}: the whole name is needed, as `{command}` printed it, "
+        f"{prefix}20261127-163000-0af3 for example"
     )
 
 

@@ -49,7 +49,7 @@ def figures_of(
         policies=policies.there,
         changes_a_day=(sum(changes.values()) - of_shadows) / DAYS,
         shadow_updates_a_day=of_shadows / DAYS,
-        shadows=given.get("ReplicateShadows", "all") != "none",
+        shadows=secondary.shadows.any,
         sweep_minutes=int(given.get("SweepMinutes") or FleetFigures.sweep_minutes),
         sweep_slice=int(given.get("SweepSlice") or FleetFigures.sweep_slice),
         health_checkers=checker is not None,

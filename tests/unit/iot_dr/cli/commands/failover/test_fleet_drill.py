@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,11 +61,12 @@ def run(
     result: DrillResult = ALONG,
     ending: Ending = at_once,
     typed: str | None = None,
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> tuple[Result, Asked]:
     asked = Asked()
 
     def fleet_drill(  # as it is called
-        environment: FleetDrillEnvironment,
+        known: FleetDrillEnvironment,
         order: DrillOrder,
         place: ReportPlace,
         settings: FleetSettings,
@@ -75,13 +76,13 @@ def run(
     ) -> DrillResult:
         announce(DRILL)
         settings.consent(LOSSES)
-        asked.environment, asked.order, asked.place, asked.settings = environment, order, place, settings
+        asked.environment, asked.order, asked.place, asked.settings = known, order, place, settings
         ending(progress, reading)
         return result
 
     monkeypatch.setattr(module, "fleet_drill", fleet_drill)
     words = ["drill", "--scope", "fleet", *arguments]
-    return CliRunner().invoke(cli, words, env=ENVIRONMENT, input=typed, prog_name="iot-dr"), asked
+    return CliRunner().invoke(cli, words, env=environment, input=typed, prog_name="iot-dr"), asked
 
 
 def test_whose_name_is_confirmed_is_taken_along_and_the_objectives_decide(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +96,19 @@ def test_whose_name_is_confirmed_is_taken_along_and_the_objectives_decide(monkey
     assert asked.settings is not None
     assert (asked.environment.fleet_name, asked.environment.ledger_table) == (FLEET, "ledger")
     assert (asked.settings.profile, asked.settings.place.state, asked.settings.paced) == ("ops", "kept", True)
+
+
+@pytest.mark.parametrize("name", ["FLEET_NAME", "LEDGER_TABLE", "IOT_ENDPOINT_PRIMARY", "UUID"])
+def test_what_the_fleets_way_there_and_back_needs_is_asked_for_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    known = {one: value for one, value in ENVIRONMENT.items() if one != name}
+
+    result, asked = run(monkeypatch, "--confirm", FLEET, environment=known)
+
+    assert result.exit_code == 2
+    assert f"missing: {name} (" in result.stderr
+    assert asked == Asked()
 
 
 @pytest.mark.parametrize(("typed", "code"), [(FLEET, 0), ("us-east-1", 2), ("yes", 2), ("", 2)])

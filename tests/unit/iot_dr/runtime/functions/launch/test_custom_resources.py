@@ -32,10 +32,10 @@ class Resource:
     def create(self, request: Request) -> ResourceAnswer:
         if self.waits:
             self.release.wait(10)
-        return ResourceAnswer("id-1", {"A": "1"}, no_echo=True)
+        return ResourceAnswer("id-1", {"A": "1"})
 
     def update(self, request: Request) -> ResourceAnswer:
-        return ResourceAnswer(f"{request.physical_id}/{request.old_properties['A']}/{request.properties['A']}")
+        return ResourceAnswer(f"{request.physical_id}/{request.properties['A']}")
 
     def delete(self, request: Request) -> ResourceAnswer:
         return sys.exit(1)
@@ -57,17 +57,14 @@ def test_an_answer_carries_what_cloudformation_asked_with(answers: Answers) -> N
         "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/main/1e0c",
         "RequestId": "request-1",
         "LogicalResourceId": "Resource",
-        "NoEcho": True,
         "Data": {"A": "1"},
     }
 
 
-def test_an_update_sees_the_old_properties(answers: Answers) -> None:
-    event = answers.request("Update", {"A": "new"}, "id", OldResourceProperties={"A": "old"})
+def test_an_update_sees_the_new_properties(answers: Answers) -> None:
+    answering(Resource)(answers.request("Update", {"A": "new"}, "id"), Invocation())
 
-    answering(Resource)(event, Invocation())
-
-    assert answers.only["PhysicalResourceId"] == "id/old/new"
+    assert answers.only["PhysicalResourceId"] == "id/new"
 
 
 def test_a_set_up_that_fails_is_answered(answers: Answers) -> None:

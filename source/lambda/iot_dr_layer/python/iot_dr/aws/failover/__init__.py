@@ -1,1 +1,1 @@
-"""The control item and a Region's fence in DynamoDB."""
+"""The control item and the fences in DynamoDB; the fleet's name, its domains and its connections."""

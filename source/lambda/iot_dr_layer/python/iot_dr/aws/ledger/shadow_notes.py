@@ -17,7 +17,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from iot_dr.aws.errors import call
 from iot_dr.aws.ledger.ledger import ending
-from iot_dr.aws.ledger.updates import HELD, WAITING
+from iot_dr.aws.ledger.updates import HELD, OF_COPIES, WAITING
 from iot_dr.errors import Conflict
 from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.outcomes import Outcome, State
@@ -28,22 +28,6 @@ REQUIRED_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem"})
 
 KEPT_AFTER_DELETION = 30 * 24 * 3600
 """Seconds; the queue of what a rule could not store, which can be replayed, keeps events for 14 days."""
-
-_OF_OUTCOMES = (
-    "state",
-    "reason",
-    "checked_at",
-    "applied_at",
-    "lag",
-    "event_id",
-    "owned_at",
-    "adopted_at",
-    "attempts",
-    "retry_state",
-    "next_attempt",
-    *(f"since_{state}" for state in State),
-)
-"""What says how a copy stands, which there is no more once it is deleted."""
 
 
 class DynamoDbShadowNotes:
@@ -173,8 +157,8 @@ def _forgetting(facts: Mapping[str, Any], now: int) -> dict[str, Any]:
     kept = {**facts, "expires": now // 1000 + KEPT_AFTER_DELETION}
     settings = ", ".join(f"#{name} = :{name}" for name in kept)
     return {
-        "UpdateExpression": f"SET {settings} REMOVE {', '.join(f'#{name}' for name in _OF_OUTCOMES)}",
-        "ExpressionAttributeNames": {f"#{name}": name for name in (*kept, *_OF_OUTCOMES)},
+        "UpdateExpression": f"SET {settings} REMOVE {', '.join(f'#{name}' for name in OF_COPIES)}",
+        "ExpressionAttributeNames": {f"#{name}": name for name in (*kept, *OF_COPIES)},
         "ExpressionAttributeValues": _values(kept),
     }
 

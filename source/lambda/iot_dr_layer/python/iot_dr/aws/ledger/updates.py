@@ -20,27 +20,23 @@ HELD = "held"
 CHECK_AGAIN = "look_again"
 """The value of `retry_state` of what is checked again though nothing is known to be wrong with it."""
 
-OF_OUTCOMES = (
+OF_COPIES = (
     "state",
     "reason",
     "checked_at",
     "applied_at",
     "lag",
     "event_id",
-    "source_id",
-    "source_version",
-    "digest",
     "owned_at",
     "adopted_at",
     "attempts",
-    "trying",
     "retry_state",
     "next_attempt",
-    "noted_at",
-    "noted_whole",
-    "marks",
     *(f"since_{state}" for state in State),
 )
+"""What says how a copy stands, a resource's or a shadow's."""
+
+OF_OUTCOMES = (*OF_COPIES, "source_id", "source_version", "digest", "trying", "noted_at", "noted_whole", "marks")
 """What says how a resource stands, which there is no more once it is gone."""
 
 

@@ -9,9 +9,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.probes import ProbeCredentials
 from iot_dr.model.registry.arns import iot_arn
 from iot_dr.model.registry.documents import canonical
@@ -26,7 +25,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import Key, certificate_target, shadow_key
 from iot_dr.model.shadows.shadow import Document
-from iot_dr.model.trials import Trial, TrialDevice
+from iot_dr.model.trials import Trial, TrialDevice, time_in_name
 
 PREFIX = "iot-dr-canary-"
 """What the names of all drills begin with."""
@@ -75,25 +74,7 @@ def drill_began(name: str) -> datetime:
     Raises:
         ConfigurationError: no drill is called so.
     """
-    found = _NAME.fullmatch(name)
-    try:
-        if found:
-            return datetime.strptime(found["at"], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    raise ConfigurationError(
-        f"no drill is called {name!r}: the whole name is needed, as `iot-dr drill` printed it, "
-        f"{PREFIX}20261127-163000-0af3 for example"
-    )
-
-
-def client_names(drill: str, number: int) -> tuple[str, ...]:
-    """Return the names of the things of a drill's clients.
-
-    >>> client_names("d", 2)
-    ('d-0001', 'd-0002')
-    """
-    return tuple(f"{drill}-{count:04}" for count in range(1, number + 1))
+    return time_in_name(name, _NAME, "drill", "iot-dr drill", PREFIX)
 
 
 @dataclass(frozen=True)

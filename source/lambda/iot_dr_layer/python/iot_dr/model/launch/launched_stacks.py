@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from iot_dr.model.shadows.shadow import NO_SHADOWS, ShadowSelection
+
 REQUEST_QUEUES = ("LookQueueUrl", "BackgroundQueueUrl")
 """Outputs of the secondary's stack that name where resources wait for a worker: for events, and for background work."""
 
@@ -37,6 +39,12 @@ class LaunchedStack:
     def version(self) -> str:
         """Return the release that made it, as `v1.2.3`; empty if it does not tell."""
         return self.outputs.get("SolutionVersion", "")
+
+    @property
+    def shadows(self) -> ShadowSelection:
+        """Return which shadows it replicates; a stack of a release that knew no shadows replicates none."""
+        mode = self.parameters.get("ReplicateShadows", NO_SHADOWS.mode)
+        return ShadowSelection(mode, self.parameters.get("ShadowNamePattern", ShadowSelection.pattern))
 
 
 @dataclass(frozen=True)

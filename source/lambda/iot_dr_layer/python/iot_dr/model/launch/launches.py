@@ -106,14 +106,13 @@ class Launch:
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What an operator chooses beside the Regions.
+class ChosenParameters:
+    """What an operator chooses for the stacks beside the Regions.
 
     What is empty is not chosen, and its parameter is left out: a stack that is there keeps what it has, and a new one
     takes the default of its template.
 
     Attributes:
-        create_health_check: launch the health checkers too; without it those that are there are left alone.
         certificate_mode: how certificates come to the secondary Region, `copy` or `jitr`.
         replicate_shadows: which shadows are replicated, `all`, `classic`, `named` or `none`.
         shadow_name_pattern: regular expression for the whole name of a named shadow.
@@ -134,7 +133,6 @@ class Choices:
         secondary_notification_topic_arn: the same in the secondary Region.
     """
 
-    create_health_check: bool = False
     certificate_mode: str = ""
     provisioning_template: str = ""
     replicate_shadows: str = ""
@@ -216,6 +214,17 @@ class Choices:
     @property
     def _of_shadows(self) -> Mapping[str, str]:
         return {"ReplicateShadows": self.replicate_shadows, "ShadowNamePattern": self.shadow_name_pattern}
+
+
+@dataclass(frozen=True)
+class Choices(ChosenParameters):
+    """All that an operator chooses.
+
+    Attributes:
+        create_health_check: launch the health checkers too; without it those that are there are left alone.
+    """
+
+    create_health_check: bool = False
 
 
 def check_topics(regions: RegionPair, primary_topic: str, secondary_topic: str) -> None:

@@ -235,6 +235,11 @@ class ShadowSelection:
         return self.mode in ("all", "named")
 
     @property
+    def any(self) -> bool:
+        """Tell whether any shadows are."""
+        return self.classic or self.named
+
+    @property
     def names(self) -> frozenset[str] | None:
         """Return the named shadows that can be meant, if the pattern spells them out like `a|b`; else None."""
         if not self.named:
@@ -328,3 +333,6 @@ def _kept_by_rules(number: Number) -> bool:
     """Tell whether the rule engine, which the event came through, keeps such a number exactly."""
     value = number.value
     return len(value.as_tuple().digits) < RULE_DIGITS and abs(value.adjusted()) < RULE_EXPONENT
+
+
+NO_SHADOWS = ShadowSelection("none")

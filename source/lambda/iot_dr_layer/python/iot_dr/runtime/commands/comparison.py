@@ -21,14 +21,14 @@ from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.files.comparison_store import SqliteComparisonStore
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.regions import RegionPair
-from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.shadows.shadow import NO_SHADOWS, ShadowSelection
 from iot_dr.model.sites import Direction, Side, Site
 from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.account import AccountAccess, clients_of, open_account
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import Together, on_threads
 from iot_dr.services.reading.comparison_reading import ComparisonReading, ComparisonScope, part_of, resume_or_begin
-from iot_dr.services.reading.reading import NO_SHADOWS, THREADS, CertificateSample, Reading
+from iot_dr.services.reading.reading import THREADS, CertificateSample, Reading
 from iot_dr.services.reading.selected import SelectedShadows, read_selected, selected_in
 from iot_dr.services.replication.scopes import ScopeReader
 from iot_dr.services.verify import Verification

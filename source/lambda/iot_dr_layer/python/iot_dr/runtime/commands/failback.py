@@ -7,15 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from iot_dr.aws.failover.connections import IotConnections, connects_per_second
+from iot_dr.aws.failover.connections import connects_per_second
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
-from iot_dr.aws.failover.name_servers import DnsNameServers
 from iot_dr.aws.failover.primary import DynamoDbPrimaryFenceStore, DynamoDbPrimaryLeadershipReader
 from iot_dr.aws.failover.region_clock import IotRegionClock
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
@@ -30,8 +29,6 @@ from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.files.state_folder import HISTORY, default_folder
 from iot_dr.model.failback.plan import FailbackChoices, Party
 from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.ports.failover import WriteGate
@@ -40,7 +37,7 @@ from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
-from iot_dr.runtime.commands.failover import THREADS, operator, paced_connections
+from iot_dr.runtime.commands.failover import THREADS, FleetEnvironment, follow_to, operator, paced_connections
 from iot_dr.runtime.commands.history import new_header
 from iot_dr.runtime.commands.snapshot import SnapshotSettings, take_snapshot
 from iot_dr.runtime.commands.sync import CONNECTIONS
@@ -52,7 +49,6 @@ from iot_dr.services.failback.moving import Moving
 from iot_dr.services.failback.planned import PlannedWrites
 from iot_dr.services.failback.planning import SIDES, Planning, read_since
 from iot_dr.services.failback.shadows_back import ShadowsBack
-from iot_dr.services.failover.follow import Follow
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.ordered import Ordering, OrderPlace, RecordedControlStore, RecordedFenceStore
 from iot_dr.services.pacing import Wait
@@ -60,7 +56,7 @@ from iot_dr.services.reading.comparison_reading import ComparisonScope
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.snapshots.restore import NoLedger
-from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 from iot_dr.services.sync.pending_shadows import Replicate
 from iot_dr.services.sync.recorded import RecordedRegistryWriter, RecordedShadowStore, Recording
 
@@ -71,24 +67,12 @@ FOLDER = "failback"
 """Of the state of a pair, what a failback keeps."""
 
 
-@dataclass(frozen=True)
-class FailbackEnvironment:
-    """The variables of `toolsrc` that a failback needs."""
+@dataclass(frozen=True, kw_only=True)
+class FailbackEnvironment(FleetEnvironment):
+    """The variables of `toolsrc` that a failback needs: its launch must be known, too."""
 
-    primary_region: str
-    secondary_region: str
-    ledger_table: str
-    dynamodb_global_table: str
-    stack_postfix: str
-    uuid: str
-    fleet_name: str = ""
-    name_servers: str = ""
-    iot_endpoint_primary: str = ""
-
-    @property
-    def regions(self) -> RegionPair:
-        """Return both Regions."""
-        return RegionPair(self.primary_region, self.secondary_region)
+    stack_postfix: str = field()
+    uuid: str = field()
 
 
 @dataclass(frozen=True)
@@ -100,7 +84,7 @@ class FailbackSettings:
     `paced`: keep to the account's quotas.
     """
 
-    environment: FailbackEnvironment
+    environment: FleetEnvironment
     choices: FailbackChoices
     profile: str = ""
     state: str = ""
@@ -140,7 +124,7 @@ class _FailbackParts:
     @property
     def selection(self) -> ShadowSelection:
         """Return which shadows are replicated."""
-        return replicated_shadows(self.launched)
+        return self.launched.shadows
 
 
 @contextmanager
@@ -158,8 +142,7 @@ def open_failback(
         RegionUnavailable: neither Region answers.
     """
     environment, stop = settings.environment, threading.Event()
-    launch = Launch(environment.regions, environment.stack_postfix, environment.uuid)
-    launched = launched_stack(launch, CloudFormationStackReader(clients_of(settings.profile)))
+    launched = launched_stack(environment.launch, CloudFormationStackReader(clients_of(settings.profile)))
     with ExitStack() as exits:
         comparison = exits.enter_context(open_comparison(_compared(settings, launched), watch, stop))
         executor = exits.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="failback"))
@@ -184,7 +167,7 @@ def _record(
 
 
 def _compared(settings: FailbackSettings, launched: LaunchedStack) -> ComparisonSettings:
-    shadows, environment = replicated_shadows(launched), settings.environment
+    shadows, environment = launched.shadows, settings.environment
     return ComparisonSettings(
         environment.primary_region,
         environment.secondary_region,
@@ -299,7 +282,7 @@ def _shadows(parts: _FailbackParts, gate: WriteGate, writes: PlannedWrites, writ
     """Return what brings shadows into a Region; None if the launch replicates none."""
     environment, regions = parts.settings.environment, parts.comparison.regions
     old, leader = regions[Side.SOURCE].shadows, regions[Side.TARGET].shadows
-    if parts.selection.mode == NO_SHADOWS:
+    if not parts.selection.any:
         return None
     if writes.party is Party.OLD:
         noted = RecordedShadowStore(old, _recording(parts, Party.OLD))
@@ -332,30 +315,14 @@ def _written_down(parts: _FailbackParts) -> str:
 
 def _moving(parts: _FailbackParts) -> Moving:
     client_of, environment = parts.comparison.access.client_of, parts.settings.environment
+    seconds = parts.settings.minutes * MINUTE
     return Moving(
-        following=partial(_follow, parts),
+        following=lambda since: follow_to(
+            environment.primary_region, environment, client_of, parts.executor, parts.pause, since, seconds, parts.way
+        ),
         connects=lambda: connects_per_second(client_of("service-quotas", environment.primary_region)),
         connections=partial(paced_connections, client_of, environment.secondary_region),
         progress=parts.way,
         pause=parts.pause,
-        together=on_threads(parts.executor),
-    )
-
-
-def _follow(parts: _FailbackParts, since: int) -> Follow:
-    client_of, environment = parts.comparison.access.client_of, parts.settings.environment
-    return Follow(
-        region=environment.primary_region,
-        endpoint=environment.iot_endpoint_primary,
-        name=environment.fleet_name,
-        servers=DnsNameServers(environment.name_servers),
-        since=since,
-        here=IotConnections(client_of("iot", environment.primary_region), None),
-        there=IotConnections(client_of("iot", environment.secondary_region), None),
-        seconds=parts.settings.minutes * MINUTE,
-        clock=now,
-        stopwatch=time.monotonic,
-        pause=parts.pause,
-        progress=parts.way,
         together=on_threads(parts.executor),
     )

@@ -6,7 +6,7 @@ import functools
 import getpass
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,12 +26,11 @@ from iot_dr.aws.quotas import DEFAULTS
 from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.status_parts import StreamAge
 from iot_dr.ports.progress import FailoverObserver
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.history import ordering
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.runtime.commands.status import last_verification, verification_path
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.failover.failover import Failover
@@ -56,27 +55,30 @@ READ_SECONDS = 3
 ClientOf = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class FailoverOrderEnvironment:
-    """The variables of `toolsrc` that a failover needs: where the items lie, and how the fleet is followed."""
+@dataclass(frozen=True, kw_only=True)
+class FleetEnvironment(LaunchNames):
+    """The variables of `toolsrc` that name a launch, its tables, and where its devices connect.
 
-    primary_region: str
-    secondary_region: str
+    A failover needs the tables alone. A command that needs more than them takes defaults away by `field()`: a bare
+    annotation would inherit them.
+    """
+
     ledger_table: str
     dynamodb_global_table: str
     stack_postfix: str = ""
     uuid: str = ""
     fleet_name: str = ""
     name_servers: str = ""
+    iot_endpoint_primary: str = ""
     iot_endpoint_secondary: str = ""
 
     @property
-    def regions(self) -> RegionPair:
-        """Return both Regions."""
-        return RegionPair(self.primary_region, self.secondary_region)
+    def endpoints(self) -> Mapping[str, str]:
+        """Return where devices connect, by Region."""
+        return {self.primary_region: self.iot_endpoint_primary, self.secondary_region: self.iot_endpoint_secondary}
 
 
-def check_target(environment: FailoverOrderEnvironment, region: str, *, follow: bool, evict: bool) -> None:
+def check_target(environment: FleetEnvironment, region: str, *, follow: bool, evict: bool) -> None:
     """See to it that a failover to a Region can be ordered and, where wanted, followed.
 
     Raises:
@@ -108,7 +110,7 @@ def check_target(environment: FailoverOrderEnvironment, region: str, *, follow: 
 
 @contextmanager
 def open_failover(
-    environment: FailoverOrderEnvironment, place: OrderPlace, profile: str = "", pause: Wait = time.sleep
+    environment: FleetEnvironment, place: OrderPlace, profile: str = "", pause: Wait = time.sleep
 ) -> Iterator[Failover]:
     """Open a failover to the secondary Region; nothing is asked yet. `pause` lets seconds pass.
 
@@ -134,7 +136,7 @@ def operator() -> str:
 
 
 def _failover(
-    environment: FailoverOrderEnvironment, client_of: ClientOf, executor: Executor, place: OrderPlace, pause: Wait
+    environment: FleetEnvironment, client_of: ClientOf, executor: Executor, place: OrderPlace, pause: Wait
 ) -> Failover:
     region, other, regions = environment.secondary_region, environment.primary_region, environment.regions
     table, ledger = environment.dynamodb_global_table, environment.ledger_table
@@ -154,7 +156,7 @@ def _failover(
         other=other,
         controls_there=RecordedControlStore(DynamoDbControlStore(there, table, regions), orders, other),
         sources=_sources(environment, impatient, place.state),
-        following=partial(_follow, environment, impatient, executor, pause),
+        following=partial(follow_to, region, environment, impatient, executor, pause),
         connects=lambda: connects_per_second(client_of("service-quotas", region)),
         connections_there=partial(paced_connections, client_of, other),
         executor=executor,
@@ -162,7 +164,7 @@ def _failover(
     )
 
 
-def _sources(environment: FailoverOrderEnvironment, client_of: ClientOf, state: str) -> LossSources:
+def _sources(environment: FleetEnvironment, client_of: ClientOf, state: str) -> LossSources:
     region, other = environment.secondary_region, environment.primary_region
     ledger = DynamoDbLedgerReader(client_of("dynamodb", region), environment.ledger_table)
     metrics = CloudWatchMetricsReader(client_of("cloudwatch", region))
@@ -176,17 +178,17 @@ def _sources(environment: FailoverOrderEnvironment, client_of: ClientOf, state: 
 
 
 def _streams(
-    environment: FailoverOrderEnvironment, metrics: CloudWatchMetricsReader, stacks: CloudFormationStackReader
+    environment: FleetEnvironment, metrics: CloudWatchMetricsReader, stacks: CloudFormationStackReader
 ) -> list[StreamAge]:
     if not (environment.stack_postfix and environment.uuid):
         return []
-    launch = Launch(environment.regions, environment.stack_postfix, environment.uuid)
-    stack = stacks.read(environment.secondary_region, launch.secondary_stack)
+    stack = stacks.read(environment.secondary_region, environment.launch.secondary_stack)
     return list(metrics.stream_ages(stream_functions([stack] if stack else []), now()))
 
 
-def _follow(  # noqa: PLR0913, PLR0917  # the parts, then what each order gives
-    environment: FailoverOrderEnvironment,
+def follow_to(  # noqa: PLR0913, PLR0917  # the parts, then what each order gives
+    region: str,
+    environment: FleetEnvironment,
     client_of: ClientOf,
     executor: Executor,
     pause: Wait,
@@ -194,14 +196,17 @@ def _follow(  # noqa: PLR0913, PLR0917  # the parts, then what each order gives
     seconds: float,
     progress: FailoverObserver,
 ) -> Follow:
+    """Return what follows the devices that a Region sends for since a time, epoch milliseconds."""
+    regions = environment.regions
+    other = regions.primary if region == regions.secondary else regions.secondary
     return Follow(
-        region=environment.secondary_region,
-        endpoint=environment.iot_endpoint_secondary,
+        region=region,
+        endpoint=environment.endpoints[region],
         name=environment.fleet_name,
         servers=DnsNameServers(environment.name_servers),
         since=since,
-        here=IotConnections(client_of("iot", environment.secondary_region), None),
-        there=IotConnections(client_of("iot", environment.primary_region), None),
+        here=IotConnections(client_of("iot", region), None),
+        there=IotConnections(client_of("iot", other), None),
         seconds=seconds,
         clock=now,
         stopwatch=time.monotonic,

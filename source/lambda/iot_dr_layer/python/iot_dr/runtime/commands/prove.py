@@ -23,13 +23,12 @@ from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import ConfigurationError
-from iot_dr.model.launch.launches import Launch
 from iot_dr.model.launch.probes import ProbeCredentials
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.status.checks import Check
 from iot_dr.model.trials import PREFIX, Trial, began, device_names, make_trial
 from iot_dr.ports.progress import RoundsObserver
 from iot_dr.runtime.account import AccountAccess, clients_of, open_account
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.rounds import Rounds
 from iot_dr.services.trial.fleet import TrialFleet
@@ -49,14 +48,10 @@ Given = TypeVar("Given")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class ProvingEnvironment:
+@dataclass(frozen=True, kw_only=True)
+class ProvingEnvironment(LaunchNames):
     """The variables of `toolsrc` that name a launch, its queue of requests, and where devices connect."""
 
-    primary_region: str
-    secondary_region: str
-    stack_postfix: str
-    uuid: str
     look_queue_url: str
     iot_endpoint_primary: str
     iot_endpoint_secondary: str
@@ -85,10 +80,9 @@ def prove(
         IotDrError: AWS refuses what the run needs; what it had made is removed.
     """
     new_credentials = key_maker()
-    regions = RegionPair(environment.primary_region, environment.secondary_region)
+    regions = environment.regions
     access = account_of(profile, regions.primary, regions.secondary)
-    launch = Launch(regions, environment.stack_postfix, environment.uuid)
-    selection = shadows_to_prove(launch, CloudFormationStackReader(access.client_of))
+    selection = shadows_to_prove(environment.launch, CloudFormationStackReader(access.client_of))
     name = f"{PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     trial = make_trial(
         name,

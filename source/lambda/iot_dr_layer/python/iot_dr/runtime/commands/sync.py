@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from iot_dr.files.journal import SqliteJournal
 from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.files.state_folder import StateFolder, default_folder
 from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
+from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.model.sites import Direction, Side
 from iot_dr.model.sync.records import RunHeader
 from iot_dr.ports.failover import WriteGate
@@ -31,6 +30,7 @@ from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.comparison import ComparisonParts, ComparisonSettings, open_comparison
 from iot_dr.runtime.commands.history import new_header
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.reading import reading
 from iot_dr.services.reading.comparison_reading import part_of
@@ -38,7 +38,7 @@ from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
 from iot_dr.services.sync import sync
 from iot_dr.services.sync.apply_change import ChangeApplier
-from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 from iot_dr.services.sync.marking import Marking
 from iot_dr.services.sync.pending_changes import PendingChanges
 from iot_dr.services.sync.pending_shadows import PendingShadows, Replicate
@@ -49,28 +49,33 @@ CONNECTIONS = sync.WIDTH * len(sync.ALL_KINDS) + reading.THREADS
 """Threads that may call a Region at the same time."""
 
 
-@dataclass(frozen=True)
-class SyncSettings:
-    """What `toolsrc` says of a launch, and how a run is wanted.
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(LaunchNames):
+    """What `toolsrc` says of a launch, and how a run is wanted that writes by what it compared.
 
-    `not_older_than`: milliseconds; what was read no longer ago is applied as it is, else both Regions are read anew.
-    `anew`: drop what an earlier run has read and noted. `delete_share`: of what the secondary has, at most. `select`: a
-    query for things; nothing but them and what hangs on them is brought across. `paced`: keep to the account's quotas.
-    `command`: the command as it was given, for the record.
+    `not_older_than`: milliseconds; what was read no longer ago is not read again. `anew`: drop what an earlier run has
+    read and noted. `select`: a query for things; nothing but them and what hangs on them counts. `paced`: keep to the
+    account's quotas. `command`: the command as it was given, for the record.
     """
 
-    primary_region: str
-    secondary_region: str
     ledger_table: str
-    stack_postfix: str
-    uuid: str
     profile: str = ""
     state: str = ""
     select: str = ""
-    delete_share: float = DEFAULT_LIMITS.deletes
     not_older_than: int = 0
     anew: bool = False
     paced: bool = True
+    command: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncSettings(RunSettings):
+    """How a sync is wanted: what was read no longer ago than `not_older_than` is applied as it is.
+
+    `delete_share`: of what the secondary has, at most.
+    """
+
+    delete_share: float = DEFAULT_LIMITS.deletes
     command: str = "iot-dr sync"
 
     @property
@@ -87,8 +92,7 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
         ConfigurationError: a setting is wrong; the message names the mend.
         RegionUnavailable: neither Region answers.
     """
-    regions = RegionPair(settings.primary_region, settings.secondary_region)
-    launch = Launch(regions, settings.stack_postfix, settings.uuid)
+    regions, launch = settings.regions, settings.launch
     stacks = CloudFormationStackReader(clients_of(settings.profile))
     launched = launched_stack(launch, stacks)
     folder = StateFolder(Path(settings.state) if settings.state else default_folder(regions))
@@ -103,7 +107,7 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
         notes = DynamoDbShadowNotes(dynamodb, settings.ledger_table)
         leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, settings.ledger_table, regions)
         gate = RememberedWriteGate(LeadershipWriteGate(leadership, regions.secondary), now)
-        record = exits.enter_context(FileChangeRecord(folder.history, _header(settings, comparison.direction)))
+        record = exits.enter_context(FileChangeRecord(folder.history, header_of(settings, comparison.direction)))
         recording = Recording(record, noting_requests, now)
         parts = _SyncParts(settings, launched, comparison, journal, ledger, notes, gate, recording)
         yield SyncRun(
@@ -117,13 +121,14 @@ def open_sync(settings: SyncSettings, progress: SyncRunObserver) -> Iterator[Syn
         )
 
 
-def _header(settings: SyncSettings, direction: Direction) -> RunHeader:
+def header_of(settings: RunSettings, direction: Direction) -> RunHeader:
+    """Return the header of a run that begins now and writes the target."""
     target, regions = direction.target, (settings.primary_region, settings.secondary_region)
     return new_header(settings.command, regions, writes=target.region, account=target.account)
 
 
-def _compared(settings: SyncSettings, launched: LaunchedStack, journal: SqliteJournal) -> ComparisonSettings:
-    shadows = replicated_shadows(launched)
+def compared_for(settings: RunSettings, shadows: ShadowSelection) -> ComparisonSettings:
+    """Return what is compared for a run."""
     return ComparisonSettings(
         settings.primary_region,
         settings.secondary_region,
@@ -133,11 +138,14 @@ def _compared(settings: SyncSettings, launched: LaunchedStack, journal: SqliteJo
         anew=settings.anew,
         select=settings.select,
         keep_ended_for=settings.not_older_than,
-        being_applied=journal.unfinished,
-        connections=CONNECTIONS,
         replicate_shadows=shadows.mode,
         shadow_name_pattern=shadows.pattern,
     )
+
+
+def _compared(settings: SyncSettings, launched: LaunchedStack, journal: SqliteJournal) -> ComparisonSettings:
+    compared = compared_for(settings, launched.shadows)
+    return replace(compared, being_applied=journal.unfinished, connections=CONNECTIONS)
 
 
 def open_ledger(dynamodb: Any, table: str, region: str) -> DynamoDbLedger:
@@ -220,8 +228,8 @@ def _applier(parts: _SyncParts, marks: Marking) -> ChangeApplier:
 
 def _shadow_check(parts: _SyncParts) -> Replicate | None:
     """Return what checks one shadow; None if the launch replicates none."""
-    selection, regions = replicated_shadows(parts.launched), parts.comparison.regions
-    if selection.mode == NO_SHADOWS:
+    selection, regions = parts.launched.shadows, parts.comparison.regions
+    if not selection.any:
         return None
     return ShadowReplication(
         source=regions[Side.SOURCE].shadows,

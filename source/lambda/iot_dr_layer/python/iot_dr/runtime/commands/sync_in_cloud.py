@@ -12,8 +12,6 @@ from iot_dr.aws.registry.selected_things import SelectedThings
 from iot_dr.aws.request_ids import note_requests_of
 from iot_dr.aws.workflow.fleet_runs import StepFunctionsFleetRuns
 from iot_dr.aws.workflow.run_files import Results
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.sites import Side
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
@@ -21,7 +19,7 @@ from iot_dr.runtime.commands.history import ordering
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.ordered import OrderPlace, RecordedFleetRuns
 from iot_dr.services.sync.cloud_sync import CloudSync
-from iot_dr.services.sync.launched import NO_SHADOWS, launched_stack
+from iot_dr.services.sync.launched import launched_stack
 
 _OUTPUTS = ("FleetSyncStateMachineArn", "WorkBucketName", "LedgerTableName")
 
@@ -33,9 +31,8 @@ def open_cloud_sync(settings: SyncSettings, place: OrderPlace) -> CloudSync:
         ConfigurationError: there is no such launch, or it is of a release that cannot sync in the account.
     """
     client_of = clients_of(settings.profile)
-    regions = RegionPair(settings.primary_region, settings.secondary_region)
-    launch = Launch(regions, settings.stack_postfix, settings.uuid)
-    stack = launched_stack(launch, CloudFormationStackReader(client_of), _OUTPUTS)
+    regions = settings.regions
+    stack = launched_stack(settings.launch, CloudFormationStackReader(client_of), _OUTPUTS)
     machine, bucket, table = (stack.outputs[output] for output in _OUTPUTS)
     direction = regions.replication()
     states = note_requests_of(client_of("stepfunctions", regions.secondary))
@@ -49,5 +46,5 @@ def open_cloud_sync(settings: SyncSettings, place: OrderPlace) -> CloudSync:
         clock=now,
         new_token=partial(secrets.token_hex, 2),
         select=settings.select,
-        with_shadows=stack.parameters.get("ReplicateShadows", NO_SHADOWS) != NO_SHADOWS,
+        with_shadows=stack.shadows.any,
     )

@@ -22,7 +22,7 @@ from iot_dr.errors import AccessDenied, InvalidResource, RetryableError, Termina
 from iot_dr.model.registry.keys import RESERVED_PREFIX, Kind, certificate_target, thing_group_target
 from iot_dr.model.registry.kinds import LISTS, ROWS, TAGGED_KINDS
 from iot_dr.model.registry.read_calls import Page, PageRequest, ReadCall
-from iot_dr.model.shadows.shadow import ShadowSelection
+from iot_dr.model.shadows.shadow import NO_SHADOWS, ShadowSelection
 from iot_dr.model.sites import Side
 from iot_dr.ports.fleet import FleetReader, FleetStore
 from iot_dr.ports.progress import ReadingObserver
@@ -42,8 +42,6 @@ Stopwatch = Callable[[], float]
 """Tells the seconds since some fixed moment; never goes back."""
 
 EVERYTHING = frozenset(Kind)
-
-NO_SHADOWS = ShadowSelection("none")
 
 BEHIND_ALL = "\U0010ffff"
 """A name that comes behind every other."""

@@ -7,11 +7,7 @@ from collections.abc import Iterable
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
-from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.ports.status import StackReader
-
-NO_SHADOWS = "none"
-"""What the stack's parameter says where shadows are not replicated."""
 
 
 def launched_stack(launch: Launch, stacks: StackReader, outputs: Iterable[str] = ()) -> LaunchedStack:
@@ -31,11 +27,3 @@ def launched_stack(launch: Launch, stacks: StackReader, outputs: Iterable[str] =
             f"the stack {name} in {region} has no output {', '.join(missing)}; it is of an older release: update it"
         )
     return stack
-
-
-def replicated_shadows(stack: LaunchedStack) -> ShadowSelection:
-    """Return which shadows it replicates; a stack of a release that knew no shadows replicates none."""
-    told = stack.parameters
-    return ShadowSelection(
-        told.get("ReplicateShadows", NO_SHADOWS), told.get("ShadowNamePattern", ShadowSelection.pattern)
-    )

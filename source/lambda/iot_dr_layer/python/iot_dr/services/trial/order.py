@@ -36,11 +36,7 @@ def shadows_to_prove(launch: Launch, stacks: StackReader) -> ShadowSelection:
             f"{name} has CertificateMode jitr, so devices must come with certificates of your own CA; connect one of "
             "yours to the secondary Region instead"
         )
-    chosen = ShadowSelection()
-    return ShadowSelection(
-        stack.parameters.get("ReplicateShadows") or chosen.mode,
-        stack.parameters.get("ShadowNamePattern") or chosen.pattern,
-    )
+    return stack.shadows
 
 
 def notes(order: TrialOrder, selection: ShadowSelection) -> Iterator[str]:

@@ -15,7 +15,7 @@ from iot_dr.cli.view.failover import FailoverWatch, as_json, print_losses, print
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.failover.fence import Leadership
-from iot_dr.runtime.commands.failover import FailoverOrderEnvironment, check_target, open_failover, operator
+from iot_dr.runtime.commands.failover import FleetEnvironment, check_target, open_failover, operator
 from iot_dr.services.failover.failover import Failover
 from iot_dr.services.failover.result import FailoverResult
 from iot_dr.services.failover.take_lead import UnfinishedOrder
@@ -106,7 +106,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     that follows only watches, except --evict. If it was stopped, run it again: it goes on. Exits 0 if all is as asked,
     1 if the Region leads but DNS was not seen to move or devices have not moved, 2 if nothing was changed.
     """
-    environment = settings(FailoverOrderEnvironment, toolsrc)
+    environment = settings(FleetEnvironment, toolsrc)
     asked = Asked(wait or evict, yes, why, at_most, output)
     check_target(environment, region, follow=asked.wait, evict=evict)
     if not (yes or _is_asked_at_a_terminal()):

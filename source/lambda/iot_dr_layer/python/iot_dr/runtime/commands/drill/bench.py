@@ -28,16 +28,16 @@ from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.files.faults import disk_errors
 from iot_dr.files.private import make_file
-from iot_dr.model.drill.canaries import OBSERVER, Canaries, client_names, drill_name, make_canaries
+from iot_dr.model.drill.canaries import OBSERVER, Canaries, drill_name, make_canaries
 from iot_dr.model.drill.orders import CanaryRecords, DrillOrder
 from iot_dr.model.launch.probes import ProbeCredentials
-from iot_dr.model.regions import RegionPair
-from iot_dr.model.trials import Trial
+from iot_dr.model.trials import Trial, device_names
 from iot_dr.ports.drill.canary import CanaryName
 from iot_dr.ports.drill.devices import NameLookup
 from iot_dr.ports.progress import DrillObserver
 from iot_dr.runtime.account import AccountAccess
 from iot_dr.runtime.clock import now, utc_text
+from iot_dr.runtime.commands.failover import FleetEnvironment
 from iot_dr.runtime.commands.prove import THREADS, together
 from iot_dr.services.drill.orders import CanaryOrders
 from iot_dr.services.drill.preparing import HealthChecks, lag_texts
@@ -51,31 +51,17 @@ AMERICAN = "us-east-1"
 """Where the API of Route 53 is."""
 
 
-@dataclass(frozen=True)
-class DrillEnvironment:
-    """The variables of `toolsrc` that name a launch, its tables and queue, where devices connect, and a zone."""
+@dataclass(frozen=True, kw_only=True)
+class DrillEnvironment(FleetEnvironment):
+    """The variables of `toolsrc` that a drill needs: its launch, where its devices connect, its queue and its zone."""
 
-    primary_region: str
-    secondary_region: str
-    stack_postfix: str
-    uuid: str
     look_queue_url: str
-    dynamodb_global_table: str
-    iot_endpoint_primary: str
-    iot_endpoint_secondary: str
     hosted_zone_id: str = ""
-    name_servers: str = ""
     ledger_table: str = ""
-
-    @property
-    def regions(self) -> RegionPair:
-        """Return both Regions."""
-        return RegionPair(self.primary_region, self.secondary_region)
-
-    @property
-    def endpoints(self) -> Mapping[str, str]:
-        """Return where devices connect, by Region."""
-        return {self.primary_region: self.iot_endpoint_primary, self.secondary_region: self.iot_endpoint_secondary}
+    stack_postfix: str = field()
+    uuid: str = field()
+    iot_endpoint_primary: str = field()
+    iot_endpoint_secondary: str = field()
 
 
 @dataclass(frozen=True)
@@ -145,7 +131,7 @@ def new_canaries(
 ) -> Canaries:
     """Make the keys of a drill's devices, under a name of its own."""
     name = drill_name(datetime.now(UTC), secrets.token_hex(2), fleet=fleet)
-    held = together(credentials, (*client_names(name, order.clients), f"{name}-{OBSERVER}"))
+    held = together(credentials, (*device_names(name, order.clients), f"{name}-{OBSERVER}"))
     regions = bench.environment.regions
     both = (regions.primary, regions.secondary)
     return make_canaries(name, held[:-1], held[-1], both, bench.access.account)

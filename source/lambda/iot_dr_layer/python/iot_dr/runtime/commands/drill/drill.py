@@ -9,7 +9,6 @@ from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.files.pages.drill_report import read_earlier, write_drill_report
 from iot_dr.model.drill.orders import DrillOrder
 from iot_dr.model.drill.results import DrillResult
-from iot_dr.model.launch.launches import Launch
 from iot_dr.ports.progress import DrillObserver
 from iot_dr.runtime.commands.drill.bench import (
     DrillEnvironment,
@@ -48,7 +47,7 @@ def drill(  # noqa: PLR0913, PLR0917  # the settings, then who is told
     regions = environment.regions
     access = account_of(profile, regions.primary, regions.secondary)
     stacks = CloudFormationStackReader(access.client_of)
-    launch = Launch(regions, environment.stack_postfix, environment.uuid)
+    launch = environment.launch
     shadows = shadows_to_prove(launch, stacks).classic
     checks = health_checks(launch, stacks)
     bench = open_bench(environment, access, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from iot_dr.model.drill.orders import DrillOrder
 from iot_dr.model.drill.results import DrillResult
 from iot_dr.model.failback.plan import FailbackChoices
 from iot_dr.model.failover.names import FleetDomain
-from iot_dr.model.launch.launches import Launch
 from iot_dr.ports.progress import FailbackObserver, FleetDrillObserver
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.drill.bench import (
@@ -28,8 +27,8 @@ from iot_dr.runtime.commands.drill.bench import (
     removal_of,
     resolver_text,
 )
-from iot_dr.runtime.commands.failback import MINUTE, FailbackEnvironment, FailbackSettings, open_failback
-from iot_dr.runtime.commands.failover import FailoverOrderEnvironment, open_failover, operator
+from iot_dr.runtime.commands.failback import MINUTE, FailbackSettings, open_failback
+from iot_dr.runtime.commands.failover import open_failover, operator
 from iot_dr.runtime.commands.prove import account_of, key_maker
 from iot_dr.services.drill.fleet_drill import FLEET_UNTESTED, FleetDrill, FleetDrillParts
 from iot_dr.services.drill.preparing import fleet_domains, fleet_settings_of, health_checks
@@ -43,8 +42,8 @@ from iot_dr.services.trial.order import shadows_to_prove
 class FleetDrillEnvironment(DrillEnvironment):
     """What a drill with the fleet needs besides: its name, and the table of the ledger, which holds the fence."""
 
-    fleet_name: str
-    ledger_table: str
+    fleet_name: str = field()
+    ledger_table: str = field()
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def fleet_drill(  # noqa: PLR0913, PLR0917  # the settings, then who is told
     regions, name = environment.regions, environment.fleet_name
     access = account_of(settings.profile, regions.primary, regions.secondary)
     stacks = CloudFormationStackReader(access.client_of)
-    launch = Launch(regions, environment.stack_postfix, environment.uuid)
+    launch = environment.launch
     shadows, checks = shadows_to_prove(launch, stacks).classic, health_checks(launch, stacks)
     domains = fleet_domains(IotFleetDomains(access.client_of), regions, name)
     prepare(place.page)
@@ -105,7 +104,7 @@ def _parts(  # noqa: PLR0913, PLR0917  # what is known, then who is told
     patience = plan.order.patience
     removal = removal_of(plan.bench, plan.canaries.drill, plan.canaries.everything, patience, NoCanaryName())
     failback = FailbackSettings(
-        _failback_environment(environment),
+        environment,
         # Nothing is decided for the operator.
         FailbackChoices(),
         profile=settings.profile,
@@ -117,38 +116,10 @@ def _parts(  # noqa: PLR0913, PLR0917  # what is known, then who is told
         rehearsal=rehearsal_parts(plan),
         orders=removal.orders,
         removal=removal,
-        failover=partial(open_failover, _failover_environment(environment), settings.place, settings.profile),
+        failover=partial(open_failover, environment, settings.place, settings.profile),
         failback=partial(open_failback, failback, settings.place, reading, progress),
         domains=domains,
         consent=settings.consent,
         clock=now,
         by=operator(),
-    )
-
-
-def _failover_environment(environment: FleetDrillEnvironment) -> FailoverOrderEnvironment:
-    return FailoverOrderEnvironment(
-        environment.primary_region,
-        environment.secondary_region,
-        environment.ledger_table,
-        environment.dynamodb_global_table,
-        environment.stack_postfix,
-        environment.uuid,
-        environment.fleet_name,
-        environment.name_servers,
-        environment.iot_endpoint_secondary,
-    )
-
-
-def _failback_environment(environment: FleetDrillEnvironment) -> FailbackEnvironment:
-    return FailbackEnvironment(
-        environment.primary_region,
-        environment.secondary_region,
-        environment.ledger_table,
-        environment.dynamodb_global_table,
-        environment.stack_postfix,
-        environment.uuid,
-        environment.fleet_name,
-        environment.name_servers,
-        environment.iot_endpoint_primary,
     )

@@ -28,7 +28,7 @@ from iot_dr.services.gate import LeadershipWriteGate
 from iot_dr.services.on_demand.sweep_now import SweepNow
 from iot_dr.services.ordered import OrderPlace, RecordedSweepFunction
 from iot_dr.services.sweep import LISTS_AT_ONCE, Sweep
-from iot_dr.services.sync.launched import launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 
 FUNCTION_SECONDS = 930
 """For the function's answer: as long as Lambda lets one run, and then its answer."""
@@ -79,7 +79,7 @@ def _counting(launch: Launch, stack: LaunchedStack, client_of: Callable[..., Any
     dynamodb, table = client_of("dynamodb", regions.secondary), stack.outputs["LedgerTableName"]
     queue = stack.outputs["BackgroundQueueUrl"]
     leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, table, regions)
-    shadows = replicated_shadows(stack)
+    shadows = stack.shadows
 
     def lister(region: str) -> IotRegistryReader:
         budgets = background_budgets(client_of, region)

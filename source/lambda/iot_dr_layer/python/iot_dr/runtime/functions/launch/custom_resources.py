@@ -43,7 +43,6 @@ class Request:
 
     kind: Literal["Create", "Update", "Delete"]
     properties: Mapping[str, Any]
-    old_properties: Mapping[str, Any]
     physical_id: str
     stack_id: str
     request_id: str
@@ -54,7 +53,6 @@ class Request:
         return cls(
             kind=event["RequestType"],
             properties=event.get("ResourceProperties", {}),
-            old_properties=event.get("OldResourceProperties", {}),
             physical_id=event.get("PhysicalResourceId", ""),
             stack_id=event["StackId"],
             request_id=event["RequestId"],
@@ -71,7 +69,6 @@ class ResourceAnswer:
     physical_id: str
     data: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
-    no_echo: bool = False
 
 
 class CustomResource(Protocol):
@@ -174,7 +171,6 @@ def response_body(event: Mapping[str, Any], status: str, answer: ResourceAnswer)
                 "StackId": event["StackId"],
                 "RequestId": event["RequestId"],
                 "LogicalResourceId": event["LogicalResourceId"],
-                "NoEcho": answer.no_echo,
                 "Data": dict(answer.data),
             }
         ).encode()

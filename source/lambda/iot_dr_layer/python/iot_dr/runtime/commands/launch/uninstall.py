@@ -9,32 +9,12 @@ from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.launch.leftovers import RegionalLeftovers
 from iot_dr.aws.launch.removal import AwsLaunchRemover
 from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.ports.failover import ControlReader
 from iot_dr.ports.progress import LaunchObserver
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.commands.history import ordering
 from iot_dr.services.launch.uninstall import Uninstaller
 from iot_dr.services.ordered import OrderPlace, RecordedLaunchRemover
-
-
-@dataclass(frozen=True)
-class UninstallEnvironment:
-    """The variables of `toolsrc` that name a launch."""
-
-    primary_region: str
-    secondary_region: str
-    stack_postfix: str
-    uuid: str
-
-    @property
-    def launch(self) -> Launch:
-        """Return the launch that these variables name.
-
-        Raises:
-            ConfigurationError: Regions, postfix or UUID cannot be.
-        """
-        return Launch(RegionPair(self.primary_region, self.secondary_region), self.stack_postfix, self.uuid)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from iot_dr.aws import clients
 from iot_dr.aws.launch.checks import IotRegionSettings
@@ -14,55 +14,23 @@ from iot_dr.aws.launch.stacks import CloudFormationStackDeployer
 from iot_dr.aws.launch.tables import DynamoDbGlobalTables
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.distribution import Release, digests_of, distribution_of
-from iot_dr.model.launch.launches import Choices, Launch, check_topics
-from iot_dr.model.regions import RegionPair
+from iot_dr.model.launch.launches import Choices, ChosenParameters, check_topics
 from iot_dr.model.shadows.patterns import check
 from iot_dr.ports.progress import LaunchObserver
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.launch.launch import Launcher
 
 
-@dataclass(frozen=True)
-class LaunchEnvironment:
-    """The variables that CodeBuild sets, by the names of design and buildspec; `Choices` has what empty ones mean."""
+@dataclass(frozen=True, kw_only=True)
+class LaunchEnvironment(LaunchNames, ChosenParameters):
+    """The variables that CodeBuild sets, by the names of design and buildspec."""
 
-    primary_region: str
-    secondary_region: str
-    stack_postfix: str
-    uuid: str
     bucket_resources: str
     solution_name: str
     version: str
     create_health_check: str = "no"
-    certificate_mode: str = ""
-    provisioning_template: str = ""
-    replicate_shadows: str = ""
-    shadow_name_pattern: str = ""
     release_sha256: str = ""
-    permissions_boundary: str = ""
-    kms_key_id: str = ""
-    primary_access_log_bucket: str = ""
-    secondary_access_log_bucket: str = ""
-    health_check_concurrency: str = ""
-    fleet_name: str = ""
-    hosted_zone_id: str = ""
-    primary_fleet_certificate_arn: str = ""
-    secondary_fleet_certificate_arn: str = ""
-    health_check_interval: str = ""
-    failure_threshold: str = ""
-    health_checker_regions: str = ""
-    name_servers: str = ""
-    primary_notification_topic_arn: str = ""
-    secondary_notification_topic_arn: str = ""
-
-    @property
-    def order(self) -> Launch:
-        """Return the launch that these variables ask for.
-
-        Raises:
-            ConfigurationError: Regions, postfix or UUID cannot be.
-        """
-        return Launch(RegionPair(self.primary_region, self.secondary_region), self.stack_postfix, self.uuid)
 
     @property
     def release(self) -> Release:
@@ -87,29 +55,9 @@ class LaunchEnvironment:
             raise ConfigurationError(f"CREATE_HEALTH_CHECK must be yes or no, not {self.create_health_check!r}")
         if self.fleet_name and not self.hosted_zone_id:
             raise ConfigurationError(f"HOSTED_ZONE_ID is missing: which hosted zone holds {self.fleet_name}?")
-        check_topics(self.order.regions, self.primary_notification_topic_arn, self.secondary_notification_topic_arn)
-        return Choices(
-            create_health_check=self.create_health_check == "yes",
-            certificate_mode=self.certificate_mode,
-            provisioning_template=self.provisioning_template,
-            replicate_shadows=self.replicate_shadows,
-            shadow_name_pattern=self.shadow_name_pattern,
-            permissions_boundary=self.permissions_boundary,
-            kms_key_id=self.kms_key_id,
-            primary_access_log_bucket=self.primary_access_log_bucket,
-            secondary_access_log_bucket=self.secondary_access_log_bucket,
-            health_check_concurrency=self.health_check_concurrency,
-            fleet_name=self.fleet_name,
-            hosted_zone_id=self.hosted_zone_id,
-            primary_fleet_certificate_arn=self.primary_fleet_certificate_arn,
-            secondary_fleet_certificate_arn=self.secondary_fleet_certificate_arn,
-            health_check_interval=self.health_check_interval,
-            failure_threshold=self.failure_threshold,
-            health_checker_regions=self.health_checker_regions,
-            name_servers=self.name_servers,
-            primary_notification_topic_arn=self.primary_notification_topic_arn,
-            secondary_notification_topic_arn=self.secondary_notification_topic_arn,
-        )
+        check_topics(self.regions, self.primary_notification_topic_arn, self.secondary_notification_topic_arn)
+        chosen = {one.name: getattr(self, one.name) for one in fields(ChosenParameters)}
+        return Choices(create_health_check=self.create_health_check == "yes", **chosen)
 
 
 @contextmanager

@@ -4,58 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
 from iot_dr.aws.ledger.adoptions import DynamoDbAdoptionStore
 from iot_dr.aws.ledger.shadow_notes import DynamoDbShadowNotes
 from iot_dr.files.run_records import FileChangeRecord
-from iot_dr.model.launch.launched_stacks import LaunchedStack
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
-from iot_dr.model.sites import Direction
+from iot_dr.model.shadows.shadow import NO_SHADOWS
 from iot_dr.model.sync.adoption import AdoptionChoice
-from iot_dr.model.sync.records import RunHeader
 from iot_dr.ports.progress import ReadingObserver
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
-from iot_dr.runtime.commands.comparison import ComparisonSettings, open_comparison
-from iot_dr.runtime.commands.history import new_header
-from iot_dr.runtime.commands.sync import open_ledger
+from iot_dr.runtime.commands.comparison import open_comparison
+from iot_dr.runtime.commands.sync import RunSettings, compared_for, header_of, open_ledger
 from iot_dr.services.adopt import Adoption
 from iot_dr.services.gate import LeadershipWriteGate
-from iot_dr.services.reading.reading import NO_SHADOWS
-from iot_dr.services.sync.launched import launched_stack, replicated_shadows
+from iot_dr.services.sync.launched import launched_stack
 
 KINDS = (*REGISTRY_KINDS, Kind.SHADOW)
 """What can be owned."""
 
 
-@dataclass(frozen=True)
-class AdoptSettings:
-    """What `toolsrc` says of a launch, and what is to be adopted.
+@dataclass(frozen=True, kw_only=True)
+class AdoptSettings(RunSettings):
+    """What is to be adopted: these `kinds`, none for all; what differs too, if so; or given up, by `release`."""
 
-    `kinds`: none for all. `not_older_than`: milliseconds; what was read no longer ago is not read again, shadows only
-    if they were read one by one. `anew`: drop what an earlier run has read. `command`: the command as it was given.
-    """
-
-    primary_region: str
-    secondary_region: str
-    ledger_table: str
-    stack_postfix: str
-    uuid: str
-    profile: str = ""
-    state: str = ""
-    select: str = ""
     kinds: tuple[Kind, ...] = ()
     differing: bool = False
     release: bool = False
-    not_older_than: int = 0
-    anew: bool = False
-    paced: bool = True
     command: str = "iot-dr adopt"
 
     @property
@@ -72,15 +51,15 @@ def open_adoption(settings: AdoptSettings, progress: ReadingObserver) -> Iterato
         ConfigurationError: a setting is wrong, or there is no such launch.
         RegionUnavailable: neither Region answers.
     """
-    regions = RegionPair(settings.primary_region, settings.secondary_region)
-    launch = Launch(regions, settings.stack_postfix, settings.uuid)
+    regions, launch = settings.regions, settings.launch
     launched = launched_stack(launch, CloudFormationStackReader(clients_of(settings.profile)))
-    compared = _compared(settings, launched)
-    with open_comparison(compared, progress) as comparison:
+    wanted = Kind.SHADOW in settings.choice.kinds
+    compared = compared_for(settings, launched.shadows if wanted else NO_SHADOWS)
+    with open_comparison(replace(compared, exact=wanted), progress) as comparison:
         dynamodb = comparison.access.client_of("dynamodb", regions.secondary)
         ledger = open_ledger(dynamodb, settings.ledger_table, regions.secondary)
         leadership = DynamoDbLeadershipReader(dynamodb, launch.global_table, settings.ledger_table, regions)
-        with FileChangeRecord(compared.folder.history, _header(settings, comparison.direction)) as record:
+        with FileChangeRecord(compared.folder.history, header_of(settings, comparison.direction)) as record:
             yield Adoption(
                 reading=comparison.reading,
                 direction=comparison.direction,
@@ -94,26 +73,3 @@ def open_adoption(settings: AdoptSettings, progress: ReadingObserver) -> Iterato
                 clock=now,
                 choice=settings.choice,
             )
-
-
-def _compared(settings: AdoptSettings, launched: LaunchedStack) -> ComparisonSettings:
-    wanted = Kind.SHADOW in settings.choice.kinds
-    shadows = replicated_shadows(launched) if wanted else NO_SHADOWS
-    return ComparisonSettings(
-        settings.primary_region,
-        settings.secondary_region,
-        profile=settings.profile,
-        state=settings.state,
-        paced=settings.paced,
-        anew=settings.anew,
-        select=settings.select,
-        keep_ended_for=settings.not_older_than,
-        exact=wanted,
-        replicate_shadows=shadows.mode,
-        shadow_name_pattern=shadows.pattern,
-    )
-
-
-def _header(settings: AdoptSettings, direction: Direction) -> RunHeader:
-    target, regions = direction.target, (settings.primary_region, settings.secondary_region)
-    return new_header(settings.command, regions, writes=target.region, account=target.account)

@@ -13,7 +13,8 @@ from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.cli.view.uninstall import as_json, print_plan, print_removal
 from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.commands.launched.uninstall import UninstallEnvironment, uninstall_tools
+from iot_dr.runtime.commands.launch.uninstall import uninstall_tools
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.launch.uninstall import Uninstalled, ensure_primary_leads, still_costs
 
 _EPILOG = """
@@ -74,7 +75,7 @@ def command(  # noqa: PLR0913  # one argument an option
     afterwards. A removal that was cut off is run again. Exits 0 if it did what was asked, 1 if something could not be
     removed, 2 if it cannot run.
     """
-    launch = settings(UninstallEnvironment, toolsrc).launch
+    launch = settings(LaunchNames, toolsrc).launch
     place = order_place(context, launch.regions.primary, launch.regions.secondary)
     tools = uninstall_tools(launch, ConsoleProgress(Screen(stderr=True)), place, profile)
     if not although_secondary_leads:

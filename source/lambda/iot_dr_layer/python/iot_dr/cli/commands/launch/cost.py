@@ -17,7 +17,8 @@ from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.cost.estimate import estimate
 from iot_dr.model.cost.figures import FleetFigures
-from iot_dr.runtime.commands.launched.cost import CostEnvironment, price_list, read_account
+from iot_dr.runtime.commands.launch.cost import price_list, read_account
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.cost import AccountFigures
 
 _EPILOG = """
@@ -124,7 +125,7 @@ def command(  # noqa: PLR0913  # one argument an option
             "stack_postfix": stack_postfix,
             "uuid": uuid,
         }
-        read = read_account(settings(CostEnvironment, toolsrc), profile)
+        read = read_account(settings(LaunchNames, toolsrc), profile)
         read = dataclasses.replace(read, fleet=dataclasses.replace(read.fleet, **given))
     elif "things" not in given:
         raise ConfigurationError("missing: --things or --from-account; how large is the fleet?")

@@ -19,7 +19,7 @@ from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.model.launch.distribution import Bucket, Distribution, Upload
 from iot_dr.model.regions import RegionPair
-from iot_dr.runtime.commands.publish import publish_build
+from iot_dr.runtime.commands.launch.publish import publish_build
 from iot_dr.services.launch.publish import Publication
 
 _EPILOG = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from iot_dr.aws.launch.launched_stacks import CloudFormationStackReader
@@ -10,10 +9,9 @@ from iot_dr.aws.status.activity import CloudWatchActivityReader
 from iot_dr.aws.status.fleet_facts import IotFleetFacts
 from iot_dr.files.price_file import read_prices
 from iot_dr.model.cost.prices import DEFAULT, PriceList
-from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.cost import AccountFigures, figures_of
 
 
@@ -26,27 +24,17 @@ def price_list(file: Path | None) -> PriceList:
     return read_prices(file) if file else DEFAULT
 
 
-@dataclass(frozen=True)
-class CostEnvironment:
-    """The variables of `toolsrc` that name a launch."""
-
-    primary_region: str
-    secondary_region: str
-    stack_postfix: str
-    uuid: str
-
-
-def read_account(environment: CostEnvironment, profile: str = "") -> AccountFigures:
+def read_account(environment: LaunchNames, profile: str = "") -> AccountFigures:
     """Read the figures of a launch and its fleet, as a named profile if one is given.
 
     Raises:
         ConfigurationError: the launch's names cannot be, or there is none.
         IotDrError: something cannot be read.
     """
-    regions = RegionPair(environment.primary_region, environment.secondary_region)
+    regions = environment.regions
     client_of = clients_of(profile)
     return figures_of(
-        Launch(regions, environment.stack_postfix, environment.uuid),
+        environment.launch,
         IotFleetFacts(client_of("iot", regions.primary)),
         CloudFormationStackReader(client_of),
         CloudWatchActivityReader(client_of("cloudwatch", regions.secondary)),

@@ -29,7 +29,7 @@ from iot_dr.model.sync.adoption import (
     AdoptionStanding,
 )
 from iot_dr.model.words import counted
-from iot_dr.runtime.commands.launched.adopt import KINDS, AdoptSettings, open_adoption
+from iot_dr.runtime.commands.adopt import KINDS, AdoptSettings, open_adoption
 from iot_dr.services.adopt import Adoption
 
 HOUR = 3_600_000

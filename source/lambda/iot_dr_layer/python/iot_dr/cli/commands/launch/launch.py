@@ -12,7 +12,7 @@ from iot_dr.cli.view.tables import Screen
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import ConfigurationError
 from iot_dr.runtime import environment
-from iot_dr.runtime.commands.launch import LaunchEnvironment, launcher
+from iot_dr.runtime.commands.launch.launch import LaunchEnvironment, launcher
 from iot_dr.services.launch.launch import launch
 
 _EPILOG = """
@@ -108,7 +108,7 @@ def command(profile: str, **options: str | None) -> None:
     events are shown as they happen. You can run it again with the same postfix.
     """
     settings = _settings(options)
-    order, choices, release = settings.order, settings.choices, settings.release
+    order, choices, release = settings.launch, settings.choices, settings.release
     progress = ConsoleProgress(Screen())
     with launcher(settings, progress, profile) as tools:
         launched = launch(order, choices, release, tools)

@@ -1,1 +1,0 @@
-"""What is asked of a launch as a whole: what it costs, and its removal."""
