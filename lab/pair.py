@@ -245,16 +245,19 @@ class Pair:
                 topics[f"{side}NotificationTopicArn"] = topic["TopicArn"]
         return {"KmsKeyId": key, **buckets, **topics}
 
+    @property
+    def template_url(self) -> str:
+        """Where the main stack's published template is."""
+        it, end = self.distribution, "disaster-recovery-for-aws-iot.template"
+        where = f"{it.bucket_prefix}-reference/{it.solution_name}/{it.version}"
+        return f"{self.emulator.tls_endpoint_url}/{where}/{end}"
+
     def create_main_stack(self, *, health_check: bool = True, choices: Mapping[str, str] | None = None) -> None:
         """Create the main stack from the published template, as the quick-create link does."""
         with step(self.progress, "Create the main stack"):
-            it = self.distribution
             self.client("cloudformation").create_stack(
                 StackName=MAIN_STACK,
-                TemplateURL=(
-                    f"{self.emulator.tls_endpoint_url}/{it.bucket_prefix}-reference/{it.solution_name}/{it.version}/"
-                    "disaster-recovery-for-aws-iot.template"
-                ),
+                TemplateURL=self.template_url,
                 Parameters=[
                     {"ParameterKey": "PrimaryRegion", "ParameterValue": self.primary},
                     {"ParameterKey": "SecondaryRegion", "ParameterValue": self.secondary},
@@ -276,16 +279,20 @@ class Pair:
             if len(ids) != 1:
                 message = f"the main stack should have started one build, there are {len(ids)}"
                 raise LabError(message)
-            status = codebuild.run_build(
-                ids[0],
-                self.client,
-                environ=self.emulator.client_environ(),
-                scratch=self.emulator.folder,
-                line=self.progress.line,
-            )
-            if status:
-                message = f"the buildspec ended with status {status}; its output stands above"
-                raise LabError(message)
+            self.run_build(ids[0])
+
+    def run_build(self, build: str) -> None:
+        """Run the commands of a build that was started; LabError if they fail."""
+        status = codebuild.run_build(
+            build,
+            self.client,
+            environ=self.emulator.client_environ(),
+            scratch=self.emulator.folder,
+            line=self.progress.line,
+        )
+        if status:
+            message = f"the buildspec ended with status {status}; its output stands above"
+            raise LabError(message)
 
     def launch(
         self,

@@ -35,6 +35,7 @@ _MODULES = (
     "simulation",
     "lists",
     "metrics",
+    "measures",
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core.responses import _request_account_id, _request_region
-from ministack.services import dynamodb, lambda_svc, s3
+from ministack.services import cloudwatch, dynamodb, lambda_svc, s3
 
 from . import correction, settings
 from .patching import replace
@@ -162,6 +162,9 @@ def _read(mapping: dict[str, Any], table_name: str, shard: _Shard) -> bool:
 def _hand_over(mapping: dict[str, Any], function: dict[str, Any], shard: _Shard) -> None:
     """Invoke the function with the first segment and put back what failed of it."""
     segment = shard.segments.pop(0)
+    written = segment.records[-1]["dynamodb"].get("ApproximateCreationDateTime", time.time())
+    age = {"FunctionName": mapping["FunctionName"]}
+    cloudwatch.record_metric("AWS/Lambda", "IteratorAge", 1000 * (time.time() - float(written)), "Milliseconds", age)
     result = lambda_svc._execute_function(function, {"Records": segment.records})
     remaining = _remaining(mapping, segment, result)
     if not remaining:
@@ -247,6 +250,7 @@ def _give_up(
     """Send the invocation record to the failure destination; only S3 gets the records themselves with it."""
     destination = ((mapping.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
     if not destination:
+        _count(mapping, "DroppedEventCount", failed)
         return
     record = _invocation_record(mapping, function, failed, condition, result)
     service = destination.split(":")[2]
@@ -261,10 +265,19 @@ def _give_up(
         status = s3._put_object(bucket, key, json.dumps(record).encode(), {"content-type": "application/json"})[0]
         if status >= 300:
             lambda_svc.logger.error("failure destination %s refused the record: %s", destination, status)
+            _count(mapping, "DroppedEventCount", failed)
+            return
     elif service in ("sqs", "sns"):
         lambda_svc._send_ddb_stream_failure_record(
             mapping, function, failed.records, mapping["EventSourceArn"], result, condition
         )
+    _count(mapping, "OnFailureDestinationDeliveredEventCount", failed)
+
+
+def _count(mapping: dict[str, Any], metric: str, failed: _Segment) -> None:
+    """Measure what became of records that were given up."""
+    dimensions = {"EventSourceMappingUUID": mapping["UUID"]}
+    cloudwatch.record_metric("AWS/Lambda", metric, len(failed.records), "Count", dimensions)
 
 
 def _invocation_record(

@@ -16,7 +16,6 @@ from typing import Any
 from iot_dr.aws.failover import control, fence, primary
 from iot_dr.aws.failover.connections import IotConnections
 from iot_dr.runtime.commands.failover import paced_connections
-from lab.alarms import Alarms
 from lab.fleet import Device, Fleet
 from lab.lag import is_complete
 from lab.operators import operator_environ
@@ -31,6 +30,7 @@ from lab.route53.resolver import CachingResolver
 from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import asked
+from tests.e2e.ringing import Launched
 
 INTERVAL = 10
 """Seconds between two checks, as the launch asks for them."""
@@ -176,9 +176,9 @@ class FailoverScene:
                 now += INTERVAL
         return found
 
-    def alarm_rings(self, region: str, metric: str) -> bool:
-        """Whether an alarm on a metric of the product rings in a Region, its minutes being two seconds long."""
-        return Alarms(self.pair.client("cloudwatch", region)).ringing(metric)
+    def alarm_rings(self, region: str, title: str, since: float) -> bool:
+        """Whether an alarm of the launch rings in a Region once what was measured since then lasts as it asks for."""
+        return Launched.of(self.pair).rings(region, title, since)
 
     def item(self, region: str, table: str, key: dict[str, Any]) -> dict[str, str]:
         """An item as a Region has it, plain; empty if there is none."""

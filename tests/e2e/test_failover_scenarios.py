@@ -305,7 +305,7 @@ def test_two_operators_at_once_give_one_order(scene: FailoverScene) -> None:
 @pytest.mark.row("F4")
 @pytest.mark.parametrize("wrong", ["garbled control item", "garbled fence"])
 def test_while_nobody_can_tell_who_leads_nothing_is_written(scene: FailoverScene, wrong: str, name: str) -> None:
-    pair = scene.pair
+    pair, since = scene.pair, time.time()
     if wrong == "garbled control item":
         scene.order(pair.secondary, leader="us-west2")
     else:
@@ -317,7 +317,7 @@ def test_while_nobody_can_tell_who_leads_nothing_is_written(scene: FailoverScene
 
     assert until(lambda: "garbled" in _reason(scene, f"thing#{name}"), 20), _reason(scene, f"thing#{name}")
     if wrong == "garbled control item":
-        assert until(lambda: scene.alarm_rings(pair.secondary, "ControlUnreadable"), 30)
+        assert until(lambda: scene.alarm_rings(pair.secondary, "ControlUnreadableAlarm", since), 30)
     with pytest.raises(pair.client("iot", pair.secondary).exceptions.ResourceNotFoundException):
         pair.client("iot", pair.secondary).describe_thing(thingName=name)
     scene.the_primary_leads_again()
@@ -393,9 +393,18 @@ def test_the_alarm_rings_where_devices_are_ordered_to_a_region_whose_own_round_t
     scene: FailoverScene,
 ) -> None:
     assert scene.fail_over()[0] == 0
+    since = time.time()
 
     with scene.pair.broker(scene.pair.secondary).closed():
-        assert until(lambda: scene.alarm_rings(scene.pair.secondary, "PinnedWhileFailing"), 30)
+        assert until(lambda: scene.alarm_rings(scene.pair.secondary, "PinnedWhileFailingAlarm", since), 30)
+
+
+@pytest.mark.row("O1")
+def test_the_alarm_of_a_server_certificate_rings_as_its_days_pass(scene: FailoverScene) -> None:
+    now = time.time()
+
+    assert scene.alarm_rings(scene.pair.primary, "FleetCertificateAlarm", now)
+    assert scene.alarm_rings(scene.pair.secondary, "FleetCertificateAlarm", now)
 
 
 @contextmanager

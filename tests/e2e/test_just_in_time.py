@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.e2e.observing import (
     policies_of,
     thing,
 )
+from tests.e2e.ringing import Launched
 
 pytestmark = pytest.mark.row("R12")
 
@@ -147,11 +149,23 @@ def test_a_device_is_registered_in_the_primary_by_the_template_and_let_in_by_bot
 ) -> None:
     assert until(lambda: _connects(pair, pair.primary, device, name), PATIENCE)
     assert thing(primary, name)
+    _an_alarm_rings_if_a_message_is_left(pair)
 
     assert until(lambda: _connects(pair, pair.secondary, device, name), PATIENCE)
 
     assert certificates_of(secondary, name) == {device.certificate_id}
     assert policies_of(pair, device) == {f"{name}-all"}
+
+
+def _an_alarm_rings_if_a_message_is_left(pair: Pair) -> None:
+    launched, since, sqs = Launched.of(pair), time.time(), pair.client("sqs", pair.primary)
+    name = launched.watched(pair.primary, "DeviceProvisioningAlarm")
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="of a device that could not be registered")
+    try:
+        assert launched.rings(pair.primary, "DeviceProvisioningAlarm", since)
+    finally:
+        sqs.purge_queue(QueueUrl=url)
 
 
 def test_a_device_that_the_primary_has_not_let_in_is_checked_and_not_let_in(

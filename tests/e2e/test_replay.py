@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from lab.shadows import Shadows
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
 from tests.e2e.observing import SECONDS, kept_records, output, thing
+from tests.e2e.ringing import Launched
 
 pytestmark = pytest.mark.row("C6")
 
@@ -153,13 +155,14 @@ def test_what_the_trigger_could_not_hand_on_is_kept_and_arrives_when_it_is_repla
     def no_messages(call: Call) -> Refusal | None:
         return Refusal(400, "AccessDeniedException", "not today") if call.operation == "SendMessageBatch" else None
 
-    pair.proxy.intercept = no_messages
+    since, pair.proxy.intercept = time.time(), no_messages
     try:
         primary.create_thing(thingName=name)
         assert until(lambda: f'{{\\"S\\": \\"{name}\\"}}' in kept_records(pair), GIVING_UP)
     finally:
         pair.proxy.intercept = None
     assert thing(secondary, name) is None
+    assert Launched.of(pair).rings(pair.secondary, "FailedRecordsAlarm", since)
 
     _, told = asked(pair, "replay", "--from", "stream-records", "--apply")
 

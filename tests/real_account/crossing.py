@@ -130,7 +130,8 @@ def _iot_dr(account: Account, *arguments: str) -> str:
     environ: Mapping[str, str] = {**os.environ, **account.settings, **account.environ}
     command = [sys.executable, "-m", "iot_dr.cli", *arguments]
     ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    lines = [line.strip() for line in (ran.stdout + ran.stderr).splitlines() if line.strip()]
+    # What goes on is told on the other stream; it counts only if nothing else is said.
+    lines = [line.strip() for line in (ran.stdout.strip() or ran.stderr).splitlines() if line.strip()]
     return f"exit code {ran.returncode}: {lines[-1] if lines else 'nothing was said'}"
 
 

@@ -39,7 +39,7 @@ def test_a_months_rows_their_sum_the_prices_and_what_is_cheaper_are_shown() -> N
     result = run("--things", "10000")
 
     assert result.exit_code == 0, result.output
-    assert [line.split()[-1] for line in result.output.splitlines() if line.startswith("Sum")] == ["50.03"]
+    assert [line.split()[-1] for line in result.output.splitlines() if line.startswith("Sum")] == ["50.04"]
     assert "Prices of 2026-09: AWS's list prices" in result.output
     assert "SweepMinutes 30" in result.output
 
@@ -49,7 +49,7 @@ def test_scripts_get_the_same_with_the_work_of_each_row() -> None:
 
     (lists,) = [row for row in found["rows"] if row["name"] == "Lists of things"]
     assert (lists["work"], lists["usd"]) == ({"registry_operation": 233_600}, 0.292)
-    assert found["usd_a_month"] == 50.03
+    assert found["usd_a_month"] == 50.04
 
 
 def test_the_account_is_asked_and_what_is_given_counts_instead(account: list[LaunchNames]) -> None:
@@ -69,7 +69,7 @@ def test_other_prices_are_used_and_named(tmp_path: Path) -> None:
     result = run("--things", "10000", "--prices", str(prices))
 
     assert "Prices of 2027-01: our list." in result.output
-    assert "64.03" in result.output
+    assert "64.04" in result.output
 
 
 @pytest.mark.parametrize(

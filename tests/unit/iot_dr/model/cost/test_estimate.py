@@ -38,7 +38,7 @@ def rows_of(fleet: FleetFigures, part: Part) -> list[CostRow]:
 def test_the_page_has_the_rows_of_a_month_for_ten_thousand_devices() -> None:
     computed = priced(TEN_THOUSAND, Part.FIXED)
 
-    assert {name: round(usd, 2) for name, usd in computed.items()} == amounts("## Every month", 13)
+    assert {name: round(usd, 2) for name, usd in computed.items()} == amounts("## Every month", 14)
 
 
 def test_the_page_has_the_rows_of_a_health_checker() -> None:
@@ -109,6 +109,35 @@ def test_a_fleet_smaller_than_a_slice_is_checked_whole_by_each_sweep() -> None:
     (reads,) = [row.work for row in month(FleetFigures(10)) if row.name == "Reads of the full check"]
 
     assert reads == {Unit.REGISTRY_OPERATION: 4 * 10 * 2920}
+
+
+@pytest.mark.parametrize(
+    ("fleet", "calls"),
+    [
+        (FleetFigures(10), 2),
+        (FleetFigures(10, policies=300), 2 * 200),
+        (FleetFigures(10, groups=200), 2 + 4 * 200),
+        (FleetFigures(10, groups=10_000), 2 + 4 * 600),
+    ],
+    ids=["one policy", "more policies than a slice", "groups and types", "more of each kind than a slice"],
+)
+def test_each_sweep_reads_tags_in_both_regions_and_describes_what_has_no_document(
+    fleet: FleetFigures, calls: int
+) -> None:
+    (tags,) = [row.work for row in month(fleet) if row.name.startswith("Tags")]
+
+    assert tags == {Unit.REGISTRY_OPERATION: calls * 2920}
+
+
+def test_what_the_page_says_of_groups_and_tags_follows_from_the_prices() -> None:
+    def tags(fleet: FleetFigures) -> float:
+        return priced(fleet, Part.FIXED)["Tags of policies, groups and types"]
+
+    more = tags(replace(TEN_THOUSAND, groups=200)) - tags(TEN_THOUSAND)
+    assert f"{more:.2f} a month more for these reads" in PAGE
+    assert f"for a thousand of them {DEFAULT.of(Unit.REGISTRY_OPERATION, 2000)}" in PAGE
+    registry = CHANGE["Registry, both Regions"]
+    assert registry == {Unit.REGISTRY_OPERATION: 3}, "two readings and a write, as of tags"
 
 
 def test_a_saving_is_what_the_other_choice_costs_less_and_the_largest_comes_first() -> None:

@@ -14,6 +14,7 @@ class FleetFigures:
     Attributes:
         things: devices.
         policies: policies; devices share them.
+        groups: thing groups, billing groups and thing types together.
         changes_a_day: changes of things, such as of attributes or groups.
         new_devices_a_day: complete new devices.
         shadow_updates_a_day: updates of shadows, those of one shadow within a batch counted apart.
@@ -27,6 +28,7 @@ class FleetFigures:
 
     things: int
     policies: int = 1
+    groups: int = 0
     changes_a_day: float = 0
     new_devices_a_day: float = 0
     shadow_updates_a_day: float = 0

@@ -18,6 +18,8 @@ from iot_dr.model.cost.prices import Unit
 MINUTES_A_MONTH = 43_800
 DAYS_A_MONTH = MINUTES_A_MONTH / 1440
 PAGE = 250
+KINDS_OF_GROUPS = 3
+"""Thing groups, billing groups and thing types, of each of which a sweep checks a slice fully."""
 PER_MESSAGE = 10
 EXPRESS_GB = 64 / 1024
 LOG_LINE_GB = 1_200 / 1e9
@@ -126,8 +128,9 @@ def _fixed(fleet: FleetFigures) -> Iterator[WorkRow]:
 
     sweeps = MINUTES_A_MONTH / fleet.sweep_minutes
     pages, things = math.ceil(fleet.things / PAGE), min(fleet.sweep_slice, fleet.things)
-    outcomes = sweeps * (2 * things + min(fleet.sweep_slice, fleet.policies))
-    numbers = (things, things, min(fleet.sweep_slice, fleet.policies), things if fleet.shadows else 0)
+    policies, groups = min(fleet.sweep_slice, fleet.policies), min(KINDS_OF_GROUPS * fleet.sweep_slice, fleet.groups)
+    outcomes = sweeps * (2 * things + policies + groups)
+    numbers = (things, things, policies, groups, things if fleet.shadows else 0)
     messages = sweeps * sum(math.ceil(number / PER_MESSAGE) for number in numbers)
     yield row(
         "Lists of things",
@@ -138,6 +141,12 @@ def _fixed(fleet: FleetFigures) -> Iterator[WorkRow]:
         "Reads of the full check",
         f"{things:,} things in each sweep",
         {Unit.REGISTRY_OPERATION: 4 * things * sweeps},
+    )
+    yield row(
+        "Tags of policies, groups and types",
+        f"{policies:,} policies, {groups:,} groups and types in each sweep, and what describes these",
+        # No call of tags is on AWS's list of registry operations; each is counted as one.
+        {Unit.REGISTRY_OPERATION: (2 * policies + 4 * groups) * sweeps},
     )
     yield row("Workers of the full check", f"{messages:,.0f} calls", invocations(messages, 1, 0.5))
     yield row("Ledger", f"{outcomes:,.0f} outcomes", {Unit.DYNAMODB_WRITE: outcomes})

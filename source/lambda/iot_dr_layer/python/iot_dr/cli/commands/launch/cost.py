@@ -39,6 +39,11 @@ _FIGURES = (
     click.Option(["--things"], type=click.IntRange(min=0), help="Devices, each a thing with a certificate."),
     click.Option(["--policies"], type=click.IntRange(min=0), help="Policies, which devices share.  [default: 1]"),
     click.Option(
+        ["--groups"],
+        type=click.IntRange(min=0),
+        help="Thing groups, billing groups and thing types together.  [default: 0]",
+    ),
+    click.Option(
         ["--changes-per-day", "changes_a_day"], type=_NOT_NEGATIVE, help="Changes of things a day.  [default: 0]"
     ),
     click.Option(
