@@ -11,7 +11,7 @@ from typing import Any
 # Run as a script so that no environment variable leads the Lambda functions, which inherit it, to the checkout.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from lab import environments, lifeline  # noqa: E402 - after the path is set
+from lab import environments, lifeline, service_models  # noqa: E402 - after the path is set
 from lab.corrections import apply, settings  # noqa: E402 - as above
 from lab.corrections.patching import replace  # noqa: E402 - as above
 from lab.moment import Moment  # noqa: E402 - as above
@@ -80,6 +80,7 @@ def main() -> None:
     applied = apply(without=settings.without())
     log.info("corrections applied: %s", ", ".join(applied) or "none")
     parse_policies_once()
+    service_models.read_what_is_needed()
     environments.start_quickly(Path(os.environ["TMPDIR"]) / "unpacked")
     serve(*certify())
 

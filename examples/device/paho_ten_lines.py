@@ -38,13 +38,18 @@ def follow(client: Client, name: str) -> None:
         client.loop_forever(retry_first_connection=True)
 
 
-def watch(client: Client, name: str, look: Callable[[str], str], pause: Callable[[float, float], object]) -> None:
-    """Disconnect when the name points elsewhere; `pause` waits some seconds between two numbers."""
+def watch(
+    client: Client, name: str, here: str, look: Callable[[str], str], pause: Callable[[float, float], object]
+) -> None:
+    """Disconnect when the name points elsewhere than `here`, where it pointed before the client connected.
+
+    `pause` waits some seconds between two numbers.
+    """
     while True:
-        here = look(name)
         while look(name) in ("", here):
             pause(24, 36)
         pause(0, WITHIN)
+        here = look(name)  # before it connects: if the name changes in between, it connects once more
         client.disconnect()
 
 
@@ -64,7 +69,7 @@ def main() -> None:
         client.subscribe(f"devices/{thing}/commands", qos=1)
 
     client.on_connect = subscribe
-    threading.Thread(target=watch, args=(client, name, target, pause), daemon=True).start()
+    threading.Thread(target=watch, args=(client, name, target(name), target, pause), daemon=True).start()
     follow(client, name)
 
 

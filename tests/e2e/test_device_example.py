@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -279,15 +280,18 @@ class PahoDevice:
         self.client.tls_set_context(tls_context(device.identity, pair.emulator.ca_file))
         self.client.on_connect = lambda *_: connected.append(endpoints.name_server.target)
         self.client.on_publish = lambda *answer: acknowledged.add(answer[2])
+        # The first look comes before the first connection, as the program has it.
+        here = self._look(FLEET)
         self._threads = [
-            threading.Thread(target=self._until_done, args=(part,)) for part in (self._follow, self._watch)
+            threading.Thread(target=self._until_done, args=(part,))
+            for part in (self._follow, partial(self._watch, here))
         ]
 
     def _follow(self) -> None:
         follow(self.client, FLEET)
 
-    def _watch(self) -> None:
-        watch(self.client, FLEET, self._look, self._pause)
+    def _watch(self, here: str) -> None:
+        watch(self.client, FLEET, here, self._look, self._pause)
 
     @staticmethod
     def _until_done(part: Callable[[], None]) -> None:

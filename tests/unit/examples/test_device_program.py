@@ -129,7 +129,7 @@ def test_with_paho_the_name_is_connected_to_again_whenever_the_loop_ends() -> No
 
 def test_with_paho_a_changed_target_disconnects_within_the_time_of_the_fleet_and_silence_does_not() -> None:
     client = FakeClient()
-    answers = iter([EAST, EAST, "", WEST, WEST, WEST])
+    answers = iter([EAST, "", WEST, WEST, WEST])
 
     def look(name: str) -> str:
         try:
@@ -138,6 +138,23 @@ def test_with_paho_a_changed_target_disconnects_within_the_time_of_the_fleet_and
             raise Ended from None
 
     with pytest.raises(Ended):
-        watch(client, NAME, look, lambda least, most: client.did.append((least, most)))
+        watch(client, NAME, EAST, look, lambda least, most: client.did.append((least, most)))
 
     assert client.did == [(24, 36), (24, 36), (0, WITHIN), "disconnect", (24, 36)]
+
+
+def test_with_paho_a_name_that_changes_while_the_device_connects_has_it_connect_once_more() -> None:
+    client = FakeClient()
+
+    def pause(least: float, most: float) -> None:
+        client.did.append((least, most))
+        if len(client.did) == 6:
+            raise Ended
+
+    def look(_: str) -> str:
+        return WEST if client.did.count("disconnect") == 0 else EAST
+
+    with pytest.raises(Ended):
+        watch(client, NAME, EAST, look, pause)
+
+    assert client.did == [(0, WITHIN), "disconnect", (0, WITHIN), "disconnect", (24, 36), (24, 36)]
