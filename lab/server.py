@@ -58,6 +58,34 @@ def parse_policies_once() -> None:
     replace(parse, parse_policy_document)
 
 
+def match_names_once() -> None:
+    """Keep what the emulator has found out about a call's name; it tries every pattern anew for each request.
+
+    Nothing is answered otherwise. Under load this was a tenth of its processor.
+    """
+    from ministack.core import iam_actions, iam_evaluator  # noqa: PLC0415 - as in parse_policies_once
+
+    allowed, named = iam_evaluator._action_matches, iam_actions._match_rest_action
+
+    @functools.lru_cache(maxsize=16384)
+    def matches(action: str, actions: tuple[str, ...], not_actions: tuple[str, ...]) -> Any:
+        return allowed(action, actions, not_actions)
+
+    def _action_matches(request_action: str, actions: list[str], not_actions: list[str]) -> Any:
+        return matches(request_action, tuple(actions), tuple(not_actions))
+
+    @functools.lru_cache(maxsize=16384)
+    def name_of(service: str, method: str, path: str) -> Any:
+        return named(service, method, path, {})
+
+    def _match_rest_action(service: str, method: str, path: str, query_params: Any = None) -> Any:
+        # Only a query tells some operations of other services apart.
+        return named(service, method, path, query_params) if query_params else name_of(service, method, path)
+
+    replace(allowed, _action_matches)
+    replace(named, _match_rest_action)
+
+
 def serve(certificate_file: str, key_file: str) -> None:
     """Serve the AWS APIs on the sockets that the parent bound, in the clear and over TLS, until SIGTERM."""
     # hypercorn is the emulator's alone, and imported once the process is guarded, as the emulator is.
@@ -81,6 +109,7 @@ def main() -> None:
     log.info("corrections applied: %s", ", ".join(applied) or "none")
     parse_policies_once()
     service_models.read_what_is_needed()
+    match_names_once()
     environments.start_quickly(Path(os.environ["TMPDIR"]) / "unpacked")
     serve(*certify())
 

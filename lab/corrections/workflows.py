@@ -1,11 +1,41 @@
-"""How a workflow's execution ends."""
+"""How a workflow's execution begins and ends."""
 
+import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 from ministack.services import stepfunctions
 
 from . import correction
 from .patching import replace
+
+
+@correction("https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html")
+def synchronous_execution_begins_at_once() -> None:
+    """A synchronous execution begins with its first state at once; the emulator has its caller wait 150 ms for that.
+
+    Whoever runs one after the other, and waits for each, would be bounded by these pauses.
+    """
+    start = stepfunctions._start_sync_execution
+    beginning = threading.local()
+
+    def _start_sync_execution(data: dict[str, Any]) -> Any:
+        beginning.here = True
+        try:
+            return start(data)
+        finally:
+            beginning.here = False
+
+    def sleep(seconds: float) -> None:
+        # The first pause comes before the states, which run on the same thread.
+        if getattr(beginning, "here", False):
+            beginning.here = False
+        else:
+            time.sleep(seconds)
+
+    stepfunctions.time = SimpleNamespace(**{**vars(time), "sleep": sleep})
+    replace(start, _start_sync_execution)
 
 
 @correction("https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
 from lab.emulator import Emulator
 from lab.waiting import until
@@ -138,6 +139,34 @@ def test_a_task_whose_function_has_no_room_fails_by_its_own_name(corrected: Aws)
 
 def test_the_emulator_alone_does_not_tell_that_a_function_has_no_room(uncorrected: Aws) -> None:
     assert error_of_a_task_without_room(uncorrected) == "Lambda.Unknown"
+
+
+def shortest_execution(aws: Aws) -> float:
+    """Run a synchronous execution of one state some times; the seconds that the quickest took."""
+    # The lab has one host for every service; an operation's own has no address here.
+    config = Config(inject_host_prefix=False)
+    states = aws.emulator.client("stepfunctions", config=config)
+    machine = states.create_state_machine(
+        name=f"machine-{uuid.uuid4().hex[:8]}",
+        type="EXPRESS",
+        roleArn=make_role(aws, "states"),
+        definition=json.dumps({"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}),
+    )["stateMachineArn"]
+
+    def seconds() -> float:
+        begun = time.monotonic()
+        states.start_sync_execution(stateMachineArn=machine)
+        return time.monotonic() - begun
+
+    return min(seconds() for _ in range(8))
+
+
+def test_a_synchronous_execution_begins_at_once(corrected: Aws) -> None:
+    assert shortest_execution(corrected) < 0.15
+
+
+def test_the_emulator_has_a_synchronous_execution_wait_before_its_first_state(uncorrected: Aws) -> None:
+    assert shortest_execution(uncorrected) >= 0.15
 
 
 def calls_after_a_stop(aws: Aws) -> int:

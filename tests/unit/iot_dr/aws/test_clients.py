@@ -2,13 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.stub import Stubber
+from urllib3 import HTTPResponse
 
-from iot_dr.aws.clients import CONNECT_TIMEOUT, MAX_ATTEMPTS, READ_TIMEOUT, Shared, client
+from iot_dr.aws.clients import CONNECT_TIMEOUT, MAX_ATTEMPTS, READ_TIMEOUT, Shared, client, user_agent
 from iot_dr.errors import ConfigurationError
 
 
@@ -29,6 +32,38 @@ def test_a_client_belongs_to_its_region_and_has_the_products_configuration() -> 
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT, READ_TIMEOUT)
     assert config.retries == {"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}
     made.close()
+
+
+def told_of_the_caller(made: Any) -> list[str]:
+    """Make one call that never leaves the machine; return what it said of who calls."""
+    told: list[str] = []
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        told.append(bytes(request.headers["User-Agent"]).decode())
+        return AWSResponse(request.url, 200, {}, HTTPResponse(BytesIO(b"{}"), preload_content=False))
+
+    made.meta.events.register("before-send.iot", answer)
+    made.describe_thing(thingName="pump-17")
+    made.close()
+    return told
+
+
+def test_a_call_names_the_product_the_sdk_and_the_function_that_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+
+    (told,) = told_of_the_caller(client("iot", "us-west-2"))
+
+    names = [part.partition("/")[0] for part in told.split()]
+    assert names == ["disaster-recovery-for-aws-iot", "Boto3", "Python", "exec-env", "Botocore"]
+    assert " exec-env/AWS_Lambda_python3.13 " in told
+
+
+def test_outside_a_function_a_call_names_no_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_EXECUTION_ENV", raising=False)
+
+    assert "exec-env" not in user_agent()
 
 
 def test_a_region_that_does_not_answer_cannot_hold_a_worker_until_its_own_time_out() -> None:

@@ -166,6 +166,15 @@ def test_small_messages_of_one_kind_are_taken_together_up_to_what_a_worker_takes
     )
 
 
+def test_messages_of_several_events_of_one_resource_become_one_request_and_all_are_done_with_it() -> None:
+    events = [RequestMessage((ReconcileRequest(thing_key("pump-17"), at),)) for at in (1, 2, 3)]
+
+    (taken,) = merged(_handed_out(*events))
+
+    assert taken.message.requests == (ReconcileRequest(thing_key("pump-17"), 3),)
+    assert len(_ids(taken)) == 3
+
+
 def test_what_a_worker_may_have_failed_of_is_taken_alone() -> None:
     good, tried = (
         RequestMessage((ReconcileRequest(thing_key("good")),)),

@@ -8,7 +8,7 @@ import pytest
 from iot_dr.errors import EventError
 from iot_dr.model.registry.entities import Thing
 from iot_dr.model.registry.keys import Key, Kind, group_membership_key, thing_key
-from iot_dr.model.replication.requests import Depth, ReconcileRequest, coalesce
+from iot_dr.model.replication.requests import Depth, ReconcileRequest, coalesce, without_repetitions
 from tests.builders import an_event
 
 
@@ -114,3 +114,30 @@ def test_of_two_events_of_one_moment_the_later_in_the_stream_is_the_newest() -> 
     (request,) = coalesce(events)
 
     assert request.carried is newer
+
+
+def test_of_several_events_of_one_resource_that_are_taken_together_one_request_is_left() -> None:
+    made = ReconcileRequest(thing_key("a"), 10, created=True, depth=Depth.ATTACHMENTS, event_id="e1")
+    changed = ReconcileRequest(thing_key("a"), 12, depth=Depth.OWN, event_id="e2", carried=Thing("a"))
+    other = ReconcileRequest(thing_key("b"), 11, event_id="e3")
+
+    assert without_repetitions([made, other, changed]) == (
+        replace(changed, created=True, depth=Depth.ATTACHMENTS),
+        other,
+    )
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        ReconcileRequest(thing_key("a"), 10, checks=1, fingerprint="f"),
+        ReconcileRequest(thing_key("a"), 10, tries=1),
+        ReconcileRequest(thing_key("a"), noted_at=10),
+        ReconcileRequest(thing_key("a")),
+    ],
+    ids=["confirms", "met a fault", "checks once more", "asked for by an operator"],
+)
+def test_what_is_more_than_an_events_first_request_is_never_taken_for_another(own: ReconcileRequest) -> None:
+    first = ReconcileRequest(thing_key("a"), 12)
+
+    assert without_repetitions([own, first, own]) == (own, first, own)

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from iot_dr.errors import EventError
 from iot_dr.model.exact_json import loads
-from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
+from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest, without_repetitions
 
 MESSAGE_BYTES = 200_000
 """Step Functions takes 256 KiB as input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
@@ -134,7 +134,8 @@ class Delivery:
 def merged(deliveries: Iterable[Delivery]) -> list[Delivery]:
     """Return the messages as workers take them: small ones of one kind together, up to what one worker takes.
 
-    Under a backlog this is what makes a burst cheap: its events come in many small batches.
+    Under a backlog this is what makes a burst cheap: its events come in many small batches. Of several events of one
+    resource one request is left, for two that are taken side by side would be in each other's way.
     """
     ready: list[Delivery] = []
     open_at: dict[tuple[str, bool, bool], int] = {}
@@ -157,7 +158,7 @@ def _fit(first: RequestMessage, second: RequestMessage) -> bool:
 
 
 def _joined(first: Delivery, second: Delivery) -> Delivery:
-    requests = (*first.message.requests, *second.message.requests)
+    requests = without_repetitions((*first.message.requests, *second.message.requests))
     returned = max(first.message.returned, second.message.returned)
     return Delivery(replace(first.message, requests=requests, returned=returned), (*first.receipts, *second.receipts))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -80,6 +80,11 @@ class ReconcileRequest:
         return row is not None and row.has_depth
 
     @property
+    def is_first(self) -> bool:
+        """Tell whether it is the first one for an event, which has met no fault yet."""
+        return self.occurred_at > 0 and self.checks == self.tries == 0
+
+    @property
     def confirms(self) -> bool:
         """Tell whether it only confirms what was attached to a device that was complete when it was checked last."""
         return self.can_wait and self.key.kind is Kind.THING and self.checks > 0 and bool(self.fingerprint)
@@ -139,27 +144,37 @@ class ReconcileRequest:
 
 def coalesce(events: Iterable[RegistryEvent]) -> tuple[ReconcileRequest, ...]:
     """Return one request per distinct resource, in the order of first mention, each with its newest event's facts."""
-    newest: dict[Key, RegistryEvent] = {}
-    created: set[Key] = set()
-    depths: dict[Key, Depth] = {}
+    found: dict[Key, ReconcileRequest] = {}
     for event in events:
-        key = event.key
-        if event.created:
-            created.add(key)
-        depth = _depth(event)
-        depths[key] = max(depths.get(key, depth), depth, key=tuple(Depth).index)
-        if key not in newest or event.timestamp >= newest[key].timestamp:
-            newest[key] = event
-    return tuple(
-        ReconcileRequest(
-            key=key,
-            occurred_at=event.timestamp,
-            created=key in created,
-            depth=depths[key],
-            event_id=event.event_id,
-            carried=event.carried,
-        )
-        for key, event in newest.items()
+        request = _request_of(event)
+        found[event.key] = _of_both(found[event.key], request) if event.key in found else request
+    return tuple(found.values())
+
+
+def without_repetitions(requests: Iterable[ReconcileRequest]) -> tuple[ReconcileRequest, ...]:
+    """Return requests that are taken together, one for all events of a resource: it begins after each of them."""
+    found: dict[Key | int, ReconcileRequest] = {}
+    for number, request in enumerate(requests):
+        place = request.key if request.is_first else number
+        found[place] = _of_both(found[place], request) if place in found else request
+    return tuple(found.values())
+
+
+def _of_both(one: ReconcileRequest, other: ReconcileRequest) -> ReconcileRequest:
+    """Return the request of the newer event, as deep as either asks for; of one moment the later is the newer."""
+    newer = other if other.occurred_at >= one.occurred_at else one
+    depth = max(one.depth, other.depth, key=tuple(Depth).index)
+    return replace(newer, created=one.created or other.created, depth=depth)
+
+
+def _request_of(event: RegistryEvent) -> ReconcileRequest:
+    return ReconcileRequest(
+        key=event.key,
+        occurred_at=event.timestamp,
+        created=event.created,
+        depth=_depth(event),
+        event_id=event.event_id,
+        carried=event.carried,
     )
 
 

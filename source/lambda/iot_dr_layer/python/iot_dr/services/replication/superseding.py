@@ -45,7 +45,7 @@ def _is_late(request: ReconcileRequest, now: int) -> bool:
 def _is_first(request: ReconcileRequest) -> bool:
     """Tell whether it is an event's first request, and not one that waits for attachments, of which no event tells."""
     awaits_attachments = request.created and request.key.kind is Kind.THING
-    return request.occurred_at > 0 and request.checks == request.tries == 0 and not awaits_attachments
+    return request.is_first and not awaits_attachments
 
 
 def _has_been_seen(request: ReconcileRequest, read: LastRead) -> bool:
