@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from iot_dr.model.failback.steps import FailbackStep
+from iot_dr.services.failback.failback import WORDS
 from lab.counting import Call, Fault, Refusal
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
 from tests.e2e.failing_over import FailoverScene
+from tests.e2e.forked_commands import killed
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove", "Put", "Transact")
 
@@ -29,6 +32,14 @@ class FailbackOperator:
 
     def apply(self, *options: str) -> tuple[int, dict[str, Any]]:
         return asked(self._scene.pair, "failback", "--apply", *options, *self._state, environ=self._scene.environ)
+
+    def applied_through_kills(self, *options: str) -> tuple[int, dict[str, Any]]:
+        """Apply, killed as each step begins, and the same command again each time; how the last one ended."""
+        command = ("failback", "--apply", *options, *self._state)
+        for step in FailbackStep:
+            result = killed(command, self._scene.environ, once=WORDS[step])
+            assert result.returncode == -signal.SIGKILL, f"{step}: {result.stderr}"
+        return self.apply(*options)
 
     def refused(self, *options: str) -> str:
         """What a failback that cannot be done says."""

@@ -665,7 +665,7 @@ def test_a_plan_has_every_class_and_applying_it_makes_both_regions_equal_after_a
 
 
 @pytest.mark.row("F5")
-def test_devices_come_back_and_replication_goes_on_in_the_old_direction(
+def test_devices_come_back_though_the_command_is_killed_at_every_step_and_replication_goes_on_in_the_old_direction(
     scene: FailoverScene, operator: FailbackOperator, name: str
 ) -> None:
     pair = scene.pair
@@ -680,7 +680,9 @@ def test_devices_come_back_and_replication_goes_on_in_the_old_direction(
         assert operator.plan()[0] == 1
 
         with ThreadPoolExecutor(1) as executor:
-            switching = executor.submit(operator.apply, "--prefer", "leader", "--switch", "--yes", "--at-most", "1")
+            switching = executor.submit(
+                operator.applied_through_kills, "--prefer", "leader", "--switch", "--yes", "--at-most", "1"
+            )
             assert scene.answered(scene.old, 3 * BY_ITSELF_SECONDS), scene.answers()
             # The command finds nobody left, and does not wait for an index that follows by AWS's seconds.
             _evicted(scene, pair.secondary)
