@@ -133,11 +133,21 @@ def test_of_several_events_of_one_resource_that_are_taken_together_one_request_i
         ReconcileRequest(thing_key("a"), 10, checks=1, fingerprint="f"),
         ReconcileRequest(thing_key("a"), 10, tries=1),
         ReconcileRequest(thing_key("a"), noted_at=10),
-        ReconcileRequest(thing_key("a")),
     ],
-    ids=["confirms", "met a fault", "checks once more", "asked for by an operator"],
+    ids=["confirms", "met a fault", "checks once more"],
 )
 def test_what_is_more_than_an_events_first_request_is_never_taken_for_another(own: ReconcileRequest) -> None:
     first = ReconcileRequest(thing_key("a"), 12)
 
     assert without_repetitions([own, first, own]) == (own, first, own)
+
+
+def test_what_the_schedule_has_asked_for_many_times_is_checked_once_and_not_in_the_place_of_an_event() -> None:
+    due = replace(ReconcileRequest(thing_key("a"), created=True), due=5_000)
+    event, other = ReconcileRequest(thing_key("a"), 12), ReconcileRequest(thing_key("b"), created=True)
+
+    assert without_repetitions([due, event, replace(due, due=2_000), other, due]) == (
+        replace(due, due=2_000),
+        event,
+        other,
+    )

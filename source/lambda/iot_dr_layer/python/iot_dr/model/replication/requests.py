@@ -85,6 +85,11 @@ class ReconcileRequest:
         return self.occurred_at > 0 and self.checks == self.tries == 0
 
     @property
+    def is_asked_for(self) -> bool:
+        """Tell whether the schedule or an operator asks for it, and it has met no fault yet."""
+        return not (self.occurred_at or self.noted_at or self.checks or self.tries)
+
+    @property
     def confirms(self) -> bool:
         """Tell whether it only confirms what was attached to a device that was complete when it was checked last."""
         return self.can_wait and self.key.kind is Kind.THING and self.checks > 0 and bool(self.fingerprint)
@@ -152,10 +157,14 @@ def coalesce(events: Iterable[RegistryEvent]) -> tuple[ReconcileRequest, ...]:
 
 
 def without_repetitions(requests: Iterable[ReconcileRequest]) -> tuple[ReconcileRequest, ...]:
-    """Return requests that are taken together, one for all events of a resource: it begins after each of them."""
-    found: dict[Key | int, ReconcileRequest] = {}
+    """Return requests that are taken together, one for all events of a resource: it begins after each of them.
+
+    Of those that the schedule or operators ask for one is left too: while AWS has no room for any, they pile up.
+    """
+    found: dict[tuple[Key, bool] | int, ReconcileRequest] = {}
     for number, request in enumerate(requests):
-        place = request.key if request.is_first else number
+        may_be_joined = request.is_first or request.is_asked_for
+        place = (request.key, request.is_first) if may_be_joined else number
         found[place] = _of_both(found[place], request) if place in found else request
     return tuple(found.values())
 
@@ -164,7 +173,7 @@ def _of_both(one: ReconcileRequest, other: ReconcileRequest) -> ReconcileRequest
     """Return the request of the newer event, as deep as either asks for; of one moment the later is the newer."""
     newer = other if other.occurred_at >= one.occurred_at else one
     depth = max(one.depth, other.depth, key=tuple(Depth).index)
-    return replace(newer, created=one.created or other.created, depth=depth)
+    return replace(newer, created=one.created or other.created, depth=depth, due=min(one.due, other.due))
 
 
 def _request_of(event: RegistryEvent) -> ReconcileRequest:
