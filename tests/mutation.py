@@ -5,6 +5,7 @@ mutmut makes the changes and runs the tests (its settings stand in setup.cfg); t
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ class Survivor:
 
 def main() -> int:
     """Run the whole check and print what has no reason."""
+    argparse.ArgumentParser(prog="python -m tests.mutation", description="Change each statement in turn.").parse_args()
     _prepare()
     with LOG.open("w", encoding="utf-8") as log:
         # mutmut tells its progress by a line a mutant, which nobody wants to read.

@@ -17,7 +17,8 @@ from iot_dr.model.registry.entities import (
     Thing,
     ThingPrincipal,
 )
-from iot_dr.model.registry.keys import Key, thing_group_target, thing_key
+from iot_dr.model.registry.keys import Key, shadow_key, thing_group_target, thing_key
+from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.reconcile.plan import deletable, differing_fields, plan
 from tests.builders import (
     a_certificate,
@@ -73,8 +74,9 @@ def _gone_but_for(stays: Entity, *found: Entity) -> tuple[Change, ...]:
     return tuple(plan(absent, a_snapshot(*found, stays), owned={entity.key for entity in found}))
 
 
-def _kept(key: Key, by: Entity) -> Skip:
-    reason = f"absent in the primary, but {by.key} keeps it, which replication did not create: detach it"
+def _kept(key: Key, *by: Entity) -> Skip:
+    held = ", ".join(str(one.key) for one in by)
+    reason = f"absent in the primary, but {held} keeps it, which replication did not create: detach it"
     return Skip(key, reason)
 
 
@@ -85,6 +87,15 @@ def test_a_policy_stays_as_long_as_an_attachment_that_replication_did_not_create
 
     left = Skip(theirs.key, "absent in the primary, but replication did not create it")
     assert set(changes) == {Delete(ours, "absent in the primary"), left, _kept(a_policy().key, theirs)}
+
+
+def test_all_that_keeps_a_resource_is_named() -> None:
+    theirs = an_attachment(of="a"), an_attachment(of="b")
+    absent = a_snapshot(absent=[a_policy().key, *(one.key for one in theirs)])
+
+    changes = tuple(plan(absent, a_snapshot(a_policy(), *theirs), owned={a_policy().key}))
+
+    assert _kept(a_policy().key, *sorted(theirs, key=lambda one: one.key)) in changes
 
 
 def test_a_thing_stays_as_long_as_a_certificate_that_replication_did_not_attach() -> None:
@@ -412,6 +423,10 @@ def test_the_longest_policy_is_made() -> None:
     assert [*plan(a_snapshot(policy), a_snapshot(absent=[policy.key]))] == [Create(policy, "missing in the secondary")]
 
 
+def test_a_policy_that_both_regions_hold_is_no_difference_however_long() -> None:
+    assert tuple(plan(a_snapshot(a_long_policy(2049)), a_snapshot(a_long_policy(2049)))) == ()
+
+
 def test_white_space_makes_no_policy_too_long() -> None:
     policy = a_policy(document=a_document(iot_arn("topic/" + " " * 3000)))
 
@@ -462,6 +477,20 @@ def test_an_update_of_something_else_leaves_tags_alone_that_were_not_read() -> N
     assert change == Update(wanted, a_group(), "attributes differ")
 
 
+def test_tags_that_only_the_secondary_has_stay_if_somebody_else_made_it() -> None:
+    found = a_group(tags={"team": "red", "shift": "late", "local": "yes"})
+
+    stays = "tags of the secondary alone stay, unless replication created the resource: local, shift"
+    assert tuple(plan(a_snapshot(RED), a_snapshot(found))) == (Skip(RED.key, stays),)
+
+
+def test_nothing_of_a_shadow_is_fixed() -> None:
+    key = shadow_key("pump-17")
+    wanted, found = Shadow(key, {"reported": {"on": True}}), Shadow(key, {"reported": {"on": False}})
+
+    assert [type(one) for one in plan(a_snapshot(wanted), a_snapshot(found))] == [Update]
+
+
 def test_a_resource_is_made_with_its_tags() -> None:
     assert tuple(plan(a_snapshot(RED), a_snapshot(absent=[RED.key]))) == (Create(RED, "missing in the secondary"),)
 
@@ -471,15 +500,6 @@ def test_tags_that_only_the_secondary_has_go_if_replication_made_the_copy() -> N
 
     assert tuple(plan(a_snapshot(RED), a_snapshot(found), owned={RED.key})) == (Update(RED, found, "tags differ"),)
     assert deletable(a_snapshot(RED), a_snapshot(found)) == {RED.key}
-
-
-def test_tags_that_only_the_secondary_has_stay_if_replication_did_not_make_the_copy() -> None:
-    found = a_group(tags={"team": "red", "local": "yes"})
-
-    (change,) = plan(a_snapshot(RED), a_snapshot(found))
-
-    assert isinstance(change, Skip)
-    assert "local" in change.reason
 
 
 def test_the_other_tags_of_a_copy_that_replication_did_not_make_are_put_right() -> None:

@@ -21,6 +21,9 @@ from iot_dr.runtime.commands.settings.names import default_launch, known_launche
 
 EnvironmentType = TypeVar("EnvironmentType")
 
+SHADOWS = click.Choice(["all", "classic", "named", "none"])
+"""Which shadows count."""
+
 SETTINGS = "iot_dr.settings"
 """Where a command's context has the place of the settings that were named."""
 FORMAT = "iot_dr.format"
@@ -238,6 +241,13 @@ def delete_share(of: str = "the secondary Region") -> click.Option:
         default=DEFAULT_LIMITS.deletes,
         show_default=True,
         help=f"Share of what {of} has that may be deleted at most.",
+    )
+
+
+def max_age(text: str) -> click.Option:
+    """Make the option that says how old what was read may be."""
+    return click.Option(
+        ["--max-age"], metavar="HOURS", type=click.FloatRange(0), default=1.0, show_default=True, help=text
     )
 
 

@@ -215,7 +215,7 @@ def _refused(desired: Snapshot, actual: Snapshot) -> frozenset[Key]:
 
 def _without_what_needs(refused: Collection[Key], changes: Iterable[Change]) -> Iterator[Change]:
     for change in changes:
-        lacks = [key for key in needs(change) if key in refused] if isinstance(change, Create) else []
+        lacks = [key for key in needs(change) if key in refused]
         yield Skip(change.key, f"needs {lacks[0]}, which is too long for the secondary") if lacks else change
 
 

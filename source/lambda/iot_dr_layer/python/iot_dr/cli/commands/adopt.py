@@ -14,8 +14,9 @@ from rich.text import Text
 from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.commands.verify import ReadingWatch
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, settings, unpaced
+from iot_dr.cli.options import max_age as max_age_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.answers import answer_text
+from iot_dr.cli.view.answers import answer_lines, answer_text
 from iot_dr.cli.view.plans import field_lines, fields_json, print_lines
 from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say, visible, visible_json
@@ -94,14 +95,7 @@ Examples:
         click.Option(
             ["--accept"], metavar="DIGEST", default="", help="Apply only the plan that has this digest, as was shown."
         ),
-        click.Option(
-            ["--max-age"],
-            metavar="HOURS",
-            type=click.FloatRange(0),
-            default=1.0,
-            show_default=True,
-            help="If both Regions were read longer ago than this, they are read again first.",
-        ),
+        max_age_option("If both Regions were read longer ago than this, they are read again first."),
         from_toolsrc("primary-region", "Region that is replicated."),
         from_toolsrc("secondary-region", "Region that has resources from before."),
         from_toolsrc("ledger-table", "Table of the ledger."),
@@ -220,16 +214,10 @@ def _step(row: AdoptionRow, choice: AdoptionChoice) -> str:
 
 
 def _plan_as_json(plan: AdoptionPlan, rows: Iterable[AdoptionRow], choice: AdoptionChoice) -> Iterator[str]:
-    """Yield the lines of one JSON object, whose resources come last: they are drawn as they are printed."""
+    """Return the lines of the plan, whose resources come last."""
     numbers = [{"kind": kind, "standing": one, "number": number} for (kind, one), number in plan.numbers.items()]
     facts = {"applied": False, "release": choice.release, "chosen": plan.chosen, "digest": plan.digest}
-    yield f'{answer_text({**facts, "numbers": numbers})[:-2]},\n  "resources": ['
-    before = ""
-    for row in rows:
-        yield from (before + ",",) if before else ()
-        before = f"    {_row_as_json(row, choice)}"
-    yield from (before,) if before else ()
-    yield "  ]\n}"
+    return answer_lines({**facts, "numbers": numbers}, "resources", (_row_as_json(row, choice) for row in rows))
 
 
 def _row_as_json(row: AdoptionRow, choice: AdoptionChoice) -> str:

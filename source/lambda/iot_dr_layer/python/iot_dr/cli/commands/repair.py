@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from iot_dr.cli.command import Command, command_line
+from iot_dr.cli.options import max_age as max_age_option
 from iot_dr.cli.options import settings
 from iot_dr.cli.view.applying import options, run
 from iot_dr.runtime.commands.sync import SyncSettings
@@ -27,14 +28,7 @@ Examples:
     epilog=_EPILOG,
     params=[
         *options("Make the changes."),
-        click.Option(
-            ["--max-age"],
-            metavar="HOURS",
-            type=click.FloatRange(0),
-            default=1.0,
-            show_default=True,
-            help="If the last verify is older, both Regions are read again first.",
-        ),
+        max_age_option("If the last verify is older, both Regions are read again first."),
     ],
 )
 @click.pass_context

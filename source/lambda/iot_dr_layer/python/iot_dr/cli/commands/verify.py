@@ -14,6 +14,7 @@ from rich.table import Table
 
 from iot_dr.cli.command import Command, command_line
 from iot_dr.cli.options import (
+    SHADOWS,
     FromToolsrc,
     certificate_mode,
     credentials_and_state,
@@ -94,7 +95,7 @@ def _writable(_context: click.Context, _option: click.Parameter, report: str | N
         certificate_mode(),
         FromToolsrc(
             ["--replicate-shadows", "--shadows"],
-            type=click.Choice(["all", "classic", "named", "none"]),
+            type=SHADOWS,
             envvar="REPLICATE_SHADOWS",
             show_envvar=True,
             default="all",

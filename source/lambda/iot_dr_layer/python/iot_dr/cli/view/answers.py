@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from iot_dr.cli.view.texts import visible_json
@@ -28,3 +28,14 @@ def error_text(message: str, code: int) -> str:
     '{"version": 1, "error": {"message": "no right", "exit_code": 2}}'
     """
     return answer_text({"error": {"message": message, "exit_code": code}}, indent=None)
+
+
+def answer_lines(facts: Mapping[str, Any], name: str, items: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of an answer whose list `name` comes last: its items, as JSON, are drawn while it is printed."""
+    yield f'{answer_text(facts)[:-2]},\n  "{name}": ['
+    before = ""
+    for item in items:
+        yield from (before + ",",) if before else ()
+        before = f"    {item}"
+    yield from (before,) if before else ()
+    yield "  ]\n}"

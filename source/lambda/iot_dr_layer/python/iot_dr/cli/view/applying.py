@@ -15,7 +15,7 @@ from rich.text import Text
 from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, delete_share, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.answers import answer_text
+from iot_dr.cli.view.answers import answer_lines, answer_text
 from iot_dr.cli.view.bars import ReadingPace, Watch, left_text, paced_bar
 from iot_dr.cli.view.plans import STEPS, plan_lines, print_lines, resource_json
 from iot_dr.cli.view.tables import Screen, console, table
@@ -231,16 +231,10 @@ def _print_plan(planned: Planned, differences: Iterable[Difference], output: str
 
 
 def _plan_as_json(planned: Planned, differences: Iterable[Difference]) -> Iterator[str]:
-    """Yield the lines of one JSON object, whose resources come last: they are drawn as they are printed."""
+    """Return the lines of the plan, whose resources come last."""
     plan = [{"kind": kind, "step": step, "number": number} for (kind, step), number in planned.steps.items()]
     facts = {"applied": False, "plan": plan, "changes": planned.changes().total(), "existing": planned.existing}
-    yield f'{answer_text(facts)[:-2]},\n  "resources": ['
-    before = ""
-    for one in differences:
-        yield from (before + ",",) if before else ()
-        before = f"    {resource_json(one)}"
-    yield from (before,) if before else ()
-    yield "  ]\n}"
+    return answer_lines(facts, "resources", map(resource_json, differences))
 
 
 def _print_result(progress: SyncProgress, syncing: Applying, output: str, again: str) -> None:

@@ -59,14 +59,10 @@ def replay_rule_errors(
     """Replay registry events that the topic rules could not store."""
     region, credentials = environment.primary_region, session(profile)
     queue = SqsErrorQueue(client("sqs", region, session=credentials), environment.rule_error_queue_url)
-    with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_GLOBAL_TABLE", "GlobalTableName"):
-        return Replay(apply, progress, on_threads(executor)).rule_errors(
-            DeadLetterSource.RULE_ERRORS,
-            queue,
-            RecordedEventTable(_table(region, credentials, environment.dynamodb_global_table), orders),
-            region=region,
-            clock=now,
-        )
+    table = _table(region, credentials, environment.dynamodb_global_table)
+    with _table_of("DYNAMODB_GLOBAL_TABLE", "GlobalTableName"), _replay(progress, apply=apply) as replay:
+        events = RecordedEventTable(table, orders)
+        return replay.rule_errors(DeadLetterSource.RULE_ERRORS, queue, events, region=region, clock=now)
 
 
 def replay_shadow_rule_errors(
@@ -84,14 +80,16 @@ def replay_shadow_rule_errors(
         environment.shadow_rule_error_queue_url,
         ("SHADOW_RULE_ERROR_QUEUE_URL", "ShadowRuleErrorQueueUrl"),
     )
-    with ThreadPoolExecutor(THREADS) as executor, _table_of("DYNAMODB_SHADOW_TABLE", "ShadowTableName"):
-        return Replay(apply, progress, on_threads(executor)).rule_errors(
-            DeadLetterSource.SHADOW_RULE_ERRORS,
-            queue,
-            RecordedEventTable(_table(region, credentials, environment.dynamodb_shadow_table), orders),
-            region=region,
-            clock=now,
-        )
+    table = _table(region, credentials, environment.dynamodb_shadow_table)
+    with _table_of("DYNAMODB_SHADOW_TABLE", "ShadowTableName"), _replay(progress, apply=apply) as replay:
+        events = RecordedEventTable(table, orders)
+        return replay.rule_errors(DeadLetterSource.SHADOW_RULE_ERRORS, queue, events, region=region, clock=now)
+
+
+@contextmanager
+def _replay(progress: ReplayObserver, *, apply: bool) -> Iterator[Replay]:
+    with ThreadPoolExecutor(THREADS) as executor:
+        yield Replay(apply, progress, on_threads(executor))
 
 
 def _table(region: str, credentials: Any, name: str) -> DynamoDbEventTable:
@@ -122,5 +120,5 @@ def replay_stream_records(
     region, credentials = environment.secondary_region, session(profile)
     records = S3FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
     queues = SqsRequestQueues(note_requests_of(client("sqs", region, session=credentials)), environment.look_queue_url)
-    with ThreadPoolExecutor(THREADS) as executor:
-        return Replay(apply, progress, on_threads(executor)).stream_records(records, RecordedWorkflow(queues, orders))
+    with _replay(progress, apply=apply) as replay:
+        return replay.stream_records(records, RecordedWorkflow(queues, orders))

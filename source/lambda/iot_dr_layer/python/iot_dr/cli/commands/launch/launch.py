@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from iot_dr.cli.command import Command
-from iot_dr.cli.options import known_region
+from iot_dr.cli.options import SHADOWS, known_region
 from iot_dr.cli.options import profile as profile_option
 from iot_dr.cli.view.progress import ConsoleProgress
 from iot_dr.cli.view.tables import Screen
@@ -41,7 +41,6 @@ def _option(
 
 
 _MODES = click.Choice(["copy", "jitr"])
-_SHADOWS = click.Choice(["all", "classic", "named", "none"])
 _INTERVALS = click.Choice(["10", "30"])
 _OPTIONS = (
     _option("primary-region", "Region whose registry is replicated."),
@@ -68,7 +67,7 @@ _OPTIONS = (
         "provisioning-template",
         "Provisioning template that registers devices of a registered CA in the primary Region; none for none.",
     ),
-    _option("replicate-shadows", "Which shadows are replicated; all in a new stack.", _SHADOWS),
+    _option("replicate-shadows", "Which shadows are replicated; all in a new stack.", SHADOWS),
     _option("shadow-name-pattern", "Regular expression for the whole name of a named shadow; .* in a new stack."),
     _option("permissions-boundary", "ARN of a policy that no role of the launch may go beyond."),
     _option("kms-key-id", "ID of a multi-Region key for what the stacks store, mrk-...; AWS's keys in a new stack."),

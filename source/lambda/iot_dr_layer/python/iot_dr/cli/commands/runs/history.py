@@ -12,7 +12,7 @@ import click
 
 from iot_dr.cli.command import Command
 from iot_dr.cli.options import completed_by, output_format
-from iot_dr.cli.view.answers import answer_text
+from iot_dr.cli.view.answers import answer_lines, answer_text
 from iot_dr.cli.view.plans import field_lines, fields_json, print_lines
 from iot_dr.cli.view.tables import console, iso, table
 from iot_dr.cli.view.texts import say, visible, visible_json
@@ -137,15 +137,9 @@ def _run_lines(header: RunHeader, changes: Iterable[AppliedChange], orders: Iter
 
 
 def _run_as_json(header: RunHeader, changes: Iterable[AppliedChange], orders: Iterable[GivenOrder]) -> Iterator[str]:
-    """Yield the lines of one JSON object; changes come last, for they are read as they are printed."""
+    """Return the lines of a run, whose changes come last."""
     given = [{**dataclasses.asdict(one), "at": iso(one.at)} for one in orders]
-    yield f'{answer_text({**_header_as_json(header), "orders": given})[:-2]},\n  "changes": ['
-    before = ""
-    for one in changes:
-        yield from (before + ",",) if before else ()
-        before = f"    {_change_as_json(one)}"
-    yield from (before,) if before else ()
-    yield "  ]\n}"
+    return answer_lines({**_header_as_json(header), "orders": given}, "changes", map(_change_as_json, changes))
 
 
 def _change_as_json(change: AppliedChange) -> str:

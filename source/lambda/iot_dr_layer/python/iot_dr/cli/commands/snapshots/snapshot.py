@@ -7,7 +7,7 @@ import dataclasses
 import click
 
 from iot_dr.cli.command import Command, command_line
-from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, region_of
+from iot_dr.cli.options import SHADOWS, credentials_and_state, from_toolsrc, output_format, region_of
 from iot_dr.cli.options import unpaced as unpaced_option
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
@@ -44,7 +44,7 @@ Examples:
         ),
         click.Option(
             ["--shadows"],
-            type=click.Choice(["all", "classic", "named", "none"]),
+            type=SHADOWS,
             default="all",
             show_default=True,
             help="Which shadows of its things are written down too.",
