@@ -81,6 +81,12 @@ DOUBTS = (
         "The probe's function may attach certificates to other things too (SECURITY.md).",
     ),
     Doubt(
+        "registration-has-its-callers-rights",
+        "RegisterThing makes what a template says with the rights of its caller, not of the template's role.",
+        "as a role with `iot:RegisterThing` and without `iot:CreateThing`: RegisterThing; then with both",
+        "`provision_device` has more rights than it needs, or lacks one: DeviceProvisioningAlarm rings.",
+    ),
+    Doubt(
         "connections-have-quotas",
         "DeleteConnection and GetConnection have quotas of their own, and cost no more than a message.",
         "ListServiceQuotas; the bill of the day after `iot-dr failover --evict`",

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.real_account import by_hand, certificates, devices, launches, registry, shadows
+from tests.real_account import by_hand, certificates, devices, launches, provisioning, registry, shadows
 from tests.real_account.crossing import SCENARIOS
 from tests.real_account.doubts import Doubt
 
@@ -19,6 +19,7 @@ DOUBTS: tuple[Doubt, ...] = (
     *registry.DOUBTS,
     *shadows.DOUBTS,
     *devices.DOUBTS,
+    *provisioning.DOUBTS,
     *launches.DOUBTS,
     *by_hand.DOUBTS,
 )
