@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import heapq
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -210,18 +210,33 @@ class DynamoDbLedger:
         equal: Mapping[Key, str] = NOTHING_EQUAL,
     ) -> None:
         """Take a mark off; with the last one goes the request that it asked for, unless somebody else needs it too."""
+        self._end(mark, keys, at, due=due, equal=equal)
+
+    def _end(  # noqa: PLR0913  # two callers, by keyword
+        self,
+        mark: Mark,
+        keys: Collection[Key],
+        at: int,
+        *,
+        due: bool = True,
+        equal: Mapping[Key, str],
+        shared: Collection[Key] = (),
+    ) -> None:
+        """Take a mark off; `shared` are those that somebody else is about, as far as is known."""
         for batch in _batched(sorted(keys), _BATCH):
-            if due or not self._ended_together(mark, batch, at, equal):
+            ends = {
+                key: self._ending(key, mark, at, equal)
+                if due and key not in shared
+                else self._closing_if_there(key, mark, at, equal)
+                for key in batch
+            }
+            if (due and len(batch) == 1) or not self._ended_together(ends.values()):
                 self._end_each(mark, batch, at, equal)
 
-    def _ended_together(self, mark: Mark, keys: Sequence[Key], at: int, equal: Mapping[Key, str]) -> bool:
-        """Take a mark off that asked for no request, in one call; or tell that one is gone, or is being written to."""
-        ends = {key: _closing(key, mark, at, equal).where("attribute_exists(#resource)") for key in keys}
+    def _ended_together(self, ends: Iterable[Mapping[str, Any]]) -> bool:
+        """Take a mark off everywhere in one call; or tell that one is gone, or that somebody else is about it."""
         try:
-            call(
-                self._client.transact_write_items,
-                TransactItems=[{"Update": self._item(key) | end} for key, end in ends.items()],
-            )
+            call(self._client.transact_write_items, TransactItems=[{"Update": end} for end in ends])
         except Conflict:
             return False
         return True
@@ -229,8 +244,7 @@ class DynamoDbLedger:
     def _end_each(self, mark: Mark, keys: Sequence[Key], at: int, equal: Mapping[Key, str]) -> None:
         for key in keys:
             if not _held(self._client.update_item, **self._ending(key, mark, at, equal)):
-                update = _closing(key, mark, at, equal)
-                _held(self._client.update_item, **self._item(key), **update.where("attribute_exists(#resource)"))
+                _held(self._client.update_item, **self._closing_if_there(key, mark, at, equal))
 
     def _ending(self, key: Key, mark: Mark, at: int, equal: Mapping[Key, str]) -> dict[str, Any]:
         facts = {"closed_at": at} | digest_fact(equal.get(key, ""))
@@ -241,6 +255,12 @@ class DynamoDbLedger:
             "AND (attribute_not_exists(#next_attempt) OR #next_attempt = :due)"
         )
         return self._item(key) | update.where(condition, own={mark.token}, began=mark.at, due=mark.at + MARK_LIFETIME)
+
+    def _closing_if_there(self, key: Key, mark: Mark, at: int, equal: Mapping[Key, str]) -> dict[str, Any]:
+        """Return what takes a mark off, whatever else stands there, unless nothing is noted any more."""
+        facts = {"closed_at": at} | digest_fact(equal.get(key, ""))
+        update = ItemUpdate(facts=facts, deleted={"marks": {mark.token}})
+        return self._item(key) | update.where("attribute_exists(#resource)")
 
     def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
         """Take back what was noted of their ownership at that time, unless somebody else may have made them since."""
@@ -313,26 +333,32 @@ class DynamoDbLedger:
     def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> Certainty:
         """Note how a request ended, and take its mark off; what others are about keeps another request coming."""
         others = frozenset[Key]() if mark is None else mark.keys - {outcome.key}
+        shared: Collection[Key] | None = ()
         certainty = Certainty.SURE
+        if mark is not None and not outcome.again and 0 < len(others) < _BATCH:
+            shared = self._record_with(outcome, mark, others, equal)
+        if shared is None:
+            return certainty
         if outcome.again:
             self._record_waiting(outcome, mark)
-        elif mark is not None and 0 < len(others) < _BATCH and self._record_with(outcome, mark, others, equal):
-            return certainty
         else:
             certainty = self._conclude(outcome, mark.token if mark else "")
         if mark is not None and others:
-            self.end(mark, others, outcome.at, equal=equal)
+            self._end(mark, others, outcome.at, equal=equal, shared=shared)
         return certainty
 
-    def _record_with(self, outcome: Outcome, mark: Mark, others: Collection[Key], equal: Mapping[Key, str]) -> bool:
-        """Record and take the mark off everywhere in one call, if nobody else is about any of it."""
+    def _record_with(
+        self, outcome: Outcome, mark: Mark, others: Collection[Key], equal: Mapping[Key, str]
+    ) -> Collection[Key] | None:
+        """Record and take the mark off everywhere in one call; else return what somebody else is about."""
+        keys = [outcome.key, *sorted(others)]
         notes = [self._item(outcome.key) | _concluding(outcome, mark.token)]
-        notes += [self._ending(key, mark, outcome.at, equal) for key in sorted(others)]
+        notes += [self._ending(key, mark, outcome.at, equal) for key in keys[1:]]
         try:
             call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
-        except Conflict:
-            return False
-        return True
+        except Conflict as error:
+            return _refused_for(error, keys)
+        return None
 
     def _conclude(self, outcome: Outcome, own: str) -> Certainty:
         if _held(self._client.update_item, **self._item(outcome.key), **_concluding(outcome, own)):
@@ -465,11 +491,6 @@ def _concluding(outcome: Outcome, own: str) -> dict[str, Any]:
     return update.where(condition, **values)
 
 
-def _closing(key: Key, mark: Mark, at: int, equal: Mapping[Key, str]) -> ItemUpdate:
-    """Return what takes a mark off, whatever else stands there."""
-    return ItemUpdate(facts={"closed_at": at} | digest_fact(equal.get(key, "")), deleted={"marks": {mark.token}})
-
-
 def began_of(outcome: Outcome) -> int:
     """Return when the reading began that an outcome rests on, epoch milliseconds."""
     return outcome.read_at or outcome.at
@@ -574,6 +595,17 @@ def _as_seen(others: OtherWriters) -> tuple[str, dict[str, Any]]:
         else:
             conditions.append(f"attribute_not_exists(#{name})")
     return " AND ".join(conditions), values
+
+
+def _refused_for(error: Conflict, keys: Sequence[Key]) -> frozenset[Key]:
+    """Return those for which a transaction over these was cancelled; AWS tells a reason for each, in their order.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    """
+    cause = error.__cause__
+    reasons = cause.response.get("CancellationReasons", ()) if isinstance(cause, ClientError) else ()
+    told = zip(keys, reasons, strict=False)
+    return frozenset(key for key, reason in told if reason.get("Code", "None") != "None")
 
 
 def _held(operation: Callable[..., Any], **parameters: Any) -> bool:
