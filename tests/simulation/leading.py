@@ -67,8 +67,8 @@ Break = Callable[[str, Collection[Key], str], None]
 class Led:
     """The secondary as others than replication change it, and what replication does to that.
 
-    `touched` has when others last changed something, `taken` when they took away what replication had noted. `brought`
-    is what replication has made there.
+    `touched` has when others last changed something, `guarded_at` when they changed what a version guards, and `taken`
+    when they took away what replication had noted. `brought` is what replication has made there.
     """
 
     scheduler: Scheduler
@@ -79,6 +79,7 @@ class Led:
     break_rule: Break
     syncs: bool = False
     touched: dict[Key, int] = field(default_factory=dict)
+    guarded_at: dict[Key, int] = field(default_factory=dict)
     taken: dict[Key, int] = field(default_factory=dict)
     brought: set[Key] = field(default_factory=set)
     written: dict[Key, int] = field(default_factory=dict)
@@ -97,8 +98,13 @@ class Led:
             # Whoever writes a policy there names that Region in it.
             change = replace(change, desired=translate(change.desired, REGIONS))
         known = self.shadows.ledger.known([change.key]) if isinstance(change, Delete) else frozenset[Key]()
+        before = self.registry.entities
         if (answer := self.fleet.call(name, change)) is None:
             return False
+        after = self.registry.entities
+        for key in answer[1]:
+            if guarded(before.get(key)) != guarded(after.get(key)):
+                self.guarded_at[key] = self.scheduler.now
         self.touched |= dict.fromkeys(answer[1], self.scheduler.now)
         self.taken |= dict.fromkeys(known, self.scheduler.now)
         self.brought &= self.registry.entities.keys()
@@ -168,8 +174,9 @@ class Led:
                     self.break_rule("overwritten", [key], f"{key} is made again, which was taken away there")
             elif not _is_stricter(before, after) and not (isinstance(before, Certificate) and since >= began):
                 self.break_rule("overwritten", [key], told)
-        elif before is not None and since >= led + self._remembered and guarded(before) != guarded(after):
-            self.break_rule("overwritten", [key], told)
+        elif before is not None and guarded(before) != guarded(after):
+            if self.guarded_at.get(key, 0) >= led + self._remembered:
+                self.break_rule("overwritten", [key], told)
 
     def by_shadows(self, began: int, operation: str, key: Key, effect: Callable[[], Any]) -> Any:
         """Make a write of replication to a shadow, and hold it to what a device wrote there."""
