@@ -174,9 +174,12 @@ class Led:
                     self.break_rule("overwritten", [key], f"{key} is made again, which was taken away there")
             elif not _is_stricter(before, after) and not (isinstance(before, Certificate) and since >= began):
                 self.break_rule("overwritten", [key], told)
-        elif before is not None and guarded(before) != guarded(after):
-            if self.guarded_at.get(key, 0) >= led + self._remembered:
-                self.break_rule("overwritten", [key], told)
+        elif (
+            before is not None
+            and guarded(before) != guarded(after)
+            and self.guarded_at.get(key, 0) >= led + self._remembered
+        ):
+            self.break_rule("overwritten", [key], told)
 
     def by_shadows(self, began: int, operation: str, key: Key, effect: Callable[[], Any]) -> Any:
         """Make a write of replication to a shadow, and hold it to what a device wrote there."""
