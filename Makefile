@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 SCENARIOS := .pytest_cache/scenarios.json
 
+# Where it is set, each of some hundred processes would compile the project and its tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## Print this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -44,30 +47,38 @@ lab-up: setup ## Start the local Region pair with the product launched and keep 
 lab-down: setup ## Stop what lab-up started
 	@$(BIN)/python -m lab down
 
-.PHONY: lint
-lint: setup $(CHECKOV_VENV)/.ready ## ruff, mypy, shellcheck, generated templates current, cfn-lint, checkov
-	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target lint-style lint-types lint-templates lint-findings
+LINT := lint-types lint-templates lint-findings lint-style
 
-.PHONY: lint-style lint-types lint-templates lint-findings
-lint-style: setup
+.PHONY: lint
+lint: ## ruff, mypy, shellcheck, generated templates current, cfn-lint, checkov
+	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target $(LINT)
+
+.PHONY: $(LINT)
+lint-style: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	git ls-files -z --cached --others --exclude-standard | grep -zE '\.sh$$|^\.ci/run$$' | xargs -0 $(BIN)/shellcheck
 
-lint-types: setup
+lint-types: $(VENV)/.ready
 	$(BIN)/mypy
 
-lint-templates: setup
+lint-templates: $(VENV)/.ready
 	$(BIN)/python generate.py --lint --check tests/golden
 
 lint-findings: $(CHECKOV_VENV)/.ready
 	$(CHECKOV_VENV)/bin/python -m tests.checkov_findings
 
+# Virtual environments are made beside each other and beside what needs only one of them.
 .PHONY: test
-test: setup $(CHECKOV_VENV)/.ready ## Lint, and every test: unit, property, contract, architecture, end to end; a table of scenarios
+test: ## Lint, and every test: unit, property, contract, architecture, end to end; a table of scenarios
 	@rm -f $(SCENARIOS)
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target setup $(LINT) compiled-tests
 	@$(MAKE) --no-print-directory unit pair RECORD=--scenarios=$(SCENARIOS)
+
+# Once, and not by each of the processes that run tests; what cannot be collected, these tell.
+.PHONY: compiled-tests
+compiled-tests: $(VENV)/.ready
+	@$(BIN)/pytest --collect-only --quiet >/dev/null || true
 
 .PHONY: unit
 unit: setup ## Only the tests that need no Region pair
