@@ -145,12 +145,17 @@ def _value(value: Any, template: Mapping[str, Any]) -> str:
     return str(parameter.get("Default", OTHER_REGION))
 
 
-def import_handler(unpacked: Unpacked, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Import one handler in a fresh interpreter; return the seconds, and the files of all modules then loaded."""
+def import_handler(
+    unpacked: Unpacked, name: str, environment: Mapping[str, str], *, keep: bool = False
+) -> dict[str, Any]:
+    """Import one handler in a fresh interpreter; return the seconds, and the files of all modules then loaded.
+
+    With `keep` what is compiled stays, and the next import takes less; in Lambda nothing stays.
+    """
     folders = (unpacked.functions[name], unpacked.layer, unpacked.sdk)
     answer = subprocess.run(
         # Isolated, without site-packages, writing no bytecode.
-        [sys.executable, "-I", "-S", "-B", "-c", PROGRAM, f"{name}.handler", *map(str, folders)],
+        [sys.executable, "-I", "-S", *([] if keep else ["-B"]), "-c", PROGRAM, f"{name}.handler", *map(str, folders)],
         env={
             "AWS_REGION": OWN_REGION,
             "AWS_DEFAULT_REGION": OWN_REGION,

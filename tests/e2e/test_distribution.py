@@ -162,7 +162,7 @@ def test_every_function_of_the_templates_has_its_zip_and_every_zip_its_function(
 def test_a_handler_imports_from_the_zips_and_boto3_alone(
     unpacked: cold_import.Unpacked, environments: Mapping[str, Mapping[str, str]], function: str
 ) -> None:
-    found = cold_import.import_handler(unpacked, function, environments[function])
+    found = cold_import.import_handler(unpacked, function, environments[function], keep=True)
 
     assert found["callable"]
     allowed = (str(unpacked.functions[function]), str(unpacked.layer), str(unpacked.sdk), sys.base_prefix)

@@ -175,7 +175,7 @@ def test_what_a_killed_run_has_left_is_removed_by_its_name(pair: Pair, operator:
     assert f"What begins with {name} is removed from {pair.primary}" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "0"), ("-n", "three"), ("--number-of-devices", "3")])
+@pytest.mark.parametrize("arguments", [(), ("--number-of-devices", "3")])
 def test_wrong_use_is_told(operator: Operator, arguments: tuple[str, ...]) -> None:
     result = operator.run(*arguments)
 

@@ -134,7 +134,14 @@ def test_stopped_before_anything_was_made_it_says_so(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("-n", "1", "--clean", "trial-x"), ("-n", "0"), ("-n", "1001"), ("-n", "3", "--timeout", "0")],
+    [
+        (),
+        ("-n", "1", "--clean", "trial-x"),
+        ("-n", "0"),
+        ("-n", "three"),
+        ("-n", "1001"),
+        ("-n", "3", "--timeout", "0"),
+    ],
 )
 def test_wrong_use_exits_2(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
     assert run(monkeypatch, *arguments)[0].exit_code == 2
