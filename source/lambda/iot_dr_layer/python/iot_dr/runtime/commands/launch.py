@@ -44,6 +44,7 @@ class LaunchEnvironment:
     primary_access_log_bucket: str = ""
     secondary_access_log_bucket: str = ""
     health_check_concurrency: str = ""
+    tracing: str = ""
     fleet_name: str = ""
     hosted_zone_id: str = ""
     primary_fleet_certificate_arn: str = ""
@@ -99,6 +100,7 @@ class LaunchEnvironment:
             primary_access_log_bucket=self.primary_access_log_bucket,
             secondary_access_log_bucket=self.secondary_access_log_bucket,
             health_check_concurrency=self.health_check_concurrency,
+            tracing=self.tracing,
             fleet_name=self.fleet_name,
             hosted_zone_id=self.hosted_zone_id,
             primary_fleet_certificate_arn=self.primary_fleet_certificate_arn,
