@@ -53,6 +53,7 @@ VARIABLES: Mapping[str, str] = {
     "FAILURE_THRESHOLD": "How many checks in a row must fail before a Region counts as unhealthy.",
     "HEALTH_CHECKER_REGIONS": "Regions that Route 53 checks from, separated by commas.",
     "HEALTH_CHECK_INTERVAL": "Seconds between two health checks of one checker.",
+    "TRACING": "Whether AWS X-Ray traces functions and workflows: `yes` or `no`.",
     "HOSTED_ZONE_ID": "Zone of Route 53 that holds the name of the fleet.",
     "INCOMPLETE_SECONDS": "How long an incomplete new device is checked.",
     "DYNAMODB_GLOBAL_TABLE": "Table that carries registry events to the secondary Region.",

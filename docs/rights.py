@@ -59,7 +59,8 @@ def _statements(template: Template, role: str) -> Iterator[Mapping[str, Any]]:
     """Yield what a role may do: by its own policies, by managed ones, and by those that name it."""
     properties = template["Resources"][role]["Properties"]
     for policy in properties.get("Policies", ()):
-        yield from policy["PolicyDocument"]["Statement"]
+        condition, chosen, _ = policy.get("Fn::If", ("", policy, None))
+        yield from ({**one, "OnlyIf": condition} for one in chosen["PolicyDocument"]["Statement"])
     for reference in properties.get("ManagedPolicyArns", ()):
         yield from template["Resources"][reference["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
     for _, policy in _of_type(template, INLINE):
@@ -70,7 +71,8 @@ def _statements(template: Template, role: str) -> Iterator[Mapping[str, Any]]:
 def _entry(statement: Mapping[str, Any]) -> str:
     actions = ", ".join(f"`{action}`" for action in statement["Action"])
     resources = ", ".join(_resource(resource) for resource in statement["Resource"])
-    return _wrapped(f"- **{statement['Sid']}**: {actions} on {resources}{_condition(statement)}", "  ")
+    chosen = f" (`{statement['OnlyIf']}` alone)" if statement.get("OnlyIf") else ""
+    return _wrapped(f"- **{statement['Sid']}**{chosen}: {actions} on {resources}{_condition(statement)}", "  ")
 
 
 def _resource(node: Any) -> str:

@@ -37,6 +37,7 @@ from templates.blocks import permissions, registry_permissions
 from templates.blocks.functions import LambdaSpec, add_function
 from templates.blocks.roles import add_role
 from templates.blocks.states import INVOKE, State, choose, expression, fail, hand_on, machine, succeed
+from templates.blocks.tracing import of_state_machine
 
 REQUESTS_PER_BATCH = 10
 """What the worker takes side by side; a test holds it to the code's."""
@@ -121,6 +122,7 @@ def add_fleet_sync(
             StateMachineType="STANDARD",
             Definition=definition(Ref(bucket), *(GetAtt(function, "Arn") for function in called)),
             RoleArn=GetAtt(role, "Arn"),
+            TracingConfiguration=of_state_machine(),
             # cfn-lint takes MaxConcurrency for a number; JSONata may stand there, as AWS's CDK has it.
             # https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_stepfunctions.DistributedMapJsonataProps.html
             Metadata={"cfn-lint": {"config": {"ignore_checks": ["E3601"]}}},

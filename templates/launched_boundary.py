@@ -82,10 +82,16 @@ def _of_roles(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::IAM::Role":
-            for policy in properties["Policies"]:
+            for policy in map(_whatever_is_chosen, properties["Policies"]):
                 yield from policy["PolicyDocument"]["Statement"]
         elif resource["Type"] in {"AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"}:
             yield from properties["PolicyDocument"]["Statement"]
+
+
+def _whatever_is_chosen(policy: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a role's policy, also one that it has under a condition alone."""
+    chosen: Mapping[str, Any] = policy["Fn::If"][1] if "Fn::If" in policy else policy
+    return chosen
 
 
 def _action(name: str) -> Action:

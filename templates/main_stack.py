@@ -42,6 +42,7 @@ from templates.blocks.solution import (
     source,
     start_template,
 )
+from templates.blocks.tracing import TRACING, tracing_or_as_it_is
 from templates.config import Config
 from templates.launch_names import both_regions, named, work_buckets
 from templates.launch_permissions import areas, log_requests, run_build
@@ -128,7 +129,7 @@ def build(config: Config) -> Template:
         ProvisioningTemplate=Ref("ProvisioningTemplate"),
         ReplicateShadows=Ref("ReplicateShadows"),
         ShadowNamePattern=Ref("ShadowNamePattern"),
-        **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency", *FLEET, *TOPICS)},
+        **{name: Ref(name) for name in (KEY, *LOG_BUCKETS, "HealthCheckConcurrency", TRACING, *FLEET, *TOPICS)},
         StackPostfix=GetAtt(check, "StackPostfix"),
         Uuid=GetAtt(check, "Uuid"),
         # No build starts before its role has these; what a condition makes cannot stand in DependsOn.
@@ -181,6 +182,7 @@ def _add_form(template: Template, config: Config) -> None:
                 )
                 for side in ("Primary", "Secondary")
             ),
+            "Traces": (tracing_or_as_it_is(f"Empty: no in a new launch; later {KEPT}."),),
             "Security": (
                 own_key(f"Empty: AWS's keys in a new launch; later {KEPT}."),
                 *(
@@ -360,6 +362,7 @@ def _add_launch_project(template: Template, digests: Any, boundary: iam.ManagedP
         "PRIMARY_ACCESS_LOG_BUCKET": Ref("PrimaryAccessLogBucket"),
         "SECONDARY_ACCESS_LOG_BUCKET": Ref("SecondaryAccessLogBucket"),
         "HEALTH_CHECK_CONCURRENCY": Ref("HealthCheckConcurrency"),
+        "TRACING": Ref(TRACING),
         **{variable: Ref(parameter) for parameter, variable in (FLEET | TOPICS).items()},
         "PRIMARY_REGION": Ref("PrimaryRegion"),
         "SECONDARY_REGION": Ref("SecondaryRegion"),

@@ -19,6 +19,7 @@ from templates.blocks.queues import add_dead_letter_queue
 from templates.blocks.roles import permissions_boundary
 from templates.blocks.solution import source, start_template
 from templates.blocks.topic_rules import EventRule, add_event_rule, add_store
+from templates.blocks.tracing import add_tracing, tracing
 from templates.config import Config
 from templates.device_registration import add_device_provisioning
 from templates.management_events import add_management_events
@@ -60,6 +61,7 @@ def build(config: Config) -> Template:
     _add_form(template, config)
     add_key(template)
     add_notifications(template)
+    add_tracing(template)
     table = add_event_table(template, "RegistryEventTable", "GlobalTableName", backed_up=True)
     queue = add_dead_letter_queue(template, "RuleErrorQueue")
     store = add_store(template, "RegistryEventRulesRole", "registry events", table, queue)
@@ -133,6 +135,7 @@ def _add_form(template: Template, config: Config) -> None:
             ),
             "Security": (own_key(), log_bucket()),
             "Alarms": (notification_topic(),),
+            "Traces": (tracing(),),
             "Certificates": (parameters.provisioning_template("Empty: none."),),
             "Shadows": parameters.shadows(),
             "Roles": (permissions_boundary(template),),

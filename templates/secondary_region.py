@@ -20,6 +20,7 @@ from templates.blocks.roles import add_role, permissions_boundary
 from templates.blocks.schedules import add_schedule, let_schedules_call
 from templates.blocks.solution import source, start_template
 from templates.blocks.streams import add_stream_alarms, add_stream_mapping
+from templates.blocks.tracing import add_tracing, of_state_machine, tracing
 from templates.config import Config
 from templates.dashboard import add_dashboard
 from templates.device_registration import add_device_registration
@@ -53,6 +54,7 @@ def build(config: Config) -> Template:
     _add_form(template, config)
     add_key(template)
     add_notifications(template)
+    add_tracing(template)
     layer = add_layer(template)
     ledger = add_ledger(template)
     bucket = add_private_bucket(template, "WorkBucket", Sub("iot-dr-secondary-${Uuid}"))
@@ -122,6 +124,7 @@ def _add_form(template: Template, config: Config) -> None:
             ),
             "Security": (own_key(), log_bucket()),
             "Alarms": (notification_topic(),),
+            "Traces": (tracing(),),
             "Certificates": (parameters.certificate_mode(),),
             "Shadows": parameters.shadows(),
             "Failover": failover_form(),
@@ -356,6 +359,7 @@ def _add_workflow(template: Template, functions: _Functions) -> stepfunctions.St
                 GetAtt(functions.replicate, "Arn"), GetAtt(functions.shadows, "Arn"), GetAtt(functions.record, "Arn")
             ),
             RoleArn=GetAtt(role, "Arn"),
+            TracingConfiguration=of_state_machine(),
             LoggingConfiguration=stepfunctions.LoggingConfiguration(
                 Level="ERROR",
                 IncludeExecutionData=False,

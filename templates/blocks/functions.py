@@ -12,6 +12,7 @@ from typing import Any
 from awacs.aws import Statement
 from troposphere import GetAtt, Ref, Sub, Template, awslambda
 
+from templates.blocks import tracing
 from templates.blocks.log_groups import add_log_group
 from templates.blocks.permissions import write_log
 from templates.blocks.roles import add_role
@@ -64,6 +65,7 @@ def add_function(template: Template, spec: LambdaSpec, layer: awslambda.LayerVer
     log_group = add_log_group(template, f"{spec.stem}LogGroup", outlive_stack=spec.log_outlives_stack)
     work = {spec.stem: spec.statements} if spec.statements else {}
     optional = {} if spec.reserved is None else {"ReservedConcurrentExecutions": spec.reserved}
+    optional |= tracing.of_function(template)
     role = add_role(
         template,
         f"{spec.stem}Role",

@@ -117,6 +117,7 @@ def _uses_a_store(role: iam.Role) -> bool:
     actions = (
         action
         for policy in role.Policies
+        if isinstance(policy, iam.Policy)  # one that a condition adds is about traces
         for statement in policy.PolicyDocument.Statement
         for action in statement.Action
     )

@@ -9,6 +9,7 @@ from awacs import sts
 from awacs.aws import Allow, ArnLike, Condition, PolicyDocument, Principal, Statement, StringEquals
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template, iam
 
+from templates.blocks import tracing
 from templates.blocks.parameters import Field
 from templates.blocks.permissions import arn
 
@@ -39,6 +40,10 @@ def add_role(
 ) -> iam.Role:
     """Add a role for one service; `policies` maps each inline policy's name to its statements."""
     optional: dict[str, Any] = {"ManagedPolicyArns": [Ref(policy) for policy in managed]} if managed else {}
+    traces: list[Any] = [
+        If(tracing.IS_TRACED, iam.Policy(PolicyName="Trace", PolicyDocument=document(right)), NoValue)
+        for right in tracing.rights(template, service)
+    ]
     if BOUNDARY in template.parameters:
         optional["PermissionsBoundary"] = If(_HAS_BOUNDARY, Ref(BOUNDARY), NoValue)
     return template.add_resource(
@@ -49,7 +54,8 @@ def add_role(
             Policies=[
                 iam.Policy(PolicyName=name, PolicyDocument=document(*statements))
                 for name, statements in policies.items()
-            ],
+            ]
+            + traces,
             **optional,
         )
     )

@@ -18,7 +18,7 @@ from tests.e2e.removal import left_of
 pytestmark = pytest.mark.row("G7", "G8")
 
 MAIN = "iot-dr-second"
-PATTERN = "config-.*"
+CHANGED = {"ShadowNamePattern": "config-.*", "Tracing": "yes"}
 SECONDS = 60.0
 
 
@@ -94,7 +94,7 @@ def shell(pair: Pair, main_stack: MainStack) -> Iterator[dict[str, str]]:
     """The shell of its operator. It was updated before its first build ran, without health checkers."""
     regions = {"PrimaryRegion": pair.primary, "SecondaryRegion": pair.secondary}
     outputs = main_stack.create(**regions, CreateHealthCheck="no")
-    build = main_stack.update(ShadowNamePattern=PATTERN)
+    build = main_stack.update(**CHANGED)
     environ = {**operator_environ(pair), "STACK_POSTFIX": outputs["StackPostfix"], "UUID": outputs["UuidS3Postfix"]}
     pair.run_build(build)
     yield environ
@@ -106,6 +106,13 @@ def left(pair: Pair, shell: dict[str, str]) -> list[set[str]]:
     return [left_of(pair, region, shell["STACK_POSTFIX"], shell["UUID"]) for region in (pair.primary, pair.secondary)]
 
 
+def traced(pair: Pair, stack: str) -> set[str]:
+    """How the functions of a stack in the secondary Region are traced."""
+    pages = pair.client("lambda", pair.secondary).get_paginator("list_functions").paginate()
+    functions = [one for page in pages for one in page["Functions"] if one["FunctionName"].startswith(stack)]
+    return {one["TracingConfig"]["Mode"] for one in functions}
+
+
 def test_a_main_stack_is_updated_and_deleted_and_what_it_left_is_removed_in_order_and_the_fleet_stays(
     pair: Pair, main_stack: MainStack, shell: dict[str, str]
 ) -> None:
@@ -114,7 +121,9 @@ def test_a_main_stack_is_updated_and_deleted_and_what_it_left_is_removed_in_orde
     try:
         for region, name in ((pair.primary, "IoTDRPrimary"), (pair.secondary, "IoTDRSecondary")):
             (stack,) = pair.client("cloudformation", region).describe_stacks(StackName=f"{name}{postfix}")["Stacks"]
-            assert {"ParameterKey": "ShadowNamePattern", "ParameterValue": PATTERN} in stack["Parameters"]
+            given = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+            assert given | CHANGED == given
+        assert traced(pair, f"IoTDRSecondary{postfix}") == {"Active"}
 
         told = main_stack.delete()
 

@@ -87,6 +87,12 @@ DOUBTS = (
         "`provision_device` has more rights than it needs, or lacks one: DeviceProvisioningAlarm rings.",
     ),
     Doubt(
+        "traces-go-on",
+        "A trace goes on from the trigger over the queue to the workflow and its worker, without X-Ray's library.",
+        "launch with `Tracing` = `yes`; create a thing; GetTraceSummaries and BatchGetTraces in the secondary",
+        "Each part has a trace of its own; their times are right.",
+    ),
+    Doubt(
         "connections-have-quotas",
         "DeleteConnection and GetConnection have quotas of their own, and cost no more than a message.",
         "ListServiceQuotas; the bill of the day after `iot-dr failover --evict`",

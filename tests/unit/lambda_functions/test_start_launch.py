@@ -23,6 +23,7 @@ PROPERTIES = {
     "PrimaryAccessLogBucket": "logs-of-us-east-1",
     "SecondaryAccessLogBucket": "logs-of-us-west-2",
     "HealthCheckConcurrency": "5",
+    "Tracing": "yes",
     "FleetName": "iot.example.com",
     "HostedZoneId": "Z1",
     "PrimaryFleetCertificateArn": "arn:p",
@@ -103,6 +104,7 @@ def test_a_create_starts_the_build_with_the_launchs_variables(world: World, answ
                 "PRIMARY_ACCESS_LOG_BUCKET": "logs-of-us-east-1",
                 "SECONDARY_ACCESS_LOG_BUCKET": "logs-of-us-west-2",
                 "HEALTH_CHECK_CONCURRENCY": "5",
+                "TRACING": "yes",
                 "FLEET_NAME": "iot.example.com",
                 "HOSTED_ZONE_ID": "Z1",
                 "PRIMARY_FLEET_CERTIFICATE_ARN": "arn:p",
@@ -173,6 +175,7 @@ def test_an_update_starts_another_build_of_the_same_launch(world: World, answers
         ("PrimaryAccessLogBucket", "PRIMARY_ACCESS_LOG_BUCKET", ""),
         ("SecondaryAccessLogBucket", "SECONDARY_ACCESS_LOG_BUCKET", ""),
         ("HealthCheckConcurrency", "HEALTH_CHECK_CONCURRENCY", ""),
+        ("Tracing", "TRACING", ""),
         ("PrimaryNotificationTopicArn", "PRIMARY_NOTIFICATION_TOPIC_ARN", ""),
     ],
 )

@@ -52,6 +52,7 @@ BUILD_VARIABLES = {
     "SECONDARY_REGION",
     "SHADOW_NAME_PATTERN",
     "STACK_POSTFIX",
+    "TRACING",
     "UUID",
 }
 
@@ -72,6 +73,7 @@ MAY_BE_EMPTY = (
     "SecondaryAccessLogBucket",
     "SecondaryFleetCertificateArn",
     "SecondaryNotificationTopicArn",
+    "Tracing",
 )
 TUNING = {"IncompleteSeconds", "RecordTtl", "SettleSeconds", "SweepMinutes", "SweepSlice", "WorkersAtOnce"}
 """What an operator changes on a launched stack itself, if ever."""

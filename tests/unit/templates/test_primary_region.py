@@ -32,7 +32,8 @@ def primary_stack(stacks: dict[str, Stack]) -> Stack:
 
 
 def test_parameters_are_those_that_the_launch_gives_and_what_the_operator_may_set(primary: Stack) -> None:
-    assert set(primary.template["Parameters"]) - {"AccessLogBucket", "KmsKeyId", "NotificationTopicArn"} == {
+    of_all = {"AccessLogBucket", "KmsKeyId", "NotificationTopicArn", "Tracing"}
+    assert set(primary.template["Parameters"]) - of_all == {
         "SecondaryRegion",
         "PermissionsBoundary",
         "GlobalTableName",

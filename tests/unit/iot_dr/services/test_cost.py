@@ -84,6 +84,10 @@ def test_the_health_checkers_stack_says_whether_there_is_a_name_and_how_often_it
     assert (fleet.health_checkers, fleet.fleet_name, fleet.check_seconds) == (True, True, 10)
 
 
+def test_a_launch_that_is_traced_pays_for_traces() -> None:
+    assert figures(Account(stacks={LAUNCH.secondary_stack: {"Tracing": "yes"}}))[0].tracing is True
+
+
 def test_without_shadows_none_is_reckoned() -> None:
     assert figures(Account(stacks={LAUNCH.secondary_stack: {"ReplicateShadows": "none"}}))[0].shadows is False
 

@@ -102,6 +102,7 @@ CHOICES = {
     "PRIMARY_ACCESS_LOG_BUCKET": "logs-of-mine",
     "SECONDARY_ACCESS_LOG_BUCKET": "logs-of-mine",
     "HEALTH_CHECK_CONCURRENCY": "5",
+    "TRACING": "yes",
     "FLEET_NAME": "iot.example.com",
     "HOSTED_ZONE_ID": "Z1",
     "PRIMARY_FLEET_CERTIFICATE_ARN": "arn:aws:acm:us-east-1:111122223333:certificate/1a2b",

@@ -140,6 +140,18 @@ def test_what_the_page_says_of_groups_and_tags_follows_from_the_prices() -> None
     assert registry == {Unit.REGISTRY_OPERATION: 3}, "two readings and a write, as of tags"
 
 
+def test_what_is_traced_is_each_message_change_and_call_of_a_schedule_at_most() -> None:
+    traced = replace(TEN_THOUSAND, tracing=True)
+    usd = priced(traced, Part.FIXED)["Traces"]
+
+    assert f"224,840 x\n5.00/M = {usd:.2f} a month" in PAGE
+    assert usd == pytest.approx(DEFAULT.of(Unit.TRACE, 224_840))
+    busy = replace(traced, changes_a_day=1000, new_devices_a_day=100, shadow_updates_a_day=1000)
+    more = priced(busy, Part.FIXED)["Traces"] - usd
+    assert more == pytest.approx(DEFAULT.of(Unit.TRACE, work.DAYS_A_MONTH * (1000 + 100 + 8)))
+    assert "Traces" not in priced(TEN_THOUSAND, Part.FIXED)
+
+
 def test_a_saving_is_what_the_other_choice_costs_less_and_the_largest_comes_first() -> None:
     found = estimate(TEN_THOUSAND, DEFAULT)
 

@@ -167,6 +167,7 @@ CHOSEN = Choices(
     primary_access_log_bucket="logs-p",
     secondary_access_log_bucket="logs-s",
     health_check_concurrency="0",
+    tracing="yes",
     fleet_name="iot.example.com",
     hosted_zone_id="Z1",
     primary_fleet_certificate_arn="arn:p",
@@ -214,6 +215,7 @@ def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
             **shadows,
             **topic_p,
             "AccessLogBucket": "logs-p",
+            "Tracing": "yes",
             "ProvisioningTemplate": "floor",
         },
         "IoTDRSecondary us-west-2": {
@@ -221,6 +223,7 @@ def test_what_was_chosen_reaches_the_stacks_that_it_is_for() -> None:
             **shadows,
             **topic_s,
             "AccessLogBucket": "logs-s",
+            "Tracing": "yes",
             "CertificateMode": "jitr",
             "FleetName": "iot.example.com",
             "NameServers": "192.0.2.1:53",

@@ -54,6 +54,7 @@ def figures_of(
         sweep_slice=int(given.get("SweepSlice") or FleetFigures.sweep_slice),
         health_checkers=checker is not None,
         fleet_name=bool(of_checker.get("FleetName")),
+        tracing=given.get("Tracing") == "yes",
         check_seconds=int(of_checker.get("HealthCheckInterval") or FleetFigures.check_seconds),
     )
     return AccountFigures(fleet, tuple(_notes(exact=size.exact, any_changes=bool(changes))))

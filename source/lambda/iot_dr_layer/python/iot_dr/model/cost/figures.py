@@ -23,6 +23,7 @@ class FleetFigures:
         sweep_slice: how many of each kind a sweep checks fully.
         health_checkers: whether there is a health checker in each Region.
         fleet_name: whether the fleet has a name; it needs the health checkers.
+        tracing: whether AWS X-Ray traces functions and workflows.
         check_seconds: seconds between requests of one of Route 53's checkers, 10 or 30.
     """
 
@@ -38,6 +39,7 @@ class FleetFigures:
     health_checkers: bool = True
     fleet_name: bool = False
     check_seconds: int = 30
+    tracing: bool = False
 
     def __post_init__(self) -> None:
         if self.fleet_name and not self.health_checkers:

@@ -35,6 +35,7 @@ class Unit(enum.StrEnum):
     ALARM = "alarm"
     METRIC = "metric"
     DASHBOARD = "dashboard"
+    TRACE = "trace"
     LOG_GB = "log_gb"
     TRANSFER_GB = "transfer_gb"
 
@@ -109,6 +110,7 @@ DEFAULT = PriceList(
             Unit.ALARM: 0.10,
             Unit.METRIC: 0.30,
             Unit.DASHBOARD: 3.00,
+            Unit.TRACE: 5.00,
             Unit.LOG_GB: 0.50,
             Unit.TRANSFER_GB: 0.02,
         }

@@ -180,7 +180,19 @@ def _fixed(fleet: FleetFigures) -> Iterator[WorkRow]:
     )
     yield row("Alarms", f"{ALARMS}", {Unit.ALARM: ALARMS})
     yield row("Metrics", f"about {METRICS} that are written all the time", {Unit.METRIC: METRICS})
+    if fleet.tracing:
+        yield row(
+            "Traces",
+            "one of each message, change and call of a schedule; fewer where AWS takes samples",
+            {Unit.TRACE: messages + sweeps + MINUTES_A_MONTH + _traced_events(fleet)},
+        )
     yield row("Dashboard", "1; the first three of an account are free", {Unit.DASHBOARD: 1})
+
+
+def _traced_events(fleet: FleetFigures) -> float:
+    """Return the traces of what changes: of each registry event, and of each batch of shadows."""
+    of_shadows = SHADOW_UPDATE[Unit.LAMBDA_REQUEST] * fleet.shadow_updates_a_day if fleet.shadows else 0
+    return DAYS_A_MONTH * (fleet.new_devices_a_day + fleet.changes_a_day + of_shadows)
 
 
 def _events(fleet: FleetFigures) -> Iterator[WorkRow]:

@@ -121,6 +121,7 @@ class ChosenParameters:
         primary_access_log_bucket: bucket in the primary Region for the access log of its work bucket.
         secondary_access_log_bucket: the same in the secondary Region.
         health_check_concurrency: executions that are reserved for the health check in each Region, 0 for none.
+        tracing: whether AWS X-Ray traces functions and workflows, `yes` or `no`; health checkers never.
         fleet_name: full domain name that devices connect to in both Regions.
         hosted_zone_id: zone of Route 53 that holds it.
         primary_fleet_certificate_arn: its certificate in the primary Region; one is made if there is none.
@@ -142,6 +143,7 @@ class ChosenParameters:
     primary_access_log_bucket: str = ""
     secondary_access_log_bucket: str = ""
     health_check_concurrency: str = ""
+    tracing: str = ""
     fleet_name: str = ""
     hosted_zone_id: str = ""
     primary_fleet_certificate_arn: str = ""
@@ -160,6 +162,7 @@ class ChosenParameters:
             **self._of_shadows,
             **self._of_all,
             AccessLogBucket=self.primary_access_log_bucket,
+            Tracing=self.tracing,
             ProvisioningTemplate=self.provisioning_template,
             NotificationTopicArn=self.primary_notification_topic_arn,
         )
@@ -171,6 +174,7 @@ class ChosenParameters:
             **self._of_shadows,
             **self._of_all,
             AccessLogBucket=self.secondary_access_log_bucket,
+            Tracing=self.tracing,
             CertificateMode=self.certificate_mode,
             FleetName=self.fleet_name,
             NameServers=self.name_servers,

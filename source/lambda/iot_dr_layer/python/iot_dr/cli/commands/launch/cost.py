@@ -71,6 +71,7 @@ _FIGURES = (
         help="Whether each Region has a health checker.  [default: health-checkers]",
     ),
     click.Option(["--with-name/--without-name", "fleet_name"], default=None, help="Whether the fleet has a name."),
+    click.Option(["--tracing/--no-tracing"], default=None, help="Whether AWS X-Ray traces.  [default: no-tracing]"),
     click.Option(
         ["--check-seconds"],
         type=click.Choice(["10", "30"]),

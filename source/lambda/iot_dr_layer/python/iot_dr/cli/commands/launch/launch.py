@@ -40,6 +40,7 @@ def _option(
     )
 
 
+_YES_OR_NO = click.Choice(["yes", "no"])
 _MODES = click.Choice(["copy", "jitr"])
 _INTERVALS = click.Choice(["10", "30"])
 _OPTIONS = (
@@ -53,7 +54,7 @@ _OPTIONS = (
     _option(
         "create-health-check",
         "Launch the Route 53 health checkers too; no leaves those that are there as they are.",
-        click.Choice(["yes", "no"]),
+        _YES_OR_NO,
         "no",
     ),
     _option("release-sha256", "SHA-256 of each published file, as sha256sum writes them; what differs is refused."),
@@ -74,6 +75,7 @@ _OPTIONS = (
     _option("primary-access-log-bucket", "Bucket in the primary Region for the access log of its work bucket."),
     _option("secondary-access-log-bucket", "Bucket in the secondary Region for the access log of its work bucket."),
     _option("health-check-concurrency", "Executions reserved for the health check in each Region, 0 to 100."),
+    _option("tracing", "Whether AWS X-Ray traces functions and workflows; no in a new stack.", _YES_OR_NO),
     _option("fleet-name", "Full domain name that devices connect to in both Regions; needs a hosted zone."),
     _option("hosted-zone-id", "ID of the public hosted zone that holds the name."),
     _option("primary-fleet-certificate-arn", "Certificate of the name in the primary Region; made if there is none."),

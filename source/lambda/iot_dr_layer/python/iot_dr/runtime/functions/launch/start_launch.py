@@ -28,6 +28,7 @@ CHOICES = {
     "PrimaryAccessLogBucket": "PRIMARY_ACCESS_LOG_BUCKET",
     "SecondaryAccessLogBucket": "SECONDARY_ACCESS_LOG_BUCKET",
     "HealthCheckConcurrency": "HEALTH_CHECK_CONCURRENCY",
+    "Tracing": "TRACING",
     "FleetName": "FLEET_NAME",
     "HostedZoneId": "HOSTED_ZONE_ID",
     "PrimaryFleetCertificateArn": "PRIMARY_FLEET_CERTIFICATE_ARN",
