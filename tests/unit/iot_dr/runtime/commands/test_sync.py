@@ -13,6 +13,7 @@ from iot_dr.errors import IotDrError, TargetLeads, UnsafePlan
 from iot_dr.model.registry.keys import Kind
 from iot_dr.model.sync.progress import Step
 from iot_dr.reconcile.safety import DEFAULT_LIMITS
+from iot_dr.runtime.commands.history import HistorySettings, open_history
 from iot_dr.runtime.commands.sync import SyncSettings, open_sync
 from tests.account import DENIED, LAUNCH, LEDGER, NAMES, Account, Unwatched, served
 from tests.builders import PRIMARY, SECONDARY
@@ -141,3 +142,39 @@ def test_a_sync_that_was_cut_off_while_it_applied_goes_on_with_what_it_had_read(
     account.requests.clear()
     synced(settings)
     assert len(account.calls("GET /things")) == 2
+
+
+def test_what_a_run_that_was_cut_off_had_read_is_dropped_if_that_is_wanted(
+    account: Account, settings: SyncSettings
+) -> None:
+    account.put_things(PRIMARY, "pump-1")
+    account.answering = lambda request: DENIED if request.operation == "POST /things/pump-1" else None
+    with pytest.raises(IotDrError, match="no right"):
+        synced(settings)
+    account.answering = lambda _request: None
+    account.requests.clear()
+
+    with open_sync(replace(settings, anew=True), Unwatched()) as syncing:
+        assert not syncing.taken_up
+        assert syncing.apply().complete
+
+    assert len(account.calls("GET /things")) == 2
+
+
+@pytest.mark.parametrize("paced", [True, False])
+def test_the_accounts_quotas_are_asked_for_if_they_are_kept_to(
+    account: Account, settings: SyncSettings, paced: bool
+) -> None:
+    with open_sync(replace(settings, paced=paced), Unwatched()) as syncing:
+        syncing.plan()
+
+    assert bool(account.calls("ListServiceQuotas")) is paced
+
+
+def test_the_record_of_a_run_names_the_region_that_is_written(account: Account, settings: SyncSettings) -> None:
+    account.put_things(PRIMARY, "pump-1")
+    synced(settings)
+
+    (summary,) = open_history(HistorySettings(settings.state)).runs()
+    header = summary.header
+    assert (header.region, header.primary, header.secondary) == (SECONDARY, PRIMARY, SECONDARY)
