@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from awacs.aws import Action
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from troposphere import Template
 
 import generate
@@ -522,6 +521,8 @@ def _through_cloudformation(statement: dict[str, Any]) -> bool:
 
 
 def _handlers_calls(kind: str) -> set[str]:
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # noqa: PLC0415  # takes a second in each process
+
     handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema(PRIMARY, kind).schema.get("handlers", {})
     assert handlers, f"cfn-lint has no handlers for {kind}"
     calls = {
