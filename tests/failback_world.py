@@ -67,7 +67,12 @@ def shadow_bases(notes: InMemoryShadowNotes, keys: Collection[Key]) -> dict[Key,
     """Return what is noted of those that are shadows."""
     found = {key: notes.read(key) for key in keys if key.kind is Kind.SHADOW}
     return {
-        key: LastEqual(bool(note.digest), note.digest, version=note.copy_version if note.is_settled else 0)
+        key: LastEqual(
+            bool(note.digest),
+            note.digest,
+            version=note.copy_version,
+            under_way=() if note.is_settled else note.begun,
+        )
         for key, note in found.items()
     }
 

@@ -511,13 +511,29 @@ REVERTS: tuple[Revert, ...] = (
         (
             Edit(
                 _FAILBACK_RULES,
-                "return _of_shadows(touched=in_leader or leader.version > base.version > 0)",
-                "return _of_shadows(touched=in_leader)",
+                "        written_again = leader.version > base.version > 0\n",
+                "        written_again = False\n",
             ),
         ),
         ("writes",),
         (),
         FAILBACKS,
+    ),
+    # A worker must end between its write of a shadow and its note, and a device write the state of before.
+    Revert(
+        "a failback does not know what an open write has left",
+        (
+            Edit(
+                "aws/ledger/bases.py",
+                "        return LastEqual(bool(digest), digest, version=version, under_way=begun)\n",
+                "        return LastEqual(bool(digest), digest, version=0 if begun else version)\n",
+            ),
+        ),
+        ("writes",),
+        (),
+        FAILBACKS,
+        test="tests/unit/iot_dr/aws/ledger/test_bases.py::"
+        "test_of_a_shadow_the_version_is_told_that_replication_has_left",
     ),
     Revert(
         "a failback writes over what was made in the old primary since the plan",

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from botocore.stub import ANY, Stubber
 
 from iot_dr.aws.ledger.bases import DynamoDbBaseStore
@@ -15,9 +16,9 @@ from iot_dr.model.registry.keys import shadow_key
 KEY = shadow_key("pump-17")
 
 
-def base_of(**noted: int | str) -> LastEqual:
+def base_of(**noted: int | str | list[str]) -> LastEqual:
     item: dict[str, Any] = {"resource": {"S": str(KEY)}}
-    item |= {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in noted.items()}
+    item |= {name: TypeSerializer().serialize(value) for name, value in noted.items()}
     with Stubber(boto3.client("dynamodb", "us-west-2")) as stub:
         stub.add_response("batch_get_item", {"Responses": {"ledger": [item]}}, {"RequestItems": ANY})
         return DynamoDbBaseStore(stub.client, "ledger").bases([KEY])[KEY]
@@ -27,8 +28,12 @@ def base_of(**noted: int | str) -> LastEqual:
     ("noted", "base"),
     [
         ({"digest": "0a", "claims": 3, "settled": 3, "copy_version": 7}, LastEqual(True, "0a", version=7)),
-        # A write that has not been noted yet has perhaps made it another version.
-        ({"digest": "0a", "claims": 4, "settled": 3, "copy_version": 7}, LastEqual(True, "0a")),
+        # A write that nobody has noted to have ended has perhaps made it what it brings about.
+        (
+            {"digest": "0a", "claims": 4, "settled": 3, "copy_version": 7, "begun": ["0b"]},
+            LastEqual(True, "0a", version=7, under_way=("0b",)),
+        ),
+        ({"digest": "0a", "claims": 4, "settled": 4, "copy_version": 7, "begun": []}, LastEqual(True, "0a", version=7)),
         ({"digest": "", "claims": 3, "settled": 3, "copy_version": 0, "read_at": 5}, LastEqual()),
         ({}, LastEqual()),
     ],

@@ -24,7 +24,7 @@ REQUIRED_ACTIONS = frozenset({"dynamodb:BatchGetItem", "dynamodb:Query", "dynamo
 BATCH = 100
 _TIMES = (*HAD, "owned_at", "closed_at")
 _WRITTEN = ("claims", "settled", "copy_version")
-_ASKED = (*_TIMES, "digest", *_WRITTEN)
+_ASKED = (*_TIMES, "digest", "begun", *_WRITTEN)
 
 
 class DynamoDbBaseStore:
@@ -112,7 +112,8 @@ def _base(key: Key, item: Mapping[str, Any]) -> LastEqual:
     digest = str(item.get("digest", {}).get("S", ""))
     if key.kind is Kind.SHADOW:
         claims, settled, version = (int(item.get(name, {}).get("N", 0)) for name in _WRITTEN)
-        return LastEqual(bool(digest), digest, version=version if claims == settled else 0)
+        begun = () if claims == settled else tuple(one["S"] for one in item.get("begun", {}).get("L", ()))
+        return LastEqual(bool(digest), digest, version=version, under_way=begun)
     times = {name: int(value.get("N", 1)) for name, value in item.items() if name in _TIMES}
     return LastEqual(was_had(times) or bool(digest), digest, begun="owned_at" in times)
 

@@ -44,10 +44,11 @@ class FailbackVerdict(enum.StrEnum):
 class LastEqual:
     """What the ledger knows of the state in which both Regions last held the same.
 
-    `known`: the leader has had the resource from the old primary. `digest` is of that state, as it stood in the leader;
-    empty if it was not noted. `ends_known`: of a relation, it has had both ends. `version`: of a shadow, the
-    leader's after the last write of replication; 0 if it was not noted, or if another write is open. `begun`:
-    replication was about to make it in the leader, and nobody has noted whether it did.
+    `known`: the leader has had the resource from the old primary. `begun`: replication was about to make it there, and
+    nobody has noted whether it did. `digest` is of that state, as it stood in the leader; empty if it was not noted.
+    `ends_known`: of a relation, it has had both ends. `version`: of a shadow, the leader's after the last write of
+    replication that has ended; 0 if none was noted. `under_way`: digests of what writes to the shadow bring about that
+    nobody has noted to have ended.
     """
 
     known: bool = False
@@ -55,6 +56,7 @@ class LastEqual:
     ends_known: bool = False
     version: int = 0
     begun: bool = False
+    under_way: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

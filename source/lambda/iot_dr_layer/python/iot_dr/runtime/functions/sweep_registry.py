@@ -22,6 +22,7 @@ from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
+from iot_dr.ports.failover import WriteGate
 from iot_dr.reconcile.safety import Limits
 from iot_dr.runtime.budgets import background_budgets
 from iot_dr.runtime.clock import now
@@ -64,7 +65,8 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
     """
     environment = read(SweepEnvironment, environ)
     client = of_one_session()
-    retry, sweep = _retry(environment, client), _sweep(environment, client)
+    gate = _gate(environment, client)
+    retry, sweep = _retry(environment, client, gate), _sweep(environment, client, gate)
     measured = _measuring(environment, client)
     log, metrics = logger(), ReplicationMetrics()
 
@@ -134,19 +136,24 @@ def _measuring(environment: SweepEnvironment, client: Callable[..., Any]) -> Cal
     return functools.partial(measure, ledger, *controls)
 
 
-def _retry(environment: SweepEnvironment, client: Callable[..., Any]) -> Retry:
-    regions, dynamodb = RegionPair(environment.primary_region, environment.aws_region), client("dynamodb")
+def _gate(environment: SweepEnvironment, client: Callable[..., Any]) -> WriteGate:
+    regions = RegionPair(environment.primary_region, environment.aws_region)
+    return write_gate(client("dynamodb"), regions, environment.control_table, environment.ledger_table)
+
+
+def _retry(environment: SweepEnvironment, client: Callable[..., Any], gate: WriteGate) -> Retry:
+    dynamodb = client("dynamodb")
     return Retry(
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         held=DynamoDbHeldResources(dynamodb, environment.ledger_table),
         workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
-        gate=write_gate(dynamodb, regions, environment.control_table, environment.ledger_table),
+        gate=gate,
         clock=now,
         together=on_threads(ThreadPoolExecutor(RETRIES_AT_ONCE)),
     )
 
 
-def _sweep(environment: SweepEnvironment, client: Callable[..., Any]) -> Sweep:
+def _sweep(environment: SweepEnvironment, client: Callable[..., Any], gate: WriteGate) -> Sweep:
     account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
     direction = regions.replication(account)
     selection = ShadowSelection(environment.replicate_shadows)
@@ -158,7 +165,7 @@ def _sweep(environment: SweepEnvironment, client: Callable[..., Any]) -> Sweep:
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         # All that it asks for is background work.
         workflow=SqsRequestQueues(client("sqs"), environment.background_queue_url, environment.background_queue_url),
-        gate=write_gate(dynamodb, regions, environment.control_table, environment.ledger_table),
+        gate=gate,
         clock=now,
         slice_size=environment.sweep_slice,
         shadows=selection.classic or selection.named,
