@@ -78,8 +78,11 @@ has failed for long is tried once a day.
 _MOST_OF_A_KIND = 3
 """Things, certificates and groups in a run."""
 
-MOST_STARTS = 3
-"""Checks one resource that may wait in the queue at once."""
+MOST_STARTS = 8
+"""Checks of one resource that may wait in the queue at once, besides those of its events.
+
+Each of so many events in a row may leave one that checks once more, and the schedule adds one of its own.
+"""
 
 MOST_COPIES = 100
 """The same where answers are lost: what was sent comes again with the message that it was sent for."""

@@ -56,7 +56,8 @@ def test_a_call_names_the_product_the_sdk_and_the_function_that_makes_it(monkeyp
     (told,) = told_of_the_caller(client("iot", "us-west-2"))
 
     names = [part.partition("/")[0] for part in told.split()]
-    assert names == ["disaster-recovery-for-aws-iot", "Boto3", "Python", "exec-env", "Botocore"]
+    # Linters that other tests have loaded into this process name themselves behind it.
+    assert names[:5] == ["disaster-recovery-for-aws-iot", "Boto3", "Python", "exec-env", "Botocore"], told
     assert " exec-env/AWS_Lambda_python3.13 " in told
 
 
