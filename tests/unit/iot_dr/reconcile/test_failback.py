@@ -270,7 +270,8 @@ def test_a_device_that_came_back_to_the_state_of_before_has_written_in_the_leade
 def test_what_a_write_that_nobody_noted_to_have_ended_brings_about_is_replications_and_all_else_is_the_devices(
     holds: str, version: int, verdict: FailbackVerdict
 ) -> None:
-    before, under_way = Shadow(SHADOW, {"reported": {"n": Number("1")}}), Shadow(SHADOW, {"reported": {"n": Number("2")}})
+    before = Shadow(SHADOW, {"reported": {"n": Number("1")}})
+    under_way = Shadow(SHADOW, {"reported": {"n": Number("2")}})
     held = {"what it held before": before, "what is under way": under_way}
     leader = replace(held.get(holds, Shadow(SHADOW, {"reported": {"n": Number("3")}})), version=version)
     base = LastEqual(True, digest_of(before), version=7, under_way=(digest_of(under_way),))
