@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -163,7 +164,7 @@ def an_execution_that_fails(pair: Pair, launched: Launched) -> Iterator[None]:
 
 @contextmanager
 def a_sweep_that_finds_a_stale_certificate_and_one_that_fails(pair: Pair, launched: Launched) -> Iterator[None]:
-    """A certificate that crossed, and is revoked before the sweep comes."""
+    """A certificate that crossed, and has another status by the time when the sweep comes."""
     name = f"alarms-stale-{time.time_ns()}"
     fleet = Fleet(pair.client("iot"), region=pair.primary, account=pair.account, policy_name=f"{name}-policy")
     fleet.prepare()
@@ -176,8 +177,14 @@ def a_sweep_that_finds_a_stale_certificate_and_one_that_fails(pair: Pair, launch
         return False
 
     assert until(crossed, SECONDS)
-    pair.client("iot").update_certificate(certificateId=identity.certificate_id, newStatus="INACTIVE")
-    sweep(pair)
+    statuses = cycle(("INACTIVE", "ACTIVE"))
+
+    def found_stale() -> bool:
+        # A check that the new device still has before it may bring the status first.
+        pair.client("iot").update_certificate(certificateId=identity.certificate_id, newStatus=next(statuses))
+        return bool(sweep(pair)["stale"])
+
+    assert until(found_stale, SECONDS)
     invoke(pair, pair.secondary, launched.watched(pair.secondary, "SweepFailedAlarm"), {"delete_share": "much"})
     yield
 
