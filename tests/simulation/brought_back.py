@@ -22,7 +22,7 @@ from iot_dr.reconcile.failover import is_stricter
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.failback.planning import in_leader_form
 from tests.builders import REGIONS, SECONDARY
-from tests.fakes import InMemoryLedger, InMemoryRegistry
+from tests.fakes import InMemoryRegistry
 from tests.simulation.customers import CREATING, DELETING, UPDATING, Fleet, Told
 from tests.simulation.leading import Led, guarded
 from tests.simulation.scheduler import Scheduler
@@ -54,7 +54,6 @@ class BroughtBack:
     scheduler: Scheduler
     primary: Fleet
     there: Led
-    ledger: InMemoryLedger
     shadows: ShadowSide
     disk: Disk
     raise_told: Callable[[list[Told], frozenset[Key]], None]

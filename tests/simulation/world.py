@@ -297,7 +297,6 @@ class Run:
             scheduler=self.scheduler,
             primary=self.fleet,
             there=self.there,
-            ledger=self.ledger,
             shadows=self.shadows,
             disk=disk,
             raise_told=self._raise,
