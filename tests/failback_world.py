@@ -66,15 +66,7 @@ class InMemoryBaseStore:
 def shadow_bases(notes: InMemoryShadowNotes, keys: Collection[Key]) -> dict[Key, LastEqual]:
     """Return what is noted of those that are shadows."""
     found = {key: notes.read(key) for key in keys if key.kind is Kind.SHADOW}
-    return {
-        key: LastEqual(
-            bool(note.digest),
-            note.digest,
-            version=note.copy_version,
-            under_way=() if note.is_settled else note.begun,
-        )
-        for key, note in found.items()
-    }
+    return {key: LastEqual(bool(note.digest), note.digest, version=note.copy_version) for key, note in found.items()}
 
 
 @dataclass

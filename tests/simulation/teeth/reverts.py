@@ -511,8 +511,8 @@ REVERTS: tuple[Revert, ...] = (
         (
             Edit(
                 _FAILBACK_RULES,
-                "        written_again = leader.version > base.version > 0\n",
-                "        written_again = False\n",
+                "return _of_shadows(touched=in_leader or leader.version > base.version > 0)",
+                "return _of_shadows(touched=in_leader)",
             ),
         ),
         ("writes",),
@@ -525,8 +525,8 @@ REVERTS: tuple[Revert, ...] = (
         (
             Edit(
                 "aws/ledger/bases.py",
-                "        return LastEqual(bool(digest), digest, version=version, under_way=begun)\n",
-                "        return LastEqual(bool(digest), digest, version=0 if begun else version)\n",
+                'version=int(item.get("copy_version", {}).get("N", 0))',
+                'version=int(item.get("copy_version", {}).get("N", 0)) * ("begun" not in item)',
             ),
         ),
         ("writes",),

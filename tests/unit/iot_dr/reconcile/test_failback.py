@@ -7,7 +7,6 @@ from itertools import product
 
 import pytest
 
-from iot_dr.model.exact_json import Number
 from iot_dr.model.failback.plan import (
     Decision,
     FailbackChoices,
@@ -256,27 +255,6 @@ def test_a_device_that_came_back_to_the_state_of_before_has_written_in_the_leade
     leader, old = Shadow(SHADOW, {"reported": {"on": True}}, version), Shadow(SHADOW, {"reported": {"on": False}}, 3)
 
     assert decide(SHADOW, LastEqual(True, digest_of(leader), version=noted), leader, old).verdict is verdict
-
-
-@pytest.mark.parametrize(
-    ("holds", "version", "verdict"),
-    [
-        ("what is under way", 8, FailbackVerdict.UPDATE_LEADER),
-        ("what it held before", 7, FailbackVerdict.UPDATE_LEADER),
-        ("what it held before", 8, FailbackVerdict.UPDATE_OLD),
-        ("something else", 8, FailbackVerdict.UPDATE_OLD),
-    ],
-)
-def test_what_a_write_that_nobody_noted_to_have_ended_brings_about_is_replications_and_all_else_is_the_devices(
-    holds: str, version: int, verdict: FailbackVerdict
-) -> None:
-    before = Shadow(SHADOW, {"reported": {"n": Number("1")}})
-    under_way = Shadow(SHADOW, {"reported": {"n": Number("2")}})
-    held = {"what it held before": before, "what is under way": under_way}
-    leader = replace(held.get(holds, Shadow(SHADOW, {"reported": {"n": Number("3")}})), version=version)
-    base = LastEqual(True, digest_of(before), version=7, under_way=(digest_of(under_way),))
-
-    assert decide(SHADOW, base, leader, Shadow(SHADOW, {"reported": {"n": Number("4")}})).verdict is verdict
 
 
 def a_row(verdict: FailbackVerdict, leader: Entity | None = None, old: Entity | None = None) -> PlannedRow:

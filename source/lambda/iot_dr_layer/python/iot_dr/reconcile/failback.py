@@ -119,8 +119,8 @@ def _of_both(base: LastEqual, leader: Entity, old: Entity) -> Decision:
     in_leader, in_old = digest_of(leader) != base.digest, digest_of(old) != base.digest
     if isinstance(leader, Shadow):
         # A device may have come back to the state that both Regions had: its write counts all the same.
-        written_again = leader.version > base.version > 0
-        return _of_shadows(touched=(in_leader or written_again) and digest_of(leader) not in base.under_way)
+        # What a write that nobody noted to have ended has left counts as a device's too: none of these may be lost.
+        return _of_shadows(touched=in_leader or leader.version > base.version > 0)
     if not base.digest:
         return Decision(FailbackVerdict.CONFLICT, f"{fields} differs, and the state before was not noted")
     return _by_who_changed_it(fields, in_leader=in_leader, in_old=in_old)

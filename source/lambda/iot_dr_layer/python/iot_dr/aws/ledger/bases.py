@@ -23,8 +23,7 @@ REQUIRED_ACTIONS = frozenset({"dynamodb:BatchGetItem", "dynamodb:Query", "dynamo
 
 BATCH = 100
 _TIMES = (*HAD, "owned_at", "closed_at")
-_WRITTEN = ("claims", "settled", "copy_version")
-_ASKED = (*_TIMES, "digest", "begun", *_WRITTEN)
+_ASKED = (*_TIMES, "digest", "copy_version")
 
 
 class DynamoDbBaseStore:
@@ -111,9 +110,7 @@ def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:
 def _base(key: Key, item: Mapping[str, Any]) -> LastEqual:
     digest = str(item.get("digest", {}).get("S", ""))
     if key.kind is Kind.SHADOW:
-        claims, settled, version = (int(item.get(name, {}).get("N", 0)) for name in _WRITTEN)
-        begun = () if claims == settled else tuple(one["S"] for one in item.get("begun", {}).get("L", ()))
-        return LastEqual(bool(digest), digest, version=version, under_way=begun)
+        return LastEqual(bool(digest), digest, version=int(item.get("copy_version", {}).get("N", 0)))
     times = {name: int(value.get("N", 1)) for name, value in item.items() if name in _TIMES}
     return LastEqual(was_had(times) or bool(digest), digest, begun="owned_at" in times)
 

@@ -47,8 +47,7 @@ class LastEqual:
     `known`: the leader has had the resource from the old primary. `begun`: replication was about to make it there, and
     nobody has noted whether it did. `digest` is of that state, as it stood in the leader; empty if it was not noted.
     `ends_known`: of a relation, it has had both ends. `version`: of a shadow, the leader's after the last write of
-    replication that has ended; 0 if none was noted. `under_way`: digests of what writes to the shadow bring about that
-    nobody has noted to have ended.
+    replication that has ended; 0 if none was noted.
     """
 
     known: bool = False
@@ -56,7 +55,6 @@ class LastEqual:
     ends_known: bool = False
     version: int = 0
     begun: bool = False
-    under_way: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
