@@ -136,6 +136,18 @@ def test_what_is_left_unmade_is_not_owned(found: Marked) -> None:
     assert found.ledger.owned([FIRST.key, SECOND.key]) == {SECOND.key}
 
 
+def test_where_it_cannot_be_noted_that_nothing_was_made_the_mark_goes_on_to_say_so(found: Marked) -> None:
+    found.marks.begin([FIRST, SECOND])
+    found.calls.before = raising(RegionUnavailable("no answer"), at=(2,))
+
+    found.marks.drop(FIRST.key, unmade=True)
+    found.write(SECOND)
+
+    assert found.ledger.owned([FIRST.key]) == {FIRST.key}
+    assert found.ledger.marked(FIRST.key)
+    assert not found.ledger.marked(SECOND.key)
+
+
 def test_what_another_made_before_the_mark_stays_owned_and_is_checked_by_itself(found: Marked) -> None:
     event = found.ledger.begin([FIRST.key], found.clock())
     found.ledger.end(event, [FIRST.key], found.clock())

@@ -117,12 +117,15 @@ class Marking:
         """Take the mark off what is not written after all; if nobody has made it, take back that it will be owned."""
         with self._lock:
             held = self._held.get(key)
+        noted = True
         if unmade and held is not None and key in held.made:
-            # If that cannot be noted, whoever checks it by itself finds that it is in neither Region.
-            with suppress(RetryableError):
+            try:
                 # What the run has read of it may be hours old: whoever was ever about it may have made it since.
                 self._ledger.disown({key}, held.mark.at, held.mark, EVER)
-        self._leave(key, whole=True)
+            except RetryableError:
+                # The mark goes on to say that nobody knows whether it was made.
+                noted = False
+        self._leave(key, whole=noted)
 
     def _begin(self, changes: Collection[Action]) -> Held | None:
         writes = [change for change in changes if unguarded(change)]
