@@ -724,14 +724,17 @@ class InMemoryLedger:
             if mark and note.next_attempt == mark.at + MARK_LIFETIME:
                 note.rest()
             return
-        note.outcome, note.noted_at, note.noted_whole = outcome, 0, False
+        note.outcome, note.noted_at = outcome, 0
         note.rest()
         note.held = outcome.state is State.HELD
+        note.noted_whole = note.held and outcome.whole
 
     def _doubt(self, note: _Note, outcome: Outcome, certainty: Certainty) -> None:
         if outcome.state is not State.ABSENT:
             self._note_facts(note, outcome)
         if certainty is Certainty.OVERTAKEN:
+            if note.held and outcome.state is not State.HELD:
+                note.held, note.next_attempt = False, outcome.at
             return
         note.checked_at, note.read = outcome.at, _read(outcome, note.read)
         if outcome.state is not State.ABSENT:

@@ -971,3 +971,23 @@ def test_what_was_held_is_due_once_it_is_released_and_what_is_held_no_more_stays
 
     assert list(ledger.due(1_000_002)) == [THING]
     assert list(held.held()) == []
+
+
+def test_what_a_request_for_everything_found_held_only_another_such_tells_to_be_over(both: Both) -> None:
+    ledger, _, held = both
+    ledger.record(Outcome(THING, State.HELD, "why", at=1_000_000, read_at=999_990))
+
+    of_less = ledger.record(replace(an_outcome(THING, at=1_000_020), read_at=1_000_010, whole=False))
+    assert (of_less, list(ledger.due(1_000_020))) == (Certainty.OVERTAKEN, [THING])
+
+    of_all = ledger.record(replace(an_outcome(THING, at=1_000_040), read_at=1_000_030))
+    assert (of_all, list(held.held()), list(ledger.due(LATER))) == (Certainty.SURE, [], [])
+
+
+def test_what_a_request_for_less_found_held_another_such_tells_to_be_over(both: Both) -> None:
+    ledger, _, held = both
+    ledger.record(Outcome(THING, State.HELD, "why", at=1_000_000, read_at=999_990, whole=False))
+
+    of_less = ledger.record(replace(an_outcome(THING, at=1_000_020), read_at=1_000_010, whole=False))
+
+    assert (of_less, list(held.held())) == (Certainty.SURE, [])

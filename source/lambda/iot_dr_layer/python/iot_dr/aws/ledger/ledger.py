@@ -509,6 +509,9 @@ def _considered(outcome: Outcome, own: str, item: Mapping[str, Any]) -> ItemUpda
         _add_outcome(update, outcome)
     elif outcome.state is not State.ABSENT:
         update.facts |= {name: value for name, value in facts_of(outcome).items() if name not in _VERDICT}
+    if certainty is Certainty.OVERTAKEN and item.get("retry_state") == HELD and outcome.state is not State.HELD:
+        # Nothing tries what is held by itself; a request for everything tells whether all of it is over.
+        update.facts |= {"retry_state": CHECK_AGAIN, "next_attempt": outcome.at}
     if certainty is Certainty.UNSURE:
         update.facts |= {"noted_at": outcome.at, "noted_whole": True}
         again = outcome.at + (MARK_LIFETIME if others.open - gone else 0)
@@ -551,8 +554,11 @@ def _sure(outcome: Outcome, own: str) -> ItemUpdate:
 
 
 def _held_facts(outcome: Outcome) -> dict[str, Any]:
-    """Return what has one query find what is held; nothing of what is not."""
-    return {"retry_state": HELD, "next_attempt": outcome.at} if outcome.state is State.HELD else {}
+    """Return what has one query find what is held, and who can tell that it is over; nothing of what is not held."""
+    if outcome.state is not State.HELD:
+        return {}
+    whole: dict[str, Any] = {"noted_whole": True} if outcome.whole else {}
+    return {"retry_state": HELD, "next_attempt": outcome.at} | whole
 
 
 def _tombstone(key: Key, at: int) -> ItemUpdate:
