@@ -101,6 +101,10 @@ class LastWrite:
             self.at = time.monotonic()
         return fault
 
+    def is_over(self, seconds: float) -> bool:
+        """Tell whether something was written, and nothing for so many seconds."""
+        return self.at > 0 and time.monotonic() - self.at > seconds
+
 
 class _Rate(TextColumn):
     """Steps per second."""

@@ -11,6 +11,7 @@ Burst: the shadows of 500 devices are updated while nothing is handed over, once
 once more when it has; then the function gets all of it at once, behind AWS's default quotas, with the schedules on as
 what was refused for good is theirs to try again. The clock starts when the mapping is switched on and stops at the last
 write in the secondary. The ceiling is what the quota of all calls of shadows admits of the calls that one shadow needs.
+Where the machine is slower than the quota, `--share` lowers the quota, and the ceiling with it.
 
 The functions are warm. The stream is read four times a second at most, as AWS documents it: the emulator by itself
 reads more often, so that the lag is shorter and less coalesces. But for the burst the schedules are off: they mend, and
@@ -151,6 +152,7 @@ class Burst:
         calls: of shadows in the secondary, those refused included.
         refused: in both Regions.
         different: shadows that had not crossed when the time was over.
+        quota: calls of shadows a second that were admitted.
     """
 
     shadows: int
@@ -159,11 +161,12 @@ class Burst:
     calls: int
     refused: int
     different: int
+    quota: float
 
     @property
     def ceiling(self) -> float:
         """Shadows a second that the quota admits."""
-        return DEFAULTS[SHADOWS] / self.needed
+        return self.quota / self.needed
 
     @property
     def share(self) -> float:
@@ -200,8 +203,11 @@ class Results:
 @click.option("--rate", default=100, show_default=True, help="Updates a second of the stream.")
 @click.option("--seconds", default=60, show_default=True, help="Length of the stream.")
 @click.option("--burst", default=500, show_default=True, help="Devices whose shadows change in a burst.")
+@click.option(
+    "--share", "part", default=1.0, show_default=True, help="Of the quota of a burst; less on a slow machine."
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, burst: int, form: str) -> None:  # noqa: PLR0913, PLR0917
+def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, burst: int, part: float, form: str) -> None:  # noqa: PLR0913, PLR0917
     """Launch the product on the local Region pair, measure, and print."""
     console = Console(stderr=form == "json")
     parts = only or PARTS
@@ -217,7 +223,7 @@ def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, burst: in
                     bench.loads() if "cost" in parts else {},
                 )
             if "burst" in parts:
-                results = dataclasses.replace(results, bursts=bench.bursts(burst))
+                results = dataclasses.replace(results, bursts=bench.bursts(burst, DEFAULTS[SHADOWS] * part))
     if form == "json":
         click.echo(json.dumps(as_json(results), indent=2))
     else:
@@ -323,20 +329,21 @@ class Bench:
         self._await_crossing(names)
         return Load(self._work_since(before, len(names)).times(UPDATES // len(names)), len(names) / passed)
 
-    def bursts(self, devices: int) -> dict[str, Burst]:
+    def bursts(self, devices: int, quota: float) -> dict[str, Burst]:
         """Hand over the updates of as many shadows at once, which the secondary has not, and then once more."""
         names = _names("burst", devices)
-        return {title: self._burst(title, names, number) for number, title in enumerate((NEW, KNOWN))}
+        return {title: self._burst(title, names, number, quota) for number, title in enumerate((NEW, KNOWN))}
 
-    def _burst(self, title: str, names: Sequence[str], number: int) -> Burst:
-        proxy, quotas, written = self._pair.proxy, Quotas(), LastWrite(self._pair.secondary, "iotdata")
+    def _burst(self, title: str, names: Sequence[str], number: int, quota: float) -> Burst:
+        proxy, written = self._pair.proxy, LastWrite(self._pair.secondary, "iotdata")
+        quotas = Quotas({**DEFAULTS, SHADOWS: quota})
         with self._kept_waiting():
             self._publish(f"Update {title}", [(name, number) for name in names])
             before = proxy.counts()
             begun = time.monotonic()
             proxy.intercept = first_of(written, quotas)
         try:
-            until(lambda: not any(self._different(names)), BURST_SECONDS)
+            until(lambda: written.is_over(QUIET_SECONDS) and not any(self._different(names)), BURST_SECONDS)
         finally:
             proxy.intercept = None
         calls = sum(
@@ -345,7 +352,7 @@ class Bench:
             if (call.service, call.region) == ("iotdata", self._pair.secondary)
         )
         different = sum(1 for _ in self._different(names))
-        return Burst(len(names), NEEDED[title], written.at - begun, calls, quotas.refused.total(), different)
+        return Burst(len(names), NEEDED[title], written.at - begun, calls, quotas.refused.total(), different, quota)
 
     @contextmanager
     def _kept_waiting(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ import dataclasses
 from benchmarks.shadows import KNOWN, NEEDED, NEW, Burst, Results, as_json
 from lab.quotas import DEFAULTS, SHADOWS
 
-BURST = Burst(shadows=400, needed=2, seconds=2.0, calls=820, refused=20, different=0)
+BURST = Burst(shadows=400, needed=2, seconds=2.0, calls=820, refused=20, different=0, quota=400.0)
 
 
 def test_the_ceiling_is_what_the_quota_admits_of_the_calls_that_a_shadow_needs() -> None:

@@ -18,6 +18,7 @@ from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import Document, ShadowSelection, decode_shadow_event
 from iot_dr.reconcile.shadows import LATE, STALE_FOR
 from iot_dr.services.shadows.replicate import (
+    BATCH_TAKES,
     BEGUN_WITHIN,
     HELD_FOR,
     KEPT_FOR,
@@ -26,6 +27,7 @@ from iot_dr.services.shadows.replicate import (
     Applied,
     ShadowReplication,
 )
+from templates.replication_workflow import WORKER_SECONDS
 from tests.fakes import Calls, Killed, once, raising
 from tests.shadow_fakes import REGION, VERSIONS_KEPT, ShadowWorld, states
 
@@ -88,6 +90,28 @@ def test_a_burst_is_applied_at_once(world: ShadowWorld) -> None:
 
     assert held(world) == {"reported": {"n": Number("999")}}
     assert calls.count("secondary.update") == 1
+
+
+def test_what_there_is_no_time_left_for_is_handed_in_again_as_if_it_had_not_come(world: ShadowWorld) -> None:
+    keys = [shadow_key(f"pump-{number}") for number in range(4)]
+    items = [world.primary.put(key, ON) for key in keys]
+
+    def throttled(call: str, _number: int) -> None:
+        if call == "secondary.update":
+            world.clock.advance(0.6 * BATCH_TAKES / 1000)
+
+    world.calls.before = throttled
+
+    found = apply(world, *items)
+    assert found.unrecorded == {*keys[2:]}
+    assert world.ledger.remembered == {*keys[:2]}
+
+    assert apply(world, *items).unrecorded == frozenset()
+    assert world.secondary.documents == world.primary.documents
+
+
+def test_a_batch_ends_well_before_its_function(world: ShadowWorld) -> None:
+    assert BATCH_TAKES / 1000 < 0.6 * WORKER_SECONDS
 
 
 def test_removed_keys_and_cleared_sections_are_removed_and_cleared(world: ShadowWorld) -> None:

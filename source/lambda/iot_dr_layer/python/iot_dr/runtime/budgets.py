@@ -23,20 +23,19 @@ BACKGROUND_WORKERS = 2
 
 LEAST_OF_EVENTS = 0.05
 """Of every default quota, what one worker for events keeps however often it is refused: ten requests then take a third
-of
-its time. With more than twenty workers some calls are refused, and their requests come later."""
+of its time. With more than twenty workers some calls are refused, and their requests come later."""
 
 
 CATCH_UP_OF_EVENTS = 4.0
 """Seconds; a worker that ends a batch leaves its share of the first calls unused for about so long."""
 
 
-def event_budgets() -> RegionCallBudgets:
+def event_budgets(catch_up: float = CATCH_UP_OF_EVENTS) -> RegionCallBudgets:
     """Return the budgets of one worker for events in one Region, which adapt to what others leave.
 
     They begin at AWS's defaults: a worker that starts has no time to ask for the account's own.
     """
-    return RegionCallBudgets(DEFAULTS, least=LEAST_OF_EVENTS, catch_up=CATCH_UP_OF_EVENTS)
+    return RegionCallBudgets(DEFAULTS, least=LEAST_OF_EVENTS, catch_up=catch_up)
 
 
 def background_budgets(client_of: Callable[..., Any], region: str, workers: int = 1) -> RegionCallBudgets:

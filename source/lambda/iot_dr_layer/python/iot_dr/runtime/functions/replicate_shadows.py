@@ -26,12 +26,13 @@ from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowSelection, decode_shadow_event
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
-from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets
+from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
 from iot_dr.runtime.functions.stream_batches import StreamReader
 from iot_dr.runtime.functions.write_gates import write_gate
 from iot_dr.services.concurrency import on_threads
+from iot_dr.services.pacing import CATCH_UP
 from iot_dr.services.shadows.replicate import KEPT_FOR, Applied, ShadowReplication
 
 THREADS = CONNECTIONS
@@ -68,7 +69,9 @@ def replicate_shadows_handler(
         return paced(shadows(region), background_budgets(client, region, BACKGROUND_WORKERS))
 
     dynamodb = client("dynamodb")
-    for_events = _replication(environment, dynamodb, shadows)
+    for_events = _replication(
+        environment, dynamodb, lambda region: paced(shadows(region), event_budgets(catch_up=CATCH_UP))
+    )
     in_background = functools.cache(lambda: _replication(environment, dynamodb, slow))
     log, metrics = logger(), ReplicationMetrics()
     reader = StreamReader(decode_shadow_event, environment.work_bucket, log, metrics)

@@ -89,13 +89,22 @@ BEGUN_WITHIN = 60_000
 With the SDK's repetitions, which take a minute at most, it ends well before it is taken for ended.
 """
 
+BATCH_TAKES = 25_000
+"""Milliseconds after which no other shadow of a batch is begun.
+
+Where AWS refuses calls for their rate a batch waits for them; the function must end before its own time is over.
+"""
+
 NOT_OWNED = "deleted in the primary; replication did not make the copy, so it stays"
 KEPT_OTHERWISE = "AWS keeps the document otherwise than it was written; what differs stays"
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a batch: an outcome per shadow, and those of which not even the ledger could be told."""
+    """What became of a batch: an outcome per shadow, and those to be handed in again.
+
+    Not even the ledger could be told of these, or there was no time left to begin with them.
+    """
 
     outcomes: tuple[Outcome, ...] = ()
     unrecorded: frozenset[Key] = frozenset()
@@ -128,7 +137,7 @@ class _Listed:
 
 @dataclass(frozen=True)
 class _Unrecorded:
-    """A shadow whose failure could not be noted anywhere."""
+    """A shadow of which nothing could be noted anywhere, or that was not begun."""
 
     key: Key
 
@@ -199,7 +208,7 @@ class ShadowReplication:
         if not tasks:
             return Applied()
         closed = self._gate.standing().closed
-        return _applied(self._together(self._held_back(closed) if closed else self._one, tasks))
+        return _applied(self._together(self._held_back(closed) if closed else self._until(now + BATCH_TAKES), tasks))
 
     def check(self, keys: Iterable[Key]) -> Applied:
         """Compare shadows, or all shadows of things, in both Regions and make the target's equal.
@@ -259,6 +268,9 @@ class ShadowReplication:
             return outcome
 
         return hold
+
+    def _until(self, end: int) -> Callable[[_Task], Outcome | _Unrecorded]:
+        return lambda task: self._one(task) if self._clock() < end else _Unrecorded(task.key)
 
     def _one(self, task: _Task) -> Outcome | _Unrecorded:
         """Bring one shadow to the source's state; what stands in the way is its own affair."""
