@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from iot_dr.aws.quotas import SHADOWS
 from iot_dr.errors import ConfigurationError, RegionUnavailable
 from iot_dr.model.registry.keys import shadow_key, thing_shadows_key
 from iot_dr.model.replication.requests import ReconcileRequest
+from iot_dr.runtime.budgets import event_budgets
+from iot_dr.runtime.functions import replicate_shadows
 from iot_dr.runtime.functions.replicate_shadows import replicate_shadows_handler
+from iot_dr.services.pacing import RegionCallBudgets
 from tests.builders import PRIMARY, SECONDARY, a_stream_record
 from tests.endpoint import MISSING, Answer, Answering, Endpoint, Request
 from tests.unit.lambda_functions.functions import Function, load
@@ -117,6 +121,23 @@ def test_the_control_item_is_read_once_for_a_batch(aws: Endpoint, loaded: Loadin
     loaded(aws)(a_batch(*(an_update(f"pump-{number}", 1) for number in range(20))), None)
 
     assert aws.operations().count("BatchGetItem") == 1
+
+
+def test_what_events_ask_of_shadows_waits_for_the_quota(
+    aws: Endpoint, loaded: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[RegionCallBudgets] = []
+
+    def budgets(**named: float) -> RegionCallBudgets:
+        given.append(event_budgets(**named))
+        return given[-1]
+
+    monkeypatch.setattr(replicate_shadows, "event_budgets", budgets)
+    loaded(aws)(a_batch(an_update("pump", 1), an_update("valve", 1)), None)
+
+    asked = [one for one in aws.requests if one.operation.startswith(("GET /things", "POST /things"))]
+    uses = [use for each in given for use in each.uses()]
+    assert [(use.operation, use.calls) for use in uses] == [(SHADOWS, len(asked))]
 
 
 def test_an_unreadable_event_is_kept_aside_and_the_others_are_applied(aws: Endpoint, loaded: Loading) -> None:
