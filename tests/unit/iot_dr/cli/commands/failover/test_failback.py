@@ -66,8 +66,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[FailedOver]:
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "BETWEEN_SECONDS", 0.0)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,11 +34,6 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> ScriptedNameServers:
         monkeypatch.setattr(waiting, name, 0)
     monkeypatch.setattr(evict, "SETTLE_SECONDS", 0)
     return servers
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def run(*arguments: str, to: str = SECONDARY, typed: str | None = None, **environ: str) -> Result:

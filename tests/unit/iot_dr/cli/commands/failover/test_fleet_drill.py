@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -44,11 +43,6 @@ class Asked:
 
 
 Ending = Callable[[FleetDrillObserver, FailbackObserver], object]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def at_once(_progress: FleetDrillObserver, _reading: FailbackObserver) -> None:
