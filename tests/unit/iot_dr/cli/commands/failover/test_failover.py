@@ -136,7 +136,7 @@ def test_without_a_terminal_it_asks_for_yes_and_changes_nothing(account: Failove
 def test_at_a_terminal_the_regions_name_is_typed(
     account: FailoverAccount, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
 ) -> None:
-    monkeypatch.setattr(module, "_is_asked_at_a_terminal", lambda: True)
+    monkeypatch.setattr(module, "at_a_terminal", lambda: True)
 
     result = run(typed=f"{typed}\n")
 

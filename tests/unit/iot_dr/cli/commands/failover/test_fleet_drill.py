@@ -107,7 +107,7 @@ def test_what_the_fleets_way_there_and_back_needs_is_asked_for_before_anything_i
 
 @pytest.mark.parametrize(("typed", "code"), [(FLEET, 0), ("us-east-1", 2), ("yes", 2), ("", 2)])
 def test_at_a_terminal_the_fleets_name_is_typed(monkeypatch: pytest.MonkeyPatch, typed: str, code: int) -> None:
-    monkeypatch.setattr(module, "_is_asked_at_a_terminal", lambda: True)
+    monkeypatch.setattr(module, "at_a_terminal", lambda: True)
 
     result, asked = run(monkeypatch, typed=f"{typed}\n")
 
