@@ -21,6 +21,8 @@ NAMES: dict[str, Any] = {
     "uuid": LAUNCH.uuid,
 }
 """How a command's settings name the launch."""
+VARIABLES: dict[str, str] = {name.upper(): value for name, value in NAMES.items()}
+"""The same, as `toolsrc` has it."""
 FENCE = "iot-dr#fence"
 LEDGER = "ledger"
 DENIED = Answer({"message": "no right"}, 403, "AccessDeniedException")

@@ -36,7 +36,7 @@ from iot_dr.services.reading.comparison_reading import ComparisonScope, resume_o
 from iot_dr.services.reading.reading import Documents, Reading
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
-from iot_dr.services.snapshots.restore import NoLedger
+from iot_dr.services.snapshots.restore import NoSyncLedger
 from tests.builders import PAIR, PRIMARY, REGIONS, SECONDARY
 from tests.failover_fakes import InMemoryControlStore, InMemoryFenceStore, InMemoryLeadershipReader
 from tests.fakes import Calls, Port
@@ -237,7 +237,7 @@ class FailbackWorld:
             source=RegistrySourceReader(source, self.clock),
             target=target,
             writer=self._through(party, target),
-            ledger=NoLedger() if old else self.base.ledger,
+            ledger=NoSyncLedger() if old else self.base.ledger,
             gate=gate,
             clock=self.clock,
             progress=self,

@@ -41,7 +41,7 @@ from iot_dr.services.failover.follow import NameSeen
 from iot_dr.services.gate import LeadershipWriteGate, RememberedWriteGate
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
-from iot_dr.services.snapshots.restore import NoLedger
+from iot_dr.services.snapshots.restore import NoSyncLedger
 from iot_dr.services.sync import sync
 from tests.builders import PAIR, PRIMARY, REGIONS, SECONDARY
 from tests.failback_world import shadow_bases
@@ -458,7 +458,7 @@ class Failbacks:
             ),
             target=process.port(PLACES[target][0], site.registries[target], RegistryReader),
             writer=Paced(SteppingWriter(process, judged, "old primary" if old else "leader"), site.scheduler),
-            ledger=NoLedger() if old else process.port("ledger", site.ledger, Ledger),
+            ledger=NoSyncLedger() if old else process.port("ledger", site.ledger, Ledger),
             gate=gate,
             clock=clock,
             progress=Nobody(),

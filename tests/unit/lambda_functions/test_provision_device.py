@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.functions.register_device import provision_device_handler
 from lab.fleet import make_identity
 from tests.builders import ACCOUNT, PRIMARY
 from tests.endpoint import Answer, Endpoint, Request
@@ -79,8 +77,3 @@ def test_what_cannot_be_registered_is_reported_and_logged_with_its_reason(
     first, second = [vars(record) for record in caplog.records if record.levelname == "ERROR"]
     assert "provisioning template pumps is not enabled" in first["reason"]
     assert "certificateId" in second["reason"]
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="PROVISIONING_TEMPLATE"):
-        provision_device_handler({})

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.functions.record_failure import record_failure_handler
 from tests.endpoint import Answer, Endpoint
 from tests.unit.lambda_functions.functions import Function, load
 
@@ -52,8 +50,3 @@ def test_a_failure_is_an_error_in_the_log_and_counted(
     assert errors == ["thing#pump-17"]
     assert metrics["Failed"] == together["Failed"] == [1.0]
     assert (metrics["service"], together["service"]) == ("record_failure", "replication")
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="LEDGER_TABLE"):
-        record_failure_handler({})

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from iot_dr.errors import ConfigurationError, EventError, Throttled
-from iot_dr.runtime.functions.record_management_event import record_management_event_handler
+from iot_dr.errors import EventError, Throttled
 from tests.builders import PRIMARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import Function, load
@@ -82,8 +81,3 @@ def test_a_table_that_refuses_fails_so_that_lambda_tries_again(monkeypatch: pyte
 
         with pytest.raises(Throttled):
             recorder(an_event("update_certificate"), None)
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="EVENT_TABLE"):
-        record_management_event_handler({"AWS_REGION": PRIMARY})

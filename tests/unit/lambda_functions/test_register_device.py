@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from iot_dr.errors import AccessDenied, ConfigurationError
-from iot_dr.runtime.functions.register_device import register_device_handler
+from iot_dr.errors import AccessDenied
 from tests.builders import SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import REQUEST_QUEUE, Function, load, queued_requests
@@ -73,8 +72,3 @@ def test_a_queue_that_cannot_be_sent_to_fails_the_batch(monkeypatch: pytest.Monk
 
         with pytest.raises(AccessDenied):
             registrar(a_batch(REGISTERED), None)
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="LOOK_QUEUE_URL"):
-        register_device_handler({})

@@ -198,11 +198,6 @@ def test_what_cannot_be_checked_is_refused(worker: Function, resource: dict) -> 
         worker({"looks": [resource]}, None)
 
 
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="PRIMARY_REGION"):
-        replicate_resource_handler({})
-
-
 def test_a_pair_of_one_region_does_not_start() -> None:
     with pytest.raises(ConfigurationError, match="choose a different secondary Region"):
         replicate_resource_handler({**WORKER_VARIABLES, "PRIMARY_REGION": SECONDARY, "AWS_REGION": SECONDARY})

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from iot_dr.aws.quotas import SHADOWS
-from iot_dr.errors import ConfigurationError, RegionUnavailable
+from iot_dr.errors import RegionUnavailable
 from iot_dr.model.registry.keys import shadow_key, thing_shadows_key
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.runtime.budgets import event_budgets
 from iot_dr.runtime.functions import replicate_shadows
-from iot_dr.runtime.functions.replicate_shadows import replicate_shadows_handler
 from iot_dr.services.pacing import RegionCallBudgets
 from tests.builders import PRIMARY, SECONDARY, a_stream_record
 from tests.endpoint import MISSING, Answer, Answering, Endpoint, Request
@@ -241,8 +240,3 @@ def test_a_shadow_that_is_gone_from_both_regions_is_no_failure(loaded: Loading) 
             "pause": 0,
         }
         assert written(aws) == []
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="PRIMARY_REGION"):
-        replicate_shadows_handler({})

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from iot_dr.errors import ConfigurationError
-from iot_dr.runtime.functions.run_workflow import NEEDED, run_workflow_handler
+from iot_dr.runtime.functions.run_workflow import NEEDED
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import (
@@ -242,8 +241,3 @@ def test_busy_requests_are_counted(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert [line["Busy"] for line in lines] == [[2.0]]
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="LOOK_QUEUE_URL"):
-        run_workflow_handler({})

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from iot_dr.errors import AccessDenied, ConfigurationError, RegionUnavailable
-from iot_dr.runtime.functions.start_replication import start_replication_handler
+from iot_dr.errors import AccessDenied, RegionUnavailable
 from tests.builders import (
     PRIMARY,
     SECONDARY,
@@ -132,11 +131,6 @@ def test_a_queue_that_cannot_be_sent_to_fails_the_batch(monkeypatch: pytest.Monk
 
         with pytest.raises(AccessDenied):
             trigger(a_batch(GOOD), None)
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="PRIMARY_REGION"):
-        start_replication_handler({})
 
 
 def test_messages_that_sqs_did_not_take_fail_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from iot_dr.errors import ConfigurationError, TerminalError, UnsafePlan
-from iot_dr.runtime.functions.sweep_registry import SECONDS_TO_START, sweep_registry_handler
+from iot_dr.errors import TerminalError, UnsafePlan
+from iot_dr.runtime.functions.sweep_registry import SECONDS_TO_START
 from tests.builders import PRIMARY, SECONDARY, a_certificate_id
 from tests.endpoint import Answer, Endpoint, Request
 from tests.unit.lambda_functions.functions import BACKGROUND_QUEUE, WORKER_VARIABLES, Function, load, queued_requests
@@ -220,8 +220,3 @@ def test_drift_is_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["Drift"] for line in lines if "_aws" in line] == [[1.0]]
-
-
-def test_without_its_variables_the_function_does_not_start() -> None:
-    with pytest.raises(ConfigurationError, match="PRIMARY_REGION"):
-        sweep_registry_handler({})

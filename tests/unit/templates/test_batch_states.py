@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 
 from iot_dr import errors
-from iot_dr.model.registry.keys import SHADOW_KINDS, Kind
 from templates import batch_states, replication_workflow
 
 BRANCHES = {**replication_workflow.KINDS, **replication_workflow.SHADOW_KINDS}
@@ -12,22 +11,6 @@ ONE_BY_ONE = TOGETHER["One by one"]
 ALONE = ONE_BY_ONE["ItemProcessor"]["States"]
 BY_PLACE = {"": TOGETHER, " alone": ALONE}
 TASKS = {name: state for name, state in (TOGETHER | ALONE).items() if state["Type"] == "Task"}
-
-
-@pytest.mark.parametrize("place", BY_PLACE)
-def test_every_kind_that_can_be_checked_has_a_branch(place: str) -> None:
-    assert BRANCHES.keys() == {str(kind) for kind in Kind}
-    conditions = {rule["Condition"]: rule["Next"] for rule in BY_PLACE[place][f"Which kind{place}"]["Choices"]}
-    assert conditions == {
-        f"{{% $states.input.looks[0].kind = '{kind}' %}}": f"{state}{place}" for kind, state in BRANCHES.items()
-    }
-
-
-@pytest.mark.parametrize("place", BY_PLACE)
-def test_shadows_are_replicated_by_the_function_of_their_stream(place: str) -> None:
-    called = {kind: BY_PLACE[place][f"{state}{place}"]["Arguments"]["FunctionName"] for kind, state in BRANCHES.items()}
-
-    assert called == {str(kind): "arn:shadows" if kind in SHADOW_KINDS else "arn:replicate" for kind in sorted(Kind)}
 
 
 def test_what_is_of_no_kind_is_recorded_as_failed() -> None:
@@ -106,24 +89,3 @@ def test_what_is_not_settled_is_checked_again_after_a_pause_without_a_worker(pla
     assert states[f"Wait{place}"]["Type"] == "Wait"
     assert states[f"Wait{place}"]["Output"] == {"looks": "{% $states.input.looks %}"}
     assert states[f"Wait{place}"]["Next"] == f"Which kind{place}"
-
-
-def test_no_two_states_have_one_name() -> None:
-    # https://states-language.net/#states: unique within the whole state machine.
-    names = [*TOGETHER, *ALONE]
-
-    assert len(names) == len(set(names))
-
-
-@pytest.mark.parametrize("states", [TOGETHER, ALONE], ids=["batch", "one request of a failed batch"])
-def test_every_state_is_reached_and_leads_to_one_that_exists(states: dict[str, dict[str, Any]]) -> None:
-    first = next(iter(states))
-    led_to = {first} | {name for state in states.values() for name in _next(state)}
-
-    assert led_to - {batch_states.AFTER} == states.keys()
-
-
-def _next(state: dict[str, Any]) -> set[str]:
-    branches = [*state.get("Choices", ()), *state.get("Catch", ())]
-    named = [state.get("Next"), state.get("Default"), *(branch["Next"] for branch in branches)]
-    return {name for name in named if name}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from iot_dr.model.registry.keys import Kind
@@ -86,25 +84,6 @@ def test_a_batch_fails_only_if_the_ledger_could_not_be_told_or_lambda_had_no_roo
     assert (rule["Condition"], BATCH[rule["Next"]]["Type"]) == ("{% $states.input.outcome = 'unrecorded' %}", "Fail")
     assert BATCH[BATCH["All recorded"]["Default"]]["End"] is True
     assert 0 < MAP["ToleratedFailurePercentage"] < 50
-
-
-def test_no_two_states_have_one_name() -> None:
-    # https://states-language.net/#states: unique within the whole state machine.
-    names = [*STATES, *BATCH, *ALONE]
-
-    assert len(names) == len(set(names))
-
-
-@pytest.mark.parametrize("states", [STATES, BATCH], ids=["run", "batch"])
-def test_every_state_is_reached_and_leads_to_one_that_exists(states: dict[str, dict[str, Any]]) -> None:
-    branches = [
-        branch
-        for state in states.values()
-        for branch in (state, *state.get("Choices", ()), *state.get("Catch", ()), {"Next": state.get("Default")})
-    ]
-    led_to = {next(iter(states))} | {branch["Next"] for branch in branches if branch.get("Next")}
-
-    assert led_to == states.keys()
 
 
 def test_files_lie_where_the_rights_reach() -> None:

@@ -1,30 +1,15 @@
 """The workflow's definition: one worker for one message, and nothing that holds a place while it waits."""
 
-from typing import Any
-
 import pytest
 
 from iot_dr import errors
 from iot_dr.aws.workflow import workflow
-from iot_dr.model.registry.keys import SHADOW_KINDS, Kind
 from templates import replication_workflow, request_queues
 from tests.unit.templates.stacks import Stack
 
 DEFINITION = replication_workflow.definition("arn:replicate", "arn:shadows", "arn:record")
 STATES = DEFINITION["States"]
 BRANCHES = {**replication_workflow.KINDS, **replication_workflow.SHADOW_KINDS}
-
-
-def test_every_kind_that_can_be_checked_has_a_branch() -> None:
-    assert BRANCHES.keys() == {str(kind) for kind in Kind}
-    conditions = {rule["Condition"]: rule["Next"] for rule in STATES["Which kind"]["Choices"]}
-    assert conditions == {f"{{% $states.input.looks[0].kind = '{kind}' %}}": state for kind, state in BRANCHES.items()}
-
-
-def test_shadows_are_replicated_by_the_function_of_their_stream() -> None:
-    called = {kind: STATES[state]["Arguments"]["FunctionName"] for kind, state in BRANCHES.items()}
-
-    assert called == {str(kind): "arn:shadows" if kind in SHADOW_KINDS else "arn:replicate" for kind in sorted(Kind)}
 
 
 def test_what_is_of_no_kind_is_recorded_as_failed() -> None:
@@ -109,15 +94,3 @@ def test_whoever_runs_it_waits_for_its_end_and_the_message_is_hidden_until_then(
     assert workflow.LONGEST_RUN == DEFINITION["TimeoutSeconds"] < runner
     for queue in ("LookQueue", "BackgroundQueue"):
         assert secondary.properties(queue)["VisibilityTimeout"] > runner == request_queues.RUNNER_SECONDS
-
-
-def test_every_state_is_reached_and_leads_to_one_that_exists() -> None:
-    led_to = {DEFINITION["StartAt"]} | {name for state in STATES.values() for name in _next(state)}
-
-    assert led_to == STATES.keys()
-
-
-def _next(state: dict[str, Any]) -> set[str]:
-    branches = [*state.get("Choices", ()), *state.get("Catch", ())]
-    named = [state.get("Next"), state.get("Default"), *(branch["Next"] for branch in branches)]
-    return {name for name in named if name}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -14,13 +11,7 @@ from iot_dr.errors import AccessDenied
 from iot_dr.model.status.quotas import ApiQuota
 from lab import quotas as lab_quotas
 
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    client = boto3.client("service-quotas", region_name="us-west-2")
-    with Stubber(client) as stubber:
-        yield stubber
-    client.close()
+STUBBED = ("service-quotas", "us-west-2")
 
 
 def page(*quotas: tuple[str, float], token: str = "") -> dict[str, object]:

@@ -1,28 +1,13 @@
 """Secrets Manager's adapter, its parameters checked against the service's model."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import boto3
 import pytest
 from botocore.stub import Stubber
 
 from iot_dr.aws.secrets import CachedSecretReader, SecretsManagerCredentialStore, impatient_client
 from iot_dr.errors import AccessDenied, NotReadyYet, RegionUnavailable
 
+STUBBED = ("secretsmanager", "us-east-1")
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:probe-AbCdEf"
-
-
-@pytest.fixture
-def client() -> Any:
-    return boto3.client("secretsmanager", region_name="us-east-1")
-
-
-@pytest.fixture
-def stub(client: Any) -> Iterator[Stubber]:
-    with Stubber(client) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 class Clock:
@@ -40,9 +25,9 @@ def fails(stub: Stubber, code: str, status: int = 400) -> None:
     stub.add_client_error("get_secret_value", code, http_status_code=status)
 
 
-def test_a_secret_is_read_once_as_long_as_its_age_is_accepted(client: Any, stub: Stubber) -> None:
+def test_a_secret_is_read_once_as_long_as_its_age_is_accepted(stub: Stubber) -> None:
     clock = Clock()
-    secrets = CachedSecretReader(client, clock)
+    secrets = CachedSecretReader(stub.client, clock)
     says(stub, "one")
     assert secrets.read(ARN, 300) == "one"
 
@@ -51,9 +36,9 @@ def test_a_secret_is_read_once_as_long_as_its_age_is_accepted(client: Any, stub:
     assert secrets.read(ARN, 300) == "one"
 
 
-def test_a_secret_older_than_accepted_is_read_anew(client: Any, stub: Stubber) -> None:
+def test_a_secret_older_than_accepted_is_read_anew(stub: Stubber) -> None:
     clock = Clock()
-    secrets = CachedSecretReader(client, clock)
+    secrets = CachedSecretReader(stub.client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 6
@@ -64,11 +49,9 @@ def test_a_secret_older_than_accepted_is_read_anew(client: Any, stub: Stubber) -
 
 
 @pytest.mark.parametrize(("code", "status"), [("InternalServiceError", 500), ("ThrottlingException", 400)])
-def test_a_secret_that_cannot_be_renewed_is_used_beyond_its_age(
-    client: Any, stub: Stubber, code: str, status: int
-) -> None:
+def test_a_secret_that_cannot_be_renewed_is_used_beyond_its_age(stub: Stubber, code: str, status: int) -> None:
     clock = Clock()
-    secrets = CachedSecretReader(client, clock)
+    secrets = CachedSecretReader(stub.client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 1000
@@ -77,16 +60,16 @@ def test_a_secret_that_cannot_be_renewed_is_used_beyond_its_age(
     assert secrets.read(ARN, 300) == "one"
 
 
-def test_a_secret_that_was_never_read_and_cannot_be_is_an_error(client: Any, stub: Stubber) -> None:
+def test_a_secret_that_was_never_read_and_cannot_be_is_an_error(stub: Stubber) -> None:
     fails(stub, "InternalServiceError", 500)
 
     with pytest.raises(RegionUnavailable):
-        CachedSecretReader(client, Clock()).read(ARN, 300)
+        CachedSecretReader(stub.client, Clock()).read(ARN, 300)
 
 
-def test_a_right_that_was_taken_away_is_not_bridged_by_memory(client: Any, stub: Stubber) -> None:
+def test_a_right_that_was_taken_away_is_not_bridged_by_memory(stub: Stubber) -> None:
     clock = Clock()
-    secrets = CachedSecretReader(client, clock)
+    secrets = CachedSecretReader(stub.client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 1000
@@ -96,16 +79,16 @@ def test_a_right_that_was_taken_away_is_not_bridged_by_memory(client: Any, stub:
         secrets.read(ARN, 300)
 
 
-def test_a_secret_that_is_missing_is_not_ready(client: Any, stub: Stubber) -> None:
+def test_a_secret_that_is_missing_is_not_ready(stub: Stubber) -> None:
     fails(stub, "ResourceNotFoundException")
 
     with pytest.raises(NotReadyYet):
-        CachedSecretReader(client, Clock()).read(ARN, 300)
+        CachedSecretReader(stub.client, Clock()).read(ARN, 300)
 
 
-def test_a_deleted_secret_is_not_served_from_memory(client: Any, stub: Stubber) -> None:
+def test_a_deleted_secret_is_not_served_from_memory(stub: Stubber) -> None:
     clock = Clock()
-    secrets = CachedSecretReader(client, clock)
+    secrets = CachedSecretReader(stub.client, clock)
     says(stub, "one")
     secrets.read(ARN, 300)
     clock.now += 1000
@@ -115,8 +98,8 @@ def test_a_deleted_secret_is_not_served_from_memory(client: Any, stub: Stubber) 
         secrets.read(ARN, 300)
 
 
-def test_the_probes_secret_is_read_written_and_emptied(client: Any, stub: Stubber) -> None:
-    secret = SecretsManagerCredentialStore(client, ARN)
+def test_the_probes_secret_is_read_written_and_emptied(stub: Stubber) -> None:
+    secret = SecretsManagerCredentialStore(stub.client, ARN)
     says(stub, "one")
     stub.add_response("put_secret_value", {}, {"SecretId": ARN, "SecretString": "two"})
     # Two versions, so that the old value is neither AWSCURRENT nor AWSPREVIOUS.
@@ -128,8 +111,8 @@ def test_the_probes_secret_is_read_written_and_emptied(client: Any, stub: Stubbe
     secret.empty()
 
 
-def test_a_probes_secret_that_is_gone_reads_as_none_and_needs_no_emptying(client: Any, stub: Stubber) -> None:
-    secret = SecretsManagerCredentialStore(client, ARN)
+def test_a_probes_secret_that_is_gone_reads_as_none_and_needs_no_emptying(stub: Stubber) -> None:
+    secret = SecretsManagerCredentialStore(stub.client, ARN)
     fails(stub, "ResourceNotFoundException")
     for _ in range(2):
         stub.add_client_error("put_secret_value", "ResourceNotFoundException")

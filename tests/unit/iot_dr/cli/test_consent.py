@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from iot_dr.cli.main import COMMANDS, cli
 from iot_dr.files.run_records import FileChangeRecord
 from iot_dr.model.sync.records import AppliedChange, ChangeKind, RunHeader, WriteResult
-from tests.account import LAUNCH, LEDGER, Account, served
+from tests.account import LAUNCH, LEDGER, VARIABLES, Account, served
 from tests.builders import ACCOUNT, PRIMARY, SECONDARY, a_thing, a_thing_payload
 from tests.endpoint import MISSING, Answer, Request
 from tests.unit.iot_dr.cli.forms import answer_faults, error_faults
@@ -33,10 +33,7 @@ QUEUES = {
     for name, region in {"errors": PRIMARY, "shadow-errors": PRIMARY, "requests": SECONDARY}.items()
 }
 TOOLSRC = {
-    "PRIMARY_REGION": PRIMARY,
-    "SECONDARY_REGION": SECONDARY,
-    "STACK_POSTFIX": LAUNCH.postfix,
-    "UUID": LAUNCH.uuid,
+    **VARIABLES,
     "LEDGER_TABLE": LEDGER,
     "DYNAMODB_GLOBAL_TABLE": LAUNCH.global_table,
     "DYNAMODB_SHADOW_TABLE": LAUNCH.shadow_table,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner, Result
 
@@ -57,12 +55,6 @@ ASKING = {
 }
 """Each way in which a command asks AWS; `restore` has its files first, `publish` its build, `history` its records,
 `completion` asks nothing."""
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run where a command may write."""
-    monkeypatch.chdir(tmp_path)
 
 
 def run(command: str, **environ: str | None) -> Result:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
@@ -15,6 +13,7 @@ from iot_dr.model.drill.orders import CanaryRecords
 from iot_dr.runtime.functions.health import CANARY, CONTROL
 from tests.builders import PRIMARY, SECONDARY
 
+STUBBED = ("route53", "us-east-1")
 DRILL = "iot-dr-canary-20261127-163000-0af3"
 ENDPOINTS = {PRIMARY: "a-ats.iot.us-east-1.amazonaws.com", SECONDARY: "b-ats.iot.us-west-2.amazonaws.com"}
 RECORDS = CanaryRecords(
@@ -33,13 +32,6 @@ FLEETS: dict[str, Any] = {
     "Inverted": False,
     "Regions": REGIONS,
 }
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    with Stubber(boto3.client("route53", "us-east-1")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 def checks(stub: Stubber, config: dict[str, Any]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
@@ -14,14 +12,8 @@ from iot_dr.errors import Conflict, InvalidResource
 from iot_dr.model.failover.control import Control, Mode, ReplicationState
 from iot_dr.model.regions import RegionPair
 
+STUBBED = ("dynamodb", "us-west-2")
 PAIR = RegionPair("us-east-1", "us-west-2")
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    with Stubber(boto3.client("dynamodb", "us-west-2")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 def the_item(stub: Stubber, **attributes: Any) -> Control:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -14,11 +12,7 @@ from iot_dr.errors import Conflict, InvalidResource
 from iot_dr.model.failover.control import Mode
 from iot_dr.model.failover.fence import Fence, FenceRole
 
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    with Stubber(boto3.client("dynamodb", "us-west-2")) as stub:
-        yield stub
+STUBBED = ("dynamodb", "us-west-2")
 
 
 def the_fence(stub: Stubber, **attributes: Any) -> Fence:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import boto3
 import pytest
 from botocore.stub import Stubber
 
 from iot_dr.aws.failover.hosted_zones import Route53HostedZones
 from iot_dr.errors import NotReadyYet
 
+STUBBED = ("route53", "us-east-1")
 ZONE = {"Id": "/hostedzone/Z1", "Name": "example.com.", "CallerReference": "1"}
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    with Stubber(boto3.client("route53", "us-east-1")) as stub:
-        yield stub
 
 
 def listed(stub: Stubber, asked: str, *zones: dict) -> None:

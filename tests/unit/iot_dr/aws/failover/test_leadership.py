@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -16,16 +14,10 @@ from iot_dr.model.failover.control import Control, Mode
 from iot_dr.model.failover.fence import Fence, FenceRole, Leadership
 from iot_dr.model.regions import RegionPair
 
+STUBBED = ("dynamodb", "us-west-2")
 PAIR = RegionPair("us-east-1", "us-west-2")
 CONTROL = control.KEY | {"leader": {"S": "us-west-2"}, "mode": {"S": "pinned"}, "epoch": {"N": "2"}}
 FENCE = fence.KEY | {"role": {"S": "leads"}, "epoch": {"N": "2"}}
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    with Stubber(boto3.client("dynamodb", "us-west-2")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 def known(stub: Stubber, answer: dict[str, Any]) -> Leadership:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from typing import Any
 
-import boto3
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
@@ -15,28 +12,20 @@ from iot_dr.aws.launch.settings_file import read_settings
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.launch.toolsrc import LONGEST
 
+STUBBED = ("s3", "us-east-1")
 URL = "s3://work/tools/toolsrc"
 
 
-@pytest.fixture
-def s3() -> Iterator[tuple[Any, Stubber]]:
-    client = boto3.client("s3", region_name="us-east-1")
-    with Stubber(client) as stub:
-        yield client, stub
-
-
 @pytest.mark.parametrize("content", [b"export A=1", b"\xff", b"x" * (LONGEST + 500)])
-def test_no_more_is_read_than_settings_can_be(s3: tuple[Any, Stubber], content: bytes) -> None:
-    client, stub = s3
+def test_no_more_is_read_than_settings_can_be(stub: Stubber, content: bytes) -> None:
     body = StreamingBody(io.BytesIO(content), len(content))
     stub.add_response("get_object", {"Body": body}, {"Bucket": "work", "Key": "tools/toolsrc"})
 
-    assert read_settings(client, URL) == content[: LONGEST + 1].decode("utf-8", "replace")
+    assert read_settings(stub.client, URL) == content[: LONGEST + 1].decode("utf-8", "replace")
 
 
-def test_settings_that_are_not_there_are_named(s3: tuple[Any, Stubber]) -> None:
-    client, stub = s3
+def test_settings_that_are_not_there_are_named(stub: Stubber) -> None:
     stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
 
     with pytest.raises(ConfigurationError, match=f"there is no {URL}"):
-        read_settings(client, URL)
+        read_settings(stub.client, URL)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger.adoptions import DynamoDbAdoptionStore
 from iot_dr.errors import Throttled
 from iot_dr.model.registry.keys import shadow_key, thing_key
-from tests.account import LEDGER, Account, served
+from tests.account import LEDGER, Account
 from tests.builders import SECONDARY
 from tests.endpoint import Answer
 
 THING, SHADOW = thing_key("pump-17"), shadow_key("pump-17")
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    with served(Account(), monkeypatch) as found:
-        yield found
 
 
 @pytest.fixture

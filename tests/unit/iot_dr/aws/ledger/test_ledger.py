@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from iot_dr.aws.clients import client
@@ -12,18 +10,12 @@ from iot_dr.errors import Throttled
 from iot_dr.model.registry.keys import policy_key, thing_key
 from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import Outcome, State
-from tests.account import LEDGER, Account, served
+from tests.account import LEDGER, Account
 from tests.builders import SECONDARY
 from tests.endpoint import Answer, Request
 
 THING = thing_key("pump-17")
 OWN, SHARED = policy_key("own"), policy_key("shared")
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    with served(Account(), monkeypatch) as found:
-        yield found
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.FAILED])

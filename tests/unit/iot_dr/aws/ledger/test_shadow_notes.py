@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
@@ -15,18 +13,12 @@ from iot_dr.model.registry.keys import shadow_key
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.shadows.shadow import ShadowNote, ShadowState
 
+STUBBED = ("dynamodb", "us-west-2")
 AT = 1_700_000_000_000
 KEY = shadow_key("pump-17")
 ITEM = {"TableName": "ledger", "Key": {"resource": {"S": "shadow#pump-17"}}}
 UPDATE = ("UpdateExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
 A_MONTH = 30 * 24 * 3600
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    with Stubber(boto3.client("dynamodb", "us-west-2")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 @pytest.fixture

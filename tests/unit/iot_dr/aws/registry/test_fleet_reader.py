@@ -25,25 +25,20 @@ from iot_dr.model.registry.read_calls import SEARCHES, SUBJECTS, Page, PageReque
 from tests.builders import ACCOUNT, PRIMARY, a_document, iot_arn
 from tests.shadow_fakes import InMemoryShadows
 
-
-@pytest.fixture
-def iot() -> Any:
-    return boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
+STUBBED = ("iot", PRIMARY)
 
 
-def asked(iot: Any, call: PageRequest, expected: dict[str, Any], answer: dict[str, Any]) -> Page:
-    operation = next(method for method, api in iot.meta.method_to_api_mapping.items() if api == call.question.api)
-    with Stubber(iot) as stubber:
-        stubber.add_response(operation, answer, expected)
-        found = IotFleetReader(iot, PRIMARY, ACCOUNT).ask(call)
-        stubber.assert_no_pending_responses()
-    return found
+def asked(stub: Stubber, call: PageRequest, expected: dict[str, Any], answer: dict[str, Any]) -> Page:
+    operations = stub.client.meta.method_to_api_mapping
+    operation = next(method for method, api in operations.items() if api == call.question.api)
+    stub.add_response(operation, answer, expected)
+    return IotFleetReader(stub.client, PRIMARY, ACCOUNT).ask(call)
 
 
-def test_a_question_is_named_like_its_api_and_right(iot: Any) -> None:
+def test_a_question_is_named_like_its_api_and_right(stub: Stubber) -> None:
     assert {*LISTS, *SUBJECTS, *SEARCHES} == set(ReadCall)
     data = boto3.client("iot-data", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
-    both = {*iot.meta.method_to_api_mapping.values(), *data.meta.method_to_api_mapping.values()}
+    both = {*stub.client.meta.method_to_api_mapping.values(), *data.meta.method_to_api_mapping.values()}
     assert {question.api for question in ReadCall} <= both
     assert {f"iot:{question.api}" for question in (*LISTS, *SUBJECTS)} == REQUIRED_ACTIONS
 
@@ -59,25 +54,25 @@ def test_a_question_is_named_like_its_api_and_right(iot: Any) -> None:
     ],
 )
 def test_a_page_is_as_large_as_can_be_and_says_where_the_next_begins(
-    iot: Any, question: ReadCall, size: str, token: str, member: str, following: str
+    stub: Stubber, question: ReadCall, size: str, token: str, member: str, following: str
 ) -> None:
     call = PageRequest(question, token="bmV4dA==")
 
-    assert asked(iot, call, {size: 250, token: "bmV4dA=="}, {member: [], following: "bW9yZQ=="}) == Page(
+    assert asked(stub, call, {size: 250, token: "bmV4dA=="}, {member: [], following: "bW9yZQ=="}) == Page(
         token="bW9yZQ=="
     )
 
 
-def test_nested_groups_are_listed_too(iot: Any) -> None:
+def test_nested_groups_are_listed_too(stub: Stubber) -> None:
     expected = {"maxResults": 250, "recursive": True}
-    assert asked(iot, PageRequest(ReadCall.THING_GROUPS), expected, {"thingGroups": []}) == Page()
+    assert asked(stub, PageRequest(ReadCall.THING_GROUPS), expected, {"thingGroups": []}) == Page()
 
 
-def test_a_certificate_is_asked_for_by_its_arn(iot: Any) -> None:
+def test_a_certificate_is_asked_for_by_its_arn(stub: Stubber) -> None:
     answer = {"principalThingObjects": [{"thingName": "pump-17", "thingPrincipalType": "EXCLUSIVE_THING"}]}
     expected = {"maxResults": 250, "principal": iot_arn("cert/abc")}
 
-    found = asked(iot, PageRequest(ReadCall.THINGS_OF_CERTIFICATE, "abc"), expected, answer)
+    found = asked(stub, PageRequest(ReadCall.THINGS_OF_CERTIFICATE, "abc"), expected, answer)
     assert found.entities == (ThingPrincipal("pump-17", "abc", True),)
 
 
@@ -88,18 +83,20 @@ def test_a_certificate_is_asked_for_by_its_arn(iot: Any) -> None:
         (ReadCall.POLICIES_OF_GROUP, "site", "thinggroup/site"),
     ],
 )
-def test_what_has_policies_is_asked_for_by_its_arn(iot: Any, question: ReadCall, subject: str, target: str) -> None:
+def test_what_has_policies_is_asked_for_by_its_arn(
+    stub: Stubber, question: ReadCall, subject: str, target: str
+) -> None:
     answer = {"policies": [{"policyName": "pumps"}, {"policyName": "valves"}], "nextMarker": "bW9yZQ=="}
     expected = {"pageSize": 250, "target": iot_arn(target)}
 
-    found = asked(iot, PageRequest(question, subject), expected, answer)
+    found = asked(stub, PageRequest(question, subject), expected, answer)
     assert found == Page((PolicyAttachment("pumps", target), PolicyAttachment("valves", target)), "bW9yZQ==")
 
 
-def test_what_is_neither_certificate_nor_group_is_left_out(iot: Any) -> None:
+def test_what_is_neither_certificate_nor_group_is_left_out(stub: Stubber) -> None:
     targets = ["us-east-1:a-cognito-identity", iot_arn("cert/abc"), iot_arn("thinggroup/site")]
     found = asked(
-        iot,
+        stub,
         PageRequest(ReadCall.TARGETS_OF_POLICY, "pumps", "bmV4dA=="),
         {"policyName": "pumps", "pageSize": 250, "marker": "bmV4dA=="},
         {"targets": targets},
@@ -108,7 +105,7 @@ def test_what_is_neither_certificate_nor_group_is_left_out(iot: Any) -> None:
 
     principals = [{"principal": "us-east-1:a-cognito-identity"}, {"principal": iot_arn("cert/abc")}]
     found = asked(
-        iot,
+        stub,
         PageRequest(ReadCall.CERTIFICATES_OF_THING, "pump-17"),
         {"thingName": "pump-17", "maxResults": 250},
         {"thingPrincipalObjects": principals},
@@ -116,31 +113,30 @@ def test_what_is_neither_certificate_nor_group_is_left_out(iot: Any) -> None:
     assert found.entities == (ThingPrincipal("pump-17", "abc"),)
 
 
-def test_a_document_comes_canonical_and_one_that_is_no_json_is_unreadable(iot: Any) -> None:
+def test_a_document_comes_canonical_and_one_that_is_no_json_is_unreadable(stub: Stubber) -> None:
     call, expected = PageRequest(ReadCall.POLICY, "pumps"), {"policyName": "pumps"}
     blank = a_document().replace(",", " , ")
     answer = {"policyName": "pumps", "policyDocument": blank, "defaultVersionId": "3"}
-    assert asked(iot, call, expected, answer).entities == (Policy("pumps", a_document()),)
+    assert asked(stub, call, expected, answer).entities == (Policy("pumps", a_document()),)
 
-    broken = asked(iot, call, expected, answer | {"policyDocument": "broken"})
+    broken = asked(stub, call, expected, answer | {"policyDocument": "broken"})
     assert (broken.entities, "not JSON" in broken.unreadable) == ((), True)
 
 
-def test_what_does_not_exist_is_missing_and_what_is_refused_is_raised(iot: Any) -> None:
-    reader = IotFleetReader(iot, PRIMARY, ACCOUNT)
-    with Stubber(iot) as stubber:
-        stubber.add_client_error("get_policy", "ResourceNotFoundException")
-        assert reader.ask(PageRequest(ReadCall.POLICY, "none")) == Page(missing=True)
-        stubber.add_client_error("get_policy", "ThrottlingException")
-        with pytest.raises(Throttled):
-            reader.ask(PageRequest(ReadCall.POLICY, "none"))
+def test_what_does_not_exist_is_missing_and_what_is_refused_is_raised(stub: Stubber) -> None:
+    reader = IotFleetReader(stub.client, PRIMARY, ACCOUNT)
+    stub.add_client_error("get_policy", "ResourceNotFoundException")
+    assert reader.ask(PageRequest(ReadCall.POLICY, "none")) == Page(missing=True)
+    stub.add_client_error("get_policy", "ThrottlingException")
+    with pytest.raises(Throttled):
+        reader.ask(PageRequest(ReadCall.POLICY, "none"))
 
 
-def test_shadows_are_asked_of_the_data_plane(iot: Any) -> None:
+def test_shadows_are_asked_of_the_data_plane(stub: Stubber) -> None:
     shadows = InMemoryShadows()
     shadows.put(shadow_key("pump-17"), '{"desired": {"on": true}}')
     shadows.put(shadow_key("pump-17", "config"), '{"desired": {"rate": 1.50}}')
-    reader = IotFleetReader(iot, PRIMARY, ACCOUNT, shadows)
+    reader = IotFleetReader(stub.client, PRIMARY, ACCOUNT, shadows)
 
     (named,) = reader.ask(PageRequest(ReadCall.NAMED_SHADOWS, "pump-17")).entities
     assert named.key == shadow_key("pump-17", "config")
@@ -160,9 +156,9 @@ def test_shadows_are_asked_of_the_data_plane(iot: Any) -> None:
     ],
 )
 def test_tags_are_asked_for_by_arn_a_page_of_aws_s_size_at_a_time_without_those_of_aws(
-    iot: Any, question: ReadCall, arn: str, tagged: Entity
+    stub: Stubber, question: ReadCall, arn: str, tagged: Entity
 ) -> None:
     answer = {"tags": [{"Key": "team", "Value": "red"}, {"Key": "aws:x", "Value": "y"}], "nextToken": "bW9yZQ=="}
     expected = {"resourceArn": iot_arn(arn), "nextToken": "bmV4dA=="}
 
-    assert asked(iot, PageRequest(question, "a", "bmV4dA=="), expected, answer) == Page((tagged,), "bW9yZQ==")
+    assert asked(stub, PageRequest(question, "a", "bmV4dA=="), expected, answer) == Page((tagged,), "bW9yZQ==")

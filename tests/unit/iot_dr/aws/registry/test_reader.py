@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -14,62 +11,53 @@ from iot_dr.model.registry.entities import ThingPrincipal
 from iot_dr.model.registry.keys import Kind, policy_key
 from tests.builders import ACCOUNT, PRIMARY, a_certificate_id, iot_arn
 
+STUBBED = ("iot", PRIMARY)
 CERTIFICATE = a_certificate_id("pump-17")
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_an_exclusive_attachment_is_read_as_such_from_either_end(exclusive: bool) -> None:
+def test_an_exclusive_attachment_is_read_as_such_from_either_end(stub: Stubber, exclusive: bool) -> None:
     kind = "EXCLUSIVE_THING" if exclusive else "NON_EXCLUSIVE_THING"
-    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
-    reader = IotRegistryReader(iot, PRIMARY, ACCOUNT)
+    reader = IotRegistryReader(stub.client, PRIMARY, ACCOUNT)
     of_thing = {"principal": iot_arn(f"cert/{CERTIFICATE}"), "thingPrincipalType": kind}
     of_certificate = {"thingName": "pump-17", "thingPrincipalType": kind}
-    with Stubber(iot) as stub:
-        stub.add_response("list_thing_principals_v2", {"thingPrincipalObjects": [of_thing]})
-        stub.add_response("list_principal_things_v2", {"principalThingObjects": [of_certificate]})
+    stub.add_response("list_thing_principals_v2", {"thingPrincipalObjects": [of_thing]})
+    stub.add_response("list_principal_things_v2", {"principalThingObjects": [of_certificate]})
 
-        found = reader.principals_of_thing("pump-17"), reader.things_of_certificate(CERTIFICATE)
+    found = reader.principals_of_thing("pump-17"), reader.things_of_certificate(CERTIFICATE)
 
     assert found == ({ThingPrincipal("pump-17", CERTIFICATE, exclusive)},) * 2
 
 
 @pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 429), ("AccessDeniedException", 403)])
-def test_a_list_that_is_refused_on_its_way_is_no_list(code: str, status: int) -> None:
-    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
-    with Stubber(iot) as stub:
-        stub.add_response("list_things", {"things": [{"thingName": "pump-1"}], "nextToken": "more"})
-        stub.add_client_error("list_things", code, "no", status)
+def test_a_list_that_is_refused_on_its_way_is_no_list(stub: Stubber, code: str, status: int) -> None:
+    stub.add_response("list_things", {"things": [{"thingName": "pump-1"}], "nextToken": "more"})
+    stub.add_client_error("list_things", code, "no", status)
 
-        with pytest.raises(IotDrError):
-            list(IotRegistryReader(iot, PRIMARY, ACCOUNT).listed(Kind.THING))
+    with pytest.raises(IotDrError):
+        list(IotRegistryReader(stub.client, PRIMARY, ACCOUNT).listed(Kind.THING))
 
 
-def test_groups_are_listed_with_those_below_them() -> None:
-    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
-    with Stubber(iot) as stub:
-        stub.add_response("list_thing_groups", {"thingGroups": []}, {"recursive": True, "maxResults": 250})
+def test_groups_are_listed_with_those_below_them(stub: Stubber) -> None:
+    stub.add_response("list_thing_groups", {"thingGroups": []}, {"recursive": True, "maxResults": 250})
 
-        assert list(IotRegistryReader(iot, PRIMARY, ACCOUNT).listed(Kind.THING_GROUP)) == []
+    assert list(IotRegistryReader(stub.client, PRIMARY, ACCOUNT).listed(Kind.THING_GROUP)) == []
 
 
-def test_tags_are_read_to_the_last_page_without_those_of_aws() -> None:
-    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
+def test_tags_are_read_to_the_last_page_without_those_of_aws(stub: Stubber) -> None:
     arn = iot_arn("policy/pumps")
-    with Stubber(iot) as stub:
-        first = {"tags": [{"Key": "team", "Value": "red"}], "nextToken": "bW9yZQ=="}
-        stub.add_response("list_tags_for_resource", first, {"resourceArn": arn})
-        second = {"tags": [{"Key": "aws:cloudformation:stack-name", "Value": "x"}, {"Key": "empty", "Value": ""}]}
-        stub.add_response("list_tags_for_resource", second, {"resourceArn": arn, "nextToken": "bW9yZQ=="})
+    first = {"tags": [{"Key": "team", "Value": "red"}], "nextToken": "bW9yZQ=="}
+    stub.add_response("list_tags_for_resource", first, {"resourceArn": arn})
+    second = {"tags": [{"Key": "aws:cloudformation:stack-name", "Value": "x"}, {"Key": "empty", "Value": ""}]}
+    stub.add_response("list_tags_for_resource", second, {"resourceArn": arn, "nextToken": "bW9yZQ=="})
 
-        assert IotRegistryReader(iot, PRIMARY, ACCOUNT).tags(policy_key("pumps")) == {"team": "red", "empty": ""}
+    assert IotRegistryReader(stub.client, PRIMARY, ACCOUNT).tags(policy_key("pumps")) == {"team": "red", "empty": ""}
 
 
-def test_what_does_not_exist_has_no_tags_and_what_is_refused_is_raised() -> None:
-    iot: Any = boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
-    reader = IotRegistryReader(iot, PRIMARY, ACCOUNT)
-    with Stubber(iot) as stub:
-        stub.add_client_error("list_tags_for_resource", "ResourceNotFoundException")
-        assert reader.tags(policy_key("none")) == {}
-        stub.add_client_error("list_tags_for_resource", "AccessDeniedException", http_status_code=403)
-        with pytest.raises(IotDrError):
-            reader.tags(policy_key("pumps"))
+def test_what_does_not_exist_has_no_tags_and_what_is_refused_is_raised(stub: Stubber) -> None:
+    reader = IotRegistryReader(stub.client, PRIMARY, ACCOUNT)
+    stub.add_client_error("list_tags_for_resource", "ResourceNotFoundException")
+    assert reader.tags(policy_key("none")) == {}
+    stub.add_client_error("list_tags_for_resource", "AccessDeniedException", http_status_code=403)
+    with pytest.raises(IotDrError):
+        reader.tags(policy_key("pumps"))

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -13,45 +9,34 @@ from iot_dr.aws.registry.selected_things import SelectedThings
 from iot_dr.errors import ConfigurationError
 from tests.builders import PRIMARY
 
+STUBBED = ("iot", PRIMARY)
 NAMES = {"things": [{"thingName": name} for name in ("pump-1", "pump-2", "valve-1")]}
 
 
-@pytest.fixture
-def iot() -> Any:
-    return boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
-
-
-@pytest.fixture
-def stubber(iot: Any) -> Iterator[Stubber]:
-    with Stubber(iot) as stubbed:
-        yield stubbed
-        stubbed.assert_no_pending_responses()
-
-
-def indexed(stubber: Stubber, mode: str) -> None:
+def indexed(stub: Stubber, mode: str) -> None:
     answer = {"thingIndexingConfiguration": {"thingIndexingMode": mode}}
-    stubber.add_response("get_indexing_configuration", answer, {})
+    stub.add_response("get_indexing_configuration", answer, {})
 
 
-def test_the_index_answers_any_query_page_by_page(iot: Any, stubber: Stubber) -> None:
+def test_the_index_answers_any_query_page_by_page(stub: Stubber) -> None:
     query = "attributes.site:mill OR connectivity.connected:true"
-    indexed(stubber, "REGISTRY")
-    stubber.add_response(
+    indexed(stub, "REGISTRY")
+    stub.add_response(
         "search_index", {"things": NAMES["things"][:2], "nextToken": "more"}, {"queryString": query, "maxResults": 100}
     )
-    stubber.add_response(
+    stub.add_response(
         "search_index", {"things": NAMES["things"][2:]}, {"queryString": query, "maxResults": 100, "nextToken": "more"}
     )
 
-    assert list(SelectedThings(iot, PRIMARY).names(query)) == ["pump-1", "pump-2", "valve-1"]
+    assert list(SelectedThings(stub.client, PRIMARY).names(query)) == ["pump-1", "pump-2", "valve-1"]
 
 
-def test_a_query_that_the_index_refuses_is_wrong_use(iot: Any, stubber: Stubber) -> None:
-    indexed(stubber, "REGISTRY")
-    stubber.add_client_error("search_index", "InvalidRequestException", "no such field")
+def test_a_query_that_the_index_refuses_is_wrong_use(stub: Stubber) -> None:
+    indexed(stub, "REGISTRY")
+    stub.add_client_error("search_index", "InvalidRequestException", "no such field")
 
     with pytest.raises(ConfigurationError, match="no such field"):
-        list(SelectedThings(iot, PRIMARY).names("nonsense:("))
+        list(SelectedThings(stub.client, PRIMARY).names("nonsense:("))
 
 
 @pytest.mark.parametrize(
@@ -68,12 +53,12 @@ def test_a_query_that_the_index_refuses_is_wrong_use(iot: Any, stubber: Stubber)
     ],
 )
 def test_without_index_a_list_answers_what_it_can_filter(
-    iot: Any, stubber: Stubber, query: str, parameters: dict[str, str], names: list[str]
+    stub: Stubber, query: str, parameters: dict[str, str], names: list[str]
 ) -> None:
-    indexed(stubber, "OFF")
-    stubber.add_response("list_things", NAMES, {**parameters, "maxResults": 250})
+    indexed(stub, "OFF")
+    stub.add_response("list_things", NAMES, {**parameters, "maxResults": 250})
 
-    assert list(SelectedThings(iot, PRIMARY).names(query)) == names
+    assert list(SelectedThings(stub.client, PRIMARY).names(query)) == names
 
 
 @pytest.mark.parametrize(
@@ -86,8 +71,8 @@ def test_without_index_a_list_answers_what_it_can_filter(
         "",
     ],
 )
-def test_a_query_that_a_list_cannot_answer_is_refused_with_the_mend(iot: Any, stubber: Stubber, query: str) -> None:
-    indexed(stubber, "OFF")
+def test_a_query_that_a_list_cannot_answer_is_refused_with_the_mend(stub: Stubber, query: str) -> None:
+    indexed(stub, "OFF")
 
     with pytest.raises(ConfigurationError, match=r"aws iot update-indexing-configuration --region us-east-1"):
-        list(SelectedThings(iot, PRIMARY).names(query))
+        list(SelectedThings(stub.client, PRIMARY).names(query))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -25,6 +24,7 @@ from iot_dr.model.registry.entities import (
 from iot_dr.model.registry.tagging import with_tags
 from tests.builders import ACCOUNT, SECONDARY, a_certificate, a_certificate_id, a_policy, iot_arn
 
+STUBBED = ("iot", SECONDARY)
 Sent = tuple[str, dict[str, Any], dict[str, Any]]
 CERTIFICATE = a_certificate_id("pump-17")
 ARN = iot_arn(f"cert/{CERTIFICATE}", SECONDARY)
@@ -33,11 +33,6 @@ VERSIONS = {
     "policyVersions": [{"versionId": str(number), "isDefaultVersion": number == 11} for number in (11, 10, 9, 8, 12)]
 }
 ROOM: Sent = ("delete_policy_version", {}, {"policyName": "pumps", "policyVersionId": "8"})
-
-
-@pytest.fixture
-def iot() -> Any:
-    return boto3.client("iot", SECONDARY, aws_access_key_id="test", aws_secret_access_key="test")
 
 
 def an_update() -> Update:
@@ -106,23 +101,19 @@ def an_update() -> Update:
     ids=["update-thing", "delete-thing", "register", "policy-version", "update-group", "detach"],
 )
 def test_a_write_is_sent_with_its_guard_and_the_regions_own_names(
-    iot: Any, write: Callable[[IotRegistryWriter], None], calls: list[Sent]
+    stub: Stubber, write: Callable[[IotRegistryWriter], None], calls: list[Sent]
 ) -> None:
-    with Stubber(iot) as stub:
-        for operation, answer, expected in calls:
-            stub.add_response(operation, answer, expected)
+    for operation, answer, expected in calls:
+        stub.add_response(operation, answer, expected)
 
-        write(IotRegistryWriter(iot, SECONDARY, ACCOUNT))
-
-        stub.assert_no_pending_responses()
+    write(IotRegistryWriter(stub.client, SECONDARY, ACCOUNT))
 
 
-def test_a_thing_that_got_a_certificate_since_it_was_read_is_read_again(iot: Any) -> None:
-    with Stubber(iot) as stub:
-        stub.add_client_error("delete_thing", "InvalidRequestException", "has principals attached", 400)
+def test_a_thing_that_got_a_certificate_since_it_was_read_is_read_again(stub: Stubber) -> None:
+    stub.add_client_error("delete_thing", "InvalidRequestException", "has principals attached", 400)
 
-        with pytest.raises(Conflict):
-            IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Delete(FOUND, ""))
+    with pytest.raises(Conflict):
+        IotRegistryWriter(stub.client, SECONDARY, ACCOUNT).write(Delete(FOUND, ""))
 
 
 TAGS = [{"Key": "cost", "Value": "1"}, {"Key": "team", "Value": "red"}]
@@ -160,14 +151,11 @@ TAGGED = {"team": "red", "cost": "1"}
     ids=["type", "policy", "billing-group", "group", "dynamic-group"],
 )
 def test_what_has_tags_is_made_with_them_by_one_call(
-    iot: Any, made: Entity, operation: str, expected: dict[str, Any]
+    stub: Stubber, made: Entity, operation: str, expected: dict[str, Any]
 ) -> None:
-    with Stubber(iot) as stub:
-        stub.add_response(operation, {}, {**expected, "tags": TAGS})
+    stub.add_response(operation, {}, {**expected, "tags": TAGS})
 
-        IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Create(made, ""))
-
-        stub.assert_no_pending_responses()
+    IotRegistryWriter(stub.client, SECONDARY, ACCOUNT).write(Create(made, ""))
 
 
 @pytest.mark.parametrize(
@@ -182,22 +170,18 @@ def test_what_has_tags_is_made_with_them_by_one_call(
     ids=["type", "policy", "billing-group", "group", "dynamic-group"],
 )
 def test_where_tags_alone_differ_they_alone_are_written_and_what_goes_makes_room_first(
-    iot: Any, entity: Entity, arn: str
+    stub: Stubber, entity: Entity, arn: str
 ) -> None:
     wanted, found = with_tags(entity, TAGGED), with_tags(entity, {"team": "blue", "cost": "1", "old": "", "older": ""})
-    with Stubber(iot) as stub:
-        resource = iot_arn(arn, SECONDARY)
-        stub.add_response("untag_resource", {}, {"resourceArn": resource, "tagKeys": ["old", "older"]})
-        stub.add_response("tag_resource", {}, {"resourceArn": resource, "tags": [{"Key": "team", "Value": "red"}]})
+    resource = iot_arn(arn, SECONDARY)
+    stub.add_response("untag_resource", {}, {"resourceArn": resource, "tagKeys": ["old", "older"]})
+    stub.add_response("tag_resource", {}, {"resourceArn": resource, "tags": [{"Key": "team", "Value": "red"}]})
 
-        IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Update(wanted, found, ""))
-
-        stub.assert_no_pending_responses()
+    IotRegistryWriter(stub.client, SECONDARY, ACCOUNT).write(Update(wanted, found, ""))
 
 
 @pytest.mark.parametrize("tags", [None, {}])
-def test_nothing_is_made_with_tags_that_are_not_known_or_none(iot: Any, tags: dict[str, str] | None) -> None:
-    with Stubber(iot) as stub:
-        stub.add_response("create_policy", {}, {"policyName": "a", "policyDocument": "{}"})
+def test_nothing_is_made_with_tags_that_are_not_known_or_none(stub: Stubber, tags: dict[str, str] | None) -> None:
+    stub.add_response("create_policy", {}, {"policyName": "a", "policyDocument": "{}"})
 
-        IotRegistryWriter(iot, SECONDARY, ACCOUNT).write(Create(Policy("a", "{}", tags=tags), ""))
+    IotRegistryWriter(stub.client, SECONDARY, ACCOUNT).write(Create(Policy("a", "{}", tags=tags), ""))

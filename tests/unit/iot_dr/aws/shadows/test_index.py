@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -18,28 +16,17 @@ from iot_dr.model.shadows.index import IndexCoverage
 from iot_dr.model.shadows.shadow import Shadow
 from tests.builders import ACCOUNT, PRIMARY
 
+STUBBED = ("iot", PRIMARY)
 SEARCH = {"indexName": "AWS_Things", "queryString": "thingName:*", "maxResults": 100}
 NAMED = {"namedShadowIndexingMode": "ON", "filter": {"namedShadowNames": ["config", "$package"]}}
 NAMES = frozenset({"config", "$package"})
 
 
-@pytest.fixture
-def iot() -> Any:
-    return boto3.client("iot", PRIMARY, aws_access_key_id="test", aws_secret_access_key="test")
-
-
-@pytest.fixture
-def stubber(iot: Any) -> Iterator[Stubber]:
-    with Stubber(iot) as stubbed:
-        yield stubbed
-        stubbed.assert_no_pending_responses()
-
-
-def configured(stubber: Stubber, mode: str, status: str = "", **more: Any) -> None:
+def configured(stub: Stubber, mode: str, status: str = "", **more: Any) -> None:
     answer = {"thingIndexingConfiguration": {"thingIndexingMode": mode, **more}}
-    stubber.add_response("get_indexing_configuration", answer, {})
+    stub.add_response("get_indexing_configuration", answer, {})
     if status:
-        stubber.add_response("describe_index", {"indexStatus": status}, {"indexName": "AWS_Things"})
+        stub.add_response("describe_index", {"indexStatus": status}, {"indexName": "AWS_Things"})
 
 
 @pytest.mark.parametrize(
@@ -52,36 +39,38 @@ def configured(stubber: Stubber, mode: str, status: str = "", **more: Any) -> No
     ],
 )
 def test_it_covers_what_it_was_told_to_index(
-    iot: Any, stubber: Stubber, mode: str, more: dict[str, Any], covers: IndexCoverage
+    stub: Stubber, mode: str, more: dict[str, Any], covers: IndexCoverage
 ) -> None:
-    configured(stubber, mode, "ACTIVE", **more)
+    configured(stub, mode, "ACTIVE", **more)
 
-    assert IotShadowIndex(iot, PRIMARY).coverage() == covers
+    assert IotShadowIndex(stub.client, PRIMARY).coverage() == covers
 
 
 @pytest.mark.parametrize("mode", ["OFF", "REGISTRY"])
-def test_without_shadows_in_it_it_is_not_checked(iot: Any, stubber: Stubber, mode: str) -> None:
-    configured(stubber, mode)
+def test_without_shadows_in_it_it_is_not_checked(stub: Stubber, mode: str) -> None:
+    configured(stub, mode)
 
-    assert IotShadowIndex(iot, PRIMARY).coverage() == IndexCoverage()
+    assert IotShadowIndex(stub.client, PRIMARY).coverage() == IndexCoverage()
 
 
 @pytest.mark.parametrize("status", ["BUILDING", "REBUILDING"])
-def test_while_it_is_being_built_it_covers_nothing_and_says_why(iot: Any, stubber: Stubber, status: str) -> None:
-    configured(stubber, "REGISTRY_AND_SHADOW", status)
+def test_while_it_is_being_built_it_covers_nothing_and_says_why(stub: Stubber, status: str) -> None:
+    configured(stub, "REGISTRY_AND_SHADOW", status)
 
-    assert IotShadowIndex(iot, PRIMARY).coverage() == IndexCoverage(why=f"the index of {PRIMARY} is {status.lower()}")
+    assert IotShadowIndex(stub.client, PRIMARY).coverage() == IndexCoverage(
+        why=f"the index of {PRIMARY} is {status.lower()}"
+    )
 
 
-def test_a_page_tells_of_the_things_whose_shadows_are_told_exactly(iot: Any, stubber: Stubber) -> None:
+def test_a_page_tells_of_the_things_whose_shadows_are_told_exactly(stub: Stubber) -> None:
     things = [
         {"thingName": "pump-1", "shadow": '{"desired":{"on":true},"version":7}'},
         {"thingName": "pump-2"},
         {"thingName": "pump-3", "shadow": '{"desired":{"serial":12345678901234567890},"version":1}'},
     ]
-    stubber.add_response("search_index", {"things": things, "nextToken": "more"}, SEARCH)
-    stubber.add_response("search_index", {"things": []}, {**SEARCH, "nextToken": "more"})
-    reader = IotFleetReader(iot, PRIMARY, ACCOUNT, index=IotShadowIndex(iot, PRIMARY))
+    stub.add_response("search_index", {"things": things, "nextToken": "more"}, SEARCH)
+    stub.add_response("search_index", {"things": []}, {**SEARCH, "nextToken": "more"})
+    reader = IotFleetReader(stub.client, PRIMARY, ACCOUNT, index=IotShadowIndex(stub.client, PRIMARY))
 
     assert reader.ask(PageRequest(ReadCall.SHADOW_INDEX)) == Page(
         (Shadow(shadow_key("pump-1"), {"desired": {"on": True}}),), "more", told=("pump-1", "pump-2")
@@ -89,8 +78,8 @@ def test_a_page_tells_of_the_things_whose_shadows_are_told_exactly(iot: Any, stu
     assert reader.ask(PageRequest(ReadCall.SHADOW_INDEX, token="more")) == Page()
 
 
-def test_a_place_that_is_none_is_refused(iot: Any, stubber: Stubber) -> None:
-    stubber.add_client_error("search_index", "InvalidRequestException", "no such token")
+def test_a_place_that_is_none_is_refused(stub: Stubber) -> None:
+    stub.add_client_error("search_index", "InvalidRequestException", "no such token")
 
     with pytest.raises(InvalidResource):
-        IotShadowIndex(iot, PRIMARY).page("stale")
+        IotShadowIndex(stub.client, PRIMARY).page("stale")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-import boto3
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
@@ -25,13 +23,8 @@ from iot_dr.errors import (
 from iot_dr.model.exact_json import Number
 from iot_dr.model.registry.keys import shadow_key
 
+STUBBED = ("iot-data", "us-west-2")
 KEY, NAMED = shadow_key("pump-17"), shadow_key("pump-17", "config")
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    with Stubber(boto3.client("iot-data", "us-west-2")) as stub:
-        yield stub
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 from botocore.stub import Stubber
 
 from iot_dr.aws.status.activity import CloudWatchActivityReader
 
+STUBBED = ("cloudwatch", "us-west-2")
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
@@ -26,28 +26,24 @@ def result(number: int, *values: float) -> dict[str, Any]:
     return {"Id": f"m{number}", "Timestamps": [NOW] * len(values), "Values": [*values]}
 
 
-def test_the_days_of_all_functions_are_summed_by_kind() -> None:
-    client = boto3.client("cloudwatch", region_name="us-west-2")
+def test_the_days_of_all_functions_are_summed_by_kind(stub: Stubber) -> None:
     metrics = [metric("a", "thing"), metric("b", "thing"), metric("c", "shadow")]
-    with Stubber(client) as stub:
-        stub.add_response("list_metrics", {"Metrics": metrics}, {"Namespace": "IoTDR", "MetricName": "ReplicationLag"})
-        stub.add_response(
-            "get_metric_data",
-            {"MetricDataResults": [result(0, 3, 4), result(1, 5), result(2)]},
-            {
-                "MetricDataQueries": [query(number, one) for number, one in enumerate(metrics)],
-                "StartTime": datetime(2026, 11, 21, tzinfo=UTC),
-                "EndTime": NOW,
-            },
-        )
-        counted = CloudWatchActivityReader(client).changes(int(NOW.timestamp() * 1000), 7)
+    stub.add_response("list_metrics", {"Metrics": metrics}, {"Namespace": "IoTDR", "MetricName": "ReplicationLag"})
+    stub.add_response(
+        "get_metric_data",
+        {"MetricDataResults": [result(0, 3, 4), result(1, 5), result(2)]},
+        {
+            "MetricDataQueries": [query(number, one) for number, one in enumerate(metrics)],
+            "StartTime": datetime(2026, 11, 21, tzinfo=UTC),
+            "EndTime": NOW,
+        },
+    )
+    counted = CloudWatchActivityReader(stub.client).changes(int(NOW.timestamp() * 1000), 7)
 
     assert counted == {"thing": 12, "shadow": 0}
 
 
-def test_an_account_without_the_metric_has_no_changes() -> None:
-    client = boto3.client("cloudwatch", region_name="us-west-2")
-    with Stubber(client) as stub:
-        stub.add_response("list_metrics", {"Metrics": []})
+def test_an_account_without_the_metric_has_no_changes(stub: Stubber) -> None:
+    stub.add_response("list_metrics", {"Metrics": []})
 
-        assert CloudWatchActivityReader(client).changes(0, 7) == {}
+    assert CloudWatchActivityReader(stub.client).changes(0, 7) == {}

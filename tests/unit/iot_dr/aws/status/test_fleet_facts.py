@@ -1,10 +1,8 @@
 """What is asked of a fleet, against the SDK's stub."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -13,16 +11,9 @@ from iot_dr.errors import RegionUnavailable
 from iot_dr.model.registry.entities import Policy
 from iot_dr.model.status.fleets import FleetSize, Sample, Validity
 
+STUBBED = ("iot", "us-east-1")
 END = datetime(2030, 1, 1, tzinfo=UTC)
 ID = "a" * 64
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    client = boto3.client("iot", region_name="us-east-1")
-    with Stubber(client) as stubbed:
-        yield stubbed
-        stubbed.assert_no_pending_responses()
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """How far behind the secondary is, by CloudWatch's numbers, against the SDK's stub."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -12,6 +11,7 @@ from iot_dr.aws.status.replication_metrics import PERIOD, CloudWatchMetricsReade
 from iot_dr.errors import AccessDenied
 from iot_dr.model.status.status_parts import Lag, StreamAge
 
+STUBBED = ("cloudwatch", "us-west-2")
 NOW = datetime(2026, 11, 24, 12, 33, 20, tzinfo=UTC)
 START = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
 LAST, EARLIER, LONG_AGO = (
@@ -24,14 +24,6 @@ THING = {
     "Dimensions": [{"Name": "service", "Value": "replicate_resource"}, {"Name": "kind", "Value": "thing"}],
 }
 LISTED = {"Namespace": "IoTDR", "MetricName": "ReplicationLag", "RecentlyActive": "PT3H"}
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    client = boto3.client("cloudwatch", region_name="us-west-2")
-    with Stubber(client) as stubbed:
-        yield stubbed
-        stubbed.assert_no_pending_responses()
 
 
 def asked(*statistics: str) -> dict[str, Any]:

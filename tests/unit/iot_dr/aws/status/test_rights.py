@@ -1,15 +1,14 @@
 """What IAM's simulation says of a role, against the SDK's stub."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
 from iot_dr.aws.status.rights import SimulatedRights
 from iot_dr.model.launch.launched_stacks import Need
 
+STUBBED = ("iam", "us-east-1")
 NEED = Need("worker", "us-west-2", frozenset({"iot:CreateThing", "iot:ListThings"}), ("thing-arn", "*"))
 ASKED = {
     "PolicySourceArn": "arn:aws:iam::123456789012:role/worker",
@@ -27,14 +26,6 @@ def result(action: str, decision: str, *of_resources: str, **details: Any) -> di
         for resource, one in zip(NEED.resources, of_resources, strict=False)
     ]
     return {"EvalActionName": action, "EvalDecision": decision, "ResourceSpecificResults": each, **details}
-
-
-@pytest.fixture
-def stub() -> Iterator[Stubber]:
-    client = boto3.client("iam", region_name="us-east-1")
-    with Stubber(client) as stubbed:
-        yield stubbed
-        stubbed.assert_no_pending_responses()
 
 
 def denied(stub: Stubber, *pages: list[dict[str, Any]]) -> Any:

@@ -12,17 +12,11 @@ from click.testing import CliRunner, Result
 
 from iot_dr.cli.main import cli
 from iot_dr.model.registry.keys import Kind
-from tests.account import FENCE, LAUNCH, LEDGER, Account, served
+from tests.account import FENCE, LEDGER, VARIABLES, Account, served
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import Answer, Request
 
-TOOLSRC = {
-    "PRIMARY_REGION": PRIMARY,
-    "SECONDARY_REGION": SECONDARY,
-    "LEDGER_TABLE": LEDGER,
-    "STACK_POSTFIX": LAUNCH.postfix,
-    "UUID": LAUNCH.uuid,
-}
+TOOLSRC = {**VARIABLES, "LEDGER_TABLE": LEDGER}
 HANGING_ON_PUMP_1 = 5
 """The thing, its certificate, their policy, and what attaches them to each other."""
 

@@ -13,13 +13,11 @@ from iot_dr.cli.main import cli
 from iot_dr.model.cost.figures import FleetFigures
 from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.cost import AccountFigures
-from tests.account import NAMES
-
-TOOLSRC = {name.upper(): value for name, value in NAMES.items()}
+from tests.account import NAMES, VARIABLES
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["cost", *words], env=TOOLSRC)
+    return CliRunner().invoke(cli, ["cost", *words], env=VARIABLES)
 
 
 @pytest.fixture

@@ -11,13 +11,8 @@ from iot_dr.cli.main import cli
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.status.checks import Check, failure, ok, warning
 from iot_dr.runtime.commands.doctor import DoctorEnvironment, DoctorSettings
+from tests.account import VARIABLES
 
-TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "STACK_POSTFIX": "20261124120000",
-    "UUID": "5f0c2a",
-}
 LONG_MEND = "aws iot update-event-configurations --region us-east-1 --event-configurations " + "x" * 200
 WELL = ok("clock", "within 0 s of AWS")
 WARNED = warning("quotas", "1 device/s: " + "a long story " * 20, "request a higher quota")
@@ -44,7 +39,7 @@ def run(
         return tuple(answer)
 
     monkeypatch.setattr(module, "consult", consult)
-    return CliRunner().invoke(cli, ["doctor", *arguments], env={**TOOLSRC, **environ}), asked
+    return CliRunner().invoke(cli, ["doctor", *arguments], env={**VARIABLES, **environ}), asked
 
 
 @pytest.mark.parametrize(("checks", "code"), [([WELL], 0), ([WELL, WARNED], 0), ([WARNED, FAILED], 1)])

@@ -13,12 +13,10 @@ from iot_dr.model.launch.launches import Stack, StackEvent
 from iot_dr.ports.progress import LaunchObserver
 from iot_dr.runtime.commands.launch.launch import LaunchEnvironment
 from iot_dr.services.launch.launch import Launcher
+from tests.account import VARIABLES
 
 ENVIRONMENT = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "STACK_POSTFIX": "20261124120000",
-    "UUID": "5f0c2a",
+    **VARIABLES,
     "BUCKET_RESOURCES": "my-dr-reference",
     "SOLUTION_NAME": "drs",
     "VERSION": "v1.0.0",

@@ -14,12 +14,10 @@ from iot_dr.model.status.checks import Check, failure, ok
 from iot_dr.ports.progress import RoundsObserver
 from iot_dr.runtime.commands.prove import Proved, ProvingEnvironment
 from iot_dr.services.trial.order import TrialOrder
+from tests.account import VARIABLES
 
 TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "STACK_POSTFIX": "20261124120000",
-    "UUID": "5f0c2a",
+    **VARIABLES,
     "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/requests",
     "IOT_ENDPOINT_PRIMARY": "one.iot.us-east-1.amazonaws.com",
     "IOT_ENDPOINT_SECONDARY": "two.iot.us-west-2.amazonaws.com",

@@ -9,16 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iot_dr.cli.main import cli
-from tests.account import LAUNCH, LEDGER, Account, served
+from tests.account import LEDGER, VARIABLES, Account, served
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import Answer, Request
 
-TOOLSRC = {
-    "PRIMARY_REGION": PRIMARY,
-    "SECONDARY_REGION": SECONDARY,
-    "STACK_POSTFIX": LAUNCH.postfix,
-    "UUID": LAUNCH.uuid,
-}
 INVOKE = "POST /2015-03-31/functions/sweep-1/invocations"
 
 
@@ -35,7 +29,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["sweep", *words], env=TOOLSRC, prog_name="iot-dr")
+    return CliRunner().invoke(cli, ["sweep", *words], env=VARIABLES, prog_name="iot-dr")
 
 
 def function(account: Account, told: dict[str, object], *, fails: bool = False) -> None:

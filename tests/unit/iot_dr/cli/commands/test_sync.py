@@ -22,15 +22,10 @@ from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, Step, Sync
 from iot_dr.ports.progress import SyncRunObserver
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.pacing import Use
+from tests.account import VARIABLES
 from tests.builders import a_thing
 
-TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "LEDGER_TABLE": "ledger",
-    "STACK_POSTFIX": "20261124",
-    "UUID": "5f0c2a",
-}
+TOOLSRC = {**VARIABLES, "LEDGER_TABLE": "ledger"}
 PLANNED = Planned(Counter({(Kind.THING, Step.CREATE): 3, (Kind.CERTIFICATE, Step.LEAVE): 1}), existing=10)
 USES: dict[str, tuple[Use, ...]] = {"us-west-2": (Use("CreateThing", 99.5, 100.0, calls=3, refused=1),)}
 
@@ -265,7 +260,7 @@ def test_the_options_reach_the_sync(arranged: Arrange) -> None:
         primary_region="us-east-1",
         secondary_region="us-west-2",
         ledger_table="ledger",
-        stack_postfix="20261124",
+        stack_postfix="20261124120000",
         uuid="5f0c2a",
         profile="ops",
         state="there",

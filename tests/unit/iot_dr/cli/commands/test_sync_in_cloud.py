@@ -17,15 +17,10 @@ from iot_dr.model.registry.keys import Kind, thing_key
 from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, RequestsDone, RunState
 from iot_dr.runtime.commands.sync import SyncSettings
 from iot_dr.services.sync.cloud_sync import CloudSync, Pace
+from tests.account import VARIABLES
 
-TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "LEDGER_TABLE": "ledger",
-    "STACK_POSTFIX": "20261124",
-    "UUID": "5f0c2a",
-}
-ARN = "arn:aws:states:us-west-2:123456789012:execution:IoTDRSecondary20261124-fleet-sync:r"
+TOOLSRC = {**VARIABLES, "LEDGER_TABLE": "ledger"}
+ARN = "arn:aws:states:us-west-2:123456789012:execution:IoTDRSecondary20261124120000-fleet-sync:r"
 LISTING = FleetRun("r", apply=True, at_once=4, kind=Kind.THING, listed={Kind.POLICY: 2})
 LISTED = FleetRun("r", apply=True, at_once=4, kind=Kind.THING, listed={Kind.POLICY: 2, Kind.THING: 36_000})
 COUNTED = FleetRun("r", apply=False, at_once=4, kind=Kind.THING, listed=LISTED.listed)

@@ -15,13 +15,8 @@ from iot_dr.model.launch.launches import Launch, LaunchResource, LaunchResourceK
 from iot_dr.ports.progress import LaunchObserver
 from iot_dr.services.launch.start_launch import Leftover
 from iot_dr.services.launch.uninstall import RemovalPlan, Uninstalled
+from tests.account import VARIABLES
 
-TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "STACK_POSTFIX": "20261124120000",
-    "UUID": "5f0c2a",
-}
 STACK = Leftover(LaunchResource(LaunchResourceKind.STACK, "us-west-2", "IoTDRSecondary"), "aws delete-stack")
 BUCKET = Leftover(LaunchResource(LaunchResourceKind.BUCKET, "us-west-2", "iot-dr-secondary"), "aws delete-bucket")
 BOUNDARY = "arn:aws:iam::111122223333:policy/my-dr-LaunchedRolesBoundary-1A2B"
@@ -77,7 +72,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["uninstall", *words], env=TOOLSRC)
+    return CliRunner().invoke(cli, ["uninstall", *words], env=VARIABLES)
 
 
 def test_without_apply_it_is_shown_in_order_and_nothing_is_removed(tools: Tools) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from iot_dr.runtime.commands.replay import (
     replay_rule_errors,
     replay_shadow_rule_errors,
 )
-from tests.account import Account, Unwatched, served
+from tests.account import Account, Unwatched
 from tests.builders import PRIMARY, a_thing_payload
 from tests.endpoint import Answer, Request
 from tests.noted_orders import NotedOrders
@@ -25,12 +25,6 @@ QUEUE = f"https://sqs.{PRIMARY}.amazonaws.com/123456789012/errors"
 UPDATED = {"current": {"state": {"reported": {"t": 1}}, "version": 3}, "timestamp": 1}
 REGISTRY = "$aws/events/thing/pump-17/created", a_thing_payload()
 SHADOW = "$aws/things/pump-17/shadow/update/documents", UPDATED
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    with served(Account(), monkeypatch) as found:
-        yield found
 
 
 def holding(topic: str, payload: dict[str, Any]) -> Callable[[Request], Answer | None]:

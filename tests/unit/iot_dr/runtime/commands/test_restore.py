@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,10 @@ import pytest
 from iot_dr.errors import TargetLeads
 from iot_dr.runtime.commands.restore import RestoreSettings, open_restore
 from iot_dr.runtime.commands.snapshot import SnapshotSettings, take_snapshot
-from tests.account import LAUNCH, LEDGER, Account, Unwatched, served
+from tests.account import LAUNCH, LEDGER, Account, Unwatched
 from tests.builders import PRIMARY, SECONDARY
 
 NAMES = ("pump-1", "pump-2")
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    with served(Account(), monkeypatch) as found:
-        yield found
 
 
 @pytest.fixture

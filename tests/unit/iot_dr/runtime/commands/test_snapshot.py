@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,9 @@ import pytest
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.registry.keys import Kind
 from iot_dr.runtime.commands.snapshot import SnapshotSettings, take_snapshot
-from tests.account import Account, Unwatched, served
+from tests.account import Account, Unwatched
 from tests.builders import PRIMARY, SECONDARY
 from tests.endpoint import Answer, Request
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    with served(Account(), monkeypatch) as found:
-        yield found
 
 
 @pytest.mark.parametrize("region", [PRIMARY, SECONDARY])

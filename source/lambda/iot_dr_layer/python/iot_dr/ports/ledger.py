@@ -12,14 +12,11 @@ from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome
 from iot_dr.model.sync.adoption import Owner
 
 
-class Ledger(Protocol):
-    """Remembers per resource how it stands and whether replication made it."""
+class SyncLedger(Protocol):
+    """Remembers per resource how it stands and whether replication made it, as far as a sync of any kind asks."""
 
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
-
-    def known(self, keys: Collection[Key]) -> frozenset[Key]:
-        """Return those that the target has had, as far as is noted: what was only to be made is not among them."""
 
     def begin(  # noqa: PLR0913  # every caller names what it needs of these
         self,
@@ -48,9 +45,6 @@ class Ledger(Protocol):
         Raises:
             Conflict: somebody has concluded about one of them since `began`, or one was gone.
         """
-
-    def gone(self, keys: Collection[Key]) -> frozenset[Key]:
-        """Return those of `HOLDING_KINDS` that replication took away, so that what hung on them went along."""
 
     def end(
         self,
@@ -81,13 +75,6 @@ class Ledger(Protocol):
     def revisit(self, keys: Collection[Key], at: int) -> None:
         """Have each checked by itself some time after `at`, if it is not forgotten before."""
 
-    def postpone(self, key: Key, now: int) -> bool:
-        """Count a try of what is due, and have it due again only when the try must have ended.
-
-        Returns:
-            Whether it was due still.
-        """
-
     def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> Certainty:
         """Note how a request ended, and take its mark off; `equal` as for `end`.
 
@@ -102,6 +89,23 @@ class Ledger(Protocol):
         """Note what was applied of a thing's own fields, and how it stands if nothing is known of that.
 
         Nothing is concluded: whoever writes below it, and what waits, stays as it is.
+        """
+
+
+class Ledger(SyncLedger, Protocol):
+    """Remembers what replication asks besides: what the target had, what is to be tried again, how far a round is."""
+
+    def known(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those that the target has had, as far as is noted: what was only to be made is not among them."""
+
+    def gone(self, keys: Collection[Key]) -> frozenset[Key]:
+        """Return those of `HOLDING_KINDS` that replication took away, so that what hung on them went along."""
+
+    def postpone(self, key: Key, now: int) -> bool:
+        """Count a try of what is due, and have it due again only when the try must have ended.
+
+        Returns:
+            Whether it was due still.
         """
 
     def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,13 +17,11 @@ from iot_dr.model.drill.results import DrillResult, Objectives
 from iot_dr.ports.progress import DrillObserver
 from iot_dr.runtime.commands.drill.bench import DrillEnvironment, ReportPlace
 from iot_dr.services.drill.drill import WITHDRAWN
+from tests.account import VARIABLES
 from tests.unit.iot_dr.model.drill.test_verdicts import WELL
 
 TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "STACK_POSTFIX": "20261124120000",
-    "UUID": "5f0c2a",
+    **VARIABLES,
     "LOOK_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/requests",
     "DYNAMODB_GLOBAL_TABLE": "events",
     "IOT_ENDPOINT_PRIMARY": "one.iot.us-east-1.amazonaws.com",
@@ -41,11 +38,6 @@ class Asked:
     order: DrillOrder
     place: ReportPlace
     profile: str
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def run(

@@ -66,8 +66,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[FailedOver]:
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "BETWEEN_SECONDS", 0.0)
 
 
@@ -194,7 +193,7 @@ def test_what_does_not_fit_is_refused_before_aws_is_asked(
 def test_the_switch_is_asked_for_by_the_old_primarys_name(
     account: FailedOver, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
 ) -> None:
-    monkeypatch.setattr("iot_dr.cli.commands.failover.failback._is_asked_at_a_terminal", lambda: True)
+    monkeypatch.setattr("iot_dr.cli.commands.failover.failback.at_a_terminal", lambda: True)
 
     result = run("--apply", "--switch", typed=typed)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,11 +34,6 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> ScriptedNameServers:
         monkeypatch.setattr(waiting, name, 0)
     monkeypatch.setattr(evict, "SETTLE_SECONDS", 0)
     return servers
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def run(*arguments: str, to: str = SECONDARY, typed: str | None = None, **environ: str) -> Result:
@@ -142,7 +136,7 @@ def test_without_a_terminal_it_asks_for_yes_and_changes_nothing(account: Failove
 def test_at_a_terminal_the_regions_name_is_typed(
     account: FailoverAccount, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
 ) -> None:
-    monkeypatch.setattr(module, "_is_asked_at_a_terminal", lambda: True)
+    monkeypatch.setattr(module, "at_a_terminal", lambda: True)
 
     result = run(typed=f"{typed}\n")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -44,11 +43,6 @@ class Asked:
 
 
 Ending = Callable[[FleetDrillObserver, FailbackObserver], object]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def at_once(_progress: FleetDrillObserver, _reading: FailbackObserver) -> None:
@@ -113,7 +107,7 @@ def test_what_the_fleets_way_there_and_back_needs_is_asked_for_before_anything_i
 
 @pytest.mark.parametrize(("typed", "code"), [(FLEET, 0), ("us-east-1", 2), ("yes", 2), ("", 2)])
 def test_at_a_terminal_the_fleets_name_is_typed(monkeypatch: pytest.MonkeyPatch, typed: str, code: int) -> None:
-    monkeypatch.setattr(module, "_is_asked_at_a_terminal", lambda: True)
+    monkeypatch.setattr(module, "at_a_terminal", lambda: True)
 
     result, asked = run(monkeypatch, typed=f"{typed}\n")
 

@@ -14,14 +14,9 @@ from iot_dr.cli.commands.runs import runs as module
 from iot_dr.cli.main import cli
 from iot_dr.model.registry.keys import Kind, thing_key
 from iot_dr.model.sync.fleet_runs import FailedRequest, FleetRun, ListedRun, RequestsDone, RunState
+from tests.account import VARIABLES
 
-TOOLSRC = {
-    "PRIMARY_REGION": "us-east-1",
-    "SECONDARY_REGION": "us-west-2",
-    "LEDGER_TABLE": "ledger",
-    "STACK_POSTFIX": "20261124",
-    "UUID": "5f0c2a",
-}
+TOOLSRC = {**VARIABLES, "LEDGER_TABLE": "ledger"}
 BEGAN = 1_764_000_000_000
 LISTED = (
     ListedRun("arn:3", "RUNNING", BEGAN + 60_000, None, FleetRun("r3", apply=True, at_once=4)),

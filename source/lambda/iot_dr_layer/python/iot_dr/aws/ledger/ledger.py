@@ -333,12 +333,17 @@ class DynamoDbLedger:
     def record(self, outcome: Outcome, mark: Mark | None = None, equal: Mapping[Key, str] = NOTHING_EQUAL) -> Certainty:
         """Note how a request ended, and take its mark off; what others are about keeps another request coming."""
         others = frozenset[Key]() if mark is None else mark.keys - {outcome.key}
-        shared: Collection[Key] | None = ()
-        certainty = Certainty.SURE
+        shared: Collection[Key] = ()
         if mark is not None and not outcome.again and 0 < len(others) < _BATCH:
-            shared = self._record_with(outcome, mark, others, equal)
-        if shared is None:
-            return certainty
+            keys = [outcome.key, *sorted(others)]
+            try:
+                self._conclude_together(outcome, mark, keys, equal)
+            except Conflict as error:
+                # Somebody else is about these: each is recorded by itself, as far as that one admits.
+                shared = _refused_for(error, keys)
+            else:
+                return Certainty.SURE
+        certainty = Certainty.SURE
         if outcome.again:
             self._record_waiting(outcome, mark)
         else:
@@ -347,18 +352,11 @@ class DynamoDbLedger:
             self._end(mark, others, outcome.at, equal=equal, shared=shared)
         return certainty
 
-    def _record_with(
-        self, outcome: Outcome, mark: Mark, others: Collection[Key], equal: Mapping[Key, str]
-    ) -> Collection[Key] | None:
-        """Record and take the mark off everywhere in one call; else return what somebody else is about."""
-        keys = [outcome.key, *sorted(others)]
+    def _conclude_together(self, outcome: Outcome, mark: Mark, keys: Sequence[Key], equal: Mapping[Key, str]) -> None:
+        """Record what the first of these ended as, and take the mark off all, in one call."""
         notes = [self._item(outcome.key) | _concluding(outcome, mark.token)]
         notes += [self._ending(key, mark, outcome.at, equal) for key in keys[1:]]
-        try:
-            call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
-        except Conflict as error:
-            return _refused_for(error, keys)
-        return None
+        call(self._client.transact_write_items, TransactItems=[{"Update": note} for note in notes])
 
     def _conclude(self, outcome: Outcome, own: str) -> Certainty:
         if _held(self._client.update_item, **self._item(outcome.key), **_concluding(outcome, own)):

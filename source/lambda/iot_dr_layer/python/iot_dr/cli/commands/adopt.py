@@ -16,7 +16,7 @@ from iot_dr.cli.commands.verify import ReadingWatch
 from iot_dr.cli.options import applying, credentials_and_state, from_toolsrc, output_format, settings, unpaced
 from iot_dr.cli.options import max_age as max_age_option
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.answers import answer_lines, answer_text
+from iot_dr.cli.view.answers import answer_lines, answer_text, problem_as_json
 from iot_dr.cli.view.plans import field_lines, fields_json, print_lines
 from iot_dr.cli.view.tables import console, table
 from iot_dr.cli.view.texts import say, visible, visible_json
@@ -229,7 +229,7 @@ def _row_as_json(row: AdoptionRow, choice: AdoptionChoice) -> str:
 
 
 def _result_as_json(result: AdoptionResult, choice: AdoptionChoice) -> dict[str, Any]:
-    problems = [{"resource": str(one.key), "result": str(one.ending), "reason": one.reason} for one in result.problems]
+    problems = [problem_as_json(one) for one in result.problems]
     facts = {"applied": True, "release": choice.release, "done": result.done, "left": result.left}
     return {**facts, "problems": problems}
 

@@ -17,7 +17,7 @@ from iot_dr.cli.options import completed_by, credentials_and_state, from_toolsrc
 from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.bars import Counting
 from iot_dr.cli.view.status_view import overview_as_json, screen_of
-from iot_dr.cli.view.tables import SafeTable, console, item_as_json, moment, state_text
+from iot_dr.cli.view.tables import console, facts_table, item_as_json, moment, state_text
 from iot_dr.cli.view.texts import say
 from iot_dr.model.registry.keys import Key, Kind, thing_key
 from iot_dr.model.replication.ledger_items import LedgerItem
@@ -182,12 +182,7 @@ def _print_standing(standing: ResourceStatus, output: str) -> None:
     if output == "json":
         say(answer_text(standing_as_json(standing)))
         return
-    lines = SafeTable(box=None, show_header=False, pad_edge=False)
-    lines.add_column(style="bold", no_wrap=True)
-    lines.add_column(overflow="fold")
-    for name, value in _lines(standing, now()):
-        lines.add_row(name, value)
-    console().print(lines)
+    console().print(facts_table(_lines(standing, now())))
 
 
 def _lines(standing: ResourceStatus, at: int) -> list[tuple[str, Text]]:

@@ -15,7 +15,7 @@ from rich.text import Text
 from iot_dr.cli.command import command_line
 from iot_dr.cli.options import applying, credentials_and_state, delete_share, from_toolsrc, output_format, unpaced
 from iot_dr.cli.stopping import stoppable
-from iot_dr.cli.view.answers import answer_lines, answer_text
+from iot_dr.cli.view.answers import answer_lines, answer_text, problem_as_json
 from iot_dr.cli.view.bars import ReadingPace, Watch, left_text, paced_bar
 from iot_dr.cli.view.plans import STEPS, plan_lines, print_lines, resource_json
 from iot_dr.cli.view.tables import Screen, console, table
@@ -240,7 +240,7 @@ def _plan_as_json(planned: Planned, differences: Iterable[Difference]) -> Iterat
 def _print_result(progress: SyncProgress, syncing: Applying, output: str, again: str) -> None:
     done = progress.all_ended - progress.failed - progress.left
     if output == "json":
-        problems = [_problem_as_json(one) for one in syncing.problems()]
+        problems = [problem_as_json(one) for one in syncing.problems()]
         facts = {"applied": True, "done": done, "failed": progress.failed, "left": progress.left}
         say(answer_text({**facts, "problems": problems, "calls": _calls(syncing.uses())}))
         return
@@ -262,10 +262,6 @@ def _problems(problems: Iterable[ChangeResult]) -> Any:
     for one in islice(problems, SHOWN):
         shown.add_row(Text(str(one.key)), Text(one.ending, style="red"), Text(one.reason))
     return shown
-
-
-def _problem_as_json(problem: ChangeResult) -> dict[str, str]:
-    return {"resource": str(problem.key), "result": str(problem.ending), "reason": problem.reason}
 
 
 def _calls(uses: Mapping[str, tuple[Use, ...]]) -> dict[str, dict[str, dict[str, float]]]:

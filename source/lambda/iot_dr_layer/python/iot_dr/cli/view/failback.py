@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from iot_dr.cli.view.answers import problem_as_json
 from iot_dr.cli.view.applying import SyncWatch
 from iot_dr.cli.view.failover import FailoverWatch
 from iot_dr.cli.view.tables import console, table
@@ -17,7 +18,6 @@ from iot_dr.model.failback.plan import FailbackVerdict, PlannedRow, PlanNumbers
 from iot_dr.model.failback.steps import FailbackResult, FailbackStep
 from iot_dr.model.registry.entities import Entity
 from iot_dr.model.registry.entity_json import to_json
-from iot_dr.model.sync.progress import ChangeResult
 
 SHOWN = 20
 """Conflicts, problems and differences that are shown; `--format json` has all of them, or a thousand."""
@@ -175,16 +175,12 @@ def result_as_json(result: FailbackResult) -> dict[str, Any]:
         "stopped": None if result.stopped is None else str(result.stopped),
         "why": result.why,
         "snapshot": result.snapshot,
-        "problems": [_problem_as_json(one) for one in result.problems],
+        "problems": [problem_as_json(one) for one in result.problems],
         "differing": [{"resource": str(key), "reason": why} for key, why in checked.differing] if checked else [],
         "left": checked.left if checked else 0,
         "new_since": {str(kind): number for kind, number in checked.since.items()} if checked else {},
         "left_behind": list(result.left_behind),
     }
-
-
-def _problem_as_json(problem: ChangeResult) -> dict[str, str]:
-    return {"resource": str(problem.key), "result": str(problem.ending), "reason": problem.reason}
 
 
 def print_result(result: FailbackResult, again: str, switch: str) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from rich.text import Text
 
+from iot_dr.cli.view.answers import drift_as_json, part_as_json, parts_as_json
 from iot_dr.cli.view.bars import Watch, paced_bar
 from iot_dr.cli.view.status_view import leadership_as_json, names_as_json, names_text
-from iot_dr.cli.view.tables import SafeTable, Screen, console, distance, iso
+from iot_dr.cli.view.tables import Screen, console, distance, facts_table, iso
 from iot_dr.cli.view.texts import say
 from iot_dr.model.failover.devices import DeviceCounts
 from iot_dr.model.status.checks import error_line
@@ -95,14 +95,9 @@ def _size(size: FleetSize | Unread) -> str:
 
 def print_losses(losses: Losses, region: str, other: str, *, on_stderr: bool) -> None:
     """Print what may be lost, before anything is changed."""
-    lines = SafeTable(box=None, show_header=False, pad_edge=False)
-    lines.add_column(style="bold", no_wrap=True)
-    lines.add_column(overflow="fold")
-    for name, value in _lost(losses, now()):
-        lines.add_row(name, value)
     screen = Screen(stderr=True) if on_stderr else console()
     screen.print(Text(f"What may be lost when {region} takes over from {other}:", style="bold"))
-    screen.print(lines)
+    screen.print(facts_table(_lost(losses, now())))
     screen.print(
         Text(f"Changes that have not left {other} cannot be counted here; they are filled in when it is back.")
     )
@@ -205,12 +200,12 @@ def as_json(result: FailoverResult) -> dict[str, Any]:
         "changed": result.changed,
         "as_asked": result.as_asked,
         **leadership_as_json(result.leadership),
-        "losses": _losses_as_json(result.losses) if result.losses else None,
+        "losses": part_as_json(result.losses, _losses_as_json),
         "other_told": {"unread": result.untold} if result.untold else result.changed,
         "followed": result.followed,
         "dns": _dns_as_json(result),
-        "devices": _devices_as_json(result.devices),
-        "evicted": dataclasses.asdict(result.evicted) if result.evicted else None,
+        "devices": part_as_json(result.devices, _devices_as_json),
+        "evicted": part_as_json(result.evicted),
         "not_evicted": result.not_evicted,
         "fenced": result.fenced,
     }
@@ -223,32 +218,19 @@ def _dns_as_json(result: FailoverResult) -> dict[str, Any] | None:
     return {"seen": name.seen, "unread": name.unread, "name_servers": names_as_json(name.answers)}
 
 
-def _devices_as_json(counts: DeviceCounts | None) -> dict[str, Any] | None:
-    return {"here": _plain(counts.here), "there": _plain(counts.there)} if counts else None
+def _devices_as_json(counts: DeviceCounts) -> dict[str, Any]:
+    return {"here": part_as_json(counts.here), "there": part_as_json(counts.there)}
 
 
 def _losses_as_json(losses: Losses) -> dict[str, Any]:
-    waiting = losses.waiting
     return {
-        "waiting": {"unread": waiting.reason}
-        if isinstance(waiting, Unread)
-        else {"states": dict(waiting.states), "oldest": iso(waiting.oldest), "complete": waiting.complete},
-        "lag_ms": _all_plain(losses.lags),
-        "streams": _all_plain(losses.streams),
-        "last_verify": _drift_as_json(losses.drift),
-        "connected": {region: _plain(size) for region, size in losses.connected.items()},
+        "waiting": part_as_json(losses.waiting, _waiting_as_json),
+        "lag_ms": parts_as_json(losses.lags),
+        "streams": parts_as_json(losses.streams),
+        "last_verify": drift_as_json(losses.drift),
+        "connected": {region: part_as_json(size) for region, size in losses.connected.items()},
     }
 
 
-def _drift_as_json(drift: Drift | Unread | None) -> Any:
-    return {"at": iso(drift.verified_at), "differing": drift.differing} if isinstance(drift, Drift) else _plain(drift)
-
-
-def _all_plain(part: Any) -> Any:
-    return _plain(part) if isinstance(part, Unread) else [_plain(one) for one in part]
-
-
-def _plain(part: Any) -> Any:
-    if part is None:
-        return None
-    return {"unread": part.reason} if isinstance(part, Unread) else dataclasses.asdict(part)
+def _waiting_as_json(waiting: Waiting) -> dict[str, Any]:
+    return {"states": dict(waiting.states), "oldest": iso(waiting.oldest), "complete": waiting.complete}

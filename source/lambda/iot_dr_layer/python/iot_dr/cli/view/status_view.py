@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from iot_dr.cli.command import with_settings
-from iot_dr.cli.view.tables import SafeTable, distance, iso, item_as_json, moment, state_text, table
+from iot_dr.cli.view.answers import drift_as_json, part_as_json, parts_as_json
+from iot_dr.cli.view.tables import distance, facts_table, iso, item_as_json, moment, state_text, table
 from iot_dr.model.failover.control import Mode, ReplicationState
 from iot_dr.model.failover.fence import Leadership
 from iot_dr.model.failover.names import FleetDomain, NameAnswers
@@ -51,12 +52,7 @@ def screen_of(found: StatusView) -> Group:
 
 
 def _parts(found: StatusView) -> Iterator[RenderableType]:
-    facts = SafeTable(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for name, value in _facts(found):
-        facts.add_row(name, value)
-    yield facts
+    yield facts_table(_facts(found))
     yield Text()
     yield _lag_table(found.lags) if found.lags and not isinstance(found.lags, Unread) else _no_lag(found.lags)
     yield Text()
@@ -215,28 +211,22 @@ def overview_as_json(found: StatusView) -> dict[str, Any]:
         "at": iso(found.at),
         **leadership_as_json(found.leadership),
         "name_servers": names_as_json(found.names),
-        "domains": {region: _domain_as_json(domain) for region, domain in found.domains.items()},
-        "stacks": _json(
+        "domains": {region: part_as_json(domain, _domain_as_json) for region, domain in found.domains.items()},
+        "stacks": parts_as_json(
             found.stacks,
             lambda one: {"region": one.region, "name": one.name, "version": one.version, "status": one.status},
         ),
-        "lag_ms": _json(found.lags, dataclasses.asdict),
-        "streams": _json(found.streams, dataclasses.asdict),
-        "looks_waiting": {"unread": found.requests.reason}
-        if isinstance(found.requests, Unread)
-        else dict(found.requests),
-        "dead_letters": {"unread": found.queues.reason} if isinstance(found.queues, Unread) else dict(found.queues),
-        "kept_stream_records": {"unread": found.records.reason} if isinstance(found.records, Unread) else found.records,
-        "last_verify": _drift_as_json(found.drift),
+        "lag_ms": parts_as_json(found.lags),
+        "streams": parts_as_json(found.streams),
+        "looks_waiting": part_as_json(found.requests, dict),
+        "dead_letters": part_as_json(found.queues, dict),
+        "kept_stream_records": part_as_json(found.records, int),
+        "last_verify": drift_as_json(found.drift),
         "waiting": found.backlog.total,
         "held": found.backlog.held,
         "groups": [dataclasses.asdict(group) for group in found.backlog.groups],
         "oldest": [item_as_json(item) for item in found.backlog.oldest],
     }
-
-
-def _json(part: Sequence[Any] | Unread, of: Any) -> Any:
-    return {"unread": part.reason} if isinstance(part, Unread) else [of(one) for one in part]
 
 
 def leadership_as_json(known: Leadership | Unread) -> dict[str, Any]:
@@ -254,29 +244,8 @@ def leadership_as_json(known: Leadership | Unread) -> dict[str, Any]:
 
 def names_as_json(names: NameAnswers | Unread) -> Any:
     """Return what each name server answers for programs."""
-    if isinstance(names, Unread):
-        return {"unread": names.reason}
-    return {
-        server: {"unread": one.reason} if isinstance(one, Unread) else dataclasses.asdict(one)
-        for server, one in names.by_server.items()
-    }
+    return part_as_json(names, lambda known: {server: part_as_json(one) for server, one in known.by_server.items()})
 
 
-def _domain_as_json(domain: FleetDomain | Unread | None) -> Any:
-    match domain:
-        case Unread(reason=reason):
-            return {"unread": reason}
-        case None:
-            return None
-        case FleetDomain(name=name, enabled=enabled, certificate_ends=ends):
-            return {"name": name, "enabled": enabled, "certificate_ends": iso(ends)}
-
-
-def _drift_as_json(drift: Drift | Unread | None) -> Any:
-    match drift:
-        case Unread(reason=reason):
-            return {"unread": reason}
-        case None:
-            return None
-        case Drift(verified_at=at, differing=differing):
-            return {"at": iso(at), "differing": differing}
+def _domain_as_json(domain: FleetDomain) -> dict[str, Any]:
+    return {"name": domain.name, "enabled": domain.enabled, "certificate_ends": iso(domain.certificate_ends)}

@@ -137,6 +137,16 @@ def table(*columns: str, numbers: frozenset[str] = frozenset(), optional: tuple[
     return made
 
 
+def facts_table(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+    """Return names and what stands behind them, a line each."""
+    made = SafeTable(box=None, show_header=False, pad_edge=False)
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        made.add_row(name, value)
+    return made
+
+
 def iso(milliseconds: int | None) -> str | None:
     """Return a time as a script reads it.
 

@@ -55,7 +55,7 @@ from iot_dr.services.pacing import Wait
 from iot_dr.services.reading.comparison_reading import ComparisonScope
 from iot_dr.services.reading.rereading import RegistrySourceReader
 from iot_dr.services.shadows.replicate import ShadowReplication
-from iot_dr.services.snapshots.restore import NoLedger
+from iot_dr.services.snapshots.restore import NoSyncLedger
 from iot_dr.services.sync.launched import launched_stack
 from iot_dr.services.sync.pending_shadows import Replicate
 from iot_dr.services.sync.recorded import RecordedRegistryWriter, RecordedShadowStore, Recording
@@ -251,7 +251,7 @@ def _party(parts: _FailbackParts, party: Party, *, carries: bool = False) -> Par
         writer=RecordedRegistryWriter(
             IotRegistryWriter(target.iot, target.site.region, target.site.account), _recording(parts, party)
         ),
-        ledger=NoLedger() if party is Party.OLD else DynamoDbLedger(dynamodb, settings.environment.ledger_table),
+        ledger=NoSyncLedger() if party is Party.OLD else DynamoDbLedger(dynamodb, settings.environment.ledger_table),
         gate=gate,
         clock=now,
         progress=parts.watch,

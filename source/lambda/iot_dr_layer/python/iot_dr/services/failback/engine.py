@@ -10,7 +10,7 @@ from iot_dr.model.sync.progress import ChangeResult
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
 from iot_dr.ports.fleet import Comparison
-from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.ledger import SyncLedger
 from iot_dr.ports.progress import SyncObserver
 from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.ports.sync import RunJournal
@@ -51,7 +51,7 @@ class PartyParts:
     source: SourceReader
     target: RegistryReader
     writer: RegistryWriter
-    ledger: Ledger
+    ledger: SyncLedger
     gate: WriteGate
     clock: Clock
     progress: SyncObserver

@@ -27,7 +27,7 @@ from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.failback.planning import existing, in_leader_form
 from iot_dr.services.gate import ensure_open
-from iot_dr.services.snapshots.restore import NoLedger
+from iot_dr.services.snapshots.restore import NoSyncLedger
 
 AGAIN = "it was changed since the plan was made; make a new plan"
 
@@ -213,7 +213,7 @@ def _is_as_planned(one: Entity, other: Entity) -> bool:
     return alike(one, other)
 
 
-class PlannedDeletions(NoLedger):
+class PlannedDeletions(NoSyncLedger):
     """Owns what a plan deletes in one Region, or takes tags off, and nothing else; nobody is told of anything."""
 
     def __init__(self, writes: PlannedWrites) -> None:

@@ -1,7 +1,7 @@
 """Bring what a snapshot holds back into a Region: it takes the place of the source, and nothing is ever deleted.
 
-What the Region has besides stays, for nothing says that it is not wanted: `NoLedger` owns nothing, so a plan can only
-leave it.
+What the Region has besides stays, for nothing says that it is not wanted: `NoSyncLedger` owns nothing, so a plan can
+only leave it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from iot_dr.model.registry.entities import (
 )
 from iot_dr.model.registry.keys import Key, Kind, certificate_target, thing_group_target
 from iot_dr.model.replication.marks import Certainty, Mark, new_token
-from iot_dr.model.replication.outcomes import NOTHING_EQUAL, LastRead, Outcome
+from iot_dr.model.replication.outcomes import NOTHING_EQUAL, Outcome
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
@@ -116,7 +116,7 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
     stop: threading.Event,
 ) -> Sync:
     """Return the engine of a sync, in which the snapshot is the source and nothing is owned."""
-    ledger = NoLedger()
+    ledger = NoSyncLedger()
     marks = Marking(ledger, gate, clock)
     return Sync(
         comparison=comparison,
@@ -152,8 +152,8 @@ class SnapshotSourceReader:
         return self._certificate_of(key.name) if isinstance(found, Certificate) else found
 
 
-class NoLedger:
-    """`ports.Ledger` of who owns nothing and tells nobody: what an operator restores is the operator's own."""
+class NoSyncLedger:
+    """`ports.SyncLedger` of who owns nothing and tells nobody: what an operator restores is the operator's own."""
 
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
         """Own none."""
@@ -185,14 +185,6 @@ class NoLedger:
     ) -> None:
         """Note nothing."""
 
-    def gone(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
-        """Know of none."""
-        return frozenset()
-
-    def known(self, keys: Collection[Key]) -> frozenset[Key]:  # noqa: ARG002  # the port's
-        """Know of none."""
-        return frozenset()
-
     def disown(self, keys: Collection[Key], at: int, mark: Mark, began: int) -> None:
         """Note nothing."""
 
@@ -212,27 +204,4 @@ class NoLedger:
         return Certainty.SURE
 
     def note_applied(self, outcome: Outcome) -> None:
-        """Note nothing."""
-
-    def postpone(self, key: Key, now: int) -> bool:  # noqa: ARG002  # the port's
-        """Have nothing wait."""
-        return False
-
-    def source_version(self, key: Key) -> tuple[str, int]:  # noqa: ARG002  # the port's
-        """Know none."""
-        return "", 0
-
-    def last_reads(self, keys: Collection[Key]) -> Mapping[Key, LastRead]:  # noqa: ARG002  # the port's
-        """Have read none."""
-        return {}
-
-    def due(self, now: int, unknown: Callable[[str], object] | None = None) -> Iterator[Key]:  # noqa: ARG002  # the port's
-        """Have nothing wait."""
-        return iter(())
-
-    def cursor(self, name: str) -> str:  # noqa: ARG002  # the port's
-        """Stand nowhere."""
-        return ""
-
-    def move_cursor(self, name: str, to: str) -> None:
         """Note nothing."""

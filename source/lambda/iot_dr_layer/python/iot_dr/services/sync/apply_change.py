@@ -31,7 +31,7 @@ from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Direction
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
-from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.ledger import SyncLedger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
@@ -67,7 +67,7 @@ class ChangeApplier:
         source: SourceReader,
         target: RegistryReader,
         writer: RegistryWriter,
-        ledger: Ledger,
+        ledger: SyncLedger,
         marks: Marking,
         gate: WriteGate,
         clock: Clock,

@@ -23,7 +23,7 @@ from iot_dr.model.registry.tagging import tags_differ
 from iot_dr.model.replication.marks import MARK_LIFETIME, Mark
 from iot_dr.ports.clock import Clock
 from iot_dr.ports.failover import WriteGate
-from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.ledger import SyncLedger
 from iot_dr.services.gate import ensure_open
 
 ROUNDS = 5
@@ -66,7 +66,7 @@ class Held:
 class Marking:
     """The marks of one run, which its threads share."""
 
-    def __init__(self, ledger: Ledger, gate: WriteGate, clock: Clock) -> None:
+    def __init__(self, ledger: SyncLedger, gate: WriteGate, clock: Clock) -> None:
         self._ledger, self._gate, self._clock = ledger, gate, clock
         self._held: dict[Key, Held] = {}
         self._lock = threading.Lock()

@@ -15,7 +15,7 @@ from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction
 from iot_dr.model.sync.progress import Ending
 from iot_dr.ports.fleet import Comparison
-from iot_dr.ports.ledger import Ledger
+from iot_dr.ports.ledger import SyncLedger
 from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.order import place
 from iot_dr.services.comparison import compare, differences
@@ -58,7 +58,7 @@ class PendingChanges:
         comparison: Comparison,
         journal: Journal,
         direction: Direction,
-        ledger: Ledger,
+        ledger: SyncLedger,
         marks: Marking,
         just_in_time: bool = False,
     ) -> None:

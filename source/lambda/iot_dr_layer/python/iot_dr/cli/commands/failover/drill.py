@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from iot_dr.cli.command import Command, command_line, order_place, with_settings
+from iot_dr.cli.consent import at_a_terminal, require_name, require_typed
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
@@ -17,7 +17,6 @@ from iot_dr.cli.view.drill import DrillWatch, print_result
 from iot_dr.cli.view.failover import print_losses
 from iot_dr.cli.view.fleet_drill import FleetWatch, WayBackWatch
 from iot_dr.cli.view.texts import say
-from iot_dr.errors import ConfigurationError
 from iot_dr.model.drill.documents import document_of
 from iot_dr.model.drill.orders import DevicePace, DrillFault, DrillOrder
 from iot_dr.model.drill.results import DrillResult, Objectives
@@ -229,7 +228,7 @@ def _with_fleet(
         regions = environment.regions
         print_losses(losses, regions.secondary, regions.primary, on_stderr=asked.programs)
         if not asked.confirm:
-            _confirm(environment.fleet_name)
+            require_typed("fail the fleet over and back", environment.fleet_name)
 
     place_of_orders = order_place(context, environment.primary_region, environment.secondary_region, asked.state)
     wanted = FleetSettings(consent, place_of_orders, asked.profile, asked.paced)
@@ -250,24 +249,9 @@ def _check_fleet(name: str, order: DrillOrder, confirm: str) -> None:
             "--fault unhealthy goes with --scope canary: the fleet's health answer is not tampered with"
         )
     if confirm:
-        _require(confirm, name)
-    elif not _is_asked_at_a_terminal():
+        require_name(confirm, name)
+    elif not at_a_terminal():
         raise click.UsageError(f"there is no terminal to ask at; to take the fleet along, give --confirm {name}")
-
-
-def _is_asked_at_a_terminal() -> bool:
-    return sys.stdin.isatty()
-
-
-def _confirm(name: str) -> None:
-    """Have the fleet's name typed."""
-    typed = click.prompt(f"To fail the fleet over and back, type {name}", default="", show_default=False, err=True)
-    _require(typed.strip(), name)
-
-
-def _require(typed: str, name: str) -> None:
-    if typed != name:
-        raise ConfigurationError(f"{typed!r} is not {name}; nothing was changed")
 
 
 def _clean(environment: DrillEnvironment, name: str, watch: DrillWatch, profile: str, output: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import click
 
 from iot_dr.cli.command import Command, command_line, order_place
+from iot_dr.cli.consent import at_a_terminal, require_typed
 from iot_dr.cli.options import credentials_and_state, delete_share, from_toolsrc, output_format, settings, unpaced
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
@@ -170,16 +170,9 @@ def _check(order: _FailbackOrder, wanted: FailbackSettings) -> None:
         )
     if not order.switch or order.yes:
         return
-    if not _is_asked_at_a_terminal():
+    if not at_a_terminal():
         raise click.UsageError("there is no terminal to ask at; to switch without being asked, give --yes")
-    region = environment.primary_region
-    typed = click.prompt(f"To bring the devices back, type {region}", default="", show_default=False, err=True)
-    if typed.strip() != region:
-        raise ConfigurationError(f"{typed!r} is not {region}; nothing was changed")
-
-
-def _is_asked_at_a_terminal() -> bool:
-    return sys.stdin.isatty()
+    require_typed("bring the devices back", environment.primary_region)
 
 
 def _planned(context: click.Context, failback: Failback, order: _FailbackOrder, watch: FailbackWatch) -> int:

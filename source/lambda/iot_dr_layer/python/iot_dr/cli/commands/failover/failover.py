@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 
 import click
 
 from iot_dr.cli.command import Command, command_line, order_place, say_error
+from iot_dr.cli.consent import at_a_terminal, require_typed
 from iot_dr.cli.options import credentials_and_state, from_toolsrc, output_format, settings
 from iot_dr.cli.stopping import stoppable
 from iot_dr.cli.view.answers import answer_text
 from iot_dr.cli.view.failover import FailoverWatch, as_json, print_losses, print_result
 from iot_dr.cli.view.texts import say
-from iot_dr.errors import ConfigurationError
 from iot_dr.model.failover.fence import Leadership
 from iot_dr.runtime.commands.failover import FleetEnvironment, check_target, open_failover, operator
 from iot_dr.services.failover.failover import Failover
@@ -109,7 +108,7 @@ def command(  # noqa: PLR0913, PLR0917  # one parameter an option
     environment = settings(FleetEnvironment, toolsrc)
     asked = Asked(wait or evict, yes, why, at_most, output)
     check_target(environment, region, follow=asked.wait, evict=evict)
-    if not (yes or _is_asked_at_a_terminal()):
+    if not (yes or at_a_terminal()):
         raise click.UsageError("there is no terminal to ask at; to fail over without being asked, give --yes")
     again = command_line(context)
     watch = FailoverWatch()
@@ -139,24 +138,9 @@ def _switch(failover: Failover, known: Leadership, asked: Asked, watch: Failover
     losses = failover.losses()
     print_losses(losses, failover.region, failover.other, on_stderr=asked.output == "json")
     if not asked.yes:
-        _ask(failover.region)
+        require_typed("fail over", failover.region)
     watch.switched = True
     return replace(failover.order(known, operator(), asked.why, watch), losses=losses)
-
-
-def _is_asked_at_a_terminal() -> bool:
-    return sys.stdin.isatty()
-
-
-def _ask(region: str) -> None:
-    """Have the Region's name typed.
-
-    Raises:
-        ConfigurationError: something else was.
-    """
-    typed = click.prompt(f"To fail over, type {region}", default="", show_default=False, err=True)
-    if typed.strip() != region:
-        raise ConfigurationError(f"{typed!r} is not {region}; nothing was changed")
 
 
 def _left(watch: FailoverWatch, again: str) -> str:

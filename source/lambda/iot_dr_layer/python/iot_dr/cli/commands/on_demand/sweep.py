@@ -16,7 +16,8 @@ from iot_dr.cli.view.bars import is_quiet, tell
 from iot_dr.cli.view.tables import Screen, console
 from iot_dr.cli.view.texts import say
 from iot_dr.errors import TerminalError, UnsafePlan
-from iot_dr.runtime.commands.on_demand.sweep import SweepNowEnvironment, open_sweep
+from iot_dr.runtime.commands.on_demand.sweep import open_sweep
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.sweep import Swept
 
 _EPILOG = """
@@ -56,7 +57,7 @@ def command(  # one parameter an option
     finds is then checked in the background: iot-dr status tells what waits. Exits 0 if all that was found is being
     checked, 1 if something differs, waits for the next sweep, cannot be read or is refused, 2 if it cannot run.
     """
-    environment = settings(SweepNowEnvironment, toolsrc)
+    environment = settings(LaunchNames, toolsrc)
     place = order_place(context, environment.primary_region, environment.secondary_region)
     with open_sweep(environment, place, profile) as opened:
         if not apply:

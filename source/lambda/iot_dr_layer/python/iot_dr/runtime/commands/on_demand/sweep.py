@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
@@ -18,11 +17,11 @@ from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.aws.workflow.sweep_function import LambdaSweepFunction
 from iot_dr.model.launch.launched_stacks import LaunchedStack
 from iot_dr.model.launch.launches import Launch
-from iot_dr.model.regions import RegionPair
 from iot_dr.runtime.account import clients_of, open_account
 from iot_dr.runtime.budgets import background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.history import ordering
+from iot_dr.runtime.commands.settings.launch_names import LaunchNames
 from iot_dr.services.concurrency import Together, on_threads
 from iot_dr.services.gate import LeadershipWriteGate
 from iot_dr.services.on_demand.sweep_now import SweepNow
@@ -36,29 +35,14 @@ FUNCTION_SECONDS = 930
 _OUTPUTS = ("SweepRegistryFunctionName", "LedgerTableName", "BackgroundQueueUrl")
 
 
-@dataclass(frozen=True)
-class SweepNowEnvironment:
-    """The variables of `toolsrc` that name a launch."""
-
-    primary_region: str
-    secondary_region: str
-    stack_postfix: str
-    uuid: str
-
-
 @contextmanager
-def open_sweep(environment: SweepNowEnvironment, place: OrderPlace, profile: str = "") -> Iterator[SweepNow]:
+def open_sweep(environment: LaunchNames, place: OrderPlace, profile: str = "") -> Iterator[SweepNow]:
     """Open the sweep of a launch.
 
     Raises:
         ConfigurationError: there is no such launch, or it is of a release without a sweep.
     """
-    client_of = clients_of(profile)
-    launch = Launch(
-        RegionPair(environment.primary_region, environment.secondary_region),
-        environment.stack_postfix,
-        environment.uuid,
-    )
+    client_of, launch = clients_of(profile), environment.launch
     stack = launched_stack(launch, CloudFormationStackReader(client_of), _OUTPUTS)
     # Asked once: a second call would be a second sweep.
     function = client_of("lambda", launch.regions.secondary, read_timeout=FUNCTION_SECONDS, attempts=1)
