@@ -47,6 +47,9 @@ THREADS = 4
 LONGEST = 1800.0
 """Seconds that the product is given."""
 
+LOOKS_EVERY = 3.0
+"""Seconds between two comparisons of the Regions: each takes the emulator a good part of a second."""
+
 THROTTLED = "ThrottlingException"
 
 
@@ -164,12 +167,15 @@ def _swept(pair: Pair, rate: float, console: Console) -> Figures:
         customer = Customer(_customers_client(pair), pair)
         begun = time.monotonic()
         running = executor.submit(customer.keep_provisioning, rate, identities, stop)
-        with console.status("The sweep checks what differs"):
-            _sweep(pair)
-            # What the customer makes crosses by events: what was there before is the sweep's.
-            until(lambda: running.done() or to_find.isdisjoint(_differences(pair)), LONGEST)
-        seconds = time.monotonic() - begun
-        stop.set()
+        try:
+            with console.status("The sweep checks what differs"):
+                _sweep(pair)
+                # What the customer makes crosses by events: what was there before is the sweep's.
+                while not running.done() and time.monotonic() - begun < LONGEST and to_find & {*_differences(pair)}:
+                    stop.wait(LOOKS_EVERY)
+            seconds = time.monotonic() - begun
+        finally:
+            stop.set()
         running.result()
         until(lambda: not _differences(pair), 120)
     refused = sum(customer.refused.values())
