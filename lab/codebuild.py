@@ -4,15 +4,17 @@ This is the one thing the lab stands in for. The build's source, buildspec, vari
 in the emulator; the commands run as CodeBuild runs them (version 0.2: all in one shell, phases in their order).
 """
 
+import hashlib
 import io
 import json
 import os
 import shlex
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -29,8 +31,8 @@ phase_failed() { echo "Phase $1 failed: $2" >&2; CODEBUILD_BUILD_SUCCEEDING=0; }
 """
 
 
-def script(buildspec: Mapping[str, Any]) -> str:
-    """The commands of a buildspec as one shell script that ends with the build's status."""
+def script(buildspec: Mapping[str, Any], chosen: Sequence[str] = PHASES) -> str:
+    """The commands of a buildspec, or of some phases, as one shell script that ends with the build's status."""
     if str(buildspec.get("version")) != "0.2":
         message = (
             f"buildspec version {buildspec.get('version')} is not 0.2, the only one in which commands share a shell"
@@ -39,7 +41,7 @@ def script(buildspec: Mapping[str, Any]) -> str:
     lines = [_SCRIPT_HEAD]
     for name, value in ((buildspec.get("env") or {}).get("variables") or {}).items():
         lines.append(f"export {name}={shlex.quote(str(value))}")
-    for phase in PHASES:
+    for phase in chosen:
         body = (buildspec.get("phases") or {}).get(phase) or {}
         lines += _phase(phase, body.get("commands") or [], body.get("finally") or [])
     lines.append("[ $CODEBUILD_BUILD_SUCCEEDING = 1 ]")
@@ -95,8 +97,12 @@ def run_build(
     environ: Mapping[str, str],
     scratch: Path,
     line: Callable[[str], None],
+    shared: Path | None = None,
 ) -> int:
     """Run a build's commands in a folder under `scratch`, with its variables and its role's credentials.
+
+    Builds that have the folder `shared` run the install phase of a source once, and its other phases where that was
+    installed: unpacking thousands of files was most of what a launch took of the processor.
 
     Returns the exit status of the build.
     """
@@ -108,26 +114,52 @@ def run_build(
     archive = clients("s3").get_object(Bucket=bucket, Key=key, **version)["Body"].read()
     variables = {entry["name"]: entry["value"] for entry in build["environment"]["environmentVariables"]}
     with (
-        TemporaryDirectory(prefix="tmp-codebuild-", dir=scratch) as name,
+        tempfile.TemporaryDirectory(prefix="tmp-codebuild-", dir=scratch) as name,
         _credentials_of(project["serviceRole"], clients) as keys,
     ):
-        folder = Path(name)
-        with zipfile.ZipFile(io.BytesIO(archive)) as source:
-            source.extractall(folder)
-        buildspec = yaml.safe_load((folder / project["source"]["buildspec"]).read_text(encoding="utf-8"))
         container = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+        told = {**container, **environ, **variables, **keys, "CODEBUILD_BUILD_ID": build_id}
+        source = _Source(archive, project["source"]["buildspec"], told, line)
+        if shared is None:
+            folder = Path(name)
+            source.unpack(folder)
+            return source.run(folder, PHASES)
+        folder = shared / hashlib.sha256(archive).hexdigest()
+        with processes.alone(shared):
+            if not folder.exists():
+                begun = Path(tempfile.mkdtemp(dir=shared))
+                source.unpack(begun)
+                if status := source.run(begun, PHASES[:1]):
+                    return status
+                begun.rename(folder)
+        return source.run(folder, PHASES[1:])
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is built, and with what variables."""
+
+    archive: bytes
+    buildspec: str
+    environ: Mapping[str, str]
+    line: Callable[[str], None]
+
+    def unpack(self, folder: Path) -> None:
+        """Put the source where it is built."""
+        with zipfile.ZipFile(io.BytesIO(self.archive)) as source:
+            source.extractall(folder)
+
+    def run(self, folder: Path, phases: Sequence[str]) -> int:
+        """Run phases of the buildspec there; the exit status."""
+        buildspec = yaml.safe_load((folder / self.buildspec).read_text(encoding="utf-8"))
         return processes.run(
-            ["bash", "-c", script(buildspec)],
+            ["bash", "-c", script(buildspec, phases)],
             environ={
-                **container,
-                **environ,
-                **variables,
-                **keys,
+                **self.environ,
                 "HOME": str(folder),
                 "PYTHONUNBUFFERED": "1",
-                "CODEBUILD_BUILD_ID": build_id,
                 "CODEBUILD_SRC_DIR": str(folder),
             },
             folder=folder,
-            line=line,
+            line=self.line,
         )

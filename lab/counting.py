@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -139,42 +139,54 @@ Intercept = Callable[[Call], Fault | None]
 
 
 @dataclass(frozen=True)
-class _Message:
-    """Head and body of a request or response, as they came."""
+class _Head:
+    """Head of a request or response, as it came; read once, which a call's way through the proxy asks for often."""
 
-    head: bytes
-    body: bytes
+    raw: bytes
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.raw.decode("latin-1").split("\r\n")
 
     @property
     def start_line(self) -> str:
-        return self.head.split(b"\r\n", 1)[0].decode("latin-1")
+        return self._lines[0]
 
-    def header(self, name: str) -> str | None:
-        for line in self.head.decode("latin-1").split("\r\n")[1:]:
-            key, _, value = line.partition(":")
-            if key.strip().lower() == name:
-                return value.strip()
-        return None
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """Values by names in small letters; of a name that comes twice the first."""
+        found: dict[str, str] = {}
+        for line in self._lines[1:]:
+            name, _, value = line.partition(":")
+            found.setdefault(name.strip().lower(), value.strip())
+        return found
+
+
+@dataclass(frozen=True)
+class _Message:
+    """A request or response."""
+
+    head: _Head
+    body: bytes = b""
 
 
 async def _read_message(reader: asyncio.StreamReader, *, answers: str | None = None) -> _Message | None:
     """Read one message with its body, or None at the end; `answers` is the method that a response is for."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        head = _Head(await reader.readuntil(b"\r\n\r\n"))
     except asyncio.IncompleteReadError:
         return None
-    message = _Message(head, b"")
-    status = message.start_line.split(" ")[1] if answers else ""
+    status = head.start_line.split(" ")[1] if answers else ""
     if answers == "HEAD" or status in ("204", "304") or status.startswith("1"):
-        return message
-    length = message.header("content-length")
-    if "chunked" in (message.header("transfer-encoding") or "").lower():
+        return _Message(head)
+    length = head.headers.get("content-length")
+    if "chunked" in head.headers.get("transfer-encoding", "").lower():
         return _Message(head, await _read_chunks(reader))
     if length is not None:
         return _Message(head, await reader.readexactly(int(length)))
     if answers:
         return _Message(head, await reader.read())
-    return message
+    return _Message(head)
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
@@ -188,19 +200,28 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
 
 
 @cache
-def _operations(model: str) -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    """Method, path and name of every operation of a REST service, the most specific path first."""
+def _operations(model: str) -> Mapping[str, re.Pattern[str]]:
+    """For each method of a REST service a pattern of all its paths: the name of a group that matches is the operation.
+
+    One pattern of many, because an iot client's every request is looked for among more than a hundred.
+    """
     try:
         operations = Loader().load_service_model(model, "service-2")["operations"]
     except DataNotFoundError:
-        return ()  # unsigned, or a service that botocore does not know: counted by its path
-    found = []
+        return {}  # unsigned, or a service that botocore does not know: counted by its path
+    paths: dict[str, list[tuple[str, str]]] = {}
     for name, operation in operations.items():
         path = operation["http"]["requestUri"].split("?")[0]
         pattern = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(path))
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", pattern)
-        found.append((operation["http"]["method"], re.compile(f"{pattern}/?"), name))
-    return tuple(sorted(found, key=lambda entry: entry[1].pattern.count("[^/]+") + 2 * entry[1].pattern.count(".+")))
+        paths.setdefault(operation["http"]["method"], []).append((pattern, name))
+    return {method: _one_pattern(found) for method, found in paths.items()}
+
+
+def _one_pattern(found: Iterable[tuple[str, str]]) -> re.Pattern[str]:
+    """Patterns of paths with their names in one, the most specific path first."""
+    ordered = sorted(found, key=lambda entry: entry[0].count("[^/]+") + 2 * entry[0].count(".+"))
+    return re.compile("|".join(f"(?P<{name}>{pattern}/?)" for pattern, name in ordered))
 
 
 def identify(request_line: str, headers: Mapping[str, str | None], body: bytes) -> Call:
@@ -214,19 +235,18 @@ def identify(request_line: str, headers: Mapping[str, str | None], body: bytes) 
     if "x-www-form-urlencoded" in (headers.get("content-type") or ""):
         return Call(service, parse_qs(body.decode("utf-8", "replace")).get("Action", ["?"])[0], region)
     path = urlsplit(target).path
-    for verb, pattern, name in _operations(_MODELS.get(service, service)):
-        if verb == method and pattern.fullmatch(path):
-            return Call(service, name, region)
-    return Call(service, f"{method} {path}", region)
+    pattern = _operations(_MODELS.get(service, service)).get(method)
+    found = pattern.fullmatch(path) if pattern else None
+    return Call(service, (found and found.lastgroup) or f"{method} {path}", region)
 
 
 async def _forward(request: _Message, reader: asyncio.StreamReader, upstream: asyncio.StreamWriter) -> bytes:
-    upstream.write(request.head + request.body)
+    upstream.write(request.head.raw + request.body)
     await upstream.drain()
-    response = await _read_message(reader, answers=request.start_line.split(" ")[0])
+    response = await _read_message(reader, answers=request.head.start_line.split(" ")[0])
     if response is None:
         raise ConnectionResetError("the emulator closed the connection")
-    return response.head + response.body
+    return response.head.raw + response.body
 
 
 class CountingProxy:
@@ -311,8 +331,7 @@ class CountingProxy:
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         try:
             while request := await _read_message(client_reader):
-                names = ("authorization", "x-amz-target", "content-type")
-                call = identify(request.start_line, {name: request.header(name) for name in names}, request.body)
+                call = identify(request.head.start_line, request.head.headers, request.body)
                 with self._lock:
                     self._counts[call] += 1
                 fault = (self.intercept(call) if self.intercept else None) or self.answers.get(call.service)

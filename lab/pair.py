@@ -1,6 +1,5 @@
 """Both Regions with the product launched in them, as a customer would do it."""
 
-import fcntl
 import os
 import shutil
 import threading
@@ -74,6 +73,7 @@ class Pair:
         told = {**self.proxy.environ(), **self.route53.environ(), **(environ or {})}
         self.emulator = Emulator(folder, environ=told)
         self.outputs: dict[str, str] = {}
+        self._built: Path | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._exit = ExitStack()
@@ -181,12 +181,13 @@ class Pair:
     def build(self, built: Path | None = None) -> None:
         """Build the distribution with the project's own script; or take what another pair has built.
 
-        `built` is a folder that several pairs share: the first of them builds, whichever process it is in.
+        `built` is a folder that several pairs share: the first of them builds, whichever process it is in. What the
+        build of the main stack installs is shared too.
         """
-        it = self.distribution
+        it, self._built = self.distribution, built
         with step(self.progress, "Build templates and zips (deployment/build-s3-dist.sh)"):
             shutil.rmtree(self._checkout, ignore_errors=True)
-            with _alone(built):
+            with processes.alone(built):
                 if built is not None and (built / "checkout").exists():
                     shutil.copytree(built / "checkout", self._checkout, symlinks=True)
                     return
@@ -289,6 +290,7 @@ class Pair:
             environ=self.emulator.client_environ(),
             scratch=self.emulator.folder,
             line=self.progress.line,
+            shared=self._built / "installed" if self._built else None,
         )
         if status:
             message = f"the buildspec ended with status {status}; its output stands above"
@@ -385,18 +387,6 @@ class Pair:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-@contextmanager
-def _alone(shared: Path | None) -> Iterator[None]:
-    """Be the only process at a shared folder, which is made if need be."""
-    if shared is None:
-        yield
-        return
-    shared.mkdir(parents=True, exist_ok=True)
-    with (shared / "lock").open("w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """Commands of the project run by the lab, their output line by line, nothing left behind."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab import lifeline
@@ -42,3 +43,15 @@ def run(command: Sequence[str | Path], *, environ: Mapping[str, str], folder: Pa
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+@contextmanager
+def alone(shared: Path | None) -> Iterator[None]:
+    """Be the only process at a shared folder, which is made if need be; None is shared with nobody."""
+    if shared is None:
+        yield
+        return
+    shared.mkdir(parents=True, exist_ok=True)
+    with (shared / "lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
