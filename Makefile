@@ -17,13 +17,14 @@ help: ## Print this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 $(VENV)/.ready: requirements/dev.txt setup.cfg pyproject.toml deployment/venv.sh
-	@deployment/venv.sh $(PYTHON) $(VENV) requirements/dev.txt .
+	@deployment/venv.sh --small $(PYTHON) $(VENV) requirements/dev.txt .
 
+# With its bytecode: many processes of the lab start at once, and each would make it.
 $(EMULATOR_VENV)/.ready: requirements/emulator.txt deployment/venv.sh
 	@deployment/venv.sh $(PYTHON) $(EMULATOR_VENV) requirements/emulator.txt
 
 $(CHECKOV_VENV)/.ready: requirements/checkov.txt deployment/venv.sh
-	@deployment/venv.sh $(PYTHON) $(CHECKOV_VENV) requirements/checkov.txt
+	@deployment/venv.sh --small $(PYTHON) $(CHECKOV_VENV) requirements/checkov.txt
 
 $(SITE_VENV)/.ready: requirements/site.txt deployment/venv.sh
 	@deployment/venv.sh $(PYTHON) $(SITE_VENV) requirements/site.txt
