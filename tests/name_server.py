@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self
 
 from dnslib import CNAME, QTYPE, RCODE, RR, DNSRecord
@@ -34,8 +33,6 @@ class NameServer(BaseResolver):
         self._server.start_thread()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._server.stop()
         self._server.server.server_close()

@@ -40,9 +40,7 @@ ROOMS: dict[str, frozenset[str]] = {
         {"concurrency", "doctor", "failback", "failover", "pacing", "rounds", "single_resource", "trial"}
     ),
     "events": frozenset({"concurrency"}),
-    "failback": frozenset(
-        {"comparison", "concurrency", "failover", "gate", "pacing", "reading", "shadows", "snapshots", "sync"}
-    ),
+    "failback": frozenset({"comparison", "concurrency", "failover", "gate", "pacing", "reading", "shadows", "sync"}),
     "failover": frozenset({"concurrency", "health", "pacing"}),
     "gate": frozenset(),
     "gauges": frozenset(),

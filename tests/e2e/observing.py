@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from iot_dr.aws.events.failed_records import PREFIXES
 from iot_dr.aws.ledger.updates import HELD
 from iot_dr.model.failover.fence import HELD_BACK
 from iot_dr.model.registry.keys import Key, shadow_key
+from lab.counting import Call, Refusal
 from lab.fleet import Device, Identity
 from lab.pair import Pair
 from lab.shadows import Shadows
@@ -260,6 +261,33 @@ def forget_shadow(pair: Pair, thing: str, name: str) -> None:
             Shadows(pair.client("iot-data", region)).delete(thing, name)
     key = {"resource": {"S": str(shadow_key(thing, name))}}
     pair.client("dynamodb", pair.secondary).delete_item(TableName=output(pair, "LedgerTableName"), Key=key)
+
+
+def stored_events(pair: Pair, table: str, thing: str) -> list[dict[str, Any]]:
+    """Return what the secondary's replica of a table holds of a thing's events; the table is named without postfix."""
+    answer = pair.client("dynamodb", pair.secondary).query(
+        TableName=f"{table}{pair.outputs['StackPostfix']}",
+        KeyConditionExpression="#resource = :name",
+        ExpressionAttributeNames={"#resource": "resource"},
+        ExpressionAttributeValues={":name": {"S": thing}},
+    )
+    items: list[dict[str, Any]] = answer["Items"]
+    return items
+
+
+@contextmanager
+def refusing_things(pair: Pair) -> Iterator[None]:
+    """Have the secondary refuse to create things."""
+
+    def refuse(call: Call) -> Refusal | None:
+        refused = call.operation == "CreateThing" and call.region == pair.secondary
+        return Refusal(400, "InvalidRequestException", "not today") if refused else None
+
+    pair.proxy.intercept = refuse
+    try:
+        yield
+    finally:
+        pair.proxy.intercept = None
 
 
 def changes_logged(pair: Pair, name: str) -> set[str]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from lab.counting import Call, Refusal
 from lab.fleet import Fleet, device_policy
 from lab.pair import Pair
 from lab.waiting import until
@@ -20,6 +19,8 @@ from tests.e2e.observing import (
     is_whole,
     make_due,
     policies_of,
+    refusing_things,
+    stored_events,
     sweep,
     thing,
 )
@@ -54,16 +55,9 @@ def test_a_policy_attached_after_the_device_looked_complete_arrives(
 def test_what_the_secondary_refuses_is_in_the_ledger_with_the_reason_and_is_tried_again(
     pair: Pair, primary: Any, secondary: Any, name: str, ledger: Ledger
 ) -> None:
-    def refuse_things(call: Call) -> Refusal | None:
-        refused = call.operation == "CreateThing" and call.region == pair.secondary
-        return Refusal(400, "InvalidRequestException", "not today") if refused else None
-
-    pair.proxy.intercept = refuse_things
-    try:
+    with refusing_things(pair):
         primary.create_thing(thingName=name)
         assert until(lambda: ledger(f"thing#{name}").get("state") == "failed", SECONDS)
-    finally:
-        pair.proxy.intercept = None
     assert "not today" in ledger(f"thing#{name}")["reason"]
     assert thing(secondary, name) is None
 
@@ -78,17 +72,7 @@ def test_the_registry_event_is_stored_with_a_lifetime_of_two_days(pair: Pair, pr
     before = int(time.time())
     primary.create_thing(thingName=name)
 
-    def stored() -> list[dict[str, Any]]:
-        answer = pair.client("dynamodb", pair.secondary).query(
-            TableName=f"IoTDRGlobalTable{pair.outputs['StackPostfix']}",
-            KeyConditionExpression="#resource = :name",
-            ExpressionAttributeNames={"#resource": "resource"},
-            ExpressionAttributeValues={":name": {"S": name}},
-        )
-        items: list[dict[str, Any]] = answer["Items"]
-        return items
-
-    (item,) = until(stored, SECONDS)
+    (item,) = until(lambda: stored_events(pair, "IoTDRGlobalTable", name), SECONDS)
     assert 172_800 <= int(item["expires"]["N"]) - before <= 172_800 + 60
     assert item["source_region"]["S"] == pair.primary
     assert json.loads(base64.b64decode(item["payload"]["S"]))["thingName"] == name

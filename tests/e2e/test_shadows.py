@@ -23,6 +23,7 @@ from tests.e2e.observing import (
     make_due,
     resource_of,
     stays,
+    stored_events,
     sweep,
     sweep_round,
 )
@@ -439,17 +440,7 @@ def test_registry_events_do_not_wait_for_shadows(
 def test_the_shadow_event_is_stored_with_a_lifetime_of_two_days(pair: Pair, here: Shadows, name: str) -> None:
     version = here.update(name, {"desired": {"a": 1}, "reported": {"b": [0.1]}}, "config")
 
-    def stored() -> list[dict[str, Any]]:
-        answer = pair.client("dynamodb", pair.secondary).query(
-            TableName=f"IoTDRShadowTable{pair.outputs['StackPostfix']}",
-            KeyConditionExpression="#resource = :name",
-            ExpressionAttributeNames={"#resource": "resource"},
-            ExpressionAttributeValues={":name": {"S": name}},
-        )
-        items: list[dict[str, Any]] = answer["Items"]
-        return items
-
-    (item,) = until(stored, SECONDS)
+    (item,) = until(lambda: stored_events(pair, "IoTDRShadowTable", name), SECONDS)
     accepted = int(item["accepted_at"]["N"]) // 1000
     assert 172_800 <= int(item["expires"]["N"]) - accepted <= 172_801
     assert abs(int(item["timestamp"]["N"]) - accepted) <= 2

@@ -9,13 +9,12 @@ import click
 import pytest
 
 from iot_dr.services.status.status import OLDEST
-from lab.counting import Call, Refusal
 from lab.fleet import Fleet
 from lab.operators import operator_environ
 from lab.pair import Pair
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
-from tests.e2e.observing import SECONDS, Ledger, is_whole
+from tests.e2e.observing import SECONDS, Ledger, is_whole, refusing_things
 
 pytestmark = pytest.mark.row("C7")
 
@@ -49,17 +48,10 @@ def test_the_table_says_the_same(pair: Pair, fleet: Fleet, name: str, ledger: Le
 def test_a_device_that_the_secondary_refuses_has_failed_with_the_reason_until_it_is_gone(
     pair: Pair, primary: Any, name: str, ledger: Ledger
 ) -> None:
-    def refuse_things(call: Call) -> Refusal | None:
-        refused = call.operation == "CreateThing" and call.region == pair.secondary
-        return Refusal(400, "InvalidRequestException", "not today") if refused else None
-
-    pair.proxy.intercept = refuse_things
-    try:
+    with refusing_things(pair):
         primary.create_thing(thingName=name)
         assert until(lambda: ledger(f"thing#{name}").get("state") == "failed", SECONDS)
         assert until(lambda: ledger(f"thing#{name}").get("next_attempt"), SECONDS)
-    finally:
-        pair.proxy.intercept = None
 
     code, answer = asked(pair, "status", "--device", name)
     assert (code, answer["state"], answer["attempts"]) == (1, "failed", 1)

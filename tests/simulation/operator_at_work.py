@@ -119,13 +119,9 @@ class Operator:
             comparison=comparison,
             journal=journal,
             direction=REGIONS,
-            ledger=self._ledger,
             marks=marks,
         )
         run = sync.Sync(
-            comparison=comparison,
-            journal=journal,
-            direction=REGIONS,
             pending=pending,
             shadows=PendingShadows(comparison, journal, None),
             applier=self._applier(marks),
@@ -143,10 +139,7 @@ class Operator:
             source=RegistrySourceReader(self._primary, self._scheduler.clock),
             target=self._secondary,
             writer=self._writer,
-            ledger=self._ledger,
             marks=marks,
-            gate=self._gate,
-            clock=self._scheduler.clock,
         )
 
     def _read(self, side: Side) -> dict[Key, Entity]:

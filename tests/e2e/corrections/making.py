@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from lab.devices import MqttDevice, Refused
 from lab.emulator import PRIMARY_REGION, Emulator
-from lab.fleet import Identity, make_identity
+from lab.fleet import Device, Fleet, Identity, make_identity
 from lab.waiting import until
 
 ACCOUNT = "000000000000"
@@ -29,6 +29,12 @@ class Aws:
 
     def client(self, service: str, region: str = PRIMARY_REGION, **keys: str) -> Any:
         return self.emulator.client(service, region, config=Config(retries={"max_attempts": 0}), **keys)
+
+
+def make_device(aws: Aws, region: str = PRIMARY_REGION) -> Device:
+    fleet = Fleet(aws.client("iot", region), region=region, account=ACCOUNT, policy_name=unique("policy"))
+    fleet.prepare()
+    return fleet.provision(unique("pump"))
 
 
 def make_role(aws: Aws, service: str, *statements: dict[str, Any]) -> str:

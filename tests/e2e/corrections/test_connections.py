@@ -10,17 +10,19 @@ from botocore.exceptions import ClientError
 
 from lab.devices import MqttDevice
 from lab.emulator import PRIMARY_REGION, SECONDARY_REGION
-from lab.fleet import Device, Fleet
+from lab.fleet import Device
 from lab.waiting import until
-from tests.e2e.corrections.making import ACCOUNT, Aws, endpoint_of, make_user, refused, rule_into_queue, unique
+from tests.e2e.corrections.making import (
+    ACCOUNT,
+    Aws,
+    endpoint_of,
+    make_device,
+    make_user,
+    refused,
+    rule_into_queue,
+)
 
 pytestmark = pytest.mark.lab
-
-
-def make_device(aws: Aws, region: str = PRIMARY_REGION) -> Device:
-    fleet = Fleet(aws.client("iot", region), region=region, account=ACCOUNT, policy_name=unique("policy"))
-    fleet.prepare()
-    return fleet.provision(unique("pump"))
 
 
 @contextmanager

@@ -14,20 +14,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.devices import MqttDevice, Refused
 from lab.emulator import PRIMARY_REGION, REGIONS, SECONDARY_REGION
-from lab.fleet import Device, Fleet
+from lab.fleet import Device
 from lab.partition import server_certificate
-from tests.e2e.corrections.making import ACCOUNT, Aws, make_stack, unique
+from tests.e2e.corrections.making import Aws, make_device, make_stack, unique
 
 pytestmark = pytest.mark.lab
 
 REFUSED = "EOF|reset|unrecognized"
 """How a device sees that the server broke off the handshake; the server's own word for it need not come through."""
-
-
-def make_device(aws: Aws, region: str = PRIMARY_REGION) -> Device:
-    fleet = Fleet(aws.client("iot", region), region=region, account=ACCOUNT, policy_name=unique("policy"))
-    fleet.prepare()
-    return fleet.provision(unique("pump"))
 
 
 def import_certificate(aws: Aws, name: str, region: str = PRIMARY_REGION, days: int = 90) -> str:

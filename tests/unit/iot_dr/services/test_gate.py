@@ -241,8 +241,7 @@ def test_where_the_gate_cannot_tell_nothing_is_written(way: Way, error: Retryabl
 # A gate that closes meanwhile
 
 
-def test_a_gate_that_closes_after_a_conflict_keeps_back_the_next_write_and_no_mark_stays() -> None:
-    world = World()
+def test_a_gate_that_closes_after_a_conflict_keeps_back_the_next_write_and_no_mark_stays(world: World) -> None:
     world.customer.put(a_thing())
     world.deliver(world.customer.take_events())
     world.primary.put(a_thing(attributes={"site": "south"}))
@@ -261,8 +260,7 @@ def test_a_gate_that_closes_after_a_conflict_keeps_back_the_next_write_and_no_ma
     assert list(world.ledger.due(world.clock() + 3_600_000)) == [THING]
 
 
-def test_nobody_asks_where_nothing_differs() -> None:
-    world = World()
+def test_nobody_asks_where_nothing_differs(world: World) -> None:
     world.customer.put(*a_device())
     world.deliver(world.customer.take_events())
     world.gate.reason = REASON
@@ -273,8 +271,7 @@ def test_nobody_asks_where_nothing_differs() -> None:
 # A target that leads
 
 
-def test_a_leading_target_gets_a_device_that_it_lacks_and_never_knew() -> None:
-    world = World()
+def test_a_leading_target_gets_a_device_that_it_lacks_and_never_knew(world: World) -> None:
     world.customer.put(*a_device())
     world.gate.leads = REASON
 
@@ -286,8 +283,7 @@ def test_a_leading_target_gets_a_device_that_it_lacks_and_never_knew() -> None:
     assert outcome.state is State.IN_SYNC
 
 
-def test_a_leading_target_keeps_what_was_changed_there_and_what_is_held_is_not_tried_again() -> None:
-    world = World()
+def test_a_leading_target_keeps_what_was_changed_there_and_what_is_held_is_not_tried_again(world: World) -> None:
     world.customer.put(*a_device())
     world.deliver(world.customer.take_events())
     world.clock.advance(3600)
@@ -323,8 +319,7 @@ def test_a_leading_target_lets_a_certificate_become_stricter_and_never_laxer() -
         assert left.status is (after if state is State.IN_SYNC else before)
 
 
-def test_what_was_taken_away_in_a_leading_target_is_not_made_again() -> None:
-    world = World()
+def test_what_was_taken_away_in_a_leading_target_is_not_made_again(world: World) -> None:
     world.customer.put(*a_device())
     world.deliver(world.customer.take_events())
     world.clock.advance(3600)
@@ -336,8 +331,7 @@ def test_what_was_taken_away_in_a_leading_target_is_not_made_again() -> None:
     assert attachment not in world.secondary.entities
 
 
-def test_a_device_whose_first_try_was_throttled_still_comes_into_a_leading_target() -> None:
-    world = World()
+def test_a_device_whose_first_try_was_throttled_still_comes_into_a_leading_target(world: World) -> None:
     world.customer.put(*a_device())
     world.gate.leads = REASON
     world.calls.before = raising(Throttled("slower"), on=["writer.create"], at=(1, 2, 3, 4, 5, 6))
@@ -351,8 +345,7 @@ def test_a_device_whose_first_try_was_throttled_still_comes_into_a_leading_targe
     assert world.secondary.entities == world.wanted
 
 
-def test_what_aws_refuses_because_of_something_that_is_held_is_held_with_it() -> None:
-    world = World()
+def test_what_aws_refuses_because_of_something_that_is_held_is_held_with_it(world: World) -> None:
     world.primary.put(a_group("site"), a_group("floor", parent="site"), a_thing())
     world.primary.put(GroupMembership("floor", "pump-17"))
     for key in (thing_group_key("site"), thing_group_key("floor"), thing_key("pump-17")):
@@ -372,8 +365,7 @@ def test_what_aws_refuses_because_of_something_that_is_held_is_held_with_it() ->
     assert joined not in world.ledger.due(10**15)
 
 
-def test_what_was_to_be_made_and_then_is_held_back_is_not_taken_for_something_that_was_there() -> None:
-    world = World()
+def test_what_was_to_be_made_and_then_is_held_back_is_not_taken_for_something_that_was_there(world: World) -> None:
     world.primary.put(a_certificate(), a_thing())
     for key in (a_certificate().key, THING):
         world.check(key)
@@ -389,8 +381,7 @@ def test_what_was_to_be_made_and_then_is_held_back_is_not_taken_for_something_th
     assert world.ledger.bases([attachment])[attachment] == LastEqual()
 
 
-def test_who_has_read_before_something_was_held_does_not_conclude_that_all_is_equal() -> None:
-    world = World()
+def test_who_has_read_before_something_was_held_does_not_conclude_that_all_is_equal(world: World) -> None:
     world.customer.put(a_thing())
     world.deliver(world.customer.take_events())
     world.clock.advance(3600)
@@ -411,8 +402,7 @@ def test_who_has_read_before_something_was_held_does_not_conclude_that_all_is_eq
     assert set(world.ledger.held()) == {THING}
 
 
-def test_the_sweep_of_a_leading_target_reads_nothing_and_tells_why() -> None:
-    world = World()
+def test_the_sweep_of_a_leading_target_reads_nothing_and_tells_why(world: World) -> None:
     world.primary.put(*a_device())
     world.gate.leads = REASON
 

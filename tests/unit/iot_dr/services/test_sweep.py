@@ -352,9 +352,7 @@ def test_what_differs_does_not_have_its_turn_in_the_round_too() -> None:
     assert thing_key("pump-1") in keys
 
 
-def test_empty_registries_are_swept_too() -> None:
-    world = World()
-
+def test_empty_registries_are_swept_too(world: World) -> None:
     swept = world.sweep.sweep()
 
     assert (swept.drift, swept.round) == (0, 0)
@@ -542,8 +540,7 @@ def test_an_entry_that_cannot_be_read_is_told_and_keeps_no_other_from_being_comp
     assert swept.why_unreadable.startswith(f"{a_certificate('pump-1').key}: {side} unreadable: the status 'NEW'")
 
 
-def test_what_the_primary_lists_unreadably_is_checked_in_its_turn_so_that_the_ledger_tells_of_it() -> None:
-    world = World()
+def test_what_the_primary_lists_unreadably_is_checked_in_its_turn_so_that_the_ledger_tells_of_it(world: World) -> None:
     listing = _Listing(world.clock)
     listing.put(a_certificate("pump-1"))
     listing.unreadable = (a_certificate("pump-1").key,)

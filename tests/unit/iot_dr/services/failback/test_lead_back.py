@@ -48,9 +48,12 @@ class Both:
         return self.old[1].item.role, self.leader[1].item.role
 
 
-def test_the_old_primary_follows_by_an_epoch_of_its_own_above_all_others() -> None:
-    both = Both()
+@pytest.fixture
+def both() -> Both:
+    return Both()
 
+
+def test_the_old_primary_follows_by_an_epoch_of_its_own_above_all_others(both: Both) -> None:
     both.lead.follow()
 
     assert both.roles == (FenceRole.FOLLOWS, FenceRole.LEADS)
@@ -58,8 +61,7 @@ def test_the_old_primary_follows_by_an_epoch_of_its_own_above_all_others() -> No
     assert (both.old[1].item.by, both.old[1].item.why) == ("an operator", "well again")
 
 
-def test_what_follows_already_is_left_as_it_is() -> None:
-    both = Both()
+def test_what_follows_already_is_left_as_it_is(both: Both) -> None:
     both.lead.follow()
     both.lead.follow()
 
@@ -76,8 +78,9 @@ def test_what_follows_already_is_left_as_it_is() -> None:
         (SECONDARY, Control(SECONDARY, Mode.PINNED, 1)),
     ],
 )
-def test_unless_both_regions_agree_that_the_secondary_leads_nothing_follows(region: str, control: Control) -> None:
-    both = Both()
+def test_unless_both_regions_agree_that_the_secondary_leads_nothing_follows(
+    region: str, control: Control, both: Both
+) -> None:
     (both.old if region == PRIMARY else both.leader)[0].item = control
 
     with pytest.raises(NotAgreed):
@@ -86,8 +89,7 @@ def test_unless_both_regions_agree_that_the_secondary_leads_nothing_follows(regi
     assert both.old[1].changes == []
 
 
-def test_a_secondary_that_follows_has_nothing_to_fail_back_from() -> None:
-    both = Both()
+def test_a_secondary_that_follows_has_nothing_to_fail_back_from(both: Both) -> None:
     both.leader[1].item = Fence()
 
     with pytest.raises(NotAgreed, match="does not lead"):
@@ -95,8 +97,7 @@ def test_a_secondary_that_follows_has_nothing_to_fail_back_from() -> None:
     assert both.lead.leads_by() is None
 
 
-def test_the_old_primary_may_be_written_once_it_follows_and_not_before_nor_after() -> None:
-    both = Both()
+def test_the_old_primary_may_be_written_once_it_follows_and_not_before_nor_after(both: Both) -> None:
     gate = LeadershipWriteGate(both.reader(PRIMARY), PRIMARY)
 
     assert gate.standing().leads
@@ -106,8 +107,7 @@ def test_the_old_primary_may_be_written_once_it_follows_and_not_before_nor_after
     assert gate.standing().leads
 
 
-def test_the_order_to_lead_is_known_in_both_regions_and_the_secondary_leads_still() -> None:
-    both = Both()
+def test_the_order_to_lead_is_known_in_both_regions_and_the_secondary_leads_still(both: Both) -> None:
     both.lead.follow()
 
     control = both.lead.lead()
@@ -117,8 +117,7 @@ def test_the_order_to_lead_is_known_in_both_regions_and_the_secondary_leads_stil
     assert both.roles == (FenceRole.LEADS, FenceRole.LEADS)
 
 
-def test_an_order_that_was_stopped_before_the_control_item_goes_on_with_the_same_epoch() -> None:
-    both = Both()
+def test_an_order_that_was_stopped_before_the_control_item_goes_on_with_the_same_epoch(both: Both) -> None:
     both.lead.follow()
     order = both.old[0].order
     both.old[0].order = _refusing(RegionUnavailable("away"))  # type: ignore[method-assign]  # a fault of this call alone
@@ -129,8 +128,7 @@ def test_an_order_that_was_stopped_before_the_control_item_goes_on_with_the_same
     assert both.lead.lead().epoch == both.old[1].item.epoch == 5
 
 
-def test_a_secondary_that_was_not_told_is_told_by_the_next_run() -> None:
-    both = Both()
+def test_a_secondary_that_was_not_told_is_told_by_the_next_run(both: Both) -> None:
     both.lead.follow()
     order = both.leader[0].order
     both.leader[0].order = _refusing(RegionUnavailable("away"))  # type: ignore[method-assign]  # a fault of this call alone
@@ -149,8 +147,7 @@ def _refusing(error: Exception):  # type: ignore[no-untyped-def]  # takes the pl
     return refuse
 
 
-def test_the_secondary_follows_when_its_own_item_says_that_the_primary_leads() -> None:
-    both = Both()
+def test_the_secondary_follows_when_its_own_item_says_that_the_primary_leads(both: Both) -> None:
     both.lead.follow()
     both.lead.lead()
 
@@ -163,8 +160,7 @@ def test_the_secondary_follows_when_its_own_item_says_that_the_primary_leads() -
     assert not gate.standing().refusal
 
 
-def test_the_secondary_does_not_follow_before_that() -> None:
-    both = Both()
+def test_the_secondary_does_not_follow_before_that(both: Both) -> None:
     both.lead.follow()
 
     with pytest.raises(NotAgreed, match="and not that us-east-1 leads"):
@@ -172,8 +168,7 @@ def test_the_secondary_does_not_follow_before_that() -> None:
     assert both.leader[1].item.leads
 
 
-def test_health_decides_again_once_it_is_released() -> None:
-    both = Both()
+def test_health_decides_again_once_it_is_released(both: Both) -> None:
     for step in (both.lead.follow, both.lead.lead, both.lead.leave, both.lead.release, both.lead.release):
         step()
 
@@ -181,15 +176,12 @@ def test_health_decides_again_once_it_is_released() -> None:
     assert (both.old[0].item.leader, both.old[0].item.mode, both.old[0].item.epoch) == (PRIMARY, Mode.AUTOMATIC, 7)
 
 
-def test_a_later_failover_is_not_released() -> None:
-    both = Both()
-
+def test_a_later_failover_is_not_released(both: Both) -> None:
     with pytest.raises(NotAgreed, match="us-west-2 leads"):
         both.lead.release()
 
 
-def test_no_stream_has_the_secondary_lead_again_by_what_a_failback_orders() -> None:
-    both = Both()
+def test_no_stream_has_the_secondary_lead_again_by_what_a_failback_orders(both: Both) -> None:
     for step in (both.lead.follow, both.lead.lead, both.lead.leave, both.lead.release):
         step()
         follow_order(SECONDARY, both.reader(SECONDARY), both.leader[1], both.leader[0], both.clock)
@@ -198,15 +190,13 @@ def test_no_stream_has_the_secondary_lead_again_by_what_a_failback_orders() -> N
     assert both.leader[0].item.leader == PRIMARY
 
 
-def test_at_no_moment_do_both_follow() -> None:
-    both = Both()
+def test_at_no_moment_do_both_follow(both: Both) -> None:
     for step in (both.lead.follow, both.lead.lead, both.lead.leave, both.lead.release):
         step()
         assert FenceRole.LEADS in both.roles
 
 
-def test_another_order_at_the_same_time_is_a_conflict() -> None:
-    both = Both()
+def test_another_order_at_the_same_time_is_a_conflict(both: Both) -> None:
     both.old[1].change = _refusing(Conflict("somebody was faster"))  # type: ignore[method-assign]  # a fault of this call alone
 
     with pytest.raises(Conflict):

@@ -65,8 +65,7 @@ def opened(world: World, waiting: Waiting | None = None, *, just_in_time: bool =
     )
 
 
-def test_a_plan_names_all_that_a_check_would_change_and_asks_for_nothing() -> None:
-    world = World()
+def test_a_plan_names_all_that_a_check_would_change_and_asks_for_nothing(world: World) -> None:
     world.primary.put(*a_device("pump-17"))
 
     changes = opened(world).plan(THING)
@@ -76,16 +75,14 @@ def test_a_plan_names_all_that_a_check_would_change_and_asks_for_nothing() -> No
     assert (world.workflow.take(), world.ledger.notes, world.secondary.entities) == ([], {}, {})
 
 
-def test_a_plan_of_equal_regions_is_empty() -> None:
-    world = World()
+def test_a_plan_of_equal_regions_is_empty(world: World) -> None:
     world.primary.put(*a_device("pump-17"))
     world.check(THING)
 
     assert opened(world).plan(THING) == ()
 
 
-def test_a_plan_deletes_what_replication_made_alone() -> None:
-    world = World()
+def test_a_plan_deletes_what_replication_made_alone(world: World) -> None:
     world.primary.put(a_thing("pump-17"))
     world.check(THING)
     world.primary.remove(THING)
@@ -108,8 +105,7 @@ def test_a_plan_leaves_out_certificates_that_come_with_their_devices() -> None:
     assert changed.isdisjoint(certificates)
 
 
-def test_a_shadow_is_compared_by_itself() -> None:
-    world = World()
+def test_a_shadow_is_compared_by_itself(world: World) -> None:
     one = opened(world)
     key = shadow_key("pump-17", "")
     shadows = one.comparison.shadows[Side.SOURCE]
@@ -121,8 +117,7 @@ def test_a_shadow_is_compared_by_itself() -> None:
     assert [type(change) for change in one.plan(key)] == [Create]
 
 
-def test_what_is_applied_is_checked_by_the_workflow_and_told() -> None:
-    world = World()
+def test_what_is_applied_is_checked_by_the_workflow_and_told(world: World) -> None:
     world.primary.put(*a_device("pump-17"))
 
     checked = opened(world).apply(THING, 60)
@@ -133,8 +128,7 @@ def test_what_is_applied_is_checked_by_the_workflow_and_told() -> None:
     assert world.secondary.entities == world.wanted
 
 
-def test_the_result_is_that_of_the_check_and_not_of_one_before() -> None:
-    world = World()
+def test_the_result_is_that_of_the_check_and_not_of_one_before(world: World) -> None:
     world.primary.put(a_policy("pumps"))
     world.check(policy_key("pumps"))
     waiting = Waiting(world, runs=False)
@@ -144,8 +138,7 @@ def test_the_result_is_that_of_the_check_and_not_of_one_before() -> None:
     assert [request.key for request in world.workflow.take()] == [policy_key("pumps")]
 
 
-def test_what_no_region_has_is_in_order_and_not_waited_for() -> None:
-    world = World()
+def test_what_no_region_has_is_in_order_and_not_waited_for(world: World) -> None:
     waiting = Waiting(world)
 
     checked = opened(world, waiting).apply(thing_key("nobody"), 60)
@@ -154,8 +147,7 @@ def test_what_no_region_has_is_in_order_and_not_waited_for() -> None:
     assert waiting.seconds < 10
 
 
-def test_what_is_gone_from_the_primary_goes_from_the_secondary() -> None:
-    world = World()
+def test_what_is_gone_from_the_primary_goes_from_the_secondary(world: World) -> None:
     world.primary.put(a_thing("pump-17"))
     world.check(THING)
     world.primary.remove(THING)
@@ -164,8 +156,7 @@ def test_what_is_gone_from_the_primary_goes_from_the_secondary() -> None:
     assert world.secondary.entities == {}
 
 
-def test_an_update_is_named_as_one() -> None:
-    world = World()
+def test_an_update_is_named_as_one(world: World) -> None:
     world.primary.put(a_thing("pump-17"))
     world.check(THING)
     world.primary.put(a_thing("pump-17", MappingProxyType({"site": "north"})))

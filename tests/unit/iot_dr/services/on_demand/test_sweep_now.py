@@ -40,8 +40,7 @@ def counting(world: World) -> Sweep:
     )
 
 
-def test_what_is_only_counted_is_what_a_sweep_then_checks_and_starts_nothing() -> None:
-    world = World()
+def test_what_is_only_counted_is_what_a_sweep_then_checks_and_starts_nothing(world: World) -> None:
     world.primary.put(*a_device("pump-1"), *a_device("pump-2"))
     function = Function({})
 
@@ -53,8 +52,7 @@ def test_what_is_only_counted_is_what_a_sweep_then_checks_and_starts_nothing() -
     assert len(world.workflow.take()) == told.drift - told.left
 
 
-def test_a_share_that_is_only_counted_is_told_as_refused() -> None:
-    world = World()
+def test_a_share_that_is_only_counted_is_told_as_refused(world: World) -> None:
     for number in range(12):
         world.primary.put(*a_device(f"pump-{number}"))
     world.run_schedule()

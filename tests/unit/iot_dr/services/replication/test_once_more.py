@@ -47,8 +47,7 @@ def test_of_something_made_anew_a_few_ends_are_checked_soon_and_many_are_left_to
     assert not of_far_ends([*few, group_membership_key("site", "one too many")], "e-1", 1000)
 
 
-def test_beside_another_writer_a_request_comes_that_takes_the_ledgers_note_away() -> None:
-    world = World()
+def test_beside_another_writer_a_request_comes_that_takes_the_ledgers_note_away(world: World) -> None:
     world.customer.put(a_thing())
     mark = world.ledger.begin([], world.clock(), below=[PUMP.key])
     (request,) = world.check(PUMP.key).further
@@ -61,8 +60,7 @@ def test_beside_another_writer_a_request_comes_that_takes_the_ledgers_note_away(
     assert (result.further, list(world.ledger.due(world.clock() + 600_000))) == ((), [])
 
 
-def test_without_another_writer_nothing_comes() -> None:
-    world = World()
+def test_without_another_writer_nothing_comes(world: World) -> None:
     world.customer.put(a_thing())
 
     assert world.check(PUMP.key).further == ()

@@ -171,8 +171,7 @@ def test_policies_reach_the_secondary_with_their_arns_moved() -> None:
 # Settling
 
 
-def test_a_certificate_attached_later_is_found_by_a_later_request() -> None:
-    world = World()
+def test_a_certificate_attached_later_is_found_by_a_later_request(world: World) -> None:
     world.primary.put(a_thing())
     first = _new(world)
     world.clock.advance(first.pause)
@@ -185,8 +184,7 @@ def test_a_certificate_attached_later_is_found_by_a_later_request() -> None:
     assert second.pause == 3
 
 
-def test_a_certificate_attached_two_seconds_after_its_thing_is_there_within_three_seconds() -> None:
-    world = World()
+def test_a_certificate_attached_two_seconds_after_its_thing_is_there_within_three_seconds(world: World) -> None:
     world.primary.put(a_thing())
     made = world.clock()
     result, attached = _new(world), False
@@ -201,8 +199,7 @@ def test_a_certificate_attached_two_seconds_after_its_thing_is_there_within_thre
     assert world.clock() - (made + 2000) < 3000
 
 
-def test_a_policy_attached_later_is_found_by_a_later_request() -> None:
-    world = World()
+def test_a_policy_attached_later_is_found_by_a_later_request(world: World) -> None:
     *device, attachment, _ = a_device()
     world.primary.put(*device, ThingPrincipal("pump-17", CERTIFICATE_ID))
     first = _new(world)
@@ -214,8 +211,7 @@ def test_a_policy_attached_later_is_found_by_a_later_request() -> None:
     assert world.secondary.entities == world.wanted
 
 
-def test_a_device_that_never_gets_a_certificate_is_left_to_the_schedule() -> None:
-    world = World()
+def test_a_device_that_never_gets_a_certificate_is_left_to_the_schedule(world: World) -> None:
     world.primary.put(a_thing())
     result, requests = _new(world), 1
     while result.pause:
@@ -228,8 +224,7 @@ def test_a_device_that_never_gets_a_certificate_is_left_to_the_schedule() -> Non
     assert list(world.ledger.due(world.clock())) == [THING]
 
 
-def test_a_device_that_waits_for_its_certificate_is_pending_from_the_first_request() -> None:
-    world = World()
+def test_a_device_that_waits_for_its_certificate_is_pending_from_the_first_request(world: World) -> None:
     world.primary.put(a_thing())
 
     result = _new(world)
@@ -248,8 +243,7 @@ def test_an_outcome_says_how_much_was_read(depth: Depth) -> None:
     assert (outcome.attached, outcome.whole) == (depth is not Depth.OWN, depth is Depth.EVERYTHING)
 
 
-def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting() -> None:
-    world = World()
+def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting(world: World) -> None:
     world.primary.put(a_thing())
     _new(world)
     world.primary.put(a_thing(attributes={"site": "south"}))
@@ -261,8 +255,7 @@ def test_an_update_of_a_device_that_waits_for_its_certificate_leaves_it_waiting(
     assert world.ledger.notes[THING].next_attempt is not None
 
 
-def test_a_device_that_gets_its_certificate_at_last_leaves_the_schedule() -> None:
-    world = World()
+def test_a_device_that_gets_its_certificate_at_last_leaves_the_schedule(world: World) -> None:
     world.primary.put(a_thing())
     world.check(THING, created=True)
     assert world.ledger.notes[THING].next_attempt is not None
@@ -364,8 +357,7 @@ def test_a_detached_certificate_is_detached_and_kept_as_the_primary_keeps_it() -
     assert world.secondary.certificate(CERTIFICATE_ID) is not None
 
 
-def test_a_thing_type_is_deleted_when_aws_lets_it() -> None:
-    world = World()
+def test_a_thing_type_is_deleted_when_aws_lets_it(world: World) -> None:
     world.primary.put(a_thing_type())
     world.check(thing_type_key("pump"))
     world.primary.remove(thing_type_key("pump"))
@@ -378,8 +370,7 @@ def test_a_thing_type_is_deleted_when_aws_lets_it() -> None:
     assert world.secondary.entities == {}
 
 
-def test_what_aws_refused_to_delete_leaves_nothing_in_the_ledger_as_soon_as_it_is_deleted() -> None:
-    world = World()
+def test_what_aws_refused_to_delete_leaves_nothing_in_the_ledger_as_soon_as_it_is_deleted(world: World) -> None:
     world.primary.put(a_thing_type())
     world.check(thing_type_key("pump"))
     world.primary.remove(thing_type_key("pump"))
@@ -444,8 +435,7 @@ def test_what_was_to_be_made_stays_marked_for_it_may_have_been_made_after_all() 
     assert THING in set(world.ledger.due(world.clock() + 10 * MARK_LIFETIME))
 
 
-def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> None:
-    world = World()
+def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason(world: World) -> None:
     world.secondary.put(ThingType("pump", "another"))
     world.primary.put(a_thing_type())
 
@@ -461,8 +451,7 @@ def test_what_aws_cannot_change_is_recorded_as_unsupported_with_its_reason() -> 
 # Ownership
 
 
-def test_what_replication_did_not_make_is_never_deleted() -> None:
-    world = World()
+def test_what_replication_did_not_make_is_never_deleted(world: World) -> None:
     world.secondary.put(*a_device())
 
     result = world.check(THING)
@@ -499,8 +488,7 @@ def test_a_certificate_that_others_gave_a_policy_connects_no_device_after_the_pr
     assert world.secondary.certificate(CERTIFICATE_ID) == a_certificate(status=CertificateStatus.INACTIVE)
 
 
-def test_what_the_secondary_had_before_stays_when_the_primary_deletes_its_own() -> None:
-    world = World()
+def test_what_the_secondary_had_before_stays_when_the_primary_deletes_its_own(world: World) -> None:
     world.secondary.put(a_thing())
     world.primary.put(a_thing())
     world.check(THING)
@@ -754,8 +742,7 @@ def test_a_failure_of_what_is_gone_by_now_is_not_tried_again_for_ever() -> None:
     assert not list(world.ledger.due(world.clock()))
 
 
-def test_a_thing_that_goes_while_its_certificate_is_awaited_is_forgotten_in_the_end() -> None:
-    world = World()
+def test_a_thing_that_goes_while_its_certificate_is_awaited_is_forgotten_in_the_end(world: World) -> None:
     world.primary.put(a_thing())
     result = _new(world)
     world.primary.remove(THING)
@@ -909,8 +896,7 @@ def test_the_state_of_what_was_updated_along_is_noted_too() -> None:
     assert _digests(world)[policy_key("pumps")] == digest_of(world.wanted[policy_key("pumps")])
 
 
-def test_the_state_of_what_was_found_equal_is_noted_without_another_call() -> None:
-    world = World()
+def test_the_state_of_what_was_found_equal_is_noted_without_another_call(world: World) -> None:
     world.primary.put(*a_device())
     world.secondary.put(*world.wanted.values())
 

@@ -122,8 +122,7 @@ def _run(world: World, key: Key) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 6))
-def test_an_old_state_is_never_put_back_over_a_newer_one(number: int) -> None:
-    world = World()
+def test_an_old_state_is_never_put_back_over_a_newer_one(number: int, world: World) -> None:
     _in_both(world)
     world.primary.put(a_thing(attributes={"site": "south"}))
     world.calls.made.clear()
@@ -141,8 +140,7 @@ def test_an_old_state_is_never_put_back_over_a_newer_one(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 8))
-def test_an_old_status_which_no_version_guards_is_never_left_over_a_newer_one(number: int) -> None:
-    world = World()
+def test_an_old_status_which_no_version_guards_is_never_left_over_a_newer_one(number: int, world: World) -> None:
     _in_both(world)
     world.primary.put(a_certificate("pump-17", CertificateStatus.INACTIVE))
     world.calls.made.clear()
@@ -157,8 +155,7 @@ def test_an_old_status_which_no_version_guards_is_never_left_over_a_newer_one(nu
     assert world.secondary.certificate(CERTIFICATE.name) == world.primary.certificate(CERTIFICATE.name)
 
 
-def test_a_type_that_another_worker_deprecates_meanwhile_is_taken_back_once_more() -> None:
-    world = World()
+def test_a_type_that_another_worker_deprecates_meanwhile_is_taken_back_once_more(world: World) -> None:
     world.primary.put(a_thing_type(), a_thing(type_name="pump"))
     world.primary.put(a_thing_type(deprecated=True))
     world.secondary.put(a_thing_type(deprecated=True))

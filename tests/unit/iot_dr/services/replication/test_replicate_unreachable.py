@@ -53,8 +53,7 @@ def _request(world: World, event: RegistryEvent, depth: Depth = Depth.ATTACHMENT
         world.check(event.key, depth=depth, occurred_at=event.timestamp, event_id=event.event_id, carried=event.carried)
 
 
-def test_a_new_thing_is_made_from_its_event() -> None:
-    world = World()
+def test_a_new_thing_is_made_from_its_event(world: World) -> None:
     world.customer.put(*a_device())
     (event,) = world.customer.take_events()
     _cut(world, "primary")
@@ -77,8 +76,7 @@ def test_a_new_thing_is_made_from_its_event() -> None:
     assert world.ledger.owned([THING]) == {THING}
 
 
-def test_the_rest_of_it_comes_when_the_primary_is_back() -> None:
-    world = World()
+def test_the_rest_of_it_comes_when_the_primary_is_back(world: World) -> None:
     world.customer.put(*a_device())
     _cut(world, "primary")
     world.deliver(world.customer.take_events())
@@ -157,8 +155,7 @@ def test_a_state_of_another_thing_of_the_name_is_left_until_the_primary_can_be_a
     assert world.secondary.entities == world.wanted
 
 
-def test_a_thing_of_unknown_origin_is_left_until_the_primary_can_be_asked() -> None:
-    world = World()
+def test_a_thing_of_unknown_origin_is_left_until_the_primary_can_be_asked(world: World) -> None:
     world.secondary.put(a_thing(attributes={"by": "hand"}))
     world.customer.put(a_thing(attributes={"site": "south"}))
     (event,) = world.customer.take_events()
@@ -182,8 +179,7 @@ def test_nothing_is_deleted_while_the_primary_cannot_be_asked() -> None:
     assert THING not in world.secondary.entities
 
 
-def test_a_thing_made_from_an_old_event_is_gone_when_the_primary_is_back() -> None:
-    world = World()
+def test_a_thing_made_from_an_old_event_is_gone_when_the_primary_is_back(world: World) -> None:
     world.customer.put(a_thing())
     world.customer.remove(THING)
     _cut(world, "primary")
@@ -195,8 +191,7 @@ def test_a_thing_made_from_an_old_event_is_gone_when_the_primary_is_back() -> No
     assert not world.ledger.remembered
 
 
-def test_the_billing_group_that_no_event_carries_is_kept() -> None:
-    world = World()
+def test_the_billing_group_that_no_event_carries_is_kept(world: World) -> None:
     world.customer.put(BillingGroup("costs"), replace(a_thing(), billing_group="costs"))
     sweep_until_quiet(world)
     world.customer.take_events()
@@ -209,8 +204,7 @@ def test_the_billing_group_that_no_event_carries_is_kept() -> None:
     assert world.secondary.thing("pump-17") == Thing("pump-17", {"site": "south"}, billing_group="costs")
 
 
-def test_a_type_that_is_missing_leaves_the_thing_for_later() -> None:
-    world = World()
+def test_a_type_that_is_missing_leaves_the_thing_for_later(world: World) -> None:
     world.customer.put(a_thing_type(), a_thing(type_name="pump"))
     _cut(world, "primary")
 
@@ -252,8 +246,7 @@ def test_a_secondary_that_is_down_longer_than_every_retry_catches_up(sides: tupl
     assert world.secondary.entities == world.wanted
 
 
-def test_the_wait_for_the_primary_does_not_grow_with_the_workflows_own_retries() -> None:
-    world = World()
+def test_the_wait_for_the_primary_does_not_grow_with_the_workflows_own_retries(world: World) -> None:
     world.customer.put(a_thing())
     (event,) = world.customer.take_events()
     _cut(world, "primary")

@@ -31,8 +31,7 @@ def _retry_of(world: World, **parts: Any) -> Retry:
     return Retry(**given | parts)
 
 
-def test_what_failed_is_retried_when_its_time_has_come() -> None:
-    world = World()
+def test_what_failed_is_retried_when_its_time_has_come(world: World) -> None:
     key = thing_key("pump-17")
     world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
 
@@ -43,8 +42,7 @@ def test_what_failed_is_retried_when_its_time_has_come() -> None:
     assert world.workflow.take() == [ReconcileRequest(key, created=True)]
 
 
-def test_what_a_retry_started_is_not_started_again_while_its_request_may_still_be_under_way() -> None:
-    world = World()
+def test_what_a_retry_started_is_not_started_again_while_its_request_may_still_be_under_way(world: World) -> None:
     world.ledger.record(Outcome(thing_key("pump-17"), State.FAILED, "AccessDenied", at=world.clock(), again=True))
     world.clock.advance(61)
 
@@ -56,8 +54,7 @@ def test_what_a_retry_started_is_not_started_again_while_its_request_may_still_b
     assert started == [1, 0, 0, 0, 0, 0, 1, 0]
 
 
-def test_a_retry_starts_no_more_than_so_many_and_what_waited_longest_first() -> None:
-    world = World()
+def test_a_retry_starts_no_more_than_so_many_and_what_waited_longest_first(world: World) -> None:
     for number in range(RETRIES + 3):
         key = thing_key(f"t-{number}")
         world.ledger.record(Outcome(key, State.FAILED, "AccessDenied", at=world.clock(), again=True))
@@ -131,9 +128,8 @@ STILL_HELD = [Standing(leads=f"{HELD_BACK}: us-west-2 leads"), Standing(closed=f
 
 @pytest.mark.parametrize("standing", STILL_HELD, ids=("it leads", "it is suspended", "nobody can tell"))
 def test_what_is_held_stays_held_while_the_region_leads_or_may_not_be_written_or_nobody_can_tell(
-    standing: Standing | None,
+    standing: Standing | None, world: World
 ) -> None:
-    world = World()
     world.ledger.record(Outcome(thing_key("pump-17"), State.HELD, "us-west-2 leads", at=world.clock()))
 
     for _ in range(3):
@@ -143,8 +139,9 @@ def test_what_is_held_stays_held_while_the_region_leads_or_may_not_be_written_or
     assert list(world.ledger.held()) == [thing_key("pump-17")]
 
 
-def test_what_a_worker_noted_as_held_after_a_failback_had_released_all_is_checked_once_the_region_follows() -> None:
-    world = World()
+def test_what_a_worker_noted_as_held_after_a_failback_had_released_all_is_checked_once_the_region_follows(
+    world: World,
+) -> None:
     world.ledger.record(Outcome(thing_key("pump-17"), State.HELD, "us-west-2 leads", at=world.clock()))
     retry = _retry_of(world, gate=Gate(OPEN))
 

@@ -45,8 +45,12 @@ class Regions:
         return self._reader.read(key, depth, needs=needs)
 
 
-def test_a_new_devices_scope_is_everything_that_hangs_on_it() -> None:
-    regions = Regions()
+@pytest.fixture
+def regions() -> Regions:
+    return Regions()
+
+
+def test_a_new_devices_scope_is_everything_that_hangs_on_it(regions: Regions) -> None:
     regions.primary.put(*a_device())
 
     scope = regions.read(THING)
@@ -55,8 +59,7 @@ def test_a_new_devices_scope_is_everything_that_hangs_on_it() -> None:
     assert scope.actual.absent == DEVICE_KEYS
 
 
-def test_a_thing_that_both_regions_have_is_all_that_an_update_needs() -> None:
-    regions = Regions()
+def test_a_thing_that_both_regions_have_is_all_that_an_update_needs(regions: Regions) -> None:
     regions.primary.put(*a_device())
     regions.secondary.put(*a_device())
 
@@ -66,39 +69,33 @@ def test_a_thing_that_both_regions_have_is_all_that_an_update_needs() -> None:
     assert regions.calls.made == ["secondary.thing", "primary.thing"]
 
 
-def test_a_thing_that_one_region_lacks_is_read_whole_all_the_same() -> None:
-    regions = Regions()
+def test_a_thing_that_one_region_lacks_is_read_whole_all_the_same(regions: Regions) -> None:
     regions.primary.put(*a_device())
 
     assert regions.read(THING, depth=Depth.OWN).desired.keys == DEVICE_KEYS
 
 
-def test_what_exists_nowhere_is_asked_for_no_attachments() -> None:
-    regions = Regions()
-
+def test_what_exists_nowhere_is_asked_for_no_attachments(regions: Regions) -> None:
     scope = regions.read(THING)
 
     assert scope.desired.absent == scope.actual.absent == {THING}
     assert regions.calls.made == ["secondary.thing", "primary.thing"]
 
 
-def test_a_type_is_read_only_when_it_is_asked_for() -> None:
-    regions = Regions()
+def test_a_type_is_read_only_when_it_is_asked_for(regions: Regions) -> None:
     regions.primary.put(a_thing_type("pump"), *a_device(type_name="pump"))
 
     assert thing_type_key("pump") not in regions.read(THING).desired.keys
     assert thing_type_key("pump") in regions.read(THING, needs=True).desired.keys
 
 
-def test_a_thing_without_type_has_none_to_read() -> None:
-    regions = Regions()
+def test_a_thing_without_type_has_none_to_read(regions: Regions) -> None:
     regions.primary.put(a_thing())
 
     assert regions.read(THING, needs=True).desired.keys == {THING}
 
 
-def test_what_hangs_on_the_thing_in_the_secondary_alone_belongs_to_its_scope() -> None:
-    regions = Regions()
+def test_what_hangs_on_the_thing_in_the_secondary_alone_belongs_to_its_scope(regions: Regions) -> None:
     regions.primary.put(a_thing())
     regions.secondary.put(*a_device())
 
@@ -108,8 +105,7 @@ def test_what_hangs_on_the_thing_in_the_secondary_alone_belongs_to_its_scope() -
     assert scope.actual.entities.keys() == DEVICE_KEYS
 
 
-def test_what_still_hangs_on_a_certificate_that_is_gone_comes_with_it() -> None:
-    regions = Regions()
+def test_what_still_hangs_on_a_certificate_that_is_gone_comes_with_it(regions: Regions) -> None:
     regions.primary.put(a_thing())
     regions.secondary.put(*a_device())
 
@@ -122,8 +118,7 @@ def test_what_still_hangs_on_a_certificate_that_is_gone_comes_with_it() -> None:
     )
 
 
-def test_what_still_hangs_on_a_policy_that_is_gone_comes_with_it() -> None:
-    regions = Regions()
+def test_what_still_hangs_on_a_policy_that_is_gone_comes_with_it(regions: Regions) -> None:
     regions.primary.put(a_certificate())
     regions.secondary.put(*a_device())
 
@@ -134,8 +129,7 @@ def test_what_still_hangs_on_a_policy_that_is_gone_comes_with_it() -> None:
 
 
 @pytest.mark.parametrize("key", [POLICY, thing_type_key("pump")])
-def test_a_policy_or_type_that_both_have_is_its_own_scope(key: Key) -> None:
-    regions = Regions()
+def test_a_policy_or_type_that_both_have_is_its_own_scope(key: Key, regions: Regions) -> None:
     for registry in (regions.primary, regions.secondary):
         registry.put(a_thing_type("pump"), *a_device(type_name="pump"))
 
@@ -143,8 +137,7 @@ def test_a_policy_or_type_that_both_have_is_its_own_scope(key: Key) -> None:
     assert len(regions.calls.made) == 4, "and its tags"
 
 
-def test_tags_are_read_of_what_is_asked_for_and_of_nothing_that_comes_along() -> None:
-    regions = Regions()
+def test_tags_are_read_of_what_is_asked_for_and_of_nothing_that_comes_along(regions: Regions) -> None:
     tagged = replace(a_policy(), tags={"team": "red"})
     for registry in (regions.primary, regions.secondary):
         registry.put(*a_device(), tagged)
@@ -156,8 +149,7 @@ def test_tags_are_read_of_what_is_asked_for_and_of_nothing_that_comes_along() ->
     assert tags_of(regions.read(POLICY).desired.entities[POLICY]) == {"team": "red"}
 
 
-def test_an_update_event_tells_of_no_tags_so_none_are_read() -> None:
-    regions = Regions()
+def test_an_update_event_tells_of_no_tags_so_none_are_read(regions: Regions) -> None:
     for registry in (regions.primary, regions.secondary):
         registry.put(a_group("site"))
 
@@ -166,8 +158,7 @@ def test_an_update_event_tells_of_no_tags_so_none_are_read() -> None:
     assert regions.calls.made == ["secondary.thing_group", "primary.thing_group"]
 
 
-def test_what_only_one_region_has_is_asked_for_tags_there_alone() -> None:
-    regions = Regions()
+def test_what_only_one_region_has_is_asked_for_tags_there_alone(regions: Regions) -> None:
     regions.primary.put(a_policy())
 
     regions.read(POLICY)
@@ -175,8 +166,7 @@ def test_what_only_one_region_has_is_asked_for_tags_there_alone() -> None:
     assert [call for call in regions.calls.made if call.endswith(".tags")] == ["primary.tags"]
 
 
-def test_of_a_relation_that_is_checked_by_itself_one_list_is_read_in_each_region() -> None:
-    regions = Regions()
+def test_of_a_relation_that_is_checked_by_itself_one_list_is_read_in_each_region(regions: Regions) -> None:
     regions.primary.put(*a_device())
 
     scope = regions.read(thing_principal_key("pump-17", CERTIFICATE))
@@ -191,8 +181,7 @@ def test_what_is_no_part_of_the_registry_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 9))
-def test_a_read_that_fails_ends_the_whole_reading(number: int) -> None:
-    regions = Regions()
+def test_a_read_that_fails_ends_the_whole_reading(number: int, regions: Regions) -> None:
     regions.primary.put(*a_device())
     regions.calls.before = raising(RegionUnavailable("down"), at=[number])
 
@@ -214,9 +203,8 @@ PROBES_POLICY, PROBES_THING = a_policy(f"{RESERVED_PREFIX}1"), a_thing(f"{RESERV
 @pytest.mark.parametrize("depth", list(Depth))
 @pytest.mark.parametrize("key", [THING, certificate_key(CERTIFICATE)])
 def test_the_health_checkers_policy_and_thing_are_in_no_scope_of_what_they_share_a_certificate_with(
-    key: Key, depth: Depth, needs: bool, attached: PolicyAttachment | ThingPrincipal
+    key: Key, depth: Depth, needs: bool, attached: PolicyAttachment | ThingPrincipal, regions: Regions
 ) -> None:
-    regions = Regions()
     for registry in (regions.primary, regions.secondary):
         registry.put(*a_device(), PROBES_POLICY, PROBES_THING)
     regions.primary.put(attached)

@@ -64,8 +64,7 @@ def test_what_was_written_is_confirmed_by_a_reading_of_its_own() -> None:
     assert Counter(world.calls.to("primary"))["primary.policy"] > 1
 
 
-def test_what_is_missing_is_asked_for_by_each_so_that_it_is_made_once() -> None:
-    world = World()
+def test_what_is_missing_is_asked_for_by_each_so_that_it_is_made_once(world: World) -> None:
     for name in PUMPS:
         world.primary.put(*a_device(name))
 

@@ -61,10 +61,7 @@ class Applying:
             source=RegistrySourceReader(self.calls.through("primary", self.primary), self.clock),
             target=secondary,
             writer=secondary,
-            ledger=ledger,
             marks=self.marks,
-            gate=self.gate,
-            clock=self.clock,
         )
 
 
@@ -180,10 +177,7 @@ def test_whoever_requests_between_reading_and_writing_has_it_checked_again(chang
         source=RegistrySourceReader(world.primary, world.clock),
         target=world.secondary,
         writer=calls.through("writer", world.secondary),
-        ledger=world.ledger,
         marks=Marking(world.ledger, world.gate, world.clock),
-        gate=world.gate,
-        clock=world.clock,
     )
 
     applier.apply(Create(change, ""))

@@ -33,7 +33,6 @@ class Read:
             comparison=self.store,
             journal=self.journal,
             direction=REGIONS,
-            ledger=self.ledger,
             marks=Marking(self.ledger, FixedWriteGate(), FakeClock()),
             just_in_time=just_in_time,
         )

@@ -108,9 +108,8 @@ def test_shadows_that_have_been_compared_are_pending_if_they_differ(
     shadow = Shadow(shadow_key("a"), {})
     store.put(Side.SOURCE, [shadow, Shadow(shadow_key("b", "config"), {})])
     store.put(Side.TARGET, [shadow])
-    ledger = InMemoryLedger()
-    marks = Marking(ledger, FixedWriteGate(), FakeClock())
-    compared = PendingChanges(comparison=store, journal=journal, direction=REGIONS, ledger=ledger, marks=marks)
+    marks = Marking(InMemoryLedger(), FixedWriteGate(), FakeClock())
+    compared = PendingChanges(comparison=store, journal=journal, direction=REGIONS, marks=marks)
 
     shadows = PendingShadows(store, journal, arranged(Applied()), compared)
 

@@ -184,23 +184,16 @@ class Regions:
             source=RegistrySourceReader(OneAtATime(through("primary", self.primary)), self.clock),
             target=secondary,
             writer=secondary,
-            ledger=ledger,
             marks=marks,
-            gate=self.gate,
-            clock=self.clock,
         )
         pending = PendingChanges(
             comparison=store,
             journal=journal,
             direction=REGIONS,
-            ledger=ledger,
             marks=marks,
             just_in_time=just_in_time,
         )
         return Sync(
-            comparison=store,
-            journal=journal,
-            direction=REGIONS,
             pending=pending,
             shadows=PendingShadows(store, journal, self.request if self.with_shadows else None),
             applier=applier,

@@ -9,8 +9,9 @@ import enum
 import logging
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 import click
 
@@ -36,38 +37,25 @@ class Telling(enum.Enum):
 
 def telling_options() -> list[click.Option]:
     """Make the options."""
+
+    def option(name: str, callback: Callable[..., None], text: str, **more: Any) -> click.Option:
+        return click.Option([name], expose_value=False, is_eager=True, callback=callback, help=text, **more)
+
+    told = "operation, Region, status, time, request ID"
     return [
-        click.Option(
-            ["--verbose"],
+        option("--verbose", _verbose, f"Tell each request to AWS on standard error: {told}.", is_flag=True),
+        option(
+            "--debug",
+            _debug,
+            "As --verbose, with the parameters of each request, but no secrets, PEM or payloads.",
             is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_verbose,
-            help="Tell each request to AWS on standard error: operation, Region, status, time, request ID.",
         ),
-        click.Option(
-            ["--debug"],
-            is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_debug,
-            help="As --verbose, with the parameters of each request, but no secrets, PEM or payloads.",
-        ),
-        click.Option(
-            ["--quiet"],
-            is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_quiet,
-            help="Show no progress; only the result, errors, and how to go on.",
-        ),
-        click.Option(
-            ["--log-file"],
+        option("--quiet", _quiet, "Show no progress; only the result, errors, and how to go on.", is_flag=True),
+        option(
+            "--log-file",
+            _log_file,
+            "Append to this file what --debug tells, and all that is said on standard error.",
             metavar="FILE",
-            expose_value=False,
-            is_eager=True,
-            callback=_log_file,
-            help="Append to this file what --debug tells, and all that is said on standard error.",
         ),
     ]
 

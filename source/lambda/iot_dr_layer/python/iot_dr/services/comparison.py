@@ -21,7 +21,7 @@ from iot_dr.reconcile.plan import deletable, plan
 from iot_dr.reconcile.translate import translate
 
 Owned = Callable[[Collection[Key]], frozenset[Key]]
-"""Tells which of these replication made; `ports.Ledger.owned` is one."""
+"""Tells which of these replication made; `ports.SyncLedger.owned` is one."""
 
 ONLY_IN_TARGET = "only the secondary has it"
 

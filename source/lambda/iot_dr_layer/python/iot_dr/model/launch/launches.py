@@ -184,32 +184,25 @@ class ChosenParameters:
     @property
     def of_primary_health_checker(self) -> Mapping[str, str]:
         """Return the parameters of the health checker's stack in the primary Region."""
-        return _chosen(
-            **self._of_health_checkers,
-            FleetCertificateArn=self.primary_fleet_certificate_arn,
-            NotificationTopicArn=self.primary_notification_topic_arn,
-        )
+        return self._of_health_checker(self.primary_fleet_certificate_arn, self.primary_notification_topic_arn)
 
     @property
     def of_secondary_health_checker(self) -> Mapping[str, str]:
         """Return the parameters of the health checker's stack in the secondary Region."""
-        return _chosen(
-            **self._of_health_checkers,
-            FleetCertificateArn=self.secondary_fleet_certificate_arn,
-            NotificationTopicArn=self.secondary_notification_topic_arn,
-        )
+        return self._of_health_checker(self.secondary_fleet_certificate_arn, self.secondary_notification_topic_arn)
 
-    @property
-    def _of_health_checkers(self) -> Mapping[str, str]:
-        return {
+    def _of_health_checker(self, certificate: str, topic: str) -> Mapping[str, str]:
+        return _chosen(
             **self._of_all,
-            "HealthCheckConcurrency": self.health_check_concurrency,
-            "FleetName": self.fleet_name,
-            "HostedZoneId": self.hosted_zone_id,
-            "HealthCheckInterval": self.health_check_interval,
-            "FailureThreshold": self.failure_threshold,
-            "HealthCheckerRegions": self.health_checker_regions,
-        }
+            HealthCheckConcurrency=self.health_check_concurrency,
+            FleetName=self.fleet_name,
+            HostedZoneId=self.hosted_zone_id,
+            HealthCheckInterval=self.health_check_interval,
+            FailureThreshold=self.failure_threshold,
+            HealthCheckerRegions=self.health_checker_regions,
+            FleetCertificateArn=certificate,
+            NotificationTopicArn=topic,
+        )
 
     @property
     def _of_all(self) -> Mapping[str, str]:

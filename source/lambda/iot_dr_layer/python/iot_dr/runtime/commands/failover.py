@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from iot_dr.aws import clients
 from iot_dr.aws.failover.connections import IotConnections, connects_per_second
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
@@ -28,6 +27,7 @@ from iot_dr.aws.status.replication_metrics import CloudWatchMetricsReader
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.status.status_parts import StreamAge
 from iot_dr.ports.progress import FailoverObserver
+from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.commands.history import ordering
 from iot_dr.runtime.commands.settings.launch_names import LaunchNames
@@ -117,7 +117,7 @@ def open_failover(
     Raises:
         ConfigurationError: there is no such profile.
     """
-    client_of = functools.cache(partial(clients.client, session=clients.session(profile)))
+    client_of = functools.cache(clients_of(profile))
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="failover")
     try:
         yield _failover(environment, client_of, executor, place, pause)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from iot_dr.aws.clients import client, session
 from iot_dr.aws.events.error_queue import SqsErrorQueue
 from iot_dr.aws.events.event_table import DynamoDbEventTable
 from iot_dr.aws.events.failed_records import S3FailedRecords
@@ -17,6 +16,7 @@ from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import ConfigurationError, NotReadyYet
 from iot_dr.model.events.dead_letters import DeadLetterSource
 from iot_dr.ports.progress import ReplayObserver
+from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.events.replay import Letter, Replay
@@ -57,9 +57,9 @@ def replay_rule_errors(
     environment: RuleErrorsEnvironment, progress: ReplayObserver, orders: Ordering, profile: str = "", *, apply: bool
 ) -> tuple[Letter, ...]:
     """Replay registry events that the topic rules could not store."""
-    region, credentials = environment.primary_region, session(profile)
-    queue = SqsErrorQueue(client("sqs", region, session=credentials), environment.rule_error_queue_url)
-    table = _table(region, credentials, environment.dynamodb_global_table)
+    region, client_of = environment.primary_region, clients_of(profile)
+    queue = SqsErrorQueue(client_of("sqs", region), environment.rule_error_queue_url)
+    table = _table(client_of("dynamodb", region), environment.dynamodb_global_table)
     with _table_of("DYNAMODB_GLOBAL_TABLE", "GlobalTableName"), _replay(progress, apply=apply) as replay:
         events = RecordedEventTable(table, orders)
         return replay.rule_errors(DeadLetterSource.RULE_ERRORS, queue, events, region=region, clock=now)
@@ -74,13 +74,13 @@ def replay_shadow_rule_errors(
     apply: bool,
 ) -> tuple[Letter, ...]:
     """Replay shadow events that the topic rules could not store."""
-    region, credentials = environment.primary_region, session(profile)
+    region, client_of = environment.primary_region, clients_of(profile)
     queue = SqsErrorQueue(
-        client("sqs", region, session=credentials),
+        client_of("sqs", region),
         environment.shadow_rule_error_queue_url,
         ("SHADOW_RULE_ERROR_QUEUE_URL", "ShadowRuleErrorQueueUrl"),
     )
-    table = _table(region, credentials, environment.dynamodb_shadow_table)
+    table = _table(client_of("dynamodb", region), environment.dynamodb_shadow_table)
     with _table_of("DYNAMODB_SHADOW_TABLE", "ShadowTableName"), _replay(progress, apply=apply) as replay:
         events = RecordedEventTable(table, orders)
         return replay.rule_errors(DeadLetterSource.SHADOW_RULE_ERRORS, queue, events, region=region, clock=now)
@@ -92,8 +92,8 @@ def _replay(progress: ReplayObserver, *, apply: bool) -> Iterator[Replay]:
         yield Replay(apply, progress, on_threads(executor))
 
 
-def _table(region: str, credentials: Any, name: str) -> DynamoDbEventTable:
-    return DynamoDbEventTable(note_requests_of(client("dynamodb", region, session=credentials)), name)
+def _table(dynamodb: Any, name: str) -> DynamoDbEventTable:
+    return DynamoDbEventTable(note_requests_of(dynamodb), name)
 
 
 @contextmanager
@@ -117,8 +117,8 @@ def replay_stream_records(
     apply: bool,
 ) -> tuple[Letter, ...]:
     """Replay what the functions of the streams could not handle."""
-    region, credentials = environment.secondary_region, session(profile)
-    records = S3FailedRecords(client("s3", region, session=credentials), environment.secondary_bucket)
-    queues = SqsRequestQueues(note_requests_of(client("sqs", region, session=credentials)), environment.look_queue_url)
+    region, client_of = environment.secondary_region, clients_of(profile)
+    records = S3FailedRecords(client_of("s3", region), environment.secondary_bucket)
+    queues = SqsRequestQueues(note_requests_of(client_of("sqs", region)), environment.look_queue_url)
     with _replay(progress, apply=apply) as replay:
         return replay.stream_records(records, RecordedWorkflow(queues, orders))

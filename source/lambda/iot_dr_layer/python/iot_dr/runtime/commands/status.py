@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from iot_dr.aws.clients import client, session
 from iot_dr.aws.events.failed_records import S3FailedRecords
 from iot_dr.aws.failover.domains import IotFleetDomains
 from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
@@ -29,6 +28,7 @@ from iot_dr.model.registry.keys import Key
 from iot_dr.model.replication.ledger_items import LedgerItem
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.status.status_parts import Drift, Lag, StreamAge
+from iot_dr.runtime.account import clients_of
 from iot_dr.runtime.clock import now
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.failover.naming import ask_all
@@ -58,14 +58,14 @@ class StatusEnvironment:
 
 def status_of(key: Key, environment: StatusEnvironment, profile: str = "") -> ResourceStatus:
     """Return how one resource stands."""
-    client_of = partial(client, session=session(profile))
+    client_of = clients_of(profile)
     certificates = AttachedCertificates(client_of("iot", environment.secondary_region))
     return standing(key, _ledger(environment, client_of), certificates.of)
 
 
 def waiting_of(environment: StatusEnvironment, states: Collection[State], profile: str = "") -> Iterator[LedgerItem]:
     """Yield what waits or is held in one of these states, in any if none is named."""
-    return listed(_ledger(environment, partial(client, session=session(profile))), states)
+    return listed(_ledger(environment, clients_of(profile)), states)
 
 
 def watched(environment: StatusEnvironment, profile: str = "", state: str = "") -> Callable[[Progress], StatusView]:
@@ -74,7 +74,7 @@ def watched(environment: StatusEnvironment, profile: str = "", state: str = "") 
     Raises:
         ConfigurationError: there is no such profile, or the launch's names cannot be.
     """
-    client_of = functools.cache(partial(client, session=session(profile)))
+    client_of = functools.cache(clients_of(profile))
     sources = _sources(environment, client_of, state)
 
     def read(progress: Progress) -> StatusView:

@@ -186,14 +186,10 @@ def _engine(parts: _SyncParts, progress: SyncRunObserver, stop: threading.Event)
         comparison=store,
         journal=parts.journal,
         direction=direction,
-        ledger=parts.ledger,
         marks=marks,
         just_in_time=parts.launched.parameters.get("CertificateMode") == "jitr",
     )
     return sync.Sync(
-        comparison=store,
-        journal=parts.journal,
-        direction=direction,
         pending=pending,
         shadows=PendingShadows(
             store, parts.journal, _shadow_check(parts), compared=pending if parts.settings.compared_first else None
@@ -219,10 +215,7 @@ def _applier(parts: _SyncParts, marks: Marking) -> ChangeApplier:
         writer=RecordedRegistryWriter(
             IotRegistryWriter(target.iot, target.site.region, target.site.account), parts.recording
         ),
-        ledger=parts.ledger,
         marks=marks,
-        gate=parts.gate,
-        clock=now,
     )
 
 

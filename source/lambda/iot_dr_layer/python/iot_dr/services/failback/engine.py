@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from iot_dr.model.sync.progress import ChangeResult
 from iot_dr.ports.clock import Clock
@@ -17,10 +18,10 @@ from iot_dr.ports.sync import RunJournal
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits
 from iot_dr.services.failback.planned import (
     PlannedComparison,
-    PlannedDeletions,
     PlannedSource,
     PlannedWriter,
     PlannedWrites,
+    owned_by_plan,
 )
 from iot_dr.services.sync import sync
 from iot_dr.services.sync.apply_change import ChangeApplier
@@ -91,13 +92,10 @@ def _engine(
         comparison=comparison,
         journal=journal,
         direction=writes.direction,
-        ledger=PlannedDeletions(writes),
         marks=marks,
+        owned=partial(owned_by_plan, writes),
     )
     return Sync(
-        comparison=comparison,
-        journal=journal,
-        direction=writes.direction,
         pending=pending,
         shadows=PendingShadows(comparison, journal, parts.shadows(writes, written_since), compared=pending),
         applier=ChangeApplier(
@@ -105,10 +103,7 @@ def _engine(
             source=PlannedSource(writes, parts.source),
             target=parts.target,
             writer=PlannedWriter(writes, parts.writer, parts.gate),
-            ledger=parts.ledger,
             marks=marks,
-            gate=parts.gate,
-            clock=parts.clock,
         ),
         progress=parts.progress,
         stop=parts.stop,

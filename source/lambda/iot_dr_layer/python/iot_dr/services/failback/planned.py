@@ -27,7 +27,6 @@ from iot_dr.reconcile.plan import fixed_fields
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.failback.planning import existing, in_leader_form
 from iot_dr.services.gate import ensure_open
-from iot_dr.services.snapshots.restore import NoSyncLedger
 
 AGAIN = "it was changed since the plan was made; make a new plan"
 
@@ -213,20 +212,15 @@ def _is_as_planned(one: Entity, other: Entity) -> bool:
     return alike(one, other)
 
 
-class PlannedDeletions(NoSyncLedger):
-    """Owns what a plan deletes in one Region, or takes tags off, and nothing else; nobody is told of anything."""
+def owned_by_plan(writes: PlannedWrites, keys: Collection[Key]) -> frozenset[Key]:
+    """Return those that the plan deletes, or changes in no more than AWS lets be changed: a plan owns nothing else."""
+    return frozenset(key for key in keys if _is_owned(writes, key))
 
-    def __init__(self, writes: PlannedWrites) -> None:
-        self._writes = writes
 
-    def owned(self, keys: Collection[Key]) -> frozenset[Key]:
-        """Return those that the plan deletes, or changes in no more than AWS lets be changed."""
-        return frozenset(key for key in keys if self._deletes(key))
-
-    def _deletes(self, key: Key) -> bool:
-        row = self._writes.plan.row(key)
-        resolution = None if row is None else self._writes.resolution(row)
-        if row is None or resolution is None:
-            return False
-        final, there = resolution.final, self._writes.held(row)
-        return final is None or (there is not None and fixed_fields(final) == fixed_fields(there))
+def _is_owned(writes: PlannedWrites, key: Key) -> bool:
+    row = writes.plan.row(key)
+    resolution = None if row is None else writes.resolution(row)
+    if row is None or resolution is None:
+        return False
+    final, there = resolution.final, writes.held(row)
+    return final is None or (there is not None and fixed_fields(final) == fixed_fields(there))

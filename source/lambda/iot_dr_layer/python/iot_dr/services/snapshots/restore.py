@@ -116,23 +116,16 @@ def engine(  # noqa: PLR0913  # the composition root is the only caller, by keyw
     stop: threading.Event,
 ) -> Sync:
     """Return the engine of a sync, in which the snapshot is the source and nothing is owned."""
-    ledger = NoSyncLedger()
-    marks = Marking(ledger, gate, clock)
+    marks = Marking(NoSyncLedger(), gate, clock)
     return Sync(
-        comparison=comparison,
-        journal=journal,
-        direction=direction,
-        pending=PendingChanges(comparison=comparison, journal=journal, direction=direction, ledger=ledger, marks=marks),
+        pending=PendingChanges(comparison=comparison, journal=journal, direction=direction, marks=marks),
         shadows=PendingShadows(comparison, journal, None),
         applier=ChangeApplier(
             direction=direction,
             source=SnapshotSourceReader(comparison, certificate_of),
             target=target,
             writer=writer,
-            ledger=ledger,
             marks=marks,
-            gate=gate,
-            clock=clock,
         ),
         progress=progress,
         stop=stop,

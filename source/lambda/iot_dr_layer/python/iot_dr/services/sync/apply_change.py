@@ -29,9 +29,6 @@ from iot_dr.model.registry.keys import Key
 from iot_dr.model.registry.kinds import root_of
 from iot_dr.model.replication.outcomes import Outcome, State
 from iot_dr.model.sites import Direction
-from iot_dr.ports.clock import Clock
-from iot_dr.ports.failover import WriteGate
-from iot_dr.ports.ledger import SyncLedger
 from iot_dr.ports.registry import RegistryReader, RegistryWriter, SourceReader
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.comparison import compare
@@ -60,23 +57,20 @@ class _FreshReading:
 class ChangeApplier:
     """The use case, over ports."""
 
-    def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
+    def __init__(  # the composition root is the only caller, by keyword
         self,
         *,
         direction: Direction,
         source: SourceReader,
         target: RegistryReader,
         writer: RegistryWriter,
-        ledger: SyncLedger,
         marks: Marking,
-        gate: WriteGate,
-        clock: Clock,
     ) -> None:
         self._direction = direction
         self._source, self._target = source, target
         self._writer = writer
-        self._ledger, self._marks = ledger, marks
-        self._gate, self._clock = gate, clock
+        self._marks = marks
+        self._ledger, self._gate, self._clock = marks.ledger, marks.gate, marks.clock
 
     def ensure_follows(self) -> None:
         """Refuse a whole run where the target leads.

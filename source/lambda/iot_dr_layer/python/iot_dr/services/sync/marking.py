@@ -67,7 +67,7 @@ class Marking:
     """The marks of one run, which its threads share."""
 
     def __init__(self, ledger: SyncLedger, gate: WriteGate, clock: Clock) -> None:
-        self._ledger, self._gate, self._clock = ledger, gate, clock
+        self.ledger, self.gate, self.clock = ledger, gate, clock
         self._held: dict[Key, Held] = {}
         self._lock = threading.Lock()
 
@@ -90,7 +90,7 @@ class Marking:
             return None
         with self._lock:
             held = self._held.get(change.key)
-        if held is not None and suffices(held, change) and self._clock() - held.mark.at <= FRESH:
+        if held is not None and suffices(held, change) and self.clock() - held.mark.at <= FRESH:
             return held
         for _ in range(ROUNDS - 1):
             with suppress(Conflict):
@@ -121,7 +121,7 @@ class Marking:
         if unmade and held is not None and key in held.made:
             try:
                 # What the run has read of it may be hours old: whoever was ever about it may have made it since.
-                self._ledger.disown({key}, held.mark.at, held.mark, EVER)
+                self.ledger.disown({key}, held.mark.at, held.mark, EVER)
             except RetryableError:
                 # The mark goes on to say that nobody knows whether it was made.
                 noted = False
@@ -131,12 +131,12 @@ class Marking:
         writes = [change for change in changes if unguarded(change)]
         if not writes:
             return None
-        ensure_open(self._gate)
+        ensure_open(self.gate)
         made = frozenset(change.key for change in writes if isinstance(change, Create))
         below = Counter(key for change in writes for key in marked(change.key))
         taken = [one.key for one in writes if isinstance(one, Delete) and one.key.kind in HOLDING_KINDS]
-        mark = self._ledger.begin(sorted(made), self._clock(), below=sorted(below), taken=taken, due=False)
-        held = Held(mark, made, self._clock(), below)
+        mark = self.ledger.begin(sorted(made), self.clock(), below=sorted(below), taken=taken, due=False)
+        held = Held(mark, made, self.clock(), below)
         for change in writes:
             self._leave(change.key, whole=True)
         with self._lock:
@@ -162,7 +162,7 @@ class Marking:
         if keys:
             # If that cannot be noted the mark runs out by itself.
             with suppress(RetryableError):
-                self._ledger.end(held.mark, sorted(keys), self._clock(), due=False, equal=held.equal)
+                self.ledger.end(held.mark, sorted(keys), self.clock(), due=False, equal=held.equal)
 
 
 def suffices(held: Held | None, change: Action) -> bool:

@@ -15,10 +15,9 @@ from iot_dr.model.registry.kinds import certificate_of
 from iot_dr.model.sites import Direction
 from iot_dr.model.sync.progress import Ending
 from iot_dr.ports.fleet import Comparison
-from iot_dr.ports.ledger import SyncLedger
 from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.order import place
-from iot_dr.services.comparison import compare, differences
+from iot_dr.services.comparison import Owned, compare, differences
 from iot_dr.services.sync.marking import Marking
 
 BATCH = 33
@@ -58,17 +57,17 @@ class PendingChanges:
         comparison: Comparison,
         journal: Journal,
         direction: Direction,
-        ledger: SyncLedger,
         marks: Marking,
+        owned: Owned | None = None,
         just_in_time: bool = False,
     ) -> None:
-        self._comparison, self._journal, self._direction = comparison, journal, direction
-        self._ledger, self._marks = ledger, marks
+        self.comparison, self.journal, self.direction = comparison, journal, direction
+        self._marks, self._owned = marks, owned or marks.ledger.owned
         self._just_in_time = just_in_time
 
     def differences(self, kind: Kind, after: Key | None = None) -> Iterator[Difference]:
         """Yield all differences of a kind, settled or not, behind a key."""
-        found = differences(self._comparison, self._direction, kinds=(kind,), after=after, owned=self._ledger.owned)
+        found = differences(self.comparison, self.direction, kinds=(kind,), after=after, owned=self._owned)
         return (one for one in found if not (self._just_in_time and self._comes_with_device(one.key)))
 
     def unsettled(self, kind: Kind, wanted: Wanted) -> Iterator[Action]:
@@ -98,7 +97,7 @@ class PendingChanges:
         seen: set[str] = set()
 
         def ready(after: Key | None, end: str | None) -> Iterator[Pair]:
-            return _before(end, self._comparison.pairs(kind, after, differing=True))
+            return _before(end, self.comparison.pairs(kind, after, differing=True))
 
         for batch in _followed(kind, ready_before, stop, ready):
             names = dict.fromkeys(pair.key.name for pair in batch if pair.source is not None)
@@ -106,12 +105,12 @@ class PendingChanges:
             if len(seen) > SEEN:
                 seen.clear()
             seen.update(unseen)
-            found = (compare(self._comparison.pair(policy_key(name)), self._direction).change for name in unseen)
+            found = (compare(self.comparison.pair(policy_key(name)), self.direction).change for name in unseen)
             yield from self._noted([change for change in found if isinstance(change, Create)])
 
     def _noted(self, batch: Sequence[Action]) -> list[Action]:
         """Leave out what has ended, and mark the rest; a run that dies leaves a note too many, never a copy unowned."""
-        endings = self._journal.endings([change.key for change in batch])
+        endings = self.journal.endings([change.key for change in batch])
         unsettled = [one for one in batch if endings.get(one.key, Ending.TAKEN_BACK) is Ending.TAKEN_BACK]
         self._marks.begin(unsettled)
         return unsettled
@@ -119,7 +118,7 @@ class PendingChanges:
     def _comes_with_device(self, key: Key) -> bool:
         """Tell whether it is, or hangs on, a certificate that is left to its device's first connection."""
         certificate = certificate_of(key)
-        return certificate is not None and self._comparison.pair(certificate).target is None
+        return certificate is not None and self.comparison.pair(certificate).target is None
 
 
 def _before(end: str | None, found: Iterable[Keyed]) -> Iterator[Keyed]:

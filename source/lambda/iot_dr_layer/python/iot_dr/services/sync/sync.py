@@ -29,11 +29,9 @@ from iot_dr.model.registry.differences import Difference, Pair
 from iot_dr.model.registry.entities import ThingType
 from iot_dr.model.registry.keys import SHADOW_KINDS, Key, Kind
 from iot_dr.model.registry.kinds import BY_CERTIFICATE, REGISTRY_KINDS, RELATIONS, RESOURCE_KINDS
-from iot_dr.model.sites import Direction, Side
+from iot_dr.model.sites import Side
 from iot_dr.model.sync.progress import ChangeResult, Ending, Planned, SyncProgress
-from iot_dr.ports.fleet import Comparison
 from iot_dr.ports.progress import SyncObserver
-from iot_dr.ports.sync import Journal
 from iot_dr.reconcile.dependencies import needs
 from iot_dr.reconcile.order import place
 from iot_dr.reconcile.safety import DEFAULT_LIMITS, Limits, ensure_few
@@ -64,9 +62,6 @@ class Sync:
     def __init__(  # noqa: PLR0913  # the composition root is the only caller, by keyword
         self,
         *,
-        comparison: Comparison,
-        journal: Journal,
-        direction: Direction,
         pending: PendingChanges,
         shadows: PendingShadows,
         applier: ChangeApplier,
@@ -75,7 +70,7 @@ class Sync:
         limits: Limits = DEFAULT_LIMITS,
         width: int = WIDTH,
     ) -> None:
-        self._comparison, self._journal, self._direction = comparison, journal, direction
+        self._comparison, self._journal, self._direction = pending.comparison, pending.journal, pending.direction
         self._pending, self._shadows, self._applier = pending, shadows, applier
         self._progress, self._stop = progress, stop
         self._limits = limits
