@@ -126,6 +126,7 @@ def serve(certificate_file: str, key_file: str) -> None:
                 server_header=False,
                 date_header=False,
                 timeout_keep_alive=75,
+                proxy_headers=False,
                 **more,
             )
         )

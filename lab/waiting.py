@@ -7,7 +7,7 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-_FIRST_PAUSE = 0.02
+_FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
 
 
@@ -19,7 +19,7 @@ def until(request: Callable[[], Answer], seconds: float, tick: Callable[[], None
     pause = _FIRST_PAUSE
     while not (answer := request()) and time.monotonic() < deadline:
         threading.Event().wait(pause)
-        pause = min(pause * 1.4, _LONGEST_PAUSE)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
         if tick:
             tick()
     return answer

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 
@@ -70,19 +71,34 @@ class Authorized:
     """How ARNs of AWS IoT begin, in the call's Region and account."""
     own: Callable[[], Any]
 
-    @property
+    @cached_property
     def parts(self) -> list[str]:
         """What stands between the slashes of the path."""
         return [part for part in self.path.split("/") if part]
 
 
 def authorize(resource_of: Callable[[Authorized], str | None]) -> None:
-    """Have calls authorized on the resource that is returned for them, on the emulator's own where that is None."""
+    """Have calls authorized on the resource that is returned for them, on the emulator's own where that is None.
+
+    Of several the last is asked first.
+    """
     from ministack.core import iam_actions  # noqa: PLC0415 - as above
 
     extract = iam_actions.extract_resource_arn
+    if not isinstance(extract, _Extraction):
+        replace(extract, _Extraction(extract))
+    iam_actions.extract_resource_arn.asked.insert(0, resource_of)
 
-    def extract_resource_arn(  # noqa: PLR0917 - the emulator's own signature
+
+class _Extraction:
+    """The emulator's extract_resource_arn, with all that are asked before it; a call is described once for them."""
+
+    def __init__(self, extract: Callable[..., Any]) -> None:
+        self.asked: list[Callable[[Authorized], str | None]] = []
+        self._extract = extract
+
+    def __call__(  # noqa: PLR0917 - the emulator's own signature
+        self,
         service: str,
         method: str,
         path: str,
@@ -93,10 +109,12 @@ def authorize(resource_of: Callable[[Authorized], str | None]) -> None:
         account_id: str,
     ) -> Any:
         def own() -> Any:
-            return extract(service, method, path, headers, body, query_params, region, account_id)
+            return self._extract(service, method, path, headers, body, query_params, region, account_id)
 
         iot = f"arn:aws:iot:{region}:{account_id}"
-        found = resource_of(Authorized(service, method, path, headers or {}, body, query_params or {}, iot, own))
-        return own() if found is None else found
-
-    replace(extract, extract_resource_arn)
+        call = Authorized(service, method, path, headers or {}, body, query_params or {}, iot, own)
+        for resource_of in self.asked:
+            found = resource_of(call)
+            if found is not None:
+                return found
+        return own()
