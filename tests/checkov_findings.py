@@ -10,6 +10,7 @@ languages first.
 from __future__ import annotations
 
 import fnmatch
+import gc
 import logging
 import re
 import sys
@@ -17,6 +18,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / "tests" / "golden"
@@ -81,12 +83,35 @@ def _matches(finding: Finding, rule: str, pattern: str) -> bool:
 
 def _checked() -> Found:
     logging.disable(logging.CRITICAL)  # the library warns of what it does not read
+    gc.disable()  # it makes some 300 MB and ends; going through all that is alive again and again frees little of it
     from checkov.cloudformation.runner import Runner  # noqa: PLC0415  # it lives in an environment of its own
     from checkov.runner_filter import RunnerFilter  # noqa: PLC0415  # as above
 
-    report = Runner().run(root_folder=str(TEMPLATES), runner_filter=RunnerFilter(framework=["cloudformation"]))
+    with TemporaryDirectory() as folder:
+        _write_tables(Path(folder))
+        report = Runner().run(root_folder=str(TEMPLATES), runner_filter=RunnerFilter(framework=["cloudformation"]))
     failed = (Finding(check.check_id, check.resource, Path(check.file_path).name) for check in report.failed_checks)
     return Found(len(report.passed_checks), tuple(failed))
+
+
+def _write_tables(folder: Path) -> None:
+    """Write the tables of checkov's parser of JSONPath into a folder, and let the parser find them there.
+
+    It asks for them by this name before it makes them anew, which it does for each of some 600 expressions; PLY takes
+    no tables of another grammar.
+    """
+    import bc_jsonpath_ng.ext.parser  # noqa: PLC0415  # as above
+    import ply.yacc  # noqa: PLC0415  # as above
+
+    ply.yacc.yacc(
+        module=bc_jsonpath_ng.ext.parser.ExtentedJsonPathParser(),
+        start="jsonpath",
+        tabmodule="parser_jsonpath_parsetab",
+        outputdir=str(folder),
+        debug=False,
+        errorlog=ply.yacc.NullLogger(),
+    )
+    bc_jsonpath_ng.ext.__path__.append(str(folder))
 
 
 if __name__ == "__main__":

@@ -122,14 +122,22 @@ def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) ->
     assert "exit codes:" in shown
 
 
-def test_lint_prints_findings_and_exits_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lint_prints_findings_of_every_region_and_exits_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources = {"A": {"Type": "B::C::D"}, "Pool": {"Type": "AWS::Cognito::IdentityPool"}}
     monkeypatch.setattr(
-        generate, "render", lambda _config, _code: {"bad.template": '{"Resources": {"A": {"Type": "B::C::D"}}}'}
+        generate, "render", lambda _config, _code: {"bad.template": json.dumps({"Resources": resources})}
     )
-    monkeypatch.setattr(generate, "iot_regions", lambda: ("us-east-1", "us-west-2"))
+    have_pools = ("us-east-1", "us-east-2", "us-west-1", "us-west-2")
+    monkeypatch.setattr(generate, "iot_regions", lambda: (*have_pools, "cn-northwest-1"))
 
     assert generate.main(["--lint"]) == 1
-    assert "bad.template: line 1: E" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert any("'B::C::D' does not exist in 'us-east-1'" in line for line in lines)
+    assert [line for line in lines if "AWS::Cognito::IdentityPool" in line and "does not exist" in line] == [
+        "bad.template: line 1: E3006 Resource type 'AWS::Cognito::IdentityPool' does not exist in 'cn-northwest-1'"
+    ]
 
 
 def test_neither_clock_nor_environment_nor_network_is_read_by_the_templates() -> None:
