@@ -1,4 +1,6 @@
-"""Events written into the event table as a topic rule would write them, in the order and number that a test wants."""
+"""Events written into the event table as a topic rule would write them, in the order and number that a test wants; and
+requests that are taken away.
+"""
 
 from __future__ import annotations
 
@@ -70,3 +72,10 @@ def store(pair: Pair, items: Iterable[Mapping[str, Any]]) -> None:
 def as_one_batch(pair: Pair) -> AbstractContextManager[object]:
     """Hold events back, and have all that came in a `with` block handed over together at its end."""
     return unheard(pair)
+
+
+def forget_requests(pair: Pair) -> None:
+    """Take away the requests that wait for a worker or are with one, those that are hidden after a failure too."""
+    sqs = pair.client("sqs", pair.secondary)
+    for queue in ("LookQueue", "BackgroundQueue"):
+        sqs.purge_queue(QueueUrl=pair.physical_id(queue))

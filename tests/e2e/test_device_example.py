@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -129,15 +130,19 @@ class Subscriber:
 
     by_region: dict[str, MqttDevice]
 
-    def heard(self, region: str) -> list[int]:
-        """Numbers of the messages that came through a Region, in their order, until none comes any more."""
-        found = []
-        try:
-            while True:
-                _, payload = self.by_region[region].receive()
-                found.append(int(json.loads(payload)["sequence"]))
-        except TimeoutError:
-            return found
+    def heard(self) -> dict[str, list[int]]:
+        """Numbers of the messages that came through each Region, in their order, until none comes any more."""
+        with ThreadPoolExecutor(len(self.by_region)) as executor:
+            return dict(zip(self.by_region, executor.map(_numbers, self.by_region.values()), strict=True))
+
+
+def _numbers(connected: MqttDevice) -> list[int]:
+    found = []
+    with suppress(TimeoutError):
+        while True:
+            _, payload = connected.receive()
+            found.append(int(json.loads(payload)["sequence"]))
+    return found
 
 
 @pytest.fixture
@@ -176,11 +181,11 @@ def run(pair: Pair, device: Device, endpoints: Endpoints, tmp_path: Path) -> Ite
         yield lambda **more: exits.enter_context(running(tmp_path, device, {**own, **more}))
 
 
-def assert_nothing_is_missing(pair: Pair, program: Program, subscriber: Subscriber) -> None:
+def assert_nothing_is_missing(program: Program, subscriber: Subscriber) -> None:
     """Every message from the first to the last that was acknowledged was heard in one of the Regions."""
     status, last = program.ends()
     assert (status, last["event"], last["not_acknowledged"]) == (0, "stopped", 0)
-    heard = set(subscriber.heard(pair.primary)) | set(subscriber.heard(pair.secondary))
+    heard = {number for numbers in subscriber.heard().values() for number in numbers}
 
     acknowledged = program.acknowledged()
     assert acknowledged == set(range(1, max(acknowledged) + 1))
@@ -200,7 +205,7 @@ def test_the_device_goes_to_the_secondary_and_returns_by_dns_alone_and_no_acknow
 
     assert program.places() == [target_in(region) for region in (pair.primary, pair.secondary, pair.primary)]
     assert {name for name, _ in endpoints.proxy.asked()} == {FLEET}
-    assert_nothing_is_missing(pair, program, subscriber)
+    assert_nothing_is_missing(program, subscriber)
 
 
 def test_what_the_lost_primary_did_not_acknowledge_arrives_in_the_secondary(
@@ -217,7 +222,8 @@ def test_what_the_lost_primary_did_not_acknowledge_arrives_in_the_secondary(
 
     status, last = program.ends()
     assert (status, last["not_acknowledged"]) == (0, 0)
-    here, there = subscriber.heard(pair.primary), subscriber.heard(pair.secondary)
+    heard = subscriber.heard()
+    here, there = heard[pair.primary], heard[pair.secondary]
     assert before in here
     assert before + 1 in there
     assert set(here) | set(there) >= program.acknowledged() == set(range(1, max(there) + 1))
@@ -234,7 +240,7 @@ def test_a_hint_makes_the_device_connect_again_before_its_next_look(
 
     assert program.goes_to(target_in(pair.secondary))
     assert [told["hinted"] for told in program.told("moving")] == [True]
-    assert_nothing_is_missing(pair, program, subscriber)
+    assert_nothing_is_missing(program, subscriber)
 
 
 def test_without_a_custom_domain_the_device_connects_to_the_target_and_follows_it(
@@ -247,7 +253,7 @@ def test_without_a_custom_domain_the_device_connects_to_the_target_and_follows_i
     assert program.goes_to(target_in(pair.secondary))
 
     assert [name for name, _ in endpoints.proxy.asked()] == [target_in(pair.primary), target_in(pair.secondary)]
-    assert_nothing_is_missing(pair, program, subscriber)
+    assert_nothing_is_missing(program, subscriber)
 
 
 class Done(Exception):
@@ -341,5 +347,5 @@ def test_ten_lines_with_paho_go_to_the_secondary_and_return_and_no_acknowledged_
         last = sends_one()
         assert until(lambda: len(paho.acknowledged) == last, PATIENCE)
 
-    heard = set(subscriber.heard(pair.primary)) | set(subscriber.heard(pair.secondary))
+    heard = {number for numbers in subscriber.heard().values() for number in numbers}
     assert heard == set(range(1, last + 1))

@@ -57,10 +57,13 @@ class Operator:
 
 @pytest.fixture
 def operator(pair: Pair, own_proxy: CountingProxy, tmp_path: Path) -> Operator:
-    """An operator whose Regions are equal to begin with, as far as they can be: the fleet's policy has crossed."""
-    operator = Operator(pair, own_proxy, tmp_path)
+    return Operator(pair, own_proxy, tmp_path)
+
+
+@pytest.fixture
+def equal(operator: Operator, fleet: Fleet) -> None:
+    """The Regions are equal to begin with, as far as they can be: the fleet's policy has crossed."""
     operator.run("sync", "--apply", "--delete-share", "1")
-    return operator
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +124,7 @@ def asked(result: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(result.stdout)
 
 
+@pytest.mark.usefixtures("equal")
 def test_a_fleet_that_replication_never_saw_crosses(
     pair: Pair, fleet: Fleet, name: str, operator: Operator, ledger: Ledger, secondary: Any
 ) -> None:
@@ -140,6 +144,7 @@ def test_a_fleet_that_replication_never_saw_crosses(
     assert "owned_at" in item
 
 
+@pytest.mark.usefixtures("equal")
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
@@ -174,52 +179,7 @@ def test_a_second_run_writes_nothing(pair: Pair, fleet: Fleet, name: str, operat
     assert not written(operator.proxy.counts(), pair)
 
 
-def test_a_killed_run_goes_on_and_repeats_only_what_was_under_way(
-    pair: Pair, fleet: Fleet, name: str, operator: Operator
-) -> None:
-    devices = a_fleet(pair, fleet, name, 60)
-    quotas = Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 15.0, "AttachPolicy": 20.0})
-    operator.proxy.reset()
-    with injected(operator.proxy, quotas):
-        process = operator.begin("sync", "--apply")
-        try:
-            registered = until(lambda: written(operator.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 25, 60)
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        assert registered
-        assert not all(is_whole(pair, device) for device in devices)
-
-        result = operator.run("sync", "--apply", paced=True)
-
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "Resuming the interrupted run" in result.stderr
-    assert all(is_whole(pair, device) for device in devices)
-    refused = sum(number for call, number in quotas.refused.items() if call.region == pair.secondary)
-    writes = written(operator.proxy.counts(), pair)
-    # Type, billing group, two groups, one attachment; of each device certificate, thing, two attachments, membership.
-    needed = 5 + 5 * len(devices)
-    assert needed <= sum(writes.values()) <= needed + refused + 40
-
-
-def test_control_c_leaves_a_run_that_goes_on_and_says_how(
-    pair: Pair, fleet: Fleet, name: str, operator: Operator
-) -> None:
-    devices = a_fleet(pair, fleet, name, 40)
-    operator.proxy.reset()
-    with injected(operator.proxy, Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 10.0})):
-        process = operator.begin("sync", "--apply")
-        until(lambda: written(operator.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 12, 60)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-
-    assert process.returncode == 2
-    assert f"run `iot-dr sync --apply --state {operator.folder}` again to continue from there" in errors
-    assert "Traceback" not in errors
-    assert operator.run("sync", "--apply").returncode == 0
-    assert all(is_whole(pair, device) for device in devices)
-
-
+@pytest.mark.usefixtures("equal")
 def test_a_refusal_of_one_thing_does_not_stop_the_others(
     pair: Pair, fleet: Fleet, name: str, operator: Operator, ledger: Ledger
 ) -> None:
@@ -264,6 +224,7 @@ def test_what_is_gone_from_the_primary_goes_but_never_too_much_at_once(
     assert certificate_status(secondary, device.identity) is None
 
 
+@pytest.mark.usefixtures("equal")
 def test_a_shadow_that_the_secondary_lost_is_counted_and_comes_back(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
@@ -297,6 +258,7 @@ def test_only_what_a_query_selects_crosses_with_all_that_it_needs(
     assert thing(secondary, other.thing_name) is None
 
 
+@pytest.mark.usefixtures("equal")
 def test_repair_applies_what_a_dry_sync_found_without_reading_it_again(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
@@ -310,7 +272,9 @@ def test_repair_applies_what_a_dry_sync_found_without_reading_it_again(
     assert is_whole(pair, device)
     calls = [call for call in operator.proxy.counts() if call.service == "iot"]
     lists = {call.operation for call in calls if call.operation.startswith("List")}
-    of_one = {"ListAttachedPolicies", "ListTagsForResource", "ListThingGroupsForThing", "ListThingPrincipalsV2"}
+    # Of an attachment either end is asked, as the fleet has it.
+    attachments = {"ListAttachedPolicies", "ListTargetsForPolicy"}
+    of_one = {*attachments, "ListTagsForResource", "ListThingGroupsForThing", "ListThingPrincipalsV2"}
     assert lists <= of_one, "each of one resource"
 
 
@@ -319,6 +283,27 @@ def test_a_ledger_that_is_not_there_is_said_with_the_mend(operator: Operator, pa
 
     assert (result.returncode, result.stdout) == (2, "")
     assert f"there is no ledger no-such-table in {pair.secondary}; LEDGER_TABLE must" in result.stderr
+
+
+def test_shadows_are_checked_no_faster_than_their_quota_allows(
+    pair: Pair, fleet: Fleet, name: str, operator: Operator
+) -> None:
+    devices = a_fleet(pair, fleet, name, 8)
+    pages = pair.client("iot", pair.primary).get_paginator("list_things").paginate()
+    things = sum(len(page["things"]) for page in pages)
+    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: float(things)})
+    operator.proxy.reset()
+
+    with injected(operator.proxy, quotas):
+        result = operator.run("sync", "--apply", paced=True)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert all(is_whole(pair, device) for device in devices)
+    of_shadows = [call for call in operator.proxy.counts() if "Shadow" in call.operation]
+    made = sum(operator.proxy.counts()[call] for call in of_shadows)
+    # Of each thing the names of its shadows and the one without a name, in both Regions.
+    assert made >= 4 * len(devices)
+    assert sum(quotas.refused[call] for call in of_shadows) < made / 10
 
 
 def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
@@ -350,22 +335,48 @@ def test_devices_with_policies_of_their_own_cross_while_others_are_still_read(
     assert order.index(Call("iot", "AttachPolicy", pair.secondary)) < read[-1]
 
 
-def test_shadows_are_checked_no_faster_than_their_quota_allows(
+def test_control_c_leaves_a_run_that_goes_on_and_says_how(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
-    devices = a_fleet(pair, fleet, name, 8)
-    pages = pair.client("iot", pair.primary).get_paginator("list_things").paginate()
-    things = sum(len(page["things"]) for page in pages)
-    quotas = Quotas({**dict.fromkeys(DEFAULTS, 1000.0), SHADOWS: float(things)})
+    devices = a_fleet(pair, fleet, name, 32)
     operator.proxy.reset()
+    with injected(operator.proxy, Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 8.0})):
+        process = operator.begin("sync", "--apply")
+        until(lambda: written(operator.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 12, 60)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
 
+    assert process.returncode == 2
+    assert f"run `iot-dr sync --apply --state {operator.folder}` again to continue from there" in errors
+    assert "Traceback" not in errors
+    assert operator.run("sync", "--apply").returncode == 0
+    assert all(is_whole(pair, device) for device in devices)
+
+
+@pytest.mark.usefixtures("equal")
+def test_a_killed_run_goes_on_and_repeats_only_what_was_under_way(
+    pair: Pair, fleet: Fleet, name: str, operator: Operator
+) -> None:
+    devices = a_fleet(pair, fleet, name, 40)
+    quotas = Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 10.0, "AttachPolicy": 15.0})
+    operator.proxy.reset()
     with injected(operator.proxy, quotas):
+        process = operator.begin("sync", "--apply")
+        try:
+            registered = until(lambda: written(operator.proxy.counts(), pair)["RegisterCertificateWithoutCA"] > 25, 60)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        assert registered
+        assert not all(is_whole(pair, device) for device in devices)
+
         result = operator.run("sync", "--apply", paced=True)
 
     assert result.returncode == 0, result.stdout + result.stderr
+    assert "Resuming the interrupted run" in result.stderr
     assert all(is_whole(pair, device) for device in devices)
-    of_shadows = [call for call in operator.proxy.counts() if "Shadow" in call.operation]
-    made = sum(operator.proxy.counts()[call] for call in of_shadows)
-    # Of each thing the names of its shadows and the one without a name, in both Regions.
-    assert made >= 4 * len(devices)
-    assert sum(quotas.refused[call] for call in of_shadows) < made / 10
+    refused = sum(number for call, number in quotas.refused.items() if call.region == pair.secondary)
+    writes = written(operator.proxy.counts(), pair)
+    # Type, billing group, two groups, one attachment; of each device certificate, thing, two attachments, membership.
+    needed = 5 + 5 * len(devices)
+    assert needed <= sum(writes.values()) <= needed + refused + 40
