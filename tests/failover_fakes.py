@@ -24,6 +24,17 @@ SERVERS = ("ns-1", "ns-2", "ns-3", "ns-4")
 
 
 @dataclass
+class UnreadControl:
+    """A control item that cannot be read."""
+
+    error: IotDrError
+
+    def control(self) -> Control:
+        """Fail."""
+        raise self.error
+
+
+@dataclass
 class InMemoryControlStore:
     """One Region's replica of the control item."""
 

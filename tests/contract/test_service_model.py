@@ -268,11 +268,11 @@ def test_policies_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: I
 
 def test_things_of_a_certificate_are_read_page_by_page(iot: Stubbed, reader: IotRegistryReader) -> None:
     expected = {"principal": ARN, "maxResults": PAGE_SIZE}
-    first = {"principalThingObjects": [{"thingName": "a", "thingPrincipalType": "NON_EXCLUSIVE_THING"}]}
+    first = {"principalThingObjects": [{"thingName": "a", "thingPrincipalType": "EXCLUSIVE_THING"}]}
     iot.answers("list_principal_things_v2", first | {"nextToken": "2"}, **expected)
     iot.answers("list_principal_things_v2", {"principalThingObjects": [{"thingName": "b"}]}, nextToken="2", **expected)
 
-    assert reader.things_of_certificate(ID) == {ThingPrincipal("a", ID), ThingPrincipal("b", ID)}
+    assert reader.things_of_certificate(ID) == {ThingPrincipal("a", ID, exclusive=True), ThingPrincipal("b", ID)}
 
 
 def test_a_list_of_things_that_is_to_end_early_reads_no_page_in_vain(iot: Stubbed, reader: IotRegistryReader) -> None:
@@ -387,11 +387,16 @@ def test_a_certificate_whose_status_is_unknown_is_an_invalid_resource(iot: Stubb
         reader.certificate(ID)
 
 
-def test_a_page_that_fails_ends_the_list_with_an_error(iot: Stubbed, reader: IotRegistryReader) -> None:
+@pytest.mark.parametrize(
+    ("code", "error"), [("ThrottlingException", Throttled), ("AccessDeniedException", AccessDenied)]
+)
+def test_a_page_that_fails_ends_the_list_with_an_error(
+    iot: Stubbed, reader: IotRegistryReader, code: str, error: type[IotDrError]
+) -> None:
     iot.answers("list_things", {"things": [THING_ANSWER], "nextToken": "2"}, maxResults=PAGE_SIZE)
-    iot.fails("list_things", "ThrottlingException")
+    iot.fails("list_things", code)
 
-    with pytest.raises(Throttled):
+    with pytest.raises(error):
         list(reader.listed(Kind.THING))
 
 

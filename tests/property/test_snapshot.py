@@ -23,13 +23,13 @@ from iot_dr.model.registry.keys import Key, Kind, shadow_key, thing_key
 from iot_dr.model.registry.kinds import REGISTRY_KINDS
 from iot_dr.model.shadows.shadow import Shadow
 from iot_dr.model.sites import Direction, Side, Site
-from iot_dr.model.sync.progress import SyncProgress
 from iot_dr.reconcile.translate import translate
 from iot_dr.services.snapshots.restore import engine, of_things
 from iot_dr.services.snapshots.snapshot import take
 from tests.builders import ACCOUNT, PRIMARY, REGIONS, SECONDARY
 from tests.fakes import FakeClock, FixedWriteGate, InMemoryRegistry
 from tests.strategies import Registry, registries
+from tests.unit.iot_dr.services.snapshots.test_restore import Unwatched
 from tests.unit.iot_dr.services.sync.test_sync import OneAtATime
 
 ANY_CHARACTER = st.characters(exclude_categories=())
@@ -49,13 +49,6 @@ class Kept:
     def entities(self, side: Side, kind: Kind) -> Iterator[Entity]:
         assert side is Side.SOURCE
         return (entity for key, entity in sorted(self._entities.items()) if key.kind is kind)
-
-
-class Unwatched:
-    """A progress that nobody sees."""
-
-    def reached(self, standing: SyncProgress) -> None:
-        """Show nothing."""
 
 
 def a_registry(entities: Registry) -> InMemoryRegistry:

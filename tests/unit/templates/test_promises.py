@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from iot_dr.model.registry.keys import RESERVED_PREFIX
-from iot_dr.runtime.functions.launch.start_launch import CHOICES
 from iot_dr.services.sync.list_fleet import LEG_SECONDS
 from tests.unit.templates.resolving import POSTFIX, PRIMARY, SECONDARY
 from tests.unit.templates.stacks import Stack, make_stacks
@@ -104,14 +103,6 @@ def test_the_build_is_told_both_regions_and_the_outputs_each_regions_endpoint(st
     for side in ("Primary", "Secondary"):
         endpoint = main.template["Outputs"][f"IoTEndpoint{side}"]["Value"]
         assert endpoint == {"Fn::GetAtt": ["LaunchCheck", f"{side}Endpoint"]}
-
-
-def test_every_choice_of_the_form_is_a_property_of_the_launch_so_that_another_choice_starts_a_build(
-    stacks: dict[str, Stack],
-) -> None:
-    properties = stacks["main"].template["Resources"]["SolutionLaunch"]["Properties"]
-
-    assert {name: properties.get(name) for name in CHOICES} == {name: {"Ref": name} for name in CHOICES}
 
 
 def test_a_custom_resource_is_called_once_and_not_before_that_is_so(stack: Stack) -> None:

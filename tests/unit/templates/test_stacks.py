@@ -120,11 +120,6 @@ def test_every_function_logs_json_into_a_group_of_its_own_that_its_role_may_writ
     assert len(set(groups)) == len(groups)
 
 
-def test_every_log_group_has_an_end(stack: Stack) -> None:
-    for title, group in stack.of_type("AWS::Logs::LogGroup").items():
-        assert group["Properties"]["RetentionInDays"] > 0, title
-
-
 def test_every_bucket_is_private_encrypted_versioned_and_tls_only(stack: Stack) -> None:
     for title in stack.of_type("AWS::S3::Bucket"):
         bucket = stack.properties(title)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import logging
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from iot_dr.aws import request_log
 from iot_dr.aws.request_log import REQUESTS, tell_requests, without_secrets
 
 
@@ -31,10 +29,6 @@ def asked(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
         with pytest.raises(ClientError):
             iot.describe_thing(thingName="pump-17")
     return [record.getMessage() for record in caplog.records]
-
-
-def test_the_examples_hold() -> None:
-    assert doctest.testmod(request_log).failed == 0
 
 
 def test_each_answer_is_told_with_its_status_and_its_request_id(caplog: pytest.LogCaptureFixture) -> None:

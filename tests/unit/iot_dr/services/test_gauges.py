@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from iot_dr.errors import AccessDenied, InvalidResource, IotDrError, RegionUnavailable
 from iot_dr.model.failover.control import Control, Mode
 from iot_dr.services.gauges import Measured, measure
 from tests.builders import PRIMARY, SECONDARY
-from tests.failover_fakes import InMemoryControlStore
+from tests.failover_fakes import InMemoryControlStore, UnreadControl
 
 
 class Counted:
@@ -21,16 +19,6 @@ class Counted:
 
     def number_held(self) -> int:
         return 2
-
-
-@dataclass
-class Unread:
-    """A control item that cannot be read."""
-
-    error: IotDrError
-
-    def control(self) -> Control:
-        raise self.error
 
 
 @pytest.mark.parametrize(
@@ -49,8 +37,8 @@ def test_control_items_are_equal_only_if_they_say_the_same(there: Control, unequ
 
 @pytest.mark.parametrize("error", [RegionUnavailable("away"), AccessDenied("no right")])
 def test_a_region_that_does_not_answer_leaves_it_open_whether_they_agree(error: IotDrError) -> None:
-    assert measure(Counted(), InMemoryControlStore(), Unread(error)) == Measured(3, 2, None)
+    assert measure(Counted(), InMemoryControlStore(), UnreadControl(error)) == Measured(3, 2, None)
 
 
 def test_a_garbled_item_agrees_with_none() -> None:
-    assert measure(Counted(), Unread(InvalidResource("garbled")), InMemoryControlStore()).unequal is True
+    assert measure(Counted(), UnreadControl(InvalidResource("garbled")), InMemoryControlStore()).unequal is True

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from iot_dr.aws.clients import client
 from iot_dr.aws.ledger.ledger import DynamoDbLedger, ending
-from iot_dr.errors import Throttled
 from iot_dr.model.registry.keys import policy_key, thing_key
 from iot_dr.model.replication.marks import Mark
 from iot_dr.model.replication.outcomes import Outcome, State
@@ -16,47 +13,6 @@ from tests.endpoint import Answer, Request
 
 THING = thing_key("pump-17")
 OWN, SHARED = policy_key("own"), policy_key("shared")
-
-
-@pytest.mark.parametrize("state", [State.PENDING, State.FAILED])
-def test_what_waits_has_no_date_left_of_the_state_before(account: Account, state: State) -> None:
-    DynamoDbLedger(client("dynamodb", SECONDARY), "ledger").record(
-        Outcome(thing_key("pump-17"), state, "why", at=5, again=True)
-    )
-
-    (update,) = [request.body for request in account.calls("UpdateItem")]
-    set_part, _, removed = update["UpdateExpression"].partition(" REMOVE ")
-    dates = {f"#since_{one}" for one in State}
-    assert {name for name in dates if f"{name} = " in set_part} == {f"#since_{state}"}
-    assert dates & set(removed.replace(",", "").split()) == dates - {f"#since_{state}"}
-
-
-def test_what_was_noted_last_is_read(account: Account) -> None:
-    ledger = DynamoDbLedger(client("dynamodb", SECONDARY), LEDGER)
-
-    ledger.owned([THING])
-    ledger.source_version(THING)
-
-    (batch,), (item,) = account.calls("BatchGetItem"), account.calls("GetItem")
-    assert batch.body["RequestItems"][LEDGER]["ConsistentRead"] is True
-    assert item.body["ConsistentRead"] is True
-
-
-def test_what_dynamodb_left_unread_is_not_taken_for_unowned(account: Account) -> None:
-    left = {LEDGER: {"Keys": [{"resource": {"S": str(THING)}}]}}
-    account.answering = lambda request: (
-        Answer({"Responses": {}, "UnprocessedKeys": left}) if request.operation == "BatchGetItem" else None
-    )
-
-    with pytest.raises(Throttled):
-        DynamoDbLedger(client("dynamodb", SECONDARY), LEDGER).owned([THING])
-
-
-def test_ownership_noted_at_the_moment_of_the_reading_is_not_forgotten(account: Account) -> None:
-    DynamoDbLedger(client("dynamodb", SECONDARY), LEDGER).forget([THING], 5)
-
-    (update,) = [request.body for request in account.calls("DeleteItem")]
-    assert "#owned_at < :began" in update["ConditionExpression"]
 
 
 def test_an_outcome_that_leaves_nothing_to_try_has_tries_counted_anew() -> None:

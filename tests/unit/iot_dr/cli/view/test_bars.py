@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import threading
 from collections.abc import Callable
 
@@ -14,10 +13,6 @@ from iot_dr.cli.command import Command
 from iot_dr.cli.view import bars
 from iot_dr.cli.view.bars import Counting, Lines, ReadingPace, Watch, draws_bars, paced_bar
 from iot_dr.cli.view.tables import Screen
-
-
-def test_the_examples_hold() -> None:
-    assert doctest.testmod(bars).failed == 0
 
 
 def told(monkeypatch: pytest.MonkeyPatch, lines: Callable[[], Lines]) -> list[str]:

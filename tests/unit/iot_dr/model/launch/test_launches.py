@@ -19,13 +19,13 @@ def test_names_follow_from_the_postfix_and_the_uuid() -> None:
     assert (LAUNCH.primary_bucket, LAUNCH.secondary_bucket) == ("iot-dr-primary-8827376c", "iot-dr-secondary-8827376c")
 
 
-@pytest.mark.parametrize("postfix", ["", "with-hyphen", "x" * 33, "ä"])
+@pytest.mark.parametrize("postfix", ["", "with-hyphen", "x" * 33, "ä", "../x"])
 def test_a_postfix_that_no_stack_name_admits_is_refused(postfix: str) -> None:
     with pytest.raises(ConfigurationError, match="STACK_POSTFIX"):
         Launch(REGIONS, postfix, "8827376c")
 
 
-@pytest.mark.parametrize("uuid", ["", "UPPER", "-starts", "ends-", "x" * 47])
+@pytest.mark.parametrize("uuid", ["", "UPPER", "-starts", "ends-", "x" * 47, "a_b"])
 def test_a_uuid_that_no_bucket_name_admits_is_refused(uuid: str) -> None:
     with pytest.raises(ConfigurationError, match="UUID"):
         Launch(REGIONS, "1", uuid)

@@ -1,6 +1,3 @@
-import doctest
-
-from iot_dr.model.status import checks
 from iot_dr.model.status.checks import Level, failure, first_names, ok, warning
 
 
@@ -20,7 +17,3 @@ def test_what_is_ill_has_its_mend_and_all_names() -> None:
 def test_a_few_names_stand_for_all() -> None:
     assert first_names(["d", "c", "b", "a"]) == "a, b, c and 1 more"
     assert first_names(["b", "a"]) == "a, b"
-
-
-def test_the_examples_hold() -> None:
-    assert doctest.testmod(checks).failed == 0

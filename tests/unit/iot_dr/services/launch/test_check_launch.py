@@ -10,7 +10,7 @@ import pytest
 from iot_dr.errors import ConfigurationError
 from iot_dr.model.events.registry_events import REPLICATED_EVENT_FAMILIES
 from iot_dr.model.launch.distribution import Distribution, Release
-from iot_dr.model.launch.launches import IotRegion, Launch, UnreadableValue
+from iot_dr.model.launch.launches import IotRegion, UnreadableValue
 from iot_dr.model.regions import RegionPair
 from iot_dr.services.launch import check_launch
 
@@ -175,18 +175,6 @@ def test_a_launch_refuses_other_regions_and_the_same_ones_exchanged(other: Regio
 
     with pytest.raises(ConfigurationError, match="cannot change"):
         check_launch.known_launch(other, STACK_ID, check_launch.identity_of(launch))
-
-
-@pytest.mark.parametrize("uuid", ["", "UPPER", "-a", "a-", "a" * 47, "a_b"])
-def test_a_uuid_that_no_bucket_name_admits_is_refused(uuid: str) -> None:
-    with pytest.raises(ConfigurationError, match="UUID"):
-        Launch(PAIR, "1", uuid)
-
-
-@pytest.mark.parametrize("postfix", ["", "a-b", "a" * 33, "../x"])
-def test_a_postfix_that_no_stack_name_admits_is_refused(postfix: str) -> None:
-    with pytest.raises(ConfigurationError, match="STACK_POSTFIX"):
-        Launch(PAIR, postfix, "a")
 
 
 def test_bucket_names_of_a_launch_have_at_most_63_characters() -> None:

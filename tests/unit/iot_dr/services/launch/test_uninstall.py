@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from iot_dr.errors import ConfigurationError, IotDrError, LaunchFailed, NotReadyYet, RegionUnavailable
+from iot_dr.errors import ConfigurationError, LaunchFailed, NotReadyYet, RegionUnavailable
 from iot_dr.model.failover.control import Control
 from iot_dr.model.launch.launched_stacks import LaunchedStack, StackResource
 from iot_dr.model.launch.launches import Launch, LaunchResource, StackEvent
 from iot_dr.model.regions import RegionPair
 from iot_dr.ports.launch import LaunchRemover
 from iot_dr.services.launch.uninstall import Uninstalled, Uninstaller, ensure_primary_leads, still_costs
-from tests.failover_fakes import InMemoryControlStore
+from tests.failover_fakes import InMemoryControlStore, UnreadControl
 
 REGIONS = RegionPair("us-east-1", "us-west-2")
 LAUNCH = Launch(REGIONS, "20261124120000", "5f0c2a")
@@ -197,23 +197,13 @@ def test_while_the_primary_leads_a_removal_may_go_on() -> None:
     ensure_primary_leads(InMemoryControlStore(Control("us-east-1")), REGIONS)
 
 
-@dataclass
-class Unread:
-    """A control item that cannot be read."""
-
-    error: IotDrError
-
-    def control(self) -> Control:
-        raise self.error
-
-
 def test_without_the_table_nobody_sends_devices_anywhere() -> None:
-    ensure_primary_leads(Unread(NotReadyYet("no such table")), REGIONS)
+    ensure_primary_leads(UnreadControl(NotReadyYet("no such table")), REGIONS)
 
 
 def test_who_leads_must_be_known() -> None:
     with pytest.raises(RegionUnavailable):
-        ensure_primary_leads(Unread(RegionUnavailable("away")), REGIONS)
+        ensure_primary_leads(UnreadControl(RegionUnavailable("away")), REGIONS)
 
 
 def test_what_is_left_is_told_with_what_it_costs() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -22,12 +21,6 @@ from tests.fleets import InMemoryFleet
 NOW = 1_000_000
 ALL = ComparisonScope(REGIONS, ShadowSelection("none"))
 SELECTED = replace(ALL, select="thingName:a")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteComparisonStore]:
-    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as opened:
-        yield opened
 
 
 def cut_off(store: SqliteComparisonStore, scope: ComparisonScope = ALL) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,12 +60,6 @@ class Region:
         finally:
             with self.lock:
                 self.now -= 1
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteComparisonStore]:
-    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as opened:
-        yield opened
 
 
 @pytest.fixture

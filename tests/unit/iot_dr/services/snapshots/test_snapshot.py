@@ -1,7 +1,6 @@
 """What is written of a Region; tests/property/test_snapshot.py shows that all of it comes back."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -64,12 +63,6 @@ def test_it_is_told_how_far_it_is() -> None:
     take(Registry(*things), Side.SOURCE, (Kind.THING,), lambda _: None, Files(), progress=lambda *one: told.append(one))
 
     assert told == [(Kind.THING, BATCH), (Kind.THING, 2 * BATCH)]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteComparisonStore]:
-    with SqliteComparisonStore(tmp_path / "comparison.sqlite") as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ _NAME = re.compile(PREFIX + rf"(?P<fleet>{FLEET})?" + r"(?P<at>\d{8}-\d{6})-[0-9
 def drill_name(began: datetime, token: str, *, fleet: bool = False) -> str:
     """Return the name of a drill; `token` is of four hexadecimal digits and tells drills of one second apart.
 
-    >>> drill_name(datetime(2026, 11, 27, 16, 30, tzinfo=UTC), "0af3", fleet=True)
+    >>> drill_name(datetime.fromisoformat("2026-11-27T16:30:00+00:00"), "0af3", fleet=True)
     'iot-dr-canary-fleet-20261127-163000-0af3'
     """
     return f"{PREFIX}{FLEET if fleet else ''}{began:%Y%m%d-%H%M%S}-{token}"

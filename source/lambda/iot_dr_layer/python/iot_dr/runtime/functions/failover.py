@@ -7,20 +7,15 @@ from dataclasses import dataclass
 from iot_dr.aws.clients import client
 from iot_dr.aws.failover.control import DynamoDbControlStore
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
-from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
-from iot_dr.model.regions import RegionPair
 from iot_dr.runtime.clock import now
+from iot_dr.runtime.functions.secondary import SecondaryVariables
 from iot_dr.services.failover.take_lead import TakeLead
 
 
 @dataclass(frozen=True)
-class FailoverEnvironment:
+class FailoverEnvironment(SecondaryVariables):
     """Variables of the functions, which run in the Region that may take over; the last four are the watch's alone."""
 
-    primary_region: str
-    aws_region: str
-    ledger_table: str
-    control_table: str
     fleet_name: str = ""
     name_servers: str = ""
     probe_secret_arn: str = ""
@@ -33,12 +28,11 @@ def lead_of(environment: FailoverEnvironment) -> TakeLead:
     Raises:
         ConfigurationError: it runs in the primary Region: to have that lead again is a failback.
     """
-    regions = RegionPair(environment.primary_region, environment.aws_region)
-    dynamodb = client("dynamodb")
+    regions, dynamodb = environment.regions, client("dynamodb")
     return TakeLead(
         region=environment.aws_region,
         regions=regions,
-        reader=DynamoDbLeadershipReader(dynamodb, environment.control_table, environment.ledger_table, regions),
+        reader=environment.leadership(dynamodb),
         fence=DynamoDbFenceStore(dynamodb, environment.ledger_table),
         control=DynamoDbControlStore(dynamodb, environment.control_table, regions),
         clock=now,

@@ -15,7 +15,6 @@ from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.registry.writer import IotRegistryWriter
 from iot_dr.aws.request_ids import note_requests_of, noting_requests
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.replication.requests import REQUESTS_PER_BATCH, ReconcileRequest
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -24,7 +23,7 @@ from iot_dr.ports.ledger import Ledger
 from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
-from iot_dr.runtime.functions.write_gates import write_gate
+from iot_dr.runtime.functions.secondary import SecondaryVariables
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.replication.batch import handle_batch
 from iot_dr.services.replication.replicate import Replication, ReplicationResult
@@ -40,14 +39,10 @@ READ_TIMEOUT = 5
 
 
 @dataclass(frozen=True)
-class WorkerEnvironment:
+class WorkerEnvironment(SecondaryVariables):
     """Variables of the worker."""
 
-    primary_region: str
-    aws_region: str
     account_id: str
-    ledger_table: str
-    control_table: str
     settle_seconds: int = Settling.complete
     incomplete_seconds: int = Settling.incomplete
     certificate_mode: str = "copy"
@@ -64,12 +59,7 @@ def replicate_resource_handler(
     client = of_one_session()
     dynamodb = client("dynamodb")
     ledger = DynamoDbLedger(dynamodb, environment.ledger_table)
-    gate = write_gate(
-        dynamodb,
-        RegionPair(environment.primary_region, environment.aws_region),
-        environment.control_table,
-        environment.ledger_table,
-    )
+    gate = environment.write_gate(dynamodb)
     # A call, each with its repetitions, ends well before the worker.
     registry = functools.partial(client, "iot", read_timeout=READ_TIMEOUT)
 
@@ -119,8 +109,8 @@ def _facts(result: ReplicationResult) -> dict[str, Any]:
 def _replication(
     environment: WorkerEnvironment, ledger: Ledger, gate: WriteGate, client_of: Callable[[str], Any]
 ) -> Replication:
-    account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
-    direction = regions.replication(account)
+    account = environment.account_id
+    direction = environment.regions.replication(account)
     secondary_client = note_requests_of(client_of(direction.target.region))
     primary = IotRegistryReader(client_of(direction.source.region), direction.source.region, account)
     secondary = IotRegistryReader(secondary_client, direction.target.region, account)

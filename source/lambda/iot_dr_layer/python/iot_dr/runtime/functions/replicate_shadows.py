@@ -20,7 +20,6 @@ from iot_dr.aws.pacing import paced
 from iot_dr.aws.shadows.shadow_store import IotShadowStore
 from iot_dr.errors import RegionUnavailable
 from iot_dr.model.failover.fence import HELD_BACK
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.replication.outcomes import State
 from iot_dr.model.replication.requests import ReconcileRequest
 from iot_dr.model.shadows.shadow import ShadowSelection, decode_shadow_event
@@ -29,8 +28,8 @@ from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.runtime.budgets import BACKGROUND_WORKERS, background_budgets, event_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
+from iot_dr.runtime.functions.secondary import SecondaryVariables
 from iot_dr.runtime.functions.stream_batches import StreamReader
-from iot_dr.runtime.functions.write_gates import write_gate
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.pacing import CATCH_UP
 from iot_dr.services.shadows.replicate import KEPT_FOR, Applied, ShadowReplication
@@ -40,13 +39,9 @@ THREADS = CONNECTIONS
 
 
 @dataclass(frozen=True)
-class ShadowsEnvironment:
+class ShadowsEnvironment(SecondaryVariables):
     """Variables of the function."""
 
-    primary_region: str
-    aws_region: str
-    ledger_table: str
-    control_table: str
     work_bucket: str
     replicate_shadows: str = ShadowSelection.mode
     shadow_name_pattern: str = ShadowSelection.pattern
@@ -110,13 +105,12 @@ def _tell(applied: Applied, asked: int, log: Logger, metrics: ReplicationMetrics
 
 
 def _replication(environment: ShadowsEnvironment, dynamodb: Any, client_of: Callable[[str], Any]) -> ShadowReplication:
-    regions = RegionPair(environment.primary_region, environment.aws_region)
     return ShadowReplication(
         source=IotShadowStore(client_of(environment.primary_region)),
         target=IotShadowStore(client_of(environment.aws_region)),
         ledger=DynamoDbLedger(dynamodb, environment.ledger_table),
         notes=DynamoDbShadowNotes(dynamodb, environment.ledger_table),
-        gate=write_gate(dynamodb, regions, environment.control_table, environment.ledger_table),
+        gate=environment.write_gate(dynamodb),
         clock=now,
         selection=ShadowSelection(environment.replicate_shadows, environment.shadow_name_pattern),
         kept_for=KEPT_FOR,

@@ -13,30 +13,25 @@ from typing import Any
 from iot_dr.aws.clients import client
 from iot_dr.aws.failover import control
 from iot_dr.aws.failover.fence import DynamoDbFenceStore
-from iot_dr.aws.failover.leadership import DynamoDbLeadershipReader
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import InvalidResource
 from iot_dr.model.events.registry_events import RegistryEvent, decode
-from iot_dr.model.regions import RegionPair
 from iot_dr.observability.logs import Logger, logger
 from iot_dr.observability.metrics import ReplicationMetrics
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
+from iot_dr.runtime.functions.secondary import SecondaryVariables
 from iot_dr.runtime.functions.stream_batches import StreamReader
 from iot_dr.services.events.start_replication import start_replication
 from iot_dr.services.failover.follow_order import follow_order
 
 
 @dataclass(frozen=True)
-class TriggerEnvironment:
+class TriggerEnvironment(SecondaryVariables):
     """Variables of the trigger."""
 
-    primary_region: str
-    aws_region: str
     look_queue_url: str
     work_bucket: str
-    ledger_table: str
-    control_table: str
 
 
 class ControlItemChanged:
@@ -72,15 +67,14 @@ def _decode(item: Mapping[str, Any]) -> RegistryEvent | ControlItemChanged:
 
 def _follow(environment: TriggerEnvironment, log: Logger, metrics: ReplicationMetrics) -> Callable[[], None]:
     """Return what has the fence follow the control item; the alarm of what is unreadable tells one that is garbled."""
-    regions = RegionPair(environment.primary_region, environment.aws_region)
+    regions = environment.regions
 
     def follow() -> None:
         dynamodb = client("dynamodb")
-        tables = environment.control_table, environment.ledger_table
         try:
             found = follow_order(
                 regions.secondary,
-                DynamoDbLeadershipReader(dynamodb, *tables, regions),
+                environment.leadership(dynamodb),
                 DynamoDbFenceStore(dynamodb, environment.ledger_table),
                 control.DynamoDbControlStore(dynamodb, environment.control_table, regions),
                 now,

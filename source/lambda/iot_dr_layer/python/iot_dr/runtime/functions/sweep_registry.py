@@ -18,7 +18,6 @@ from iot_dr.aws.pacing import paced
 from iot_dr.aws.registry.reader import IotRegistryReader
 from iot_dr.aws.workflow.queues import SqsRequestQueues
 from iot_dr.errors import TerminalError, UnsafePlan
-from iot_dr.model.regions import RegionPair
 from iot_dr.model.shadows.shadow import ShadowSelection
 from iot_dr.observability.logs import logger
 from iot_dr.observability.metrics import ReplicationMetrics
@@ -27,7 +26,7 @@ from iot_dr.reconcile.safety import Limits
 from iot_dr.runtime.budgets import background_budgets
 from iot_dr.runtime.clock import now
 from iot_dr.runtime.environment import read
-from iot_dr.runtime.functions.write_gates import write_gate
+from iot_dr.runtime.functions.secondary import SecondaryVariables
 from iot_dr.services.concurrency import on_threads
 from iot_dr.services.gauges import Measured, measure
 from iot_dr.services.replication.retry import Retry
@@ -44,14 +43,10 @@ SECONDS_TO_START = 90
 
 
 @dataclass(frozen=True)
-class SweepEnvironment:
+class SweepEnvironment(SecondaryVariables):
     """Variables of the sweep."""
 
-    primary_region: str
-    aws_region: str
     account_id: str
-    ledger_table: str
-    control_table: str
     background_queue_url: str
     sweep_slice: int = 200
     replicate_shadows: str = ShadowSelection.mode
@@ -65,7 +60,7 @@ def sweep_registry_handler(environ: Mapping[str, str] = os.environ) -> Callable[
     """
     environment = read(SweepEnvironment, environ)
     client = of_one_session()
-    gate = _gate(environment, client)
+    gate = environment.write_gate(client("dynamodb"))
     retry, sweep = _retry(environment, client, gate), _sweep(environment, client, gate)
     measured = _measuring(environment, client)
     log, metrics = logger(), ReplicationMetrics()
@@ -128,17 +123,11 @@ def _lister(client: Callable[..., Any], region: str, account: str) -> IotRegistr
 
 def _measuring(environment: SweepEnvironment, client: Callable[..., Any]) -> Callable[[], Measured]:
     """Return what measures; the primary Region is asked once and briefly, for it may be away."""
-    regions = RegionPair(environment.primary_region, environment.aws_region)
-    dynamodb = client("dynamodb")
+    regions, dynamodb = environment.regions, client("dynamodb")
     there = client("dynamodb", regions.primary, attempts=1, read_timeout=ASK_SECONDS)
     ledger = DynamoDbLedgerGauges(dynamodb, environment.ledger_table)
     controls = (DynamoDbControlStore(one, environment.control_table, regions) for one in (dynamodb, there))
     return functools.partial(measure, ledger, *controls)
-
-
-def _gate(environment: SweepEnvironment, client: Callable[..., Any]) -> WriteGate:
-    regions = RegionPair(environment.primary_region, environment.aws_region)
-    return write_gate(client("dynamodb"), regions, environment.control_table, environment.ledger_table)
 
 
 def _retry(environment: SweepEnvironment, client: Callable[..., Any], gate: WriteGate) -> Retry:
@@ -154,8 +143,8 @@ def _retry(environment: SweepEnvironment, client: Callable[..., Any], gate: Writ
 
 
 def _sweep(environment: SweepEnvironment, client: Callable[..., Any], gate: WriteGate) -> Sweep:
-    account, regions = environment.account_id, RegionPair(environment.primary_region, environment.aws_region)
-    direction = regions.replication(account)
+    account = environment.account_id
+    direction = environment.regions.replication(account)
     selection = ShadowSelection(environment.replicate_shadows)
     dynamodb = client("dynamodb")
     return Sweep(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iot_dr.errors import IotDrError, Throttled
 from iot_dr.model.registry.changes import Action, Create, Delete, Update
@@ -46,18 +46,7 @@ class Recording:
             self._note(change(), WriteResult.DONE, "", requests)
 
     def _note(self, change: AppliedChange, result: WriteResult, reason: str, requests: list[str]) -> None:
-        self.record.note(
-            AppliedChange(
-                self.clock(),
-                change.key,
-                change.change,
-                result,
-                reason,
-                tuple(requests),
-                change.fields,
-                change.before,
-            )
-        )
+        self.record.note(replace(change, at=self.clock(), result=result, reason=reason, requests=tuple(requests)))
 
 
 class RecordedRegistryWriter:
