@@ -1,5 +1,6 @@
 """What holds for every test: dummy credentials, a clean AWS environment, and no way off this machine."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -35,8 +36,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count scenarios."""
+    """Count scenarios, and look for no garbage while tests are collected."""
     config.pluginmanager.register(ScenarioTable(config.getoption("scenarios")), "scenarios")
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave the millions of objects of modules and tests, which live to the end, out of each search for garbage."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """Have pytest's own last search find what was never closed, whenever it was made."""
+    gc.unfreeze()
 
 
 class OffMachineError(RuntimeError):
