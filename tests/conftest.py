@@ -1,6 +1,7 @@
 """What holds for every test: dummy credentials, a clean AWS environment, and no way off this machine."""
 
 import gc
+import inspect
 import ipaddress
 import os
 import socket
@@ -8,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.hooks
 import botocore.loaders
 import botocore.session
 import pytest
@@ -38,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Count scenarios."""
     config.pluginmanager.register(ScenarioTable(config.getoption("scenarios")), "scenarios")
+
+
+def pytest_sessionfinish() -> None:
+    """Have pytest's own last search find what was never closed, whenever it was made."""
+    gc.unfreeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,6 +106,30 @@ def models_are_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", create_loader)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def handlers_are_registered_fast() -> Iterator[None]:
+    """Spare each session of the SDK half of its beginning: what it asks of the hundred handlers that it registers.
+
+    By which name an event goes is the same in all sessions, and whether a function takes any argument stands in its
+    code: to work out its whole signature takes a hundred times as long.
+    """
+    begin, ask, names = botocore.hooks.EventAliaser.__init__, botocore.hooks.accepts_kwargs, dict[str, str]()
+
+    def begin_knowing(self: Any, event_emitter: Any, event_aliases: Any = None) -> None:
+        begin(self, event_emitter, event_aliases)
+        if self._event_aliases == botocore.hooks.EVENT_ALIASES:
+            self._alias_name_cache = names
+
+    def accepts_kwargs(function: Any) -> Any:
+        code = getattr(function, "__code__", None)
+        return ask(function) if code is None else code.co_flags & inspect.CO_VARKEYWORDS
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.hooks.EventAliaser, "__init__", begin_knowing)
+        patch.setattr(botocore.hooks, "accepts_kwargs", accepts_kwargs)
         yield
 
 

@@ -510,6 +510,10 @@ class _Note:
     digest: str = ""
     adopted_at: int | None = None
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> _Note:
+        # All but the marks are values, which both may hold.
+        return replace(self, marks={*self.marks})
+
     @property
     def standing(self) -> OtherWriters:
         """What it says of other writers."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from random import Random
 
 from iot_dr.errors import IotDrError, RegionUnavailable, RetryableError, Throttled
@@ -115,9 +116,10 @@ def _made_anew(wanted: Entity, found: Entity) -> bool:
 def twin(world: World) -> World:
     """Copy a world with all that stands in it, which takes a tenth of telling its story again.
 
-    Entities and events are values, which both may hold.
+    Keys, entities and events are values, which both may hold.
     """
-    values = (*world.primary.entities.values(), *world.secondary.entities.values(), *world.customer.events)
+    registries = (world.primary.entities, world.secondary.entities)
+    values = (*chain(*registries, *(one.values() for one in registries)), *world.ledger.notes, *world.customer.events)
     return deepcopy(world, {id(value): value for value in values})
 
 

@@ -109,5 +109,7 @@ def _exchanged(field: str, of_source: str, of_target: str) -> str:
 
 def _admits(field: str, value: str) -> bool:
     """Tell whether a field of an ARN, in which `*` stands for any text and `?` for any character, admits a value."""
+    if "*" not in field and "?" not in field:
+        return field == value
     pattern = "".join(".*" if one == "*" else "." if one == "?" else re.escape(one) for one in field)
     return re.fullmatch(pattern, value) is not None

@@ -25,8 +25,8 @@ def tags_of(entity: Entity) -> Tags | None:
 
 
 def with_tags(entity: AnyEntity, tags: Tags | None) -> AnyEntity:
-    """Return what has tags with these; everything else as it is."""
-    if isinstance(entity, ThingType | BillingGroup | Policy | ThingGroup):
+    """Return what has tags with these; everything else as it is, and so what has these already."""
+    if isinstance(entity, ThingType | BillingGroup | Policy | ThingGroup) and entity.tags is not tags:
         return replace(entity, tags=tags)
     return entity
 
