@@ -524,7 +524,7 @@ class _Note:
         """Whether the target has had it, as far as is noted."""
         made = self.owned_at is not None and self.closed_at >= self.owned_at
         told = self.outcome is not None and bool(self.outcome.read_at or self.outcome.source_id)
-        return made or told or self.gone or self.was_absent or bool(self.read.began)
+        return made or told or self.gone or self.was_absent or bool(self.read.began or self.digest)
 
     @property
     def in_doubt(self) -> bool:
@@ -555,7 +555,7 @@ def _owner(note: _Note | None) -> Owner:
 def _last_equal(note: _Note | None) -> LastEqual:
     if note is None:
         return LastEqual()
-    return LastEqual(note.had or bool(note.digest), note.digest, begun=note.owned_at is not None)
+    return LastEqual(note.had, note.digest, begun=note.owned_at is not None)
 
 
 def _read(outcome: Outcome, before: LastRead) -> LastRead:

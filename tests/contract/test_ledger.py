@@ -632,6 +632,15 @@ def test_what_was_made_is_known_and_what_was_only_to_be_made_is_not(ledger: Ledg
     assert ledger.known(KEYS) == {*KEYS[:2]}
 
 
+def test_what_both_regions_have_held_is_known_though_another_is_about_to_make_it_anew(ledger: Ledger) -> None:
+    mark = ledger.begin([THING], BEGAN)
+    ledger.end(mark, [THING], BEGAN + 1, equal={THING: "0a"})
+
+    ledger.begin([THING], BEGAN + 2)
+
+    assert ledger.known([THING]) == {THING}
+
+
 def test_what_was_read_or_is_gone_is_known_and_what_merely_waits_is_not(ledger: Ledger) -> None:
     read, gone, waits = KEYS
     ledger.record(Outcome(read, State.IN_SYNC, "", at=BEGAN, read_at=BEGAN - 5))

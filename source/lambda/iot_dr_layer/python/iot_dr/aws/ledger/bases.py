@@ -23,7 +23,7 @@ REQUIRED_ACTIONS = frozenset({"dynamodb:BatchGetItem", "dynamodb:Query", "dynamo
 
 BATCH = 100
 _TIMES = (*HAD, "owned_at", "closed_at")
-_ASKED = (*_TIMES, "digest", "copy_version")
+_ASKED = (*_TIMES, "copy_version")
 
 
 class DynamoDbBaseStore:
@@ -112,7 +112,7 @@ def _base(key: Key, item: Mapping[str, Any]) -> LastEqual:
     if key.kind is Kind.SHADOW:
         return LastEqual(bool(digest), digest, version=int(item.get("copy_version", {}).get("N", 0)))
     times = {name: int(value.get("N", 1)) for name, value in item.items() if name in _TIMES}
-    return LastEqual(was_had(times) or bool(digest), digest, begun="owned_at" in times)
+    return LastEqual(was_had(times), digest, begun="owned_at" in times)
 
 
 def _noting(digest: str, at: int) -> dict[str, Any]:

@@ -96,8 +96,8 @@ _OF_RETRIES = ("retry_state", "next_attempt", "attempts", "trying")
 _OF_WAITING = (*_OF_RETRIES, "noted_at", "noted_whole")
 _VERDICT = ("state", "reason")
 _DOUBTS = ("marks", "noted_at", "closed_at", "checked_at")
-HAD = ("gone", "expires", "applied_at", "read_at", "source_id")
-"""Attributes that only what was read, written or taken away in the target has."""
+HAD = ("gone", "expires", "applied_at", "read_at", "source_id", "digest")
+"""Attributes that only what was read, written or taken away in the target has, or what both Regions have held."""
 _READINGS = ("read_at", "read_attached_at", "read_whole_at")
 _BATCH = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html, API_BatchGetItem.html"""
