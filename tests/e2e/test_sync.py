@@ -357,8 +357,8 @@ def test_control_c_leaves_a_run_that_goes_on_and_says_how(
 def test_a_killed_run_goes_on_and_repeats_only_what_was_under_way(
     pair: Pair, fleet: Fleet, name: str, operator: Operator
 ) -> None:
-    devices = a_fleet(pair, fleet, name, 40)
-    quotas = Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 10.0, "AttachPolicy": 15.0})
+    devices = a_fleet(pair, fleet, name, 42)
+    quotas = Quotas({**Quotas().per_second, "RegisterCertificateWithoutCA": 8.0, "AttachPolicy": 12.0})
     operator.proxy.reset()
     with injected(operator.proxy, quotas):
         process = operator.begin("sync", "--apply")
