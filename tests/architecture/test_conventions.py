@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,10 @@ TESTED = ("model", "reconcile", "services")
 PRINTING = {ROOT / "generate.py", *python_files(PACKAGE / "cli")}
 
 
-def _calls(path: Path) -> Iterator[str]:
+@cache
+def _calls(path: Path) -> frozenset[str]:
     """Names of the functions that a file calls, as far as they can be read: `print`, `time.sleep`."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func)
+    return frozenset(ast.unparse(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
 
 
 def _caught(path: Path) -> Iterator[str]:
