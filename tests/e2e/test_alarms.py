@@ -11,12 +11,13 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from itertools import cycle
 from typing import Any
 
 import pytest
 
 from iot_dr.aws.failover.control import KEY
+from lab.counting import Call, Refusal
+from lab.faults import injected
 from lab.fleet import Fleet
 from lab.pair import Pair
 from lab.shadows import Shadows
@@ -177,14 +178,15 @@ def a_sweep_that_finds_a_stale_certificate_and_one_that_fails(pair: Pair, launch
         return False
 
     assert until(crossed, SECONDS)
-    statuses = cycle(("INACTIVE", "ACTIVE"))
 
-    def found_stale() -> bool:
-        # A check that the new device still has before it may bring the status first.
-        pair.client("iot").update_certificate(certificateId=identity.certificate_id, newStatus=next(statuses))
-        return bool(sweep(pair)["stale"])
+    def no_status(call: Call) -> Refusal | None:
+        told = call.operation == "UpdateCertificate" and call.region == pair.secondary
+        return Refusal(400, "ThrottlingException", "Rate exceeded") if told else None
 
-    assert until(found_stale, SECONDS)
+    # A check that the new device still has may come before the sweep. A sweep that found nothing would quiet the alarm.
+    with injected(pair.proxy, no_status):
+        pair.client("iot").update_certificate(certificateId=identity.certificate_id, newStatus="INACTIVE")
+        assert sweep(pair)["stale"]
     invoke(pair, pair.secondary, launched.watched(pair.secondary, "SweepFailedAlarm"), {"delete_share": "much"})
     yield
 

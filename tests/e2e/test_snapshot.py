@@ -11,6 +11,7 @@ import pytest
 
 from lab.fleet import Device, Fleet
 from lab.pair import Pair
+from lab.quiet import unscheduled
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
 from tests.e2e.observing import SECONDS, is_whole
@@ -142,11 +143,12 @@ def test_what_the_secondary_lost_comes_back_from_a_snapshot_of_the_primary(
 ) -> None:
     taken(pair, tmp_path / "primary", "--shadows", "none", state=tmp_path)
     (principal,) = secondary.list_thing_principals(thingName=device.thing_name)["principals"]
-    secondary.detach_policy(policyName=device.policy_name, target=principal)
+    with unscheduled(pair):
+        secondary.detach_policy(policyName=device.policy_name, target=principal)
 
-    code, done = restored(
-        pair, tmp_path / "primary", "--into", "secondary", "--thing", device.thing_name, "--apply", state=tmp_path
-    )
+        code, done = restored(
+            pair, tmp_path / "primary", "--into", "secondary", "--thing", device.thing_name, "--apply", state=tmp_path
+        )
 
     assert (code, done["done"]) == (0, 1)
     attached = secondary.list_attached_policies(target=principal)["policies"]
