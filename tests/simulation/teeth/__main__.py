@@ -44,7 +44,7 @@ def _searched(revert: Revert) -> str:
         # The fakes may be changed too: the ledger of the simulation is one of them.
         shutil.copytree(ROOT / "tests", Path(folder) / "tests", ignore=shutil.ignore_patterns("__pycache__"))
         for edit in revert.edits:
-            edit.apply(package)
+            edit.apply(package, package.parent)
         found = _simulated(revert, package.parent, "--seed", "1", "--runs", str(revert.runs))
     seen = next((line for line in found.stdout.splitlines() if line.startswith("seed ")), "")
     bitten = found.returncode == 1 and seen.split(": ")[1:2] in [[rule] for rule in revert.rules]
@@ -61,7 +61,7 @@ def _searched(revert: Revert) -> str:
 def _tested(revert: Revert, checkout: Path) -> str:
     """Run the test of a revert; return its name if the test passes."""
     for edit in revert.edits:
-        edit.apply(checkout / PACKAGE.relative_to(ROOT))
+        edit.apply(checkout / PACKAGE.relative_to(ROOT), checkout)
     result = run_tests([revert.test], checkout)
     bitten = result.returncode == 1 and " failed" in result.stdout
     print(f"{'found' if bitten else 'MISSED'}  by a test  {revert.name}: {revert.test.partition('::')[2]}", flush=True)

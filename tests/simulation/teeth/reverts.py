@@ -23,13 +23,13 @@ class Edit:
         """Return where it stands, beside which folder `tests` or in the package."""
         return (tests if self.module.startswith("tests/") else package) / self.module
 
-    def apply(self, package: Path) -> None:
-        """Change a copy of the package.
+    def apply(self, package: Path, tests: Path) -> None:
+        """Change a copy of the package, or of the folder `tests`, which stands in the folder that is given.
 
         Raises:
             LookupError: the module does not have the text once: the revert has to follow the code.
         """
-        path = self.path(package, package.parent)
+        path = self.path(package, tests)
         found = path.read_text(encoding="utf-8")
         if found.count(self.text) != 1:
             raise LookupError(f"{self.module} does not have this once: {self.text}")
@@ -626,6 +626,39 @@ REVERTS: tuple[Revert, ...] = (
         {},
         test="tests/unit/iot_dr/services/replication/test_replicate.py::"
         "test_a_mark_stays_on_what_aws_did_not_answer_though_it_refused_another_write_of_the_request",
+    ),
+    Revert(
+        "a mark is taken off though it could not be noted that nothing was made",
+        (Edit("services/sync/marking.py", "self._leave(key, whole=noted)", "self._leave(key, whole=True)"),),
+        ("leak",),
+        (),
+        FAILBACKS,
+        test="tests/unit/iot_dr/services/sync/test_marking.py::"
+        "test_where_it_cannot_be_noted_that_nothing_was_made_the_mark_goes_on_to_say_so",
+    ),
+    Revert(
+        "a request for less takes what a request for everything found held for over",
+        (
+            Edit(_LEDGER, '{"noted_whole": True} if outcome.whole else {}', "{}"),
+            Edit(_FAKES, "note.noted_whole = note.held and outcome.whole", "note.noted_whole = False"),
+        ),
+        LIES,
+        (),
+        FAILBACKS,
+        test="tests/contract/test_ledger.py::"
+        "test_what_a_request_for_everything_found_held_only_another_such_tells_to_be_over[fake]",
+    ),
+    Revert(
+        "what both Regions have held counts as never made once it is to be made anew",
+        (
+            Edit(_LEDGER, '"read_at", "source_id", "digest")', '"read_at", "source_id")'),
+            Edit(_FAKES, "bool(self.read.began or self.digest)", "bool(self.read.began)"),
+        ),
+        OVERWRITTEN,
+        (),
+        FAILBACKS,
+        test="tests/contract/test_ledger.py::"
+        "test_what_both_regions_have_held_is_known_though_another_is_about_to_make_it_anew[fake]",
     ),
     # The ledger of the simulation is a fake, which tests/contract holds to the table; so it is taken back in both.
     Revert(
