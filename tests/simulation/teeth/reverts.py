@@ -639,7 +639,7 @@ REVERTS: tuple[Revert, ...] = (
     Revert(
         "a request for less takes what a request for everything found held for over",
         (
-            Edit(_LEDGER, '{"noted_whole": True} if outcome.whole else {}', "{}"),
+            Edit(_LEDGER, 'dict[str, Any] = {"noted_whole": True} if outcome.whole else {}', "dict[str, Any] = {}"),
             Edit(_FAKES, "note.noted_whole = note.held and outcome.whole", "note.noted_whole = False"),
         ),
         LIES,
