@@ -212,6 +212,18 @@ def test_a_group_made_anew_below_another_parent_is_moved() -> None:
     assert world.secondary.entities == world.wanted
 
 
+def test_who_had_been_in_a_group_that_a_request_of_another_thing_replaces_is_checked_by_itself() -> None:
+    gone, new = GroupMembership("floor", "pump-18"), GroupMembership("floor", "pump-19")
+    world = _replicated(*TREE[:2], a_thing("pump-18"), gone)
+    world.primary.remove(gone.key, thing_key("pump-18"), thing_group_key("floor"))
+    world.primary.put(a_group("floor"), a_thing("pump-19"), new)
+
+    world.check(new.key)
+
+    assert world.secondary.thing_group("floor") == a_group("floor")
+    assert gone.key in world.ledger.due(world.clock() + 10**7)
+
+
 def test_a_tree_made_anew_elsewhere_is_moved_with_what_hangs_on_it() -> None:
     attachment = PolicyAttachment("pumps", thing_group_target("floor"))
     world = _replicated(*TREE, a_group("elsewhere"), a_thing(), IN_ROOM, a_policy(), attachment)

@@ -66,7 +66,7 @@ from iot_dr.reconcile.order import waves
 from iot_dr.reconcile.plan import deletable, needs, plan
 from iot_dr.services.concurrency import Together, one_by_one
 from iot_dr.services.replication.once_more import of_far_ends, once_more
-from iot_dr.services.replication.scopes import Scope, ScopeReader
+from iot_dr.services.replication.scopes import MOST_RELATIONS, Scope, ScopeReader
 from iot_dr.services.replication.settling import (
     DEFAULT_SETTLING,
     NO_CERTIFICATE,
@@ -380,9 +380,10 @@ class Replication:
         made = [change.key for change in todo.creates]
         # Asked for only if the ledger has refused once: what is new was never there.
         held = [key for key in made if key.kind in HOLDING_KINDS] if work.overtaken else []
-        self._note_far_ends(todo, work, self._ledger.gone(held) if held else frozenset())
         # Before any of it is written: what never comes to be, or goes with something else, has to be forgotten too.
-        work.touched |= {change.key for change in todo.actions} | along
+        work.touched |= along
+        self._note_far_ends(todo, work, self._ledger.gone(held) if held else frozenset())
+        work.touched |= {change.key for change in todo.actions}
         work.noted_at = self._clock()
         work.unmade |= dict.fromkeys(made, work.noted_at)
         work.mark = self._ledger.begin(
@@ -429,12 +430,13 @@ class Replication:
         """Have what hangs on a policy or group checked by itself, where that comes or goes without it.
 
         One that is made by a request of its own was missing, and so may be all that hangs on it, which no list shows.
-        The same is so of one that was `gone`, whatever makes it anew.
+        The same is so of one that was `gone`, whatever makes it anew. With one that is deleted by a request of something
+        else goes what only its own request would have listed.
         """
         ends = {
             change.key: frozenset(one for one in self._far_ends(change) if not one.reserved) - work.touched
             for change in todo.actions
-            if change.key == work.key or change.key in gone
+            if change.key == work.key or change.key in gone or change in todo.deletes
         }
         if far := frozenset(chain.from_iterable(ends.values())):
             self._ledger.revisit(far, self._clock())
@@ -450,6 +452,8 @@ class Replication:
                 return (group_membership_key(name, one) for one in self._source.things_of_group(name))
             case Create(desired=BillingGroup(name=name)):
                 return map(thing_key, self._source.things_of_billing_group(name))
+            case Delete(actual=ThingGroup(name=name, query="")):
+                return (group_membership_key(name, one) for one in self._target.things_of_group(name, MOST_RELATIONS))
             case Delete(actual=BillingGroup(name=name)):
                 return map(thing_key, self._target.things_of_billing_group(name))
             case _:
