@@ -430,8 +430,8 @@ class Replication:
         """Have what hangs on a policy or group checked by itself, where that comes or goes without it.
 
         One that is made by a request of its own was missing, and so may be all that hangs on it, which no list shows.
-        The same is so of one that was `gone`, whatever makes it anew. What goes with one that a request of something else
-        deletes, only its own request would have listed.
+        The same is so of one that was `gone`, whatever makes it anew. Of one that a request of something else deletes,
+        only a request of its own would have listed what goes with it.
         """
         ends = {
             change.key: frozenset(one for one in self._far_ends(change) if not one.reserved) - work.touched
