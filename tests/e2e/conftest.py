@@ -14,6 +14,7 @@ from lab.pair import Pair, launched
 from lab.progress import QuietProgress
 from lab.quotas import raised
 from lab.shadows import Shadows
+from tests.e2e.failing_over import FailoverScene, failing_over
 from tests.e2e.observing import Ledger, await_empty_queues, forget_held, forget_shadow, ledger_of
 
 _HERE = Path(__file__).parent
@@ -83,6 +84,23 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         request.config.stash[_PAIR] = launched_pair
         yield launched_pair
         del request.config.stash[_PAIR]
+
+
+@pytest.fixture(scope="module")
+def everything(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, built: Path
+) -> Iterator[FailoverScene]:
+    """A pair of a file's own whose fleet, of the file's `DEVICES`, goes by a name."""
+    with failing_over(tmp_path_factory.mktemp("fleet"), built, request.module.DEVICES) as scene:
+        yield scene
+
+
+@pytest.fixture
+def scene(everything: FailoverScene) -> Iterator[FailoverScene]:
+    """That pair, whose primary leads, and leads again after the test."""
+    everything.pair.proxy.reset()
+    yield everything
+    everything.the_primary_leads_again()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -26,27 +26,15 @@ from lab.lag import is_complete
 from lab.pair import FLEET
 from lab.waiting import until
 from tests.e2e.failing_back import WRITES, FailbackOperator, change, has, refuse, role_of_primary, site
-from tests.e2e.failing_over import SCALE, FailoverScene, failing_over
+from tests.e2e.failing_over import SCALE, FailoverScene
 from tests.failover_fakes import RecordedFailover
 
 CLIENTS = 5
 SEEN, MOVED, ASLEEP = range(CLIENTS, CLIENTS + 3)
 """Devices that a test changes while none of them is connected."""
+DEVICES = CLIENTS + 3
 BY_ITSELF_SECONDS = 20.0
 """What a busy machine may take; benchmarks/failover.py has the figures."""
-
-
-@pytest.fixture(scope="module", name="everything")
-def one_pair_for_all(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[FailoverScene]:
-    with failing_over(tmp_path_factory.mktemp("failback"), built, CLIENTS + 3) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(everything: FailoverScene) -> Iterator[FailoverScene]:
-    everything.pair.proxy.reset()
-    yield everything
-    everything.the_primary_leads_again()
 
 
 @pytest.fixture

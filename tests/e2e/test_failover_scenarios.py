@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -29,7 +28,7 @@ from lab.roaming import percentile
 from lab.waiting import until
 from templates.operator_policies import BREAK_GLASS, People, policies
 from tests.e2e.commands import iot_dr
-from tests.e2e.failing_over import SCALE, FailoverScene, failing_over
+from tests.e2e.failing_over import SCALE, FailoverScene
 from tests.e2e.test_launch import build_variables, launched_stacks
 from tests.e2e.test_rights import Function, taken
 from tests.failover_fakes import RecordedFailover
@@ -37,24 +36,12 @@ from tests.failover_fakes import RecordedFailover
 CLIENTS = 25
 STRICT, LAX = range(CLIENTS, CLIENTS + 2)
 """Devices whose certificates a test makes useless, so none of them connects."""
+DEVICES = CLIENTS + 2
 BY_ITSELF_SECONDS = 20.0
 """What a busy machine may take; benchmarks/failover.py has the figures."""
 FLIP_SECONDS = 4 * 10 * SCALE
 """Four intervals of the health checks."""
 TEN_INTERVALS = 10 * 10 * SCALE
-
-
-@pytest.fixture(scope="module", name="everything")
-def one_pair_for_all(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[FailoverScene]:
-    with failing_over(tmp_path_factory.mktemp("failover"), built, CLIENTS + 2) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(everything: FailoverScene) -> Iterator[FailoverScene]:
-    everything.pair.proxy.reset()
-    yield everything
-    everything.the_primary_leads_again()
 
 
 def refuse_route53(call: Call) -> Fault | None:
