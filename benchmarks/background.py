@@ -3,8 +3,9 @@
 Things, certificates and policies are made in the primary while its events are off, so that a sweep has so many
 differences to check. Then events are on again, the schedules too, and the proxy keeps every caller to AWS's default
 quotas, in both Regions: the product, and a customer who provisions complete devices in the primary at a steady rate and
-reads back each thing that he has made. The sweep is begun and the customer goes on until the product has checked all
-of it. Each refusal that the customer's client meets is counted, also one that it makes up for by a repetition.
+reads back each thing that he has made. The sweep lists what differs; then the customer begins, and goes on until the
+product has checked all of it. Each refusal that the customer's client meets is counted, also one that it makes up for
+by a repetition.
 
 The exit status is 0 if the customer met no refusal and both Regions ended equal, 1 if not.
 
@@ -165,10 +166,11 @@ def _swept(pair: Pair, rate: float, console: Console) -> Figures:
     with injected(pair.proxy, quotas), ThreadPoolExecutor(1) as executor:
         customer = Customer(_customers_client(pair), pair)
         begun = time.monotonic()
+        # First, for a sweep takes a thousand differences at most: what the customer has under way would count too.
+        _sweep(pair)
         running = executor.submit(customer.keep_provisioning, rate, identities, stop)
         try:
             with console.status("The sweep checks what differs"):
-                _sweep(pair)
                 # What the customer makes crosses by events: what was there before is the sweep's.
                 while to_find - _listed(pair, pair.secondary) and not running.done():
                     stop.wait(LOOKS_EVERY)
