@@ -60,7 +60,7 @@ class Figures:
 
     Attributes:
         differences: what the sweep found to check.
-        seconds: from the sweep's begin until both Regions had become equal.
+        seconds: from the sweep's begin until the secondary had all that it found.
         provisioned: complete devices that the customer made meanwhile.
         refused_customer: calls of the customer that AWS refused for their rate.
         refused_product: those of the product, in either Region, most of which its own clients repeat.

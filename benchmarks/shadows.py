@@ -207,7 +207,9 @@ class Results:
     "--share", "part", default=1.0, show_default=True, help="Of the quota of a burst; less on a slow machine."
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def main(only: tuple[str, ...], updates: int, rate: int, seconds: int, burst: int, part: float, form: str) -> None:  # noqa: PLR0913, PLR0917
+def main(  # noqa: PLR0913, PLR0917  # each is an option
+    only: tuple[str, ...], updates: int, rate: int, seconds: int, burst: int, part: float, form: str
+) -> None:
     """Launch the product on the local Region pair, measure, and print."""
     console = Console(stderr=form == "json")
     parts = only or PARTS

@@ -13,6 +13,7 @@ from iot_dr.aws.ledger.updates import HELD
 from iot_dr.model.failover.fence import HELD_BACK
 from iot_dr.model.registry.keys import Key, shadow_key
 from lab.counting import Call, Refusal
+from lab.faults import injected
 from lab.fleet import Device, Identity
 from lab.pair import Pair
 from lab.shadows import Shadows
@@ -275,19 +276,19 @@ def stored_events(pair: Pair, table: str, thing: str) -> list[dict[str, Any]]:
     return items
 
 
+NOT_TODAY = Refusal(400, "InvalidRequestException", "not today")
+TOO_FAST = Refusal(400, "ThrottlingException", "Rate exceeded")
+
+
 @contextmanager
-def refusing_things(pair: Pair) -> Iterator[None]:
-    """Have the secondary refuse to create things."""
+def refusing_things(pair: Pair, refusal: Refusal = NOT_TODAY) -> Iterator[None]:
+    """Have the secondary refuse to create things; what is `TOO_FAST` holds up who has one to make."""
 
     def refuse(call: Call) -> Refusal | None:
-        refused = call.operation == "CreateThing" and call.region == pair.secondary
-        return Refusal(400, "InvalidRequestException", "not today") if refused else None
+        return refusal if call.operation == "CreateThing" and call.region == pair.secondary else None
 
-    pair.proxy.intercept = refuse
-    try:
+    with injected(pair.proxy, refuse):
         yield
-    finally:
-        pair.proxy.intercept = None
 
 
 def changes_logged(pair: Pair, name: str) -> set[str]:

@@ -9,20 +9,18 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from lab.counting import Call, Refusal
-from lab.faults import injected
 from lab.fleet import Device, Fleet, make_identity
 from lab.operators import operator_environ
 from lab.pair import Pair
 from lab.quiet import unscheduled, untold
 from lab.waiting import until
 from tests.e2e.commands import asked, iot_dr
-from tests.e2e.observing import certificate_status, is_whole, ledger_of, output, thing
+from tests.e2e.observing import TOO_FAST, certificate_status, is_whole, ledger_of, output, refusing_things, thing
 
 WRITES = ("Create", "Register", "Attach", "Add", "Update", "Delete", "Detach", "Remove")
 DEVICES = 23
@@ -79,18 +77,6 @@ def sizes_of_batches(pair: Pair, arn: str, kind: str) -> list[int]:
     return sorted(sizes)
 
 
-@contextmanager
-def held_up(pair: Pair) -> Iterator[None]:
-    """No run ends that has a thing to make, for the length of a `with` block: AWS refuses it as too fast."""
-
-    def too_fast(call: Call) -> Refusal | None:
-        told = call.operation == "CreateThing" and call.region == pair.secondary
-        return Refusal(400, "ThrottlingException", "Rate exceeded") if told else None
-
-    with injected(pair.proxy, too_fast):
-        yield
-
-
 @pytest.mark.row("T2")
 def test_a_fleet_that_nobody_heard_of_crosses_and_a_second_run_changes_nothing(
     pair: Pair, primary: Any, secondary: Any, fleet: Fleet, name: str
@@ -132,15 +118,8 @@ def test_what_fails_is_told_with_its_reason_and_a_redrive_brings_it_across(
     devices = a_fleet(fleet, name, 3)
     names = {f"thing#{device.thing_name}" for device in devices}
 
-    def refuse_things(call: Call) -> Refusal | None:
-        refused = call.operation == "CreateThing" and call.region == pair.secondary
-        return Refusal(400, "InvalidRequestException", "not today") if refused else None
-
-    pair.proxy.intercept = refuse_things
-    try:
+    with refusing_things(pair):
         code, done = asked(pair, "sync", "--in-cloud", "--apply", *own(name))
-    finally:
-        pair.proxy.intercept = None
 
     assert (code, done["status"]) == (1, "SUCCEEDED")
     assert {failure["resource"] for failure in done["failures"]} == names
@@ -198,7 +177,7 @@ def test_a_query_has_some_things_brought_across_and_no_others(
 def test_ctrl_c_leaves_it_running_and_says_how_to_follow_it(pair: Pair, fleet: Fleet, name: str) -> None:
     devices = a_fleet(fleet, name, 3)
     command = [sys.executable, "-m", "iot_dr.cli", "sync", "--in-cloud", "--apply", *own(name)]
-    with held_up(pair):
+    with refusing_things(pair, TOO_FAST):
         following = subprocess.Popen(command, env=operator_environ(pair), stderr=subprocess.PIPE, text=True)
         assert following.stderr is not None
         assert following.stderr.readline().startswith("Following arn:")
@@ -219,7 +198,7 @@ def test_two_at_a_time_are_refused_with_the_one_that_is_under_way(pair: Pair, fl
     states = pair.client("stepfunctions", pair.secondary)
     machine = output(pair, "FleetSyncStateMachineArn")
     command = [sys.executable, "-m", "iot_dr.cli", "sync", "--in-cloud", "--apply", *own(name)]
-    with held_up(pair):
+    with refusing_things(pair, TOO_FAST):
         first = subprocess.Popen(command, env=operator_environ(pair), stderr=subprocess.PIPE, text=True)
         assert first.stderr is not None
         arn = first.stderr.readline().split()[1]

@@ -64,6 +64,7 @@ def replicate_shadows_handler(
         return paced(shadows(region), background_budgets(client, region, BACKGROUND_WORKERS))
 
     dynamodb = client("dynamodb")
+    # No more than half a second's calls at once: they share one quota, with those of devices too.
     for_events = _replication(
         environment, dynamodb, lambda region: paced(shadows(region), event_budgets(catch_up=CATCH_UP))
     )
