@@ -140,6 +140,23 @@ def test_lint_prints_findings_of_every_region_and_exits_1(
     ]
 
 
+@pytest.mark.parametrize(
+    ("types", "standing"),
+    [
+        (["AWS::IoT::TopicRule"], ["ap-southeast-1", "cn-northwest-1", "us-gov-west-1"]),
+        (["AWS::IoT::TopicRule", "Custom::Own"], ["ap-southeast-1", "cn-northwest-1", "us-gov-west-1"]),
+        # One of China's two Regions has it.
+        (["AWS::Cognito::IdentityPool"], ["ap-southeast-1", "cn-north-1", "cn-northwest-1", "us-gov-west-1"]),
+    ],
+)
+def test_the_longest_name_stands_for_the_regions_of_a_partition_that_have_the_same_types(
+    types: list[str], standing: list[str]
+) -> None:
+    regions = ("us-east-1", "eu-west-1", "ap-southeast-1", "cn-north-1", "cn-northwest-1", "us-gov-west-1")
+
+    assert sorted(generate.stand_ins(types, regions)) == standing
+
+
 def test_neither_clock_nor_environment_nor_network_is_read_by_the_templates() -> None:
     sources = [*(generate.ROOT / "templates").rglob("*.py"), generate.ROOT / "generate.py"]
 
