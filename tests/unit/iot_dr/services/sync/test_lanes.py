@@ -67,6 +67,29 @@ def test_a_lane_that_is_stopped_ends_what_it_has_begun() -> None:
     assert done == [0]
 
 
+def test_as_many_work_at_once_as_a_lane_is_wide() -> None:
+    all_at_once = threading.Barrier(4)
+
+    def work(_: int) -> None:
+        all_at_once.wait(5)
+
+    run_lanes([iter(range(8))], work, width=4, stop=NO_STOP(), tick=nothing)
+
+    assert not all_at_once.broken
+
+
+def test_no_more_threads_begin_than_find_something_to_do_and_one_that_finds_nothing() -> None:
+    seen: set[int] = set()
+
+    def work(_: int) -> None:
+        seen.add(threading.active_count())
+
+    before = threading.active_count()
+    run_lanes([iter([1, 2])], work, width=50, stop=NO_STOP(), tick=nothing)
+
+    assert max(seen) <= before + 3
+
+
 def test_a_claim_lets_one_thread_in_and_the_others_wait_for_its_end() -> None:
     claims: Claims[str] = Claims()
     made: list[str] = []

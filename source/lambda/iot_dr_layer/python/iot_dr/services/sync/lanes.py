@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -40,15 +41,22 @@ class Claims(Generic[Item]):
 
 
 class _Lane(Generic[Item]):
-    """An iterator that threads share."""
+    """An iterator that threads share, and for how many more of them there is room."""
 
-    def __init__(self, items: Iterator[Item]) -> None:
+    def __init__(self, items: Iterator[Item], width: int) -> None:
         self._items = items
+        self._room = width - 1
         self._lock = threading.Lock()
 
     def next(self) -> Item | None:
         with self._lock:
             return next(self._items, None)
+
+    def enter(self) -> bool:
+        """Tell whether there is room for one more thread, and take it."""
+        with self._lock:
+            self._room -= 1
+            return self._room >= 0
 
 
 def run_lanes(
@@ -61,25 +69,48 @@ def run_lanes(
 ) -> None:
     """Do the work of all lanes, each on `width` threads, until all are empty or `stop` is set; the first error ends it.
 
-    What a thread has begun it ends, also after an error or an interruption, so nothing is left half done.
+    A thread begins when the one before it has found something to do, so little work makes few threads. What a thread
+    has begun it ends, also after an error or an interruption, so nothing is left half done.
     """
+    told: SimpleQueue[_Lane[Item] | Future[None]] = SimpleQueue()
     with ThreadPoolExecutor(max(1, len(lanes) * width), thread_name_prefix="lane") as executor:
-        shared = [_Lane(items) for items in lanes]
-        pending: set[Future[None]] = {executor.submit(_draw, lane, work, stop) for lane in shared for _ in range(width)}
+        running = 0
+
+        def begin(lane: _Lane[Item]) -> None:
+            nonlocal running
+            executor.submit(_draw, lane, work, stop, told.put).add_done_callback(told.put)
+            running += 1
+
         try:
-            while pending:
-                ended, pending = wait(pending, timeout=TICK, return_when=FIRST_EXCEPTION)
-                for future in ended:
-                    future.result()
+            for items in lanes:
+                begin(_Lane(items, width))
+            while running:
+                each = _next(told)
+                if isinstance(each, _Lane):
+                    begin(each)
+                    continue
+                if each is not None:
+                    running -= 1
+                    each.result()
                 tick()
         finally:
-            if pending:
+            if running:
                 stop.set()
 
 
-def _draw(lane: _Lane[Item], work: Callable[[Item], None], stop: threading.Event) -> None:
+def _draw(
+    lane: _Lane[Item], work: Callable[[Item], None], stop: threading.Event, more: Callable[[_Lane[Item]], None]
+) -> None:
     while not stop.is_set():
         item = lane.next()
         if item is None:
             return
+        if lane.enter():
+            more(lane)
         work(item)
+
+
+def _next(told: SimpleQueue[Item]) -> Item | None:
+    with suppress(Empty):
+        return told.get(timeout=TICK)
+    return None
