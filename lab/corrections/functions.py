@@ -73,6 +73,38 @@ def function_that_dies_is_an_exit_error() -> None:
     replace(execute, execute_function_warm)
 
 
+@correction("https://aws.amazon.com/lambda/faqs/")
+def invocation_outlives_an_update() -> None:
+    """What a function does when it is updated, or when another of its environments dies, goes on; here all would end.
+
+    The message of a queue that was lost so came again only when the time for which it was hidden was over.
+    """
+    invalidate, release = lambda_svc.invalidate_worker, lambda_svc.release_worker
+
+    def invalidate_worker(func_name: str, qualifier: str | None = None, **more: Any) -> None:
+        if qualifier is not None:  # else the function is deleted
+            with lambda_runtime._lock:
+                for key, workers in lambda_runtime._workers.items():
+                    if key.split(":")[2:] == [func_name, qualifier]:
+                        _retire_busy(workers)
+        invalidate(func_name, qualifier, **more)
+
+    def release_worker(worker: Any) -> None:
+        release(worker)
+        if getattr(worker, "lab_retired", False):
+            lambda_runtime.kill_workers([worker])
+
+    replace(invalidate, invalidate_worker)
+    replace(release, release_worker)
+
+
+def _retire_busy(workers: list[Any]) -> None:
+    """Take those that are in the middle of an invocation out of their pool: nobody gets them any more."""
+    for worker in [one for one in workers if one.in_use and one._proc and one._proc.poll() is None]:
+        worker.lab_retired = True
+        workers.remove(worker)
+
+
 class _Raised:
     """What a handler raised, on its way through the emulator's result."""
 

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from lab.emulator import Emulator
 from lab.waiting import until
-from tests.e2e.corrections.making import Aws, make_function, make_role
+from tests.e2e.corrections.making import Aws, make_function, make_role, zipped
 
 pytestmark = pytest.mark.lab
 
@@ -105,6 +105,38 @@ def handler(event, context):
 def test_a_function_that_dies_is_an_exit_error(corrected: Aws) -> None:
     error = invoke(corrected, make_function(corrected, DYING), {})
     assert error["errorType"] == "Runtime.ExitError"
+
+
+AT_WORK = """
+import time
+
+def handler(event, context):
+    time.sleep(2)
+    return "old"
+"""
+
+
+def answered_after_an_update(aws: Aws) -> Any:
+    """Update a function while it is at work; what the one who had asked before is told, and who asks then."""
+    function, client = make_function(aws, AT_WORK), aws.client("lambda")
+    client.get_waiter("function_active_v2").wait(FunctionName=function)
+    with ThreadPoolExecutor(1) as executor:
+        first = executor.submit(invoke, aws, function, {})
+        assert not until(first.done, 1)
+        client.update_function_code(FunctionName=function, ZipFile=zipped(AT_WORK.replace("old", "new")))
+        client.get_waiter("function_updated_v2").wait(FunctionName=function)
+        return first.result(), invoke(aws, function, {})
+
+
+def test_an_invocation_goes_on_when_its_function_is_updated(corrected: Aws) -> None:
+    assert answered_after_an_update(corrected) == ("old", "new")
+
+
+def test_the_emulator_ends_what_an_updated_function_does(uncorrected: Aws) -> None:
+    first, then = answered_after_an_update(uncorrected)
+
+    assert first["errorMessage"]
+    assert then == "new"
 
 
 def test_the_emulator_takes_a_death_for_the_handlers_error(uncorrected: Aws) -> None:
