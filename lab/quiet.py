@@ -50,7 +50,20 @@ def untold(pair: Pair, *families: str) -> Iterator[None]:
 @contextmanager
 def unheard(pair: Pair) -> Iterator[str]:
     """Registry events wait in the stream, and are handed over at the end; yields the UUID of the stream's mapping."""
-    functions, mapping = pair.client("lambda", pair.secondary), pair.physical_id("RegistryEventMapping")
+    with _waiting(pair, "RegistryEventMapping") as mapping:
+        yield mapping
+
+
+@contextmanager
+def no_background_work(pair: Pair) -> Iterator[None]:
+    """Requests that no event made wait in their queue, and are handed over at the end; no schedule makes more."""
+    with unscheduled(pair), _waiting(pair, "BackgroundMapping"):
+        yield
+
+
+@contextmanager
+def _waiting(pair: Pair, logical_id: str) -> Iterator[str]:
+    functions, mapping = pair.client("lambda", pair.secondary), pair.physical_id(logical_id)
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
         yield mapping

@@ -16,7 +16,7 @@ import pytest
 from lab.counting import Call, Forward
 from lab.faults import injected
 from lab.pair import Pair
-from lab.quiet import unscheduled
+from lab.quiet import no_background_work
 from lab.waiting import until
 from tests.e2e.observing import SECONDS, Ledger, await_quiet, output, resource_of, thing
 
@@ -95,8 +95,8 @@ def all_there(iot: Any, names: list[str]) -> bool:
 def test_a_burst_has_no_more_workers_at_once_than_the_parameter_says_and_nothing_fails(
     pair: Pair, primary: Any, secondary: Any, name: str, number: int
 ) -> None:
-    # No schedule comes, whose background work has workers of its own.
-    with unscheduled(pair):
+    # It has workers of its own; what an earlier test left to be checked later would be told as too many.
+    with no_background_work(pair):
         await_quiet(pair)
         before, gauge = failed_executions(pair), Gauge()
 
