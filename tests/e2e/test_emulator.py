@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 
 from lab.emulator import PRIMARY_REGION, REGIONS, ROOT, SECONDARY_REGION, Emulator, LabError
 from lab.fleet import Fleet, make_identity
-from lab.pair import ACCOUNT
+from lab.pair import ACCOUNT, Pair
+from lab.progress import QuietProgress
 from lab.registry import KINDS, read
+from lab.route53.name_servers import ask
 from lab.waiting import until
 from tests.e2e.corrections.making import Aws, make_function, zipped
 
@@ -109,6 +112,16 @@ def test_a_functions_environment_has_its_own_code_and_settings_and_nothing_of_th
     assert "PYTHONPATH" not in first["environ"]
     assert again["process"] != first["process"], "an environment that died is not used again"
     assert changed["own"] == 2
+
+
+def test_name_servers_and_checkers_end_with_the_pair(tmp_path_factory: pytest.TempPathFactory) -> None:
+    before = set(threading.enumerate())
+    with Pair(tmp_path_factory.mktemp("ended"), QuietProgress()) as pair:
+        pair.route53.evaluate(0.1)
+        (host, port), *_ = pair.route53.addresses
+    assert [thread.name for thread in set(threading.enumerate()) - before] == []
+    with pytest.raises(OSError, match="refused"):
+        ask("example.com", "A", (host, port), tcp=True)
 
 
 def test_an_unknown_correction_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:

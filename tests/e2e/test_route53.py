@@ -4,7 +4,6 @@ The emulator is one of its own without the product: these tests are about the te
 """
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -309,13 +308,3 @@ def test_a_function_is_told_where_the_name_servers_are(bare: Pair) -> None:
     told = json.loads(answer["Payload"].read())
 
     assert told == ",".join(f"{host}:{port}" for host, port in bare.route53.addresses)
-
-
-def test_name_servers_and_checkers_end_with_the_pair(tmp_path_factory: pytest.TempPathFactory) -> None:
-    before = set(threading.enumerate())
-    with Pair(tmp_path_factory.mktemp("ended"), QuietProgress()) as pair:
-        pair.route53.evaluate(SCALE)
-        (host, port), *_ = pair.route53.addresses
-    assert [thread.name for thread in set(threading.enumerate()) - before] == []
-    with pytest.raises(OSError, match="refused"):
-        ask("example.com", "A", (host, port), tcp=True)
