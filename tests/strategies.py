@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,8 +83,13 @@ attributes = st.dictionaries(st.sampled_from(("site", "unit")), st.sampled_from(
 statuses = st.sampled_from((CertificateStatus.ACTIVE, CertificateStatus.INACTIVE, CertificateStatus.REVOKED))
 
 
+# Making a strategy takes longer than drawing from it, and registries are drawn from the same few pools.
+_one_of = functools.cache(st.sampled_from)
+
+
+@functools.cache
 def _subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
-    return st.lists(st.sampled_from(pool), unique=True) if pool else st.just([])
+    return st.lists(_one_of(pool), unique=True) if pool else st.just([])
 
 
 tags = st.dictionaries(st.sampled_from(("team", "cost")), st.sampled_from(("", "one", "two")), max_size=2)
@@ -97,7 +103,7 @@ def registries(draw: st.DrawFn) -> Registry:
     types = draw(_subset(TYPES))
     billing_groups = draw(_subset(BILLING_GROUPS))
     things = [
-        Thing(name, draw(attributes), draw(st.sampled_from(("", *types))), draw(st.sampled_from(("", *billing_groups))))
+        Thing(name, draw(attributes), draw(_one_of(("", *types))), draw(_one_of(("", *billing_groups))))
         for name in draw(_subset(THINGS))
     ]
     certificates = [Certificate(one, draw(statuses), f"PEM {one}") for one in draw(_subset(CERTIFICATES))]
@@ -120,7 +126,7 @@ def registries(draw: st.DrawFn) -> Registry:
         *policies,
         *groups,
         *(
-            replace(a_dynamic_group(name, draw(st.sampled_from(("a", "b")))), tags=draw(tags))
+            replace(a_dynamic_group(name, draw(_one_of(("a", "b")))), tags=draw(tags))
             for name in draw(_subset(DYNAMIC_GROUPS))
         ),
         *draw(_subset(tuple(PolicyAttachment(policy.name, target) for policy in policies for target in targets))),
@@ -135,7 +141,7 @@ def trees(draw: st.DrawFn) -> list[ThingGroup]:
     """Draw static groups, each below none or one of those before it."""
     groups: dict[str, ThingGroup] = {}
     for name in draw(_subset(GROUPS)):
-        parent = draw(st.sampled_from(("", *groups)))
+        parent = draw(_one_of(("", *groups)))
         ancestors = (*groups[parent].ancestors, parent) if parent else ()
         groups[name] = ThingGroup(
             name, draw(descriptions), draw(attributes), parent, ancestors=ancestors, tags=draw(tags)
