@@ -78,16 +78,16 @@ class Alarms:
         return alarm
 
     def measured(self, alarm: Mapping[str, Any], since: float) -> float | None:
-        """What the alarm's own metric came to in one of its own periods since then, the worst; None without data.
+        """What the alarm's own metric came to since then in one of its own periods, the worst; None without data.
 
-        `since` is in seconds of the epoch; the period that it lies in counts whole.
+        `since` is in seconds of the epoch. What was measured before does not count, also if it is of the same period.
         """
         period, statistic = alarm["Period"], alarm["Statistic"]
         told = self.cloudwatch.get_metric_statistics(
             Namespace=alarm["Namespace"],
             MetricName=alarm["MetricName"],
             Dimensions=alarm["Dimensions"],
-            StartTime=datetime.fromtimestamp(since // period * period, UTC),
+            StartTime=datetime.fromtimestamp(since, UTC),
             EndTime=datetime.fromtimestamp(self.clock() + period, UTC),
             Period=period,
             Statistics=[statistic],
