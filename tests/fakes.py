@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from itertools import count, islice
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from iot_dr.aws.ledger.ledger import LEASE, longest_pause, pause
@@ -94,7 +94,7 @@ class InMemoryRegistry(Writes):
         self.longest_policy = MAX_CHARACTERS
         self._clock = clock or FakeClock()
         self._wait = deprecation_wait
-        self._ids = count(1)
+        self._made = 0
         self._entities: dict[Key, Entity] = {}
         self._policy_versions: dict[str, int] = {}
         self._deprecated_at: dict[str, int] = {}
@@ -239,7 +239,8 @@ class InMemoryRegistry(Writes):
             case Thing(type_name=type_name, billing_group=billing_group):
                 self._require_usable_type(type_name)
                 self._require_billing_group(billing_group)
-                desired = replace(desired, version=1, thing_id=f"id-{next(self._ids)}")
+                self._made += 1
+                desired = replace(desired, version=1, thing_id=f"id-{self._made}")
             case ThingGroup():
                 desired = replace(desired, version=1, ancestors=self._lineage(desired))
             case BillingGroup():
@@ -571,7 +572,7 @@ class InMemoryLedger:
 
     notes: dict[Key, _Note] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
-    _writers: Iterator[int] = field(default_factory=count)
+    _writers: int = 0
 
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
@@ -594,7 +595,8 @@ class InMemoryLedger:
         mark: Mark | None = None,
     ) -> Mark:
         """Mark what is about to be written, and note that replication will own what it makes."""
-        token = mark.token if mark else new_token(at, str(next(self._writers)))
+        token = mark.token if mark else new_token(at, str(self._writers))
+        self._writers += 1
         keys = sorted({*made, *below})
         for key in keys:
             if began is not None and key in self.notes and self.notes[key].checked_at >= began:
