@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -139,7 +139,7 @@ class Bench:
 
     def bringing(self) -> float:
         """Return how many seconds the plan was written for, as its journal tells."""
-        with sqlite3.connect(self.plan) as database:
+        with closing(sqlite3.connect(self.plan)) as database:
             facts = dict(database.execute("SELECT name, text FROM fact WHERE name LIKE 'step %'").fetchall())
         return (int(facts["step bring"]) - int(facts["step follow"])) / 1000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,10 @@ OFF: Any = {"reported": {"on": False}}
 class Back:
     """Both Regions' shadows, a plan, and what brings them back."""
 
-    def __init__(self, folder: Path, *, with_deletes: bool = False) -> None:
+    def __init__(self, plan: SqliteFailbackPlan) -> None:
         self.clock, self.calls, self.gate = FakeClock(), Calls(), FixedWriteGate()
         self.leader, self.old = InMemoryShadows(self.clock), InMemoryShadows(self.clock)
-        self.plan = SqliteFailbackPlan(folder / "plan.sqlite")
-        self.choices = FailbackChoices(with_deletes=with_deletes)
+        self.plan, self.choices = plan, FailbackChoices()
 
     def bring(self, since: int = 0) -> list[State]:
         writes = PlannedWrites(self.plan, self.choices, Party.OLD, REGIONS)
@@ -47,8 +47,9 @@ class Back:
 
 
 @pytest.fixture
-def back(tmp_path: Path) -> Back:
-    return Back(tmp_path)
+def back(tmp_path: Path) -> Iterator[Back]:
+    with SqliteFailbackPlan(tmp_path / "plan.sqlite") as plan:
+        yield Back(plan)
 
 
 def test_it_is_what_the_leader_has_and_nothing_else(back: Back) -> None:
@@ -113,8 +114,8 @@ def test_behind_a_closed_gate_nothing_is_written(back: Back) -> None:
 
 
 @pytest.mark.parametrize("with_deletes", [True, False])
-def test_one_that_the_leader_deleted_goes_only_if_that_is_asked_for(tmp_path: Path, with_deletes: bool) -> None:
-    back = Back(tmp_path, with_deletes=with_deletes)
+def test_one_that_the_leader_deleted_goes_only_if_that_is_asked_for(back: Back, with_deletes: bool) -> None:
+    back.choices = FailbackChoices(with_deletes=with_deletes)
     back.old.put(KEY, ON)
     back.gone()
 
@@ -123,8 +124,8 @@ def test_one_that_the_leader_deleted_goes_only_if_that_is_asked_for(tmp_path: Pa
     assert (KEY in back.old.documents) is not with_deletes
 
 
-def test_one_that_came_back_in_the_leader_is_not_deleted(tmp_path: Path) -> None:
-    back = Back(tmp_path, with_deletes=True)
+def test_one_that_came_back_in_the_leader_is_not_deleted(back: Back) -> None:
+    back.choices = FailbackChoices(with_deletes=True)
     back.old.put(KEY, ON)
     back.gone()
     back.leader.put(KEY, OFF)
