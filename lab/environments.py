@@ -7,7 +7,6 @@ anew. Here an environment is a fork of a process that has the SDK loaded, and a 
 Runs on the emulator's interpreter: only the standard library and the emulator itself can be imported here.
 """
 
-import gc
 import hashlib
 import multiprocessing
 import os
@@ -104,8 +103,6 @@ class _Environment:
 
 def _serve(script: Path, folder: Path, environ: Mapping[str, str], *ends: Connection) -> None:
     """Be the environment: run the emulator's script as an interpreter of its own would."""
-    # What was loaded before the fork is not gone through again, which would copy all of it.
-    gc.freeze()
     for number, end in enumerate(ends):
         os.dup2(end.fileno(), number)
         end.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import gc
 import logging
 import os
 import socket
@@ -157,7 +156,6 @@ def main() -> None:
     match_names_once()
     read_expressions_once()
     environments.start_quickly(Path(os.environ["TMPDIR"]) / "unpacked")
-    gc.freeze()  # what is loaded by now stays, and is not gone through again
     serve(*certify())
 
 

@@ -7,7 +7,6 @@ interpreter for it, as an operator does.
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import subprocess
@@ -65,7 +64,6 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str], folder: Path, *to
     """Be the command: run it as an interpreter of its own would."""
     from iot_dr.cli.main import main  # noqa: PLC0415  # loaded by the process that this is a fork of
 
-    gc.freeze()  # what was loaded is not gone through again, which would copy all of it
     for number, path in enumerate(told, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
