@@ -160,7 +160,7 @@ def _diff(name: str, path: Path, text: str) -> list[str]:
 
 
 def _lint(texts: Mapping[str, str], regions: Sequence[str]) -> bool:
-    # Where nothing is found for the Regions that stand for others, nothing would be found for those; else all are told.
+    # Findings name their Region: where there are any, every Region is linted, so that each is named.
     standing = stand_ins([type_of for text in texts.values() for type_of in _types(text)], regions)
     lines = _findings(texts, standing) and _findings(texts, regions)
     print("\n".join(lines) or f"cfn-lint found nothing in {len(texts)} templates for {len(regions)} Regions")
@@ -168,11 +168,11 @@ def _lint(texts: Mapping[str, str], regions: Sequence[str]) -> bool:
 
 
 def stand_ins(types: Iterable[str], regions: Sequence[str]) -> list[str]:
-    """Return the Regions for which templates with resources of these types must be linted.
+    """Return the Regions to lint: of those of which cfn-lint knows the same, the one with the longest name.
 
-    What cfn-lint knows of a Region is its partition, the schema of each type there, and its name, whose length counts
-    where a text with a name in it may be so long: of Regions in which all else is equal, the longest name stands for
-    all. (One rule more knows Regions: where Lambda has SnapStart, which no template uses.)
+    What it knows of a Region is the partition and the schema of each type. The longest name is the hardest case where a
+    text that holds the Region's name has a limit. Some rules know more, all of it about what no template has:
+    SnapStart, instance types, the ARN of a layer written out.
     """
     endpoints, known = _endpoints(), _schemas(sorted(set(types)), regions)
     alike: dict[tuple[str, ...], list[str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,11 @@ Port = TypeVar("Port")
 Held = TypeVar("Held", bound=Entity)
 
 
+def _numbers() -> Iterator[int]:
+    """Return 1, 2, 3, ..., each for one thread only; can be copied, as the iterators of itertools no more can."""
+    return iter(range(1, sys.maxsize))
+
+
 class FakeClock:
     """Tells a time that only a test moves on, and a millisecond more at every reading, as two calls never coincide."""
 
@@ -94,7 +100,7 @@ class InMemoryRegistry(Writes):
         self.longest_policy = MAX_CHARACTERS
         self._clock = clock or FakeClock()
         self._wait = deprecation_wait
-        self._made = 0
+        self._ids = _numbers()
         self._entities: dict[Key, Entity] = {}
         self._policy_versions: dict[str, int] = {}
         self._deprecated_at: dict[str, int] = {}
@@ -239,8 +245,7 @@ class InMemoryRegistry(Writes):
             case Thing(type_name=type_name, billing_group=billing_group):
                 self._require_usable_type(type_name)
                 self._require_billing_group(billing_group)
-                self._made += 1
-                desired = replace(desired, version=1, thing_id=f"id-{self._made}")
+                desired = replace(desired, version=1, thing_id=f"id-{next(self._ids)}")
             case ThingGroup():
                 desired = replace(desired, version=1, ancestors=self._lineage(desired))
             case BillingGroup():
@@ -572,7 +577,7 @@ class InMemoryLedger:
 
     notes: dict[Key, _Note] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
-    _writers: int = 0
+    _writers: Iterator[int] = field(default_factory=_numbers)
 
     def owned(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return those that replication created."""
@@ -595,8 +600,7 @@ class InMemoryLedger:
         mark: Mark | None = None,
     ) -> Mark:
         """Mark what is about to be written, and note that replication will own what it makes."""
-        token = mark.token if mark else new_token(at, str(self._writers))
-        self._writers += 1
+        token = mark.token if mark else new_token(at, str(next(self._writers)))
         keys = sorted({*made, *below})
         for key in keys:
             if began is not None and key in self.notes and self.notes[key].checked_at >= began:

@@ -77,7 +77,7 @@ def function_that_dies_is_an_exit_error() -> None:
 def invocation_outlives_an_update() -> None:
     """What a function does when it is updated, or when another of its environments dies, goes on; here all would end.
 
-    The message of a queue that was lost so came again only when the time for which it was hidden was over.
+    A message that was being worked on would come again only when the time for which it is hidden is over.
     """
     invalidate, release = lambda_svc.invalidate_worker, lambda_svc.release_worker
 
@@ -99,8 +99,8 @@ def invocation_outlives_an_update() -> None:
 
 
 def _retire_busy(workers: list[Any]) -> None:
-    """Take those that are in the middle of an invocation out of their pool: nobody gets them any more."""
-    for worker in [one for one in workers if one.in_use and one._proc and one._proc.poll() is None]:
+    """Take those that are at work, or start for it, out of their pool: no later invocation gets them."""
+    for worker in [one for one in workers if one.in_use and (one._proc is None or one._proc.poll() is None)]:
         worker.lab_retired = True
         workers.remove(worker)
 

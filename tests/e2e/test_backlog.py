@@ -95,7 +95,7 @@ def all_there(iot: Any, names: list[str]) -> bool:
 def test_a_burst_has_no_more_workers_at_once_than_the_parameter_says_and_nothing_fails(
     pair: Pair, primary: Any, secondary: Any, name: str, number: int
 ) -> None:
-    # It has workers of its own; what an earlier test left to be checked later would be told as too many.
+    # Background work has workers of its own: what an earlier test left to be checked later would count too.
     with no_background_work(pair):
         await_quiet(pair)
         before, gauge = failed_executions(pair), Gauge()

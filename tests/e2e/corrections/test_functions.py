@@ -109,31 +109,35 @@ def test_a_function_that_dies_is_an_exit_error(corrected: Aws) -> None:
 
 AT_WORK = """
 import time
+from pathlib import Path
 
 def handler(event, context):
-    time.sleep(2)
+    Path(event["begun"]).touch()
+    while not Path(event["may_end"]).exists():
+        time.sleep(0.05)
     return "old"
 """
 
 
-def answered_after_an_update(aws: Aws) -> Any:
+def answered_after_an_update(aws: Aws, folder: Path) -> Any:
     """Update a function while it is at work; what the one who had asked before is told, and who asks then."""
-    function, client = make_function(aws, AT_WORK), aws.client("lambda")
-    client.get_waiter("function_active_v2").wait(FunctionName=function)
+    function, client, begun, may_end = make_function(aws, AT_WORK), aws.client("lambda"), folder / "1", folder / "2"
+    event = {"begun": str(begun), "may_end": str(may_end)}
     with ThreadPoolExecutor(1) as executor:
-        first = executor.submit(invoke, aws, function, {})
-        assert not until(first.done, 1)
+        first = executor.submit(invoke, aws, function, event)
+        assert until(begun.exists, 10)
         client.update_function_code(FunctionName=function, ZipFile=zipped(AT_WORK.replace("old", "new")))
         client.get_waiter("function_updated_v2").wait(FunctionName=function)
-        return first.result(), invoke(aws, function, {})
+        may_end.touch()
+        return first.result(), invoke(aws, function, event)
 
 
-def test_an_invocation_goes_on_when_its_function_is_updated(corrected: Aws) -> None:
-    assert answered_after_an_update(corrected) == ("old", "new")
+def test_an_invocation_goes_on_when_its_function_is_updated(corrected: Aws, tmp_path: Path) -> None:
+    assert answered_after_an_update(corrected, tmp_path) == ("old", "new")
 
 
-def test_the_emulator_ends_what_an_updated_function_does(uncorrected: Aws) -> None:
-    first, then = answered_after_an_update(uncorrected)
+def test_the_emulator_ends_what_an_updated_function_does(uncorrected: Aws, tmp_path: Path) -> None:
+    first, then = answered_after_an_update(uncorrected, tmp_path)
 
     assert first["errorMessage"]
     assert then == "new"
